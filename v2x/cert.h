@@ -1,0 +1,87 @@
+/* IEEE 1609.2 certificates (clause 6.4; TS 103 097 profile): reading, hashes, fields a receiver needs.
+ * Zero-copy: every span points into the octets given to cert_parse and lives as long as they do.
+ * Any thread. */
+#ifndef WAYSIDE_V2X_CERT_H
+#define WAYSIDE_V2X_CERT_H
+
+#include "base/span.h"
+#include "v2x/coer.h"
+
+enum ec_curve { CURVE_P256, CURVE_BP256, CURVE_BP384, CURVE_P384 }; /* octets: 32, 32, 48, 48 */
+#define EC_MAX_OCTETS 48
+static inline size_t ec_octets(enum ec_curve c) {
+    return c == CURVE_P256 || c == CURVE_BP256 ? 32 : 48;
+}
+
+/* EccP256CurvePoint / EccP384CurvePoint: the CHOICE alternatives in order. */
+enum ec_form { EC_X_ONLY, EC_FILL, EC_Y_EVEN, EC_Y_ODD, EC_UNCOMPRESSED };
+struct ec_point {
+    enum ec_form form;
+    struct span octets; /* 32/48, uncompressed 64/96 */
+};
+struct ec_signature {
+    enum ec_curve curve;
+    struct ec_point r;
+    struct span s;
+};
+
+enum cert_type { CERT_EXPLICIT, CERT_IMPLICIT };
+enum cert_issuer_kind { ISSUER_SHA256, ISSUER_SELF, ISSUER_SHA384, ISSUER_SM3 };
+enum cert_id_kind { CERT_ID_LINKAGE, CERT_ID_NAME, CERT_ID_BINARY, CERT_ID_NONE };
+enum cert_hash_alg { CERT_HASH_SHA256, CERT_HASH_SHA384 };
+
+struct cert_region {
+    bool present;
+    uint8_t kind; /* 0 circle, 1 rectangles, 2 polygon, 3 identified */
+    struct span octets; /* encoding after the CHOICE octet; see cert_region_contains */
+};
+
+struct cert {
+    struct span all; /* the whole certificate, as received */
+    struct span tbs; /* ToBeSignedCertificate */
+    enum cert_type type;
+    enum cert_issuer_kind issuer_kind;
+    enum cert_hash_alg self_hash; /* ISSUER_SELF: algorithm named there */
+    uint8_t issuer_id[8]; /* HashedId8, unless ISSUER_SELF */
+    enum cert_id_kind id_kind;
+    struct span id; /* name or binary id; linkage data encoding */
+    uint8_t craca_id[3];
+    uint16_t crl_series;
+    uint32_t valid_from_s; /* Time32 */
+    uint64_t valid_until_s; /* Time32 scale, exclusive */
+    struct cert_region region;
+    struct span app_permissions; /* encoding of the elements, after the count; n_app of them */
+    size_t n_app;
+    struct span issue_permissions;
+    size_t n_issue;
+    bool has_request_permissions;
+    bool verify_is_reconstruction; /* implicit: the point is the reconstruction value */
+    enum ec_curve key_curve;
+    struct ec_point key;
+    bool has_signature;
+    struct ec_signature signature;
+};
+
+/* Reads one certificate from the cursor (other structures may follow). On failure the cursor carries
+ * the reason and offset and *ret_cert is unspecified. */
+WARN_UNUSED bool cert_read(struct coer *c, struct cert *ret_cert);
+/* The whole span is one certificate; trailing octets are a failure. */
+WARN_UNUSED enum coer_fail cert_parse(
+    struct span octets, struct cert *ret_cert, size_t *ret_fail_at);
+
+/* Hash of the certificate in canonical form (1609.2 6.4.3: points compressed, rSig x-only), with
+ * SHA-256; deployed certificates already are canonical and are hashed as received. HashedId8 = last 8. */
+void cert_hash256(const struct cert *c, uint8_t ret_hash[static 32]);
+void cert_hash384(const struct cert *c, uint8_t ret_hash[static 48]);
+
+/* Permission to sign under psid; *ret_ssp (may be NULL) is the service specific permissions' octets,
+ * empty when absent, *ret_bitmap says which form. */
+bool cert_app_permission(
+    const struct cert *c, uint64_t psid, struct span *ret_ssp, bool *ret_bitmap);
+/* True if c, as an issuer, may issue certificates for psid at chain distance `depth` (1 = directly). */
+bool cert_may_issue(const struct cert *c, uint64_t psid, unsigned depth);
+/* True if the region is absent or contains the point; identified regions cannot be decided from
+ * coordinates and count as containing. lat/lon in 0.1 microdegree. */
+bool cert_region_contains(const struct cert *c, int32_t lat, int32_t lon);
+
+#endif

@@ -1,0 +1,54 @@
+/* Canonical OER as IEEE 1609.2 uses it (ITU-T X.696): strict, zero-copy reader and a writer.
+ * The reader borrows its input, never reads past `end`, keeps the first failure and the offset where
+ * it happened, and refuses every non-canonical length. One thread per object; allocates nothing. */
+#ifndef WAYSIDE_V2X_COER_H
+#define WAYSIDE_V2X_COER_H
+
+#include "base/bytes.h"
+
+enum coer_fail {
+    COER_OK = 0,
+    COER_TRUNCATED, /* a field runs past the end of the input */
+    COER_LENGTH_FORM, /* length not in its shortest form, or above the bound */
+    COER_INTEGER_FORM, /* variable-size integer with superfluous octets */
+    COER_CHOICE, /* alternative that this structure does not have */
+    COER_VALUE, /* value outside its range (version, enumeration, count) */
+    COER_PREAMBLE, /* padding bits of a preamble are not zero */
+    COER_TRAILING, /* octets left inside an open type or at the end */
+    COER_DEPTH, /* nested deeper than the bound */
+};
+const char *coer_fail_text(enum coer_fail f); /* a few words, static */
+
+struct coer {
+    const uint8_t *start;
+    const uint8_t *p;
+    const uint8_t *end;
+    enum coer_fail fail;
+    size_t fail_at; /* offset from start */
+};
+
+struct coer coer_of(struct span s);
+void coer_set_fail(struct coer *c, enum coer_fail f); /* keeps an earlier one */
+uint8_t coer_u8(struct coer *c);
+uint16_t coer_u16(struct coer *c);
+uint32_t coer_u32(struct coer *c);
+uint64_t coer_u64(struct coer *c);
+size_t coer_length(struct coer *c); /* X.696 8.6, shortest form only */
+uint64_t coer_uint(struct coer *c); /* INTEGER (0..MAX), at most 8 octets */
+int64_t coer_int(struct coer *c); /* unbounded INTEGER, at most 8 octets */
+size_t coer_count(struct coer *c, size_t max); /* SEQUENCE OF count */
+unsigned coer_choice(struct coer *c); /* 0x80 + index -> index */
+struct span coer_take(struct coer *c, size_t n);
+struct span coer_octets(struct coer *c); /* length + octets */
+static inline size_t coer_at(const struct coer *c) {
+    return (size_t)(c->p - c->start);
+}
+
+/* Writer: the same shapes appended to a growing buffer. */
+void coer_put_length(struct buf *b, size_t n);
+void coer_put_uint(struct buf *b, uint64_t v);
+void coer_put_int(struct buf *b, int64_t v);
+void coer_put_count(struct buf *b, size_t n);
+void coer_put_octets(struct buf *b, struct span s);
+
+#endif

@@ -1,0 +1,65 @@
+/* Ieee1609Dot2Data (IEEE 1609.2 6.3): what a receiver needs of a secured message, zero-copy.
+ * Spans point into the given octets. Any thread; allocates nothing. */
+#ifndef WAYSIDE_V2X_SPDU_H
+#define WAYSIDE_V2X_SPDU_H
+
+#include "v2x/cert.h"
+
+enum spdu_content {
+    SPDU_UNSECURED,
+    SPDU_SIGNED,
+    SPDU_ENCRYPTED,
+    SPDU_CERT_REQUEST,
+    SPDU_X509_REQUEST
+};
+enum spdu_signer { SIGNER_DIGEST, SIGNER_CERTIFICATE, SIGNER_SELF };
+
+struct spdu {
+    struct span all; /* exactly the structure, without trailing octets of the frame */
+    enum spdu_content content;
+    /* the rest only for SPDU_SIGNED, but payload also for SPDU_UNSECURED */
+    uint8_t hash_id; /* 0 SHA-256, 1 SHA-384 */
+    struct span tbs; /* ToBeSignedData as received: the hashed octets */
+    struct span payload; /* octets of the inner unsecuredData; empty with only an extDataHash */
+    bool has_ext_hash;
+    uint64_t psid;
+    bool has_generation_time;
+    uint64_t generation_time; /* Time64, us */
+    bool has_expiry_time;
+    uint64_t expiry_time;
+    bool has_location;
+    int32_t lat, lon; /* 0.1 microdegree */
+    uint16_t elevation; /* raw: the editions disagree, never drop on it */
+    bool has_p2pcd_learning, has_missing_crl, has_encryption_key;
+    struct span inline_p2pcd; /* n * 3 octets */
+    struct span requested_cert;
+    enum spdu_signer signer;
+    uint8_t digest[8]; /* SIGNER_DIGEST */
+    size_t n_certs; /* SIGNER_CERTIFICATE: how many, end entity first */
+    struct cert cert; /* SIGNER_CERTIFICATE: the first */
+    struct ec_signature signature;
+};
+
+/* Largest structure accepted; longer input is refused before anything else is looked at. */
+#define SPDU_MAX_OCTETS 65535
+
+WARN_UNUSED enum coer_fail spdu_parse(
+    struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at);
+
+/* ECDSA digest input of 1609.2 5.3.1: H(H(tbs) || H(signer certificate)). signer_hash: full hash of
+ * the signer certificate with the same algorithm; for SIGNER_SELF the hash of the empty string.
+ * *ret_len is 32 or 48. */
+void spdu_digest(const struct spdu *m, const uint8_t *signer_hash, uint8_t ret_digest[static 48],
+    size_t *ret_len);
+
+/* Identity of a message in the cell (design, section 5): SHA-256(SHA-256(ToBeSignedData) ||
+ * SHA-256(full signer certificate)); the same for digest and certificate signers, for s and n - s. */
+void spdu_identity(
+    const struct spdu *m, const uint8_t cert_hash256[static 32], uint8_t ret_id[static 32]);
+
+/* Application payload inside m->payload: with GeoNetworking framing (common header, extended header,
+ * BTP) stripped when it is there, else the payload itself. Our own records begin with a version octet
+ * 01, which no GeoNetworking common header does. *ret_port: BTP destination port, or 0. */
+struct span spdu_app_payload(const struct spdu *m, uint16_t *ret_port);
+
+#endif

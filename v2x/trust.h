@@ -1,0 +1,62 @@
+/* Chains of explicit certificates up to configured roots (1609.2 5.1, TS 103 097 6 and 7).
+ *
+ * A store holds roots (given by the operator or by genesis, trusted as they are after their
+ * self-signature was checked) and issuing certificates verified under them. End-entity certificates are
+ * checked against it; caching them is the caller's business (pktio's cache, the ledger's identity
+ * contract). Bounded: `max_issuers`. One thread writes; reading threads need the caller's lock. */
+#ifndef WAYSIDE_V2X_TRUST_H
+#define WAYSIDE_V2X_TRUST_H
+
+#include "base/error.h"
+#include "v2x/verify.h"
+
+#define TRUST_VERDICTS(X)                                                                          \
+    X(TRUST_OK, "ok")                                                                              \
+    X(TRUST_MALFORMED, "cert_malformed")                                                           \
+    X(TRUST_UNKNOWN_ISSUER, "issuer_unknown")                                                      \
+    X(TRUST_NOT_YET_VALID, "cert_not_yet_valid")                                                   \
+    X(TRUST_EXPIRED, "cert_expired")                                                               \
+    X(TRUST_BAD_SIGNATURE, "cert_bad_signature")                                                   \
+    X(TRUST_CURVE_MISMATCH, "cert_curve_mismatch")                                                 \
+    X(TRUST_PERMISSION, "cert_permission") /* issuer may not issue what the certificate claims */  \
+    X(TRUST_REGION, "cert_region") /* not inside the issuer's region */                            \
+    X(TRUST_VALIDITY_OUTSIDE, "cert_validity") /* not inside the issuer's validity */              \
+    X(TRUST_PROFILE, "cert_profile") /* breaks a rule of its type */                               \
+    X(TRUST_BAD_KEY, "cert_bad_key") /* key is no point of its curve */                            \
+    X(TRUST_IMPLICIT,                                                                              \
+        "cert_implicit") /* implicit: chain is known, reconstruction is not offered yet */
+
+enum trust_verdict {
+#define X(id, text) id,
+    TRUST_VERDICTS(X)
+#undef X
+        TRUST_VERDICT_COUNT
+};
+const char *trust_verdict_text(enum trust_verdict v);
+
+struct trust_store;
+
+struct trust_store *trust_store_new(size_t max_issuers);
+void trust_store_free(struct trust_store *t);
+/* A root or an issuing certificate; roots must be self-signed and verify, others must chain to what is
+ * already in the store. Octets are copied. Adding one twice is fine. The text says which rule failed. */
+WARN_UNUSED int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err);
+enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert);
+size_t trust_count(const struct trust_store *t);
+
+struct trust_result {
+    enum trust_verdict verdict;
+    uint8_t hash[32]; /* SHA-256 of the checked certificate, set unless MALFORMED */
+    uint8_t issuer_hash[32]; /* SHA-256 of the direct issuer, set when the issuer is known */
+    struct verify_key *key; /* TRUST_OK: a new reference, the caller's; otherwise NULL */
+};
+
+/* Checks an end-entity certificate at time now_s (Time32 scale): profile, issuer, validity, permissions,
+ * region, signature, cheapest first. */
+struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);
+
+/* Key of a certificate whose chain could not be checked, so that "signature good, issuer unknown" can be
+ * told from "signature bad". Never admits anything. NULL for implicit or bad keys. */
+struct verify_key *trust_unproven_key(const struct cert *c);
+
+#endif
