@@ -1,0 +1,14 @@
+/* SHA-256 for contracts and for the ledger itself (OpenSSL behind it). Any thread. */
+#ifndef WAYSIDE_LEDGER_EXEC_HASH_H
+#define WAYSIDE_LEDGER_EXEC_HASH_H
+
+#include "base/span.h"
+
+/* Hash of the concatenation of n parts. */
+void exec_sha256(const struct span *parts, size_t n, uint8_t ret_hash[static 32]);
+
+static inline void exec_sha256_one(struct span s, uint8_t ret_hash[static 32]) {
+    exec_sha256(&s, 1, ret_hash);
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* The map contract: observations in, map versions out (hd-map facts, 5 and 6). Deterministic and
+ * integer; see ledger/exec/contract.h for the rules every contract keeps. */
+#ifndef WAYSIDE_MAPSVC_CONTRACT_H
+#define WAYSIDE_MAPSVC_CONTRACT_H
+
+#include "ledger/exec/contract.h"
+#include "mapsvc/mapset.h"
+
+/* The contract's genesis section is the 32-octet digest of the base map. `map` is the base map, whose
+ * digest genesis() compares; it is copied into state. After a restart (load) it may be NULL. */
+struct contract map_contract_new(const struct mapset *map);
+
+/* Names of results, also counted in metrics. */
+#define MAP_CODES(X)                                                                                    \
+    X(MAP_OK, "ok")                                                                                     \
+    X(MAP_BAD_PAYLOAD, "bad_observation")                                                               \
+    X(MAP_UNKNOWN_ELEMENT, "unknown_element") /* every named element is unknown */                      \
+    X(MAP_IMPOSSIBLE_PLACE,                                                                             \
+        "impossible_place") /* observer or report outside the frame, or out of range of the observer */ \
+    X(MAP_STALE_VERSION, "stale_map_version") /* names a version that does not exist yet */             \
+    X(MAP_NOTHING_NEW, "nothing_new") /* this vehicle was already counted for all of it */              \
+    X(MAP_NO_PERMISSION, "no_permission")
+enum map_code {
+#define X(id, text) id,
+    MAP_CODES(X)
+#undef X
+        MAP_CODE_COUNT
+};
+
+/* ---- read-only views, for HTTP, export and reports; between blocks, owner thread ---- */
+struct map_contract;
+const struct mapset *map_contract_current(const void *self); /* borrowed until the next block */
+uint64_t map_contract_version(const void *self);
+/* A hypothesis that gathers evidence: for the page and for replay's report. */
+struct map_candidate {
+    uint8_t element_id[16]; /* zero for a new element */
+    enum element_kind kind;
+    enum map_change_op op;
+    bool has_value;
+    int32_t value;
+    int32_t x, y;
+    int64_t bits_q16, threshold_q16;
+    uint32_t vehicles, groups, issuers;
+};
+size_t map_contract_candidates(const void *self, struct map_candidate *ret, size_t max);
+
+#endif

@@ -1,0 +1,66 @@
+/* A whole map: frame, provenance and elements sorted by id. Owns its elements.
+ * One canonical file form; its SHA-256 is the map digest that genesis names. */
+#ifndef WAYSIDE_MAPSVC_MAPSET_H
+#define WAYSIDE_MAPSVC_MAPSET_H
+
+#include "mapsvc/element.h"
+#include "mapsvc/frame.h"
+
+struct mapset {
+    struct cell_frame frame;
+    char ns[64]; /* namespace of native ids: file format and dataset name */
+    uint8_t base_digest[32]; /* SHA-256 of the imported file */
+    struct element *elements; /* ascending id */
+    size_t n, cap;
+};
+
+void mapset_free(struct mapset *m);
+void mapset_add(
+    struct mapset *m, struct element *e); /* takes e's memory; order is restored by mapset_sort */
+void mapset_sort(struct mapset *m);
+const struct element *mapset_find(const struct mapset *m, const uint8_t id[static 16]);
+void mapset_encode(const struct mapset *m, struct buf *b);
+WARN_UNUSED int mapset_decode(struct span s, struct mapset *ret_map, struct ws_err *err);
+void mapset_digest(const struct mapset *m, uint8_t ret_digest[static 32]);
+
+#define MAP_REPORT_MAX 64
+struct map_report {
+    size_t skipped; /* elements left out because they are broken */
+    size_t notes; /* remarks made, also beyond the kept ones */
+    char text[MAP_REPORT_MAX][256]; /* "file:line: element: reason", the first MAP_REPORT_MAX */
+    size_t n;
+};
+void map_report_add(struct map_report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+struct map_import_options {
+    bool strict; /* any broken element refuses the file */
+    bool has_origin; /* place of (0, 0) for files with local coordinates only */
+    int32_t lat0, lon0;
+    bool has_frame; /* use this frame instead of one around the file's own middle */
+    struct cell_frame frame;
+    size_t max_octets; /* of the file; 0: 1 GiB */
+};
+
+/* Reads Lanelet2 (.osm), OpenDRIVE (.xodr) or our own form, told by content, not by name.
+ * Failure names file, line, element, reason. report may be NULL. */
+WARN_UNUSED int map_import(const char *path, const struct map_import_options *opt,
+    struct mapset *ret_map, struct map_report *report, struct ws_err *err);
+
+/* The true change list between two maps. Elements are matched by alias first, then by kind and geometry.
+ * A common rigid shift (at least 90 % of matched elements within 0.05 m of the median displacement, which
+ * itself exceeds 0.05 m) is reported once and taken out before comparing. */
+enum map_change_op { MAP_CREATE, MAP_MODIFY, MAP_DELETE };
+struct map_change {
+    enum map_change_op op;
+    const struct element *before, *after; /* borrowed from a and b; NULL where there is none */
+};
+struct map_delta {
+    bool shifted;
+    int64_t shift_x_mm, shift_y_mm;
+    struct map_change *changes; /* sorted by kind, then id */
+    size_t n;
+};
+void map_compare(const struct mapset *a, const struct mapset *b, struct map_delta *ret_delta);
+void map_delta_free(struct map_delta *d);
+
+#endif
