@@ -1,0 +1,56 @@
+/* Packet workers on DPDK ports: receive a burst, run the pipeline, hand on, sleep on descriptors when
+ * the road is idle (dpdk facts, sections 1, 5, 6). No DPDK type leaves this folder. */
+#ifndef WAYSIDE_PKTIO_WORKER_H
+#define WAYSIDE_PKTIO_WORKER_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ring.h"
+#include "pktio/pipeline.h"
+
+/* Starts DPDK's environment once in the life of the process: without huge pages unless there are some, without
+ * pinning the caller, without shared files. memory_mb: for mbuf pools. Logs go to base/log. */
+WARN_UNUSED int pktio_start(unsigned memory_mb, struct ws_err *err);
+void pktio_stop(void);
+
+enum port_kind {
+    PORT_CAPTURE, /* files replayed through a ring port, paced by the cell clock or as fast as it goes */
+    PORT_AF_PACKET, /* a kernel interface */
+};
+
+struct port_config {
+    enum port_kind kind;
+    const char *const *captures; /* PORT_CAPTURE: paths in order */
+    size_t n_captures;
+    bool paced; /* PORT_CAPTURE: frame is due when the cell clock reaches its stamp */
+    const char *interface; /* PORT_AF_PACKET */
+    unsigned mbufs; /* pool size; 0: default for the kind */
+};
+
+struct worker;
+
+struct worker_counters {
+    struct pipeline_counters pipe;
+    uint64_t kernel_ring; /* frames the kernel dropped before we saw them (af_packet) */
+    uint64_t port_missed; /* imissed + rx_nombuf of the driver */
+    uint64_t wakeups, sleeps;
+    uint64_t late_us_max; /* paced replay: how far behind the clock the latest frame was */
+    bool finished; /* PORT_CAPTURE: the end marker was processed */
+    char failure[WS_ERR_TEXT]; /* PORT_CAPTURE: the capture could not be read to its end */
+};
+
+/* Own pthread, registered with DPDK. Verified messages go into `out` (struct pkt_message *); `out_fd`, an eventfd
+ * of the consumer, is written after a burst that put something in. verdict_fn (may be NULL) is called in the
+ * worker's thread for each frame. cfg strings are copied. */
+typedef void (*worker_verdict_fn)(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
+WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeline_config *pipe,
+    const struct ws_clock *clock, struct ring *out, int out_fd, worker_verdict_fn verdict_fn,
+    void *verdict_ctx, struct worker **ret_worker, struct ws_err *err);
+/* Any thread: a snapshot (per-field atomic reads; readers may see a burst half counted). */
+void worker_read_counters(struct worker *w, struct worker_counters *ret);
+/* Stops the thread and the port; messages already in `out` stay valid until worker_free. */
+void worker_stop(struct worker *w);
+void worker_free(struct worker *w);
+
+#endif
