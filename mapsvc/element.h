@@ -47,17 +47,20 @@ struct element {
     size_t n_points;
     struct map_attr *attrs;
     size_t n_attrs;
-    char **aliases; /* native ids with their namespace, e.g. "lanelet2:relation/10234" */
+    char **aliases; /* ascending; native ids with their namespace, e.g. "lanelet2:relation/10234" */
     size_t n_aliases;
 };
 
 void element_free(struct element *e);
 struct element element_copy(const struct element *e);
+/* Setters copy; text is made clean (mapsvc/text.h) and cut to ELEMENT_MAX_TEXT octets. False, and nothing
+ * changed, when the element is full or the key or alias is empty. */
 /* Keeps attrs sorted; replaces an equal key. */
-void element_set_attr(struct element *e, const char *key, const char *value);
+bool element_set_attr(struct element *e, const char *key, const char *value);
 const char *element_attr(const struct element *e, const char *key); /* NULL when absent */
-void element_add_alias(struct element *e, const char *alias);
-void element_add_point(struct element *e, struct map_point p);
+/* Keeps aliases ascending; one that is there already is not added twice. */
+bool element_add_alias(struct element *e, const char *alias);
+bool element_add_point(struct element *e, struct map_point p);
 
 /* Canonical encoding, version 1 (docs/formats/map.md). The decoder refuses every other form. */
 void element_encode(const struct element *e, struct buf *b);

@@ -1,0 +1,88 @@
+#include "mapsvc/frame.h"
+
+#include "mapsvc/ieee.h"
+
+enum { LAT_MAX = 900000000, LON_MAX = 1800000000, SHIFT = 30 };
+
+/* WGS 84: semi-major axis in metres, flattening 1/298.257223563, e2 = f (2 - f). */
+static const double wgs_a = 6378137.0;
+static const double wgs_e2 = 0.0066943799901413165;
+
+/* Radii of curvature: meridian M = a (1 - e2) / w^3, prime vertical N = a / w, w = sqrt(1 - e2 sin^2). */
+struct cell_frame frame_at(int32_t lat0, int32_t lon0) {
+    double s = 0.0;
+    double c = 0.0;
+    ieee_sincos((double)lat0 * (IEEE_PI / 180.0 / 1e7), &s, &c);
+    double w2 = 1.0 - wgs_e2 * s * s;
+    double w = ieee_sqrt(w2);
+    double m = wgs_a * (1.0 - wgs_e2) / (w2 * w);
+    double n = wgs_a / w * c;
+    /* radians of 1e-7 degree, metres to millimetres, and the fixed-point factor */
+    double unit = IEEE_PI / 180.0 / 1e7 * 1000.0 * 1073741824.0;
+    struct cell_frame f = {lat0, lon0, 1, 1};
+    (void)ieee_round(m * unit, &f.north);
+    (void)ieee_round(n * unit, &f.east);
+    if (f.east < 1) /* at a pole */
+        f.east = 1;
+    return f;
+}
+
+static int64_t floor_div(__int128 a, int64_t b) {
+    __int128 q = a / b;
+    if (a % b < 0)
+        q--;
+    return (int64_t)q;
+}
+
+/* One axis: millimetres of a difference in 1e-7 degree. |diff| < 2^32 and scale < 2^40, so 72 bits. */
+static int64_t forward(int64_t diff, int64_t scale) {
+    return floor_div((__int128)diff * scale, (int64_t)1 << SHIFT);
+}
+
+static int64_t lon_wrap(int64_t lon) {
+    if (lon > LON_MAX)
+        return lon - 2 * (int64_t)LON_MAX;
+    if (lon < -LON_MAX)
+        return lon + 2 * (int64_t)LON_MAX;
+    return lon;
+}
+
+bool frame_from_wgs(
+    const struct cell_frame *f, int32_t lat, int32_t lon, int32_t *ret_x, int32_t *ret_y) {
+    if (lat < -LAT_MAX || lat > LAT_MAX || lon < -LON_MAX || lon > LON_MAX)
+        return false;
+    int64_t x = forward(lon_wrap((int64_t)lon - f->lon0), f->east);
+    int64_t y = forward((int64_t)lat - f->lat0, f->north);
+    if (x < INT32_MIN || x > INT32_MAX || y < INT32_MIN || y > INT32_MAX)
+        return false;
+    *ret_x = (int32_t)x;
+    *ret_y = (int32_t)y;
+    return true;
+}
+
+/* The forward map floors, so the nearest image may belong to a neighbour of the quotient. */
+static int64_t backward(int32_t mm, int64_t scale) {
+    int64_t guess = floor_div((__int128)mm * ((int64_t)1 << SHIFT), scale);
+    int64_t best = guess;
+    int64_t best_dist = INT64_MAX;
+    for (int64_t k = guess - 1; k <= guess + 2; k++) {
+        int64_t d = forward(k, scale) - mm;
+        int64_t dist = d < 0 ? -d : d;
+        if (dist <= best_dist) {
+            best_dist = dist;
+            best = k;
+        }
+    }
+    return best;
+}
+
+void frame_to_wgs(
+    const struct cell_frame *f, int32_t x, int32_t y, int32_t *ret_lat, int32_t *ret_lon) {
+    int64_t lat = f->lat0 + backward(y, f->north);
+    /* One turn more or less at most: the plane ends at 2147 km, which is a full turn only near a pole,
+     * where the remainder keeps the result in range. */
+    int64_t lon = (f->lon0 + backward(x, f->east)) % (2 * (int64_t)LON_MAX);
+    lon = lon_wrap(lon);
+    *ret_lat = (int32_t)(lat > LAT_MAX ? LAT_MAX : lat < -LAT_MAX ? -LAT_MAX : lat);
+    *ret_lon = (int32_t)lon;
+}

@@ -1,0 +1,157 @@
+#include "mapsvc/mapset.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "mapsvc/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* File form, version 1: magic, version, frame, namespace, digest, elements in ascending id. */
+static const char magic[8] = {'W', 'S', 'M', 'A', 'P', '\r', '\n', 0x1a};
+enum { FILE_VERSION = 1, ELEMENT_OCTETS_MAX = 1 << 20 };
+/* Largest millimetres per 1e-7 degree (11.17) times 2^30, with room. */
+#define SCALE_MAX ((int64_t)1 << 34)
+
+void mapset_free(struct mapset *m) {
+    for (size_t i = 0; i < m->n; i++)
+        element_free(&m->elements[i]);
+    free(m->elements);
+    *m = (struct mapset){0};
+}
+
+void mapset_add(struct mapset *m, struct element *e) {
+    if (m->n == m->cap) {
+        m->cap = m->cap == 0 ? 64 : m->cap * 2;
+        m->elements = ws_realloc(m->elements, m->cap * sizeof(m->elements[0]));
+    }
+    m->elements[m->n++] = *e;
+    *e = (struct element){0};
+}
+
+static int by_id(const void *a, const void *b) {
+    return memcmp(((const struct element *)a)->id, ((const struct element *)b)->id, 16);
+}
+
+void mapset_sort(struct mapset *m) {
+    if (m->n > 1)
+        qsort(m->elements, m->n, sizeof(m->elements[0]), by_id);
+}
+
+const struct element *mapset_find(const struct mapset *m, const uint8_t id[static 16]) {
+    size_t lo = 0;
+    size_t hi = m->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = memcmp(m->elements[mid].id, id, 16);
+        if (c == 0)
+            return &m->elements[mid];
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+void mapset_encode(const struct mapset *m, struct buf *b) {
+    buf_put(b, magic, sizeof(magic));
+    buf_u8(b, FILE_VERSION);
+    buf_i32(b, m->frame.lat0);
+    buf_i32(b, m->frame.lon0);
+    buf_i64(b, m->frame.north);
+    buf_i64(b, m->frame.east);
+    size_t ns = strnlen(m->ns, sizeof(m->ns));
+    WS_ASSERT(ns < sizeof(m->ns));
+    buf_u8(b, (uint8_t)ns);
+    buf_put(b, m->ns, ns);
+    buf_put(b, m->base_digest, sizeof(m->base_digest));
+    WS_ASSERT(m->n <= UINT32_MAX);
+    buf_u32(b, (uint32_t)m->n);
+    struct buf one = {0};
+    for (size_t i = 0; i < m->n; i++) {
+        WS_ASSERT(i == 0 || by_id(&m->elements[i - 1], &m->elements[i]) < 0);
+        buf_clear(&one);
+        element_encode(&m->elements[i], &one);
+        buf_var(b, buf_span(&one));
+    }
+    buf_free(&one);
+}
+
+static bool frame_is_sane(const struct cell_frame *f) {
+    return f->lat0 >= -900000000 && f->lat0 <= 900000000 && f->lon0 >= -1800000000 &&
+           f->lon0 <= 1800000000 && f->north > 0 && f->north < SCALE_MAX && f->east > 0 &&
+           f->east < SCALE_MAX;
+}
+
+static int decode_elements(struct rd *r, struct mapset *m, struct ws_err *err) {
+    uint32_t n = rd_u32(r);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t at = r->at;
+        struct span s = rd_var(r, ELEMENT_OCTETS_MAX);
+        if (r->bad)
+            return ws_fail(err, WS_EINPUT, "map: octet %zu: element %u of %u is cut off", at, i, n);
+        struct element e;
+        int rc = element_decode(s, &e, err);
+        if (rc != WS_OK)
+            return ws_fail_in(err, "map: octet %zu: element %u of %u", at, i, n);
+        mapset_add(m, &e);
+        if (i > 0 && by_id(&m->elements[i - 1], &m->elements[i]) >= 0)
+            return ws_fail(err, WS_EINPUT, "map: octet %zu: element %u is out of order", at, i);
+    }
+    return WS_OK;
+}
+
+int mapset_decode(struct span s, struct mapset *ret_map, struct ws_err *err) {
+    struct rd r = rd_of(s);
+    struct mapset m = {0};
+    struct span head = rd_take(&r, sizeof(magic));
+    if (r.bad || memcmp(head.p, magic, sizeof(magic)) != 0)
+        return ws_fail(err, WS_EINPUT, "map: not a Wayside map");
+    uint8_t version = rd_u8(&r);
+    if (!r.bad && version != FILE_VERSION)
+        return ws_fail(err, WS_ENOTSUP, "map: encoding version %u is not 1", version);
+    m.frame.lat0 = rd_i32(&r);
+    m.frame.lon0 = rd_i32(&r);
+    m.frame.north = rd_i64(&r);
+    m.frame.east = rd_i64(&r);
+    size_t n = rd_u8(&r);
+    struct span ns = rd_take(&r, n);
+    if (r.bad || n >= sizeof(m.ns) || !text_is_clean(ns) || !frame_is_sane(&m.frame))
+        return ws_fail(err, WS_EINPUT, "map: octet %zu: malformed frame or namespace", r.at);
+    if (n > 0)
+        memcpy(m.ns, ns.p, n);
+    rd_copy(&r, m.base_digest, sizeof(m.base_digest));
+    int rc = decode_elements(&r, &m, err);
+    if (rc == WS_OK && !rd_done(&r))
+        rc = ws_fail(
+            err, WS_EINPUT, "map: octet %zu of %zu: octets missing or left over", r.at, s.n);
+    if (rc != WS_OK) {
+        mapset_free(&m);
+        return rc;
+    }
+    *ret_map = m;
+    return WS_OK;
+}
+
+void mapset_digest(const struct mapset *m, uint8_t ret_digest[static 32]) {
+    struct buf b = {0};
+    mapset_encode(m, &b);
+    exec_sha256_one(buf_span(&b), ret_digest);
+    buf_free(&b);
+}
+
+void map_report_add(struct map_report *r, const char *fmt, ...) {
+    if (r == NULL)
+        return;
+    r->notes++;
+    if (r->n == MAP_REPORT_MAX)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(r->text[r->n], sizeof(r->text[r->n]), fmt, ap);
+    va_end(ap);
+    r->n++;
+}
