@@ -1,0 +1,124 @@
+#include "pktio/capture.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000U
+
+struct capture {
+    pcap_t *pcap;
+    char *path;
+    uint32_t index;
+    enum frame_link link;
+    uint64_t number; /* records read so far */
+};
+
+/* libpcap answers with DLT values, which differ from the LINKTYPE values in files for raw IP only. */
+static bool link_known(int dlt, enum frame_link *ret_link) {
+    switch (dlt) {
+    case DLT_EN10MB:
+        *ret_link = LINK_ETHERNET;
+        return true;
+    case DLT_RAW:
+        *ret_link = LINK_RAW_IP;
+        return true;
+    case DLT_IPV4:
+        *ret_link = LINK_IPV4;
+        return true;
+    case DLT_IPV6:
+        *ret_link = LINK_IPV6;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int link_refused(const char *path, int dlt, struct ws_err *err) {
+    const char *name = pcap_datalink_val_to_name(dlt);
+    const char *what = pcap_datalink_val_to_description(dlt);
+    return ws_fail(err, WS_ENOTSUP,
+        "%s: link type %d (%s%s%s) is not read; Ethernet and raw IP captures are", path, dlt,
+        name != NULL ? name : "unnamed", what != NULL ? ", " : "", what != NULL ? what : "");
+}
+
+int capture_open(
+    const char *path, uint32_t index, struct capture **ret_capture, struct ws_err *err) {
+    bool is_stdin = strcmp(path, "-") == 0;
+    const char *shown = is_stdin ? "standard input" : path;
+    FILE *f = is_stdin ? stdin : fopen(path, "rbe");
+    if (f == NULL)
+        return ws_fail(
+            err, errno == ENOENT ? WS_ENOTFOUND : WS_EIO, "%s: %s", shown, strerror(errno));
+    char why[PCAP_ERRBUF_SIZE] = "";
+    pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
+    if (pcap == NULL) {
+        if (!is_stdin)
+            (void)fclose(f);
+        return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", shown, why);
+    }
+    enum frame_link link;
+    if (!link_known(pcap_datalink(pcap), &link)) {
+        int rc = link_refused(shown, pcap_datalink(pcap), err);
+        pcap_close(pcap);
+        return rc;
+    }
+    struct capture *c = ws_alloc(sizeof(*c));
+    c->pcap = pcap;
+    c->path = ws_strdup(shown);
+    c->index = index;
+    c->link = link;
+    *ret_capture = c;
+    return WS_OK;
+}
+
+/* Seconds are unsigned in the file but signed in libpcap's reader of classic files, so 2038 to 2106
+ * come out negative. With nanosecond precision asked for, tv_usec holds nanoseconds; a damaged file may
+ * name more than a second of them, which carries over. */
+static uint64_t stamp_of(const struct pcap_pkthdr *h) {
+    uint64_t s = h->ts.tv_sec < 0 ? (uint32_t)h->ts.tv_sec : (uint64_t)h->ts.tv_sec;
+    uint64_t ns = h->ts.tv_usec < 0 ? (uint32_t)h->ts.tv_usec : (uint64_t)h->ts.tv_usec;
+    if (s > (UINT64_MAX - UINT32_MAX) / NS_PER_S)
+        return UINT64_MAX;
+    return s * NS_PER_S + (ns > UINT32_MAX ? UINT32_MAX : ns);
+}
+
+static int read_failed(const struct capture *c, struct ws_err *err) {
+    const char *why = pcap_geterr(c->pcap);
+    bool mixed = strstr(why, "different from the type of the first interface") != NULL;
+    return ws_fail(err, mixed ? WS_ENOTSUP : WS_EINPUT, "%s: record %llu: %s%s", c->path,
+        (unsigned long long)c->number + 1, why, mixed ? "; split the file by interface first" : "");
+}
+
+int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err) {
+    struct pcap_pkthdr *h;
+    const u_char *data;
+    int got = pcap_next_ex(c->pcap, &h, &data);
+    if (got == PCAP_ERROR_BREAK)
+        return 0;
+    if (got != 1)
+        return read_failed(c, err);
+    c->number++;
+    *ret_frame = (struct pkt_frame){
+        .data = span_of(data, h->caplen),
+        .link = c->link,
+        /* A file that says the frame was shorter on the air than what it holds is wrong about that. */
+        .original_octets = h->len < h->caplen ? h->caplen : h->len,
+        .stamp_ns = stamp_of(h),
+        .capture = c->index,
+        .number = c->number,
+    };
+    return 1;
+}
+
+void capture_close(struct capture *c) {
+    if (c == NULL)
+        return;
+    pcap_close(c->pcap);
+    free(c->path);
+    free(c);
+}
