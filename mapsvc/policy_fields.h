@@ -1,0 +1,90 @@
+/* The policy fields of the map contract: what a region's script has to decide (hd-map facts, 5). The
+ * order of this list is the index that exec_policy takes. A new field is appended within its group;
+ * nothing outside this process depends on the index, only on the name. */
+#ifndef WAYSIDE_MAPSVC_POLICY_FIELDS_H
+#define WAYSIDE_MAPSVC_POLICY_FIELDS_H
+
+#include "ledger/exec/contract.h"
+#include "mapsvc/observation.h"
+
+/* X(id, name, unit, min, max, help) */
+#define MAP_POLICY_GENERAL(X)                                                                      \
+    X(CONFIRM_BITS, "confirm_bits", "bit", 4, 62,                                                  \
+        "evidence a permanent change needs; one false change per 2^bits passes is the bound")      \
+    X(MARGIN_BITS, "margin_bits", "bit", 0, 62,                                                    \
+        "lead a permanent change needs over the next hypothesis about the same element")           \
+    X(ADVISORY_BITS, "advisory_bits", "bit", 2, 62, "evidence an advisory needs")                  \
+    X(GROUP_CAP_BITS, "group_cap_bits", "bit", 1, 62,                                              \
+        "most that one group (family, direction, time bucket) may add or take away")               \
+    X(MIN_GROUPS, "min_groups", "1", 1, 32, "groups in favour that a permanent change needs")      \
+    X(MIN_FAMILIES, "min_families", "1", 1, 16,                                                    \
+        "perception software families in favour that a permanent change needs")                    \
+    X(MIN_ISSUERS, "min_issuers", "1", 1, 16,                                                      \
+        "certificate issuers in favour that a permanent change needs")                             \
+    X(MIN_VEHICLES, "min_vehicles", "1", 1, 1000,                                                  \
+        "vehicles in favour that a permanent change needs (anonymity of what is published)")       \
+    X(MIN_VIEWS, "min_views", "1", 1, 16,                                                          \
+        "lines of sight, in steps of 1/64 turn, that a new or removed element needs")              \
+    X(ADVISORY_VEHICLES, "advisory_vehicles", "1", 1, 1000,                                        \
+        "vehicles in favour that an advisory needs")                                               \
+    X(GROUP_MS, "group_ms", "ms", 1000, 86400000, "length of a group's time bucket")               \
+    X(WINDOW_MS, "window_ms", "ms", 1000, 86400000,                                                \
+        "a vehicle counts once per element in this time, and its tag is kept no longer")           \
+    X(ADVISORY_MS, "advisory_ms", "ms", 1000, 86400000, "an advisory ends after this time")        \
+    X(VERSION_CHANGES, "version_changes", "1", 1, 256,                                             \
+        "confirmed changes that make a new map version at once")                                   \
+    X(VERSION_AGE_MS, "version_age_ms", "ms", 0, 86400000,                                         \
+        "longest time a confirmed change waits for its map version")                               \
+    X(IMMEDIATE_KINDS, "immediate_kinds", "1", 0, 511,                                             \
+        "sum of 2^kind of the element kinds whose changes do not wait (4: speed limit, 8: "        \
+        "hazard)")                                                                                 \
+    X(EPOCH_MS, "epoch_ms", "ms", 60000, 86400000, "evidence is aged at multiples of this time")   \
+    X(MAP_SIGMA_MM, "map_sigma_mm", "mm", 0, 5000,                                                 \
+        "standard deviation of the map's own positions, per axis")                                 \
+    X(MAX_AGE_MS, "max_age_ms", "ms", 1000, 600000,                                                \
+        "oldest observation a message may carry, before its generation time")                      \
+    X(HALF_LIFE_SIGN, "half_life_min.sign", "min", 1, 5256000, "half-life of evidence on signs")   \
+    X(HALF_LIFE_LIMIT, "half_life_min.speed_limit", "min", 1, 5256000,                             \
+        "half-life of evidence on speed limits")                                                   \
+    X(HALF_LIFE_MARKING, "half_life_min.marking", "min", 1, 5256000,                               \
+        "half-life of evidence on stop lines, crosswalks and other markings")                      \
+    X(HALF_LIFE_HAZARD, "half_life_min.hazard", "min", 1, 5256000,                                 \
+        "half-life of evidence on hazards")
+
+/* Rates of one look, for each kind of thing and class of sensor: how often what is there is reported,
+ * and how often something is reported that is not there. */
+#define MAP_RATE_KINDS(X) X(SIGN, "sign") X(LIMIT, "speed_limit") X(OTHER, "other")
+#define MAP_RATE_CLASSES(X, kind, name)                                                            \
+    X(kind, name, UNKNOWN, "unknown")                                                              \
+    X(kind, name, CAMERA_GOOD, "camera_good")                                                      \
+    X(kind, name, CAMERA_BASIC, "camera_basic")                                                    \
+    X(kind, name, LIDAR, "lidar")                                                                  \
+    X(kind, name, ROADSIDE, "roadside")
+
+enum map_rate_kind {
+#define X(kind, name) RATE_##kind,
+    MAP_RATE_KINDS(X)
+#undef X
+        RATE_KIND_COUNT
+};
+
+enum map_policy_field {
+#define X(id, name, unit, min, max, help) MAP_POLICY_##id,
+    MAP_POLICY_GENERAL(X)
+#undef X
+        MAP_POLICY_GENERAL_COUNT,
+    MAP_POLICY_COUNT = MAP_POLICY_GENERAL_COUNT + 2 * RATE_KIND_COUNT * SENSOR_CLASS_COUNT
+};
+
+/* MAP_POLICY_COUNT fields. Static. */
+extern const struct policy_field map_policy_fields[];
+
+/* Index of a rate: true positive (what is there is reported) and false positive. */
+static inline size_t map_policy_tpr(enum map_rate_kind k, enum sensor_class c) {
+    return (size_t)MAP_POLICY_GENERAL_COUNT + 2 * ((size_t)k * SENSOR_CLASS_COUNT + (size_t)c);
+}
+static inline size_t map_policy_fpr(enum map_rate_kind k, enum sensor_class c) {
+    return map_policy_tpr(k, c) + 1;
+}
+
+#endif
