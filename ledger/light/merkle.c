@@ -90,7 +90,7 @@ void sparse_inner(light_hash_fn h, const hash32 left, const hash32 right, hash32
 }
 
 static unsigned bit_of(const uint8_t *k, size_t i) {
-    return k[i / 8] >> (7 - i % 8) & 1U;
+    return (unsigned)k[i / 8] >> (7 - i % 8) & 1U;
 }
 
 bool sparse_verify(light_hash_fn h, const struct sparse_proof *p, const hash32 key_hash,
