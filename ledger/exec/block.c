@@ -1,0 +1,150 @@
+#include "ledger/exec/block.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+
+#include <stdlib.h>
+
+void block_clear(struct block *b) {
+    for (size_t i = 0; i < b->n_txs; i++)
+        tx_unref(b->txs[i]);
+    free((void *)b->txs);
+    free(b->tx_ids);
+    free(b->tx_leaves);
+    memset(b, 0, sizeof(*b));
+}
+
+void block_free(struct block *b) {
+    if (b == NULL)
+        return;
+    block_clear(b);
+    free(b);
+}
+
+void block_tx_root(const struct block *b, hash32 ret_root) {
+    exec_list_root((const uint8_t(*)[32])b->tx_leaves, b->n_txs, ret_root);
+}
+
+void block_seal(struct block *b) {
+    b->header.tx_count = (uint32_t)b->n_txs;
+    block_tx_root(b, b->header.tx_root);
+    header_id(exec_sha256, &b->header, b->id);
+}
+
+bool block_complete(const struct block *b) {
+    for (size_t i = 0; i < b->n_txs; i++) {
+        if (b->txs[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void put_front(const struct block *b, struct buf *out) {
+    buf_u8(out, LEDGER_VERSION);
+    header_encode(&b->header, out);
+    commit_encode(&b->last_commit, out);
+    buf_u32(out, (uint32_t)b->n_txs);
+}
+
+void block_encode(const struct block *b, struct buf *out) {
+    put_front(b, out);
+    for (size_t i = 0; i < b->n_txs; i++) {
+        WS_ASSERT(b->txs[i] != NULL);
+        buf_var(out, b->txs[i]->octets);
+    }
+}
+
+void block_encode_compact(const struct block *b, struct buf *out) {
+    put_front(b, out);
+    for (size_t i = 0; i < b->n_txs; i++) {
+        buf_put(out, b->tx_ids[i], 32);
+        buf_put(out, b->tx_leaves[i], 32);
+    }
+}
+
+static int read_front(
+    struct rd *r, const struct cell_params *limits, struct block *b, struct ws_err *err) {
+    if (rd_u8(r) != LEDGER_VERSION)
+        return ws_fail(err, WS_EINPUT, "block: version octet is not %d", LEDGER_VERSION);
+    if (!header_read(r, &b->header))
+        return ws_fail(err, WS_EINPUT, "block: malformed header near octet %zu", r->at);
+    if (!commit_read(r, &b->last_commit))
+        return ws_fail(err, WS_EINPUT, "block: malformed commit near octet %zu", r->at);
+    uint32_t n = rd_u32(r);
+    /* Before anything is allocated: count within the cell's limit and within what is left to read. */
+    if (r->bad || n > limits->block_txs_max || n != b->header.tx_count || n > rd_left(r))
+        return ws_fail(err, WS_EINPUT, "block: %u transactions", n);
+    b->n_txs = n;
+    b->txs = (struct tx **)ws_calloc(n, sizeof(struct tx *));
+    b->tx_ids = ws_calloc(n, sizeof(hash32));
+    b->tx_leaves = ws_calloc(n, sizeof(hash32));
+    return WS_OK;
+}
+
+static int check_root(struct block *b, struct ws_err *err) {
+    hash32 root;
+    block_tx_root(b, root);
+    if (memcmp(root, b->header.tx_root, 32) != 0)
+        return ws_fail(err, WS_EINPUT, "block: transactions do not fit the header");
+    header_id(exec_sha256, &b->header, b->id);
+    return WS_OK;
+}
+
+static int decode_full(
+    struct rd *r, const struct cell_params *limits, struct block *b, struct ws_err *err) {
+    int rc = read_front(r, limits, b, err);
+    size_t octets = 0;
+    for (size_t i = 0; rc == WS_OK && i < b->n_txs; i++) {
+        struct span s = rd_var(r, limits->tx_octets_max);
+        octets += s.n;
+        if (r->bad || octets > limits->block_octets_max)
+            return ws_fail(err, WS_EINPUT, "block: transaction %zu: malformed or too large", i);
+        rc = tx_parse(s, &b->txs[i], err);
+        if (rc != WS_OK)
+            return ws_fail_in(err, "block: transaction %zu", i);
+        memcpy(b->tx_ids[i], b->txs[i]->id, 32);
+        memcpy(b->tx_leaves[i], b->txs[i]->leaf, 32);
+    }
+    if (rc == WS_OK && !rd_done(r))
+        return ws_fail(err, WS_EINPUT, "block: trailing octets at %zu", r->at);
+    return rc == WS_OK ? check_root(b, err) : rc;
+}
+
+static int decode_compact(
+    struct rd *r, const struct cell_params *limits, struct block *b, struct ws_err *err) {
+    int rc = read_front(r, limits, b, err);
+    if (rc != WS_OK)
+        return rc;
+    for (size_t i = 0; i < b->n_txs; i++) {
+        rd_copy(r, b->tx_ids[i], 32);
+        rd_copy(r, b->tx_leaves[i], 32);
+    }
+    if (!rd_done(r))
+        return ws_fail(err, WS_EINPUT, "proposal: malformed near octet %zu", r->at);
+    return check_root(b, err);
+}
+
+static int decode(struct span s, const struct cell_params *limits, struct block **ret_block,
+    int (*body)(struct rd *, const struct cell_params *, struct block *, struct ws_err *),
+    struct ws_err *err) {
+    struct block *b = ws_alloc(sizeof(*b));
+    struct rd r = rd_of(s);
+    int rc = body(&r, limits, b, err);
+    if (rc != WS_OK) {
+        block_free(b);
+        return rc;
+    }
+    *ret_block = b;
+    return WS_OK;
+}
+
+int block_decode(
+    struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err) {
+    return decode(s, limits, ret_block, decode_full, err);
+}
+
+int block_decode_compact(
+    struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err) {
+    return decode(s, limits, ret_block, decode_compact, err);
+}

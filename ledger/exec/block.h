@@ -1,0 +1,34 @@
+/* A block: header, the commit of its predecessor, transactions. Two encodings: the whole block (store,
+ * sync) and the compact one of a proposal, which names each transaction by identity and leaf.
+ * Owns references to its transactions. One thread. */
+#ifndef WAYSIDE_LEDGER_EXEC_BLOCK_H
+#define WAYSIDE_LEDGER_EXEC_BLOCK_H
+
+#include "ledger/exec/tx.h"
+
+struct block {
+    struct header header;
+    hash32 id; /* of the header */
+    struct commit last_commit; /* n = 0 at height 1 */
+    size_t n_txs;
+    struct tx **txs; /* NULL entries: named by a proposal, not here yet */
+    hash32 *tx_ids, *tx_leaves;
+};
+
+void block_free(struct block *b);
+void block_clear(struct block *b); /* frees what it owns, not itself */
+/* Root over tx_leaves. */
+void block_tx_root(const struct block *b, hash32 ret_root);
+/* Computes header.tx_root, tx_count and id from the rest. */
+void block_seal(struct block *b);
+
+void block_encode(const struct block *b, struct buf *out); /* all transactions present (asserted) */
+/* Parses every transaction; checks root and count against the header. */
+WARN_UNUSED int block_decode(
+    struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err);
+void block_encode_compact(const struct block *b, struct buf *out);
+WARN_UNUSED int block_decode_compact(
+    struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err);
+bool block_complete(const struct block *b);
+
+#endif

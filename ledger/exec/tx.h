@@ -1,0 +1,51 @@
+/* Transactions: what a block carries. Envelope: version, kind, body (docs/formats/ledger.md).
+ * A vehicle's transaction is the vehicle's own signed message (decision 3), so its identity is the
+ * message's (design, section 5) while its leaf is the hash of the committed octets.
+ * One owner thread; tx objects are reference-counted and immutable after parsing but for signature_good. */
+#ifndef WAYSIDE_LEDGER_EXEC_TX_H
+#define WAYSIDE_LEDGER_EXEC_TX_H
+
+#include "ledger/exec/contract.h"
+#include "ledger/light/types.h"
+#include "v2x/spdu.h"
+
+enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3 };
+
+struct order_signature {
+    uint8_t authority; /* index in genesis; strictly ascending */
+    uint8_t sig[SIG_OCTETS];
+};
+struct order {
+    uint64_t sequence;
+    uint64_t expiry; /* Time64 us */
+    enum exec_role role;
+    uint16_t kind;
+    struct span body;
+    size_t n_sigs;
+    struct order_signature sigs[AUTHORITIES_MAX];
+};
+
+struct tx {
+    uint32_t refs;
+    enum tx_kind kind;
+    struct span octets; /* owned */
+    hash32 id, leaf;
+    bool signature_good; /* checked once here; see executor_check */
+    struct spdu spdu; /* TX_MESSAGE; spans into octets */
+    hash32 cert_hash; /* TX_MESSAGE: signer; TX_CERTIFICATE: its own */
+    struct cert cert; /* TX_CERTIFICATE */
+    struct order order; /* TX_ORDER */
+};
+
+/* Parses and hashes; octets are copied. The text says what is wrong. */
+WARN_UNUSED int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err);
+struct tx *tx_ref(struct tx *t);
+void tx_unref(struct tx *t); /* NULL is fine */
+
+void tx_put_message(struct buf *b, const hash32 cert_hash, struct span spdu);
+void tx_put_certificate(struct buf *b, struct span cert);
+void tx_put_order(struct buf *b, const struct order *o);
+/* What an authority signs: TAG_ORDER || version || cell id || sequence || expiry || role || kind || SHA-256(body). */
+void order_sign_bytes(const hash32 cell_id, const struct order *o, struct buf *b);
+
+#endif

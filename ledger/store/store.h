@@ -1,0 +1,58 @@
+/* Durable key-value spaces of the ledger: RocksDB, and a twin in memory for replay and simulation.
+ *
+ * One batch is one atomic, synced write over all spaces (consensus facts, section 17). A write error has
+ * an unknown outcome: the store refuses everything afterwards and the node stops (decision 8).
+ * Reading is allowed from any thread; batches belong to one thread. */
+#ifndef WAYSIDE_LEDGER_STORE_STORE_H
+#define WAYSIDE_LEDGER_STORE_STORE_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+/* Append only: the order is on disk (column family names are store_space_name). */
+enum store_space {
+    STORE_META, /* name -> value: format, last applied height, proposer priorities */
+    STORE_BLOCK, /* height (8) -> block octets */
+    STORE_COMMIT, /* height (8) -> commit that decided it */
+    STORE_STATE, /* contract (1) || key -> value */
+    STORE_EVENT, /* height (8) || sequence (4) -> event octets */
+    STORE_INDEX, /* contract (1) || type (2) || height (8) || sequence (4) -> empty: events by kind */
+    STORE_TX, /* transaction identity (32) -> height (8) || index (4) || result code (2) || contract (1) */
+    STORE_HEADER, /* height (8) -> header octets: kept when bodies are pruned */
+    STORE_SPACE_COUNT
+};
+const char *store_space_name(enum store_space s);
+
+struct store;
+
+/* Opens or creates. WAL recovery tolerates a torn tail; damage elsewhere is refused with a text that says what
+ * is damaged. cache_octets bounds block cache and write buffers. */
+WARN_UNUSED int store_open_rocks(
+    const char *dir, size_t cache_octets, struct store **ret_store, struct ws_err *err);
+struct store *store_open_memory(void);
+void store_close(struct store *s);
+
+/* Appends the value to ret_value. WS_ENOTFOUND without text when absent. */
+WARN_UNUSED int store_get(struct store *s, enum store_space space, struct span key,
+    struct buf *ret_value, struct ws_err *err);
+
+/* Calls fn for each pair whose key starts with prefix and is >= from (empty: all), ascending; fn returning false stops. */
+typedef bool (*store_each_fn)(void *ctx, struct span key, struct span value);
+WARN_UNUSED int store_each(struct store *s, enum store_space space, struct span prefix,
+    struct span from, store_each_fn fn, void *ctx, struct ws_err *err);
+/* The last pair whose key starts with prefix; WS_ENOTFOUND without text when there is none. */
+WARN_UNUSED int store_last(struct store *s, enum store_space space, struct span prefix,
+    struct buf *ret_key, struct buf *ret_value, struct ws_err *err);
+
+struct store_batch;
+struct store_batch *store_batch_new(struct store *s);
+void store_batch_put(
+    struct store_batch *b, enum store_space space, struct span key, struct span value);
+void store_batch_del(struct store_batch *b, enum store_space space, struct span key);
+/* Writes all or nothing, synced, and frees the batch in every case. */
+WARN_UNUSED int store_batch_write(struct store_batch *b, struct ws_err *err);
+
+/* Octets on disk (approximate), for the disk budget's metric; 0 for the twin. */
+uint64_t store_disk_octets(struct store *s);
+
+#endif
