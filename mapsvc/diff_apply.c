@@ -1,0 +1,239 @@
+/* What a version does to a map, and what it says to people. */
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "mapsvc/diff.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void leaf_of(const struct element *e, uint8_t ret_leaf[static 32]) {
+    uint8_t hash[32];
+    element_hash(e, hash);
+    exec_list_leaf(span_of(hash, sizeof(hash)), ret_leaf);
+}
+
+void map_root(const struct mapset *m, uint8_t ret_root[static 32]) {
+    uint8_t(*leaves)[32] = ws_calloc(m->n, 32);
+    for (size_t i = 0; i < m->n; i++)
+        leaf_of(&m->elements[i], leaves[i]);
+    exec_list_root((const uint8_t(*)[32])leaves, m->n, ret_root);
+    free(leaves);
+}
+
+static int check_changes(
+    const struct change_record *changes, size_t n, const struct mapset *m, struct ws_err *err) {
+    for (size_t i = 0; i < n; i++) {
+        const struct change_record *c = &changes[i];
+        char id[33];
+        hex_encode(id, c->element_id, sizeof(c->element_id));
+        const struct element *have = mapset_find(m, c->element_id);
+        if (c->op == MAP_CREATE) {
+            if (have != NULL)
+                return ws_fail(err, WS_EINPUT, "change %zu creates %s, which is there", i, id);
+            continue;
+        }
+        if (have == NULL)
+            return ws_fail(err, WS_EINPUT, "change %zu is about %s, which is not there", i, id);
+        uint8_t a[32];
+        uint8_t b[32];
+        element_hash(have, a);
+        element_hash(&c->before, b);
+        if (memcmp(a, b, sizeof(a)) != 0)
+            return ws_fail(err, WS_EINPUT, "change %zu: %s is not what `before` says", i, id);
+    }
+    return WS_OK;
+}
+
+static struct element *find(struct mapset *m, const uint8_t id[static 16]) {
+    const struct element *e = mapset_find(m, id);
+    return e == NULL ? NULL : &m->elements[e - m->elements];
+}
+
+static void apply_checked(const struct change_record *changes, size_t n, struct mapset *m) {
+    size_t gone = 0;
+    size_t added = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (changes[i].op == MAP_CREATE)
+            continue;
+        struct element *e = find(m, changes[i].element_id);
+        if (changes[i].op == MAP_MODIFY) {
+            element_free(e);
+            *e = element_copy(&changes[i].after);
+        } else {
+            /* Marked here, closed up below: finding needs the order to hold until the end. */
+            e->kind = (enum element_kind)0;
+            gone++;
+        }
+    }
+    if (gone > 0) {
+        size_t to = 0;
+        for (size_t i = 0; i < m->n; i++) {
+            if (m->elements[i].kind == (enum element_kind)0)
+                element_free(&m->elements[i]);
+            else
+                m->elements[to++] = m->elements[i];
+        }
+        m->n = to;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (changes[i].op != MAP_CREATE)
+            continue;
+        struct element e = element_copy(&changes[i].after);
+        mapset_add(m, &e);
+        added++;
+    }
+    if (added > 0)
+        mapset_sort(m);
+}
+
+int map_changes_apply(
+    const struct change_record *changes, size_t n, struct mapset *m, struct ws_err *err) {
+    int rc = check_changes(changes, n, m, err);
+    if (rc == WS_OK)
+        apply_checked(changes, n, m);
+    return rc;
+}
+
+struct id_leaf {
+    uint8_t id[16];
+    uint8_t leaf[32];
+};
+
+static int by_id(const void *a, const void *b) {
+    return memcmp(a, b, 16);
+}
+
+/* Root that m will have, computed beside it so that a refused version leaves m alone. Changes are
+ * checked already. */
+static void root_after(
+    const struct map_version *v, const struct mapset *m, uint8_t ret_root[static 32]) {
+    struct id_leaf *list = ws_calloc(m->n + v->n_changes, sizeof(*list));
+    uint8_t(*leaves)[32] = ws_calloc(m->n + v->n_changes, 32);
+    for (size_t i = 0; i < m->n; i++) {
+        memcpy(list[i].id, m->elements[i].id, 16);
+        leaf_of(&m->elements[i], list[i].leaf);
+    }
+    size_t n = m->n;
+    size_t gone = 0;
+    for (size_t i = 0; i < v->n_changes; i++) {
+        const struct change_record *c = &v->changes[i];
+        struct id_leaf *at = c->op == MAP_CREATE
+                                 ? &list[n++]
+                                 : bsearch(c->element_id, list, m->n, sizeof(*list), by_id);
+        if (c->op == MAP_DELETE) {
+            memset(at->leaf, 0, sizeof(at->leaf));
+            gone++;
+            continue;
+        }
+        memcpy(at->id, c->element_id, 16);
+        leaf_of(&c->after, at->leaf);
+    }
+    if (n > m->n)
+        qsort(list, n, sizeof(*list), by_id);
+    static const uint8_t zero[32];
+    size_t to = 0;
+    for (size_t i = 0; i < n; i++)
+        if (gone == 0 || memcmp(list[i].leaf, zero, sizeof(zero)) != 0)
+            memcpy(leaves[to++], list[i].leaf, 32);
+    exec_list_root((const uint8_t(*)[32])leaves, to, ret_root);
+    free(list);
+    free(leaves);
+}
+
+int map_version_apply(const struct map_version *v, struct mapset *m, struct ws_err *err) {
+    uint8_t root[32];
+    map_root(m, root);
+    if (memcmp(root, v->previous_root, sizeof(root)) != 0)
+        return ws_fail(err, WS_EINPUT,
+            "map version %" PRIu64 ": this map is not its predecessor (root differs)", v->version);
+    int rc = check_changes(v->changes, v->n_changes, m, err);
+    if (rc != WS_OK)
+        return ws_fail_in(err, "map version %" PRIu64, v->version);
+    root_after(v, m, root);
+    if (memcmp(root, v->root, sizeof(root)) != 0)
+        return ws_fail(
+            err, WS_EINPUT, "map version %" PRIu64 ": changes do not give its root", v->version);
+    apply_checked(v->changes, v->n_changes, m);
+    return WS_OK;
+}
+
+/* ---- in words ---- */
+
+static void kind_in_words(enum element_kind k, char *dst, size_t size) {
+    (void)snprintf(dst, size, "%s", element_kind_name(k));
+    for (char *p = dst; *p != '\0'; p++)
+        if (*p == '_')
+            *p = ' ';
+}
+
+static void value_in_words(const struct element *e, char *dst, size_t size) {
+    if (e->has_value)
+        (void)snprintf(dst, size, "%" PRId32, e->value);
+    else
+        (void)snprintf(dst, size, "without value");
+}
+
+/* Tenths of a bit, rounded towards zero, without floating point. */
+static void bits_in_words(int64_t q16, char *dst, size_t size) {
+    int64_t tenths = q16 / 65536 * 10 + q16 % 65536 * 10 / 65536;
+    uint64_t u = tenths < 0 ? 0 - (uint64_t)tenths : (uint64_t)tenths;
+    if (u % 10 == 0)
+        (void)snprintf(dst, size, "%s%" PRIu64, tenths < 0 ? "-" : "", u / 10);
+    else
+        (void)snprintf(dst, size, "%s%" PRIu64 ".%" PRIu64, tenths < 0 ? "-" : "", u / 10, u % 10);
+}
+
+static void what_in_words(const struct change_record *c, char *dst, size_t size) {
+    const struct element *e = c->has_after ? &c->after : &c->before;
+    char kind[32];
+    char from[32];
+    char to[32];
+    kind_in_words(e->kind, kind, sizeof(kind));
+    value_in_words(&c->before, from, sizeof(from));
+    value_in_words(&c->after, to, sizeof(to));
+    const char *unit = element_attr(e, "unit");
+    if (unit == NULL)
+        unit = "km/h";
+    bool figure = e->has_value && e->kind == EL_SPEED_LIMIT;
+    const char *space = figure ? " " : "";
+    if (!figure)
+        unit = "";
+    switch (c->op) {
+    case MAP_CREATE:
+        (void)snprintf(dst, size, "new %s %s%s%s", kind, to, space, unit);
+        break;
+    case MAP_DELETE:
+        (void)snprintf(dst, size, "%s %s%s%s removed", kind, from, space, unit);
+        break;
+    case MAP_MODIFY:
+        if (strcmp(from, to) == 0)
+            (void)snprintf(dst, size, "%s %s%s%s changed", kind, to, space, unit);
+        else
+            (void)snprintf(dst, size, "%s %s -> %s%s%s", kind, from, to, space, unit);
+        break;
+    }
+}
+
+void change_describe(const struct change_record *c, char *dst, size_t size) {
+    const struct element *e = c->has_after ? &c->after : &c->before;
+    char what[ELEMENT_MAX_TEXT + 128];
+    char name[ELEMENT_MAX_TEXT + 1];
+    char bits[32];
+    char threshold[32];
+    what_in_words(c, what, sizeof(what));
+    if (e->n_aliases > 0)
+        (void)snprintf(name, sizeof(name), "%s", e->aliases[0]);
+    else
+        hex_encode(name, c->element_id, sizeof(c->element_id));
+    bits_in_words(c->bits_q16, bits, sizeof(bits));
+    bits_in_words(c->threshold_q16, threshold, sizeof(threshold));
+    if (c->tier == TIER_ORDER) {
+        (void)snprintf(dst, size, "%s, %s: by order of the authority", what, name);
+        return;
+    }
+    (void)snprintf(dst, size,
+        "%s%s, %s: %" PRIu32 " vehicle%s, %" PRIu32 " software famil%s, %s bits of %s",
+        c->tier == TIER_ADVISORY ? "advisory: " : "", what, name, c->vehicles,
+        c->vehicles == 1 ? "" : "s", c->families, c->families == 1 ? "y" : "ies", bits, threshold);
+}
