@@ -28,7 +28,8 @@ struct coer {
 };
 
 struct coer coer_of(struct span s);
-void coer_set_fail(struct coer *c, enum coer_fail f); /* keeps an earlier one */
+void coer_set_fail(struct coer *c, enum coer_fail f); /* here; keeps an earlier one */
+void coer_set_fail_at(struct coer *c, size_t at, enum coer_fail f);
 uint8_t coer_u8(struct coer *c);
 uint16_t coer_u16(struct coer *c);
 uint32_t coer_u32(struct coer *c);
@@ -40,6 +41,25 @@ size_t coer_count(struct coer *c, size_t max); /* SEQUENCE OF count */
 unsigned coer_choice(struct coer *c); /* 0x80 + index -> index */
 struct span coer_take(struct coer *c, size_t n);
 struct span coer_octets(struct coer *c); /* length + octets */
+/* One preamble octet; the bits set in `padding` must be zero. */
+uint8_t coer_preamble(struct coer *c, uint8_t padding);
+/* Open type (what comes after an extension marker): a cursor over its contents, with the same start so
+ * that offsets stay those of the whole input. coer_close hands a failure up and refuses a rest. */
+struct coer coer_open(struct coer *c);
+void coer_close(struct coer *c, const struct coer *inner);
+
+/* Extension additions of a SEQUENCE (X.696 16.4): a presence bitmap of any length, then one open type for
+ * each bit set. coer_next_addition answers the index of the next one present, which the caller reads
+ * with coer_open/coer_close or passes over with coer_octets; SIZE_MAX after the last or on a failure. */
+struct coer_additions {
+    struct span bitmap;
+    size_t bits;
+    size_t next;
+};
+struct coer_additions coer_read_additions(struct coer *c);
+size_t coer_next_addition(const struct coer *c, struct coer_additions *a);
+void coer_skip_additions(struct coer *c);
+
 static inline size_t coer_at(const struct coer *c) {
     return (size_t)(c->p - c->start);
 }
