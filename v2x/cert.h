@@ -50,6 +50,8 @@ struct cert {
     uint32_t valid_from_s; /* Time32 */
     uint64_t valid_until_s; /* Time32 scale, exclusive */
     struct cert_region region;
+    bool has_encryption_key;
+    struct ec_point encryption_key; /* 32-octet curve */
     struct span app_permissions; /* encoding of the elements, after the count; n_app of them */
     size_t n_app;
     struct span issue_permissions;
@@ -60,7 +62,13 @@ struct cert {
     struct ec_point key;
     bool has_signature;
     struct ec_signature signature;
+    struct span key_encoding; /* PublicVerificationKey, or the point of a reconstruction value */
 };
+
+/* Most elements of the lists in a certificate that are read; more is COER_VALUE. The standard asks a
+ * receiver for 8 of each. */
+#define CERT_MAX_PERMISSIONS 128
+#define CERT_MAX_REGION_PARTS 128
 
 /* Reads one certificate from the cursor (other structures may follow). On failure the cursor carries
  * the reason and offset and *ret_cert is unspecified. */
@@ -73,15 +81,32 @@ WARN_UNUSED enum coer_fail cert_parse(
  * SHA-256; deployed certificates already are canonical and are hashed as received. HashedId8 = last 8. */
 void cert_hash256(const struct cert *c, uint8_t ret_hash[static 32]);
 void cert_hash384(const struct cert *c, uint8_t ret_hash[static 48]);
+/* ECDSA digest input of the certificate's own signature (5.3.1): H(H(ToBeSigned) || H(issuer
+ * certificate)), with SHA-384 if sha384, else SHA-256. issuer_hash is made with the same algorithm; NULL
+ * for a self-signed certificate. *ret_len is 32 or 48. */
+void cert_digest(const struct cert *c, const uint8_t *issuer_hash, bool sha384,
+    uint8_t ret_digest[static 48], size_t *ret_len);
 
 /* Permission to sign under psid; *ret_ssp (may be NULL) is the service specific permissions' octets,
  * empty when absent, *ret_bitmap says which form. */
 bool cert_app_permission(
     const struct cert *c, uint64_t psid, struct span *ret_ssp, bool *ret_bitmap);
+/* True if no PSID occurs twice among the application permissions (6.4.8). */
+bool cert_psids_unique(const struct cert *c);
 /* True if c, as an issuer, may issue certificates for psid at chain distance `depth` (1 = directly). */
 bool cert_may_issue(const struct cert *c, uint64_t psid, unsigned depth);
+/* True if the issuer may have issued c: each application permission with its SSP is one it may issue
+ * directly, and each issuing permission is one of its own, one step shorter (6.4.8, 6.4.28 to 6.4.34). */
+bool cert_permissions_within(const struct cert *c, const struct cert *issuer);
+
 /* True if the region is absent or contains the point; identified regions cannot be decided from
- * coordinates and count as containing. lat/lon in 0.1 microdegree. */
+ * coordinates and count as containing. lat/lon in 0.1 microdegree. Integer arithmetic only. */
 bool cert_region_contains(const struct cert *c, int32_t lat, int32_t lon);
+/* True if c's region lies inside the issuer's. An absent region is inherited, hence inside. Decided for
+ * every pair of circle, rectangles and polygon, on the safe side: each rectangle must lie in one part of
+ * the issuer's region (parts are not joined), and a circle is replaced by its bounding box unless the
+ * issuer's is a circle too. An identified region inside a geometric one cannot be decided and is refused;
+ * a geometric one inside an identified one is accepted for want of borders. */
+bool cert_region_inside(const struct cert *c, const struct cert *issuer);
 
 #endif

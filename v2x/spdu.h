@@ -19,18 +19,17 @@ struct spdu {
     enum spdu_content content;
     /* the rest only for SPDU_SIGNED, but payload also for SPDU_UNSECURED */
     uint8_t hash_id; /* 0 SHA-256, 1 SHA-384 */
-    struct span tbs; /* ToBeSignedData as received: the hashed octets */
-    struct span payload; /* octets of the inner unsecuredData; empty with only an extDataHash */
     bool has_ext_hash;
-    uint64_t psid;
-    bool has_generation_time;
-    uint64_t generation_time; /* Time64, us */
-    bool has_expiry_time;
-    uint64_t expiry_time;
-    bool has_location;
-    int32_t lat, lon; /* 0.1 microdegree */
-    uint16_t elevation; /* raw: the editions disagree, never drop on it */
+    bool has_generation_time, has_expiry_time, has_location;
     bool has_p2pcd_learning, has_missing_crl, has_encryption_key;
+    uint16_t elevation; /* raw: the editions disagree, never drop on it */
+    struct span tbs; /* ToBeSignedData as received: the hashed octets */
+    struct span payload; /* octets of the inner unsecuredData; empty when it is none */
+    uint64_t psid;
+    uint64_t generation_time; /* Time64, us */
+    uint64_t expiry_time;
+    int32_t lat, lon; /* 0.1 microdegree */
+    struct ec_point encryption_key; /* public; form EC_FILL when absent or symmetric */
     struct span inline_p2pcd; /* n * 3 octets */
     struct span requested_cert;
     enum spdu_signer signer;
@@ -40,17 +39,23 @@ struct spdu {
     struct ec_signature signature;
 };
 
+/* Most certificates a signer may attach; the profiles allow one. */
+#define SPDU_MAX_CERTS 8
+/* Data inside the payload of data inside ... */
+#define SPDU_MAX_DEPTH 4
 /* Largest structure accepted; longer input is refused before anything else is looked at. */
 #define SPDU_MAX_OCTETS 65535
 
+/* Reads the structure at the start of octets; trailing octets of the frame may follow. */
 WARN_UNUSED enum coer_fail spdu_parse(
     struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at);
 
-/* ECDSA digest input of 1609.2 5.3.1: H(H(tbs) || H(signer certificate)). signer_hash: full hash of
- * the signer certificate with the same algorithm; for SIGNER_SELF the hash of the empty string.
- * *ret_len is 32 or 48. */
-void spdu_digest(const struct spdu *m, const uint8_t *signer_hash, uint8_t ret_digest[static 48],
-    size_t *ret_len);
+/* ECDSA digest input of 1609.2 5.3.1: H(H(tbs) || H(signer certificate)), H as the message names it
+ * (hash_id). signer_hash: full hash of the signer certificate with that algorithm (cert_hash256 or
+ * cert_hash384), for SIGNER_SELF the hash of the empty string. False, and nothing written, if its length
+ * is not that of the algorithm: hash_id is the sender's choice. *ret_len is 32 or 48. */
+WARN_UNUSED bool spdu_digest(
+    const struct spdu *m, struct span signer_hash, uint8_t ret_digest[static 48], size_t *ret_len);
 
 /* Identity of a message in the cell (design, section 5): SHA-256(SHA-256(ToBeSignedData) ||
  * SHA-256(full signer certificate)); the same for digest and certificate signers, for s and n - s. */
