@@ -24,7 +24,8 @@
     X(TRUST_PROFILE, "cert_profile") /* breaks a rule of its type */                               \
     X(TRUST_BAD_KEY, "cert_bad_key") /* key is no point of its curve */                            \
     X(TRUST_IMPLICIT,                                                                              \
-        "cert_implicit") /* implicit: chain is known, reconstruction is not offered yet */
+        "cert_implicit") /* implicit: issuer is known, reconstruction is not offered yet */        \
+    X(TRUST_STORE_FULL, "trust_store_full") /* only from trust_add_issuer */
 
 enum trust_verdict {
 #define X(id, text) id,
@@ -51,8 +52,10 @@ struct trust_result {
     struct verify_key *key; /* TRUST_OK: a new reference, the caller's; otherwise NULL */
 };
 
-/* Checks an end-entity certificate at time now_s (Time32 scale): profile, issuer, validity, permissions,
- * region, signature, cheapest first. */
+/* Checks an end-entity certificate at time now_s (Time32 scale), cheapest first: profile (application
+ * permissions, each PSID once, no right to issue), issuer, validity, permissions, region, signature, key.
+ * The issuer's own validity is not asked for: the certificate's must lie inside it. When several issuers
+ * share the HashedId8, the verdict is TRUST_OK if one of them signed, else that of the first. */
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);
 
 /* Key of a certificate whose chain could not be checked, so that "signature good, issuer unknown" can be

@@ -1,0 +1,250 @@
+#include "v2x/trust.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct issuer {
+    uint8_t *octets; /* what cert points into */
+    struct cert cert;
+    uint8_t hash256[32];
+    uint8_t hash384[48];
+    struct verify_key *key;
+};
+
+struct trust_store {
+    size_t max;
+    size_t n;
+    struct issuer *issuers;
+};
+
+const char *trust_verdict_text(enum trust_verdict v) {
+    static const char *const text[] = {
+#define X(id, t) t,
+        TRUST_VERDICTS(X)
+#undef X
+    };
+    WS_ASSERT((size_t)v < ARRAY_LEN(text));
+    return text[v];
+}
+
+struct trust_store *trust_store_new(size_t max_issuers) {
+    struct trust_store *t = ws_alloc(sizeof(*t));
+    t->max = max_issuers;
+    t->issuers = ws_calloc(max_issuers, sizeof(*t->issuers));
+    return t;
+}
+
+void trust_store_free(struct trust_store *t) {
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < t->n; i++) {
+        verify_key_unref(t->issuers[i].key);
+        free(t->issuers[i].octets);
+    }
+    free(t->issuers);
+    free(t);
+}
+
+size_t trust_count(const struct trust_store *t) {
+    return t->n;
+}
+
+static bool known(const struct trust_store *t, const uint8_t hash256[static 32]) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (memcmp(t->issuers[i].hash256, hash256, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the reference to key. */
+static void keep(struct trust_store *t, const struct cert *c, struct verify_key *key) {
+    struct issuer *e = &t->issuers[t->n++];
+    size_t at;
+    e->octets = ws_memdup(c->all.p, c->all.n);
+    WS_ASSERT(cert_parse(span_of(e->octets, c->all.n), &e->cert, &at) == COER_OK);
+    cert_hash256(&e->cert, e->hash256);
+    cert_hash384(&e->cert, e->hash384);
+    e->key = key;
+}
+
+static enum trust_verdict signature_verdict(
+    const struct cert *c, const uint8_t *issuer_hash, bool sha384, struct verify_key *key) {
+    struct verify_item item = {.key = key};
+    size_t n;
+    if (!verify_item_signature(&item, &c->signature))
+        return TRUST_CURVE_MISMATCH;
+    cert_digest(c, issuer_hash, sha384, item.digest, &n);
+    item.digest_octets = (uint8_t)n;
+    return verify_one(&item) == VERIFY_GOOD ? TRUST_OK : TRUST_BAD_SIGNATURE;
+}
+
+static enum trust_verdict root_verdict(const struct cert *c, struct verify_key **ret_key) {
+    if (c->type != CERT_EXPLICIT || c->issuer_kind != ISSUER_SELF || c->n_issue == 0)
+        return TRUST_PROFILE;
+    struct verify_key *key = verify_key_new(c->key_curve, &c->key);
+    if (key == NULL)
+        return TRUST_BAD_KEY;
+    enum trust_verdict v = signature_verdict(c, NULL, c->self_hash == CERT_HASH_SHA384, key);
+    if (v != TRUST_OK) {
+        verify_key_unref(key);
+        return v;
+    }
+    *ret_key = key;
+    return TRUST_OK;
+}
+
+int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err) {
+    struct cert c;
+    size_t at;
+    enum coer_fail f = cert_parse(cert, &c, &at);
+    if (f != COER_OK)
+        return ws_fail(err, WS_EINPUT, "root certificate: octet %zu: %s", at, coer_fail_text(f));
+    uint8_t hash[32];
+    char id[17];
+    cert_hash256(&c, hash);
+    hex_encode(id, hash + 24, 8);
+    if (known(t, hash))
+        return WS_OK;
+    if (t->n == t->max)
+        return ws_fail(
+            err, WS_ELIMIT, "root certificate %s: the store holds %zu issuers already", id, t->max);
+    struct verify_key *key = NULL;
+    switch (root_verdict(&c, &key)) {
+    case TRUST_OK:
+        keep(t, &c, key);
+        return WS_OK;
+    case TRUST_PROFILE:
+        return ws_fail(err, WS_EINPUT,
+            "root certificate %s: a root is explicit, self-signed and has the right to issue", id);
+    case TRUST_BAD_KEY:
+        return ws_fail(err, WS_EINPUT, "root certificate %s: its key is no point of the curve", id);
+    case TRUST_CURVE_MISMATCH:
+        return ws_fail(
+            err, WS_EINPUT, "root certificate %s: signature and key are of different curves", id);
+    default:
+        return ws_fail(err, WS_EINPUT, "root certificate %s: its self-signature is wrong", id);
+    }
+}
+
+/* HashedId8 of the issuer under the hash that the certificate names. */
+static bool is_issuer_of(const struct issuer *e, const struct cert *c) {
+    switch (c->issuer_kind) {
+    case ISSUER_SHA256:
+        return memcmp(e->hash256 + 24, c->issuer_id, 8) == 0;
+    case ISSUER_SHA384:
+        return memcmp(e->hash384 + 40, c->issuer_id, 8) == 0;
+    case ISSUER_SELF:
+    case ISSUER_SM3:
+        return false;
+    }
+    return false;
+}
+
+static enum trust_verdict verdict_under(const struct cert *c, const struct issuer *e) {
+    if (c->type == CERT_IMPLICIT)
+        return TRUST_IMPLICIT;
+    if (c->valid_from_s < e->cert.valid_from_s || c->valid_until_s > e->cert.valid_until_s)
+        return TRUST_VALIDITY_OUTSIDE;
+    if (!cert_permissions_within(c, &e->cert))
+        return TRUST_PERMISSION;
+    if (!cert_region_inside(c, &e->cert))
+        return TRUST_REGION;
+    bool sha384 = c->issuer_kind == ISSUER_SHA384;
+    return signature_verdict(c, sha384 ? e->hash384 : e->hash256, sha384, e->key);
+}
+
+static const struct issuer *first_issuer(const struct trust_store *t, const struct cert *c) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (is_issuer_of(&t->issuers[i], c))
+            return &t->issuers[i];
+    }
+    return NULL;
+}
+
+/* *ret_issuer: the one that signed, else the first candidate, else NULL. */
+static enum trust_verdict chain_verdict(
+    const struct trust_store *t, const struct cert *c, const struct issuer **ret_issuer) {
+    const struct issuer *first = first_issuer(t, c);
+    *ret_issuer = first;
+    if (first == NULL)
+        return TRUST_UNKNOWN_ISSUER;
+    enum trust_verdict first_verdict = verdict_under(c, first);
+    if (first_verdict == TRUST_OK)
+        return TRUST_OK;
+    for (const struct issuer *e = first + 1; e < t->issuers + t->n; e++) {
+        if (is_issuer_of(e, c) && verdict_under(c, e) == TRUST_OK) {
+            *ret_issuer = e;
+            return TRUST_OK;
+        }
+    }
+    return first_verdict;
+}
+
+enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
+    struct cert c;
+    size_t at;
+    if (cert_parse(cert, &c, &at) != COER_OK)
+        return TRUST_MALFORMED;
+    uint8_t hash[32];
+    cert_hash256(&c, hash);
+    if (known(t, hash))
+        return TRUST_OK;
+    if (c.issuer_kind == ISSUER_SELF || c.n_issue == 0)
+        return TRUST_PROFILE;
+    if (t->n == t->max)
+        return TRUST_STORE_FULL;
+    const struct issuer *issuer;
+    enum trust_verdict v = chain_verdict(t, &c, &issuer);
+    if (v != TRUST_OK)
+        return v;
+    struct verify_key *key = verify_key_new(c.key_curve, &c.key);
+    if (key == NULL)
+        return TRUST_BAD_KEY;
+    keep(t, &c, key);
+    return TRUST_OK;
+}
+
+/* What an end-entity certificate for messages looks like in Europe and in the US alike; identifiers and
+ * CRL fields differ and are left to the profiles. */
+static bool end_entity_profile(const struct cert *c) {
+    if (c->issuer_kind == ISSUER_SELF || c->n_app == 0 || c->n_issue != 0 ||
+        c->has_request_permissions)
+        return false;
+    return cert_psids_unique(c);
+}
+
+struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s) {
+    struct trust_result result = {.verdict = TRUST_PROFILE};
+    const struct issuer *issuer = NULL;
+    cert_hash256(c, result.hash);
+    if (!end_entity_profile(c))
+        return result;
+    issuer = first_issuer(t, c);
+    if (issuer == NULL) {
+        result.verdict = TRUST_UNKNOWN_ISSUER;
+        return result;
+    }
+    memcpy(result.issuer_hash, issuer->hash256, sizeof(result.issuer_hash));
+    if (now_s < c->valid_from_s || now_s >= c->valid_until_s) {
+        result.verdict = now_s < c->valid_from_s ? TRUST_NOT_YET_VALID : TRUST_EXPIRED;
+        return result;
+    }
+    result.verdict = chain_verdict(t, c, &issuer);
+    WS_ASSERT(issuer != NULL);
+    memcpy(result.issuer_hash, issuer->hash256, sizeof(result.issuer_hash));
+    if (result.verdict != TRUST_OK)
+        return result;
+    result.key = verify_key_new(c->key_curve, &c->key);
+    if (result.key == NULL)
+        result.verdict = TRUST_BAD_KEY;
+    return result;
+}
+
+struct verify_key *trust_unproven_key(const struct cert *c) {
+    if (c->type != CERT_EXPLICIT)
+        return NULL;
+    return verify_key_new(c->key_curve, &c->key);
+}
