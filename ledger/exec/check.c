@@ -1,0 +1,197 @@
+/* Whether a transaction may stand in a block: everything cheap first, signatures last and only once. */
+#include "ledger/exec/executor_internal.h"
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/region.h"
+
+#include <stdlib.h>
+
+struct check {
+    struct executor *ex;
+    uint64_t block_time;
+    struct table ids; /* identities of the block's earlier transactions */
+    struct table certs; /* certificates they commit */
+    uint64_t sequence[ROLE_IDENTITY + 1]; /* 0: as in state */
+    size_t n_certs;
+    struct identity_cert **made; /* owned */
+    size_t octets, txs;
+};
+
+const char *tx_verdict_text(enum tx_verdict v) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        TX_VERDICTS(X)
+#undef X
+    };
+    return names[v];
+}
+
+bool tx_verdict_final(enum tx_verdict v) {
+    switch (v) {
+    case TX_DUPLICATE:
+    case TX_STALE:
+    case TX_CERT_TIME:
+    case TX_NO_PERMISSION:
+    case TX_NO_CONTRACT:
+    case TX_OUT_OF_REGION:
+    case TX_BAD_SIGNATURE:
+    case TX_UNTRUSTED:
+    case TX_ORDER_SEQUENCE:
+    case TX_ORDER_EXPIRED:
+    case TX_ORDER_QUORUM:
+        return true;
+    case TX_GOOD:
+    case TX_UNKNOWN_CERT: /* its certificate may come first */
+    case TX_FUTURE:
+    case TX_TOO_LARGE: /* for this block */
+    case TX_VERDICT_COUNT:
+        break;
+    }
+    return false;
+}
+
+struct check *check_new(struct executor *ex, uint64_t block_time) {
+    struct check *c = ws_alloc(sizeof(*c));
+    c->ex = ex;
+    c->block_time = block_time;
+    return c;
+}
+
+void check_free(struct check *c) {
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->n_certs; i++)
+        identity_cert_free(c->made[i]);
+    free((void *)c->made);
+    table_free(&c->ids);
+    table_free(&c->certs);
+    free(c);
+}
+
+static bool signature_fits(const struct spdu *m, const struct identity_cert *signer) {
+    struct verify_item item = {.key = signer->key};
+    if (!verify_item_signature(&item, &m->signature))
+        return false;
+    uint8_t hash[48];
+    if (m->hash_id == 0)
+        memcpy(hash, signer->hash, 32);
+    else
+        cert_hash384(&signer->cert, hash);
+    size_t n = 0;
+    if (!spdu_digest(m, span_of(hash, m->hash_id == 0 ? 32 : 48), item.digest, &n))
+        return false;
+    item.digest_octets = (uint8_t)n;
+    return verify_one(&item) == VERIFY_GOOD;
+}
+
+static enum tx_verdict check_message(struct check *c, struct tx *t) {
+    struct executor *ex = c->ex;
+    const struct cell_params *p = &ex->genesis.params;
+    const struct spdu *m = &t->spdu;
+    if (executor_for_psid(ex, m->psid) < 0)
+        return TX_NO_CONTRACT;
+    /* A message without a generation time can be neither fresh nor forgotten. */
+    if (!m->has_generation_time || m->generation_time > UINT64_MAX / 4 ||
+        m->generation_time + p->message_age_us < c->block_time)
+        return TX_STALE;
+    if (m->generation_time > c->block_time + p->message_future_us)
+        return TX_FUTURE;
+    if (m->has_location && !region_contains(&ex->genesis, m->lat, m->lon))
+        return TX_OUT_OF_REGION;
+    struct exec_host own = {ex, EXECUTOR_IDENTITY};
+    if (table_get(&c->ids, t->id) != NULL || identity_seen(&own, t->id))
+        return TX_DUPLICATE;
+    const struct identity_cert *signer =
+        identity_find(ex->contract[EXECUTOR_IDENTITY].self, t->cert_hash);
+    if (signer == NULL)
+        signer = table_get(&c->certs, t->cert_hash);
+    if (signer == NULL)
+        return TX_UNKNOWN_CERT;
+    uint64_t at_s = m->generation_time / 1000000;
+    if (at_s < signer->cert.valid_from_s || at_s >= signer->cert.valid_until_s)
+        return TX_CERT_TIME;
+    if (!cert_app_permission(&signer->cert, m->psid, NULL, NULL))
+        return TX_NO_PERMISSION;
+    if (m->has_location && !cert_region_contains(&signer->cert, m->lat, m->lon))
+        return TX_OUT_OF_REGION;
+    if (m->signer == SIGNER_SELF ||
+        (m->signer == SIGNER_DIGEST && memcmp(m->digest, signer->hash + 24, 8) != 0))
+        return TX_BAD_SIGNATURE;
+    if (!t->signature_good && !signature_fits(m, signer))
+        return TX_BAD_SIGNATURE;
+    t->signature_good = true;
+    (void)table_put(&c->ids, t->id, t);
+    return TX_GOOD;
+}
+
+static enum tx_verdict check_certificate(struct check *c, struct tx *t) {
+    void *identity = c->ex->contract[EXECUTOR_IDENTITY].self;
+    if (identity_find(identity, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
+        return TX_DUPLICATE;
+    enum trust_verdict why;
+    struct identity_cert *made = identity_check_cert(identity, t->cert.all, c->block_time, &why);
+    if (made == NULL)
+        return why == TRUST_EXPIRED ? TX_CERT_TIME : TX_UNTRUSTED;
+    c->made = ws_realloc((void *)c->made, (c->n_certs + 1) * sizeof(struct identity_cert *));
+    c->made[c->n_certs++] = made;
+    (void)table_put(&c->certs, t->cert_hash, made);
+    return TX_GOOD;
+}
+
+/* m of n of the role's authorities, each key once (indices ascend strictly in the encoding). */
+static bool order_has_quorum(const struct executor *ex, struct tx *t) {
+    const struct genesis *g = &ex->genesis;
+    const struct order *o = &t->order;
+    unsigned role_bit = (unsigned)o->role - 1;
+    unsigned need = g->quorum[role_bit];
+    if (need == 0 || o->n_sigs < need)
+        return false;
+    if (t->signature_good)
+        return true;
+    struct buf b = {0};
+    order_sign_bytes(ex->cell_id, o, &b);
+    bool good = true;
+    for (size_t i = 0; i < o->n_sigs && good; i++) {
+        size_t who = o->sigs[i].authority;
+        good = who < g->n_authorities && (g->authorities[who].roles >> role_bit & 1U) != 0 &&
+               exec_verify(KEY_ED25519, g->authorities[who].key, buf_span(&b), o->sigs[i].sig);
+    }
+    buf_free(&b);
+    t->signature_good = good;
+    return good;
+}
+
+static enum tx_verdict check_order(struct check *c, struct tx *t) {
+    const struct order *o = &t->order;
+    if (executor_for_order(c->ex, o->role, o->kind) < 0)
+        return TX_NO_CONTRACT;
+    if (o->expiry < c->block_time)
+        return TX_ORDER_EXPIRED;
+    struct exec_host own = {c->ex, EXECUTOR_IDENTITY};
+    uint64_t last = c->sequence[o->role];
+    if (last == 0)
+        last = identity_last_sequence(&own, o->role);
+    if (o->sequence <= last)
+        return TX_ORDER_SEQUENCE;
+    if (!order_has_quorum(c->ex, t))
+        return TX_ORDER_QUORUM;
+    c->sequence[o->role] = o->sequence;
+    return TX_GOOD;
+}
+
+enum tx_verdict check_tx(struct check *c, struct tx *t) {
+    const struct cell_params *p = &c->ex->genesis.params;
+    if (t->octets.n > p->tx_octets_max || c->octets + t->octets.n > p->block_octets_max ||
+        c->txs >= p->block_txs_max)
+        return TX_TOO_LARGE;
+    enum tx_verdict v = t->kind == TX_MESSAGE       ? check_message(c, t)
+                        : t->kind == TX_CERTIFICATE ? check_certificate(c, t)
+                                                    : check_order(c, t);
+    if (v == TX_GOOD) {
+        c->octets += t->octets.n;
+        c->txs++;
+    }
+    return v;
+}

@@ -1,0 +1,255 @@
+#include "ledger/identity/identity.h"
+
+#include "base/mem.h"
+#include "base/table.h"
+
+#include <stdlib.h>
+
+/* State keys: 'c' hash -> certificate; 'f' forget time, hash -> empty; 'm' id -> forget time; 'g' forget time, id ->
+ * empty; 's' role -> last sequence; 'n' what -> how many. */
+struct identity {
+    struct cell_params params;
+    const struct trust_store *trust;
+    struct table certs; /* hash -> struct identity_cert */
+    uint64_t n_messages;
+};
+
+struct key {
+    uint8_t octets[41];
+    size_t n;
+};
+
+static struct key key_hash(char kind, const uint8_t *hash) {
+    struct key k = {.n = 33};
+    k.octets[0] = (uint8_t)kind;
+    memcpy(k.octets + 1, hash, 32);
+    return k;
+}
+
+static struct key key_time_hash(char kind, uint64_t time, const uint8_t *hash) {
+    struct key k = {.n = 41};
+    k.octets[0] = (uint8_t)kind;
+    put_be64(k.octets + 1, time);
+    memcpy(k.octets + 9, hash, 32);
+    return k;
+}
+
+static struct span span_key(const struct key *k) {
+    return span_of(k->octets, k->n);
+}
+
+void identity_cert_free(struct identity_cert *c) {
+    if (c == NULL)
+        return;
+    verify_key_unref(c->key);
+    buf_free(&c->octets);
+    free(c);
+}
+
+struct identity_cert *identity_check_cert(
+    const void *self, struct span cert, uint64_t its_us, enum trust_verdict *ret_verdict) {
+    const struct identity *d = self;
+    struct identity_cert *c = ws_alloc(sizeof(*c));
+    buf_put(&c->octets, cert.p, cert.n);
+    size_t at = 0;
+    if (cert_parse(buf_span(&c->octets), &c->cert, &at) != COER_OK) {
+        *ret_verdict = TRUST_MALFORMED;
+        identity_cert_free(c);
+        return NULL;
+    }
+    struct trust_result r = trust_check(d->trust, &c->cert, (uint32_t)(its_us / 1000000));
+    *ret_verdict = r.verdict;
+    if (r.verdict != TRUST_OK) {
+        identity_cert_free(c);
+        return NULL;
+    }
+    memcpy(c->hash, r.hash, 32);
+    memcpy(c->issuer, r.issuer_hash, 32);
+    c->key = r.key;
+    uint64_t horizon = its_us + d->params.body_horizon_us;
+    uint64_t end = c->cert.valid_until_s * 1000000;
+    c->forget_at = end < horizon ? end : horizon;
+    return c;
+}
+
+const struct identity_cert *identity_find(const void *self, const hash32 cert_hash) {
+    const struct identity *d = self;
+    return table_get(&d->certs, cert_hash);
+}
+
+size_t identity_cert_count(const void *self) {
+    const struct identity *d = self;
+    return d->certs.n;
+}
+
+bool identity_seen(struct exec_host *h, const hash32 message_id) {
+    struct key k = key_hash('m', message_id);
+    struct span v;
+    return exec_get(h, span_key(&k), &v);
+}
+
+exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert) {
+    struct identity *d = self;
+    if (d->certs.n >= d->params.certs_max)
+        return IDENTITY_FULL;
+    enum trust_verdict why;
+    struct identity_cert *c = identity_check_cert(d, cert, exec_block_time(h), &why);
+    if (c == NULL)
+        return IDENTITY_UNTRUSTED;
+    struct buf v = {0};
+    buf_u8(&v, LEDGER_VERSION);
+    buf_u64(&v, c->forget_at);
+    buf_put(&v, c->issuer, 32);
+    buf_put(&v, cert.p, cert.n);
+    struct key k = key_hash('c', c->hash);
+    exec_put(h, span_key(&k), buf_span(&v));
+    buf_free(&v);
+    k = key_time_hash('f', c->forget_at, c->hash);
+    exec_put(h, span_key(&k), span_of("", 0));
+    identity_cert_free(table_put(&d->certs, c->hash, c));
+    return IDENTITY_OK;
+}
+
+exec_code identity_add_message(
+    void *self, struct exec_host *h, const hash32 id, uint64_t generation_time) {
+    struct identity *d = self;
+    if (d->n_messages >= d->params.messages_max)
+        return IDENTITY_FULL;
+    uint64_t forget_at = generation_time + d->params.message_age_us;
+    uint8_t v[8];
+    put_be64(v, forget_at);
+    struct key k = key_hash('m', id);
+    exec_put(h, span_key(&k), span_of(v, sizeof(v)));
+    k = key_time_hash('g', forget_at, id);
+    exec_put(h, span_key(&k), span_of("", 0));
+    d->n_messages++;
+    return IDENTITY_OK;
+}
+
+uint64_t identity_last_sequence(struct exec_host *h, enum exec_role role) {
+    uint8_t k[2] = {'s', (uint8_t)role};
+    struct span v;
+    return exec_get(h, span_of(k, 2), &v) && v.n == 8 ? be64(v.p) : 0;
+}
+
+void identity_set_sequence(struct exec_host *h, enum exec_role role, uint64_t sequence) {
+    uint8_t k[2] = {'s', (uint8_t)role};
+    uint8_t v[8];
+    put_be64(v, sequence);
+    exec_put(h, span_of(k, 2), span_of(v, 8));
+}
+
+/* ---- contract face ---- */
+
+/* Deletes what was kept under `index` until before now; key[1..9) is the time, the rest the hash. */
+static size_t forget(
+    struct exec_host *h, char index, char entry, uint64_t now, struct identity *d) {
+    uint8_t prefix = (uint8_t)index;
+    struct span k;
+    struct span v;
+    size_t n = 0;
+    while (exec_next(h, span_of(&prefix, 1), span_of("", 0), &k, &v) && k.n == 41 &&
+           be64(k.p + 1) < now) {
+        struct key by_time = {.n = 41};
+        memcpy(by_time.octets, k.p, 41);
+        struct key by_hash = key_hash(entry, by_time.octets + 9);
+        exec_del(h, span_key(&by_time));
+        exec_del(h, span_key(&by_hash));
+        if (entry == 'c')
+            identity_cert_free(table_take(&d->certs, by_time.octets + 9));
+        n++;
+    }
+    return n;
+}
+
+static void begin_block(void *self, struct exec_host *h) {
+    struct identity *d = self;
+    (void)forget(h, 'f', 'c', exec_block_time(h), d);
+    d->n_messages -= forget(h, 'g', 'm', exec_block_time(h), d);
+}
+
+static int genesis(void *self, struct exec_host *h, struct span section, struct ws_err *err) {
+    (void)self;
+    (void)section;
+    (void)err;
+    uint8_t k = 'v';
+    uint8_t v =
+        LEDGER_VERSION; /* layout of this contract's state; also keeps its root from being empty */
+    exec_put(h, span_of(&k, 1), span_of(&v, 1));
+    return WS_OK;
+}
+
+static int load(void *self, struct exec_host *h, struct ws_err *err) {
+    struct identity *d = self;
+    uint8_t prefix = 'c';
+    struct key at = {.n = 0};
+    struct span k;
+    struct span v;
+    while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
+        memcpy(at.octets, k.p, k.n < sizeof(at.octets) ? k.n : sizeof(at.octets));
+        at.n = k.n;
+        struct rd r = rd_of(v);
+        uint8_t version = rd_u8(&r);
+        uint64_t forget_at = rd_u64(&r);
+        struct span issuer = rd_take(&r, 32);
+        struct span octets = rd_take(&r, rd_left(&r));
+        struct identity_cert *c = ws_alloc(sizeof(*c));
+        buf_put(&c->octets, octets.p, octets.n);
+        size_t bad_at = 0;
+        if (version != LEDGER_VERSION || r.bad || k.n != 33 ||
+            cert_parse(buf_span(&c->octets), &c->cert, &bad_at) != COER_OK ||
+            (c->key = verify_key_new(c->cert.key_curve, &c->cert.key)) == NULL) {
+            identity_cert_free(c);
+            return ws_fail(err, WS_EIO, "state of identity: damaged certificate entry");
+        }
+        memcpy(c->hash, k.p + 1, 32);
+        memcpy(c->issuer, issuer.p, 32);
+        c->forget_at = forget_at;
+        identity_cert_free(table_put(&d->certs, c->hash, c));
+    }
+    prefix = 'm';
+    at.n = 0;
+    d->n_messages = 0;
+    while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
+        memcpy(at.octets, k.p, k.n < sizeof(at.octets) ? k.n : sizeof(at.octets));
+        at.n = k.n;
+        d->n_messages++;
+    }
+    return WS_OK;
+}
+
+static const char *code_name(exec_code code) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        IDENTITY_CODES(X)
+#undef X
+    };
+    return code < ARRAY_LEN(names) ? names[code] : "unknown";
+}
+
+static void destroy(void *self) {
+    struct identity *d = self;
+    for (size_t i = 0; i < d->certs.cap; i++) {
+        if (d->certs.slot[i].value != NULL)
+            identity_cert_free(d->certs.slot[i].value);
+    }
+    table_free(&d->certs);
+    free(d);
+}
+
+static const struct contract_ops ops = {
+    .name = "identity",
+    .genesis = genesis,
+    .load = load,
+    .begin_block = begin_block,
+    .code_name = code_name,
+    .free = destroy,
+};
+
+struct contract identity_contract_new(
+    const struct cell_params *params, const struct trust_store *trust) {
+    struct identity *d = ws_alloc(sizeof(*d));
+    d->params = *params;
+    d->trust = trust;
+    return (struct contract){&ops, d};
+}
