@@ -175,11 +175,13 @@ static struct known_block *block_make(struct consensus *c, const uint8_t *id) {
 
 /* ---- actions ---- */
 
-static struct cs_action *act(struct cs_actions *out, enum cs_action_kind kind) {
+static struct cs_action *act(
+    const struct consensus *c, struct cs_actions *out, enum cs_action_kind kind) {
     WS_ASSERT(out->n < CS_ACTIONS_MAX);
     struct cs_action *a = &out->a[out->n++];
     memset(a, 0, sizeof(*a));
     a->kind = kind;
+    a->height = c->height;
     return a;
 }
 
@@ -190,7 +192,7 @@ static void start_timer(
         [CS_TIMER_PREVOTE] = c->params.timeout_prevote_us,
         [CS_TIMER_PRECOMMIT] = c->params.timeout_precommit_us,
     };
-    struct cs_action *a = act(out, CS_ACT_TIMER);
+    struct cs_action *a = act(c, out, CS_ACT_TIMER);
     a->timer = timer;
     a->round = round;
     a->after_us = base[timer] + (uint64_t)round * c->params.timeout_delta_us;
@@ -202,7 +204,7 @@ static void ask_validation(
     if (b->asked || b->verdict != UNKNOWN)
         return;
     b->asked = true;
-    struct cs_action *a = act(out, CS_ACT_VALIDATE);
+    struct cs_action *a = act(c, out, CS_ACT_VALIDATE);
     memcpy(a->id, id, sizeof(hash32));
     a->round = round;
 }
@@ -212,7 +214,7 @@ static void cast(
     c->step = type == VOTE_PREVOTE ? CS_PREVOTE : CS_PRECOMMIT;
     if (c->me < 0)
         return;
-    struct cs_action *a = act(out, CS_ACT_SIGN_VOTE);
+    struct cs_action *a = act(c, out, CS_ACT_SIGN_VOTE);
     a->vote.type = type;
     a->vote.height = c->height;
     a->vote.round = c->round;
@@ -231,7 +233,7 @@ static void cast(
 
 static void sign_proposal(struct consensus *c, const uint8_t *id, int32_t valid_round,
     uint64_t block_time, struct cs_actions *out) {
-    struct cs_action *a = act(out, CS_ACT_SIGN_PROPOSAL);
+    struct cs_action *a = act(c, out, CS_ACT_SIGN_PROPOSAL);
     a->proposal.height = c->height;
     a->proposal.round = c->round;
     a->proposal.valid_round = valid_round;
@@ -256,7 +258,7 @@ static void start_round(struct consensus *c, int32_t round, struct cs_actions *o
             sign_proposal(c, c->valid_id, c->valid_round, 0, out);
         } else {
             c->waiting_build = true;
-            act(out, CS_ACT_BUILD)->round = round;
+            act(c, out, CS_ACT_BUILD)->round = round;
         }
     }
     /* The proposer keeps the timer as well: its own build may never answer. */
@@ -374,7 +376,7 @@ static bool rule_decide(struct consensus *c, struct cs_actions *out) {
         c->decided_round = (int32_t)r;
         memcpy(c->decided_id, id, sizeof(hash32));
         c->step = CS_DECIDED;
-        struct cs_action *a = act(out, CS_ACT_DECIDED);
+        struct cs_action *a = act(c, out, CS_ACT_DECIDED);
         memcpy(a->id, id, sizeof(hash32));
         a->round = (int32_t)r;
         return true;
@@ -502,7 +504,7 @@ static void keep_proposal(
 static void keep_vote(struct consensus *c, const struct vote *v, struct cs_actions *out) {
     struct round_state *rs = round_make(c, v->round);
     if (round_votes_add(&rs->votes, v) == VOTE_CONFLICT_KEPT)
-        act(out, CS_ACT_EVIDENCE)->vote = *v;
+        act(c, out, CS_ACT_EVIDENCE)->vote = *v;
 }
 
 static struct future *future_slot(struct consensus *c, size_t validator, int32_t round) {
@@ -577,9 +579,27 @@ static void on_timeout(
         start_round(c, round + 1, out);
 }
 
+/* "A timer that fires for an older height, round or step is ignored, never acted on"; so are late answers. */
+static bool of_this_height(const struct consensus *c, const struct cs_event *ev) {
+    switch (ev->kind) {
+    case CS_EV_BEGIN:
+    case CS_EV_TIMEOUT:
+    case CS_EV_VALIDATED:
+    case CS_EV_BUILT:
+        WS_ASSERT(ev->height != 0);
+        return ev->height == c->height;
+    case CS_EV_PROPOSAL:
+    case CS_EV_VOTE:
+    case CS_EV_SIGNED_PROPOSAL:
+    case CS_EV_SIGNED_VOTE:
+        return true;
+    }
+    return false;
+}
+
 enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct cs_actions *out) {
     enum cs_refusal why = CS_TAKEN;
-    if (c->step == CS_DECIDED)
+    if (c->step == CS_DECIDED || !of_this_height(c, ev))
         return CS_REFUSED_HEIGHT;
     switch (ev->kind) {
     case CS_EV_BEGIN:
@@ -613,13 +633,13 @@ enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct
         break;
     case CS_EV_SIGNED_PROPOSAL:
         if (ev->proposal.height == c->height) {
-            act(out, CS_ACT_SEND_PROPOSAL)->proposal = ev->proposal;
+            act(c, out, CS_ACT_SEND_PROPOSAL)->proposal = ev->proposal;
             why = on_proposal(c, &ev->proposal, ev->received_time, out);
         }
         break;
     case CS_EV_SIGNED_VOTE:
         if (ev->vote.height == c->height) {
-            act(out, CS_ACT_SEND_VOTE)->vote = ev->vote;
+            act(c, out, CS_ACT_SEND_VOTE)->vote = ev->vote;
             why = on_vote(c, &ev->vote, out);
         }
         break;

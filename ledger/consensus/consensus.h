@@ -36,17 +36,20 @@ struct cs_proposal {
 };
 
 enum cs_event_kind {
-    CS_EV_BEGIN, /* the pause between blocks is over, or there is work */
+    CS_EV_BEGIN, /* height: the pause between blocks is over, or there is work */
     CS_EV_PROPOSAL, /* proposal; received_time */
     CS_EV_VOTE, /* vote */
-    CS_EV_TIMEOUT, /* timer, round */
-    CS_EV_VALIDATED, /* id, ok: the block is held and valid / invalid */
-    CS_EV_BUILT, /* id, block_time, round: answer to CS_ACT_BUILD */
+    CS_EV_TIMEOUT, /* height, timer, round */
+    CS_EV_VALIDATED, /* height, id, ok: the block is held and valid / invalid */
+    CS_EV_BUILT, /* height, id, block_time, round: answer to CS_ACT_BUILD */
     CS_EV_SIGNED_PROPOSAL, /* proposal: own, durable */
     CS_EV_SIGNED_VOTE, /* vote: own, durable */
 };
 struct cs_event {
     enum cs_event_kind kind;
+    /* Of the request that is answered, or of the pause (asserted not 0): a timer or a build that outlives its height
+     * names a round of the next one too. Votes and proposals carry their own. */
+    uint64_t height;
     struct cs_proposal proposal;
     struct vote vote;
     enum cs_timer timer;
@@ -70,6 +73,7 @@ enum cs_action_kind {
 };
 struct cs_action {
     enum cs_action_kind kind;
+    uint64_t height; /* of every action; goes back with the answer */
     struct cs_proposal proposal;
     struct vote vote;
     enum cs_timer timer;
