@@ -155,6 +155,8 @@ static void written_is_read(void **state) {
             .speed = (int16_t)((int)ws_random_below(&rnd, 32768) - 16384),
             .heading = (uint16_t)ws_random_below(&rnd, 3601),
         };
+        if (i < 2) /* the ends of 15 signed bits */
+            src.speed = i == 0 ? -16384 : 16383;
         uint8_t payload[64];
         size_t n = ws_random_below(&rnd, sizeof(payload) + 1);
         ws_random_bytes(&rnd, payload, n);
