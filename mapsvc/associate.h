@@ -1,0 +1,89 @@
+/* Where things are: integer headings, gates and the grid index (hd-map facts, sections 4 and 5).
+ * Pure; no floating point. Any thread, one at a time per grid. */
+#ifndef WAYSIDE_MAPSVC_ASSOCIATE_H
+#define WAYSIDE_MAPSVC_ASSOCIATE_H
+
+#include "mapsvc/element.h"
+
+/* ---- headings: 1/65536 turn, counter-clockwise from east ---- */
+#define HEADING_45 8192
+/* Unit vector in Q30, off by less than 1e-4. */
+void heading_vector(uint16_t heading, int32_t *ret_x, int32_t *ret_y);
+/* Heading of a direction, rounded down to 1/65536 turn of heading_vector's own vectors; (0, 0) gives 0.
+ * |dx|, |dy| < 2^33. */
+uint16_t heading_of(int64_t dx, int64_t dy);
+/* Smallest angle between two headings, 0..32768. */
+static inline uint16_t heading_gap(uint16_t a, uint16_t b) {
+    uint16_t d = (uint16_t)(a - b);
+    return d > 32768 ? (uint16_t)(65536U - d) : d;
+}
+
+/* ---- distances, mm ---- */
+static inline uint64_t distance2(int32_t ax, int32_t ay, int32_t bx, int32_t by) {
+    int64_t dx = (int64_t)ax - bx;
+    int64_t dy = (int64_t)ay - by;
+    uint64_t ux = (uint64_t)(dx < 0 ? -dx : dx);
+    uint64_t uy = (uint64_t)(dy < 0 ? -dy : dy);
+    uint64_t xx = ux * ux;
+    uint64_t yy = uy * uy;
+    return xx > UINT64_MAX - yy ? UINT64_MAX : xx + yy;
+}
+/* Squared distance (floor) of a point from a line of n >= 1 points, and the segment it belongs to. */
+uint64_t distance2_line(
+    const struct map_point *line, size_t n, int32_t x, int32_t y, size_t *ret_segment);
+
+/* ---- gates ---- */
+struct gate {
+    uint32_t floor, ceiling; /* mm: always inside up to floor, never beyond ceiling */
+};
+/* 99 % of one axis: 100 d^2 <= 664 (a^2 + b^2), within floor and ceiling. */
+bool gate_inside(struct gate g, int64_t d, uint32_t sigma_a, uint32_t sigma_b);
+/* Same for a squared distance. */
+bool gate_inside2(struct gate g, uint64_t d2, uint32_t sigma_a, uint32_t sigma_b);
+/* Offset of a point seen from (x0, y0) along a heading: ahead and to the left, mm. */
+void frame_offset(uint16_t heading, int32_t x0, int32_t y0, int32_t x, int32_t y,
+    int64_t *ret_ahead, int64_t *ret_left);
+
+/* One thing against one sighting. */
+struct sighting {
+    enum element_kind kind;
+    int32_t x, y;
+    uint32_t sigma_mm;
+    uint16_t heading; /* of the thing if the observer saw it, else the observer's own */
+};
+/* True when the element is of the same kind, faces within 45 degrees and lies in the gate. */
+bool sighting_fits(const struct sighting *s, const struct element *e, uint32_t map_sigma_mm);
+/* The place that stands for an element: its point, or the middle of its points. */
+void element_anchor(const struct element *e, int32_t *ret_x, int32_t *ret_y);
+/* Direction in which traffic reads the element near a place: its heading, or that of the nearest segment
+ * of a limit's centre line. False when it has none. */
+bool element_heading_at(const struct element *e, int32_t x, int32_t y, uint16_t *ret_heading);
+
+/* ---- grid: buckets of 16.384 m, keyed by the Morton interleave of their coordinates ---- */
+struct grid_entry {
+    uint64_t key;
+    uint32_t ref;
+};
+struct grid_slot {
+    uint64_t key;
+    uint32_t first, n; /* n == 0: free */
+};
+struct grid {
+    struct grid_entry *entries; /* ascending key, then ref, after grid_build */
+    size_t n, cap;
+    struct grid_slot *slots;
+    size_t n_slots; /* power of two */
+};
+void grid_free(struct grid *g);
+void grid_clear(struct grid *g);
+void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref);
+/* Adds an element: lines in every bucket they pass. */
+void grid_add_element(struct grid *g, const struct element *e, uint32_t ref);
+void grid_build(struct grid *g); /* after the last add, before the first look */
+uint64_t grid_key(int32_t x, int32_t y);
+/* The run of entries in the bucket of (x + 16384 dx, y + 16384 dy); 0 when there is none. Entries of one
+ * element may occur in several buckets. */
+size_t grid_bucket(const struct grid *g, int32_t x, int32_t y, int dx, int dy,
+    const struct grid_entry **ret_first);
+
+#endif
