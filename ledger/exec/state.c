@@ -214,16 +214,17 @@ void state_contract_root(struct state *s, size_t contract, hash32 ret_root) {
     sparse_root(s->part[contract].tree, ret_root);
 }
 
-static void leaf_of_root(struct sparse_node *tree, hash32 ret_root, hash32 ret_leaf) {
+static void leaf_of_root(
+    size_t contract, struct sparse_node *tree, hash32 ret_root, hash32 ret_leaf) {
     sparse_root(tree, ret_root);
-    list_leaf(exec_sha256, span_of(ret_root, 32), ret_leaf);
+    contract_leaf(exec_sha256, (uint8_t)contract, ret_root, ret_leaf);
 }
 
 void state_root(struct state *s, hash32 ret_root) {
     hash32 leaves[STATE_CONTRACTS_MAX];
     for (size_t i = 0; i < s->n; i++) {
         hash32 root;
-        leaf_of_root(s->part[i].tree, root, leaves[i]);
+        leaf_of_root(i, s->part[i].tree, root, leaves[i]);
     }
     list_root(exec_sha256, leaves, s->n, leaves, ret_root);
 }
@@ -241,7 +242,7 @@ void state_prove(struct state *s, size_t contract, const hash32 key_hash, hash32
     hash32 leaves[STATE_CONTRACTS_MAX];
     for (size_t i = 0; i < s->n; i++) {
         hash32 root;
-        leaf_of_root(s->part[i].marked, root, leaves[i]);
+        leaf_of_root(i, s->part[i].marked, root, leaves[i]);
         if (i == contract)
             memcpy(ret_contract_root, root, 32);
     }

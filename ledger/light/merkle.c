@@ -80,6 +80,11 @@ bool list_verify(
     return used == p->n && memcmp(node, root, sizeof(node)) == 0;
 }
 
+void contract_leaf(light_hash_fn h, uint8_t contract, const hash32 root, hash32 ret_leaf) {
+    struct span parts[] = {{&tag_leaf, 1}, {&contract, 1}, {root, 32}};
+    h(parts, 3, ret_leaf);
+}
+
 void sparse_leaf(light_hash_fn h, const hash32 key_hash, const hash32 value_hash, hash32 ret_leaf) {
     struct span parts[] = {{&tag_leaf, 1}, {key_hash, 32}, {value_hash, 32}};
     h(parts, 3, ret_leaf);

@@ -33,6 +33,8 @@ struct list_proof {
 /* index < n. scratch as above. */
 void list_prove(light_hash_fn h, const hash32 *leaves, size_t n, size_t index, hash32 *scratch,
     struct list_proof *ret_proof);
+/* The root does not commit to the total, and one path can be read as several places of lists of several lengths:
+ * whoever relies on the index must know the total from elsewhere, or find the index inside the leaf. */
 bool list_verify(light_hash_fn h, const struct list_proof *p, const hash32 leaf, const hash32 root);
 
 #define SPARSE_PROOF_MAX 256
@@ -43,6 +45,9 @@ struct sparse_proof {
     size_t n;
     hash32 siblings[SPARSE_PROOF_MAX]; /* from the root down */
 };
+/* Leaf of the state root: list leaf of the contract's index (1 octet) and its root. The index is inside, so that
+ * no contract's entries can be shown as another's. */
+void contract_leaf(light_hash_fn h, uint8_t contract, const hash32 root, hash32 ret_leaf);
 void sparse_leaf(light_hash_fn h, const hash32 key_hash, const hash32 value_hash, hash32 ret_leaf);
 void sparse_inner(light_hash_fn h, const hash32 left, const hash32 right, hash32 ret_inner);
 /* value_hash NULL: proves that key_hash is absent. */

@@ -158,8 +158,9 @@ int light_check_state(const struct light_crypto *c, struct span genesis,
     if (rc != WS_OK)
         return rc;
     hash32 leaf;
-    list_leaf(c->hash, span_of(p->contract_root, 32), leaf);
-    if (!list_verify(c->hash, &p->contract, leaf, p->header.state_root))
+    contract_leaf(c->hash, (uint8_t)p->contract.index, p->contract_root, leaf);
+    if (p->contract.index > UINT8_MAX ||
+        !list_verify(c->hash, &p->contract, leaf, p->header.state_root))
         return ws_fail(err, WS_EINPUT,
             "the contract's root is not in the state root of header %llu",
             (unsigned long long)p->header.height);

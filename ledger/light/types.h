@@ -131,7 +131,7 @@ struct header {
     hash32 last_commit; /* SHA-256(TAG_COMMIT || commit of height - 1); zero at 1 */
     hash32 tx_root;
     uint32_t tx_count;
-    hash32 state_root; /* after height - 1: list root over the contracts' sparse roots */
+    hash32 state_root; /* after height - 1: list root over contract_leaf of each contract */
     hash32 result_root; /* of height - 1 */
     hash32 event_root; /* of height - 1 */
     hash32 validators; /* hash of the set that signs this height */
