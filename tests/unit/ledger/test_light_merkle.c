@@ -247,7 +247,7 @@ struct entry {
 };
 
 static unsigned bit(const uint8_t *k, size_t i) {
-    return k[i / 8] >> (7 - i % 8) & 1U;
+    return (unsigned)k[i / 8] >> (7 - i % 8) & 1U;
 }
 
 /* Entries of one subtree at this depth; kept apart by copying, not by sorting. */
