@@ -24,8 +24,8 @@ struct pkt_frame {
 };
 
 struct pipeline_limits {
-    size_t source_slots; /* senders tracked at once (power of two) */
-    uint32_t source_rate; /* messages/s and sender, cell time */
+    size_t source_slots; /* senders tracked at once (power of two, at least 8) */
+    uint32_t source_rate; /* messages/s and sender, cell time; 0: no limit */
     uint32_t source_burst;
     size_t replay_slots; /* identities remembered */
     size_t cert_slots; /* certificates remembered, proven or not */
@@ -38,7 +38,7 @@ struct pipeline_limits {
 struct pipeline_config {
     struct pipeline_limits limits;
     const struct trust_store *trust; /* borrowed, not written while the pipeline runs */
-    bool verify; /* false: benchmark of the path without signature checks; nothing is admitted */
+    bool verify; /* false: benchmark without signature and chain checks; nothing is admitted */
     bool has_region; /* generation location, where present, must lie in this box */
     int32_t lat_min, lat_max, lon_min, lon_max; /* 0.1 microdegree */
 };
@@ -47,6 +47,8 @@ struct pipeline_counters {
     uint64_t frames, octets;
     uint64_t verdict[PKT_VERDICT_COUNT];
     uint64_t signatures; /* signature checks done, certificates included */
+    uint64_t
+        identities_evicted; /* forgotten while they still counted as fresh: replay_slots is too small */
     size_t certs, certs_max, sources, sources_max, identities, identities_max; /* fill levels */
 };
 

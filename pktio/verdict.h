@@ -41,6 +41,7 @@
     X(PKT_BAD_SIGNATURE, "bad_signature", "signature does not fit")                                \
     X(PKT_GOOD_ISSUER_UNKNOWN, "signature_good_issuer_unknown",                                    \
         "signature fits, chain cannot be checked; not admitted")                                   \
+    X(PKT_UNCHECKED, "unchecked", "signature checks are switched off; not admitted")               \
     X(PKT_VERIFY_BROKEN, "verify_broken", "the cryptographic library failed")                      \
     /* hand-over */                                                                                \
     X(PKT_RING_FULL, "ring_full", "the ledger's side was too slow")

@@ -1,0 +1,40 @@
+/* The stages that need nothing but the message itself and the clock, and the work record of a frame that goes
+ * through them. Private to pktio. Any thread; allocates nothing. */
+#ifndef WAYSIDE_PKTIO_STAGES_H
+#define WAYSIDE_PKTIO_STAGES_H
+
+#include "pktio/cert_cache.h"
+#include "pktio/pipeline.h"
+
+/* Why, in words; made into text only when somebody asks. */
+struct stage_detail {
+    const char *text; /* static; NULL: the verdict says it all */
+    bool has_at;
+    size_t at; /* offset in the 1609.2 structure */
+};
+
+struct frame_work {
+    enum pkt_verdict verdict;
+    struct stage_detail detail;
+    struct carrier carrier;
+    struct spdu spdu;
+    uint8_t cert_hash[32]; /* of a certificate that came along */
+    /* Certificates the signature is tried with: from the cache, or one fresh key of an unknown chain. */
+    struct cert_entry *candidate[CERT_CACHE_SAME_ID];
+    uint8_t id[CERT_CACHE_SAME_ID][32]; /* identity of the message under each */
+    unsigned n_candidates, at_candidate;
+    struct verify_key *fresh_key;
+    bool fresh;
+};
+
+/* Each returns true to go on; else w->verdict and w->detail say why not. */
+bool stage_fail(struct frame_work *w, enum pkt_verdict verdict, const char *text);
+bool stage_classify(struct frame_work *w, const struct pkt_frame *f);
+bool stage_decode(struct frame_work *w);
+bool stage_freshness(struct frame_work *w, const struct pipeline_config *cfg, uint64_t its_us);
+/* What a certificate says about the message it signed: permission, validity, region. No cryptography. */
+bool stage_cert_permits(struct frame_work *w, const struct cert *c);
+/* How long a generation time counts as fresh. */
+uint64_t stage_window_us(const struct pipeline_limits *l, uint64_t psid);
+
+#endif

@@ -1,0 +1,864 @@
+/* Each verdict is reached by a frame made for it; verdicts do not depend on how frames fall into bursts; the
+ * counters add up. */
+#include "tests/support/cm.h"
+#include "tests/support/pki.h"
+
+#include "pktio/pipeline.h"
+#include "v2x/carrier.h"
+#include "v2x/psid.h"
+
+#include <stdio.h>
+
+enum { SINK_MAX = 512 };
+
+/* The cryptographic library failing is not something a frame can bring about. */
+static bool library_fails;
+size_t __real_verify_poll(struct verify_kernel *k, struct verify_answer *ret, size_t max);
+size_t __wrap_verify_poll(struct verify_kernel *k, struct verify_answer *ret, size_t max);
+size_t __wrap_verify_poll(struct verify_kernel *k, struct verify_answer *ret, size_t max) {
+    size_t n = __real_verify_poll(k, ret, max);
+    for (size_t i = 0; i < n && library_fails; i++)
+        ret[i].kind = VERIFY_BROKEN;
+    return n;
+}
+
+struct fixture {
+    struct pki pki, foreign; /* foreign: its root is not configured */
+    struct station car, truck, stranger;
+    struct pipeline_config cfg;
+    struct pipeline *p;
+    struct buf frame;
+    uint64_t now;
+    bool sink_full;
+    struct pkt_message *got[SINK_MAX];
+    size_t n_got;
+};
+
+static const struct span HELLO = {(const uint8_t *)"hello", 5};
+
+static bool sink(void *ctx, struct pkt_message *m) {
+    struct fixture *f = ctx;
+    if (f->sink_full || f->n_got == SINK_MAX)
+        return false;
+    f->got[f->n_got++] = m;
+    return true;
+}
+
+static void start(struct fixture *f) {
+    pipeline_free(f->p);
+    f->n_got = 0;
+    f->p = pipeline_new(&f->cfg, sink, f);
+}
+
+static int setup(void **state) {
+    struct fixture *f = ws_alloc(sizeof(*f));
+    pki_init(&f->pki, 1);
+    pki_init(&f->foreign, 2);
+    pki_vehicle(&f->pki, &f->car);
+    pki_vehicle(&f->pki, &f->truck);
+    pki_vehicle(&f->foreign, &f->stranger);
+    f->now = PKI_NOW_US;
+    f->cfg = (struct pipeline_config){
+        .limits =
+            {
+                .source_slots = 64,
+                .source_rate = 1000,
+                .source_burst = 1000,
+                .replay_slots = 1024,
+                .cert_slots = 64,
+                .message_pool = 256,
+                .freshness_us = 2000000,
+                .freshness_own_us = 10000000,
+                .future_us = 500000,
+            },
+        .trust = f->pki.trust,
+        .verify = true,
+    };
+    start(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    const struct pipeline_counters *n = pipeline_counters(f->p);
+    uint64_t sum = 0;
+    for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
+        sum += n->verdict[v];
+    int rc = sum == n->frames ? 0 : -1; /* of every test: a verdict for each frame */
+    pipeline_free(f->p);
+    buf_free(&f->frame);
+    station_free(&f->car);
+    station_free(&f->truck);
+    station_free(&f->stranger);
+    pki_free(&f->pki);
+    pki_free(&f->foreign);
+    library_fails = false;
+    free(f);
+    return rc;
+}
+
+static enum pkt_verdict run_as(struct fixture *f, struct pkt_frame fr) {
+    enum pkt_verdict v;
+    pipeline_run(f->p, &fr, 1, f->now, &v);
+    assert_true(strlen(pipeline_detail(f->p, 0)) > 0);
+    return v;
+}
+
+static enum pkt_verdict run_span(struct fixture *f, struct span octets) {
+    struct pkt_frame fr = {
+        .data = octets,
+        .link = LINK_ETHERNET,
+        .original_octets = (uint32_t)octets.n,
+        .number = 7,
+        .capture = 2,
+    };
+    return run_as(f, fr);
+}
+
+static enum pkt_verdict run(struct fixture *f) {
+    return run_span(f, buf_span(&f->frame));
+}
+
+static void expect(struct fixture *f, enum pkt_verdict got, enum pkt_verdict want) {
+    if (got != want)
+        print_error("%s (%s)\n", pkt_verdict_name(got), pipeline_detail(f->p, 0));
+    assert_string_equal(pkt_verdict_name(got), pkt_verdict_name(want));
+}
+
+/* Makes the frame of the fixture. */
+static void make(
+    struct fixture *f, const struct station *s, uint64_t psid, uint64_t gen, bool cert) {
+    buf_clear(&f->frame);
+    station_frame(&f->frame, s, psid, gen, HELLO, cert);
+}
+
+static enum pkt_verdict cam(struct fixture *f, const struct station *s, uint64_t gen, bool cert) {
+    make(f, s, PSID_CAM, gen, cert);
+    return run(f);
+}
+
+/* Puts a 1609.2 structure of our own making into a frame. */
+static enum pkt_verdict run_spdu(struct fixture *f, struct span spdu) {
+    buf_clear(&f->frame);
+    carrier_put_gn_secured(&f->frame, f->car.mac, spdu);
+    return run(f);
+}
+
+/* ---- handed on ---- */
+
+static void verified_with_all_its_fields(void **state) {
+    struct fixture *f = *state;
+    expect(f, cam(f, &f->car, f->now - 5, true), PKT_VERIFIED);
+    make(f, &f->car, PSID_MAP_OBSERVATION, f->now - 4, false);
+    expect(f, run(f), PKT_VERIFIED);
+    assert_int_equal(f->n_got, 2);
+    struct spdu spdu;
+    struct carrier carrier;
+    size_t at;
+    uint8_t hash[32];
+    uint8_t ca_hash[32];
+    uint8_t id[32];
+    struct cert cert;
+    assert_int_equal(carrier_read(LINK_ETHERNET, buf_span(&f->frame), &carrier), CARRIER_SECURED);
+    assert_int_equal(spdu_parse(carrier.message, &spdu, &at), COER_OK);
+    assert_int_equal(cert_parse(buf_span(&f->car.cert), &cert, &at), COER_OK);
+    cert_hash256(&cert, hash);
+    spdu_identity(&spdu, hash, id);
+    assert_int_equal(cert_parse(buf_span(&f->pki.ca), &cert, &at), COER_OK);
+    cert_hash256(&cert, ca_hash);
+    struct pkt_message *m = f->got[1];
+    assert_true(span_equal(m->spdu, spdu.all));
+    assert_true(span_equal(m->cert, buf_span(&f->car.cert)));
+    assert_memory_equal(m->id, id, 32);
+    assert_memory_equal(m->cert_hash, hash, 32);
+    assert_memory_equal(m->issuer_hash, ca_hash, 32);
+    assert_int_equal(m->psid, PSID_MAP_OBSERVATION);
+    assert_int_equal(m->generation_time, f->now - 4);
+    assert_int_equal(m->received_its_us, f->now);
+    assert_int_equal(m->frame, 7);
+    assert_int_equal(m->capture, 2);
+    assert_false(m->has_location);
+    make(f, &f->car, PSID_DENM, f->now, true);
+    expect(f, run(f), PKT_VERIFIED);
+    assert_true(f->got[2]->has_location);
+    assert_int_equal(f->got[2]->lat, 480000000);
+    assert_int_equal(f->got[2]->lon, 110000000);
+}
+
+static void verified_over_wsmp_and_udp(void **state) {
+    struct fixture *f = *state;
+    struct spdu_request rq = {
+        .psid = PSID_BSM, .generation_time = f->now, .payload = HELLO, .with_certificate = true};
+    struct buf spdu = {0};
+    spdu_put_signed(&spdu, &rq, f->car.key, buf_span(&f->car.cert));
+    buf_clear(&f->frame);
+    carrier_put_wsmp(&f->frame, f->car.mac, PSID_BSM, buf_span(&spdu));
+    expect(f, run(f), PKT_VERIFIED);
+    buf_clear(&spdu);
+    rq.generation_time++;
+    spdu_put_signed(&spdu, &rq, f->car.key, buf_span(&f->car.cert));
+    buf_clear(&f->frame);
+    const uint8_t src[16] = {0xfe, 0x80, [15] = 1};
+    const uint8_t dst[16] = {0xff, 0x02, [15] = 1};
+    carrier_put_udp6(&f->frame, f->car.mac, src, dst, 5000, buf_span(&spdu));
+    expect(f, run(f), PKT_VERIFIED);
+    buf_free(&spdu);
+}
+
+static void verified_under_a_brainpool_key(void **state) {
+    struct fixture *f = *state;
+    const struct sign_permission app = {.psid = PSID_CAM};
+    struct cert_request rq = {
+        .valid_from_s = PKI_FROM_S, .valid_hours = 24, .app = &app, .n_app = 1};
+    struct station s = {.key = sign_key_new(CURVE_BP256, &f->pki.rnd), .mac = {2}};
+    cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
+    expect(f, cam(f, &s, f->now, true), PKT_VERIFIED);
+    expect(f, cam(f, &s, f->now + 1, false), PKT_VERIFIED);
+    station_free(&s);
+}
+
+static void ring_full_and_then_not_a_duplicate(void **state) {
+    struct fixture *f = *state;
+    f->sink_full = true;
+    expect(f, cam(f, &f->car, f->now, true), PKT_RING_FULL);
+    f->sink_full = false;
+    expect(f, run(f), PKT_VERIFIED);
+    expect(f, run(f), PKT_DUPLICATE);
+}
+
+static void no_message_free(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.message_pool = 2;
+    start(f);
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, f->now + 1, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, f->now + 2, true), PKT_RING_FULL);
+    pkt_message_release(f->got[0]);
+    expect(f, run(f), PKT_VERIFIED);
+}
+
+/* ---- classify ---- */
+
+static void not_v2x(void **state) {
+    struct fixture *f = *state;
+    uint8_t arp[60] = {[12] = 0x08, [13] = 0x06};
+    expect(f, run_span(f, span_of(arp, sizeof(arp))), PKT_NOT_V2X);
+}
+
+static void carrier_truncated_at_every_length(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    bool seen[PKT_VERDICT_COUNT] = {false};
+    for (size_t n = 0; n < f->frame.n; n++) {
+        uint8_t *copy = ws_memdup(f->frame.p, n);
+        enum pkt_verdict v = run_span(f, span_of(copy, n));
+        free(copy);
+        assert_int_not_equal(v, PKT_VERIFIED);
+        seen[v] = true;
+    }
+    assert_true(seen[PKT_TRUNCATED_CARRIER]);
+    assert_true(seen[PKT_BAD_SPDU]);
+    expect(f, run(f), PKT_VERIFIED);
+}
+
+static void carrier_malformed(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    f->frame.p[14] = 0x52; /* GeoNetworking version 5 */
+    expect(f, run(f), PKT_BAD_CARRIER);
+}
+
+static void ip_fragment(void **state) {
+    struct fixture *f = *state;
+    uint8_t ip[60] = {[12] = 8, [14] = 0x45, [17] = 46, [20] = 0x20, [22] = 64, [23] = 17};
+    expect(f, run_span(f, span_of(ip, sizeof(ip))), PKT_IP_FRAGMENT);
+}
+
+static void cut_frame(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    struct pkt_frame fr = {
+        .data = span_of(f->frame.p, f->frame.n - 40),
+        .link = LINK_ETHERNET,
+        .original_octets = (uint32_t)f->frame.n,
+    };
+    expect(f, run_as(f, fr), PKT_CUT_FRAME);
+    fr.data.n = 16; /* inside a header */
+    expect(f, run_as(f, fr), PKT_CUT_FRAME);
+}
+
+static void unsecured(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    uint8_t gn[80] = {[12] = 0x89,
+        [13] = 0x47,
+        [14] = 0x11,
+        [16] = 5,
+        [17] = 1,
+        [18] = 0x20,
+        [19] = 0x50,
+        [22] = 0,
+        [23] = 10,
+        [24] = 1,
+        [54] = 0x07,
+        [55] = 0xd1};
+    expect(f, run_span(f, span_of(gn, sizeof(gn))), PKT_UNSECURED);
+}
+
+/* ---- source budget ---- */
+
+static void source_budget(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.source_burst = 3;
+    f->cfg.limits.source_rate = 10;
+    start(f);
+    for (unsigned i = 0; i < 3; i++)
+        expect(f, cam(f, &f->car, f->now + i, true), PKT_VERIFIED);
+    uint64_t before = pipeline_counters(f->p)->signatures;
+    expect(f, cam(f, &f->car, f->now + 3, true), PKT_SOURCE_BUDGET);
+    assert_int_equal(pipeline_counters(f->p)->signatures, before);
+    expect(f, cam(f, &f->truck, f->now, true), PKT_VERIFIED);
+    f->now += 100000;
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+}
+
+/* ---- decode and profile ---- */
+
+/* What the header of a message has, in the order of HeaderInfo. */
+enum { GEN = 0x40, EXPIRY = 0x20, PLACE = 0x10, LEARNING = 0x08, CRL = 0x04, ENCRYPTION = 0x02 };
+enum { BY_DIGEST = 0x80, BY_SELF = 0x82 };
+
+static void craft(struct buf *b, struct fixture *f, uint64_t psid, unsigned has, unsigned signer,
+    size_t payload) {
+    buf_put(b, "\x03\x81\x00\x40\x03\x80", 6);
+    coer_put_length(b, payload);
+    memset(buf_grow(b, payload), 0x55, payload);
+    buf_u8(b, (uint8_t)has);
+    coer_put_uint(b, psid);
+    if (has & GEN)
+        buf_u64(b, f->now);
+    if (has & EXPIRY)
+        buf_u64(b, f->now + 5);
+    if (has & PLACE) {
+        buf_u32(b, 480000000);
+        buf_u32(b, 110000000);
+        buf_u16(b, 0);
+    }
+    if (has & LEARNING)
+        buf_put(b, "abc", 3);
+    if (has & CRL)
+        buf_put(b, "\0abcde", 6);
+    if (has & ENCRYPTION)
+        buf_put(b,
+            "\x81\x80"
+            "0123456789abcdef",
+            18);
+    buf_u8(b, (uint8_t)signer);
+    if (signer == BY_DIGEST)
+        buf_put(b, "unheard!", 8);
+    buf_put(b, "\x80\x80", 2);
+    memset(buf_grow(b, 64), 0x11, 64);
+}
+
+static void profile_rules(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t psid;
+        unsigned has, signer;
+        size_t payload;
+        const char *rule; /* NULL: no rule is broken, the signer is unknown */
+    } cases[] = {
+        {PSID_CAM, GEN, BY_DIGEST, 5, NULL},
+        {PSID_CAM, 0, BY_DIGEST, 5, "generationTime"},
+        {PSID_BSM, 0, BY_DIGEST, 5, "generationTime"},
+        {PSID_MAP_OBSERVATION, 0, BY_DIGEST, 5, "generationTime"},
+        {PSID_LEARNING_RECORD, 0, BY_DIGEST, 5, "generationTime"},
+        {PSID_CAM, GEN, BY_SELF, 5, "self"},
+        {PSID_CAM, GEN | PLACE, BY_DIGEST, 5, "generationLocation"},
+        {PSID_CAM, GEN | EXPIRY, BY_DIGEST, 5, "expiryTime"},
+        {PSID_CAM, GEN | LEARNING, BY_DIGEST, 5, "p2pcdLearningRequest"},
+        {PSID_CAM, GEN | CRL, BY_DIGEST, 5, "missingCrlIdentifier"},
+        {PSID_CAM, GEN | ENCRYPTION, BY_DIGEST, 5, "encryptionKey"},
+        {PSID_CAM, GEN, BY_DIGEST, 0, "payload"},
+        {PSID_DENM, GEN, BY_DIGEST, 5, "generationLocation"},
+        {PSID_DENM, GEN | PLACE, BY_DIGEST, 5, "digest"},
+        {PSID_BSM, GEN | PLACE | EXPIRY, BY_DIGEST, 5, NULL},
+        {PSID_BSM, GEN, BY_DIGEST, 4200, "too long"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b = {0};
+        craft(&b, f, cases[i].psid, cases[i].has, cases[i].signer, cases[i].payload);
+        enum pkt_verdict v = run_spdu(f, buf_span(&b));
+        expect(f, v, cases[i].rule == NULL ? PKT_SIGNER_UNKNOWN : PKT_BAD_PROFILE);
+        if (cases[i].rule != NULL)
+            assert_non_null(strstr(pipeline_detail(f->p, 0), cases[i].rule));
+        buf_free(&b);
+    }
+}
+
+static void certificate_too_long(void **state) {
+    struct fixture *f = *state;
+    uint8_t ssp[2100] = {1};
+    const struct sign_permission app = {.psid = PSID_CAM, .ssp = span_of(ssp, sizeof(ssp))};
+    struct cert_request rq = {
+        .valid_from_s = PKI_FROM_S, .valid_hours = 24, .app = &app, .n_app = 1};
+    struct station s = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
+    cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
+    expect(f, cam(f, &s, f->now, true), PKT_BAD_PROFILE);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), "certificate is too long"));
+    station_free(&s);
+}
+
+static void spdu_malformed_says_where(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    craft(&b, f, PSID_CAM, GEN, BY_DIGEST, 5);
+    b.p[0] = 2; /* the carrier wants a 3 there */
+    expect(f, run_spdu(f, buf_span(&b)), PKT_BAD_SPDU);
+    b.p[0] = 3;
+    b.p[b.n - 65] = 0x85; /* form of r */
+    expect(f, run_spdu(f, buf_span(&b)), PKT_BAD_SPDU);
+    char at[32];
+    (void)snprintf(at, sizeof(at), "octet %zu", b.n - 65);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), at));
+    buf_free(&b);
+}
+
+static void not_signed(void **state) {
+    struct fixture *f = *state;
+    expect(f, run_spdu(f, span_of("\x03\x80\x02hi", 5)), PKT_NOT_SIGNED);
+}
+
+static void algorithm_unsupported(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    craft(&b, f, PSID_CAM, GEN, BY_DIGEST, 5);
+    b.p[2] = 2;
+    expect(f, run_spdu(f, buf_span(&b)), PKT_NOT_COUNTED_ALG);
+    b.p[2] = 3;
+    expect(f, run_spdu(f, buf_span(&b)), PKT_BAD_SPDU);
+    buf_free(&b);
+}
+
+static void psid_mismatch(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    craft(&b, f, PSID_CAM, GEN, BY_DIGEST, 5);
+    buf_clear(&f->frame);
+    carrier_put_wsmp(&f->frame, f->car.mac, PSID_BSM, buf_span(&b));
+    expect(f, run(f), PKT_PSID_MISMATCH);
+    buf_free(&b);
+}
+
+/* ---- freshness ---- */
+
+static void stale_and_future_at_the_edge(void **state) {
+    struct fixture *f = *state;
+    uint64_t now = f->now;
+    expect(f, cam(f, &f->car, now - 2000000, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, now - 2000001, true), PKT_STALE);
+    expect(f, cam(f, &f->car, now + 500000, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, now + 500001, true), PKT_FUTURE);
+    make(f, &f->car, PSID_MAP_OBSERVATION, now - 10000000, true); /* ours have their own window */
+    expect(f, run(f), PKT_VERIFIED);
+    make(f, &f->car, PSID_LEARNING_RECORD, now - 10000001, true);
+    expect(f, run(f), PKT_STALE);
+    expect(f, cam(f, &f->car, 0, true), PKT_STALE);
+    expect(f, cam(f, &f->car, UINT64_MAX, true), PKT_FUTURE);
+}
+
+static void expired(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    craft(&b, f, PSID_BSM, GEN | EXPIRY, BY_DIGEST, 5);
+    f->now += 5;
+    expect(f, run_spdu(f, buf_span(&b)), PKT_SIGNER_UNKNOWN);
+    f->now += 1;
+    expect(f, run_spdu(f, buf_span(&b)), PKT_STALE);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), "expiryTime"));
+    buf_free(&b);
+}
+
+static void out_of_region(void **state) {
+    struct fixture *f = *state;
+    f->cfg.has_region = true;
+    f->cfg.lat_min = f->cfg.lat_max = 480000000;
+    f->cfg.lon_min = f->cfg.lon_max = 110000000;
+    start(f);
+    make(f, &f->car, PSID_DENM, f->now, true);
+    expect(f, run(f), PKT_VERIFIED);
+    f->cfg.lon_min++;
+    f->cfg.lon_max++;
+    start(f);
+    expect(f, run(f), PKT_OUT_OF_REGION);
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED); /* has no location to check */
+}
+
+/* ---- replay ---- */
+
+static void duplicate_by_certificate_and_by_digest(void **state) {
+    struct fixture *f = *state;
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+    expect(f, run(f), PKT_DUPLICATE);
+    expect(f, cam(f, &f->car, f->now, false), PKT_DUPLICATE); /* the same message by digest */
+    expect(f, cam(f, &f->car, f->now + 1, false), PKT_VERIFIED);
+    expect(f, cam(f, &f->truck, f->now, true), PKT_VERIFIED); /* same octets, another signer */
+    f->now += 2000000;
+    expect(f, cam(f, &f->car, PKI_NOW_US, true), PKT_DUPLICATE);
+    f->now += 1;
+    expect(f, cam(f, &f->car, PKI_NOW_US, true), PKT_STALE);
+}
+
+static void a_forgery_does_not_shut_out_the_real_one(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    f->frame.p[f->frame.n - 1] ^= 1;
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    f->frame.p[f->frame.n - 1] ^= 1;
+    expect(f, run(f), PKT_VERIFIED);
+}
+
+/* ---- signer ---- */
+
+static void signer_unknown_until_heard(void **state) {
+    struct fixture *f = *state;
+    expect(f, cam(f, &f->car, f->now, false), PKT_SIGNER_UNKNOWN);
+    expect(f, cam(f, &f->car, f->now + 1, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, f->now, false), PKT_VERIFIED);
+}
+
+static void cert_breaks_its_profile(void **state) {
+    struct fixture *f = *state;
+    const struct sign_permission app = {.psid = PSID_CAM};
+    struct cert_request rq = {.valid_from_s = PKI_FROM_S,
+        .valid_hours = 24,
+        .app = &app,
+        .n_app = 1,
+        .issue_all = true,
+        .issue_min_chain = 1};
+    struct station s = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
+    cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
+    expect(f, cam(f, &s, f->now, true), PKT_BAD_CERT);
+    expect(f, cam(f, &s, f->now, true), PKT_BAD_CERT);
+    expect(f, cam(f, &s, f->now, false), PKT_BAD_CERT);
+    station_free(&s);
+}
+
+static void cert_key_is_no_point(void **state) {
+    struct fixture *f = *state;
+    struct cert c;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(&f->stranger.cert), &c, &at), COER_OK);
+    uint8_t *key = f->stranger.cert.p + (c.key.octets.p - f->stranger.cert.p);
+    struct verify_key *k = verify_key_new(CURVE_P256, &c.key);
+    for (; k != NULL; k = verify_key_new(CURVE_P256, &c.key)) {
+        verify_key_unref(k);
+        key[31]++;
+    }
+    expect(f, cam(f, &f->stranger, f->now, true), PKT_BAD_CERT);
+}
+
+static void implicit_is_issuer_unknown_by_digest_too(void **state) {
+    struct fixture *f = *state;
+    /* Turns an explicit certificate into an implicit one: type, reconstruction value, no signature. */
+    struct cert c;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(&f->car.cert), &c, &at), COER_OK);
+    struct station s = {.key = f->car.key, .mac = {2}};
+    const uint8_t *key = c.key.octets.p - 1; /* form octet; before it the curve and the CHOICE */
+    buf_put(&s.cert, f->car.cert.p, (size_t)(key - f->car.cert.p) - 2);
+    s.cert.p[0] = 0x00;
+    s.cert.p[2] = 0x01;
+    buf_u8(&s.cert, 0x81);
+    buf_put(&s.cert, key, 33);
+    assert_int_equal(cert_parse(buf_span(&s.cert), &c, &at), COER_OK);
+    assert_int_equal(c.type, CERT_IMPLICIT);
+    expect(f, cam(f, &s, f->now, false), PKT_SIGNER_UNKNOWN);
+    expect(f, cam(f, &s, f->now, true), PKT_ISSUER_UNKNOWN);
+    expect(f, cam(f, &s, f->now, false), PKT_ISSUER_UNKNOWN);
+    buf_free(&s.cert);
+}
+
+static void cert_signature_wrong_is_checked_once(void **state) {
+    struct fixture *f = *state;
+    f->car.cert.p[f->car.cert.n - 1] ^= 1;
+    expect(f, cam(f, &f->car, f->now, true), PKT_CERT_INVALID);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), "signature"));
+    uint64_t before = pipeline_counters(f->p)->signatures;
+    expect(f, cam(f, &f->car, f->now + 1, true), PKT_CERT_INVALID);
+    expect(f, cam(f, &f->car, f->now + 1, false), PKT_CERT_INVALID);
+    assert_int_equal(pipeline_counters(f->p)->signatures, before);
+}
+
+static void location_outside_the_certificates_region(void **state) {
+    struct fixture *f = *state;
+    const struct sign_permission app = {.psid = PSID_DENM};
+    struct cert_request rq = {.valid_from_s = PKI_FROM_S,
+        .valid_hours = 24,
+        .app = &app,
+        .n_app = 1,
+        .has_circle = true,
+        .circle_lat = 490000000,
+        .circle_lon = 110000000,
+        .circle_radius_m = 1000};
+    struct station s = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
+    cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
+    make(f, &s, PSID_DENM, f->now, true);
+    expect(f, run(f), PKT_CERT_INVALID);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), "region"));
+    station_free(&s);
+}
+
+static void no_permission(void **state) {
+    struct fixture *f = *state;
+    struct station s;
+    const uint64_t only_cam[] = {PSID_CAM};
+    pki_station(&f->pki, &s, only_cam, 1, PKI_FROM_S, 24);
+    make(f, &s, PSID_MAP_OBSERVATION, f->now, true);
+    expect(f, run(f), PKT_NO_PERMISSION);
+    expect(f, cam(f, &s, f->now, true), PKT_VERIFIED);
+    make(f, &s, PSID_MAP_OBSERVATION, f->now, false); /* and when the certificate is known */
+    expect(f, run(f), PKT_NO_PERMISSION);
+    station_free(&s);
+}
+
+static void cert_time_at_the_edge(void **state) {
+    struct fixture *f = *state;
+    struct station s;
+    const uint64_t only_cam[] = {PSID_CAM};
+    pki_station(&f->pki, &s, only_cam, 1, PKI_FROM_S + 3600, 1);
+    f->now = (uint64_t)(PKI_FROM_S + 3600) * 1000000;
+    expect(f, cam(f, &s, f->now - 1, true), PKT_CERT_TIME);
+    expect(f, cam(f, &s, f->now, true), PKT_VERIFIED);
+    f->now += 3600ULL * 1000000;
+    expect(f, cam(f, &s, f->now - 1, false), PKT_VERIFIED);
+    expect(f, cam(f, &s, f->now, false), PKT_CERT_TIME);
+    expect(f, cam(f, &s, f->now, true), PKT_CERT_TIME);
+    station_free(&s);
+}
+
+/* ---- verify ---- */
+
+static void bad_signature(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    f->frame.p[f->frame.n - 40] ^= 1;
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    make(f, &f->car, PSID_CAM, f->now, false);
+    f->frame.p[f->frame.n - 1] ^= 1;
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    assert_int_equal(f->n_got, 0);
+}
+
+static void signature_of_another_curve(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    f->frame.p[f->frame.n - 66] = 0x81; /* says Brainpool under a NIST key */
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    assert_non_null(strstr(pipeline_detail(f->p, 0), "curve"));
+}
+
+static void issuer_unknown_but_signature_good(void **state) {
+    struct fixture *f = *state;
+    expect(f, cam(f, &f->stranger, f->now, false), PKT_SIGNER_UNKNOWN);
+    /* A message that does not verify brings no certificate into the cache. */
+    make(f, &f->stranger, PSID_CAM, f->now, true);
+    f->frame.p[f->frame.n - 1] ^= 1;
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    assert_int_equal(pipeline_counters(f->p)->certs, 0);
+    expect(f, cam(f, &f->stranger, f->now, false), PKT_SIGNER_UNKNOWN);
+    expect(f, cam(f, &f->stranger, f->now, true), PKT_GOOD_ISSUER_UNKNOWN);
+    assert_int_equal(pipeline_counters(f->p)->certs, 1);
+    expect(f, cam(f, &f->stranger, f->now + 1, false), PKT_GOOD_ISSUER_UNKNOWN);
+    f->frame.p[f->frame.n - 1] ^= 1;
+    expect(f, run(f), PKT_BAD_SIGNATURE);
+    expect(f, cam(f, &f->stranger, f->now + 1, true), PKT_GOOD_ISSUER_UNKNOWN);
+    assert_int_equal(pipeline_counters(f->p)->certs, 1);
+    assert_int_equal(pipeline_counters(f->p)->identities, 0);
+    assert_int_equal(f->n_got, 0);
+}
+
+static void library_failure(void **state) {
+    struct fixture *f = *state;
+    library_fails = true;
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFY_BROKEN);
+    library_fails = false;
+    expect(f, run(f), PKT_VERIFIED);
+}
+
+static void unchecked_admits_nothing(void **state) {
+    struct fixture *f = *state;
+    f->cfg.verify = false;
+    start(f);
+    expect(f, cam(f, &f->car, f->now, false), PKT_SIGNER_UNKNOWN);
+    expect(f, cam(f, &f->car, f->now, true), PKT_UNCHECKED);
+    expect(f, run(f), PKT_DUPLICATE);
+    expect(f, cam(f, &f->car, f->now + 1, false), PKT_UNCHECKED);
+    assert_int_equal(f->n_got, 0);
+    assert_int_equal(pipeline_counters(f->p)->signatures, 0);
+}
+
+/* ---- bursts and bounds ---- */
+
+enum { MIX = 240 };
+
+/* A stretch of traffic in which most frames depend on one before. */
+static void make_mix(struct fixture *f, struct buf *frames, struct pkt_frame *fr) {
+    struct ws_random rnd = ws_random_seeded(4);
+    const struct station *who[] = {&f->car, &f->truck, &f->stranger};
+    for (size_t i = 0; i < MIX; i++) {
+        const struct station *s = who[ws_random_below(&rnd, 3)];
+        uint64_t gen = f->now + ws_random_below(&rnd, 20);
+        frames[i] = (struct buf){0};
+        station_frame(&frames[i], s, PSID_CAM, gen, HELLO, ws_random_below(&rnd, 4) == 0);
+        if (ws_random_below(&rnd, 5) == 0)
+            frames[i].p[frames[i].n - 1] ^= 1;
+        fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
+            .link = LINK_ETHERNET,
+            .original_octets = (uint32_t)frames[i].n,
+            .number = i + 1};
+    }
+}
+
+static void verdicts_do_not_depend_on_bursts(void **state) {
+    struct fixture *f = *state;
+    static struct buf frames[MIX];
+    static struct pkt_frame fr[MIX];
+    static enum pkt_verdict one[MIX];
+    static enum pkt_verdict many[MIX];
+    make_mix(f, frames, fr);
+    bool seen[PKT_VERDICT_COUNT] = {false};
+    for (size_t i = 0; i < MIX; i++) {
+        pipeline_run(f->p, &fr[i], 1, f->now, &one[i]);
+        seen[one[i]] = true;
+    }
+    assert_true(seen[PKT_VERIFIED] && seen[PKT_DUPLICATE] && seen[PKT_BAD_SIGNATURE]);
+    assert_true(seen[PKT_SIGNER_UNKNOWN] && seen[PKT_GOOD_ISSUER_UNKNOWN]);
+    struct pipeline_counters first = *pipeline_counters(f->p);
+    size_t handed = f->n_got;
+    struct ws_random rnd = ws_random_seeded(9);
+    for (unsigned round = 0; round < 5; round++) {
+        start(f);
+        for (size_t i = 0; i < MIX;) {
+            size_t n = round == 0 ? PIPELINE_BURST_MAX
+                                  : 1 + (size_t)ws_random_below(&rnd, PIPELINE_BURST_MAX);
+            n = n > MIX - i ? MIX - i : n;
+            pipeline_run(f->p, &fr[i], n, f->now, &many[i]);
+            i += n;
+        }
+        assert_memory_equal(one, many, sizeof(one));
+        assert_memory_equal(first.verdict, pipeline_counters(f->p)->verdict, sizeof(first.verdict));
+        assert_int_equal(f->n_got, handed);
+        uint64_t last = 0; /* and they are handed on in order */
+        for (size_t i = 0; i < f->n_got; i++) {
+            assert_true(f->got[i]->frame > last);
+            last = f->got[i]->frame;
+        }
+    }
+    for (size_t i = 0; i < MIX; i++)
+        buf_free(&frames[i]);
+}
+
+/* More signers than the cache holds, within one burst: entries are dropped while others still wait. */
+static void more_signers_than_slots(void **state) {
+    struct fixture *f = *state;
+    enum { SIGNERS = 40 };
+    f->cfg.limits.cert_slots = 3;
+    start(f);
+    static struct station s[SIGNERS];
+    static struct buf frames[SIGNERS];
+    static struct pkt_frame fr[SIGNERS];
+    static enum pkt_verdict v[SIGNERS];
+    for (size_t i = 0; i < SIGNERS; i++) {
+        pki_vehicle(i % 4 == 3 ? &f->foreign : &f->pki, &s[i]);
+        frames[i] = (struct buf){0};
+        station_frame(&frames[i], &s[i], PSID_CAM, f->now, HELLO, true);
+        fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
+            .link = LINK_ETHERNET,
+            .original_octets = (uint32_t)frames[i].n};
+    }
+    pipeline_run(f->p, fr, SIGNERS, f->now, v);
+    for (size_t i = 0; i < SIGNERS; i++) {
+        assert_int_equal(v[i], i % 4 == 3 ? PKT_GOOD_ISSUER_UNKNOWN : PKT_VERIFIED);
+        buf_free(&frames[i]);
+        station_free(&s[i]);
+    }
+    assert_int_equal(pipeline_counters(f->p)->certs, 3);
+    assert_int_equal(pipeline_counters(f->p)->certs_max, 3);
+    assert_int_equal(f->n_got, 30);
+}
+
+static void replay_filter_too_small_is_counted(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.replay_slots = 4;
+    start(f);
+    for (unsigned i = 0; i < 6; i++)
+        expect(f, cam(f, &f->car, f->now + i, true), PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->identities, 4);
+    assert_int_equal(pipeline_counters(f->p)->identities_evicted, 2);
+}
+
+static void bit_flips_are_never_verified(void **state) {
+    struct fixture *f = *state;
+    make(f, &f->car, PSID_CAM, f->now, true);
+    /* Octets before the 1609.2 structure (addresses, hop limit) are not signed. */
+    const size_t from = 18;
+    for (size_t bit = from * 8; bit < f->frame.n * 8; bit += 3) {
+        f->frame.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        enum pkt_verdict v = run(f);
+        /* The parity of R is not part of an ECDSA signature: the same message, and so is its identity. */
+        bool form_of_r = bit / 8 == f->frame.n - 65;
+        if (v == PKT_VERIFIED && !form_of_r)
+            fail_msg("bit %zu", bit);
+        f->frame.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        f->now += 1000; /* the sender's budget */
+    }
+}
+
+int main(void) {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(verified_with_all_its_fields),
+        T(verified_over_wsmp_and_udp),
+        T(verified_under_a_brainpool_key),
+        T(ring_full_and_then_not_a_duplicate),
+        T(no_message_free),
+        T(not_v2x),
+        T(carrier_truncated_at_every_length),
+        T(carrier_malformed),
+        T(ip_fragment),
+        T(cut_frame),
+        T(unsecured),
+        T(source_budget),
+        T(profile_rules),
+        T(certificate_too_long),
+        T(spdu_malformed_says_where),
+        T(not_signed),
+        T(algorithm_unsupported),
+        T(psid_mismatch),
+        T(stale_and_future_at_the_edge),
+        T(expired),
+        T(out_of_region),
+        T(duplicate_by_certificate_and_by_digest),
+        T(a_forgery_does_not_shut_out_the_real_one),
+        T(signer_unknown_until_heard),
+        T(cert_breaks_its_profile),
+        T(cert_key_is_no_point),
+        T(implicit_is_issuer_unknown_by_digest_too),
+        T(cert_signature_wrong_is_checked_once),
+        T(location_outside_the_certificates_region),
+        T(no_permission),
+        T(cert_time_at_the_edge),
+        T(bad_signature),
+        T(signature_of_another_curve),
+        T(issuer_unknown_but_signature_good),
+        T(library_failure),
+        T(unchecked_admits_nothing),
+        T(verdicts_do_not_depend_on_bursts),
+        T(more_signers_than_slots),
+        T(replay_filter_too_small_is_counted),
+        T(bit_flips_are_never_verified),
+    };
+    return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}
