@@ -1,0 +1,134 @@
+/* Feeding consensus and carrying out what it asks for. */
+#include "ledger/node/node_internal.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void node_fail(struct node *n, const char *fmt, ...) {
+    if (n->failed)
+        return; /* the first reason is the one that matters */
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(n->why, sizeof(n->why), fmt, ap);
+    va_end(ap);
+    n->failed = true;
+    ws_log(WS_LOG_ERROR, "ledger", "stopping: %s", n->why);
+}
+
+void drive_start_height(struct node *n) {
+    candidates_clear(n);
+    n->n_timers = 0;
+    cs_start(n->cs, n->height + 1, &n->proposers);
+}
+
+static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
+    if (n->n_timers == TIMERS_MAX) {
+        /* Only timers of rounds long gone can fill the table: the oldest is one of them. */
+        for (size_t i = 1; i < n->n_timers; i++)
+            n->timer[i - 1] = n->timer[i];
+        n->n_timers--;
+    }
+    n->timer[n->n_timers++] = (struct node_timer){now.mono_us + a->after_us, a->timer, a->round};
+}
+
+/* An own statement: signed, in the log, on the disk; only then does consensus see it and send it. */
+static void sign_vote(struct node *n, const struct vote *unsigned_vote, struct ws_now now) {
+    struct cs_event ev = {.kind = CS_EV_SIGNED_VOTE, .vote = *unsigned_vote};
+    struct buf b = {0};
+    vote_sign_bytes(executor_cell_id(n->ex), &ev.vote, &b);
+    signer_sign(n->io.signer, buf_span(&b), ev.vote.sig);
+    buf_free(&b);
+    drive_event(n, &ev, now);
+}
+
+static void sign_proposal(
+    struct node *n, const struct cs_proposal *unsigned_proposal, struct ws_now now) {
+    struct cs_event ev = {.kind = CS_EV_SIGNED_PROPOSAL, .proposal = *unsigned_proposal};
+    struct candidate *c = candidate_find(n, ev.proposal.id);
+    if (c == NULL || c->block == NULL)
+        return; /* a valid value whose block went: the round times out and another proposer goes on */
+    ev.proposal.block_time = c->block->header.time;
+    ev.received_time = ev.proposal.block_time;
+    struct buf b = {0};
+    proposal_sign_bytes(executor_cell_id(n->ex), ev.proposal.height, ev.proposal.round,
+        ev.proposal.id, ev.proposal.valid_round, &b);
+    signer_sign(n->io.signer, buf_span(&b), ev.proposal.sig);
+    buf_free(&b);
+    drive_event(n, &ev, now);
+}
+
+static void decide(struct node *n, const struct cs_action *a, struct ws_now now) {
+    struct candidate *c = candidate_find(n, a->id);
+    WS_ASSERT(c != NULL && c->block != NULL && block_complete(c->block));
+    struct commit commit;
+    cs_commit(n->cs, &commit);
+    struct block *b = c->block;
+    c->block = NULL; /* survives the clearing of the height */
+    blocks_commit(n, b, &commit, now);
+    block_free(b);
+    if (!n->failed)
+        drive_start_height(n);
+}
+
+static void carry_out(struct node *n, const struct cs_action *a, struct ws_now now) {
+    switch (a->kind) {
+    case CS_ACT_BUILD:
+        blocks_build(n, a->round, now);
+        break;
+    case CS_ACT_SIGN_PROPOSAL:
+        sign_proposal(n, &a->proposal, now);
+        break;
+    case CS_ACT_SIGN_VOTE:
+        sign_vote(n, &a->vote, now);
+        break;
+    case CS_ACT_SEND_PROPOSAL: {
+        const struct candidate *c = candidate_find(n, a->proposal.id);
+        if (c != NULL && c->block != NULL)
+            wire_send_proposal(n, ALL_PEERS, &a->proposal, c->block);
+        break;
+    }
+    case CS_ACT_SEND_VOTE:
+        wire_send_vote(n, ALL_PEERS, &a->vote);
+        break;
+    case CS_ACT_VALIDATE: {
+        struct candidate *c = candidate_add(n, a->id, NULL, ALL_PEERS);
+        c->wanted = true;
+        candidate_progress(n, c, now);
+        break;
+    }
+    case CS_ACT_TIMER:
+        arm(n, a, now);
+        break;
+    case CS_ACT_DECIDED:
+        decide(n, a, now);
+        break;
+    case CS_ACT_EVIDENCE:
+        n->counters.evidence++;
+        ws_log(WS_LOG_WARN, "ledger", "validator %u contradicts itself at height %llu round %d",
+            (unsigned)a->vote.validator, (unsigned long long)a->vote.height, a->vote.round);
+        break;
+    }
+}
+
+void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now) {
+    uint64_t height = cs_height(n->cs);
+    for (size_t i = 0; i < acts->n && !n->failed; i++) {
+        /* An earlier action may have ended the height; what was meant for it is void. */
+        if (cs_height(n->cs) != height)
+            return;
+        carry_out(n, &acts->a[i], now);
+    }
+}
+
+void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now) {
+    if (n->failed)
+        return;
+    if (!recover_log_event(n, ev))
+        return;
+    struct cs_actions acts = {.n = 0};
+    (void)cs_handle(n->cs, ev, &acts);
+    drive_actions(n, &acts, now);
+}

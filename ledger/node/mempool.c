@@ -1,0 +1,80 @@
+#include "ledger/node/mempool.h"
+
+#include "base/mem.h"
+#include "v2x/psid.h"
+
+#include <stdlib.h>
+
+void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets) {
+    *m = (struct mempool){.max_txs = max_txs, .max_octets = max_octets};
+}
+
+void mempool_free(struct mempool *m) {
+    for (size_t lane = 0; lane < LANE_COUNT; lane++) {
+        while (m->first[lane] != NULL)
+            mempool_remove(m, m->first[lane]);
+    }
+    table_free(&m->by_leaf);
+    table_free(&m->by_id);
+}
+
+static enum lane lane_of(const struct tx *tx) {
+    if (tx->kind == TX_ORDER)
+        return LANE_ORDER;
+    if (tx->kind == TX_CERTIFICATE)
+        return LANE_CERTIFICATE;
+    return tx->spdu.psid == PSID_DENM ? LANE_SAFETY : LANE_BULK;
+}
+
+enum mempool_added mempool_add(struct mempool *m, struct tx *tx) {
+    if (table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL)
+        return MEMPOOL_KNOWN;
+    if (m->n >= m->max_txs || m->octets + tx->octets.n > m->max_octets)
+        return MEMPOOL_FULL;
+    struct mempool_entry *e = ws_alloc(sizeof(*e));
+    e->tx = tx_ref(tx);
+    e->lane = lane_of(tx);
+    e->prev = m->last[e->lane];
+    if (e->prev != NULL)
+        e->prev->next = e;
+    else
+        m->first[e->lane] = e;
+    m->last[e->lane] = e;
+    m->n++;
+    m->octets += tx->octets.n;
+    (void)table_put(&m->by_leaf, tx->leaf, e);
+    (void)table_put(&m->by_id, tx->id, e);
+    return MEMPOOL_ADDED;
+}
+
+struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf) {
+    const struct mempool_entry *e = table_get(&m->by_leaf, leaf);
+    return e == NULL ? NULL : e->tx;
+}
+
+bool mempool_has_id(const struct mempool *m, const hash32 id) {
+    return table_get(&m->by_id, id) != NULL;
+}
+
+void mempool_remove(struct mempool *m, struct mempool_entry *e) {
+    (void)table_take(&m->by_leaf, e->tx->leaf);
+    (void)table_take(&m->by_id, e->tx->id);
+    if (e->prev != NULL)
+        e->prev->next = e->next;
+    else
+        m->first[e->lane] = e->next;
+    if (e->next != NULL)
+        e->next->prev = e->prev;
+    else
+        m->last[e->lane] = e->prev;
+    m->n--;
+    m->octets -= e->tx->octets.n;
+    tx_unref(e->tx);
+    free(e);
+}
+
+void mempool_remove_id(struct mempool *m, const hash32 id) {
+    struct mempool_entry *e = table_get(&m->by_id, id);
+    if (e != NULL)
+        mempool_remove(m, e);
+}

@@ -1,0 +1,114 @@
+/* One validator as a value: consensus, mempool, execution and recovery around a store, a log and a way to
+ * send. No socket, no clock, no thread: time comes with each call, so rsud, replay and the simulator run the
+ * same object (decision 1). All calls from one owner thread.
+ *
+ * Order of durability (consensus facts, section 11): every event that reaches consensus is in the log before
+ * it is handled; an own signature is synced before it is sent; a block, its commit and its state are one
+ * synced batch before anything tells that it is final. A failing disk stops the node for good. */
+#ifndef WAYSIDE_LEDGER_NODE_NODE_H
+#define WAYSIDE_LEDGER_NODE_NODE_H
+
+#include "base/clock.h"
+#include "ledger/consensus/consensus.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/executor.h"
+#include "ledger/node/mempool.h"
+#include "ledger/store/store.h"
+#include "ledger/store/wal.h"
+
+struct node;
+
+struct node_limits {
+    size_t mempool_txs, mempool_octets;
+    uint64_t status_us; /* how often the state is told to peers (monotonic) */
+    unsigned sync_blocks; /* blocks asked for at once */
+};
+struct node_limits node_limits_default(void);
+
+struct node_io {
+    /* Best effort; peer is an index in the genesis validator set. */
+    void (*send)(void *ctx, size_t peer, struct span msg);
+    /* After a block is durable. The outcome is borrowed for the call. */
+    void (*committed)(
+        void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
+    void *ctx;
+    struct store *store; /* borrowed */
+    struct wal *wal; /* borrowed */
+    const struct signer *signer; /* borrowed; NULL: an observer that follows without voting */
+};
+
+#define NODE_DROPS(X)                                                                              \
+    X(NODE_DROP_MALFORMED, "malformed")                                                            \
+    X(NODE_DROP_HEIGHT, "other_height")                                                            \
+    X(NODE_DROP_NOT_WANTED, "not_wanted")                                                          \
+    X(NODE_DROP_BAD_SIGNATURE, "bad_signature")                                                    \
+    X(NODE_DROP_BAD_BLOCK, "bad_block")                                                            \
+    X(NODE_DROP_TX_KNOWN, "tx_known")                                                              \
+    X(NODE_DROP_TX_REFUSED, "tx_refused")                                                          \
+    X(NODE_DROP_MEMPOOL_FULL, "mempool_full")                                                      \
+    X(NODE_DROP_CANDIDATES, "too_many_candidates")
+enum node_drop {
+#define X(id, text) id,
+    NODE_DROPS(X)
+#undef X
+        NODE_DROP_COUNT
+};
+const char *node_drop_name(enum node_drop d);
+
+struct node_counters {
+    uint64_t drops[NODE_DROP_COUNT];
+    uint64_t tx_refused[TX_VERDICT_COUNT]; /* why transactions were refused or left the mempool */
+    uint64_t blocks, txs, rounds_beyond_zero, proposals_built, evidence, synced_blocks,
+        empty_blocks;
+    uint64_t wal_octets;
+};
+
+/* executor: fresh (executor_new), taken over. Recovers from store and log, or starts at genesis (sections as for
+ * executor_init). */
+WARN_UNUSED int node_open(struct executor *ex, const struct span *sections,
+    const struct node_io *io, const struct node_limits *limits, struct ws_now now,
+    struct node **ret_node, struct ws_err *err);
+void node_close(struct node *n);
+
+/* False once the disk has failed or state has diverged: the process must stop; *ret_why says why. */
+bool node_healthy(const struct node *n, const char **ret_why);
+
+void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
+void node_tick(struct node *n, struct ws_now now);
+uint64_t node_next_wake(const struct node *n); /* monotonic us: call node_tick then at the latest */
+
+/* A transaction from our own admission (pktio or the authority socket). signature_good: the packet path has checked
+ * the signature under this very certificate. TX_GOOD: taken (or known) and sent to the peers once. */
+enum tx_verdict node_submit(
+    struct node *n, struct span tx, bool signature_good, struct ws_now now, struct ws_err *err);
+/* True if the signer's certificate is committed or waits in the mempool: no need to submit it. */
+bool node_has_cert(const struct node *n, const hash32 cert_hash);
+bool node_mempool_full(const struct node *n);
+
+/* ---- views ---- */
+struct node_status {
+    uint64_t height; /* last committed; 0: only genesis */
+    uint64_t block_time; /* of it */
+    hash32 block_id;
+    uint64_t committed_mono_us;
+    uint64_t consensus_height;
+    int32_t round;
+    enum cs_step step;
+    int me;
+    size_t mempool_txs, mempool_octets;
+    bool syncing;
+};
+struct node_peer_status {
+    bool heard;
+    uint64_t heard_mono_us, height;
+    int32_t round;
+    char software[32];
+};
+void node_status(const struct node *n, struct node_status *ret);
+void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret);
+const struct node_counters *node_counters(const struct node *n);
+struct executor *node_executor(struct node *n);
+/* Header and commit of the last block: what proofs of the state before it stand under. False at height 0. */
+bool node_last(const struct node *n, struct header *ret_header, struct commit *ret_commit);
+
+#endif

@@ -1,0 +1,123 @@
+/* Shared by the files of ledger/node. Internal. */
+#ifndef WAYSIDE_LEDGER_NODE_NODE_INTERNAL_H
+#define WAYSIDE_LEDGER_NODE_NODE_INTERNAL_H
+
+#include "ledger/identity/identity.h"
+#include "ledger/net/link.pb-c.h"
+#include "ledger/node/node.h"
+
+#define NODE_PROTOCOL 1
+#define NODE_SOFTWARE "wayside 0.1.0"
+
+/* A block someone proposed, or that a quorum named, at the height in progress. */
+struct candidate {
+    struct block *block; /* NULL: only its id is known */
+    hash32 id;
+    bool wanted; /* consensus asked for its validation */
+    bool answered;
+    size_t from; /* peer that has it */
+    uint64_t asked_mono_us; /* last request for what is missing */
+};
+
+enum { CANDIDATES_MAX = 32, TIMERS_MAX = 64, PENDING_MAX = CS_ACTIONS_MAX };
+
+struct node_timer {
+    uint64_t due_mono_us;
+    enum cs_timer timer;
+    int32_t round;
+};
+
+struct peer {
+    bool heard;
+    uint64_t heard_mono_us;
+    uint64_t height;
+    int32_t round;
+    uint64_t base;
+    char software[32];
+    uint64_t asked_mono_us; /* last block request to it */
+    uint64_t answered_mono_us; /* last resend of blocks, votes: no amplification */
+};
+
+struct node {
+    struct executor *ex;
+    const struct genesis *genesis;
+    const struct validator_set *set;
+    hash32 set_hash, params_hash;
+    int me;
+    struct node_io io;
+    struct node_limits limits;
+    struct consensus *cs;
+    struct proposer_state proposers; /* before the height in progress */
+    struct mempool pool;
+    /* what the next header builds on */
+    uint64_t height; /* last committed */
+    struct header last_header; /* valid when height > 0 */
+    struct commit last_commit;
+    hash32 last_id;
+    uint64_t last_time;
+    struct exec_outcome roots; /* of the last block; only the three roots are kept */
+    bool events_pending; /* the last block emitted events: the next header is wanted at once */
+    uint64_t committed_mono_us;
+    /* the height in progress */
+    struct candidate candidate[CANDIDATES_MAX];
+    size_t n_candidates;
+    struct node_timer timer[TIMERS_MAX];
+    size_t n_timers;
+    bool replaying; /* recovery: actions are gathered, not carried out */
+    struct cs_actions pending; /* recovery: not answered yet */
+    /* peers */
+    struct peer peer[VALIDATORS_MAX];
+    uint64_t status_due_mono_us;
+    bool syncing;
+    struct node_counters counters;
+    bool failed;
+    char why[WS_ERR_TEXT];
+};
+
+/* wire.c: packs a message and sends it to one peer, or to all but us (peer = SIZE_MAX). */
+#define ALL_PEERS SIZE_MAX
+void wire_send(struct node *n, size_t peer, const Wayside__Link__Link *link);
+Wayside__Link__Link *wire_parse(struct span msg);
+void wire_free(Wayside__Link__Link *link);
+void wire_send_vote(struct node *n, size_t peer, const struct vote *v);
+void wire_send_proposal(
+    struct node *n, size_t peer, const struct cs_proposal *p, const struct block *b);
+void wire_send_tx(struct node *n, size_t peer, struct span tx);
+
+/* drive.c: feeds consensus and carries out its actions. */
+void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
+void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now);
+void drive_start_height(struct node *n);
+void node_fail(struct node *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* blocks.c: candidates, building, checking, committing. */
+struct candidate *candidate_find(struct node *n, const hash32 id);
+struct candidate *candidate_add(struct node *n, const hash32 id, struct block *b, size_t from);
+void candidates_clear(struct node *n);
+void candidate_progress(struct node *n, struct candidate *c, struct ws_now now);
+void blocks_build(struct node *n, int32_t round, struct ws_now now);
+bool blocks_check(struct node *n, struct block *b, const char **ret_why);
+void blocks_commit(struct node *n, struct block *b, const struct commit *c, struct ws_now now);
+
+/* recover.c: the log and what is read back from it and from the store. */
+enum log_record { LOG_EVENT = 1, LOG_BLOCK = 2 };
+WARN_UNUSED bool recover_log_event(struct node *n, const struct cs_event *ev);
+WARN_UNUSED bool recover_log_block(struct node *n, const struct block *b);
+WARN_UNUSED int recover_state(struct node *n, const struct span *sections, struct ws_err *err);
+WARN_UNUSED int recover_log(struct node *n, struct ws_now now, struct ws_err *err);
+void recover_put_meta(struct node *n, struct store_batch *batch);
+
+/* sync.c: telling peers where we are, catching up, helping them. */
+void sync_tick(struct node *n, struct ws_now now);
+void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now);
+void sync_block_request(struct node *n, size_t peer, const Wayside__Link__BlockRequest *q);
+void sync_block_reply(
+    struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now);
+void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now);
+void sync_tx_request(struct node *n, size_t peer, const Wayside__Link__TxRequest *q);
+void sync_candidate_request(struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q);
+void sync_candidate_reply(
+    struct node *n, size_t peer, const Wayside__Link__CandidateReply *a, struct ws_now now);
+enum tx_verdict node_take_tx(struct node *n, struct tx *t, struct ws_now now);
+
+#endif
