@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bounds of north and east in a valid frame. */
+#define FRAME_SCALE_MIN 1024
+#define FRAME_SCALE_MAX ((int64_t)1 << 34)
 struct cell_frame {
     int32_t lat0, lon0; /* 1e-7 degree */
     int64_t north, east;
@@ -25,5 +28,15 @@ bool frame_from_wgs(
 /* Nearest 1e-7 degree whose forward image is closest to the point (rounds half up). */
 void frame_to_wgs(
     const struct cell_frame *f, int32_t x, int32_t y, int32_t *ret_lat, int32_t *ret_lon);
+
+/* The same plane at 1e-10 degree (0.01 mm), for map files, whose decimals are finer than messages are. */
+bool frame_from_wgs10(
+    const struct cell_frame *f, int64_t lat, int64_t lon, int32_t *ret_x, int32_t *ret_y);
+/* from_wgs10 of the result is the same point again below 84 degrees of latitude. */
+void frame_to_wgs10(
+    const struct cell_frame *f, int32_t x, int32_t y, int64_t *ret_lat, int64_t *ret_lon);
+/* A point of one frame in the coordinates of another, within a millimetre; false out of range. */
+bool frame_convert(const struct cell_frame *from, const struct cell_frame *to, int32_t x, int32_t y,
+    int32_t *ret_x, int32_t *ret_y);
 
 #endif

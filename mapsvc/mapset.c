@@ -12,8 +12,6 @@
 /* File form, version 1: magic, version, frame, namespace, digest, elements in ascending id. */
 static const char magic[8] = {'W', 'S', 'M', 'A', 'P', '\r', '\n', 0x1a};
 enum { FILE_VERSION = 1, ELEMENT_OCTETS_MAX = 1 << 20 };
-/* Largest millimetres per 1e-7 degree (11.17) times 2^30, with room. */
-#define SCALE_MAX ((int64_t)1 << 34)
 
 void mapset_free(struct mapset *m) {
     for (size_t i = 0; i < m->n; i++)
@@ -82,8 +80,8 @@ void mapset_encode(const struct mapset *m, struct buf *b) {
 
 static bool frame_is_sane(const struct cell_frame *f) {
     return f->lat0 >= -900000000 && f->lat0 <= 900000000 && f->lon0 >= -1800000000 &&
-           f->lon0 <= 1800000000 && f->north > 0 && f->north < SCALE_MAX && f->east > 0 &&
-           f->east < SCALE_MAX;
+           f->lon0 <= 1800000000 && f->north >= FRAME_SCALE_MIN && f->north <= FRAME_SCALE_MAX &&
+           f->east >= FRAME_SCALE_MIN && f->east <= FRAME_SCALE_MAX;
 }
 
 static int decode_elements(struct rd *r, struct mapset *m, struct ws_err *err) {

@@ -181,11 +181,11 @@ bool text_to_double(const char *s, double *ret_v) {
     return true;
 }
 
-bool text_to_e7(const char *s, int32_t *ret_v) {
+bool text_to_fixed(const char *s, int places, int64_t max, int64_t *ret_v) {
     struct decimal d;
     if (!read_decimal(s, &d))
         return false;
-    int e = d.exponent + 7;
+    int e = d.exponent + places;
     uint64_t v = d.digits;
     bool half = false;
     for (; e < 0 && (v > 0 || half); e++) {
@@ -199,9 +199,9 @@ bool text_to_e7(const char *s, int32_t *ret_v) {
             return false;
         v *= 10;
     }
-    if (v > 2000000000U)
+    if (v > (uint64_t)max)
         return false;
-    *ret_v = d.negative ? -(int32_t)v : (int32_t)v;
+    *ret_v = d.negative ? -(int64_t)v : (int64_t)v;
     return true;
 }
 

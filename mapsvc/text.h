@@ -19,8 +19,9 @@ void text_put_xml(struct buf *b, const char *s);
  * within 2 units of the last place otherwise, the same on every machine. False on anything else,
  * including nan, inf, an empty string and magnitudes of 1e30 and more. */
 bool text_to_double(const char *s, double *ret_v);
-/* A decimal degree as an integer number of 1e-7 degree, rounded half away from zero in decimal arithmetic. */
-bool text_to_e7(const char *s, int32_t *ret_v);
+/* A decimal as an integer number of 10^-places, rounded half away from zero in decimal arithmetic (degrees
+ * as 1e-10 degree, metres as millimetres). False also when |v| exceeds max (at most 9e18). */
+bool text_to_fixed(const char *s, int places, int64_t max, int64_t *ret_v);
 /* A decimal integer with optional sign; false outside the range or with anything else around it. */
 bool text_to_i64(const char *s, int64_t *ret_v);
 

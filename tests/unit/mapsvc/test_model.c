@@ -287,6 +287,20 @@ static void frame_goes_back(void **state) {
             assert_true(frame_from_wgs(&f, f.lat0 + dlat, (int32_t)lon, &x, &y));
             frame_to_wgs(&f, x, y, &lat2, &lon2);
             assert_int_equal(lat2, f.lat0 + dlat);
+            int64_t lat10 = 0;
+            int64_t lon10 = 0;
+            frame_to_wgs10(&f, x, y, &lat10, &lon10);
+            int32_t x2 = 0;
+            int32_t y2 = 0;
+            assert_true(frame_from_wgs10(&f, lat10, lon10, &x2, &y2));
+            assert_int_equal(x2, x);
+            assert_int_equal(y2, y);
+            struct cell_frame g =
+                frame_at(f.lat0 > 800000000 ? f.lat0 : f.lat0 + 10000, lon2 / 10000 * 10000);
+            assert_true(frame_convert(&f, &g, x, y, &x2, &y2));
+            assert_true(frame_convert(&g, &f, x2, y2, &x2, &y2));
+            assert_in_range(x2 - x + 1, 0, 2);
+            assert_in_range(y2 - y + 1, 0, 2);
             assert_true(lon2 == lon || lon == 1800000000 || lon == -1800000000);
         }
     }
@@ -317,14 +331,15 @@ static void numbers_are_read_strictly(void **state) {
         if (cases[i].ok)
             assert_true(fabs(v - cases[i].v) <= 4e-16 * fabs(cases[i].v));
     }
-    int32_t e7 = 0;
-    assert_true(text_to_e7("49.00345654351", &e7) && e7 == 490034565);
-    assert_true(text_to_e7("-0.00000005", &e7) && e7 == -1);
-    assert_true(text_to_e7("0.000000049999", &e7) && e7 == 0);
-    assert_true(text_to_e7("1.8e2", &e7) && e7 == 1800000000);
-    assert_false(text_to_e7("1e12", &e7));
-    assert_false(text_to_e7("", &e7));
     int64_t v = 0;
+    assert_true(text_to_fixed("49.00345654351", 7, 1800000000, &v) && v == 490034565);
+    assert_true(text_to_fixed("49.00345654355", 10, 1800000000000, &v) && v == 490034565436);
+    assert_true(text_to_fixed("-0.00000005", 7, 10, &v) && v == -1);
+    assert_true(text_to_fixed("0.000000049999", 7, 10, &v) && v == 0);
+    assert_true(text_to_fixed("1.8e2", 7, 1800000000, &v) && v == 1800000000);
+    assert_false(text_to_fixed("181", 7, 1800000000, &v));
+    assert_false(text_to_fixed("1e25", 7, INT64_MAX, &v));
+    assert_false(text_to_fixed("", 7, 1800000000, &v));
     assert_true(text_to_i64("-9223372036854775807", &v) && v == -INT64_MAX);
     assert_false(text_to_i64("9223372036854775808", &v));
     assert_false(text_to_i64("12x", &v));

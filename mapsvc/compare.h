@@ -1,0 +1,24 @@
+/* Inside map_compare: which element is which, and where b's points lie in a's plane. Private. */
+#ifndef WAYSIDE_MAPSVC_COMPARE_H
+#define WAYSIDE_MAPSVC_COMPARE_H
+
+#include "mapsvc/mapset.h"
+
+struct compare {
+    const struct mapset *a, *b;
+    bool same_ns; /* else attributes mean different things and are not compared */
+    uint32_t *of_a, *of_b; /* 1 + index of the partner, 0: none */
+    /* b's points: into a's frame by the frames' places, unless own_planes; then by the similarity
+     * around (from_x, from_y) -> (to_x, to_y) when fitted. */
+    bool own_planes, fitted;
+    double from_x, from_y, to_x, to_y, turn_cos, turn_sin;
+    int64_t tolerance; /* mm */
+};
+
+bool compare_place(const struct compare *c, struct map_point p, struct map_point *ret_p);
+void compare_match_alias(struct compare *c);
+/* Elements left over: same kind, nearest within the gate, and nobody else as near. */
+void compare_match_place(struct compare *c);
+void compare_find_shift(struct compare *c, struct map_delta *ret_delta);
+
+#endif

@@ -1,0 +1,99 @@
+/* A Lanelet2 file as read, before it becomes elements (hd-map facts, 2). Private to ws_mapio. */
+#ifndef WAYSIDE_MAPSVC_LANELET2_H
+#define WAYSIDE_MAPSVC_LANELET2_H
+
+#include "mapsvc/import.h"
+
+struct ll_node {
+    int64_t id;
+    int64_t lat, lon; /* 1e-10 degree */
+    int32_t local_x, local_y, z; /* mm */
+    unsigned line;
+    uint32_t order; /* in the file */
+    bool has_geo, has_x, has_y;
+};
+
+enum ll_role { LL_OTHER, LL_LEFT, LL_RIGHT, LL_REGULATORY, LL_REFERS, LL_REF_LINE };
+struct ll_member {
+    int64_t ref;
+    enum ll_role role;
+    bool is_way, is_relation;
+};
+struct ll_tag {
+    uint32_t key, value; /* offsets into text */
+};
+/* A way or relation; parts are node ids or members. */
+struct ll_object {
+    int64_t id;
+    unsigned line;
+    uint32_t order;
+    uint32_t first_part, n_parts;
+    uint32_t first_tag, n_tags;
+};
+
+struct ll_map {
+    struct ll_node *nodes; /* ascending id after lanelet2_parse; ids unique */
+    size_t n_nodes, cap_nodes;
+    struct ll_object *ways; /* likewise */
+    size_t n_ways, cap_ways;
+    struct ll_object *relations;
+    size_t n_relations, cap_relations;
+    int64_t *refs;
+    size_t n_refs, cap_refs;
+    struct ll_member *members;
+    size_t n_members, cap_members;
+    struct ll_tag *tags;
+    size_t n_tags, cap_tags;
+    struct buf text;
+};
+
+void lanelet2_parse(struct map_reader *r, struct span data, struct ll_map *ret_map);
+void ll_map_free(struct ll_map *m);
+
+const char *ll_tag(
+    const struct ll_map *m, const struct ll_object *o, const char *key); /* or NULL */
+bool ll_tag_is(const struct ll_map *m, const struct ll_object *o, const char *key, const char *v);
+const struct ll_node *ll_node(const struct ll_map *m, int64_t id);
+const struct ll_object *ll_way(const struct ll_map *m, int64_t id);
+const struct ll_object *ll_relation(const struct ll_map *m, int64_t id);
+
+/* ---- from here on: becoming elements ---- */
+
+/* How ways are used by the relations; index as in ll_map.ways. */
+struct ll_use {
+    bool bound, refers, stop_line;
+    bool heading_known;
+    uint16_t heading;
+    double heading_dist2;
+    uint32_t regulatory; /* 1 + index of the first regulatory element that refers to it; 0: none */
+};
+
+struct ll_build {
+    struct map_reader *r;
+    const struct ll_map *m;
+    struct cell_frame frame;
+    struct cell_frame own; /* of local_x, local_y */
+    bool local; /* coordinates are local_x, local_y */
+    struct ll_use *use;
+    uint64_t heading_budget; /* segments that may still be looked at */
+};
+
+#define LL_NATIVE_MAX 64
+/* Points of a way in the frame, as malloc'd memory; NULL (and the way reported once by the caller, with
+ * the reason in why) when a node is missing or out of reach. */
+struct map_point *ll_points(const struct ll_build *b, const struct ll_object *way, size_t *ret_n,
+    char *why, size_t why_size);
+/* Copies tags to attributes, except type and names that mean something else in an element. */
+void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element *e);
+/* Adds " ns:relation/ID" to a list attribute; false when it has no room left. */
+bool ll_list_add(struct element *e, const char *key, const char *kind, int64_t id);
+/* Limit that a regulatory element imposes. */
+bool ll_regulatory_speed(
+    const struct ll_map *m, const struct ll_object *rel, int32_t *ret_value, const char **ret_unit);
+bool ll_sign_value(
+    const struct ll_map *m, const struct ll_object *way, int32_t *ret_value, const char **ret_unit);
+
+void lanelet2_lanes(struct ll_build *b); /* lanes, speed limits, crosswalks; fills in headings */
+void lanelet2_ways(struct ll_build *b); /* signs, lights, stop lines, boundaries */
+
+#endif
