@@ -1,0 +1,48 @@
+#include "rsu/cell.h"
+
+#include "base/assert.h"
+#include "mapsvc/policy_fields.h"
+
+/* Schema order = registration order of the contracts; identity and policy read no policy themselves. */
+const struct policy_schema *cell_policy_schema(void) {
+    static const struct policy_field *fields[MAP_POLICY_COUNT];
+    static struct policy_schema schema;
+    if (schema.n == 0) {
+        for (size_t i = 0; i < MAP_POLICY_COUNT; i++)
+            fields[i] = &map_policy_fields[i];
+        schema.fields = fields;
+        schema.n = MAP_POLICY_COUNT;
+    }
+    return &schema;
+}
+
+const struct policy_limits *cell_policy_limits(void) {
+    static const struct policy_limits limits = POLICY_LIMITS_DEFAULT;
+    return &limits;
+}
+
+int cell_open(
+    struct span genesis, const struct mapset *base_map, struct cell *ret_cell, struct ws_err *err) {
+    struct contract contracts[] = {
+        policy_contract_new(cell_policy_schema(), cell_policy_limits()),
+        map_contract_new(base_map),
+    };
+    struct exec_policy_source source = {
+        policy_contract_values, policy_contract_hash, contracts[0].self};
+    memset(ret_cell, 0, sizeof(*ret_cell));
+    int rc = executor_new(genesis, contracts, ARRAY_LEN(contracts), &source, &ret_cell->ex, err);
+    if (rc != WS_OK)
+        return rc;
+    WS_ASSERT(executor_contract_index(ret_cell->ex, "map") == CELL_CONTRACT_MAP);
+    const struct genesis *g = executor_genesis_of(ret_cell->ex);
+    ret_cell->policy = contracts[0].self;
+    ret_cell->map = contracts[1].self;
+    ret_cell->sections[0] = g->policy;
+    ret_cell->sections[1] = span_of(g->map_digest, 32);
+    return WS_OK;
+}
+
+void cell_close(struct cell *c) {
+    executor_free(c->ex);
+    memset(c, 0, sizeof(*c));
+}

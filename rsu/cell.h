@@ -1,0 +1,32 @@
+/* Which contracts make up a cell, in registration order (identity, policy, map), and the files that describe
+ * one. The one place that knows all contracts; used by rsud, replay and rsuctl alike. One thread. */
+#ifndef WAYSIDE_RSU_CELL_H
+#define WAYSIDE_RSU_CELL_H
+
+#include "ledger/exec/executor.h"
+#include "ledger/policy/contract.h"
+#include "ledger/policy/table.h"
+#include "mapsvc/contract.h"
+
+#define CELL_SECTIONS 2 /* policy, map */
+
+struct cell {
+    struct executor *ex; /* node_open takes it over: then set to NULL */
+    const void *policy; /* the policy contract's self; alive as long as the executor */
+    const void *map; /* the map contract's self */
+    struct span sections[CELL_SECTIONS]; /* genesis parts, borrowed from the executor's genesis */
+};
+
+/* The schema of all contracts' policy fields; static. */
+const struct policy_schema *cell_policy_schema(void);
+const struct policy_limits *cell_policy_limits(void);
+
+/* base_map: the map of the genesis digest; needed for the first start only, may be NULL after that. */
+WARN_UNUSED int cell_open(
+    struct span genesis, const struct mapset *base_map, struct cell *ret_cell, struct ws_err *err);
+void cell_close(struct cell *c); /* frees ex unless it was taken over */
+
+/* Index of the map contract in proofs and events. */
+#define CELL_CONTRACT_MAP 2
+
+#endif

@@ -1,0 +1,52 @@
+/* rsud's configuration: YAML through libcyaml, unknown keys are errors, one loader for start and --check.
+ * Relative paths in the file are relative to the file. Owns its strings; config_free releases them. */
+#ifndef WAYSIDE_RSU_CONFIG_H
+#define WAYSIDE_RSU_CONFIG_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "ledger/net/net.h"
+#include "ledger/node/node.h"
+#include "pktio/worker.h"
+
+#define CONFIG_PORTS_MAX 8
+
+struct config_port {
+    enum port_kind kind;
+    char **captures;
+    size_t n_captures;
+    bool paced;
+    char *interface;
+};
+
+struct config {
+    char *genesis, *map; /* files; map may be NULL once the node has started before */
+    char *key, *curve_key; /* files with 64 hex digits, mode 0600; key NULL: observer */
+    char *data; /* directory of store and log */
+    char *bind; /* "tcp://127.0.0.1:7001" */
+    size_t n_peers;
+    struct config_peer {
+        char *address; /* validator address, 64 hex digits */
+        char *endpoint;
+    } peers[NET_PEERS_MAX];
+    struct ws_clock clock; /* SYSTEM or SCALED */
+    size_t n_ports;
+    struct config_port ports[CONFIG_PORTS_MAX];
+    struct pipeline_limits pipeline;
+    struct node_limits node;
+    char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
+    unsigned http_connections;
+    char *admin; /* Unix socket for orders and control, mode 0660; NULL: none */
+    unsigned memory_mb; /* DPDK pools */
+    unsigned store_cache_mb;
+    char *log_level;
+};
+
+/* The text names file, line or key, and what is allowed there. */
+WARN_UNUSED int config_load(const char *path, struct config *ret_config, struct ws_err *err);
+/* What --check does beyond loading: files exist and are readable, keys have safe modes and belong to the genesis,
+ * genesis and map fit, peers are validators of it, interfaces exist. Changes nothing. */
+WARN_UNUSED int config_check(const struct config *c, struct ws_err *err);
+void config_free(struct config *c);
+
+#endif

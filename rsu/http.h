@@ -1,0 +1,23 @@
+/* The read-only HTTP face: /v1/..., /metrics, /healthz (docs/openapi.yaml). libmicrohttpd in its own thread;
+ * what is final is read from the store there, what lives in the ledger's owner thread is asked through the mailbox. */
+#ifndef WAYSIDE_RSU_HTTP_H
+#define WAYSIDE_RSU_HTTP_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "rsu/mailbox.h"
+#include "rsu/rsud.h"
+
+struct http;
+
+struct http_config {
+    const char *listen; /* as config.http */
+    unsigned connections; /* at once; event streams count */
+};
+WARN_UNUSED int http_start(
+    const struct http_config *cfg, struct rsud *daemon, struct http **ret_http, struct ws_err *err);
+/* After a block is final: wakes the event streams. Any thread. */
+void http_notify(struct http *h);
+void http_stop(struct http *h);
+
+#endif

@@ -1,0 +1,43 @@
+/* The parts of one running rsud, for its faces (HTTP, admin socket). The owner thread runs the node; what is
+ * marked (any) may be touched from other threads, the rest only through the mailbox. */
+#ifndef WAYSIDE_RSU_RSUD_H
+#define WAYSIDE_RSU_RSUD_H
+
+#include "base/clock.h"
+#include "ledger/net/net.h"
+#include "ledger/node/node.h"
+#include "ledger/node/query.h"
+#include "pktio/worker.h"
+#include "rsu/cell.h"
+#include "rsu/config.h"
+#include "rsu/mailbox.h"
+
+#define RSUD_CODES_MAX 64
+#define RSUD_LATENCIES 1024
+
+/* Admission: what became of verified messages (rsu/admit.h has the names). */
+struct admit_counters;
+
+struct rsud {
+    const struct config *config; /* (any) */
+    struct ws_clock clock; /* (any) */
+    struct buf genesis_octets; /* (any) */
+    const struct genesis *genesis; /* (any) */
+    hash32 cell_id; /* (any) */
+    struct store *store; /* (any) for reading */
+    struct mailbox *mailbox; /* (any) */
+    size_t n_workers;
+    struct worker *workers[CONFIG_PORTS_MAX]; /* (any) worker_read_counters */
+    struct node *node;
+    struct net *net;
+    struct cell cell;
+    struct admit_counters *admit;
+    uint64_t results[STATE_CONTRACTS_MAX]
+                    [RSUD_CODES_MAX]; /* executed transactions by contract and code */
+    uint64_t commit_latency_us
+        [RSUD_LATENCIES]; /* ring: monotonic, admission of a transaction to its commit */
+    uint64_t n_latencies; /* ever; the ring holds the last RSUD_LATENCIES */
+    uint64_t started_mono_us;
+};
+
+#endif
