@@ -1,0 +1,83 @@
+#!/bin/bash
+# Every build and every test; the last line reads "N passed, N failed". A test counts once for each build it runs in.
+# With WAYSIDE_DATA set, a test skipped for missing data counts as failed.
+set -u
+cd "$(dirname "$0")/../.."
+jobs=${JOBS:-$(nproc)}
+passed=0
+failed=0
+names=
+
+note() { # NAME STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        names="$names $1"
+    fi
+}
+
+step() { # NAME COMMAND...
+    local name=$1 log
+    shift
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1; then
+        echo "ok      $name"
+        note "$name" 0
+    else
+        tail -n 60 "$log"
+        echo "FAILED  $name"
+        note "$name" 1
+    fi
+    rm -f "$log"
+}
+
+suite() { # PRESET CTEST-ARGUMENTS...
+    local preset=$1 log
+    shift
+    log=$(mktemp)
+    [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"$log" 2>&1
+    if ! nice ninja -C "build/$preset" -j "$jobs" >>"$log" 2>&1; then
+        tail -n 60 "$log"
+        echo "FAILED  build/$preset"
+        note "build/$preset" 1
+        rm -f "$log"
+        return
+    fi
+    note "build/$preset" 0
+    (cd "build/$preset" && ctest --output-on-failure -j "$jobs" "$@") >"$log" 2>&1
+    sed -nE '/Test +#[0-9]+:/p' "$log" | while read -r line; do echo "$preset $line"; done |
+        grep -v ' Passed ' || true
+    local ok bad skipped
+    ok=$(grep -cE 'Test +#[0-9]+:.* Passed ' "$log")
+    skipped=$(grep -cE 'Test +#[0-9]+:.*\*\*\*Skipped' "$log")
+    bad=$(grep -cE 'Test +#[0-9]+:.*(\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|Not Run|SEGFAULT|Subprocess aborted)' "$log")
+    if [ -n "${WAYSIDE_DATA:-}" ]; then
+        bad=$((bad + skipped))
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    echo "ok      $preset: $ok passed, $bad failed, $skipped skipped"
+    if [ "$bad" -gt 0 ] || [ "$ok" -eq 0 ]; then
+        names="$names $preset"
+        sed -n '/\*\*\*/,$p' "$log" | tail -n 200
+        [ "$bad" -gt 0 ] || failed=$((failed + 1))
+    fi
+    rm -f "$log"
+}
+
+if [ -n "${WAYSIDE_DATA:-}" ] && [ ! -d "$WAYSIDE_DATA" ]; then
+    echo "WAYSIDE_DATA names no folder: $WAYSIDE_DATA"
+    note data 1
+fi
+[ -z "${WAYSIDE_DATA:-}" ] || export WAYSIDE_DATA="$(cd "$WAYSIDE_DATA" 2>/dev/null && pwd)"
+
+step layout make format-check
+suite release
+suite asan
+suite tsan -L threads
+step tidy bash tests/support/tidy.sh build/release
+
+[ -z "$names" ] || echo "failed:$names"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
