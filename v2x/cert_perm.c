@@ -171,7 +171,8 @@ static bool any_group_names(const struct cert *c, uint64_t psid) {
 
 /* Chains of g may have a length from `least` to least + range (range -1: any above). */
 static bool chain_allows(const struct issue_group *g, int64_t least, int64_t range) {
-    if (g->min_chain > least)
+    /* 6.4.28: 0 makes an issuing permission invalid; it has a meaning for requests only. */
+    if (g->min_chain < 1 || g->min_chain > least)
         return false;
     if (g->chain_range < 0)
         return true;
@@ -213,9 +214,18 @@ static bool bits_agree(struct span value, struct span range_value, struct span r
     return true;
 }
 
-/* 6.4.29: the SSP of an application permission against one range of the issuer. An absent range means
- * any SSP; an absent SSP is written as an empty octet string in an opaque list. */
+/* An absent range means any SSP. So does an opaque list without entries, although the standard is silent
+ * on it: deployed roots in the US and in Korea write it for permissions that their subordinates use. */
+static bool any_ssp(const struct ssp_range *range) {
+    return range->kind == SSP_RANGE_ABSENT || range->kind == SSP_RANGE_ALL ||
+           (range->kind == SSP_RANGE_OPAQUE && range->n_opaque == 0);
+}
+
+/* 6.4.29: the SSP of an application permission against one range of the issuer. An absent SSP is written
+ * as an empty octet string in an opaque list. */
 static bool ssp_in_range(const struct psid_ssp *a, const struct ssp_range *range) {
+    if (any_ssp(range))
+        return true;
     switch (range->kind) {
     case SSP_RANGE_ABSENT:
     case SSP_RANGE_ALL:
@@ -230,6 +240,8 @@ static bool ssp_in_range(const struct psid_ssp *a, const struct ssp_range *range
 
 /* 6.4.31: a range of a subordinate issuer against one range of its own issuer. */
 static bool range_in_range(const struct ssp_range *a, const struct ssp_range *range) {
+    if (any_ssp(range) || any_ssp(a))
+        return any_ssp(range);
     switch (range->kind) {
     case SSP_RANGE_ABSENT:
     case SSP_RANGE_ALL:
@@ -268,6 +280,15 @@ struct wanted {
     const struct ssp_range *issue;
 };
 
+/* What a subordinate's group asks for in one range: its chains are one longer seen from the issuer. */
+static struct wanted wanted_by_group(const struct issue_group *g, const struct ssp_range *range) {
+    return (struct wanted){.ee_type = g->ee_type,
+        .least = g->min_chain + 1,
+        .range = g->chain_range,
+        .psid = range->psid,
+        .issue = range};
+}
+
 static bool group_grants(const struct issue_group *g, const struct wanted *w) {
     struct coer list = coer_of(g->ranges);
     for (size_t i = 0; i < g->n_ranges; i++) {
@@ -295,8 +316,8 @@ static bool issuer_grants(const struct cert *issuer, const struct wanted *w) {
     return false;
 }
 
-/* "all" in a subordinate: the issuer has "all" as well, and what the issuer names is named by the
- * subordinate too (and then judged there), or else "all" would widen it. */
+/* "all" in a subordinate needs "all" in the issuer. It reaches PSIDs that the issuer names and the
+ * subordinate does not; for these the issuer must grant any SSP, or "all" would widen it. */
 static bool issuer_grants_all(
     const struct cert *issuer, const struct cert *c, const struct issue_group *wanted) {
     bool found = false;
@@ -313,7 +334,9 @@ static bool issuer_grants_all(
         for (size_t k = 0; k < group.n_ranges; k++) {
             struct ssp_range range;
             range_again(&ranges, &range);
-            if (!any_group_names(c, range.psid))
+            struct ssp_range any = {.psid = range.psid, .kind = SSP_RANGE_ALL};
+            struct wanted w = wanted_by_group(wanted, &any);
+            if (!any_group_names(c, range.psid) && !issuer_grants(issuer, &w))
                 return false;
         }
     }
@@ -322,17 +345,15 @@ static bool issuer_grants_all(
 
 static bool group_within(
     const struct issue_group *g, const struct cert *c, const struct cert *issuer) {
+    if (g->min_chain < 1)
+        return false;
     if (g->all)
         return issuer_grants_all(issuer, c, g);
     struct coer ranges = coer_of(g->ranges);
     for (size_t i = 0; i < g->n_ranges; i++) {
         struct ssp_range range;
         range_again(&ranges, &range);
-        struct wanted w = {.ee_type = g->ee_type,
-            .least = g->min_chain + 1,
-            .range = g->chain_range,
-            .psid = range.psid,
-            .issue = &range};
+        struct wanted w = wanted_by_group(g, &range);
         if (!issuer_grants(issuer, &w))
             return false;
     }
