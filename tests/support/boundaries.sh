@@ -8,32 +8,28 @@ bad=0
 
 # rule FOLDER PROJECT-HEADERS FOREIGN-SYSTEM-HEADERS(those of libraries; the C library is always allowed)
 rule() {
-    for f in $(find "$1" -name '*.[ch]' | sort); do
-        out=$(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*([<"][^>"]*[>"]).*/\1/p' "$f" |
-            while read -r inc; do
-                case $inc in
-                \"*) echo "$inc" | tr -d '"' | grep -qE "^($2)" || echo "$inc" ;;
-                *) echo "$inc" | tr -d '<>' |
-                    grep -E '^(openssl|rte_|pcap|rocksdb|zmq|lua|lauxlib|protobuf-c|cyaml|jansson|microhttpd|expat|sodium|cmocka)' |
-                    grep -vE "^($3)" || true ;;
-                esac
-            done)
-        if [ -n "$out" ]; then
-            echo "$f includes what $1 may not use: $out" | tr '\n' ' '
-            echo
-            bad=1
-        fi
-    done
+    found=$(grep -rE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include' "$1" | sort | awk -v folder="$1" \
+        -v own="^($2)" -v foreign="^($3)" \
+        -v libraries='^(openssl|rte_|pcap|rocksdb|zmq|lua|lauxlib|protobuf-c|cyaml|jansson|microhttpd|expat|sodium|cmocka)' '
+        match($0, /["<][^">]*[">]/) {
+            kind = substr($0, RSTART, 1)
+            name = substr($0, RSTART + 1, RLENGTH - 2)
+            split($0, at, ":")
+            if ((kind == "\"" && name !~ own) || (kind == "<" && name ~ libraries && name !~ foreign))
+                print at[1] ": " folder " may not include " name
+        }')
+    if [ -n "$found" ]; then
+        echo "$found"
+        bad=1
+    fi
 }
 # Nothing agreed on may ask the machine for time, randomness or input.
 pure() {
-    for f in $(find "$@" -name '*.[ch]' | sort); do
-        if grep -nE '#[[:space:]]*include[[:space:]]*<(time|sys/|unistd|fcntl|pthread|math|locale|signal)' "$f" ||
-            grep -nE '\b(clock_gettime|gettimeofday|getrandom|rand|random|fopen|getenv)\(|\btime\((NULL|&|0)' "$f"; then
-            echo "$f: not pure"
-            bad=1
-        fi
-    done
+    if grep -rnE --include='*.[ch]' '#[[:space:]]*include[[:space:]]*<(time|sys/|unistd|fcntl|pthread|math|locale|signal)' "$@" ||
+        grep -rnE --include='*.[ch]' '\b(clock_gettime|gettimeofday|getrandom|rand|random|fopen|getenv)\(|\btime\((NULL|&|0)' "$@"; then
+        echo 'not pure'
+        bad=1
+    fi
 }
 
 none='^$'
