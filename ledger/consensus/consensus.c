@@ -444,40 +444,72 @@ size_t cs_proposer(const struct consensus *c, int32_t round) {
     return proposer_of_round(&c->proposers, &c->set, round);
 }
 
+/* A proposal names this value: as its own in the vote's round, or, in the round we are in, as the one that had a
+ * quorum of prevotes in the vote's round. */
+static bool is_named(const struct consensus *c, const struct vote *v) {
+    const struct round_state *own = round_at(c, v->round);
+    const struct round_state *now = round_at(c, c->round);
+    if (v->nil)
+        return false;
+    if (own != NULL && own->has_proposal && same(own->proposal.id, v->id))
+        return true;
+    return v->type == VOTE_PREVOTE && now != NULL && now->has_proposal &&
+           now->proposal.valid_round == v->round && same(now->proposal.id, v->id);
+}
+
+static enum cs_refusal wants_future_vote(const struct future *f, const struct vote *v) {
+    if (v->round < f->round)
+        return CS_REFUSED_OLD_FUTURE;
+    const struct vote *held = v->type == VOTE_PREVOTE ? &f->prevote : &f->precommit;
+    bool has = v->type == VOTE_PREVOTE ? f->has_prevote : f->has_precommit;
+    return v->round == f->round && has && vote_same_statement(held, v) ? CS_REFUSED_DUPLICATE
+                                                                       : CS_TAKEN;
+}
+
 enum cs_refusal cs_wants_vote(const struct consensus *c, const struct vote *v) {
     if (v->height != c->height || c->step == CS_DECIDED)
         return CS_REFUSED_HEIGHT;
     if (v->validator >= c->set.n)
         return CS_REFUSED_INDEX;
+    if (v->round < 0 || v->round > CS_ROUND_MAX)
+        return CS_REFUSED_ROUND;
     if (!kept_in_full(c, v->round))
-        return v->round < c->future[v->validator].round ? CS_REFUSED_OLD_FUTURE : CS_TAKEN;
+        return wants_future_vote(&c->future[v->validator], v);
     const struct round_state *rs = round_at(c, v->round);
     if (rs == NULL)
         return CS_TAKEN;
-    const struct vote_slot *slot = v->type == VOTE_PREVOTE ? &rs->votes.prevote[v->validator]
-                                                           : &rs->votes.precommit[v->validator];
-    for (uint8_t i = 0; i < slot->n; i++) {
-        if (slot->vote[i].nil == v->nil && same(slot->vote[i].id, v->id) &&
-            slot->vote[i].locked_round == v->locked_round &&
-            slot->vote[i].valid_round == v->valid_round)
-            return CS_REFUSED_DUPLICATE;
+    switch (round_votes_judge(&rs->votes, v, is_named(c, v))) {
+    case VOTE_NEW:
+    case VOTE_CONFLICT_KEPT:
+    case VOTE_CLAIM_KEPT:
+        return CS_TAKEN;
+    case VOTE_SAME:
+        return CS_REFUSED_DUPLICATE;
+    case VOTE_CONFLICT_DROPPED:
+        break;
     }
-    return slot->n == 2 ? CS_REFUSED_CONFLICT : CS_TAKEN;
+    return CS_REFUSED_CONFLICT;
 }
 
+/* Exactly one proposal per round counts: the first. */
 enum cs_refusal cs_wants_proposal(const struct consensus *c, const struct cs_proposal *p) {
     if (p->height != c->height || c->step == CS_DECIDED)
         return CS_REFUSED_HEIGHT;
     if (p->validator >= c->set.n)
         return CS_REFUSED_INDEX;
+    if (p->round < 0 || p->round > CS_ROUND_MAX)
+        return CS_REFUSED_ROUND;
     if (p->valid_round < -1 || p->valid_round >= p->round)
         return CS_REFUSED_VALID_ROUND;
     if (cs_proposer(c, p->round) != p->validator)
         return CS_REFUSED_PROPOSER;
-    if (!kept_in_full(c, p->round))
-        return p->round < c->future[p->validator].round ? CS_REFUSED_OLD_FUTURE : CS_TAKEN;
+    if (!kept_in_full(c, p->round)) {
+        const struct future *f = &c->future[p->validator];
+        if (p->round < f->round)
+            return CS_REFUSED_OLD_FUTURE;
+        return p->round == f->round && f->has_proposal ? CS_REFUSED_DUPLICATE : CS_TAKEN;
+    }
     const struct round_state *rs = round_at(c, p->round);
-    /* Exactly one proposal per round counts: the first. */
     return rs != NULL && rs->has_proposal ? CS_REFUSED_DUPLICATE : CS_TAKEN;
 }
 
@@ -498,12 +530,14 @@ static void keep_proposal(
     rs->has_proposal = true;
     rs->proposal = *p;
     rs->timely = judge_time(c, p, received);
-    ask_validation(c, p->id, p->round, out);
+    /* A block of a round that is over is fetched when a quorum for it turns up. */
+    if (p->round >= c->round)
+        ask_validation(c, p->id, p->round, out);
 }
 
 static void keep_vote(struct consensus *c, const struct vote *v, struct cs_actions *out) {
     struct round_state *rs = round_make(c, v->round);
-    if (round_votes_add(&rs->votes, v) == VOTE_CONFLICT_KEPT)
+    if (round_votes_add(&rs->votes, v, is_named(c, v)) == VOTE_CONFLICT_KEPT)
         act(c, out, CS_ACT_EVIDENCE)->vote = *v;
 }
 
@@ -599,6 +633,11 @@ static bool of_this_height(const struct consensus *c, const struct cs_event *ev)
 
 enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct cs_actions *out) {
     enum cs_refusal why = CS_TAKEN;
+    /* What is signed and durable is sent whatever has happened since: somebody may lack just this vote. */
+    if (ev->kind == CS_EV_SIGNED_PROPOSAL)
+        act(c, out, CS_ACT_SEND_PROPOSAL)->proposal = ev->proposal;
+    if (ev->kind == CS_EV_SIGNED_VOTE)
+        act(c, out, CS_ACT_SEND_VOTE)->vote = ev->vote;
     if (c->step == CS_DECIDED || !of_this_height(c, ev))
         return CS_REFUSED_HEIGHT;
     switch (ev->kind) {
@@ -632,16 +671,10 @@ enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct
         }
         break;
     case CS_EV_SIGNED_PROPOSAL:
-        if (ev->proposal.height == c->height) {
-            act(c, out, CS_ACT_SEND_PROPOSAL)->proposal = ev->proposal;
-            why = on_proposal(c, &ev->proposal, ev->received_time, out);
-        }
+        why = on_proposal(c, &ev->proposal, ev->received_time, out);
         break;
     case CS_EV_SIGNED_VOTE:
-        if (ev->vote.height == c->height) {
-            act(c, out, CS_ACT_SEND_VOTE)->vote = ev->vote;
-            why = on_vote(c, &ev->vote, out);
-        }
+        why = on_vote(c, &ev->vote, out);
         break;
     }
     if (why == CS_TAKEN)

@@ -64,8 +64,8 @@ enum cs_action_kind {
     CS_ACT_BUILD, /* round: make a block, answer with BUILT */
     CS_ACT_SIGN_PROPOSAL, /* proposal without signature: sign, persist, answer with SIGNED_PROPOSAL */
     CS_ACT_SIGN_VOTE, /* vote without signature: the same */
-    CS_ACT_SEND_PROPOSAL, /* proposal: own, to everybody */
-    CS_ACT_SEND_VOTE, /* vote: own, to everybody */
+    CS_ACT_SEND_PROPOSAL, /* proposal: own, to everybody; also when height or round have moved on */
+    CS_ACT_SEND_VOTE, /* vote: own, to everybody; the same */
     CS_ACT_VALIDATE, /* id, round: get the block if it is not here, check it, answer VALIDATED */
     CS_ACT_TIMER, /* timer, round, after_us */
     CS_ACT_DECIDED, /* id, round: take cs_commit(), then start the next height */
@@ -97,7 +97,8 @@ struct cs_actions {
     X(CS_REFUSED_CONFLICT, "third_statement")                                                      \
     X(CS_REFUSED_PROPOSER, "not_the_proposer")                                                     \
     X(CS_REFUSED_VALID_ROUND, "valid_round_range")                                                 \
-    X(CS_REFUSED_OLD_FUTURE, "older_than_kept_future")
+    X(CS_REFUSED_OLD_FUTURE, "older_than_kept_future")                                             \
+    X(CS_REFUSED_ROUND, "round_range")
 enum cs_refusal {
 #define X(id, text) id,
     CS_REFUSALS(X)
@@ -105,6 +106,10 @@ enum cs_refusal {
         CS_REFUSAL_COUNT
 };
 const char *cs_refusal_text(enum cs_refusal r);
+
+/* Rounds beyond are refused: with growing time-outs nobody honest gets there in centuries, and what is kept for
+ * each round stays bounded even if more than a third of the power lies. */
+#define CS_ROUND_MAX (1 << 20)
 
 struct consensus;
 

@@ -1,6 +1,6 @@
 #include "ledger/consensus/votes.h"
 
-static bool same_statement(const struct vote *a, const struct vote *b) {
+bool vote_same_statement(const struct vote *a, const struct vote *b) {
     return a->nil == b->nil && memcmp(a->id, b->id, sizeof(hash32)) == 0 &&
            a->locked_round == b->locked_round && a->valid_round == b->valid_round;
 }
@@ -13,17 +13,37 @@ static const struct vote_slot *slots(const struct round_votes *rv, enum vote_typ
     return type == VOTE_PREVOTE ? rv->prevote : rv->precommit;
 }
 
-enum vote_added round_votes_add(struct round_votes *rv, const struct vote *v) {
+enum vote_added round_votes_judge(const struct round_votes *rv, const struct vote *v, bool named) {
+    const struct vote_slot *slot = &slots(rv, v->type)[v->validator];
+    bool has_value = false;
+    for (uint8_t i = 0; i < slot->n; i++) {
+        if (vote_same_statement(&slot->vote[i], v))
+            return VOTE_SAME;
+        has_value = has_value || same_value(&slot->vote[i], v->nil, v->id);
+    }
+    if (slot->n < 2)
+        return slot->n == 0 ? VOTE_NEW : VOTE_CONFLICT_KEPT;
+    return named && !has_value ? VOTE_CLAIM_KEPT : VOTE_CONFLICT_DROPPED;
+}
+
+enum vote_added round_votes_add(struct round_votes *rv, const struct vote *v, bool named) {
     struct vote_slot *slot =
         v->type == VOTE_PREVOTE ? &rv->prevote[v->validator] : &rv->precommit[v->validator];
-    for (uint8_t i = 0; i < slot->n; i++) {
-        if (same_statement(&slot->vote[i], v))
-            return VOTE_SAME;
+    enum vote_added added = round_votes_judge(rv, v, named);
+    switch (added) {
+    case VOTE_NEW:
+    case VOTE_CONFLICT_KEPT:
+        slot->vote[slot->n++] = *v;
+        break;
+    case VOTE_CLAIM_KEPT: /* what an earlier proposal named gives way: the one named now is needed now */
+        slot->vote[2] = *v;
+        slot->n = 3;
+        break;
+    case VOTE_SAME:
+    case VOTE_CONFLICT_DROPPED:
+        break;
     }
-    if (slot->n == 2)
-        return VOTE_CONFLICT_DROPPED;
-    slot->vote[slot->n++] = *v;
-    return slot->n == 1 ? VOTE_NEW : VOTE_CONFLICT_KEPT;
+    return added;
 }
 
 uint64_t round_votes_power(const struct round_votes *rv, enum vote_type type,
