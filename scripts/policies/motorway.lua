@@ -1,0 +1,123 @@
+-- Region policy: motorway.
+--
+-- For roads where everybody drives fast: few elements, long free views, plates on both sides and on
+-- gantries, very many passes. A wrong limit is dangerous at 130 km/h, and with this much traffic there is
+-- no need to hurry: evidence must be strong and come from many. Advisories are worth most here.
+--
+-- How to work with this file
+--   try it      rsuctl policy check motorway.lua
+--   put it in   rsuctl policy deploy motorway.lua
+-- All numbers are whole. There is no '/', no pairs and no '#': use //, sorted_keys(t) and len(list).
+-- The script returns one table with every field and nothing else; `policy check` names what is missing,
+-- unknown or out of range.
+
+-- Lengths of time, written the way people say them.
+local function seconds(n) return n * 1000 end
+local function minutes(n) return seconds(60 * n) end
+local function hours(n) return minutes(60 * n) end
+local function days_in_minutes(n) return n * 24 * 60 end
+
+-- One bit of evidence doubles the odds. 2^bits passes of honest traffic give at most one false change.
+local function bits_for(passes)
+    local bits = 0
+    while (1 << bits) < passes do bits = bits + 1 end
+    return bits
+end
+
+-- How often one look is right. `seen`: of 1000 looks at something that is there, how many report it;
+-- `imagined`: of 1000 looks at nothing, how many report something all the same.
+local function look(seen, imagined)
+    assert(seen > imagined, "a sensor must see more than it imagines")
+    return { seen = seen, imagined = imagined }
+end
+
+-- The map's fields want the two columns apart, in parts per million.
+local function rates(looks)
+    local tpr, fpr = {}, {}
+    for _, class in ipairs(sorted_keys(looks)) do
+        tpr[class] = looks[class].seen * 1000
+        fpr[class] = looks[class].imagined * 1000
+    end
+    return { tpr_ppm = tpr, fpr_ppm = fpr }
+end
+
+-- Kinds of elements whose changes are published at once; each stands for 2^kind.
+local kind = { hazard = 8 }
+local function kinds(list)
+    local sum = 0
+    for _, k in ipairs(list) do sum = sum | 1 << k end
+    return sum
+end
+
+-- Large plates and a free view; spray and glare are what goes wrong.
+local sign = rates {
+    unknown = look(700, 100), -- software or sensor that no registry vouches for
+    camera_good = look(950, 20),
+    camera_basic = look(850, 50), -- long exposure at speed
+    lidar = look(800, 20),
+    roadside = look(990, 1), -- our own fixed cameras and probe vehicles
+}
+
+-- Limits for lorries and those of the road beside are read by mistake.
+local speed_limit = rates {
+    unknown = look(650, 150),
+    camera_good = look(900, 30),
+    camera_basic = look(800, 80),
+    lidar = look(550, 80),
+    roadside = look(990, 1),
+}
+
+-- Markings and hazards.
+local other = rates {
+    unknown = look(600, 150),
+    camera_good = look(850, 50),
+    camera_basic = look(700, 100),
+    lidar = look(750, 80),
+    roadside = look(980, 5),
+}
+
+-- What the busiest cell sees: element passes in an hour, all lanes and directions together.
+local passes_per_hour = 200000
+
+return {
+    map = {
+        -- Permanent changes: at most one false one in a year of the busiest cell.
+        confirm_bits = bits_for(passes_per_hour * 24 * 365), -- 31
+        margin_bits = 8, -- clear of the second-best explanation, 256 to 1
+        group_cap_bits = 8, -- a platoon behind one dirty gantry counts as one witness
+        min_groups = 4,
+        min_families = 2, -- no maker's software changes the map alone
+        min_issuers = 2, -- nor does one certificate authority
+        min_vehicles = 10, -- and nobody can be told from what is published
+        min_views = 2, -- a lorry hides a plate from one lane, not from two
+
+        -- Advisories: a little more evidence than in town, because they make people brake.
+        advisory_bits = 14,
+        advisory_vehicles = 2,
+        advisory_ms = minutes(15),
+
+        -- Who counts, when.
+        group_ms = minutes(10),
+        window_ms = minutes(10),
+        max_age_ms = seconds(10),
+        epoch_ms = hours(1),
+        map_sigma_mm = 200,
+
+        -- New map versions: one work site, one version; only hazards go out at once.
+        version_changes = 16,
+        version_age_ms = minutes(2),
+        immediate_kinds = kinds { kind.hazard },
+
+        -- How long evidence is worth something.
+        half_life_min = {
+            sign = days_in_minutes(90),
+            speed_limit = days_in_minutes(90),
+            marking = days_in_minutes(60), -- worn more slowly than in town
+            hazard = 10,
+        },
+
+        sign = sign,
+        speed_limit = speed_limit,
+        other = other,
+    },
+}

@@ -1,0 +1,120 @@
+-- Region policy: urban.
+--
+-- For built-up areas: many cars from many makers, low speeds, signs that lorries and trees hide, and a map
+-- that changes often. A change should be published within minutes; a wrong one annoys, and the next few
+-- cars take it back.
+--
+-- How to work with this file
+--   try it      rsuctl policy check urban.lua
+--   put it in   rsuctl policy deploy urban.lua
+-- All numbers are whole. There is no '/', no pairs and no '#': use //, sorted_keys(t) and len(list).
+-- The script returns one table with every field and nothing else; `policy check` names what is missing,
+-- unknown or out of range.
+
+-- Lengths of time, written the way people say them.
+local function seconds(n) return n * 1000 end
+local function minutes(n) return seconds(60 * n) end
+local function hours(n) return minutes(60 * n) end
+local function days_in_minutes(n) return n * 24 * 60 end
+
+-- One bit of evidence doubles the odds. 2^bits passes of honest traffic give at most one false change.
+local function bits_for(passes)
+    local bits = 0
+    while (1 << bits) < passes do bits = bits + 1 end
+    return bits
+end
+
+-- How often one look is right. `seen`: of 1000 looks at something that is there, how many report it;
+-- `imagined`: of 1000 looks at nothing, how many report something all the same.
+local function look(seen, imagined)
+    assert(seen > imagined, "a sensor must see more than it imagines")
+    return { seen = seen, imagined = imagined }
+end
+
+-- The map's fields want the two columns apart, in parts per million.
+local function rates(looks)
+    local tpr, fpr = {}, {}
+    for _, class in ipairs(sorted_keys(looks)) do
+        tpr[class] = looks[class].seen * 1000
+        fpr[class] = looks[class].imagined * 1000
+    end
+    return { tpr_ppm = tpr, fpr_ppm = fpr }
+end
+
+-- Kinds of elements whose changes are published at once; each stands for 2^kind.
+local kind = { speed_limit = 4, hazard = 8 }
+local function kinds(list)
+    local sum = 0
+    for _, k in ipairs(list) do sum = sum | 1 << k end
+    return sum
+end
+
+-- Hidden signs are common in town, so a look that misses one weighs little: `seen` is modest.
+local sign = rates {
+    unknown = look(700, 100), -- software or sensor that no registry vouches for
+    camera_good = look(950, 20),
+    camera_basic = look(900, 50),
+    lidar = look(800, 20), -- sees the plate well, reads it poorly
+    roadside = look(990, 1), -- our own fixed cameras and probe vehicles
+}
+
+-- A limit is inferred from plates and road type: a little less certain than the plate itself.
+local speed_limit = rates {
+    unknown = look(700, 100),
+    camera_good = look(930, 20),
+    camera_basic = look(850, 50),
+    lidar = look(600, 50),
+    roadside = look(990, 1),
+}
+
+-- Markings and hazards: worn paint, rain, parked cars.
+local other = rates {
+    unknown = look(600, 150),
+    camera_good = look(850, 50),
+    camera_basic = look(700, 100),
+    lidar = look(750, 80),
+    roadside = look(980, 5),
+}
+
+return {
+    map = {
+        -- Permanent changes: at most one false one in a million passes.
+        confirm_bits = bits_for(1000000), -- 20
+        margin_bits = 6, -- clear of the second-best explanation, 64 to 1
+        group_cap_bits = 8, -- cars that err together count as one witness, however many they are
+        min_groups = 3,
+        min_families = 2, -- no maker's software changes the map alone
+        min_issuers = 2, -- nor does one certificate authority
+        min_vehicles = 5, -- and nobody can be told from what is published
+        min_views = 2, -- a lorry hides a sign from one line of sight, not from two
+
+        -- Advisories: sent within seconds, gone by themselves, never written to the map.
+        advisory_bits = 12,
+        advisory_vehicles = 2,
+        advisory_ms = minutes(15),
+
+        -- Who counts, when.
+        group_ms = minutes(10),
+        window_ms = minutes(10),
+        max_age_ms = seconds(30),
+        epoch_ms = hours(1),
+        map_sigma_mm = 150,
+
+        -- New map versions: gather for half a minute at most; limits and hazards go out at once.
+        version_changes = 8,
+        version_age_ms = seconds(30),
+        immediate_kinds = kinds { kind.speed_limit, kind.hazard },
+
+        -- How long evidence is worth something.
+        half_life_min = {
+            sign = days_in_minutes(90),
+            speed_limit = days_in_minutes(90),
+            marking = days_in_minutes(30),
+            hazard = 10,
+        },
+
+        sign = sign,
+        speed_limit = speed_limit,
+        other = other,
+    },
+}
