@@ -11,7 +11,11 @@ struct issuer {
     uint8_t hash256[32];
     uint8_t hash384[48];
     struct verify_key *key;
+    /* The certificate whose region counts for this one: itself, or the next one above that has a region
+     * (6.4.8). In the store; NO_REGION if there is none up to the root. */
+    size_t region_from;
 };
+#define NO_REGION SIZE_MAX
 
 struct trust_store {
     size_t max;
@@ -59,9 +63,14 @@ static bool known(const struct trust_store *t, const uint8_t hash256[static 32])
     return false;
 }
 
-/* Takes the reference to key. */
-static void keep(struct trust_store *t, const struct cert *c, struct verify_key *key) {
-    struct issuer *e = &t->issuers[t->n++];
+/* Takes the reference to key. issuer: the one above, NULL for a root. */
+static void keep(struct trust_store *t, const struct cert *c, struct verify_key *key,
+    const struct issuer *issuer) {
+    struct issuer *e = &t->issuers[t->n];
+    e->region_from = issuer == NULL ? NO_REGION : issuer->region_from;
+    if (c->region.present)
+        e->region_from = t->n;
+    t->n++;
     size_t at;
     e->octets = ws_memdup(c->all.p, c->all.n);
     WS_ASSERT(cert_parse(span_of(e->octets, c->all.n), &e->cert, &at) == COER_OK);
@@ -114,7 +123,7 @@ int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err) 
     struct verify_key *key = NULL;
     switch (root_verdict(&c, &key)) {
     case TRUST_OK:
-        keep(t, &c, key);
+        keep(t, &c, key, NULL);
         return WS_OK;
     case TRUST_PROFILE:
         return ws_fail(err, WS_EINPUT,
@@ -143,14 +152,15 @@ static bool is_issuer_of(const struct issuer *e, const struct cert *c) {
     return false;
 }
 
-static enum trust_verdict verdict_under(const struct cert *c, const struct issuer *e) {
+static enum trust_verdict verdict_under(
+    const struct trust_store *t, const struct cert *c, const struct issuer *e) {
     if (c->type == CERT_IMPLICIT)
         return TRUST_IMPLICIT;
     if (c->valid_from_s < e->cert.valid_from_s || c->valid_until_s > e->cert.valid_until_s)
         return TRUST_VALIDITY_OUTSIDE;
     if (!cert_permissions_within(c, &e->cert))
         return TRUST_PERMISSION;
-    if (!cert_region_inside(c, &e->cert))
+    if (e->region_from != NO_REGION && !cert_region_inside(c, &t->issuers[e->region_from].cert))
         return TRUST_REGION;
     bool sha384 = c->issuer_kind == ISSUER_SHA384;
     return signature_verdict(c, sha384 ? e->hash384 : e->hash256, sha384, e->key);
@@ -171,11 +181,11 @@ static enum trust_verdict chain_verdict(
     *ret_issuer = first;
     if (first == NULL)
         return TRUST_UNKNOWN_ISSUER;
-    enum trust_verdict first_verdict = verdict_under(c, first);
+    enum trust_verdict first_verdict = verdict_under(t, c, first);
     if (first_verdict == TRUST_OK)
         return TRUST_OK;
     for (const struct issuer *e = first + 1; e < t->issuers + t->n; e++) {
-        if (is_issuer_of(e, c) && verdict_under(c, e) == TRUST_OK) {
+        if (is_issuer_of(e, c) && verdict_under(t, c, e) == TRUST_OK) {
             *ret_issuer = e;
             return TRUST_OK;
         }
@@ -203,7 +213,7 @@ enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
     struct verify_key *key = verify_key_new(c.key_curve, &c.key);
     if (key == NULL)
         return TRUST_BAD_KEY;
-    keep(t, &c, key);
+    keep(t, &c, key, issuer);
     return TRUST_OK;
 }
 
@@ -241,6 +251,19 @@ struct trust_result trust_check(const struct trust_store *t, const struct cert *
     if (result.key == NULL)
         result.verdict = TRUST_BAD_KEY;
     return result;
+}
+
+bool trust_region_contains(
+    const struct trust_store *t, const struct cert *c, int32_t lat, int32_t lon) {
+    if (c->region.present)
+        return cert_region_contains(c, lat, lon);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct issuer *e = &t->issuers[i];
+        if (is_issuer_of(e, c) && e->region_from != NO_REGION &&
+            !cert_region_contains(&t->issuers[e->region_from].cert, lat, lon))
+            return false;
+    }
+    return true;
 }
 
 struct verify_key *trust_unproven_key(const struct cert *c) {

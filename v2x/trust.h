@@ -58,6 +58,12 @@ struct trust_result {
  * share the HashedId8, the verdict is TRUST_OK if one of them signed, else that of the first. */
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);
 
+/* Is the place inside the region in which c counts? A certificate without region inherits its issuer's
+ * (6.4.8), which only the store knows. Every issuer in the store with the HashedId8 that c names must
+ * agree; unknown issuers restrict nothing. For a signer that was checked; lat/lon in 0.1 microdegree. */
+bool trust_region_contains(
+    const struct trust_store *t, const struct cert *c, int32_t lat, int32_t lon);
+
 /* Key of a certificate whose chain could not be checked, so that "signature good, issuer unknown" can be
  * told from "signature bad". Never admits anything. NULL for implicit or bad keys. */
 struct verify_key *trust_unproven_key(const struct cert *c);

@@ -162,6 +162,44 @@ static void outside_of_the_issuer(void **state) {
     world_free(&w);
 }
 
+/* The region of the root reaches through a CA that has none. */
+static void regions_are_inherited(void **state) {
+    (void)state;
+    struct world w;
+    world_make(&w);
+    trust_store_free(w.store);
+    w.store = trust_store_new(2);
+    buf_clear(&w.ca);
+    w.ca_rq.has_circle = false;
+    cert_put(&w.ca, &w.ca_rq, w.ca_key, w.root_key, buf_span(&w.root));
+    struct ws_err err;
+    assert_int_equal(trust_add_root(w.store, buf_span(&w.root), &err), WS_OK);
+    assert_int_equal(trust_add_issuer(w.store, buf_span(&w.ca)), TRUST_OK);
+    assert_int_equal(check_ticket(&w), TRUST_OK);
+    w.ticket_rq.circle_lat += 10000000; /* 111 km north */
+    assert_int_equal(check_ticket(&w), TRUST_REGION);
+    w.ticket_rq.has_circle = false;
+    assert_int_equal(check_ticket(&w), TRUST_OK);
+    struct buf b = {0};
+    struct cert c;
+    size_t at;
+    cert_put(&b, &w.ticket_rq, w.ticket_key, w.ca_key, buf_span(&w.ca));
+    assert_int_equal(cert_parse(buf_span(&b), &c, &at), COER_OK);
+    assert_true(cert_region_contains(&c, 460000000, 76000000)); /* on its own */
+    assert_true(trust_region_contains(w.store, &c, 450000000, 76000000));
+    assert_false(trust_region_contains(w.store, &c, 460000000, 76000000));
+    /* A region of its own comes first; without a known issuer nothing restricts. */
+    assert_int_equal(cert_parse(buf_span(&w.ticket), &c, &at), COER_OK);
+    assert_true(trust_region_contains(w.store, &c, 450000000, 76000000));
+    assert_false(trust_region_contains(w.store, &c, 450300000, 76000000));
+    struct trust_store *empty = trust_store_new(1);
+    assert_int_equal(cert_parse(buf_span(&b), &c, &at), COER_OK);
+    assert_true(trust_region_contains(empty, &c, 460000000, 76000000));
+    trust_store_free(empty);
+    buf_free(&b);
+    world_free(&w);
+}
+
 static void profile_of_tickets(void **state) {
     (void)state;
     struct world w;
@@ -450,6 +488,7 @@ int main(void) {
         cmocka_unit_test(times),
         cmocka_unit_test(issuer_unknown_or_known),
         cmocka_unit_test(outside_of_the_issuer),
+        cmocka_unit_test(regions_are_inherited),
         cmocka_unit_test(profile_of_tickets),
         cmocka_unit_test(permissions),
         cmocka_unit_test(signatures),
