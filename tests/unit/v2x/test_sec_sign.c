@@ -4,6 +4,8 @@
 
 #include "tests/unit/v2x/sec_support.h"
 
+#include "v2x/ec_curve.h"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -272,6 +274,18 @@ static void messages_read_back_and_verify(void **state) {
         assert_true(span_equal(spdu_app_payload(&m, &port), rq.payload));
         assert_int_equal(port, 0);
         spdu_identity(&m, signer.hash, id[with_certificate]);
+        /* n - s signs the same message, and it stays the same message. */
+        uint8_t *s = b.p + (size_t)(m.signature.s.p - b.p), other_id[32];
+        const uint8_t *order = ec_curve_order(CURVE_P256);
+        unsigned borrow = 0;
+        for (size_t i = 32; i-- > 0;) {
+            unsigned d = (unsigned)order[i] - s[i] - borrow;
+            s[i] = (uint8_t)d;
+            borrow = d >> 31;
+        }
+        assert_int_equal(test_verify(&m, &signer), VERIFY_GOOD);
+        spdu_identity(&m, signer.hash, other_id);
+        assert_memory_equal(other_id, id[with_certificate], 32);
         buf_free(&b);
     }
     assert_memory_equal(id[0], id[1], 32);

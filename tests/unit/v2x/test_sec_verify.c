@@ -10,6 +10,7 @@
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 static struct verify_key *key_of_uncompressed(enum ec_curve curve, const char *hex) {
     struct buf b = test_unhex(hex);
@@ -335,6 +336,53 @@ static void queue(void **state) {
     buf_free(&b);
 }
 
+struct sharer {
+    struct verify_key *key;
+    const struct verify_item *item;
+    unsigned good;
+};
+
+static void *share(void *arg) {
+    struct sharer *s = arg;
+    for (unsigned i = 0; i < 50; i++) {
+        struct verify_item item = *s->item;
+        item.key = verify_key_ref(s->key);
+        s->good += verify_one(&item) == VERIFY_GOOD;
+        verify_key_unref(item.key);
+    }
+    verify_key_unref(s->key);
+    return NULL;
+}
+
+/* One key in four threads, each with its reference; the last one frees it. Under TSan this is the test. */
+static void shared_between_threads(void **state) {
+    (void)state;
+    struct ws_random rnd = ws_random_seeded(5);
+    struct sign_key *k = sign_key_new(CURVE_P256, &rnd);
+    struct buf b = {0};
+    struct cert_request rq = {.name = "r", .issue_all = true, .issue_min_chain = 1};
+    cert_put(&b, &rq, k, NULL, (struct span){NULL, 0});
+    struct cert c;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(&b), &c, &at), COER_OK);
+    struct verify_key *key = trust_unproven_key(&c);
+    struct verify_item item = {.digest_octets = 32, .r_form = EC_X_ONLY};
+    sign_digest(k, item.digest, item.r, item.s);
+    pthread_t thread[4];
+    struct sharer sharer[4];
+    for (size_t i = 0; i < 4; i++) {
+        sharer[i] = (struct sharer){verify_key_ref(key), &item, 0};
+        assert_int_equal(pthread_create(&thread[i], NULL, share, &sharer[i]), 0);
+    }
+    verify_key_unref(key);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(sharer[i].good, 50);
+    }
+    sign_key_free(k);
+    buf_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wycheproof),
@@ -344,6 +392,7 @@ int main(void) {
         cmocka_unit_test(points_that_are_no_keys),
         cmocka_unit_test(curves_are_not_mixed),
         cmocka_unit_test(queue),
+        cmocka_unit_test(shared_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
