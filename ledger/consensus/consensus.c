@@ -308,16 +308,20 @@ static bool rule_prevote_timer(struct consensus *c, struct cs_actions *out) {
 
 /* "R5 current-round proposal v, valid, plus a prevote quorum for id(v), while step is prevote or precommit, first
  * time: if step=prevote then lockedValue=v, lockedRound=r, precommit id(v), step=precommit. In both cases
- * validValue=v, validRound=r." */
+ * validValue=v, validRound=r." Of two proposals of one proposer only the first is kept, and the quorum may be for the
+ * other: then the quorum stands for the proposal (somebody honest in it has checked that), and exactly its block is
+ * asked for. */
 static bool rule_lock(struct consensus *c, struct cs_actions *out) {
     struct round_state *rs = round_at(c, c->round);
-    if ((c->step != CS_PREVOTE && c->step != CS_PRECOMMIT) || rs == NULL || !rs->has_proposal ||
-        rs->prevote_quorum_seen)
+    hash32 id;
+    if ((c->step != CS_PREVOTE && c->step != CS_PRECOMMIT) || rs == NULL ||
+        rs->prevote_quorum_seen || !round_votes_quorum(&rs->votes, VOTE_PREVOTE, &c->set, id))
         return false;
-    const uint8_t *id = rs->proposal.id;
     const struct known_block *b = block_find(c, id);
-    if (b == NULL || b->verdict != VALID || !prevote_quorum_for(c, c->round, id))
+    if (b == NULL || b->verdict != VALID) {
+        ask_validation(c, id, c->round, out);
         return false;
+    }
     rs->prevote_quorum_seen = true;
     c->valid = true;
     c->valid_round = c->round;
@@ -603,7 +607,7 @@ static enum cs_refusal on_vote(struct consensus *c, const struct vote *v, struct
  * precommit nil. T3 timeoutPrecommit(h, r) still in (h, r): start round r+1." */
 static void on_timeout(
     struct consensus *c, enum cs_timer timer, int32_t round, struct cs_actions *out) {
-    if (round != c->round)
+    if (round != c->round || c->step == CS_WAIT)
         return;
     if (timer == CS_TIMER_PROPOSE && c->step == CS_PROPOSE)
         cast(c, VOTE_PREVOTE, NULL, out);

@@ -30,6 +30,8 @@ static void bring_into_range(struct proposer_state *s, int64_t total) {
 
 size_t proposer_step(struct proposer_state *s, const struct validator_set *set) {
     WS_ASSERT(s->n == set->n);
+    WS_ASSERT(s->n > 0);
+    WS_ASSERT(set->total > 0);
     int64_t total = (int64_t)set->total;
     bring_into_range(s, total);
     size_t best = 0;
