@@ -12,6 +12,7 @@
 
 /* Validators compare what objects cost; that is the same on every 64-bit machine and on no other. */
 _Static_assert(sizeof(void *) == 8 && sizeof(lua_Integer) == 8, "policies need a 64-bit machine");
+_Static_assert(LUA_VERSION_NUM == 504, "hooks, sizes and messages are those of Lua 5.4");
 
 enum {
     /* A long string is this much larger than its octets (header and final zero). */
