@@ -173,6 +173,32 @@ static int check_quorums(const struct genesis *g, struct ws_err *err) {
     return WS_OK;
 }
 
+/* Orders count signers by their place in the list. */
+static int check_authorities(const struct genesis *g, struct ws_err *err) {
+    for (size_t i = 0; i < g->n_authorities; i++) {
+        for (size_t k = i + 1; k < g->n_authorities; k++) {
+            if (memcmp(g->authorities[i].key, g->authorities[k].key, KEY_OCTETS) == 0)
+                return ws_fail(
+                    err, WS_EINPUT, "genesis: authorities %zu and %zu have the same key", i, k);
+        }
+    }
+    return WS_OK;
+}
+
+/* Sorted as they stand: one form of one set. */
+static int prepare_in_order(light_hash_fn h, struct validator_set *s, struct ws_err *err) {
+    uint8_t keys[VALIDATORS_MAX][KEY_OCTETS];
+    for (size_t i = 0; i < s->n; i++)
+        memcpy(keys[i], s->v[i].key, KEY_OCTETS);
+    int rc = validator_set_prepare(h, s, err);
+    for (size_t i = 0; rc == WS_OK && i < s->n; i++) {
+        if (memcmp(keys[i], s->v[i].key, KEY_OCTETS) != 0)
+            rc = ws_fail(err, WS_EINPUT,
+                "genesis: validator %zu is out of order (power descending, address ascending)", i);
+    }
+    return rc;
+}
+
 int genesis_decode(
     light_hash_fn h, struct span s, struct genesis *ret_genesis, struct ws_err *err) {
     struct genesis *g = ret_genesis;
@@ -211,9 +237,11 @@ int genesis_decode(
         return ws_fail(err, WS_EINPUT, "genesis: malformed near octet %zu of %zu", r.at, r.n);
     int rc = cell_params_check(&g->params, err);
     if (rc == WS_OK)
+        rc = check_authorities(g, err);
+    if (rc == WS_OK)
         rc = check_quorums(g, err);
     if (rc == WS_OK)
-        rc = validator_set_prepare(h, &g->validators, err);
+        rc = prepare_in_order(h, &g->validators, err);
     return rc;
 }
 

@@ -41,7 +41,7 @@ bool list_verify(light_hash_fn h, const struct list_proof *p, const hash32 leaf,
 enum sparse_end { SPARSE_EMPTY = 0, SPARSE_LEAF = 1 };
 struct sparse_proof {
     enum sparse_end end;
-    hash32 leaf_key, leaf_value; /* SPARSE_LEAF: hashed key and hashed value found there */
+    hash32 leaf_key, leaf_value; /* SPARSE_LEAF: hashed key and value found there; else zero */
     size_t n;
     hash32 siblings[SPARSE_PROOF_MAX]; /* from the root down */
 };

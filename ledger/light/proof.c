@@ -87,6 +87,10 @@ int state_bundle_decode(struct span s, struct state_bundle *ret_bundle, struct w
         r.bad = true;
     rd_copy(&r, p->proof.leaf_key, 32);
     rd_copy(&r, p->proof.leaf_value, 32);
+    static const hash32 zero = {0};
+    if (p->proof.end == SPARSE_EMPTY &&
+        (memcmp(p->proof.leaf_key, zero, 32) != 0 || memcmp(p->proof.leaf_value, zero, 32) != 0))
+        r.bad = true; /* nobody would look at them: a second form of the same proof */
     p->proof.n = rd_u16(&r);
     if (p->proof.n > SPARSE_PROOF_MAX) {
         p->proof.n = 0;

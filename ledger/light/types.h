@@ -117,6 +117,7 @@ struct genesis {
     size_t n_region; /* polygon, at least 3 points, or 0: no bound */
     int32_t region[REGION_POINTS_MAX][2]; /* lat, lon in 1e-7 degree */
 };
+/* Validators as validator_set_prepare leaves them; the decoder refuses any other order. */
 void genesis_encode(const struct genesis *g, struct buf *b);
 WARN_UNUSED int genesis_decode(
     light_hash_fn h, struct span s, struct genesis *ret_genesis, struct ws_err *err);

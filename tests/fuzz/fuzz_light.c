@@ -1,0 +1,79 @@
+/* Everything that ledger/light decodes: what is accepted must encode to the same octets. */
+#include "base/assert.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/proof.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect_same(struct buf *again, struct span s) {
+    WS_ASSERT(span_equal(buf_span(again), s));
+    buf_clear(again);
+}
+
+static void try_parts(struct span s, struct buf *again) {
+    struct rd r = rd_of(s);
+    struct header h;
+    if (header_read(&r, &h) && rd_done(&r)) {
+        header_encode(&h, again);
+        expect_same(again, s);
+    }
+    r = rd_of(s);
+    struct vote v;
+    if (vote_read(&r, &v) && rd_done(&r)) {
+        vote_encode(&v, again);
+        expect_same(again, s);
+    }
+    r = rd_of(s);
+    struct commit c;
+    if (commit_read(&r, &c) && rd_done(&r)) {
+        commit_encode(&c, again);
+        expect_same(again, s);
+    }
+    r = rd_of(s);
+    struct event e;
+    if (event_read(&r, &e) && rd_done(&r)) {
+        event_encode(&e, again);
+        expect_same(again, s);
+    }
+}
+
+static bool no_signature_is_good(enum key_alg alg, const uint8_t key[static KEY_OCTETS],
+    struct span msg, const uint8_t sig[static SIG_OCTETS]) {
+    (void)alg;
+    (void)key;
+    (void)msg;
+    (void)sig;
+    return false;
+}
+
+static void try_wholes(struct span s, struct buf *again) {
+    const struct light_crypto crypto = {exec_sha256, no_signature_is_good};
+    struct event_bundle e;
+    struct state_bundle t;
+    struct genesis g;
+    struct event event;
+    if (event_bundle_decode(s, &e, NULL) == WS_OK) {
+        event_bundle_encode(&e, again);
+        expect_same(again, s);
+        WS_ASSERT(light_check_event(&crypto, s, &e, &event, NULL) != WS_OK);
+    }
+    if (state_bundle_decode(s, &t, NULL) == WS_OK) {
+        state_bundle_encode(&t, again);
+        expect_same(again, s);
+        hash32 root = {0};
+        (void)sparse_verify(exec_sha256, &t.proof, t.contract_root, NULL, root);
+        (void)list_verify(exec_sha256, &t.contract, t.contract_root, root);
+    }
+    if (genesis_decode(exec_sha256, s, &g, NULL) == WS_OK) {
+        genesis_encode(&g, again);
+        expect_same(again, s);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct buf again = {0};
+    try_parts(span_of(data, size), &again);
+    try_wholes(span_of(data, size), &again);
+    buf_free(&again);
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* Writes the corpus of fuzz_light into a folder: one small sample of each form, from fixed seeds. */
+#include "base/fileio.h"
+#include "tests/support/light_samples.h"
+
+#include <stdio.h>
+
+static int write_out(const char *dir, const char *name, struct buf *b) {
+    char path[4096];
+    struct ws_err err;
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    int rc = file_write(path, buf_span(b), 0644, &err);
+    if (rc != WS_OK)
+        (void)fprintf(stderr, "%s\n", err.text);
+    buf_clear(b);
+    return rc;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+        return 2;
+    }
+    const char *dir = argv[1];
+    struct ws_random r = ws_random_seeded(1);
+    struct sample_cell cell;
+    struct buf event = {0};
+    struct buf b = {0};
+    sample_cell_make(&cell, 4, NULL);
+    const struct header h = sample_header(&r);
+    header_encode(&h, &b);
+    int rc = write_out(dir, "header", &b);
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        const struct vote v = sample_vote(&r);
+        vote_encode(&v, &b);
+        (void)snprintf(name, sizeof(name), "vote%d", i);
+        rc |= write_out(dir, name, &b);
+    }
+    const struct commit c = sample_commit(&r, 11);
+    commit_encode(&c, &b);
+    rc |= write_out(dir, "commit", &b);
+    const struct event_bundle e = sample_event_bundle(&cell, 5, 4, &event);
+    event_bundle_encode(&e, &b);
+    rc |= write_out(dir, "event_bundle", &b);
+    buf_put(&b, event.p, event.n);
+    rc |= write_out(dir, "event", &b);
+    struct state_bundle s = sample_state_bundle(&cell, 6, 3, "k");
+    state_bundle_encode(&s, &b);
+    rc |= write_out(dir, "state_present", &b);
+    s = sample_state_bundle(&cell, 6, 3, "other");
+    state_bundle_encode(&s, &b);
+    rc |= write_out(dir, "state_absent", &b);
+    s.proof = (struct sparse_proof){.end = SPARSE_EMPTY, .n = 3};
+    state_bundle_encode(&s, &b);
+    rc |= write_out(dir, "state_empty", &b);
+    buf_put(&b, cell.octets.p, cell.octets.n);
+    rc |= write_out(dir, "genesis", &b);
+    buf_free(&b);
+    buf_free(&event);
+    sample_cell_free(&cell);
+    return rc == WS_OK ? 0 : 1;
+}
