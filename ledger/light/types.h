@@ -149,15 +149,15 @@ void header_id(light_hash_fn h, const struct header *hd, hash32 ret_id);
 
 enum vote_type { VOTE_PREVOTE = 1, VOTE_PRECOMMIT = 2 };
 struct vote {
-    enum vote_type type;
     uint64_t height;
+    enum vote_type type;
     int32_t round; /* from 0 */
-    bool nil;
-    hash32 id; /* zero when nil */
-    int32_t
-        locked_round; /* prevotes: the signer's lock and the quorum it relied on, -1 none; precommits: -1 */
+    /* Prevotes: the signer's lock and the quorum it relied on, -1 none; precommits: -1. */
+    int32_t locked_round;
     int32_t valid_round;
     uint16_t validator; /* index in the set of the height; not signed */
+    bool nil;
+    hash32 id; /* zero when nil */
     uint8_t sig[SIG_OCTETS];
 };
 #define VOTE_OCTETS (1 + 1 + 8 + 4 + 1 + 32 + 4 + 4 + 2 + SIG_OCTETS)

@@ -147,12 +147,14 @@ static void validators_in_canonical_order_only(void **state) {
     expect(&g, "order");
     g = cell.genesis;
     for (size_t i = 0; i < 4; i++)
-        g.validators.v[i].power = 10; /* now the addresses decide, and these were sorted by power */
+        g.validators.v[i].power = 10; /* now the addresses decide */
     struct genesis sorted = g;
     assert_int_equal(validator_set_prepare(exec_sha256, &sorted.validators, NULL), WS_OK);
     expect(&sorted, NULL);
-    if (memcmp(sorted.validators.v, g.validators.v, sizeof(g.validators.v[0]) * 4) != 0)
-        expect(&g, "order");
+    /* With four equal powers no order but one is right: turn the set round. */
+    for (size_t i = 0; i < 4; i++)
+        g.validators.v[i] = sorted.validators.v[3 - i];
+    expect(&g, "order");
 }
 
 static void many_validators(void **state) {
