@@ -39,7 +39,7 @@ struct map_version {
     uint8_t previous_record
         [32]; /* SHA-256 of the previous version record's encoding; zero for the first */
     uint8_t policy_hash[32];
-    uint8_t base_digest[32];
+    uint8_t base_digest[32]; /* of the base map, as the genesis names it */
     uint64_t height;
     uint64_t block_time; /* Time64, us */
     bool geometry; /* false: only attributes changed */

@@ -1,0 +1,354 @@
+/* The map contract's life: genesis, load, blocks, and what others may look at. */
+#include "mapsvc/contract.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "mapsvc/contract_internal.h"
+
+#include <stdlib.h>
+
+/* ---- subjects ---- */
+
+static size_t subject_slot(const struct map_contract *c, const uint8_t *key) {
+    size_t lo = 0;
+    size_t hi = c->n_subjects;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (memcmp(c->subjects[mid]->key, key, SUBJECT_KEY) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct subject *contract_subject(
+    const struct map_contract *c, const uint8_t key[static SUBJECT_KEY]) {
+    size_t at = subject_slot(c, key);
+    if (at < c->n_subjects && memcmp(c->subjects[at]->key, key, SUBJECT_KEY) == 0)
+        return c->subjects[at];
+    return NULL;
+}
+
+void contract_add_subject(struct map_contract *c, struct subject *s) {
+    if (c->n_subjects == c->cap_subjects) {
+        c->cap_subjects = c->cap_subjects == 0 ? 64 : 2 * c->cap_subjects;
+        c->subjects = (struct subject **)ws_realloc(
+            (void *)c->subjects, c->cap_subjects * sizeof(struct subject *));
+    }
+    size_t at = subject_slot(c, s->key);
+    memmove((void *)&c->subjects[at + 1], (void *)&c->subjects[at],
+        (c->n_subjects - at) * sizeof(struct subject *));
+    c->subjects[at] = s;
+    c->n_subjects++;
+}
+
+/* ---- tags: open addressing; the id is a hash already ---- */
+
+static size_t tag_slot(struct tag *const *tags, size_t cap, const uint8_t *id) {
+    size_t i = (size_t)be64(id) & (cap - 1);
+    while (tags[i] != NULL && memcmp(tags[i]->id, id, TAG_OCTETS) != 0)
+        i = (i + 1) & (cap - 1);
+    return i;
+}
+
+struct tag *contract_tag(const struct map_contract *c, const uint8_t id[static TAG_OCTETS]) {
+    return c->n_tags == 0 ? NULL : c->tags[tag_slot(c->tags, c->cap_tags, id)];
+}
+
+/* A table of the new size without the tags whose window ended by `until`. */
+static void rebuild_tags(struct map_contract *c, size_t cap, uint64_t until) {
+    struct tag **tags = (struct tag **)ws_calloc(cap, sizeof(struct tag *));
+    size_t n = 0;
+    for (size_t i = 0; i < c->cap_tags; i++) {
+        struct tag *t = c->tags[i];
+        if (t == NULL)
+            continue;
+        if (t->window_end <= until) {
+            free(t->entries);
+            free(t);
+            continue;
+        }
+        tags[tag_slot(tags, cap, t->id)] = t;
+        n++;
+    }
+    free((void *)c->tags);
+    c->tags = tags;
+    c->cap_tags = cap;
+    c->n_tags = n;
+}
+
+struct tag *contract_add_tag(
+    struct map_contract *c, const uint8_t id[static TAG_OCTETS], uint64_t window_end) {
+    if (2 * (c->n_tags + 1) > c->cap_tags)
+        rebuild_tags(c, c->cap_tags == 0 ? 64 : 2 * c->cap_tags, 0);
+    size_t at = tag_slot(c->tags, c->cap_tags, id);
+    if (c->tags[at] != NULL)
+        return c->tags[at];
+    struct tag *t = ws_alloc(sizeof(*t));
+    memcpy(t->id, id, TAG_OCTETS);
+    t->window_end = window_end;
+    c->tags[at] = t;
+    c->n_tags++;
+    return t;
+}
+
+uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id_octets) {
+    size_t lo = 0;
+    size_t hi = t->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int r = memcmp(t->entries[mid].subject, subject_id_octets, sizeof(t->entries[mid].subject));
+        if (r == 0)
+            return t->entries[mid].counted;
+        if (r < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return 0;
+}
+
+static void forget_vehicles(struct map_contract *c, struct exec_host *h) {
+    uint64_t now = exec_block_time(h);
+    bool ended = false;
+    for (size_t i = 0; i < c->cap_tags && !ended; i++)
+        ended = c->tags[i] != NULL && c->tags[i]->window_end <= now;
+    if (!ended)
+        return;
+    state_del_tags(h, now);
+    size_t left = 0;
+    for (size_t i = 0; i < c->cap_tags; i++)
+        left += c->tags[i] != NULL && c->tags[i]->window_end > now ? 1 : 0;
+    size_t cap = 64;
+    while (cap < 4 * left)
+        cap *= 2;
+    rebuild_tags(c, cap, now);
+}
+
+/* ---- caches ---- */
+
+const struct pending *contract_pending(
+    const struct map_contract *c, enum element_kind kind, const uint8_t id[static 16]) {
+    (void)kind; /* ids are unique over all kinds */
+    for (size_t i = 0; i < c->n_pending; i++)
+        if (memcmp(c->pending[i].change.element_id, id, 16) == 0)
+            return &c->pending[i];
+    return NULL;
+}
+
+static bool is_observed(enum element_kind k) {
+    return k != EL_LANE && k != EL_BOUNDARY;
+}
+
+void contract_index(struct map_contract *c) {
+    grid_clear(&c->grid);
+    for (size_t i = 0; i < c->map.n; i++)
+        if (is_observed(c->map.elements[i].kind))
+            grid_add_element(&c->grid, &c->map.elements[i], (uint32_t)i);
+    grid_build(&c->grid);
+}
+
+void contract_index_places(struct map_contract *c) {
+    grid_clear(&c->places_grid);
+    for (size_t i = 0; i < c->n_places; i++)
+        grid_add(&c->places_grid, c->places[i]->place.x, c->places[i]->place.y, (uint32_t)i);
+    grid_build(&c->places_grid);
+}
+
+static void list_places(struct map_contract *c) {
+    static const uint8_t first[SUBJECT_KEY] = {SUBJECT_PLACE};
+    size_t at = subject_slot(c, first);
+    c->n_places = c->n_places_before = c->n_subjects - at;
+    if (c->n_places > c->cap_places) {
+        c->cap_places = 2 * c->n_places;
+        c->places = (struct subject **)ws_realloc(
+            (void *)c->places, c->cap_places * sizeof(struct subject *));
+    }
+    if (c->n_places > 0)
+        memcpy((void *)c->places, (void *)&c->subjects[at], c->n_places * sizeof(struct subject *));
+    contract_index_places(c);
+}
+
+uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h) {
+    return exec_block_time(h) / ((uint64_t)c->params.v[MAP_POLICY_GROUP_MS] * 1000);
+}
+
+static void read_params(struct map_params *p, const struct exec_host *h) {
+    for (size_t i = 0; i < MAP_POLICY_GENERAL_COUNT; i++)
+        p->v[i] = exec_policy(h, i);
+    for (size_t k = 0; k < RATE_KIND_COUNT; k++)
+        for (size_t s = 0; s < SENSOR_CLASS_COUNT; s++)
+            p->weight[k][s] =
+                fusion_weigh((uint32_t)exec_policy(
+                                 h, map_policy_tpr((enum map_rate_kind)k, (enum sensor_class)s)),
+                    (uint32_t)exec_policy(
+                        h, map_policy_fpr((enum map_rate_kind)k, (enum sensor_class)s)));
+}
+
+static void build_caches(struct map_contract *c) {
+    contract_index(c);
+    c->leaves = ws_calloc(c->map.n, 32);
+    for (size_t i = 0; i < c->map.n; i++) {
+        uint8_t hash[32];
+        element_hash(&c->map.elements[i], hash);
+        exec_list_leaf(span_of(hash, sizeof(hash)), c->leaves[i]);
+    }
+    list_places(c);
+}
+
+/* ---- operations ---- */
+
+static int genesis(void *self, struct exec_host *h, struct span section, struct ws_err *err) {
+    struct map_contract *c = self;
+    if (section.n != 32)
+        return ws_fail(err, WS_EINPUT, "genesis: map: %zu octets instead of a digest", section.n);
+    if (c->base == NULL)
+        return ws_fail(err, WS_ENOTFOUND, "genesis: map: the base map is not there");
+    mapset_digest(c->base, c->head.base);
+    if (memcmp(section.p, c->head.base, 32) != 0) {
+        char named[65];
+        char have[65];
+        hex_encode(named, section.p, 32);
+        hex_encode(have, c->head.base, 32);
+        return ws_fail(
+            err, WS_EINPUT, "genesis names base map %s, the map given is %s", named, have);
+    }
+    c->map = *c->base;
+    c->map.elements = NULL;
+    c->map.n = c->map.cap = 0;
+    for (size_t i = 0; i < c->base->n; i++) {
+        struct element e = element_copy(&c->base->elements[i]);
+        state_put_element(h, &e);
+        mapset_add(&c->map, &e);
+    }
+    build_caches(c);
+    exec_list_root((const uint8_t(*)[32])c->leaves, c->map.n, c->head.root);
+    c->head.version = 1;
+    state_put_map(h, &c->map);
+    state_put_head(h, &c->head);
+    state_put_epoch(h, c->epoch);
+    c->base = NULL;
+    return WS_OK;
+}
+
+static int load(void *self, struct exec_host *h, struct ws_err *err) {
+    struct map_contract *c = self;
+    int rc = state_load(c, h, err);
+    if (rc == WS_OK)
+        build_caches(c);
+    return rc;
+}
+
+static bool takes_psid(uint64_t psid) {
+    return psid == MAP_PSID;
+}
+
+static void begin_block(void *self, struct exec_host *h) {
+    struct map_contract *c = self;
+    c->n_looks = c->n_votes = 0;
+    c->n_created = 0;
+    read_params(&c->params, h);
+    forget_vehicles(c, h);
+}
+
+static void end_block(void *self, struct exec_host *h) {
+    struct map_contract *c = self;
+    block_count(c, h);
+    versions_publish(c, h);
+    list_places(c);
+    c->n_looks = c->n_votes = 0;
+}
+
+static const char *code_name(exec_code code) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        MAP_CODES(X)
+#undef X
+    };
+    return code < ARRAY_LEN(names) ? names[code] : "unknown_code";
+}
+
+static void free_contract(void *self) {
+    struct map_contract *c = self;
+    mapset_free(&c->map);
+    free(c->leaves);
+    grid_free(&c->grid);
+    for (size_t i = 0; i < c->n_subjects; i++)
+        subject_free(c->subjects[i]);
+    free((void *)c->subjects);
+    grid_free(&c->places_grid);
+    for (size_t i = 0; i < c->n_pending; i++)
+        change_free(&c->pending[i].change);
+    free(c->pending);
+    rebuild_tags(c, 1, UINT64_MAX);
+    free((void *)c->tags);
+    free((void *)c->places);
+    free(c->looks);
+    free(c->votes);
+    free(c);
+}
+
+static const struct contract_ops ops = {
+    .name = "map",
+    .fields = map_policy_fields,
+    .n_fields = MAP_POLICY_COUNT,
+    .genesis = genesis,
+    .load = load,
+    .takes_psid = takes_psid,
+    .begin_block = begin_block,
+    .message = contract_message,
+    .end_block = end_block,
+    .code_name = code_name,
+    .free = free_contract,
+};
+
+struct contract map_contract_new(const struct mapset *map) {
+    struct map_contract *c = ws_alloc(sizeof(*c));
+    c->base = map;
+    return (struct contract){&ops, c};
+}
+
+/* ---- views ---- */
+
+const struct mapset *map_contract_current(const void *self) {
+    return &((const struct map_contract *)self)->map;
+}
+
+uint64_t map_contract_version(const void *self) {
+    return ((const struct map_contract *)self)->head.version;
+}
+
+size_t map_contract_candidates(const void *self, struct map_candidate *ret, size_t max) {
+    const struct map_contract *c = self;
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_subjects && n < max; i++) {
+        const struct subject *s = c->subjects[i];
+        for (size_t y = 0; y < s->n_hyps && n < max; y++) {
+            const struct hypothesis *hyp = &s->hyps[y];
+            struct hyp_summary sum = hyp_summarise(hyp);
+            struct map_candidate *m = &ret[n++];
+            *m = (struct map_candidate){.kind = s->kind,
+                .op = hyp->cls == HYP_NEW       ? MAP_CREATE
+                      : hyp->cls == HYP_REMOVED ? MAP_DELETE
+                                                : MAP_MODIFY,
+                .has_value = hyp->has_value,
+                .value = hyp->value,
+                .x = s->place.x,
+                .y = s->place.y,
+                .bits_q16 = hyp->s,
+                .threshold_q16 = c->params.v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16,
+                .vehicles = hyp->vehicles,
+                .groups = sum.groups,
+                .issuers = sum.issuers};
+            if (subject_is_place(s))
+                continue;
+            memcpy(m->element_id, subject_id(s), sizeof(m->element_id));
+            const struct element *e = mapset_find(&c->map, m->element_id);
+            if (e != NULL)
+                element_anchor(e, &m->x, &m->y);
+        }
+    }
+    return n;
+}

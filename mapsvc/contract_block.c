@@ -1,0 +1,498 @@
+/* The end of a block: votes in an order of their own, counted once per vehicle. */
+#include "mapsvc/contract_internal.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+
+#include <stdlib.h>
+
+/* Evidence that has aged below this is forgotten. */
+#define S_FORGOTTEN (BIT_Q16 / 4)
+/* Silence counts only well inside the region the vehicle says it inspected. */
+enum { INSIDE_PERCENT = 80 };
+
+/* ---- new places ---- */
+
+static int compare_i64(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
+
+/* Kind and place first, so that neighbours are found by looking back; the rest makes the order total. */
+static int by_sighting(const void *pa, const void *pb, void *self) {
+    const struct map_contract *c = self;
+    const struct vote *a = &c->votes[*(const uint32_t *)pa];
+    const struct vote *b = &c->votes[*(const uint32_t *)pb];
+    int r = compare_i64((int64_t)a->kind, (int64_t)b->kind);
+    r = r != 0 ? r : compare_i64(a->point.x, b->point.x);
+    r = r != 0 ? r : compare_i64(a->point.y, b->point.y);
+    r = r != 0 ? r : compare_i64(a->point.sigma_mm, b->point.sigma_mm);
+    r = r != 0 ? r : compare_i64(a->heading, b->heading);
+    r = r != 0 ? r : memcmp(c->looks[a->look].leaf, c->looks[b->look].leaf, 32);
+    return r != 0 ? r : compare_i64(a->report, b->report);
+}
+
+static void add_place(struct map_contract *c, struct subject *s) {
+    if (c->n_places == c->cap_places) {
+        c->cap_places = c->cap_places == 0 ? 16 : 2 * c->cap_places;
+        c->places = (struct subject **)ws_realloc(
+            (void *)c->places, c->cap_places * sizeof(struct subject *));
+    }
+    c->places[c->n_places++] = s;
+}
+
+static struct subject *new_place(const struct exec_host *h, const struct vote *v) {
+    static const char domain[] = "wayside/map/place/1";
+    uint8_t what[8 + 1 + 1 + 8];
+    put_be64(what, exec_height(h));
+    what[8] = (uint8_t)v->kind;
+    what[9] = (uint8_t)(v->heading >> 13);
+    put_be32(what + 10, (uint32_t)v->point.x);
+    put_be32(what + 14, (uint32_t)v->point.y);
+    const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
+        span_of(what, sizeof(what))};
+    uint8_t hash[32];
+    exec_sha256(parts, ARRAY_LEN(parts), hash);
+    struct subject *s = ws_alloc(sizeof(*s));
+    s->key[0] = SUBJECT_PLACE;
+    memcpy(s->key + 1, hash, SUBJECT_KEY - 1);
+    s->kind = v->kind;
+    s->opened = s->decayed_at = exec_block_time(h);
+    /* Where its first sighting is, until the block's votes are counted. */
+    s->place = v->point;
+    s->heading0 = s->heading = v->heading;
+    return s;
+}
+
+/* Looks back over the places this block opened; they are in the order of by_sighting. */
+static uint64_t opened_near(const struct map_contract *c, const struct vote *v) {
+    uint64_t best = PLACE_UNKNOWN;
+    for (size_t i = c->n_places; i-- > c->n_places_before;) {
+        const struct subject *p = c->places[i];
+        if (p->kind != v->kind || (int64_t)v->point.x - p->place.x > PLACE_GATE_MM)
+            break;
+        if (heading_gap(p->heading, v->heading) <= HEADING_45 &&
+            distance2(p->place.x, p->place.y, v->point.x, v->point.y) <=
+                (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
+            best = PLACE_BASE + i;
+    }
+    return best;
+}
+
+static void open_places(struct map_contract *c, const struct exec_host *h) {
+    uint32_t *unknown = ws_calloc(c->n_votes, sizeof(*unknown));
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_votes; i++)
+        if (c->votes[i].ref == PLACE_UNKNOWN)
+            unknown[n++] = (uint32_t)i;
+    if (n > 0)
+        qsort_r(unknown, n, sizeof(*unknown), by_sighting, c);
+    for (size_t i = 0; i < n; i++) {
+        struct vote *v = &c->votes[unknown[i]];
+        v->ref = opened_near(c, v);
+        if (v->ref != PLACE_UNKNOWN ||
+            c->n_subjects + c->n_places - c->n_places_before >= SUBJECTS_MAX)
+            continue;
+        add_place(c, new_place(h, v));
+        v->ref = PLACE_BASE + c->n_places - 1;
+    }
+    free(unknown);
+    if (c->n_places > c->n_places_before)
+        contract_index_places(c);
+}
+
+/* ---- silence ---- */
+
+static void silent_vote(struct map_contract *c, uint32_t look, size_t place) {
+    const struct look *l = &c->looks[look];
+    const struct subject *p = c->places[place];
+    if (heading_gap(p->heading, l->heading) > HEADING_45 ||
+        !look_covers(l, p->place.x, p->place.y, INSIDE_PERCENT))
+        return;
+    if (c->n_votes == c->cap_votes) {
+        c->cap_votes = 2 * c->cap_votes + OBS_MAX_REPORTS;
+        c->votes = ws_realloc(c->votes, c->cap_votes * sizeof(c->votes[0]));
+    }
+    c->votes[c->n_votes++] = (struct vote){.ref = PLACE_BASE + place,
+        .look = look,
+        .says = SAYS_NOTHING,
+        .kind = p->kind,
+        .view = look_view(l, p->place.x, p->place.y)};
+}
+
+static void hear_silence(struct map_contract *c) {
+    for (uint32_t i = 0; i < c->n_looks && c->n_places > 0; i++) {
+        const struct look *l = &c->looks[i];
+        if (l->occluded)
+            continue;
+        int reach = (int)(l->range_mm / 16384) + 1;
+        size_t buckets = (size_t)(2 * reach + 1) * (size_t)(2 * reach + 1);
+        if (buckets >= c->n_places) {
+            for (size_t k = 0; k < c->n_places; k++)
+                silent_vote(c, i, k);
+            continue;
+        }
+        for (int dy = -reach; dy <= reach; dy++)
+            for (int dx = -reach; dx <= reach; dx++) {
+                const struct grid_entry *e = NULL;
+                size_t n = grid_bucket(&c->places_grid, l->x, l->y, dx, dy, &e);
+                for (size_t k = 0; k < n; k++)
+                    silent_vote(c, i, e[k].ref);
+            }
+    }
+}
+
+/* ---- one order for all votes ---- */
+
+/* Subject, vehicle, then what the vehicle said first; having seen a new thing outweighs having passed it
+ * in the same block. */
+static int by_subject(const void *pa, const void *pb, void *self) {
+    const struct map_contract *c = self;
+    const struct vote *a = pa;
+    const struct vote *b = pb;
+    if (a->ref != b->ref)
+        return a->ref < b->ref ? -1 : 1;
+    const struct look *la = &c->looks[a->look];
+    const struct look *lb = &c->looks[b->look];
+    int r = memcmp(la->tag, lb->tag, TAG_OCTETS);
+    r = r != 0 ? r : (a->says == SAYS_NOTHING) - (b->says == SAYS_NOTHING);
+    r = r != 0 ? r : (la->time > lb->time) - (la->time < lb->time);
+    r = r != 0 ? r : memcmp(la->leaf, lb->leaf, 32);
+    return r != 0 ? r : compare_i64(a->report, b->report);
+}
+
+/* What one vehicle says about one subject. */
+struct stance {
+    const struct vote *existence, *value; /* NULL: nothing, or counted before in this window */
+    uint8_t counted; /* what of it made a difference */
+};
+struct stances {
+    struct stance *list;
+    size_t n, cap;
+};
+
+static void take_stances(const struct map_contract *c, const struct vote *v, size_t n,
+    const uint8_t *id, struct stances *ret) {
+    ret->n = 0;
+    for (size_t i = 0; i < n;) {
+        const uint8_t *tag = c->looks[v[i].look].tag;
+        const struct tag *t = contract_tag(c, tag);
+        uint8_t used = t == NULL ? 0 : tag_counted(t, id);
+        struct stance s = {0};
+        for (; i < n && memcmp(c->looks[v[i].look].tag, tag, TAG_OCTETS) == 0; i++) {
+            if (s.existence == NULL && (used & COUNTED_EXISTENCE) == 0)
+                s.existence = &v[i];
+            if (s.value == NULL && v[i].says == SAYS_VALUE && (used & COUNTED_VALUE) == 0)
+                s.value = &v[i];
+        }
+        if (s.existence == NULL && s.value == NULL)
+            continue;
+        if (ret->n == ret->cap) {
+            ret->cap = ret->cap == 0 ? 64 : 2 * ret->cap;
+            ret->list = ws_realloc(ret->list, ret->cap * sizeof(ret->list[0]));
+        }
+        ret->list[ret->n++] = s;
+    }
+}
+
+/* ---- counting ---- */
+
+struct counting {
+    struct map_contract *c;
+    struct exec_host *h;
+    uint64_t bucket, now;
+    const struct fusion_weight *weight;
+    int64_t cap;
+};
+
+static void count_one(
+    const struct counting *k, struct hypothesis *y, const struct vote *v, bool in_favour) {
+    const struct look *l = &k->c->looks[v->look];
+    struct hyp_look look = {.sensor = l->observer.sensor,
+        .family = l->observer.family,
+        .octant = (uint8_t)(l->heading >> 13),
+        .issuer = l->issuer,
+        .leaf = l->leaf,
+        .view = v->view,
+        .time = l->time};
+    hyp_count(y, &look, in_favour, k->bucket, k->now, k->weight);
+}
+
+/* For or against y, or neither. */
+static void weigh_element(const struct counting *k, struct hypothesis *y, struct stance *s) {
+    if (y->cls == HYP_REMOVED && s->existence != NULL) {
+        count_one(k, y, s->existence, s->existence->says == SAYS_GONE);
+        s->counted |= COUNTED_EXISTENCE;
+    }
+    /* Whoever reads another value than this speaks against it, also one that the map does not have. */
+    if (y->cls == HYP_VALUE && s->value != NULL) {
+        count_one(k, y, s->value, s->value->value == y->value);
+        s->counted |= COUNTED_VALUE;
+    }
+}
+
+static void weigh_place(const struct counting *k, struct hypothesis *y, struct stance *s) {
+    const struct vote *v = s->existence;
+    if (v == NULL || (v->says == SAYS_HERE && y->has_value))
+        return; /* seen, but not read: no word on what it shows */
+    bool in_favour =
+        v->says == SAYS_VALUE ? y->has_value && v->value == y->value : v->says == SAYS_HERE;
+    count_one(k, y, v, in_favour);
+    s->counted |= COUNTED_EXISTENCE;
+}
+
+static void drop_hyp(struct exec_host *h, struct subject *s, size_t i) {
+    struct hypothesis *y = &s->hyps[i];
+    if (y->advisory == ADVISORY_ACTIVE)
+        versions_end_advisory(h, s, y, ADVISORY_WITHDRAWN);
+    state_del_evidence(h, s, y);
+    subject_drop(s, i);
+}
+
+/* Keeps the HYP_MAX with the most evidence; among equals the lower class and value. */
+static void trim(struct exec_host *h, struct subject *s) {
+    while (s->n_hyps > HYP_MAX) {
+        size_t worst = 0;
+        for (size_t i = 1; i < s->n_hyps; i++) {
+            const struct hypothesis *a = &s->hyps[i];
+            const struct hypothesis *b = &s->hyps[worst];
+            int r = compare_i64(b->s, a->s);
+            r = r != 0 ? r : compare_i64((int64_t)a->cls, (int64_t)b->cls);
+            r = r != 0 ? r : compare_i64(a->value, b->value);
+            if (r > 0)
+                worst = i;
+        }
+        drop_hyp(h, s, worst);
+    }
+}
+
+static void count_subject(const struct counting *k, struct subject *s, struct stances *stances) {
+    bool place = subject_is_place(s);
+    size_t *leaves = ws_calloc(s->n_hyps, sizeof(*leaves));
+    for (size_t i = 0; i < s->n_hyps; i++)
+        leaves[i] = s->hyps[i].n_leaves;
+    for (size_t i = 0; i < stances->n; i++) {
+        struct stance *t = &stances->list[i];
+        for (size_t y = 0; y < s->n_hyps; y++) {
+            if (place)
+                weigh_place(k, &s->hyps[y], t);
+            else
+                weigh_element(k, &s->hyps[y], t);
+        }
+        if (place && t->existence != NULL && t->existence->at)
+            subject_sighted(s, t->existence->point, t->existence->heading);
+    }
+    for (size_t i = 0; i < s->n_hyps; i++) {
+        struct hypothesis *y = &s->hyps[i];
+        hyp_settle(y, leaves[i], k->weight, k->cap);
+        if (y->s > 0 && y->n_leaves > leaves[i])
+            state_put_evidence(k->h, s, y);
+    }
+    free(leaves);
+    for (size_t i = s->n_hyps; i-- > 0;)
+        if (s->hyps[i].s <= 0)
+            drop_hyp(k->h, s, i);
+    trim(k->h, s);
+    s->touched = true;
+}
+
+static void remember(
+    struct map_contract *c, const struct stances *stances, const uint8_t *id, uint64_t window_end) {
+    for (size_t i = 0; i < stances->n; i++) {
+        const struct stance *s = &stances->list[i];
+        if (s->counted == 0)
+            continue;
+        const struct vote *v = s->existence != NULL ? s->existence : s->value;
+        struct tag *t = contract_add_tag(c, c->looks[v->look].tag, window_end);
+        size_t at = 0;
+        while (at < t->n && memcmp(t->entries[at].subject, id, 8) < 0)
+            at++;
+        t->touched = true;
+        if (at < t->n && memcmp(t->entries[at].subject, id, 8) == 0) {
+            t->entries[at].counted |= s->counted;
+            continue;
+        }
+        if (t->n == TAG_ENTRIES_MAX)
+            continue;
+        t->entries = ws_realloc(t->entries, (t->n + 1) * sizeof(t->entries[0]));
+        memmove(&t->entries[at + 1], &t->entries[at], (t->n - at) * sizeof(t->entries[0]));
+        memcpy(t->entries[at].subject, id, 8);
+        t->entries[at].counted = s->counted;
+        t->n++;
+    }
+}
+
+/* True when a vote makes a new hypothesis about the element, which `s` (or NULL) does not have. */
+static bool supports_new(
+    const struct element *e, const struct vote *v, struct subject *s, enum hyp_class *ret_cls) {
+    if (v->says == SAYS_GONE)
+        *ret_cls = HYP_REMOVED;
+    else if (v->says == SAYS_VALUE && (!e->has_value || e->value != v->value))
+        *ret_cls = HYP_VALUE;
+    else
+        return false;
+    bool value = *ret_cls == HYP_VALUE;
+    return s == NULL || subject_find(s, *ret_cls, value, v->value) == NULL;
+}
+
+static struct subject *new_element_subject(struct map_contract *c, const struct exec_host *h,
+    const struct element *e, const uint8_t *key) {
+    if (c->n_subjects >= SUBJECTS_MAX)
+        return NULL;
+    struct subject *s = ws_alloc(sizeof(*s));
+    memcpy(s->key, key, SUBJECT_KEY);
+    s->kind = e->kind;
+    s->opened = s->decayed_at = exec_block_time(h);
+    contract_add_subject(c, s);
+    return s;
+}
+
+static struct counting counting_of(
+    struct map_contract *c, struct exec_host *h, enum element_kind kind) {
+    return (struct counting){c, h, contract_bucket(c, h), exec_block_time(h),
+        c->params.weight[rate_kind_of(kind)], c->params.v[MAP_POLICY_GROUP_CAP_BITS] * BIT_Q16};
+}
+
+static void count_element(struct map_contract *c, struct exec_host *h, const struct vote *v,
+    size_t n, struct stances *stances, uint64_t window_end) {
+    const struct element *e = &c->map.elements[v->ref];
+    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
+    memcpy(key + 1, e->id, sizeof(e->id));
+    struct subject *s = contract_subject(c, key);
+    /* The common case: everybody sees what the map says, and nobody suspects otherwise. */
+    bool suspicion = s != NULL;
+    enum hyp_class cls = HYP_REMOVED;
+    for (size_t i = 0; i < n && !suspicion; i++)
+        suspicion = supports_new(e, &v[i], s, &cls);
+    if (!suspicion || contract_pending(c, e->kind, e->id) != NULL)
+        return;
+    take_stances(c, v, n, e->id, stances);
+    struct counting k = counting_of(c, h, e->kind);
+    if (s != NULL && subject_age(s, k.bucket, k.now, &c->params))
+        s->touched = true;
+    for (size_t i = 0; i < stances->n; i++) {
+        const struct vote *said[] = {stances->list[i].existence, stances->list[i].value};
+        for (size_t j = 0; j < ARRAY_LEN(said); j++) {
+            /* Each class takes its own vote: a value that was counted before opens nothing. */
+            if (said[j] == NULL || !supports_new(e, said[j], s, &cls) ||
+                (cls == HYP_REMOVED) != (j == 0))
+                continue;
+            if (s == NULL)
+                s = new_element_subject(c, h, e, key);
+            if (s == NULL)
+                return;
+            (void)subject_add(s, cls, cls == HYP_VALUE, said[j]->value);
+        }
+    }
+    if (s == NULL)
+        return;
+    count_subject(&k, s, stances);
+    remember(c, stances, e->id, window_end);
+}
+
+static void count_place(struct map_contract *c, struct exec_host *h, const struct vote *v, size_t n,
+    struct stances *stances, uint64_t window_end) {
+    struct subject *s = c->places[v->ref - PLACE_BASE];
+    take_stances(c, v, n, subject_id(s), stances);
+    if (stances->n == 0)
+        return;
+    struct counting k = counting_of(c, h, s->kind);
+    (void)subject_age(s, k.bucket, k.now, &c->params);
+    for (size_t i = 0; i < stances->n; i++) {
+        const struct vote *e = stances->list[i].existence;
+        if (e == NULL || (e->says != SAYS_HERE && e->says != SAYS_VALUE))
+            continue;
+        bool value = e->says == SAYS_VALUE;
+        if (subject_find(s, HYP_NEW, value, e->value) == NULL)
+            (void)subject_add(s, HYP_NEW, value, e->value);
+    }
+    count_subject(&k, s, stances);
+    remember(c, stances, subject_id(s), window_end);
+}
+
+/* ---- time ---- */
+
+static void age_all(struct map_contract *c, struct exec_host *h) {
+    uint64_t epoch = exec_block_time(h) / ((uint64_t)c->params.v[MAP_POLICY_EPOCH_MS] * 1000);
+    if (epoch == c->epoch)
+        return;
+    c->epoch = epoch;
+    state_put_epoch(h, epoch);
+    uint64_t bucket = contract_bucket(c, h);
+    for (size_t i = 0; i < c->n_subjects; i++) {
+        struct subject *s = c->subjects[i];
+        if (!subject_age(s, bucket, exec_block_time(h), &c->params))
+            continue;
+        for (size_t y = s->n_hyps; y-- > 0;)
+            if (s->hyps[y].s < S_FORGOTTEN)
+                drop_hyp(h, s, y);
+        s->touched = true;
+    }
+}
+
+static void expire_advisories(struct map_contract *c, struct exec_host *h) {
+    for (size_t i = 0; i < c->n_subjects; i++)
+        for (size_t y = 0; y < c->subjects[i]->n_hyps; y++) {
+            struct hypothesis *hyp = &c->subjects[i]->hyps[y];
+            if (hyp->advisory != ADVISORY_ACTIVE || hyp->advisory_until > exec_block_time(h))
+                continue;
+            versions_end_advisory(h, c->subjects[i], hyp, ADVISORY_EXPIRED);
+            c->subjects[i]->touched = true;
+        }
+}
+
+/* ---- the block ---- */
+
+static void keep_or_forget(struct map_contract *c, struct exec_host *h) {
+    size_t to = 0;
+    for (size_t i = 0; i < c->n_subjects; i++) {
+        struct subject *s = c->subjects[i];
+        if (s->n_hyps == 0) {
+            state_del_subject(h, s);
+            subject_free(s);
+            continue;
+        }
+        if (s->touched)
+            state_put_subject(h, s);
+        s->touched = false;
+        c->subjects[to++] = s;
+    }
+    c->n_subjects = to;
+    for (size_t i = 0; i < c->cap_tags; i++) {
+        struct tag *t = c->tags[i];
+        if (t == NULL || !t->touched)
+            continue;
+        state_put_tag(h, t);
+        t->touched = false;
+    }
+}
+
+void block_count(struct map_contract *c, struct exec_host *h) {
+    age_all(c, h);
+    open_places(c, h);
+    hear_silence(c);
+    if (c->n_votes > 0)
+        qsort_r(c->votes, c->n_votes, sizeof(c->votes[0]), by_subject, c);
+    uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
+    uint64_t window_end = (exec_block_time(h) / window + 1) * window;
+    struct stances stances = {0};
+    for (size_t i = 0; i < c->n_votes;) {
+        uint64_t ref = c->votes[i].ref;
+        size_t n = 1;
+        while (i + n < c->n_votes && c->votes[i + n].ref == ref)
+            n++;
+        if (ref < PLACE_BASE)
+            count_element(c, h, &c->votes[i], n, &stances, window_end);
+        else if (ref != PLACE_UNKNOWN)
+            count_place(c, h, &c->votes[i], n, &stances, window_end);
+        i += n;
+    }
+    free(stances.list);
+    for (size_t i = c->n_places_before; i < c->n_places; i++)
+        contract_add_subject(c, c->places[i]);
+    expire_advisories(c, h);
+    for (size_t i = 0; i < c->n_subjects; i++)
+        if (c->subjects[i]->touched)
+            versions_review(c, h, c->subjects[i]);
+    keep_or_forget(c, h);
+}

@@ -1,0 +1,172 @@
+/* Inside of the map contract: shared by contract*.c, versions.c and their tests, by nobody else.
+ *
+ * Life of a message: contract_message.c checks it against the state at the start of the block and
+ * leaves votes; it changes nothing. At the end of the block contract_block.c puts the votes into one
+ * order that does not depend on the order of transactions, counts them, and versions.c looks at what
+ * reached a threshold. contract_state.c knows keys and octets.
+ *
+ * State keys (values begin with version octet 01 and are big-endian):
+ *   "m"                       frame, namespace and digest of the base map
+ *   "v"                       head of the version chain
+ *   "s"                       last epoch whose ageing was done
+ *   "e" id(16)                element as published
+ *   "h" subject key(17)       hypotheses of a subject
+ *   "r" subject key(17) class(1) has_value(1) value(4)   leaf hashes of the evidence in favour
+ *   "p" kind(1) id(16)        confirmed change that waits for its version
+ *   "t" window end(8) tag(16) what one vehicle was counted for; gone after the window */
+#ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
+#define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
+
+#include "mapsvc/associate.h"
+#include "mapsvc/contract.h"
+#include "mapsvc/diff.h"
+#include "mapsvc/hypothesis.h"
+
+#define MAP_PSID 0x1d
+#define SUBJECTS_MAX (1U << 16) /* beyond, no new suspicion is taken up until one is settled */
+#define TAG_ENTRIES_MAX 4096 /* things one vehicle counts for in a window */
+#define TAG_OCTETS 16
+#define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
+
+/* What a vehicle was counted for. */
+enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2 };
+struct tag_entry {
+    uint8_t subject[8]; /* first octets of the subject's id */
+    uint8_t counted;
+};
+struct tag {
+    uint8_t id[TAG_OCTETS];
+    uint64_t window_end;
+    struct tag_entry *entries; /* ascending */
+    size_t n;
+    bool touched;
+};
+
+/* One accepted message of this block. */
+struct look {
+    uint8_t tag[TAG_OCTETS];
+    uint8_t leaf[32];
+    uint8_t issuer[8];
+    uint64_t time;
+    int32_t x, y;
+    uint16_t heading;
+    uint32_t range_mm;
+    uint16_t half_angle;
+    bool occluded;
+    struct observer_class observer;
+};
+
+enum says {
+    SAYS_HERE, /* it is there */
+    SAYS_VALUE, /* it is there and shows this */
+    SAYS_GONE, /* it is not there */
+    SAYS_NOTHING, /* passed the place and did not report it */
+};
+/* Element `ref` of the map, or place ref - PLACE_BASE of contract.places. */
+#define PLACE_BASE (UINT64_C(1) << 32)
+#define PLACE_UNKNOWN UINT64_MAX /* a sighting that no place explains yet */
+struct vote {
+    uint64_t ref;
+    uint32_t look;
+    uint8_t report;
+    enum says says;
+    enum element_kind kind;
+    int32_t value; /* SAYS_VALUE */
+    bool at; /* the sighting below is there */
+    struct fusion_point point;
+    uint16_t heading;
+    uint8_t view;
+};
+
+struct pending {
+    struct change_record change;
+    uint64_t confirmed_at;
+};
+
+struct map_head {
+    uint64_t version;
+    uint8_t root[32];
+    uint8_t record[32]; /* SHA-256 of the last version record, or zero */
+    uint8_t base[32]; /* digest of the base map, as the genesis names it */
+};
+
+struct map_contract {
+    const struct mapset *base; /* borrowed, for genesis */
+    /* caches of state */
+    struct mapset map;
+    uint8_t (*leaves)[32]; /* of map.elements, for the root */
+    struct grid grid; /* of map.elements */
+    struct map_head head;
+    uint64_t epoch;
+    struct subject **subjects; /* ascending key: elements, then places */
+    size_t n_subjects, cap_subjects;
+    struct grid places_grid; /* refs into `places` */
+    struct pending *pending; /* ascending kind, id */
+    size_t n_pending;
+    struct tag **tags; /* hash table by id */
+    size_t n_tags, cap_tags;
+    /* the block */
+    struct map_params params;
+    struct subject **places; /* places at the start of the block, ascending, then those it opened */
+    size_t n_places, n_places_before, cap_places;
+    struct look *looks;
+    size_t n_looks, cap_looks;
+    struct vote *votes;
+    size_t n_votes, cap_votes;
+    uint32_t n_created;
+};
+
+static inline const uint8_t *subject_id(const struct subject *s) {
+    return s->key + 1;
+}
+
+/* contract_state.c */
+void state_put_map(struct exec_host *h, const struct mapset *m);
+void state_put_element(struct exec_host *h, const struct element *e);
+void state_del_element(struct exec_host *h, const uint8_t id[static 16]);
+void state_put_head(struct exec_host *h, const struct map_head *head);
+void state_put_epoch(struct exec_host *h, uint64_t epoch);
+void state_put_subject(struct exec_host *h, const struct subject *s);
+void state_del_subject(struct exec_host *h, const struct subject *s);
+void state_put_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y);
+void state_del_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y);
+void state_put_pending(struct exec_host *h, const struct pending *p);
+void state_del_pending(struct exec_host *h, const struct pending *p);
+void state_put_tag(struct exec_host *h, const struct tag *t);
+void state_del_tags(struct exec_host *h, uint64_t until); /* windows that ended by then */
+WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
+
+/* contract_block.c */
+void block_count(struct map_contract *c, struct exec_host *h);
+
+/* contract.c */
+struct subject *contract_subject(
+    const struct map_contract *c, const uint8_t key[static SUBJECT_KEY]); /* or NULL */
+void contract_add_subject(struct map_contract *c, struct subject *s); /* takes it */
+void contract_index(struct map_contract *c); /* after elements came or went */
+void contract_index_places(struct map_contract *c);
+struct tag *contract_tag(const struct map_contract *c, const uint8_t id[static TAG_OCTETS]);
+struct tag *contract_add_tag(
+    struct map_contract *c, const uint8_t id[static TAG_OCTETS], uint64_t window_end);
+uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id);
+const struct pending *contract_pending(
+    const struct map_contract *c, enum element_kind kind, const uint8_t id[static 16]);
+uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
+
+/* contract_message.c */
+exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);
+/* True when the sector of the look covers the place: percent of range and of half angle. */
+bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);
+/* Line of sight, 0..63. */
+uint8_t look_view(const struct look *l, int32_t x, int32_t y);
+
+/* versions.c */
+/* Threshold checks of one subject: advisories begin and end, a change is confirmed. */
+void versions_review(struct map_contract *c, struct exec_host *h, struct subject *s);
+void versions_end_advisory(
+    struct exec_host *h, const struct subject *s, struct hypothesis *y, enum advisory_end why);
+void versions_add_pending(struct map_contract *c, struct pending *p); /* takes its change */
+/* Publishes what is due. */
+void versions_publish(struct map_contract *c, struct exec_host *h);
+
+#endif

@@ -1,0 +1,473 @@
+/* Keys and octets of the map contract's state (contract_internal.h lists the keys). */
+#include "mapsvc/contract_internal.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { STATE_VERSION = 1 };
+
+static void put(struct exec_host *h, const struct buf *key, struct buf *value) {
+    exec_put(h, buf_span(key), buf_span(value));
+    buf_clear(value);
+}
+
+static struct buf key_of(char prefix) {
+    struct buf k = {0};
+    buf_u8(&k, (uint8_t)prefix);
+    return k;
+}
+
+static struct buf value_of(void) {
+    struct buf v = {0};
+    buf_u8(&v, STATE_VERSION);
+    return v;
+}
+
+static void put_and_free(struct exec_host *h, struct buf *key, struct buf *value) {
+    put(h, key, value);
+    buf_free(key);
+    buf_free(value);
+}
+
+static void del_and_free(struct exec_host *h, struct buf *key) {
+    exec_del(h, buf_span(key));
+    buf_free(key);
+}
+
+/* ---- map and head ---- */
+
+void state_put_map(struct exec_host *h, const struct mapset *m) {
+    struct mapset head = *m;
+    head.elements = NULL;
+    head.n = head.cap = 0;
+    struct buf k = key_of('m');
+    struct buf v = value_of();
+    mapset_encode(&head, &v);
+    put_and_free(h, &k, &v);
+}
+
+static struct buf element_key(const uint8_t *id) {
+    struct buf k = key_of('e');
+    buf_put(&k, id, 16);
+    return k;
+}
+
+void state_put_element(struct exec_host *h, const struct element *e) {
+    struct buf k = element_key(e->id);
+    struct buf v = value_of();
+    element_encode(e, &v);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_element(struct exec_host *h, const uint8_t id[static 16]) {
+    struct buf k = element_key(id);
+    del_and_free(h, &k);
+}
+
+void state_put_head(struct exec_host *h, const struct map_head *head) {
+    struct buf k = key_of('v');
+    struct buf v = value_of();
+    buf_u64(&v, head->version);
+    buf_put(&v, head->root, sizeof(head->root));
+    buf_put(&v, head->record, sizeof(head->record));
+    buf_put(&v, head->base, sizeof(head->base));
+    put_and_free(h, &k, &v);
+}
+
+void state_put_epoch(struct exec_host *h, uint64_t epoch) {
+    struct buf k = key_of('s');
+    struct buf v = value_of();
+    buf_u64(&v, epoch);
+    put_and_free(h, &k, &v);
+}
+
+/* ---- subjects ---- */
+
+static struct buf subject_key(const struct subject *s) {
+    struct buf k = key_of('h');
+    buf_put(&k, s->key, sizeof(s->key));
+    return k;
+}
+
+static void put_group(struct buf *v, const struct hyp_group *g) {
+    buf_u64(v, g->bucket);
+    buf_u16(v, g->family);
+    buf_u8(v, g->octant);
+    buf_u8(v, g->open ? 1 : 0);
+    buf_i64(v, g->bits);
+    for (size_t i = 0; g->open && i < SENSOR_CLASS_COUNT; i++) {
+        buf_u16(v, g->counts.detect[i]);
+        buf_u16(v, g->counts.miss[i]);
+    }
+}
+
+static void put_hyp(struct buf *v, const struct hypothesis *y) {
+    buf_u8(v, (uint8_t)y->cls);
+    buf_u8(v, y->has_value ? 1 : 0);
+    buf_i32(v, y->value);
+    buf_i64(v, y->folded);
+    buf_u32(v, y->vehicles);
+    buf_u64(v, y->views);
+    buf_u64(v, y->first_seen);
+    buf_u64(v, y->last_seen);
+    buf_u64(v, y->supported_at);
+    buf_u8(v, (uint8_t)y->advisory);
+    buf_u64(v, y->advisory_until);
+    buf_put(v, y->advisory_id, sizeof(y->advisory_id));
+    buf_u8(v, (uint8_t)y->n_groups);
+    for (size_t i = 0; i < y->n_groups; i++)
+        put_group(v, &y->groups[i]);
+    buf_u8(v, (uint8_t)y->n_issuers);
+    for (size_t i = 0; i < y->n_issuers; i++) {
+        buf_put(v, y->issuers[i].id, sizeof(y->issuers[i].id));
+        buf_i64(v, y->issuers[i].bits);
+    }
+}
+
+void state_put_subject(struct exec_host *h, const struct subject *s) {
+    struct buf k = subject_key(s);
+    struct buf v = value_of();
+    buf_u8(&v, (uint8_t)s->kind);
+    buf_u64(&v, s->opened);
+    buf_u64(&v, s->decayed_at);
+    buf_u16(&v, s->heading0);
+    buf_u8(&v, (uint8_t)s->n_points);
+    for (size_t i = 0; i < s->n_points; i++) {
+        buf_i32(&v, s->points[i].x);
+        buf_i32(&v, s->points[i].y);
+        buf_u32(&v, s->points[i].sigma_mm);
+        buf_u16(&v, (uint16_t)s->turns[i]);
+    }
+    buf_u8(&v, (uint8_t)s->n_hyps);
+    for (size_t i = 0; i < s->n_hyps; i++)
+        put_hyp(&v, &s->hyps[i]);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_subject(struct exec_host *h, const struct subject *s) {
+    struct buf k = subject_key(s);
+    del_and_free(h, &k);
+}
+
+static struct buf evidence_key(const struct subject *s, const struct hypothesis *y) {
+    struct buf k = key_of('r');
+    buf_put(&k, s->key, sizeof(s->key));
+    buf_u8(&k, (uint8_t)y->cls);
+    buf_u8(&k, y->has_value ? 1 : 0);
+    buf_i32(&k, y->value);
+    return k;
+}
+
+void state_put_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y) {
+    struct buf k = evidence_key(s, y);
+    struct buf v = value_of();
+    buf_put(&v, y->leaves, y->n_leaves * 32);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y) {
+    struct buf k = evidence_key(s, y);
+    del_and_free(h, &k);
+}
+
+/* ---- pending changes ---- */
+
+static struct buf pending_key(const struct pending *p) {
+    const struct change_record *r = &p->change;
+    struct buf k = key_of('p');
+    buf_u8(&k, (uint8_t)(r->has_after ? r->after.kind : r->before.kind));
+    buf_put(&k, r->element_id, sizeof(r->element_id));
+    return k;
+}
+
+void state_put_pending(struct exec_host *h, const struct pending *p) {
+    struct buf k = pending_key(p);
+    struct buf v = value_of();
+    buf_u64(&v, p->confirmed_at);
+    change_encode(&p->change, &v);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_pending(struct exec_host *h, const struct pending *p) {
+    struct buf k = pending_key(p);
+    del_and_free(h, &k);
+}
+
+/* ---- tags ---- */
+
+void state_put_tag(struct exec_host *h, const struct tag *t) {
+    struct buf k = key_of('t');
+    buf_u64(&k, t->window_end);
+    buf_put(&k, t->id, sizeof(t->id));
+    struct buf v = value_of();
+    for (size_t i = 0; i < t->n; i++) {
+        buf_put(&v, t->entries[i].subject, sizeof(t->entries[i].subject));
+        buf_u8(&v, t->entries[i].counted);
+    }
+    put_and_free(h, &k, &v);
+}
+
+void state_del_tags(struct exec_host *h, uint64_t until) {
+    static const uint8_t prefix[] = {'t'};
+    struct span key;
+    struct span value;
+    while (exec_next(h, span_of(prefix, 1), span_of(NULL, 0), &key, &value)) {
+        uint8_t copy[1 + 8 + TAG_OCTETS];
+        WS_ASSERT(key.n == sizeof(copy));
+        memcpy(copy, key.p, sizeof(copy));
+        if (be64(copy + 1) > until)
+            return;
+        exec_del(h, span_of(copy, sizeof(copy)));
+    }
+}
+
+/* ---- load ---- */
+
+/* Our own octets: what does not read is a broken disk or a newer program, and stops the start. */
+static int broken(struct ws_err *err, const char *what) {
+    return ws_fail(err, WS_EINPUT, "map state: %s is damaged or of another version", what);
+}
+
+struct cursor {
+    struct exec_host *h;
+    uint8_t prefix;
+    uint8_t after[EXEC_KEY_MAX];
+    size_t n_after;
+};
+
+/* Next record with the prefix: key without the prefix, value without its version octet. */
+static int next(struct cursor *c, struct rd *ret_key, struct rd *ret_value, bool *ret_more) {
+    struct span key;
+    struct span value;
+    *ret_more =
+        exec_next(c->h, span_of(&c->prefix, 1), span_of(c->after, c->n_after), &key, &value);
+    if (!*ret_more)
+        return WS_OK;
+    memcpy(c->after, key.p, key.n);
+    c->n_after = key.n;
+    if (value.n < 1 || value.p[0] != STATE_VERSION)
+        return WS_EINPUT;
+    *ret_key = rd_of((struct span){key.p + 1, key.n - 1});
+    *ret_value = rd_of((struct span){value.p + 1, value.n - 1});
+    return WS_OK;
+}
+
+static struct span rest(const struct rd *r) {
+    return (struct span){r->p + r->at, rd_left(r)};
+}
+
+static bool get_one(struct exec_host *h, char key, struct rd *ret_value) {
+    struct span value;
+    uint8_t k = (uint8_t)key;
+    if (!exec_get(h, span_of(&k, 1), &value) || value.n < 1 || value.p[0] != STATE_VERSION)
+        return false;
+    *ret_value = rd_of((struct span){value.p + 1, value.n - 1});
+    return true;
+}
+
+static int load_head(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct rd r;
+    if (!get_one(h, 'm', &r) || mapset_decode(rest(&r), &c->map, err) != WS_OK)
+        return broken(err, "the frame");
+    if (!get_one(h, 'v', &r))
+        return broken(err, "the head");
+    c->head.version = rd_u64(&r);
+    rd_copy(&r, c->head.root, sizeof(c->head.root));
+    rd_copy(&r, c->head.record, sizeof(c->head.record));
+    rd_copy(&r, c->head.base, sizeof(c->head.base));
+    if (!rd_done(&r))
+        return broken(err, "the head");
+    if (!get_one(h, 's', &r))
+        return broken(err, "the epoch");
+    c->epoch = rd_u64(&r);
+    return rd_done(&r) ? WS_OK : broken(err, "the epoch");
+}
+
+static int load_elements(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 'e'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "an element");
+        if (!more)
+            return WS_OK;
+        struct element e;
+        if (element_decode(rest(&v), &e, err) != WS_OK)
+            return broken(err, "an element");
+        mapset_add(&c->map, &e);
+    }
+}
+
+static void read_group(struct rd *r, struct hyp_group *g) {
+    g->bucket = rd_u64(r);
+    g->family = rd_u16(r);
+    g->octant = rd_u8(r);
+    g->open = rd_u8(r) == 1;
+    g->bits = rd_i64(r);
+    for (size_t i = 0; g->open && i < SENSOR_CLASS_COUNT; i++) {
+        g->counts.detect[i] = rd_u16(r);
+        g->counts.miss[i] = rd_u16(r);
+    }
+}
+
+static void read_hyp(struct rd *r, struct subject *s) {
+    unsigned cls = rd_u8(r);
+    bool has_value = rd_u8(r) == 1;
+    int32_t value = rd_i32(r);
+    struct hypothesis *y = subject_add(s, (enum hyp_class)cls, has_value, value);
+    y->folded = rd_i64(r);
+    y->vehicles = rd_u32(r);
+    y->views = rd_u64(r);
+    y->first_seen = rd_u64(r);
+    y->last_seen = rd_u64(r);
+    y->supported_at = rd_u64(r);
+    y->advisory = (enum advisory_state)rd_u8(r);
+    y->advisory_until = rd_u64(r);
+    rd_copy(r, y->advisory_id, sizeof(y->advisory_id));
+    size_t n = rd_u8(r);
+    if (n > GROUPS_MAX)
+        r->bad = true;
+    if (r->bad)
+        return;
+    y->groups = ws_calloc(n, sizeof(y->groups[0]));
+    y->n_groups = n;
+    y->s = y->folded;
+    for (size_t i = 0; i < n; i++) {
+        read_group(r, &y->groups[i]);
+        y->s += y->groups[i].bits;
+    }
+    n = rd_u8(r);
+    if (n > ISSUERS_MAX)
+        r->bad = true;
+    for (size_t i = 0; i < n && !r->bad; i++) {
+        rd_copy(r, y->issuers[i].id, sizeof(y->issuers[i].id));
+        y->issuers[i].bits = rd_i64(r);
+        y->n_issuers = i + 1;
+    }
+}
+
+static bool read_subject(struct rd *k, struct rd *r, struct subject *s) {
+    rd_copy(k, s->key, sizeof(s->key));
+    s->kind = (enum element_kind)rd_u8(r);
+    s->opened = rd_u64(r);
+    s->decayed_at = rd_u64(r);
+    s->heading0 = rd_u16(r);
+    size_t n = rd_u8(r);
+    if (n > FUSION_MAX_POINTS)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        s->points[i].x = rd_i32(r);
+        s->points[i].y = rd_i32(r);
+        s->points[i].sigma_mm = rd_u32(r);
+        s->turns[i] = (int16_t)rd_u16(r);
+    }
+    if (r->bad || !rd_done(k))
+        return false;
+    s->n_points = n;
+    if (n > 0)
+        subject_place(s);
+    n = rd_u8(r);
+    for (size_t i = 0; i < n && !r->bad; i++)
+        read_hyp(r, s);
+    return rd_done(r);
+}
+
+/* Evidence lists are read with the subject that they belong to. */
+static bool load_evidence(struct exec_host *h, const struct subject *s, struct hypothesis *y) {
+    struct buf k = evidence_key(s, y);
+    struct span v;
+    bool there = exec_get(h, buf_span(&k), &v);
+    buf_free(&k);
+    if (!there || v.n % 32 != 1 || v.p[0] != STATE_VERSION || v.n / 32 > LEAVES_MAX)
+        return false;
+    size_t cap = 1;
+    while (cap < v.n / 32)
+        cap *= 2;
+    y->n_leaves = v.n / 32;
+    y->leaves = ws_calloc(cap, 32);
+    memcpy(y->leaves, v.p + 1, y->n_leaves * 32);
+    return true;
+}
+
+static int load_subjects(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 'h'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "a hypothesis");
+        if (!more)
+            return WS_OK;
+        struct subject *s = ws_alloc(sizeof(*s));
+        bool good = read_subject(&k, &v, s);
+        for (size_t i = 0; good && i < s->n_hyps; i++)
+            good = load_evidence(h, s, &s->hyps[i]);
+        if (!good) {
+            subject_free(s);
+            return broken(err, "a hypothesis");
+        }
+        contract_add_subject(c, s);
+    }
+}
+
+static int load_pending(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 'p'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "a pending change");
+        if (!more)
+            return WS_OK;
+        struct pending p = {.confirmed_at = rd_u64(&v)};
+        if (change_decode(rest(&v), &p.change, err) != WS_OK)
+            return broken(err, "a pending change");
+        versions_add_pending(c, &p);
+    }
+}
+
+static int load_tags(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 't'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "a tag");
+        if (!more)
+            return WS_OK;
+        uint64_t end = rd_u64(&k);
+        uint8_t id[TAG_OCTETS];
+        rd_copy(&k, id, sizeof(id));
+        size_t n = rd_left(&v) / 9;
+        if (!rd_done(&k) || rd_left(&v) % 9 != 0 || n > TAG_ENTRIES_MAX)
+            return broken(err, "a tag");
+        struct tag *t = contract_add_tag(c, id, end);
+        t->entries = ws_calloc(n, sizeof(t->entries[0]));
+        t->n = n;
+        for (size_t i = 0; i < n; i++) {
+            rd_copy(&v, t->entries[i].subject, sizeof(t->entries[i].subject));
+            t->entries[i].counted = rd_u8(&v);
+        }
+    }
+}
+
+int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    int rc = load_head(c, h, err);
+    if (rc == WS_OK)
+        rc = load_elements(c, h, err);
+    if (rc == WS_OK)
+        rc = load_subjects(c, h, err);
+    if (rc == WS_OK)
+        rc = load_pending(c, h, err);
+    if (rc == WS_OK)
+        rc = load_tags(c, h, err);
+    return rc;
+}

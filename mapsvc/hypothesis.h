@@ -1,0 +1,127 @@
+/* What may have changed about one thing on the road, and the evidence for it (hd-map facts, 5).
+ *
+ * A subject is an element of the map, or a place where something new may stand. Its hypotheses exclude
+ * each other. S of a hypothesis is the sum over its groups of what each is worth; when S falls to zero
+ * the hypothesis is forgotten, groups and all. That is CUSUM, S = max(0, S + D), with D the block's
+ * change of the groups' worth: between two zeros nothing is cut off, so the sum of the changes is the
+ * sum of the worths. Forgetting at zero also bounds the state: without suspicion nothing is kept.
+ *
+ * Pure but for memory; one thread per object. */
+#ifndef WAYSIDE_MAPSVC_HYPOTHESIS_H
+#define WAYSIDE_MAPSVC_HYPOTHESIS_H
+
+#include "mapsvc/fusion.h"
+#include "mapsvc/policy_fields.h"
+
+/* Policy in force, read once per block. */
+struct map_params {
+    int64_t v[MAP_POLICY_GENERAL_COUNT];
+    struct fusion_weight weight[RATE_KIND_COUNT][SENSOR_CLASS_COUNT];
+};
+enum map_rate_kind rate_kind_of(enum element_kind k);
+/* Time64 difference of half a life of evidence on things of this kind. */
+uint64_t half_life_us(const struct map_params *p, enum element_kind k);
+
+enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3 };
+
+/* Bounds of one subject. Beyond the groups, votes go to the group of the unknown family. */
+#define HYP_MAX 8
+#define GROUPS_MAX 64
+#define ISSUERS_MAX 16
+#define LEAVES_MAX 256
+
+struct hyp_group {
+    uint64_t bucket; /* block time / group length */
+    uint16_t family;
+    uint8_t octant; /* direction of travel of the observers */
+    bool open; /* bucket still runs: bits follow from counts; else bits are what is left of them */
+    struct fusion_counts counts;
+    int64_t bits;
+};
+/* Which issuers speak for it: plain sums, so one lucky report among many misses does not count. */
+struct hyp_issuer {
+    uint8_t id[8];
+    int64_t bits;
+};
+enum advisory_state { ADVISORY_NONE = 0, ADVISORY_ACTIVE = 1, ADVISORY_OVER = 2 };
+
+struct hypothesis {
+    enum hyp_class cls;
+    bool has_value;
+    int32_t value;
+    int64_t s; /* sum of folded and all groups' bits */
+    int64_t folded; /* of groups no longer kept apart */
+    uint32_t vehicles; /* in favour, each once per window */
+    uint64_t views; /* lines of sight in favour, one bit per 1/64 turn */
+    uint64_t first_seen, last_seen; /* Time64 of observations in favour */
+    uint64_t supported_at; /* block time of the last one */
+    enum advisory_state advisory;
+    uint64_t advisory_until;
+    uint8_t advisory_id[32];
+    struct hyp_group *groups; /* ascending (bucket, family, octant) */
+    size_t n_groups;
+    struct hyp_issuer issuers[ISSUERS_MAX];
+    size_t n_issuers;
+    uint8_t (*leaves)[32]; /* evidence in favour, the first LEAVES_MAX */
+    size_t n_leaves;
+};
+
+#define SUBJECT_KEY 17
+#define SUBJECT_ELEMENT 'e'
+#define SUBJECT_PLACE 'n'
+struct subject {
+    uint8_t key
+        [SUBJECT_KEY]; /* SUBJECT_ELEMENT and element id, or SUBJECT_PLACE and an id of its own */
+    enum element_kind kind;
+    uint64_t decayed_at; /* Time64 up to which evidence was aged */
+    /* a place only: */
+    uint64_t opened; /* block time */
+    uint16_t heading0; /* of its first sighting; the others are kept as differences */
+    struct fusion_point points[FUSION_MAX_POINTS];
+    int16_t turns[FUSION_MAX_POINTS];
+    size_t n_points;
+    struct fusion_point place; /* follows from points */
+    uint16_t heading; /* follows from turns */
+    struct hypothesis *hyps;
+    size_t n_hyps;
+    bool touched; /* has to be written at the end of this block */
+};
+static inline bool subject_is_place(const struct subject *s) {
+    return s->key[0] == SUBJECT_PLACE;
+}
+
+void subject_free(struct subject *s); /* and the memory of s itself */
+struct hypothesis *subject_find(
+    struct subject *s, enum hyp_class cls, bool has_value, int32_t value); /* or NULL */
+struct hypothesis *subject_add(
+    struct subject *s, enum hyp_class cls, bool has_value, int32_t value);
+void subject_drop(struct subject *s, size_t hyp);
+/* Adds a sighting of a place while there is room, and moves the place. */
+void subject_sighted(struct subject *s, struct fusion_point p, uint16_t heading);
+void subject_place(struct subject *s); /* recomputes place and heading */
+
+/* One look counted for or against. */
+struct hyp_look {
+    enum sensor_class sensor;
+    uint16_t family;
+    uint8_t octant;
+    const uint8_t *issuer; /* first 8 octets matter */
+    const uint8_t *leaf; /* 32 octets */
+    unsigned view; /* 0..63 */
+    uint64_t time; /* Time64 */
+};
+void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
+    uint64_t block_time, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
+/* After a block's counts: sorts the block's leaves (from n_before on) and recomputes s. */
+void hyp_settle(struct hypothesis *y, size_t leaves_before,
+    const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap);
+/* Closes groups of other buckets than this, and ages what is closed. True when anything changed. */
+bool subject_age(
+    struct subject *s, uint64_t bucket, uint64_t block_time, const struct map_params *p);
+
+struct hyp_summary {
+    uint32_t groups, families, issuers, views; /* in favour */
+};
+struct hyp_summary hyp_summarise(const struct hypothesis *y);
+
+#endif

@@ -1,0 +1,308 @@
+/* What reached a threshold: advisories, confirmed changes, map versions. */
+#include "mapsvc/contract_internal.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+
+#include <stdlib.h>
+
+/* A version record stays well under EXEC_EVENT_MAX; what does not fit goes into the next one. */
+enum { VERSION_OCTETS_MAX = 700 << 10 };
+
+/* ---- change records ---- */
+
+static struct element new_element(
+    const struct subject *s, const struct hypothesis *y, const uint8_t *id) {
+    struct element e = {.kind = s->kind,
+        .has_value = y->has_value,
+        .value = y->value,
+        .has_heading = true,
+        .heading = s->heading,
+        .valid_to_ms = INT64_MAX};
+    memcpy(e.id, id, sizeof(e.id));
+    bool ok = element_add_point(&e, (struct map_point){s->place.x, s->place.y, 0});
+    WS_ASSERT(ok);
+    return e;
+}
+
+/* The change as the hypothesis has it now; new things are called `id`. The caller frees it. */
+static struct change_record describe(const struct map_contract *c, const struct subject *s,
+    const struct hypothesis *y, enum change_tier tier, int64_t threshold_bits, const uint8_t *id) {
+    struct hyp_summary sum = hyp_summarise(y);
+    struct change_record r = {.tier = tier,
+        .bits_q16 = y->s,
+        .threshold_q16 = threshold_bits * BIT_Q16,
+        .vehicles = y->vehicles,
+        .groups = sum.groups,
+        .issuers = sum.issuers,
+        .families = sum.families,
+        .first_seen = y->first_seen,
+        .last_seen = y->last_seen};
+    memcpy(r.element_id, id, sizeof(r.element_id));
+    exec_list_root((const uint8_t(*)[32])y->leaves, y->n_leaves, r.evidence_root);
+    if (y->cls == HYP_NEW) {
+        r.op = MAP_CREATE;
+        r.has_after = true;
+        r.after = new_element(s, y, id);
+    } else {
+        const struct element *e = mapset_find(&c->map, subject_id(s));
+        WS_ASSERT(e != NULL);
+        r.has_before = true;
+        r.before = element_copy(e);
+        r.op = y->cls == HYP_REMOVED ? MAP_DELETE : MAP_MODIFY;
+        if (y->cls == HYP_VALUE) {
+            r.has_after = true;
+            r.after = element_copy(e);
+            r.after.revision++;
+            r.after.has_value = true;
+            r.after.value = y->value;
+        }
+    }
+    change_seal(&r);
+    return r;
+}
+
+/* ---- advisories ---- */
+
+void versions_end_advisory(
+    struct exec_host *h, const struct subject *s, struct hypothesis *y, enum advisory_end why) {
+    struct map_advisory_end e = {
+        .height = exec_height(h), .block_time = exec_block_time(h), .why = why};
+    memcpy(e.change_id, y->advisory_id, sizeof(e.change_id));
+    memcpy(e.element_id, subject_id(s), sizeof(e.element_id));
+    struct buf b = {0};
+    map_advisory_end_encode(&e, &b);
+    exec_event(h, MAP_EVENT_ADVISORY_END, buf_span(&b));
+    buf_free(&b);
+    y->advisory = ADVISORY_OVER;
+}
+
+static void begin_advisory(const struct map_contract *c, struct exec_host *h,
+    const struct subject *s, struct hypothesis *y) {
+    uint64_t now = exec_block_time(h);
+    struct map_advisory a = {.height = exec_height(h),
+        .block_time = now,
+        .valid_to = now + (uint64_t)c->params.v[MAP_POLICY_ADVISORY_MS] * 1000,
+        .change =
+            describe(c, s, y, TIER_ADVISORY, c->params.v[MAP_POLICY_ADVISORY_BITS], subject_id(s))};
+    struct buf b = {0};
+    map_advisory_encode(&a, &b);
+    exec_event(h, MAP_EVENT_ADVISORY, buf_span(&b));
+    buf_free(&b);
+    y->advisory = ADVISORY_ACTIVE;
+    y->advisory_until = a.valid_to;
+    memcpy(y->advisory_id, a.change.id, sizeof(y->advisory_id));
+    change_free(&a.change);
+}
+
+/* An advisory that has run out begins again only when somebody reports the change again. */
+static bool advisory_due(const struct map_contract *c, const struct hypothesis *y, uint64_t now) {
+    return y->s >= c->params.v[MAP_POLICY_ADVISORY_BITS] * BIT_Q16 &&
+           y->vehicles >= (uint64_t)c->params.v[MAP_POLICY_ADVISORY_VEHICLES] &&
+           (y->advisory == ADVISORY_NONE ||
+               (y->advisory == ADVISORY_OVER && y->supported_at == now && now > y->advisory_until));
+}
+
+/* ---- confirmation ---- */
+
+static bool confirmed(const struct map_contract *c, const struct hypothesis *y, int64_t next_s) {
+    const int64_t *v = c->params.v;
+    if (y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
+        y->s - next_s < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
+        y->vehicles < v[MAP_POLICY_MIN_VEHICLES])
+        return false;
+    struct hyp_summary sum = hyp_summarise(y);
+    /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a
+     * value that is read is there. */
+    bool views = y->cls == HYP_VALUE || sum.views >= v[MAP_POLICY_MIN_VIEWS];
+    return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
+           sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS];
+}
+
+/* Forgets everything about the subject; it goes at the end of the block. */
+static void settle(struct exec_host *h, struct subject *s, const struct hypothesis *winner) {
+    while (s->n_hyps > 0) {
+        struct hypothesis *y = &s->hyps[s->n_hyps - 1];
+        if (y->advisory == ADVISORY_ACTIVE)
+            versions_end_advisory(h, s, y, y == winner ? ADVISORY_PERMANENT : ADVISORY_SUPERSEDED);
+        state_del_evidence(h, s, y);
+        subject_drop(s, s->n_hyps - 1);
+    }
+}
+
+/* Other places that this new thing explains. */
+static void settle_rivals(struct map_contract *c, struct exec_host *h, const struct subject *won) {
+    for (size_t i = 0; i < c->n_places; i++) {
+        struct subject *p = c->places[i];
+        if (p != won && p->kind == won->kind &&
+            heading_gap(p->heading, won->heading) <= HEADING_45 &&
+            distance2(p->place.x, p->place.y, won->place.x, won->place.y) <=
+                (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
+            settle(h, p, NULL);
+    }
+}
+
+static void new_element_id(struct map_contract *c, const struct exec_host *h, uint8_t *ret_id) {
+    static const char domain[] = "wayside/element/new/1";
+    uint8_t what[12];
+    put_be64(what, exec_height(h));
+    put_be32(what + 8, c->n_created++);
+    const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
+        span_of(what, sizeof(what))};
+    uint8_t hash[32];
+    exec_sha256(parts, ARRAY_LEN(parts), hash);
+    memcpy(ret_id, hash, 16);
+}
+
+void versions_add_pending(struct map_contract *c, struct pending *p) {
+    c->pending = ws_realloc(c->pending, (c->n_pending + 1) * sizeof(c->pending[0]));
+    size_t at = c->n_pending;
+    while (at > 0 && change_compare(&c->pending[at - 1].change, &p->change) > 0)
+        at--;
+    memmove(&c->pending[at + 1], &c->pending[at], (c->n_pending - at) * sizeof(c->pending[0]));
+    c->pending[at] = *p;
+    c->n_pending++;
+    *p = (struct pending){0};
+}
+
+void versions_review(struct map_contract *c, struct exec_host *h, struct subject *s) {
+    if (s->n_hyps == 0)
+        return;
+    size_t best = 0;
+    for (size_t i = 1; i < s->n_hyps; i++)
+        if (s->hyps[i].s > s->hyps[best].s)
+            best = i;
+    int64_t next = 0;
+    for (size_t i = 0; i < s->n_hyps; i++)
+        if (i != best && s->hyps[i].s > next)
+            next = s->hyps[i].s;
+    struct hypothesis *y = &s->hyps[best];
+    if (s->touched && y->s > next && advisory_due(c, y, exec_block_time(h)))
+        begin_advisory(c, h, s, y);
+    if (!confirmed(c, y, next))
+        return;
+    uint8_t id[16];
+    memcpy(id, subject_id(s), sizeof(id));
+    if (y->cls == HYP_NEW)
+        new_element_id(c, h, id);
+    struct pending p = {.confirmed_at = exec_block_time(h)};
+    p.change = describe(c, s, y, TIER_PERMANENT, c->params.v[MAP_POLICY_CONFIRM_BITS], id);
+    state_put_pending(h, &p);
+    versions_add_pending(c, &p);
+    if (y->cls == HYP_NEW)
+        settle_rivals(c, h, s);
+    settle(h, s, y);
+}
+
+/* ---- versions ---- */
+
+static bool publication_due(const struct map_contract *c, uint64_t now) {
+    const int64_t *v = c->params.v;
+    if (c->n_pending >= (uint64_t)v[MAP_POLICY_VERSION_CHANGES])
+        return true;
+    for (size_t i = 0; i < c->n_pending; i++) {
+        const struct change_record *r = &c->pending[i].change;
+        enum element_kind kind = r->has_after ? r->after.kind : r->before.kind;
+        if ((v[MAP_POLICY_IMMEDIATE_KINDS] >> kind & 1) != 0 ||
+            now - c->pending[i].confirmed_at >= (uint64_t)v[MAP_POLICY_VERSION_AGE_MS] * 1000)
+            return true;
+    }
+    return false;
+}
+
+static void leaf_of(const struct element *e, uint8_t *ret_leaf) {
+    uint8_t hash[32];
+    element_hash(e, hash);
+    exec_list_leaf(span_of(hash, sizeof(hash)), ret_leaf);
+}
+
+static bool was_changed(const struct map_version *v, const uint8_t *id) {
+    for (size_t i = 0; i < v->n_changes; i++)
+        if (memcmp(v->changes[i].element_id, id, 16) == 0)
+            return true;
+    return false;
+}
+
+/* Carries the leaves of untouched elements over: hashing them again would cost more than the whole block. */
+static void renew_leaves(struct map_contract *c, const struct map_version *v,
+    const uint8_t (*old_ids)[16], size_t n_old) {
+    uint8_t(*leaves)[32] = ws_calloc(c->map.n, 32);
+    size_t k = 0;
+    for (size_t i = 0; i < c->map.n; i++) {
+        const struct element *e = &c->map.elements[i];
+        while (k < n_old && memcmp(old_ids[k], e->id, 16) < 0)
+            k++;
+        if (k < n_old && memcmp(old_ids[k], e->id, 16) == 0 && !was_changed(v, e->id))
+            memcpy(leaves[i], c->leaves[k], 32);
+        else
+            leaf_of(e, leaves[i]);
+    }
+    free(c->leaves);
+    c->leaves = leaves;
+}
+
+static void apply(struct map_contract *c, struct exec_host *h, const struct map_version *v) {
+    size_t n = c->map.n;
+    uint8_t(*ids)[16] = ws_calloc(n, 16);
+    for (size_t i = 0; i < n; i++)
+        memcpy(ids[i], c->map.elements[i].id, 16);
+    struct ws_err err;
+    int rc = map_changes_apply(v->changes, v->n_changes, &c->map, &err);
+    WS_ASSERT(rc == WS_OK);
+    renew_leaves(c, v, (const uint8_t(*)[16])ids, n);
+    free(ids);
+    for (size_t i = 0; i < v->n_changes; i++) {
+        if (v->changes[i].has_after)
+            state_put_element(h, &v->changes[i].after);
+        else
+            state_del_element(h, v->changes[i].element_id);
+    }
+    if (v->geometry)
+        contract_index(c);
+}
+
+/* Moves pending changes into v until one is left or the record would grow too large. */
+static void take_pending(struct map_contract *c, struct exec_host *h, struct map_version *v) {
+    v->changes = ws_calloc(c->n_pending, sizeof(v->changes[0]));
+    size_t octets = 0;
+    struct buf b = {0};
+    while (v->n_changes < c->n_pending && v->n_changes < MAP_VERSION_MAX_CHANGES) {
+        struct pending *p = &c->pending[v->n_changes];
+        buf_clear(&b);
+        change_encode(&p->change, &b);
+        if (v->n_changes > 0 && octets + b.n > VERSION_OCTETS_MAX)
+            break;
+        octets += b.n + 4;
+        state_del_pending(h, p);
+        v->geometry = v->geometry || change_is_geometry(&p->change);
+        v->changes[v->n_changes++] = p->change;
+    }
+    buf_free(&b);
+    c->n_pending -= v->n_changes;
+    memmove(&c->pending[0], &c->pending[v->n_changes], c->n_pending * sizeof(c->pending[0]));
+}
+
+void versions_publish(struct map_contract *c, struct exec_host *h) {
+    if (c->n_pending == 0 || !publication_due(c, exec_block_time(h)))
+        return;
+    struct map_version v = {
+        .version = c->head.version + 1, .height = exec_height(h), .block_time = exec_block_time(h)};
+    memcpy(v.cell_id, exec_cell_id(h), sizeof(v.cell_id));
+    memcpy(v.previous_root, c->head.root, sizeof(v.previous_root));
+    memcpy(v.previous_record, c->head.record, sizeof(v.previous_record));
+    memcpy(v.policy_hash, exec_policy_hash(h), sizeof(v.policy_hash));
+    memcpy(v.base_digest, c->head.base, sizeof(v.base_digest));
+    take_pending(c, h, &v);
+    apply(c, h, &v);
+    exec_list_root((const uint8_t(*)[32])c->leaves, c->map.n, v.root);
+    struct buf b = {0};
+    map_version_encode(&v, &b);
+    exec_event(h, MAP_EVENT_VERSION, buf_span(&b));
+    c->head.version = v.version;
+    memcpy(c->head.root, v.root, sizeof(v.root));
+    exec_sha256_one(buf_span(&b), c->head.record);
+    state_put_head(h, &c->head);
+    buf_free(&b);
+    map_version_free(&v);
+}
