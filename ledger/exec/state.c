@@ -2,22 +2,14 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/omap.h"
 #include "ledger/exec/hash.h"
 #include "ledger/exec/sparse.h"
 
 #include <stdlib.h>
 
-/* Ordered map: a treap whose priorities come from the key's hash, so its shape is a function of its keys. */
-struct entry {
-    struct entry *left, *right;
-    uint64_t priority;
-    struct span key, value; /* key in the same allocation, value in its own */
-    hash32 key_hash;
-};
-
 struct part {
-    struct entry *entries;
-    size_t n;
+    struct omap entries;
     struct sparse_node *tree, *marked;
 };
 
@@ -40,20 +32,11 @@ struct state *state_new(size_t n_contracts) {
     return s;
 }
 
-static void free_entries(struct entry *e) {
-    if (e == NULL)
-        return;
-    free_entries(e->left);
-    free_entries(e->right);
-    free((void *)e->value.p);
-    free(e);
-}
-
 void state_free(struct state *s) {
     if (s == NULL)
         return;
     for (size_t i = 0; i < s->n; i++) {
-        free_entries(s->part[i].entries);
+        omap_free(&s->part[i].entries);
         sparse_unref(s->part[i].tree);
         sparse_unref(s->part[i].marked);
     }
@@ -66,56 +49,7 @@ static struct span copy_span(struct span s) {
     return span_of(ws_memdup(s.p, s.n), s.n);
 }
 
-static struct entry *find(struct entry *e, struct span key) {
-    while (e != NULL) {
-        int c = span_compare(key, e->key);
-        if (c == 0)
-            return e;
-        e = c < 0 ? e->left : e->right;
-    }
-    return NULL;
-}
-
-/* Splits into keys below and above `key`, which is not in the tree. */
-static void split(
-    struct entry *e, struct span key, struct entry **ret_below, struct entry **ret_above) {
-    while (e != NULL) {
-        if (span_compare(e->key, key) < 0) {
-            *ret_below = e;
-            ret_below = &e->right;
-            e = e->right;
-        } else {
-            *ret_above = e;
-            ret_above = &e->left;
-            e = e->left;
-        }
-    }
-    *ret_below = NULL;
-    *ret_above = NULL;
-}
-
-static struct entry *merge(struct entry *a, struct entry *b) {
-    if (a == NULL)
-        return b;
-    if (b == NULL)
-        return a;
-    if (a->priority >= b->priority) {
-        a->right = merge(a->right, b);
-        return a;
-    }
-    b->left = merge(a, b->left);
-    return b;
-}
-
-static void insert(struct part *p, struct entry *n) {
-    struct entry **at = &p->entries;
-    while (*at != NULL && (*at)->priority >= n->priority)
-        at = span_compare(n->key, (*at)->key) < 0 ? &(*at)->left : &(*at)->right;
-    split(*at, n->key, &n->left, &n->right);
-    *at = n;
-    p->n++;
-}
-
+/* Takes key and value; value.p NULL: deleted. */
 static void note_change(struct state *s, size_t contract, struct span key, struct span value) {
     if (s->n_changes == s->cap_changes) {
         s->cap_changes = s->cap_changes == 0 ? 256 : s->cap_changes * 2;
@@ -123,91 +57,55 @@ static void note_change(struct state *s, size_t contract, struct span key, struc
     }
     struct change *c = &s->changes[s->n_changes++];
     c->contract = contract;
-    c->key = copy_span(key);
-    c->value = value.p == NULL ? value : copy_span(value);
+    c->key = key;
+    c->value = value;
 }
 
 bool state_get(const struct state *s, size_t contract, struct span key, struct span *ret_value) {
     WS_ASSERT(contract < s->n);
-    const struct entry *e = find(s->part[contract].entries, key);
-    if (e == NULL)
-        return false;
-    *ret_value = e->value;
-    return true;
+    return omap_get(&s->part[contract].entries, key, ret_value);
 }
 
 void state_put(struct state *s, size_t contract, struct span key, struct span value) {
     WS_ASSERT(contract < s->n);
     struct part *p = &s->part[contract];
-    struct entry *e = find(p->entries, key);
-    if (e == NULL) {
-        e = ws_alloc(sizeof(*e) + key.n);
-        uint8_t *k = (uint8_t *)(e + 1);
-        memcpy(k, key.p, key.n);
-        e->key = span_of(k, key.n);
-        exec_sha256_one(key, e->key_hash);
-        e->priority = be64(e->key_hash);
-        insert(p, e);
-    } else {
-        if (span_equal(e->value, value))
-            return;
-    }
-    struct span old = e->value;
-    e->value = copy_span(value); /* before the old one goes: value may point into it */
-    free((void *)old.p);
+    hash32 key_hash;
     hash32 value_hash;
-    exec_sha256_one(e->value, value_hash);
-    p->tree = sparse_put(p->tree, e->key_hash, value_hash);
-    note_change(s, contract, e->key, e->value);
+    exec_sha256_one(key, key_hash);
+    exec_sha256_one(value, value_hash);
+    struct span k = copy_span(key); /* key and value may point into the entry that goes */
+    struct span v = copy_span(value);
+    if (omap_put(&p->entries, k, v)) {
+        p->tree = sparse_put(p->tree, key_hash, value_hash);
+        note_change(s, contract, k, v);
+        return;
+    }
+    free((void *)k.p);
+    free((void *)v.p);
 }
 
 void state_del(struct state *s, size_t contract, struct span key) {
     WS_ASSERT(contract < s->n);
     struct part *p = &s->part[contract];
-    struct entry **at = &p->entries;
-    while (*at != NULL) {
-        int c = span_compare(key, (*at)->key);
-        if (c == 0)
-            break;
-        at = c < 0 ? &(*at)->left : &(*at)->right;
-    }
-    struct entry *e = *at;
-    if (e == NULL)
+    hash32 key_hash;
+    exec_sha256_one(key, key_hash);
+    struct span k = copy_span(key);
+    if (omap_del(&p->entries, k)) {
+        p->tree = sparse_del(p->tree, key_hash);
+        note_change(s, contract, k, (struct span){NULL, 0});
         return;
-    note_change(s, contract, e->key, (struct span){NULL, 0});
-    p->tree = sparse_del(p->tree, e->key_hash);
-    *at = merge(e->left, e->right);
-    p->n--;
-    free((void *)e->value.p);
-    free(e);
+    }
+    free((void *)k.p);
 }
 
 bool state_next(const struct state *s, size_t contract, struct span prefix, struct span after,
     struct span *ret_key, struct span *ret_value) {
     WS_ASSERT(contract < s->n);
-    /* Smallest key that is > after, or >= prefix when that is further. */
-    bool inclusive = after.n == 0 || span_compare(after, prefix) < 0;
-    struct span bound = inclusive ? prefix : after;
-    const struct entry *best = NULL;
-    for (const struct entry *e = s->part[contract].entries; e != NULL;) {
-        int c = span_compare(e->key, bound);
-        if (c > 0 || (inclusive && c == 0)) {
-            best = e;
-            e = e->left;
-        } else {
-            e = e->right;
-        }
-    }
-    if (best == NULL || best->key.n < prefix.n ||
-        (prefix.n > 0 && memcmp(best->key.p, prefix.p, prefix.n) != 0))
-        return false;
-    *ret_key = best->key;
-    *ret_value = best->value;
-    return true;
+    return omap_next(&s->part[contract].entries, prefix, after, false, ret_key, ret_value);
 }
 
 size_t state_entries(const struct state *s, size_t contract) {
-    return s->part[contract].n;
+    return s->part[contract].entries.n;
 }
 
 void state_contract_root(struct state *s, size_t contract, hash32 ret_root) {

@@ -28,7 +28,7 @@ WARN_UNUSED int wal_replay(struct wal *w, wal_each_fn fn, void *ctx, struct ws_e
 WARN_UNUSED int wal_append(struct wal *w, uint8_t type, struct span payload, struct ws_err *err);
 /* Everything appended is on the disk when this returns. Free when nothing was appended since. */
 WARN_UNUSED int wal_sync(struct wal *w, struct ws_err *err);
-/* Starts over with an empty log (the height is durable in the store): new file, synced, renamed over the old. */
+/* Starts over with an empty log (the height is durable in the store): the file is cut to nothing, which the next sync makes durable. */
 WARN_UNUSED int wal_restart(struct wal *w, struct ws_err *err);
 uint64_t wal_octets(const struct wal *w);
 

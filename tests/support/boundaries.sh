@@ -45,7 +45,7 @@ rule ledger/store 'base/|ledger/store/' 'rocksdb'
 rule ledger/net 'base/|ledger/net/' 'zmq'
 rule ledger/node 'base/|v2x/|ledger/' 'protobuf-c'
 rule mapsvc 'base/|mapsvc/|ledger/exec/(contract|hash)\.h' 'expat|jansson|protobuf-c'
-rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|protobuf-c'
+[ ! -d fedlearn ] || rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|protobuf-c'
 rule rsu 'base/|v2x/|pktio/|ledger/|mapsvc/|fedlearn/|rsu/' '.*'
 pure ledger/light ledger/consensus
 

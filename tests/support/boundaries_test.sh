@@ -10,7 +10,7 @@ plant() { # FILE INCLUDE-LINE
     mkdir "$tmp/t"
     for d in base v2x pktio ledger mapsvc fedlearn rsu; do
         mkdir -p "$tmp/t/$d"
-        cp -r "$root/$d" "$tmp/t/"
+        [ ! -d "$root/$d" ] || cp -r "$root/$d" "$tmp/t/"
     done
     mkdir -p "$(dirname "$tmp/t/$1")"
     printf '%s\n' "$2" >"$tmp/t/$1"
