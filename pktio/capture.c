@@ -3,10 +3,14 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define NS_PER_S 1000000000U
 
@@ -46,18 +50,80 @@ static int link_refused(const char *path, int dlt, struct ws_err *err) {
         name != NULL ? name : "unnamed", what != NULL ? ", " : "", what != NULL ? what : "");
 }
 
-int capture_open(
-    const char *path, uint32_t index, struct capture **ret_capture, struct ws_err *err) {
+/* ---- a stream that can be stopped while it waits ---- */
+
+struct stoppable {
+    int fd, stop_fd;
+};
+
+static ssize_t stoppable_read(void *cookie, char *dst, size_t n) {
+    struct stoppable *s = cookie;
+    for (;;) {
+        /* A FIFO that no writer has opened yet counts as not ready, so this also waits for the first one. */
+        struct pollfd p[2] = {
+            {.fd = s->stop_fd, .events = POLLIN}, {.fd = s->fd, .events = POLLIN}};
+        int ready = poll(p, 2, -1);
+        if (ready < 0 && errno != EINTR)
+            return -1;
+        if (ready <= 0)
+            continue;
+        if (p[0].revents != 0) {
+            errno = ECANCELED;
+            return -1;
+        }
+        ssize_t got = read(s->fd, dst, n);
+        if (got >= 0 || errno != EINTR)
+            return got;
+    }
+}
+
+static int stoppable_close(void *cookie) {
+    struct stoppable *s = cookie;
+    int rc = s->fd == STDIN_FILENO ? 0 : close(s->fd);
+    free(s);
+    return rc;
+}
+
+static FILE *stoppable_open(const char *path, bool is_stdin, int stop_fd) {
+    int fd = STDIN_FILENO;
+    if (!is_stdin) {
+        /* Without O_NONBLOCK opening a FIFO waits for its writer; reading should wait, though. */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+            return NULL;
+        (void)fcntl(fd, F_SETFL, 0);
+    }
+    struct stoppable *s = ws_alloc(sizeof(*s));
+    *s = (struct stoppable){fd, stop_fd};
+    FILE *f = fopencookie(
+        s, "r", (cookie_io_functions_t){.read = stoppable_read, .close = stoppable_close});
+    if (f == NULL)
+        (void)stoppable_close(s);
+    return f;
+}
+
+/* ---- opening ---- */
+
+static FILE *stream_open(const char *path, bool is_stdin, int stop_fd) {
+    struct stat st;
+    bool waits = is_stdin || (stat(path, &st) == 0 && !S_ISREG(st.st_mode));
+    if (stop_fd >= 0 && waits)
+        return stoppable_open(path, is_stdin, stop_fd);
+    return is_stdin ? stdin : fopen(path, "rbe");
+}
+
+int capture_open_until(const char *path, uint32_t index, int stop_fd, struct capture **ret_capture,
+    struct ws_err *err) {
     bool is_stdin = strcmp(path, "-") == 0;
     const char *shown = is_stdin ? "standard input" : path;
-    FILE *f = is_stdin ? stdin : fopen(path, "rbe");
+    FILE *f = stream_open(path, is_stdin, stop_fd);
     if (f == NULL)
         return ws_fail(
             err, errno == ENOENT ? WS_ENOTFOUND : WS_EIO, "%s: %s", shown, strerror(errno));
     char why[PCAP_ERRBUF_SIZE] = "";
     pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
     if (pcap == NULL) {
-        if (!is_stdin)
+        if (f != stdin)
             (void)fclose(f);
         return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", shown, why);
     }
@@ -74,6 +140,11 @@ int capture_open(
     c->link = link;
     *ret_capture = c;
     return WS_OK;
+}
+
+int capture_open(
+    const char *path, uint32_t index, struct capture **ret_capture, struct ws_err *err) {
+    return capture_open_until(path, index, -1, ret_capture, err);
 }
 
 /* Seconds are unsigned in the file but signed in libpcap's reader of classic files, so 2038 to 2106

@@ -11,6 +11,10 @@ struct capture;
 /* index goes into each frame. Link types that carrier_read does not know are refused by name. "-" is stdin. */
 WARN_UNUSED int capture_open(
     const char *path, uint32_t index, struct capture **ret_capture, struct ws_err *err);
+/* The same for a reader that must be stopped while it waits for a FIFO or standard input: once stop_fd is readable
+ * opening and reading fail instead of waiting. */
+WARN_UNUSED int capture_open_until(const char *path, uint32_t index, int stop_fd,
+    struct capture **ret_capture, struct ws_err *err);
 /* 1: *ret_frame is the next frame, its data valid until the next call; 0: end of file; negative: the text names
  * file and record number (cut in the middle, damaged). */
 WARN_UNUSED int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err);

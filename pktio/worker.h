@@ -24,7 +24,8 @@ struct port_config {
     size_t n_captures;
     bool paced; /* PORT_CAPTURE: frame is due when the cell clock reaches its stamp */
     const char *interface; /* PORT_AF_PACKET */
-    unsigned mbufs; /* pool size; 0: default for the kind */
+    unsigned
+        mbufs; /* pool size; 0: default for the kind; captures at least 64, interfaces at least 256 */
 };
 
 struct worker;
@@ -35,11 +36,15 @@ struct worker_counters {
     uint64_t port_missed; /* imissed + rx_nombuf of the driver */
     uint64_t wakeups, sleeps;
     uint64_t late_us_max; /* paced replay: how far behind the clock the latest frame was */
+    uint64_t
+        stamp_jumps; /* paced replay: stamps that went back, or more than an hour ahead: not waited for */
     bool finished; /* PORT_CAPTURE: the end marker was processed */
     char failure[WS_ERR_TEXT]; /* PORT_CAPTURE: the capture could not be read to its end */
 };
 
-/* Own pthread, registered with DPDK. Verified messages go into `out` (struct pkt_message *); `out_fd`, an eventfd
+/* Own pthread, registered with DPDK. A capture that is not paced lives on its own time: each frame meets the
+ * cell clock at its own stamp (rounded up to a millisecond); otherwise `clock` is asked once a burst. clock is
+ * borrowed until worker_stop; MANUAL only for captures that are not paced. Verified messages go into `out` (struct pkt_message *); `out_fd`, an eventfd
  * of the consumer, is written after a burst that put something in. verdict_fn (may be NULL) is called in the
  * worker's thread for each frame. cfg strings are copied. */
 typedef void (*worker_verdict_fn)(

@@ -1,0 +1,80 @@
+#include "pktio/port.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+
+int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err) {
+    char name[RTE_MEMPOOL_NAMESIZE];
+    (void)snprintf(name, sizeof(name), "ws%lx", (unsigned long)(uintptr_t)p);
+    /* A capture's buffers go round between exactly two threads, and with a cache the worker would sit on
+     * buffers the reader waits for. af_packet takes and gives in one thread, where the cache pays. */
+    bool capture = p->kind == PORT_CAPTURE;
+    unsigned cache = capture || n < 768 ? 0 : 256;
+    p->pool = rte_pktmbuf_pool_create_by_ops(name, n, cache, sizeof(struct frame_meta),
+        (uint16_t)data_room, SOCKET_ID_ANY, capture ? "ring_sp_sc" : "ring_mp_mc");
+    if (p->pool == NULL)
+        return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
+            "a pool of %u packet buffers: %s (memory given to pktio_start)", n,
+            rte_strerror(rte_errno));
+    return WS_OK;
+}
+
+int port_setup(struct port *p, unsigned n_tx, struct ws_err *err) {
+    struct rte_eth_conf conf = {0};
+    int rc = rte_eth_dev_configure(p->id, 1, (uint16_t)n_tx, &conf);
+    if (rc == 0)
+        rc = rte_eth_rx_queue_setup(p->id, 0, 1024, (unsigned)SOCKET_ID_ANY, NULL, p->pool);
+    for (unsigned i = 0; rc == 0 && i < n_tx; i++)
+        rc = rte_eth_tx_queue_setup(p->id, (uint16_t)i, 1024, (unsigned)SOCKET_ID_ANY, NULL);
+    if (rc == 0)
+        rc = rte_eth_dev_start(p->id);
+    if (rc != 0)
+        return ws_fail(
+            err, WS_EIO, "%s: the port does not start: %s", p->device, rte_strerror(-rc));
+    return WS_OK;
+}
+
+int port_open(const struct port_config *cfg, const struct ws_clock *clock, struct port **ret,
+    struct ws_err *err) {
+    struct port *p = ws_alloc(sizeof(*p));
+    p->kind = cfg->kind;
+    p->id = RTE_MAX_ETHPORTS;
+    p->ready_fd = -1;
+    int rc = WS_EINPUT;
+    switch (cfg->kind) {
+    case PORT_CAPTURE:
+        rc = port_capture_open(p, cfg, clock, err);
+        break;
+    case PORT_AF_PACKET:
+        rc = port_af_packet_open(p, cfg, err);
+        break;
+    }
+    if (rc != WS_OK) {
+        port_close(p);
+        return rc;
+    }
+    *ret = p;
+    return WS_OK;
+}
+
+void port_close(struct port *p) {
+    if (p == NULL)
+        return;
+    if (p->source != NULL)
+        capture_source_stop(p->source);
+    if (p->id != RTE_MAX_ETHPORTS) {
+        (void)rte_eth_dev_stop(p->id);
+        (void)rte_eth_dev_close(p->id);
+    }
+    if (p->device[0] != '\0')
+        (void)rte_vdev_uninit(p->device);
+    if (p->kind == PORT_CAPTURE && p->ready_fd >= 0)
+        (void)close(p->ready_fd);
+    capture_source_free(p->source);
+    rte_mempool_free(p->pool);
+    free(p);
+}

@@ -1,0 +1,70 @@
+/* A DPDK port as a worker sees it: an id to receive from, a descriptor to sleep on, and the way back for used
+ * buffers. Private to pktio; the only header with DPDK types. Functions are for the worker's thread unless
+ * they say otherwise. */
+#ifndef WAYSIDE_PKTIO_PORT_H
+#define WAYSIDE_PKTIO_PORT_H
+
+#include "pktio/worker.h"
+
+#include <stdatomic.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+/* In the private area of each mbuf of a capture port. */
+struct frame_meta {
+    uint64_t stamp_ns;
+    uint64_t number;
+    uint32_t original_octets;
+    uint32_t capture;
+    uint32_t link; /* enum frame_link */
+    uint32_t end; /* 1: no frame but the end marker */
+};
+
+struct capture_source;
+
+struct port {
+    enum port_kind kind;
+    uint16_t id;
+    struct rte_mempool *pool;
+    char device[RTE_ETH_NAME_MAX_LEN]; /* for rte_vdev_uninit */
+    int ready_fd; /* readable while (af_packet) or after (capture) frames came */
+    struct capture_source *source; /* PORT_CAPTURE */
+    uint64_t kernel_ring; /* PORT_AF_PACKET: frames the kernel dropped so far */
+};
+
+/* Any thread. The port is started; for a capture its reader begins with port_begin. */
+WARN_UNUSED int port_open(const struct port_config *cfg, const struct ws_clock *clock,
+    struct port **ret, struct ws_err *err);
+/* Any thread, once nobody receives any more. NULL is fine. */
+void port_close(struct port *p);
+WARN_UNUSED int port_begin(struct port *p, struct ws_err *err);
+/* After this a frame that arrives makes ready_fd readable; look for frames once more before sleeping. */
+void port_before_sleep(struct port *p);
+void port_after_sleep(struct port *p);
+/* Frames were received; right before, and right after, their buffers are freed (a reader may wait for some). */
+void port_received(struct port *p);
+void port_freeing(struct port *p);
+void port_freed(struct port *p);
+/* Brings kernel_ring up to date and returns the driver's own losses. */
+uint64_t port_losses(struct port *p);
+
+/* ---- shared by the kinds ---- */
+WARN_UNUSED int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err);
+/* One receive queue, started. */
+WARN_UNUSED int port_setup(struct port *p, unsigned n_tx, struct ws_err *err);
+
+WARN_UNUSED int port_af_packet_open(
+    struct port *p, const struct port_config *cfg, struct ws_err *err);
+
+/* Opens nothing yet: a file that cannot be read is a failure of the worker, not of the port. */
+WARN_UNUSED int port_capture_open(struct port *p, const struct port_config *cfg,
+    const struct ws_clock *clock, struct ws_err *err);
+void capture_source_stop(struct capture_source *s); /* joins the reader */
+void capture_source_free(struct capture_source *s);
+/* Valid once the end marker was received. Empty: read to the end. */
+const char *capture_source_failure(const struct capture_source *s);
+uint64_t capture_source_jumps(struct capture_source *s); /* any thread */
+
+#endif

@@ -1,0 +1,206 @@
+/* A kernel interface: a veth pair in a network name space of the test's own. Skipped, with the reason, where the
+ * machine does not let us make one. */
+#include "tests/unit/pktio/worker_support.h"
+
+#include "base/clock.h"
+#include "v2x/psid.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int sender = -1;
+
+static bool write_proc(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    (void)close(fd);
+    return ok;
+}
+
+/* A name space where this process has all rights, whoever runs it. */
+static const char *enter_namespace(void) {
+    static char why[128];
+    uid_t uid = getuid();
+    int flags = CLONE_NEWNET | (uid == 0 ? 0 : CLONE_NEWUSER);
+    if (unshare(flags) != 0) {
+        (void)snprintf(why, sizeof(why), "no network name space: %s", strerror(errno));
+        return why;
+    }
+    if (uid != 0) {
+        char map[32];
+        (void)snprintf(map, sizeof(map), "0 %u 1", (unsigned)uid);
+        if (!write_proc("/proc/self/setgroups", "deny") || !write_proc("/proc/self/uid_map", map))
+            return "no user name space";
+    }
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
+    if (system("ip link add ws0 type veth peer name ws1 2>/dev/null") != 0)
+        return "no veth pair (ip link add)";
+    (void)write_proc("/proc/sys/net/ipv6/conf/ws0/disable_ipv6", "1");
+    (void)write_proc("/proc/sys/net/ipv6/conf/ws1/disable_ipv6", "1");
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    if (system("ip link set ws0 up && ip link set ws1 up") != 0)
+        return "the veth pair does not come up";
+    sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_P_ALL),
+        .sll_ifindex = (int)if_nametoindex("ws1")};
+    if (sender < 0 || bind(sender, (struct sockaddr *)&to, sizeof(to)) != 0)
+        return "no packet socket to send with";
+    return NULL;
+}
+
+static int setup(void **state) {
+    *state = bench_new();
+    return 0;
+}
+
+static int teardown(void **state) {
+    bench_free(*state);
+    return 0;
+}
+
+static void send_cam(struct bench *b, struct buf *frame, uint64_t generation_time, bool cert) {
+    buf_clear(frame);
+    station_frame(frame, &b->car, PSID_CAM, generation_time, span_of("hello", 5), cert);
+    assert_int_equal(send(sender, frame->p, frame->n, 0), frame->n);
+}
+
+/* A clock that says the ticket's hour and runs. */
+static void set_clock(struct bench *b) {
+    struct ws_clock mono = {.kind = WS_CLOCK_SYSTEM};
+    b->clock = (struct ws_clock){.kind = WS_CLOCK_SCALED,
+        .epoch_its_us = PKI_NOW_US,
+        .start_mono_us = ws_clock_now(&mono).mono_us,
+        .rate_ppm = 1000000};
+}
+
+static void wait_frames(struct worker *w, uint64_t n, struct worker_counters *c) {
+    for (unsigned i = 0; i < 10000; i++) {
+        worker_read_counters(w, c);
+        if (c->pipe.frames + c->kernel_ring >= n)
+            return;
+        (void)usleep(1000);
+    }
+}
+
+static void frames_come_through_an_interface(void **state) {
+    struct bench *b = *state;
+    enum { FRAMES = 300 };
+    struct buf frame = {0};
+    set_clock(b);
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        send_cam(b, &frame, ws_clock_now(&b->clock).its_us, i % 10 == 0);
+        if (i % 50 == 49)
+            (void)usleep(5000);
+    }
+    struct worker_counters c;
+    wait_frames(w, FRAMES, &c);
+    worker_stop(w);
+    worker_read_counters(w, &c);
+    assert_int_equal(c.kernel_ring, 0);
+    assert_int_equal(c.port_missed, 0);
+    assert_int_equal(c.pipe.verdict[PKT_VERIFIED], FRAMES);
+    assert_false(c.finished);
+    assert_int_equal(bench_drain(b), FRAMES);
+    assert_true(b->seen[0].stamp_ns >= bench_stamp_ns()); /* stamped by the cell clock */
+    worker_free(w);
+    buf_free(&frame);
+}
+
+static void an_idle_interface_sleeps_and_wakes(void **state) {
+    struct bench *b = *state;
+    struct buf frame = {0};
+    set_clock(b);
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    struct worker_counters c;
+    (void)usleep(500000);
+    worker_read_counters(w, &c);
+    assert_true(c.sleeps > 0 && c.sleeps < 100);
+    send_cam(b, &frame, ws_clock_now(&b->clock).its_us, true);
+    wait_frames(w, 1, &c);
+    assert_int_equal(c.pipe.verdict[PKT_VERIFIED], 1);
+    assert_int_equal(bench_drain(b), 1);
+    worker_free(w);
+    buf_free(&frame);
+}
+
+/* The worker sleeps in each frame while more come than the kernel's ring holds: each is seen or counted as lost. */
+static void what_the_kernel_drops_is_counted(void **state) {
+    struct bench *b = *state;
+    enum { FRAMES = 20000 };
+    struct buf frame = {0};
+    set_clock(b);
+    b->slow_us = 2000;
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    station_frame(
+        &frame, &b->car, PSID_CAM, 1, span_of("old", 3), true); /* stale: cheap to refuse */
+    for (unsigned i = 0; i < FRAMES; i++)
+        assert_int_equal(send(sender, frame.p, frame.n, 0), frame.n);
+    (void)usleep(200000);
+    struct worker_counters c;
+    worker_read_counters(w, &c);
+    assert_true(c.kernel_ring > 0);
+    worker_stop(w);
+    worker_read_counters(w, &c);
+    assert_int_equal(c.pipe.frames, c.pipe.verdict[PKT_STALE]);
+    /* What was in the ring at the stop is neither; the ring holds 4096 at most. */
+    assert_true(c.pipe.frames + c.kernel_ring <= FRAMES);
+    assert_true(c.pipe.frames + c.kernel_ring + 4096 >= FRAMES);
+    worker_free(w);
+    buf_free(&frame);
+}
+
+/* Stop and start again in one process. */
+static void the_same_interface_again(void **state) {
+    struct bench *b = *state;
+    struct buf frame = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        set_clock(b);
+        struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+        struct worker *w = bench_start(b, &cfg);
+        send_cam(b, &frame, ws_clock_now(&b->clock).its_us, true);
+        struct worker_counters c;
+        wait_frames(w, 1, &c);
+        assert_int_equal(c.pipe.verdict[PKT_VERIFIED], 1);
+        assert_int_equal(bench_drain(b), 1);
+        worker_free(w);
+    }
+    buf_free(&frame);
+}
+
+int main(void) {
+    const char *why = enter_namespace();
+    if (why != NULL) {
+        (void)printf("skipped: %s\n", why);
+        return TEST_SKIPPED;
+    }
+    struct ws_err err;
+    if (pktio_start(64, &err) != WS_OK) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(frames_come_through_an_interface),
+        T(an_idle_interface_sleeps_and_wakes),
+        T(what_the_kernel_drops_is_counted),
+        T(the_same_interface_again),
+    };
+    int rc = cmocka_run_group_tests_name("an interface through DPDK", tests, NULL, NULL);
+    pktio_stop();
+    return rc;
+}
