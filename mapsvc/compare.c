@@ -130,6 +130,7 @@ void map_compare(const struct mapset *a, const struct mapset *b, struct map_delt
     struct map_delta d = {0};
     compare_match_alias(&c);
     compare_find_shift(&c, &d);
+    compare_unmatch_far(&c);
     compare_match_place(&c);
     d.changes = ws_calloc(a->n + b->n, sizeof(d.changes[0]));
     for (size_t i = 0; i < a->n; i++) {

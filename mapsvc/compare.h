@@ -17,6 +17,9 @@ struct compare {
 
 bool compare_place(const struct compare *c, struct map_point p, struct map_point *ret_p);
 void compare_match_alias(struct compare *c);
+/* OpenDRIVE names lanes by counting: where one was inserted, the same name is another lane. A line whose name
+ * does not last and whose both ends lie elsewhere is not the one of that name. */
+void compare_unmatch_far(struct compare *c);
 /* Elements left over: same kind, nearest within the gate, and nobody else as near. */
 void compare_match_place(struct compare *c);
 void compare_find_shift(struct compare *c, struct map_delta *ret_delta);

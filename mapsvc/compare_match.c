@@ -194,6 +194,25 @@ static size_t lower(const struct spot *s, size_t n, const struct spot *key) {
     return lo;
 }
 
+void compare_unmatch_far(struct compare *c) {
+    for (size_t i = 0; i < c->a->n; i++) {
+        const struct element *a = &c->a->elements[i];
+        if (c->of_a[i] == 0 || a->n_points < 2 || id_lasts(a))
+            continue;
+        size_t k = c->of_a[i] - 1;
+        struct spot p;
+        struct spot q;
+        if (!spot_of(c, a, false, (uint32_t)i, &p) ||
+            !spot_of(c, &c->b->elements[k], true, (uint32_t)k, &q))
+            continue;
+        double gate = (double)LINE_GATE_MM * LINE_GATE_MM;
+        if (dist2(p.first, q.first) > gate && dist2(p.last, q.last) > gate) {
+            c->of_a[i] = 0;
+            c->of_b[k] = 0;
+        }
+    }
+}
+
 enum { CROWD_MAX = 64 }; /* elements of one kind beginning in one cell that are looked at */
 
 static void find_nearest(const struct compare *c, const struct spot *a, size_t na,

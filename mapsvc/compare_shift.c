@@ -8,6 +8,7 @@
 enum {
     TOLERANCE_MM = 10, /* below is rounding */
     FRAMES_DIFFER_MM = 2, /* both frames floor to millimetres */
+    FORMATS_DIFFER_MM = 40, /* one format has curves where another has chords */
     SHIFT_MM = 50,
     SAMPLES_MIN = 8, /* fewer elements moved alike are moved elements */
 };
@@ -139,7 +140,8 @@ void compare_find_shift(struct compare *c, struct map_delta *ret_delta) {
     const struct cell_frame *g = &c->b->frame;
     bool one_plane =
         f->lat0 == g->lat0 && f->lon0 == g->lon0 && f->north == g->north && f->east == g->east;
-    c->tolerance = TOLERANCE_MM + (one_plane ? 0 : FRAMES_DIFFER_MM);
+    c->tolerance =
+        TOLERANCE_MM + (one_plane ? 0 : FRAMES_DIFFER_MM) + (c->same_ns ? 0 : FORMATS_DIFFER_MM);
     size_t max = 2 * c->a->n;
     struct sample *s = ws_calloc(max, sizeof(s[0]));
     struct shift by_place = median_shift(s, take_samples(c, s, max));

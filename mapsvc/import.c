@@ -148,6 +148,9 @@ static void import_xml(struct map_reader *r, struct span data) {
     if (strcmp(root.name, "osm") == 0) {
         (void)snprintf(r->map->ns, sizeof(r->map->ns), "lanelet2");
         lanelet2_import(r, data);
+    } else if (strcmp(root.name, "OpenDRIVE") == 0) {
+        (void)snprintf(r->map->ns, sizeof(r->map->ns), "opendrive");
+        opendrive_import(r, data);
     } else {
         r->rc = ws_fail(r->err, WS_ENOTSUP,
             "%s: element %s: read are Lanelet2 (osm), OpenDRIVE (OpenDRIVE) and our own form",

@@ -48,9 +48,10 @@ WARN_UNUSED int map_import(const char *path, const struct map_import_options *op
 
 /* The true change list between two maps. Elements are matched by alias first, then by kind and geometry
  * (where a format keeps its ids over a map's life and most of them meet, the ids alone decide: what has
- * a new id is new). Differences up to 10 mm are rounding. The shape of a lane that names its bounds, and
- * of a limit that names its lane, is not compared: the bound is what changed. Heights are not compared;
- * attributes only between maps of one namespace.
+ * a new id is new). Differences up to 10 mm are rounding (50 mm between two formats, where chords stand for
+ * curves). The shape of a lane that names its bounds, and of a limit that names its lane, is not
+ * compared: the bound is what changed. Heights are not compared; attributes only between maps of one
+ * namespace.
  * A common rigid shift (at least 90 % of matched elements within 0.05 m of the median displacement, which
  * itself exceeds 0.05 m) is reported once and taken out before comparing. */
 enum map_change_op { MAP_CREATE, MAP_MODIFY, MAP_DELETE };

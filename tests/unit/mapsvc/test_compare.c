@@ -185,6 +185,31 @@ static void a_new_lanelet2_id_is_a_new_element(void **state) {
     mapset_free(&b);
 }
 
+/* A lane section put in before the others renames all behind it. */
+static void counted_names_move_on(void **state) {
+    (void)state;
+    struct mapset m[2];
+    for (int i = 0; i < 2; i++) {
+        m[i] = (struct mapset){.frame = frame_at(487600000, 114200000)};
+        (void)snprintf(m[i].ns, sizeof(m[i].ns), "opendrive");
+        for (int k = -i; k < 20; k++) {
+            char alias[64];
+            (void)snprintf(alias, sizeof(alias), "opendrive:road/1/section/%d/border/1", k + i);
+            add(&m[i], EL_BOUNDARY, alias, k * 30000, k * k * 2000, 0);
+        }
+        mapset_sort(&m[i]);
+    }
+    struct map_delta d;
+    map_compare(&m[0], &m[1], &d);
+    assert_false(d.shifted);
+    assert_int_equal(d.n, 1);
+    assert_int_equal(d.changes[0].op, MAP_CREATE);
+    assert_int_equal(d.changes[0].after->points[0].x, -30000);
+    map_delta_free(&d);
+    mapset_free(&m[0]);
+    mapset_free(&m[1]);
+}
+
 /* A bound moves: the bound is the change, not the lane and its limit too. */
 static void one_edit_is_one_change(void **state) {
     (void)state;
@@ -216,6 +241,7 @@ int main(void) {
         cmocka_unit_test(other_frames_are_converted),
         cmocka_unit_test(place_matches_where_names_do_not),
         cmocka_unit_test(a_new_lanelet2_id_is_a_new_element),
+        cmocka_unit_test(counted_names_move_on),
         cmocka_unit_test(one_edit_is_one_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

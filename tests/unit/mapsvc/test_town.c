@@ -110,9 +110,51 @@ static void signs_face_their_lanes(void **state) {
     mapset_free(&m);
 }
 
+/* OpenDRIVE has no stop lines of its own; all else is one town, sign for sign. */
+static void both_languages_say_the_same(void **state) {
+    (void)state;
+    struct mapset osm = load("town.osm");
+    struct mapset xodr = load("town.xodr");
+    assert_int_equal(count_kind(&xodr, EL_SIGN), count_kind(&osm, EL_SIGN));
+    assert_int_equal(count_kind(&xodr, EL_LANE), count_kind(&osm, EL_LANE));
+    size_t found = 0;
+    for (size_t i = 0; i < osm.n; i++) {
+        const struct element *a = &osm.elements[i];
+        for (size_t k = 0; k < xodr.n && a->kind == EL_SIGN; k++) {
+            const struct element *b = &xodr.elements[k];
+            int32_t x = 0;
+            int32_t y = 0;
+            if (b->kind != EL_SIGN ||
+                !frame_convert(&xodr.frame, &osm.frame, b->points[0].x, b->points[0].y, &x, &y))
+                continue;
+            int64_t dx = x - a->points[0].x;
+            int64_t dy = y - a->points[0].y;
+            int turn = (int16_t)(uint16_t)(a->heading - b->heading);
+            if (dx * dx + dy * dy > 500 * 500)
+                continue;
+            found++;
+            assert_true(dx * dx + dy * dy <= 10 * 10);
+            assert_int_equal(a->has_value, b->has_value);
+            assert_int_equal(a->value, b->value);
+            assert_in_range(turn + 20, 0, 40);
+            assert_string_equal(element_attr(a, "code"), element_attr(b, "code"));
+        }
+    }
+    assert_int_equal(found, 14);
+    struct map_delta d;
+    map_compare(&osm, &xodr, &d);
+    assert_false(d.shifted);
+    assert_int_equal(count_changes(&d, MAP_DELETE, EL_STOP_LINE), 4);
+    assert_int_equal(d.n, 4);
+    map_delta_free(&d);
+    mapset_free(&osm);
+    mapset_free(&xodr);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_world_differs_in_three_signs),
+        cmocka_unit_test(both_languages_say_the_same),
         cmocka_unit_test(the_town_can_be_driven),
         cmocka_unit_test(signs_face_their_lanes),
     };
