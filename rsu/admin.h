@@ -1,0 +1,26 @@
+/* The admin socket: a Unix socket (mode 0660) through which orders of the authorities come in. Protocol: the caller
+ * sends length (4 octets, big-endian) and an order transaction, and gets one line back: "ok ID" with the order's
+ * identity, or "no REASON". Who may connect is the file's permissions; what counts is the signatures. Owner thread. */
+#ifndef WAYSIDE_RSU_ADMIN_H
+#define WAYSIDE_RSU_ADMIN_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+struct admin;
+
+/* Answers one order; appends the reply line (without the newline) to ret_line. */
+typedef void (*admin_fn)(void *ctx, struct span order, struct buf *ret_line);
+
+WARN_UNUSED int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
+    struct admin **ret_admin, struct ws_err *err);
+int admin_fd(
+    const struct admin *a); /* an epoll descriptor: readable when admin_serve has something to do */
+void admin_serve(struct admin *a, uint64_t mono_us);
+void admin_close(struct admin *a); /* removes the socket file */
+
+/* The caller's side: sends one order to the socket and waits for the line (at most 10 s). */
+WARN_UNUSED int admin_send(
+    const char *path, struct span order, struct buf *ret_line, struct ws_err *err);
+
+#endif

@@ -1,0 +1,324 @@
+#include "rsu/replay_internal.h"
+
+#include "base/assert.h"
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "pktio/capture.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    DELAY_US = 5000, /* one way between validators: a cell's backhaul */
+    QUIET_GAP_US = 60000000, /* a longer silence in the capture is passed over */
+    TAIL_US = 30000000, /* after the last frame, beyond the policy's longest wait */
+    STEP_US = 1000000,
+};
+
+/* ---- setting up ---- */
+
+static int load_inputs(struct replay *r, struct ws_err *err) {
+    const struct replay_options *o = r->opt;
+    struct map_import_options how = {.has_origin = o->has_origin, .lat0 = o->lat0, .lon0 = o->lon0};
+    int rc = map_import(o->map, &how, &r->map, &r->map_report, err);
+    if (rc == WS_OK && o->trust != NULL)
+        rc = trust_files_load(o->trust, &r->trust, err);
+    if (rc == WS_OK && o->policy != NULL)
+        rc = file_read(o->policy, cell_policy_limits()->source + 1, &r->policy_script, err);
+    return rc;
+}
+
+/* The instant of the first frame of the first capture that has one; empty captures start at the ITS epoch. */
+static int find_start(struct replay *r, struct ws_err *err) {
+    for (size_t i = 0; i < r->opt->n_captures; i++) {
+        struct capture *c = NULL;
+        struct pkt_frame f;
+        int rc = capture_open(r->opt->captures[i], (uint32_t)i, &c, err);
+        if (rc != WS_OK)
+            return rc;
+        rc = capture_next(c, &f, err);
+        capture_close(c);
+        if (rc < 0)
+            return rc;
+        if (rc == 1) {
+            r->first_stamp_ns = f.stamp_ns;
+            r->last_stamp_ns = f.stamp_ns;
+            return WS_OK;
+        }
+    }
+    return WS_OK;
+}
+
+static int found_cell(struct replay *r, uint64_t start_its_us, struct ws_err *err) {
+    const struct replay_options *o = r->opt;
+    struct founding *f = ws_alloc(sizeof(*f));
+    f->name = "replay";
+    f->time = start_its_us > 1000000 ? start_its_us - 1000000 : 0;
+    f->validators.n = o->validators;
+    for (size_t i = 0; i < o->validators; i++) {
+        struct signer *s = signer_new(r->seeds[i]);
+        WS_ASSERT(s != NULL);
+        f->validators.v[i] = (struct validator){.alg = KEY_ED25519, .power = 1};
+        signer_public(s, f->validators.v[i].key);
+        signer_free(s);
+    }
+    f->trust = &r->trust;
+    f->params = cell_params_default();
+    f->params.block_min_us = 200000;
+    f->params.message_future_us = 60000000; /* captures and vehicles rarely agree on the second */
+    f->policy_name = o->policy == NULL ? founding_policy_name : "given";
+    f->policy_script = o->policy == NULL ? founding_policy_script() : buf_span(&r->policy_script);
+    f->map = &r->map;
+    int rc = founding_genesis(f, &r->genesis, err);
+    free(f);
+    return rc;
+}
+
+static void on_committed(void *ctx, size_t validator, const struct block *b, const struct commit *c,
+    const struct exec_outcome *o);
+
+static int open_box(struct replay *r, uint64_t start_its_us, struct ws_err *err) {
+    struct onebox_config cfg = {
+        .genesis = buf_span(&r->genesis),
+        .map = &r->map,
+        .n = r->opt->validators,
+        .seeds = (const uint8_t(*)[32])r->seeds,
+        .delay_us = DELAY_US,
+        .limits = node_limits_default(),
+        .start = {.mono_us = 1000000, .its_us = start_its_us},
+        .committed = on_committed,
+        .ctx = r,
+    };
+    return onebox_new(&cfg, &r->box, err);
+}
+
+static bool on_verified(void *ctx, struct pkt_message *m) {
+    struct replay *r = ctx;
+    /* A real cell's RSUs hear a message each where they stand; here they take turns, by the message's own identity. */
+    size_t at = m->id[31] % r->opt->validators;
+    (void)admit_message(onebox_node(r->box, at), m, onebox_now(r->box), &r->admit);
+    pkt_message_release(m);
+    return true;
+}
+
+static void open_pipe(struct replay *r) {
+    struct pipeline_config cfg = {
+        .limits =
+            {
+                .source_slots = 65536,
+                .source_rate = 1000,
+                .source_burst = 2000,
+                .replay_slots = 1U << 18,
+                .cert_slots = 65536,
+                .message_pool = 64,
+                .freshness_us = r->opt->freshness_us,
+                .freshness_own_us = r->opt->freshness_us,
+                .future_us = r->opt->freshness_us,
+            },
+        .trust = executor_trust(node_executor(onebox_node(r->box, 0))),
+        .verify = true,
+    };
+    r->pipe = pipeline_new(&cfg, on_verified, r);
+}
+
+/* ---- what the cell decides ---- */
+
+static void note_version(struct replay *r, const struct event *e) {
+    r->versions = ws_realloc(r->versions, (r->n_versions + 1) * sizeof(*r->versions));
+    struct replay_version *v = &r->versions[r->n_versions];
+    struct ws_err err;
+    WS_ASSERT(map_version_decode(e->body, &v->version, &err) == WS_OK);
+    v->sequence = e->sequence;
+    r->n_versions++;
+}
+
+static void note_event(struct replay *r, const struct event *e, uint64_t time) {
+    char when[32];
+    its_format(when, time);
+    struct executor *ex = node_executor(onebox_node(r->box, 0));
+    buf_printf(&r->events_csv, "%" PRIu64 ",%s,%s,%u,%u,", e->height, when,
+        executor_contract(ex, e->contract)->ops->name, (unsigned)e->type, e->sequence);
+    if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_VERSION) {
+        note_version(r, e);
+        const struct map_version *v = &r->versions[r->n_versions - 1].version;
+        buf_printf(&r->events_csv, "map version %" PRIu64 ": %zu change%s\n", v->version,
+            v->n_changes, v->n_changes == 1 ? "" : "s");
+        return;
+    }
+    if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_ADVISORY)
+        buf_printf(&r->events_csv, "advisory\n");
+    else if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_ADVISORY_END)
+        buf_printf(&r->events_csv, "advisory withdrawn\n");
+    else
+        buf_printf(&r->events_csv, "%zu octets\n", e->body.n);
+}
+
+static void on_committed(void *ctx, size_t validator, const struct block *b, const struct commit *c,
+    const struct exec_outcome *o) {
+    struct replay *r = ctx;
+    (void)validator;
+    (void)c;
+    r->blocks++;
+    r->txs += b->n_txs;
+    for (size_t i = 0; i < o->n_results; i++) {
+        size_t code = o->results[i].code;
+        if (code < ARRAY_LEN(r->results[0]))
+            r->results[o->results[i].contract][code]++;
+    }
+    for (size_t i = 0; i < o->n_events; i++)
+        note_event(r, &o->events[i], b->header.time);
+    r->final_height = b->header.height;
+    memcpy(r->final_block, b->id, 32);
+    memcpy(r->state_root, o->state_root, 32);
+}
+
+/* ---- time and frames ---- */
+
+static void pace(const struct replay *r, const struct timespec *wall, uint64_t stamp_ns) {
+    if (r->opt->speed <= 0)
+        return;
+    double ns = (double)(stamp_ns - r->first_stamp_ns) / r->opt->speed;
+    struct timespec due = *wall;
+    due.tv_sec += (time_t)(ns / 1e9);
+    due.tv_nsec += (long)(ns - (double)(time_t)(ns / 1e9) * 1e9);
+    if (due.tv_nsec >= 1000000000) {
+        due.tv_sec++;
+        due.tv_nsec -= 1000000000;
+    }
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0) {
+    }
+}
+
+/* Runs the cell up to the cell time `its_us`. A long silence is run until nothing more can happen, then passed over. */
+static int run_to(struct replay *r, uint64_t its_us, struct ws_err *err) {
+    for (;;) {
+        struct ws_now now = onebox_now(r->box);
+        if (its_us <= now.its_us)
+            return WS_OK;
+        uint64_t left = its_us - now.its_us;
+        uint64_t step = left < STEP_US ? left : STEP_US;
+        if (left > QUIET_GAP_US && onebox_quiet(r->box)) {
+            int rc = onebox_run_until(r->box, now.mono_us + QUIET_GAP_US / 2, err);
+            if (rc != WS_OK)
+                return rc;
+            left -= QUIET_GAP_US / 2;
+            if (onebox_quiet(r->box)) {
+                onebox_skip(r->box, left);
+                r->skipped_us += left;
+            }
+            continue;
+        }
+        int rc = onebox_run_until(r->box, now.mono_us + step, err);
+        if (rc != WS_OK)
+            return rc;
+    }
+}
+
+static void write_frame(struct replay *r, const struct pkt_frame *f, enum pkt_verdict v) {
+    char when[32];
+    its_format(when, its_from_unix_us((int64_t)(f->stamp_ns / 1000)));
+    buf_printf(&r->frames_csv, "%u,%" PRIu64 ",%" PRIu64 ".%09" PRIu64 ",%s,", f->capture + 1,
+        f->number, f->stamp_ns / 1000000000, f->stamp_ns % 1000000000, pkt_verdict_name(v));
+    /* The reason is free text of ours; a quote in it would break the line. */
+    const char *why = pipeline_detail(r->pipe, 0);
+    buf_printf(&r->frames_csv, "\"");
+    for (; *why != '\0'; why++)
+        buf_u8(&r->frames_csv, *why == '"' ? '\'' : (uint8_t)*why);
+    buf_printf(&r->frames_csv, "\"\n");
+}
+
+static int run_capture(
+    struct replay *r, size_t index, const struct timespec *wall, struct ws_err *err) {
+    struct capture *c = NULL;
+    int rc = capture_open(r->opt->captures[index], (uint32_t)index, &c, err);
+    if (rc != WS_OK)
+        return rc;
+    struct pkt_frame f;
+    while ((rc = capture_next(c, &f, err)) == 1) {
+        if (f.stamp_ns < r->last_stamp_ns)
+            r->backward_stamps++;
+        else
+            r->last_stamp_ns = f.stamp_ns;
+        pace(r, wall, r->last_stamp_ns);
+        rc = run_to(r, its_from_unix_us((int64_t)(r->last_stamp_ns / 1000)), err);
+        if (rc != WS_OK)
+            break;
+        enum pkt_verdict v;
+        pipeline_run(r->pipe, &f, 1, onebox_now(r->box).its_us, &v);
+        write_frame(r, &f, v);
+        r->frames++;
+        if (r->opt->progress != NULL && r->frames % 5000 == 0)
+            (void)fprintf(r->opt->progress,
+                "replay: %" PRIu64 " frames, height %" PRIu64 ", %zu map version%s\n", r->frames,
+                r->final_height, r->n_versions, r->n_versions == 1 ? "" : "s");
+    }
+    capture_close(c);
+    return rc;
+}
+
+static void release(struct replay *r) {
+    pipeline_free(r->pipe);
+    onebox_free(r->box);
+    for (size_t i = 0; i < r->n_versions; i++)
+        map_version_free(&r->versions[i].version);
+    free(r->versions);
+    mapset_free(&r->map);
+    trust_files_free(&r->trust);
+    buf_free(&r->policy_script);
+    buf_free(&r->genesis);
+    buf_free(&r->frames_csv);
+    buf_free(&r->events_csv);
+    free(r);
+}
+
+static int run_all(struct replay *r, struct ws_err *err) {
+    int rc = load_inputs(r, err);
+    if (rc == WS_OK)
+        rc = find_start(r, err);
+    uint64_t start = its_from_unix_us((int64_t)(r->first_stamp_ns / 1000));
+    if (rc == WS_OK)
+        rc = found_cell(r, start, err);
+    if (rc == WS_OK)
+        rc = open_box(r, start, err);
+    if (rc != WS_OK)
+        return rc;
+    open_pipe(r);
+    buf_printf(&r->frames_csv, "capture,frame,stamp,verdict,reason\n");
+    buf_printf(&r->events_csv, "height,time,contract,type,sequence,what\n");
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_MONOTONIC, &wall);
+    for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++)
+        rc = run_capture(r, i, &wall, err);
+    if (rc != WS_OK)
+        return rc;
+    /* What the last frames started is carried to its end. */
+    struct ws_now now = onebox_now(r->box);
+    rc = onebox_run_until(r->box, now.mono_us + TAIL_US, err);
+    return rc == WS_OK ? replay_write(r, err) : rc;
+}
+
+int replay_run(const struct replay_options *opt, struct replay_summary *ret, struct ws_err *err) {
+    WS_ASSERT(opt->validators >= 1 && opt->validators <= VALIDATORS_MAX);
+    struct replay *r = ws_alloc(sizeof(*r));
+    r->opt = opt;
+    struct ws_random rnd = ws_random_seeded(opt->seed);
+    ws_random_bytes(&rnd, r->seeds, sizeof(r->seeds));
+    int rc = run_all(r, err);
+    if (rc == WS_OK) {
+        *ret = (struct replay_summary){
+            .frames = r->frames,
+            .verified = pipeline_counters(r->pipe)->verdict[PKT_VERIFIED],
+            .blocks = r->blocks,
+            .txs = r->txs,
+            .versions = r->n_versions,
+            .capture_us = (r->last_stamp_ns - r->first_stamp_ns) / 1000,
+        };
+        for (size_t i = 0; i < r->n_versions; i++)
+            ret->changes += r->versions[i].version.n_changes;
+        memcpy(ret->final_block, r->final_block, 32);
+    }
+    release(r);
+    return rc;
+}

@@ -1,0 +1,42 @@
+/* Shared by replay.c (running) and replay_report.c (writing). Internal to rsu/. */
+#ifndef WAYSIDE_RSU_REPLAY_INTERNAL_H
+#define WAYSIDE_RSU_REPLAY_INTERNAL_H
+
+#include "mapsvc/diff.h"
+#include "pktio/pipeline.h"
+#include "rsu/admit.h"
+#include "rsu/founding.h"
+#include "rsu/onebox.h"
+#include "rsu/replay.h"
+
+struct replay_version {
+    struct map_version version;
+    uint32_t sequence; /* of its event in the block */
+};
+
+struct replay {
+    const struct replay_options *opt;
+    struct mapset map;
+    struct map_report map_report;
+    struct trust_files trust;
+    struct buf policy_script, genesis;
+    uint8_t seeds[VALIDATORS_MAX][32]; /* of the validators' keys */
+    struct onebox *box;
+    struct pipeline *pipe;
+    struct admit_counters admit;
+    uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;
+    uint64_t frames;
+    struct buf frames_csv, events_csv;
+    uint64_t results[STATE_CONTRACTS_MAX][MAP_CODE_COUNT + 64];
+    uint64_t blocks, txs;
+    size_t n_versions;
+    struct replay_version *versions;
+    hash32 final_block;
+    uint64_t final_height;
+    uint8_t state_root[32];
+};
+
+/* Writes every file; all or none of a file. */
+WARN_UNUSED int replay_write(struct replay *r, struct ws_err *err);
+
+#endif

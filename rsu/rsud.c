@@ -1,0 +1,94 @@
+/* rsud: one roadside unit. Options, start, loop, stop; exit codes 0 done, 1 --check says no, 2 usage, 3 cannot
+ * start or had to stop. */
+#include "rsu/rsud_internal.h"
+
+#include "base/log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: rsud --config FILE [--check]\n"
+    "\n"
+    "Runs one roadside unit of a cell: packet path, ledger, map service and HTTP face.\n"
+    "\n"
+    "  --config FILE   YAML configuration (see rsud.yaml(5))\n"
+    "  --check         check the configuration and what it names, change nothing, say what is "
+    "wrong\n"
+    "  --version       print the version\n"
+    "  --help          print this\n";
+
+static int check_only(const char *path) {
+    struct config c;
+    struct ws_err err = {0};
+    int rc = config_load(path, &c, &err);
+    if (rc == WS_OK) {
+        rc = config_check(&c, &err);
+        config_free(&c);
+    }
+    if (rc == WS_OK) {
+        (void)printf("%s: good\n", path);
+        return 0;
+    }
+    (void)fprintf(stderr, "rsud: %s\n", err.text);
+    return err.code == WS_ENOTFOUND || err.code == WS_EIO ? 3 : 1;
+}
+
+static int run(const char *path) {
+    struct daemon *d = calloc(1, sizeof(*d));
+    if (d == NULL)
+        return 3;
+    struct ws_err err = {0};
+    if (daemon_start(d, path, &err) != WS_OK) {
+        (void)fprintf(stderr, "rsud: %s\n", err.text);
+        d->exit_code = 3;
+    } else {
+        struct node_status s;
+        node_status(d->face.node, &s);
+        ws_log(WS_LOG_INFO, "rsud", "cell \"%s\", validator %d, height %llu", d->face.genesis->name,
+            s.me, (unsigned long long)s.height);
+        daemon_loop(d);
+    }
+    int code = d->exit_code;
+    daemon_stop(d);
+    free(d);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = NULL;
+    bool check = false;
+    for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        switch (o) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            check = true;
+            break;
+        case 'v':
+            (void)printf("rsud 0.1.0\n");
+            return 0;
+        case 'h':
+            (void)fputs(usage, stdout);
+            return 0;
+        default:
+            (void)fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (path == NULL || optind != argc) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    return check ? check_only(path) : run(path);
+}

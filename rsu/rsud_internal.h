@@ -1,0 +1,41 @@
+/* Shared by the files of the daemon. Internal to rsu/. */
+#ifndef WAYSIDE_RSU_RSUD_INTERNAL_H
+#define WAYSIDE_RSU_RSUD_INTERNAL_H
+
+#include "base/table.h"
+#include "rsu/admin.h"
+#include "rsu/admit.h"
+#include "rsu/http.h"
+#include "rsu/rsud.h"
+
+/* Everything the daemon owns; `face` is what HTTP sees of it. */
+struct daemon {
+    struct rsud face;
+    struct config config;
+    struct signer *signer;
+    uint8_t curve_secret[32];
+    struct mapset base_map;
+    bool has_base_map;
+    struct wal *wal;
+    struct ring *ring[CONFIG_PORTS_MAX]; /* verified messages of each worker */
+    int ring_fd; /* eventfd the workers write */
+    struct admin *admin;
+    struct http *http;
+    struct admit_counters admit;
+    struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
+    int epoll, signal_fd;
+    bool stop;
+    int exit_code;
+};
+
+/* rsud_start.c */
+WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err);
+void daemon_stop(struct daemon *d);
+/* rsud_loop.c */
+void daemon_loop(struct daemon *d);
+void daemon_send(void *ctx, size_t peer, struct span msg);
+void daemon_committed(
+    void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
+void daemon_order(void *ctx, struct span order, struct buf *ret_line);
+
+#endif

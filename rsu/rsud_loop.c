@@ -1,0 +1,148 @@
+/* The owner thread: links, verified messages, questions, orders and time, each in bounded helpings, then sleep
+ * until a descriptor fires or the node wants to be woken. */
+#include "rsu/rsud_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/ring.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { HELPING = 256, ADMITTED_MAX = 1U << 16 };
+
+void daemon_send(void *ctx, size_t peer, struct span msg) {
+    struct daemon *d = ctx;
+    (void)net_send(d->face.net, peer, msg);
+}
+
+/* ---- commit latency: from our admission of a transaction to its block ---- */
+
+static void note_admitted(struct daemon *d, const struct pkt_message *m, uint64_t mono_us) {
+    if (d->admitted.n >= ADMITTED_MAX)
+        return; /* a sample is enough */
+    uint64_t *at = ws_memdup(&mono_us, sizeof(mono_us));
+    free(table_put(&d->admitted, m->id, at));
+}
+
+static void note_committed(struct daemon *d, const uint8_t *id, uint64_t mono_us) {
+    uint64_t *at = table_take(&d->admitted, id);
+    if (at == NULL)
+        return;
+    d->face.commit_latency_us[d->face.n_latencies++ % RSUD_LATENCIES] = mono_us - *at;
+    free(at);
+}
+
+void daemon_committed(
+    void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o) {
+    struct daemon *d = ctx;
+    (void)c;
+    uint64_t now = ws_clock_now(&d->face.clock).mono_us;
+    for (size_t i = 0; i < b->n_txs; i++) {
+        note_committed(d, b->txs[i]->id, now);
+        const struct tx_result *r = &o->results[i];
+        if (r->contract < STATE_CONTRACTS_MAX && r->code < RSUD_CODES_MAX)
+            d->face.results[r->contract][r->code]++;
+    }
+    if (d->http != NULL)
+        http_notify(d->http);
+}
+
+/* ---- inputs ---- */
+
+static void take_messages(struct daemon *d) {
+    struct ws_now now = ws_clock_now(&d->face.clock);
+    for (size_t w = 0; w < d->face.n_workers; w++) {
+        for (unsigned i = 0; i < HELPING; i++) {
+            struct pkt_message *m = ring_pop(d->ring[w]);
+            if (m == NULL)
+                break;
+            if (admit_message(d->face.node, m, now, &d->admit) == ADMIT_TAKEN)
+                note_admitted(d, m, now.mono_us);
+            pkt_message_release(m);
+        }
+    }
+}
+
+static void take_links(struct daemon *d) {
+    net_tick(d->face.net);
+    size_t peer;
+    struct span msg;
+    for (unsigned i = 0; i < HELPING && net_receive(d->face.net, &peer, &msg); i++)
+        node_message(d->face.node, peer, msg, ws_clock_now(&d->face.clock));
+}
+
+void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
+    struct daemon *d = ctx;
+    struct ws_err err = {0};
+    struct tx *t = NULL;
+    if (tx_parse(order, &t, &err) != WS_OK) {
+        buf_printf(ret_line, "no %s", err.text);
+        return;
+    }
+    char id[65];
+    hex_encode(id, t->id, 32);
+    bool is_order = t->kind == TX_ORDER;
+    tx_unref(t);
+    if (!is_order)
+        buf_printf(ret_line, "no only orders come in here");
+    else if (node_submit(d->face.node, order, false, ws_clock_now(&d->face.clock), &err) == TX_GOOD)
+        buf_printf(ret_line, "ok %s", id);
+    else
+        buf_printf(ret_line, "no %s", err.text);
+}
+
+static void take_signal(struct daemon *d) {
+    struct signalfd_siginfo si;
+    if (read(d->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+        ws_log(WS_LOG_INFO, "rsud", "stopping on signal %u", si.ssi_signo);
+        d->stop = true;
+    }
+}
+
+static bool ring_has_more(const struct daemon *d) {
+    for (size_t w = 0; w < d->face.n_workers; w++) {
+        if (ring_used(d->ring[w]) > 0)
+            return true;
+    }
+    return false;
+}
+
+static int sleep_ms(struct daemon *d) {
+    if (ring_has_more(d))
+        return 0;
+    uint64_t now = ws_clock_now(&d->face.clock).mono_us;
+    uint64_t wake = node_next_wake(d->face.node);
+    if (wake <= now)
+        return 0;
+    uint64_t ms = (wake - now + 999) / 1000;
+    return ms > 1000 ? 1000 : (int)ms;
+}
+
+void daemon_loop(struct daemon *d) {
+    while (!d->stop) {
+        struct epoll_event ev[8];
+        int n = epoll_wait(d->epoll, ev, 8, sleep_ms(d));
+        for (int i = 0; i < n; i++) {
+            if (ev[i].data.fd == d->signal_fd)
+                take_signal(d);
+            else if (ev[i].data.fd == d->ring_fd) {
+                uint64_t count;
+                (void)!read(d->ring_fd, &count, sizeof(count));
+            } else if (d->admin != NULL && ev[i].data.fd == admin_fd(d->admin))
+                admin_serve(d->admin, ws_clock_now(&d->face.clock).mono_us);
+        }
+        take_messages(d);
+        take_links(d); /* each time: ZeroMQ's descriptor fires on edges only */
+        mailbox_serve(d->face.mailbox, &d->face);
+        node_tick(d->face.node, ws_clock_now(&d->face.clock));
+        const char *why = "";
+        if (!node_healthy(d->face.node, &why)) {
+            ws_log(WS_LOG_ERROR, "rsud", "%s", why);
+            d->exit_code = 3;
+            d->stop = true;
+        }
+    }
+}

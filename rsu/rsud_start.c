@@ -1,0 +1,289 @@
+/* Bringing the daemon up in stages and down in the opposite order. */
+#include "rsu/rsud_internal.h"
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/ring.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { MAP_FILE_MAX = 1U << 30, GENESIS_MAX = 16U << 20, RING_SLOTS = 8192, QUESTIONS_MAX = 64 };
+
+/* 64 hex digits and perhaps a newline; the buffer is wiped. */
+static int read_secret(const char *path, uint8_t ret[static 32], struct ws_err *err) {
+    struct buf b = {0};
+    int rc = file_read(path, 1024, &b, err);
+    if (rc != WS_OK)
+        return rc;
+    size_t n = b.n;
+    while (n > 0 && (b.p[n - 1] == '\n' || b.p[n - 1] == '\r'))
+        n--;
+    char hex[65] = {0};
+    if (n == 64)
+        memcpy(hex, b.p, 64);
+    if (n != 64 || !hex_decode(ret, 32, hex))
+        rc = ws_fail(err, WS_EINPUT, "%s: not 64 hex digits", path);
+    explicit_bzero(b.p, b.n);
+    explicit_bzero(hex, sizeof(hex));
+    buf_free(&b);
+    return rc;
+}
+
+static int load_keys(struct daemon *d, struct ws_err *err) {
+    uint8_t seed[32];
+    if (d->config.key != NULL) {
+        if (read_secret(d->config.key, seed, err) != WS_OK)
+            return err->code;
+        d->signer = signer_new(seed);
+        explicit_bzero(seed, sizeof(seed));
+        if (d->signer == NULL)
+            return ws_fail(err, WS_ECRYPTO, "%s: no usable key", d->config.key);
+    }
+    return read_secret(d->config.curve_key, d->curve_secret, err);
+}
+
+static int load_cell(struct daemon *d, struct ws_err *err) {
+    int rc = file_read(d->config.genesis, GENESIS_MAX, &d->face.genesis_octets, err);
+    if (rc == WS_OK && d->config.map != NULL) {
+        struct buf b = {0};
+        rc = file_read(d->config.map, MAP_FILE_MAX, &b, err);
+        if (rc == WS_OK && mapset_decode(buf_span(&b), &d->base_map, err) != WS_OK)
+            rc = ws_fail_in(err, "%s", d->config.map);
+        d->has_base_map = rc == WS_OK;
+        buf_free(&b);
+    }
+    if (rc == WS_OK)
+        rc = cell_open(buf_span(&d->face.genesis_octets), d->has_base_map ? &d->base_map : NULL,
+            &d->face.cell, err);
+    if (rc != WS_OK)
+        return rc;
+    d->face.genesis = executor_genesis_of(d->face.cell.ex);
+    memcpy(d->face.cell_id, executor_cell_id(d->face.cell.ex), 32);
+    return WS_OK;
+}
+
+static int open_disk(struct daemon *d, struct ws_err *err) {
+    char path[4096];
+    int rc = dir_make(d->config.data, err);
+    (void)snprintf(path, sizeof(path), "%s/store", d->config.data);
+    if (rc == WS_OK)
+        rc = store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err);
+    (void)snprintf(path, sizeof(path), "%s/consensus.log", d->config.data);
+    uint64_t cut = 0;
+    if (rc == WS_OK)
+        rc = wal_open_file(path, &d->wal, &cut, err);
+    if (rc == WS_OK && cut > 0)
+        ws_log(WS_LOG_WARN, "rsud", "%s: a torn tail of %llu octets was cut off", path,
+            (unsigned long long)cut);
+    return rc;
+}
+
+static int open_links(struct daemon *d, struct ws_err *err) {
+    const struct validator_set *set = &d->face.genesis->validators;
+    struct net_config *cfg = ws_alloc(sizeof(*cfg));
+    cfg->secret = d->curve_secret;
+    net_curve_public(d->curve_secret, cfg->public_key);
+    cfg->bind = d->config.bind;
+    cfg->me = SIZE_MAX;
+    cfg->n_peers = set->n;
+    cfg->queue_messages = 4096;
+    /* A block of the largest size and its framing. */
+    cfg->message_octets_max = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
+    int rc = WS_OK;
+    for (size_t i = 0; i < set->n && rc == WS_OK; i++) {
+        char address[65];
+        hex_encode(address, set->v[i].address, 32);
+        memcpy(cfg->peers[i].curve_key, set->v[i].curve_key, 32);
+        if (memcmp(set->v[i].curve_key, cfg->public_key, 32) == 0) {
+            cfg->me = i;
+            continue;
+        }
+        for (size_t k = 0; k < d->config.n_peers; k++) {
+            if (strcmp(d->config.peers[k].address, address) == 0)
+                cfg->peers[i].endpoint = d->config.peers[k].endpoint;
+        }
+        if (cfg->peers[i].endpoint == NULL)
+            rc = ws_fail(
+                err, WS_EINPUT, "peers: validator %s of the genesis has no endpoint", address);
+    }
+    if (rc == WS_OK && d->signer != NULL && cfg->me == SIZE_MAX)
+        rc = ws_fail(
+            err, WS_EINPUT, "%s: this CURVE key is not in the genesis", d->config.curve_key);
+    if (rc == WS_OK)
+        rc = net_open(cfg, &d->face.net, err);
+    free(cfg);
+    explicit_bzero(d->curve_secret, sizeof(d->curve_secret));
+    return rc;
+}
+
+static int open_node(struct daemon *d, struct ws_err *err) {
+    struct node_io io = {.send = daemon_send,
+        .committed = daemon_committed,
+        .ctx = d,
+        .store = d->face.store,
+        .wal = d->wal,
+        .signer = d->signer};
+    struct executor *ex = d->face.cell.ex;
+    d->face.cell.ex = NULL; /* the node's, also on failure */
+    return node_open(ex, d->face.cell.sections, &io, &d->config.node, ws_clock_now(&d->face.clock),
+        &d->face.node, err);
+}
+
+static void region_box(const struct genesis *g, struct pipeline_config *p) {
+    p->has_region = g->n_region > 0;
+    p->lat_min = INT32_MAX;
+    p->lon_min = INT32_MAX;
+    p->lat_max = INT32_MIN;
+    p->lon_max = INT32_MIN;
+    for (size_t i = 0; i < g->n_region; i++) {
+        p->lat_min = g->region[i][0] < p->lat_min ? g->region[i][0] : p->lat_min;
+        p->lat_max = g->region[i][0] > p->lat_max ? g->region[i][0] : p->lat_max;
+        p->lon_min = g->region[i][1] < p->lon_min ? g->region[i][1] : p->lon_min;
+        p->lon_max = g->region[i][1] > p->lon_max ? g->region[i][1] : p->lon_max;
+    }
+}
+
+static int open_ports(struct daemon *d, struct ws_err *err) {
+    if (d->config.n_ports == 0)
+        return WS_OK;
+    int rc = pktio_start(d->config.memory_mb, err);
+    struct pipeline_config pipe = {.limits = d->config.pipeline,
+        .trust = executor_trust(node_executor(d->face.node)),
+        .verify = true};
+    region_box(d->face.genesis, &pipe);
+    for (size_t i = 0; i < d->config.n_ports && rc == WS_OK; i++) {
+        const struct config_port *c = &d->config.ports[i];
+        struct port_config port = {.kind = c->kind,
+            .captures = (const char *const *)c->captures,
+            .n_captures = c->n_captures,
+            .paced = c->paced,
+            .interface = c->interface};
+        d->ring[i] = ring_create(RING_SLOTS);
+        rc = worker_start(&port, &pipe, &d->face.clock, d->ring[i], d->ring_fd, NULL, NULL,
+            &d->face.workers[i], err);
+        if (rc != WS_OK)
+            return ws_fail_in(err, "ports[%zu]", i);
+        d->face.n_workers++;
+    }
+    return rc;
+}
+
+static int watch(struct daemon *d, int fd, struct ws_err *err) {
+    struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+        return ws_fail(err, WS_EIO, "epoll: %s", strerror(errno));
+    return WS_OK;
+}
+
+static int open_descriptors(struct daemon *d, struct ws_err *err) {
+    /* Blocked before any thread starts, so that all of them inherit it and signals only arrive here. */
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    d->ring_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    d->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (d->signal_fd < 0 || d->ring_fd < 0 || d->epoll < 0)
+        return ws_fail(err, WS_EIO, "descriptors: %s", strerror(errno));
+    d->face.mailbox = mailbox_new(QUESTIONS_MAX);
+    int rc = watch(d, d->signal_fd, err);
+    if (rc == WS_OK)
+        rc = watch(d, d->ring_fd, err);
+    return rc == WS_OK ? watch(d, mailbox_fd(d->face.mailbox), err) : rc;
+}
+
+static int open_faces(struct daemon *d, struct ws_err *err) {
+    int rc = watch(d, net_fd(d->face.net), err);
+    if (rc == WS_OK && d->config.admin != NULL) {
+        rc = admin_open(d->config.admin, (size_t)d->face.genesis->params.tx_octets_max,
+            daemon_order, d, &d->admin, err);
+        if (rc == WS_OK)
+            rc = watch(d, admin_fd(d->admin), err);
+    }
+    if (rc == WS_OK && d->config.http != NULL) {
+        struct http_config cfg = {d->config.http, d->config.http_connections};
+        rc = http_start(&cfg, &d->face, &d->http, err);
+    }
+    return rc;
+}
+
+int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) {
+    (void)prctl(PR_SET_DUMPABLE, 0); /* keys stay out of core dumps and other users' debuggers */
+    int rc = config_load(config_path, &d->config, err);
+    if (rc != WS_OK)
+        return rc;
+    enum ws_log_level level = WS_LOG_INFO;
+    (void)ws_log_level_from_name(d->config.log_level, &level);
+    ws_log_set_level(level);
+    d->face.config = &d->config;
+    d->face.clock = d->config.clock;
+    d->face.admit = &d->admit;
+    d->face.started_mono_us = ws_clock_now(&d->face.clock).mono_us;
+    rc = open_descriptors(d, err);
+    if (rc == WS_OK)
+        rc = load_keys(d, err);
+    if (rc == WS_OK)
+        rc = load_cell(d, err);
+    if (rc == WS_OK)
+        rc = open_disk(d, err);
+    if (rc == WS_OK)
+        rc = open_links(d, err);
+    if (rc == WS_OK)
+        rc = open_node(d, err);
+    if (rc == WS_OK)
+        rc = open_ports(d, err);
+    return rc == WS_OK ? open_faces(d, err) : rc;
+}
+
+void daemon_stop(struct daemon *d) {
+    if (d->face.mailbox != NULL)
+        mailbox_shut(d->face.mailbox);
+    if (d->http != NULL)
+        http_stop(d->http);
+    admin_close(d->admin);
+    for (size_t i = 0; i < d->face.n_workers; i++)
+        worker_stop(d->face.workers[i]);
+    for (size_t i = 0; i < CONFIG_PORTS_MAX; i++) {
+        for (struct pkt_message *m; d->ring[i] != NULL && (m = ring_pop(d->ring[i])) != NULL;)
+            pkt_message_release(m);
+        ring_destroy(d->ring[i]);
+    }
+    for (size_t i = 0; i < d->face.n_workers; i++)
+        worker_free(d->face.workers[i]);
+    if (d->face.n_workers > 0)
+        pktio_stop();
+    node_close(d->face.node);
+    cell_close(&d->face.cell);
+    if (d->face.net != NULL)
+        net_close(d->face.net);
+    if (d->wal != NULL)
+        wal_close(d->wal);
+    if (d->face.store != NULL)
+        store_close(d->face.store);
+    signer_free(d->signer);
+    mapset_free(&d->base_map);
+    mailbox_free(d->face.mailbox);
+    for (size_t i = 0; i < d->admitted.cap; i++)
+        free(d->admitted.slot[i].value);
+    table_free(&d->admitted);
+    buf_free(&d->face.genesis_octets);
+    config_free(&d->config);
+    for (int fd = 0; fd < 3; fd++) {
+        const int own[] = {d->epoll, d->signal_fd, d->ring_fd};
+        if (own[fd] > 0)
+            (void)close(own[fd]);
+    }
+}
