@@ -13,7 +13,8 @@
 /*~ Frames go one by one through everything cheap; those whose signature has to be checked gather in `pending`
  * and are checked together. A frame whose verdict depends on one that is still pending (the same message again,
  * or a digest of a certificate that only a pending message has shown) has the pending ones checked first. So
- * verdicts never depend on how frames fell into bursts. */
+ * verdicts do not depend on how frames fell into bursts, except for which certificate of an unknown chain a full
+ * cache forgets first. */
 
 enum { DETAIL_TEXT = 128 };
 
