@@ -216,17 +216,65 @@ static int run_to(struct replay *r, uint64_t its_us, struct ws_err *err) {
     }
 }
 
-static void write_frame(struct replay *r, const struct pkt_frame *f, enum pkt_verdict v) {
-    char when[32];
-    its_format(when, its_from_unix_us((int64_t)(f->stamp_ns / 1000)));
-    buf_printf(&r->frames_csv, "%u,%" PRIu64 ",%" PRIu64 ".%09" PRIu64 ",%s,", f->capture + 1,
-        f->number, f->stamp_ns / 1000000000, f->stamp_ns % 1000000000, pkt_verdict_name(v));
-    /* The reason is free text of ours; a quote in it would break the line. */
+static void note_verdict(struct replay *r, struct replay_frame *line, enum pkt_verdict v) {
     const char *why = pipeline_detail(r->pipe, 0);
-    buf_printf(&r->frames_csv, "\"");
-    for (; *why != '\0'; why++)
-        buf_u8(&r->frames_csv, *why == '"' ? '\'' : (uint8_t)*why);
-    buf_printf(&r->frames_csv, "\"\n");
+    free(line->why);
+    line->why = why[0] == '\0' ? NULL : ws_strdup(why);
+    line->verdict = v;
+}
+
+static void drop_waiting(struct replay *r, size_t i) {
+    buf_free(&r->waiting[i].octets);
+    memmove(&r->waiting[i], &r->waiting[i + 1], (r->n_waiting - i - 1) * sizeof(r->waiting[0]));
+    r->n_waiting--;
+}
+
+/* A message that names a certificate by digest is often heard before the certificate. It waits here, bounded in number
+ * and by its freshness, and is taken up again, in order, whenever a certificate was learned. */
+static void wait_for_certificate(struct replay *r, const struct pkt_frame *f) {
+    if (r->n_waiting == REPLAY_WAITING_MAX)
+        drop_waiting(r, 0);
+    struct replay_waiting *w = &r->waiting[r->n_waiting++];
+    *w = (struct replay_waiting){.at = r->n_frames - 1, .frame = *f};
+    buf_put(&w->octets, f->data.p, f->data.n);
+    w->frame.data = buf_span(&w->octets);
+}
+
+static void retry_waiting(struct replay *r) {
+    uint64_t now = onebox_now(r->box).its_us;
+    for (size_t i = 0; i < r->n_waiting;) {
+        enum pkt_verdict v;
+        pipeline_run(r->pipe, &r->waiting[i].frame, 1, now, &v);
+        if (v == PKT_SIGNER_UNKNOWN) {
+            i++;
+            continue;
+        }
+        if (v != PKT_STALE && v != PKT_SOURCE_BUDGET)
+            note_verdict(r, &r->frames[r->waiting[i].at], v);
+        drop_waiting(r, i);
+    }
+}
+
+static void run_frame(struct replay *r, const struct pkt_frame *f) {
+    if (r->n_frames == r->cap_frames) {
+        r->cap_frames = r->cap_frames == 0 ? 1024 : r->cap_frames * 2;
+        r->frames = ws_realloc(r->frames, r->cap_frames * sizeof(*r->frames));
+    }
+    enum pkt_verdict v;
+    pipeline_run(r->pipe, f, 1, onebox_now(r->box).its_us, &v);
+    struct replay_frame *line = &r->frames[r->n_frames++];
+    *line =
+        (struct replay_frame){.capture = f->capture, .number = f->number, .stamp_ns = f->stamp_ns};
+    note_verdict(r, line, v);
+    if (v == PKT_SIGNER_UNKNOWN)
+        wait_for_certificate(r, f);
+    size_t known = pipeline_counters(r->pipe)->certs;
+    /* A certificate outside the cache (implicit, or refused) is learned too: it tells why. */
+    bool learned = known != r->certs_known || v == PKT_ISSUER_UNKNOWN || v == PKT_CERT_INVALID ||
+                   v == PKT_BAD_CERT;
+    r->certs_known = known;
+    if (learned && r->n_waiting > 0)
+        retry_waiting(r);
 }
 
 static int run_capture(
@@ -245,13 +293,10 @@ static int run_capture(
         rc = run_to(r, its_from_unix_us((int64_t)(r->last_stamp_ns / 1000)), err);
         if (rc != WS_OK)
             break;
-        enum pkt_verdict v;
-        pipeline_run(r->pipe, &f, 1, onebox_now(r->box).its_us, &v);
-        write_frame(r, &f, v);
-        r->frames++;
-        if (r->opt->progress != NULL && r->frames % 5000 == 0)
+        run_frame(r, &f);
+        if (r->opt->progress != NULL && r->n_frames % 5000 == 0)
             (void)fprintf(r->opt->progress,
-                "replay: %" PRIu64 " frames, height %" PRIu64 ", %zu map version%s\n", r->frames,
+                "replay: %zu frames, height %" PRIu64 ", %zu map version%s\n", r->n_frames,
                 r->final_height, r->n_versions, r->n_versions == 1 ? "" : "s");
     }
     capture_close(c);
@@ -268,7 +313,11 @@ static void release(struct replay *r) {
     trust_files_free(&r->trust);
     buf_free(&r->policy_script);
     buf_free(&r->genesis);
-    buf_free(&r->frames_csv);
+    for (size_t i = 0; i < r->n_frames; i++)
+        free(r->frames[i].why);
+    free(r->frames);
+    while (r->n_waiting > 0)
+        drop_waiting(r, r->n_waiting - 1);
     buf_free(&r->events_csv);
     free(r);
 }
@@ -285,7 +334,6 @@ static int run_all(struct replay *r, struct ws_err *err) {
     if (rc != WS_OK)
         return rc;
     open_pipe(r);
-    buf_printf(&r->frames_csv, "capture,frame,stamp,verdict,reason\n");
     buf_printf(&r->events_csv, "height,time,contract,type,sequence,what\n");
     struct timespec wall;
     (void)clock_gettime(CLOCK_MONOTONIC, &wall);
@@ -308,8 +356,8 @@ int replay_run(const struct replay_options *opt, struct replay_summary *ret, str
     int rc = run_all(r, err);
     if (rc == WS_OK) {
         *ret = (struct replay_summary){
-            .frames = r->frames,
-            .verified = pipeline_counters(r->pipe)->verdict[PKT_VERIFIED],
+            .frames = r->n_frames,
+            .verified = replay_verdicts(r, PKT_VERIFIED),
             .blocks = r->blocks,
             .txs = r->txs,
             .versions = r->n_versions,

@@ -14,6 +14,21 @@ struct replay_version {
     uint32_t sequence; /* of its event in the block */
 };
 
+/* A frame's line in frames.csv; the verdict may still change while it waits for its signer's certificate. */
+struct replay_frame {
+    uint32_t capture;
+    uint64_t number, stamp_ns;
+    enum pkt_verdict verdict;
+    char *why; /* owned; NULL: nothing to add */
+};
+
+enum { REPLAY_WAITING_MAX = 1024 };
+struct replay_waiting {
+    size_t at; /* index of its line */
+    struct buf octets;
+    struct pkt_frame frame; /* data points into octets */
+};
+
 struct replay {
     const struct replay_options *opt;
     struct mapset map;
@@ -25,8 +40,13 @@ struct replay {
     struct pipeline *pipe;
     struct admit_counters admit;
     uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;
-    uint64_t frames;
-    struct buf frames_csv, events_csv;
+    size_t n_frames, cap_frames;
+    struct replay_frame *frames;
+    size_t n_waiting;
+    struct replay_waiting
+        waiting[REPLAY_WAITING_MAX]; /* digests of certificates not heard yet, oldest first */
+    size_t certs_known;
+    struct buf events_csv;
     uint64_t results[STATE_CONTRACTS_MAX][MAP_CODE_COUNT + 64];
     uint64_t blocks, txs;
     size_t n_versions;
@@ -36,6 +56,8 @@ struct replay {
     uint8_t state_root[32];
 };
 
+/* How many frames ended with this verdict. */
+uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v);
 /* Writes every file; all or none of a file. */
 WARN_UNUSED int replay_write(struct replay *r, struct ws_err *err);
 

@@ -18,6 +18,32 @@ static int put_file(
     return file_write(path, data, 0644, err);
 }
 
+/* ---- frames ---- */
+
+uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < r->n_frames; i++)
+        n += r->frames[i].verdict == v;
+    return n;
+}
+
+static int put_frames(const struct replay *r, struct ws_err *err) {
+    struct buf b = {0};
+    buf_printf(&b, "capture,frame,stamp,verdict,reason\n");
+    for (size_t i = 0; i < r->n_frames; i++) {
+        const struct replay_frame *f = &r->frames[i];
+        buf_printf(&b, "%u,%" PRIu64 ",%" PRIu64 ".%09" PRIu64 ",%s,\"", f->capture + 1, f->number,
+            f->stamp_ns / 1000000000, f->stamp_ns % 1000000000, pkt_verdict_name(f->verdict));
+        /* Free text of ours; a quote in it would break the line. */
+        for (const char *why = f->why; why != NULL && *why != '\0'; why++)
+            buf_u8(&b, *why == '"' ? '\'' : (uint8_t)*why);
+        buf_printf(&b, "\"\n");
+    }
+    int rc = put_file(r, "frames.csv", buf_span(&b), err);
+    buf_free(&b);
+    return rc;
+}
+
 /* ---- diffs and proofs ---- */
 
 static int put_diffs(const struct replay *r, struct ws_err *err) {
@@ -59,11 +85,10 @@ static int put_proofs(struct replay *r, struct ws_err *err) {
 
 static json_t *verdicts(const struct replay *r) {
     json_t *o = json_object();
-    const struct pipeline_counters *c = pipeline_counters(r->pipe);
     for (int v = 0; v < PKT_VERDICT_COUNT; v++) {
-        if (c->verdict[v] > 0)
-            (void)json_object_set_new(
-                o, pkt_verdict_name((enum pkt_verdict)v), json_integer((json_int_t)c->verdict[v]));
+        if (replay_verdicts(r, (enum pkt_verdict)v) > 0)
+            (void)json_object_set_new(o, pkt_verdict_name((enum pkt_verdict)v),
+                json_integer((json_int_t)replay_verdicts(r, (enum pkt_verdict)v)));
     }
     return o;
 }
@@ -159,7 +184,7 @@ static json_t *report(const struct replay *r) {
         "format", "wayside-replay-1", "cell_id", cell, "validators", (json_int_t)r->opt->validators,
         "height", (json_int_t)r->final_height, "final_block", block, "state_root", root,
         "transactions", (json_int_t)r->txs, "blocks", (json_int_t)r->blocks, "frames",
-        (json_int_t)r->frames, "capture_seconds",
+        (json_int_t)r->n_frames, "capture_seconds",
         (json_int_t)((r->last_stamp_ns - r->first_stamp_ns) / 1000000000), "backward_stamps",
         (json_int_t)r->backward_stamps, "skipped_seconds", (json_int_t)(r->skipped_us / 1000000),
         "map_elements", (json_int_t)r->map.n);
@@ -208,11 +233,10 @@ static int put_html(const struct replay *r, struct ws_err *err) {
     char hex[65];
     hex_encode(hex, r->final_block, 32);
     buf_printf(&b,
-        "<p>%" PRIu64 " frames, %" PRIu64 " blocks, %" PRIu64
-        " transactions, %zu map version%s.<br>"
+        "<p>%zu frames, %" PRIu64 " blocks, %" PRIu64 " transactions, %zu map version%s.<br>"
         "Final block %" PRIu64 ": <code>%s</code></p>\n",
-        r->frames, r->blocks, r->txs, r->n_versions, r->n_versions == 1 ? "" : "s", r->final_height,
-        hex);
+        r->n_frames, r->blocks, r->txs, r->n_versions, r->n_versions == 1 ? "" : "s",
+        r->final_height, hex);
     buf_printf(&b, "<h2>Changes</h2>\n<table><tr><th>version<th>time<th>what</tr>\n");
     for (size_t i = 0; i < r->n_versions; i++) {
         const struct map_version *v = &r->versions[i].version;
@@ -227,10 +251,9 @@ static int put_html(const struct replay *r, struct ws_err *err) {
         }
     }
     buf_printf(&b, "</table>\n<h2>Frames by verdict</h2>\n<table>\n");
-    const struct pipeline_counters *c = pipeline_counters(r->pipe);
     for (int v = 0; v < PKT_VERDICT_COUNT; v++) {
-        if (c->verdict[v] > 0)
-            row(&b, pkt_verdict_text((enum pkt_verdict)v), c->verdict[v]);
+        if (replay_verdicts(r, (enum pkt_verdict)v) > 0)
+            row(&b, pkt_verdict_text((enum pkt_verdict)v), replay_verdicts(r, (enum pkt_verdict)v));
     }
     buf_printf(&b, "</table>\n<h2>Admission</h2>\n<table>\n");
     for (int i = 0; i < ADMIT_OUTCOME_COUNT; i++)
@@ -244,7 +267,7 @@ static int put_html(const struct replay *r, struct ws_err *err) {
 int replay_write(struct replay *r, struct ws_err *err) {
     int rc = dir_make(r->opt->out, err);
     if (rc == WS_OK)
-        rc = put_file(r, "frames.csv", buf_span(&r->frames_csv), err);
+        rc = put_frames(r, err);
     if (rc == WS_OK)
         rc = put_file(r, "events.csv", buf_span(&r->events_csv), err);
     if (rc == WS_OK)

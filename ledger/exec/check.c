@@ -41,6 +41,7 @@ bool tx_verdict_final(enum tx_verdict v) {
     case TX_ORDER_SEQUENCE:
     case TX_ORDER_EXPIRED:
     case TX_ORDER_QUORUM:
+    case TX_CONTRACT_REFUSES:
         return true;
     case TX_GOOD:
     case TX_UNKNOWN_CERT: /* its certificate may come first */
@@ -114,7 +115,7 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_CERT_TIME;
     if (!cert_app_permission(&signer->cert, m->psid, NULL, NULL))
         return TX_NO_PERMISSION;
-    if (m->has_location && !cert_region_contains(&signer->cert, m->lat, m->lon))
+    if (m->has_location && !trust_region_contains(ex->trust, &signer->cert, m->lat, m->lon))
         return TX_OUT_OF_REGION;
     if (m->signer == SIGNER_SELF ||
         (m->signer == SIGNER_DIGEST && memcmp(m->digest, signer->hash + 24, 8) != 0))
@@ -163,9 +164,16 @@ static bool order_has_quorum(const struct executor *ex, struct tx *t) {
     return good;
 }
 
+static bool contract_agrees(const struct contract *to, const struct tx *t) {
+    struct exec_order o = {.role = t->order.role, .kind = t->order.kind, .body = t->order.body};
+    memcpy(o.leaf, t->leaf, 32);
+    return to->ops->check_order == NULL || to->ops->check_order(to->self, &o) == EXEC_OK;
+}
+
 static enum tx_verdict check_order(struct check *c, struct tx *t) {
     const struct order *o = &t->order;
-    if (executor_for_order(c->ex, o->role, o->kind) < 0)
+    int to = executor_for_order(c->ex, o->role, o->kind);
+    if (to < 0)
         return TX_NO_CONTRACT;
     if (o->expiry < c->block_time)
         return TX_ORDER_EXPIRED;
@@ -177,6 +185,10 @@ static enum tx_verdict check_order(struct check *c, struct tx *t) {
         return TX_ORDER_SEQUENCE;
     if (!order_has_quorum(c->ex, t))
         return TX_ORDER_QUORUM;
+    /* Last, because it may run a script; once, because the answer depends on the order alone. */
+    if (!t->content_good && !contract_agrees(&c->ex->contract[to], t))
+        return TX_CONTRACT_REFUSES;
+    t->content_good = true;
     c->sequence[o->role] = o->sequence;
     return TX_GOOD;
 }

@@ -91,6 +91,9 @@ struct contract_ops {
     int (*load)(void *self, struct exec_host *h, struct ws_err *err);
     bool (*takes_psid)(uint64_t psid); /* NULL: no vehicle messages */
     bool (*takes_order)(enum exec_role role, uint16_t kind); /* NULL: no orders */
+    /* May this order be proposed at all? Asked before every prevote; pure: depends on the order alone, writes nothing.
+     * NULL: any order of a kind that it takes. */
+    exec_code (*check_order)(const void *self, const struct exec_order *o);
     void (*begin_block)(void *self, struct exec_host *h); /* may be NULL */
     exec_code (*message)(void *self, struct exec_host *h, const struct exec_message *m);
     exec_code (*order)(void *self, struct exec_host *h, const struct exec_order *o);

@@ -31,6 +31,7 @@ struct tx {
     struct span octets; /* owned */
     hash32 id, leaf;
     bool signature_good; /* checked once here; see executor_check */
+    bool content_good; /* TX_ORDER: its contract has agreed to it; see executor_check */
     struct spdu spdu; /* TX_MESSAGE; spans into octets */
     hash32 cert_hash; /* TX_MESSAGE: signer; TX_CERTIFICATE: its own */
     struct cert cert; /* TX_CERTIFICATE */

@@ -147,6 +147,14 @@ static exec_code on_order(void *self, struct exec_host *h, const struct exec_ord
     return (exec_code)code;
 }
 
+/* The recomputation that decision 5 wants before the prevote; the limits bound what it costs. */
+static exec_code on_check_order(const void *self, const struct exec_order *o) {
+    const struct policy_contract *c = self;
+    struct policy_body b;
+    int64_t values[POLICY_FIELDS_MAX] = {0};
+    return (exec_code)policy_body_check(o->body, &c->schema, &c->limits, &b, values, NULL);
+}
+
 static const char *on_code_name(exec_code code) {
     static const char *const names[] = {
 #define X(id, text) [id] = (text),
@@ -170,6 +178,7 @@ static const struct contract_ops ops = {
     .genesis = on_genesis,
     .load = on_load,
     .takes_order = on_takes_order,
+    .check_order = on_check_order,
     .begin_block = on_begin_block,
     .order = on_order,
     .code_name = on_code_name,
