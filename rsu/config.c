@@ -1,0 +1,253 @@
+/* Values of the configuration: defaults, ranges, times, paths. */
+#include "rsu/config.h"
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "rsu/config_internal.h"
+#include "rsu/config_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+struct job {
+    const char *path;
+    struct config *c;
+    struct ws_err *err;
+};
+
+static char *copy(const char *s) {
+    return s == NULL ? NULL : ws_strdup(s);
+}
+
+/* Relative to the file's folder. */
+static char *resolve(const struct job *j, const char *name) {
+    const char *slash = strrchr(j->path, '/');
+    if (name == NULL || name[0] == '/' || slash == NULL)
+        return copy(name);
+    struct buf b = {0};
+    buf_printf(&b, "%.*s%s", (int)(slash - j->path + 1), j->path, name);
+    buf_u8(&b, 0);
+    return (char *)b.p;
+}
+
+static int number(const struct job *j, const char *group, const char *key, const char *text,
+    uint64_t lo, uint64_t hi, uint64_t *ret) {
+    if (text == NULL || value_u64(text, lo, hi, ret))
+        return WS_OK;
+    return ws_fail(j->err, WS_EINPUT, "%s: %s%s: '%.40s' is not a number from %llu to %llu",
+        j->path, group, key, text, (unsigned long long)lo, (unsigned long long)hi);
+}
+
+static int power_of_two(const struct job *j, const char *key, uint64_t v) {
+    if ((v & (v - 1)) == 0)
+        return WS_OK;
+    return ws_fail(j->err, WS_EINPUT, "%s: %s: %llu is not a power of two", j->path, key,
+        (unsigned long long)v);
+}
+
+static int take_numbers(const struct job *j, const struct yaml_file *f) {
+    static const struct yaml_pipeline no_pipeline;
+    static const struct yaml_node no_node;
+    const struct yaml_pipeline *p = f->pipeline == NULL ? &no_pipeline : f->pipeline;
+    const struct yaml_node *n = f->node == NULL ? &no_node : f->node;
+    struct config *c = j->c;
+    int rc = WS_OK;
+    uint64_t v;
+#define TAKE(group, from, to, key, lo, hi, usual, times, field)                                    \
+    v = usual;                                                                                     \
+    if (rc == WS_OK)                                                                               \
+        rc = number(j, group, #key, (from)->key, lo, hi, &v);                                      \
+    (to)->field = (__typeof__((to)->field))(v * times);
+#define X(...) TAKE("pipeline.", p, &c->pipeline, __VA_ARGS__)
+    CONFIG_PIPELINE(X)
+#undef X
+#define X(...) TAKE("node.", n, &c->node, __VA_ARGS__)
+    CONFIG_NODE(X)
+#undef X
+#define X(...) TAKE("", f, c, __VA_ARGS__)
+    CONFIG_TOP(X)
+#undef X
+#undef TAKE
+    if (rc == WS_OK)
+        rc = power_of_two(j, "pipeline.source_slots", c->pipeline.source_slots);
+    return rc == WS_OK ? power_of_two(j, "pipeline.message_pool", c->pipeline.message_pool) : rc;
+}
+
+static int take_clock(const struct job *j, const struct yaml_clock *y) {
+    struct ws_clock *c = &j->c->clock;
+    *c = (struct ws_clock){.kind = WS_CLOCK_SYSTEM};
+    if (y == NULL)
+        return WS_OK;
+    c->kind = y->kind;
+    if (y->kind == WS_CLOCK_SYSTEM) {
+        if (y->epoch == NULL && y->start_mono_us == NULL && y->rate == NULL)
+            return WS_OK;
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: clock: epoch, start_mono_us and rate belong to kind: scaled", j->path);
+    }
+    if (y->epoch == NULL || y->start_mono_us == NULL || y->rate == NULL)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: clock: kind: scaled needs epoch, start_mono_us and rate", j->path);
+    if (!value_time(y->epoch, &c->epoch_its_us))
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: clock.epoch: '%.40s' is neither a time like 2026-11-21T09:30:00Z nor microseconds "
+            "since "
+            "2004",
+            j->path, y->epoch);
+    if (!value_ppm(y->rate, &c->rate_ppm))
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: clock.rate: '%.40s' is not a number from 0.001 to 1000", j->path, y->rate);
+    return number(
+        j, "clock.", "start_mono_us", y->start_mono_us, 0, UINT64_C(1) << 60, &c->start_mono_us);
+}
+
+static int take_peers(const struct job *j, const struct yaml_file *f) {
+    struct config *c = j->c;
+    for (size_t i = 0; i < f->peers_count; i++) {
+        const struct yaml_peer *p = &f->peers[i];
+        struct config_peer *to = &c->peers[c->n_peers++];
+        to->address = copy(p->address);
+        to->endpoint = copy(p->endpoint);
+        uint8_t address[32];
+        if (!hex_decode(address, sizeof(address), p->address))
+            return ws_fail(j->err, WS_EINPUT,
+                "%s: peers[%zu].address: '%.70s' is not 64 hex digits", j->path, i + 1, p->address);
+        hex_encode(to->address, address, sizeof(address)); /* lower case, as everywhere */
+        if (!value_endpoint(p->endpoint, false))
+            return ws_fail(j->err, WS_EINPUT,
+                "%s: peers[%zu].endpoint: '%.100s' is not tcp://HOST:PORT", j->path, i + 1,
+                p->endpoint);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->peers[k].address, to->address) == 0)
+                return ws_fail(j->err, WS_EINPUT, "%s: peers[%zu].address: same as in peers[%zu]",
+                    j->path, i + 1, k + 1);
+        }
+    }
+    return WS_OK;
+}
+
+static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
+    struct config_port *p = &j->c->ports[i];
+    p->kind = y->kind;
+    p->paced = y->kind == PORT_CAPTURE && (y->paced == NULL || *y->paced);
+    p->interface = copy(y->interface);
+    p->n_captures = y->files_count;
+    p->captures = ws_calloc(y->files_count, sizeof(*p->captures));
+    for (size_t k = 0; k < y->files_count; k++)
+        p->captures[k] = resolve(j, y->files[k]);
+    if (y->kind == PORT_CAPTURE) {
+        if (y->files_count == 0 || y->interface != NULL)
+            return ws_fail(j->err, WS_EINPUT,
+                "%s: ports[%zu]: kind: capture has files, and no interface", j->path, i + 1);
+        return WS_OK;
+    }
+    if (y->files_count > 0 || y->paced != NULL || y->interface == NULL)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: ports[%zu]: kind: af_packet has an interface, and neither files nor paced",
+            j->path, i + 1);
+    if (!value_interface(y->interface))
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: ports[%zu].interface: '%.40s' is not the name of an interface (1 to 15 letters)",
+            j->path, i + 1, y->interface);
+    return WS_OK;
+}
+
+static int take_places(const struct job *j, const struct yaml_file *f) {
+    struct config *c = j->c;
+    c->genesis = resolve(j, f->genesis);
+    c->map = resolve(j, f->map);
+    c->key = resolve(j, f->key);
+    c->curve_key = resolve(j, f->curve_key);
+    c->data = resolve(j, f->data);
+    c->bind = copy(f->bind);
+    c->admin = resolve(j, f->admin);
+    if (!value_endpoint(f->bind, true))
+        return ws_fail(
+            j->err, WS_EINPUT, "%s: bind: '%.100s' is not tcp://ADDRESS:PORT", j->path, f->bind);
+    const size_t socket_max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    if (c->admin != NULL && strlen(c->admin) > socket_max)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: admin: '%s' is longer than the %zu octets of a "
+            "socket's path",
+            j->path, c->admin, socket_max);
+    if (f->http == NULL)
+        return WS_OK;
+    static const char prefix[] = "unix:";
+    const size_t skip = sizeof(prefix) - 1;
+    if (strncmp(f->http, prefix, skip) != 0) {
+        c->http = copy(f->http);
+        if (value_listen(f->http))
+            return WS_OK;
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: http: '%.100s' is neither ADDRESS:PORT nor unix:PATH", j->path, f->http);
+    }
+    char *at = resolve(j, f->http + skip);
+    struct buf b = {0};
+    buf_printf(&b, "%s%s", prefix, at);
+    buf_u8(&b, 0);
+    c->http = (char *)b.p;
+    bool fits = f->http[skip] != '\0' && strlen(at) <= socket_max;
+    free(at);
+    if (fits)
+        return WS_OK;
+    return ws_fail(j->err, WS_EINPUT, "%s: http: the path of '%s' has not 1 to %zu octets", j->path,
+        c->http, socket_max);
+}
+
+int config_parse(
+    const char *path, struct span text, struct config *ret_config, struct ws_err *err) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    struct yaml_file *f = NULL;
+    *ret_config = (struct config){0};
+    int rc = config_yaml_load(path, text, &f, err);
+    if (rc != WS_OK)
+        return rc;
+    struct job j = {path, ret_config, err};
+    ret_config->log_level = ws_strdup(levels[f->log_level == NULL ? WS_LOG_INFO : *f->log_level]);
+    rc = take_places(&j, f);
+    if (rc == WS_OK)
+        rc = take_numbers(&j, f);
+    if (rc == WS_OK)
+        rc = take_clock(&j, f->clock);
+    if (rc == WS_OK)
+        rc = take_peers(&j, f);
+    for (size_t i = 0; i < f->ports_count && rc == WS_OK; i++) {
+        ret_config->n_ports = i + 1;
+        rc = take_port(&j, i, &f->ports[i]);
+    }
+    config_yaml_free(f);
+    if (rc != WS_OK)
+        config_free(ret_config);
+    return rc;
+}
+
+int config_load(const char *path, struct config *ret_config, struct ws_err *err) {
+    struct buf b = {0};
+    *ret_config = (struct config){0};
+    int rc = file_read(path, CONFIG_FILE_MAX, &b, err);
+    if (rc == WS_OK)
+        rc = config_parse(path, buf_span(&b), ret_config, err);
+    buf_free(&b);
+    return rc;
+}
+
+void config_free(struct config *c) {
+    for (size_t i = 0; i < c->n_peers; i++) {
+        free(c->peers[i].address);
+        free(c->peers[i].endpoint);
+    }
+    for (size_t i = 0; i < c->n_ports; i++) {
+        for (size_t k = 0; k < c->ports[i].n_captures; k++)
+            free(c->ports[i].captures[k]);
+        free((void *)c->ports[i].captures);
+        free(c->ports[i].interface);
+    }
+    char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
+        c->admin, c->log_level};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        free(own[i]);
+    *c = (struct config){0};
+}

@@ -1,0 +1,179 @@
+/* What --check does beyond loading: everything the configuration names is looked at, nothing is changed. */
+#include "rsu/config.h"
+
+#include "base/fileio.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/types.h"
+#include "mapsvc/mapset.h"
+#include "rsu/secret.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { GENESIS_MAX = 16U << 20, MAP_MAX = 1U << 30 };
+
+static int not_there(const char *path, const char *key, struct ws_err *err) {
+    return ws_fail(
+        err, errno == ENOENT ? WS_ENOTFOUND : WS_EIO, "%s: %s: %s", key, path, strerror(errno));
+}
+
+static int check_map(const struct config *c, const struct genesis *g, struct ws_err *err) {
+    struct buf b = {0};
+    struct stat st;
+    if (c->map == NULL) {
+        if (stat(c->data, &st) == 0)
+            return WS_OK;
+        return ws_fail(
+            err, WS_EINPUT, "map: needed for the first start, and %s is not there yet", c->data);
+    }
+    struct mapset m = {0};
+    int rc = file_read(c->map, MAP_MAX, &b, err);
+    if (rc == WS_OK && mapset_decode(buf_span(&b), &m, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", c->map);
+    buf_free(&b);
+    if (rc != WS_OK)
+        return ws_fail_in(err, "map");
+    uint8_t digest[32];
+    mapset_digest(&m, digest);
+    mapset_free(&m);
+    if (memcmp(digest, g->map_digest, sizeof(digest)) != 0)
+        return ws_fail(err, WS_EINPUT, "map: %s is not the map that %s names", c->map, c->genesis);
+    return WS_OK;
+}
+
+/* Index in the set, -1 for an observer. */
+static int check_keys(
+    const struct config *c, const struct genesis *g, int *ret_me, struct ws_err *err) {
+    uint8_t secret[32];
+    uint8_t key[KEY_OCTETS];
+    *ret_me = -1;
+    if (c->key != NULL) {
+        if (secret_read(c->key, secret, err) != WS_OK)
+            return ws_fail_in(err, "key");
+        struct signer *s = signer_new(secret);
+        explicit_bzero(secret, sizeof(secret));
+        if (s == NULL)
+            return ws_fail(err, WS_ECRYPTO, "key: %s: no usable key", c->key);
+        signer_public(s, key);
+        signer_free(s);
+        for (size_t i = 0; i < g->validators.n; i++) {
+            if (memcmp(g->validators.v[i].key, key, KEY_OCTETS) == 0)
+                *ret_me = (int)i;
+        }
+        if (*ret_me < 0)
+            return ws_fail(
+                err, WS_EINPUT, "key: %s is no validator's key of %s", c->key, c->genesis);
+    }
+    if (secret_read(c->curve_key, secret, err) != WS_OK)
+        return ws_fail_in(err, "curve_key");
+    net_curve_public(secret, key);
+    explicit_bzero(secret, sizeof(secret));
+    if (*ret_me >= 0 && memcmp(g->validators.v[*ret_me].curve_key, key, KEY_OCTETS) != 0)
+        return ws_fail(err, WS_EINPUT,
+            "curve_key: %s is not the CURVE key that %s gives this validator", c->curve_key,
+            c->genesis);
+    return WS_OK;
+}
+
+static int check_peers(
+    const struct config *c, const struct genesis *g, int me, struct ws_err *err) {
+    bool named[VALIDATORS_MAX] = {false};
+    for (size_t i = 0; i < c->n_peers; i++) {
+        uint8_t address[32];
+        int at = hex_decode(address, sizeof(address), c->peers[i].address)
+                     ? validator_set_find(&g->validators, address)
+                     : -1;
+        if (at < 0)
+            return ws_fail(err, WS_EINPUT, "peers[%zu].address: %s is no validator of %s", i + 1,
+                c->peers[i].address, c->genesis);
+        named[at] = true;
+    }
+    for (size_t i = 0; i < g->validators.n; i++) {
+        if (named[i] || (int)i == me)
+            continue;
+        char address[65];
+        hex_encode(address, g->validators.v[i].address, 32);
+        return ws_fail(err, WS_EINPUT, "peers: validator %s (%s) of %s has no endpoint", address,
+            g->validators.v[i].owner, c->genesis);
+    }
+    return WS_OK;
+}
+
+static int check_ports(const struct config *c, struct ws_err *err) {
+    for (size_t i = 0; i < c->n_ports; i++) {
+        const struct config_port *p = &c->ports[i];
+        for (size_t k = 0; k < p->n_captures; k++) {
+            if (access(p->captures[k], R_OK) != 0) {
+                int rc = not_there(p->captures[k], "files", err);
+                (void)ws_fail_in(err, "ports[%zu]", i + 1);
+                return rc;
+            }
+        }
+        if (p->interface != NULL && if_nametoindex(p->interface) == 0)
+            return ws_fail(err, WS_ENOTFOUND, "ports[%zu].interface: this machine has no '%s'",
+                i + 1, p->interface);
+    }
+    return WS_OK;
+}
+
+/* The folder a file will be made in is there and may be written to. */
+static int check_folder_of(const char *path, const char *key, struct ws_err *err) {
+    char *dir = strdup(path);
+    if (dir == NULL)
+        return ws_fail(err, WS_ENOMEM, "no memory");
+    char *slash = strrchr(dir, '/');
+    if (slash == dir)
+        slash[1] = '\0';
+    else if (slash != NULL)
+        *slash = '\0';
+    const char *at = slash == NULL ? "." : dir;
+    int rc = access(at, W_OK | X_OK) == 0 ? WS_OK : not_there(at, key, err);
+    free(dir);
+    return rc;
+}
+
+static int check_faces(const struct config *c, struct ws_err *err) {
+    static const char unix_prefix[] = "unix:";
+    const size_t skip = sizeof(unix_prefix) - 1;
+    int rc = WS_OK;
+    if (access(c->data, F_OK) != 0)
+        rc = check_folder_of(c->data, "data", err);
+    else if (access(c->data, R_OK | W_OK | X_OK) != 0)
+        rc = not_there(c->data, "data", err);
+    if (rc == WS_OK && c->admin != NULL)
+        rc = check_folder_of(c->admin, "admin", err);
+    if (rc == WS_OK && c->http != NULL && strncmp(c->http, unix_prefix, skip) == 0)
+        rc = check_folder_of(c->http + skip, "http", err);
+    return rc;
+}
+
+int config_check(const struct config *c, struct ws_err *err) {
+    struct buf b = {0};
+    struct genesis *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return ws_fail(err, WS_ENOMEM, "no memory");
+    int me = -1;
+    int rc = file_read(c->genesis, GENESIS_MAX, &b, err);
+    if (rc == WS_OK && genesis_decode(exec_sha256, buf_span(&b), g, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", c->genesis);
+    if (rc != WS_OK)
+        (void)ws_fail_in(err, "genesis");
+    if (rc == WS_OK)
+        rc = check_map(c, g, err);
+    if (rc == WS_OK)
+        rc = check_keys(c, g, &me, err);
+    if (rc == WS_OK)
+        rc = check_peers(c, g, me, err);
+    if (rc == WS_OK)
+        rc = check_ports(c, err);
+    if (rc == WS_OK)
+        rc = check_faces(c, err);
+    buf_free(&b);
+    free(g);
+    return rc;
+}

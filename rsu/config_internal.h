@@ -1,0 +1,74 @@
+/* The file as YAML has it, before values are judged. Internal to rsu/config*.c.
+ *
+ * libcyaml reads "1k" and "1.5" as 1, "-1" as a large number and any word as true, so every scalar but the
+ * names of a choice comes through as text and is judged by config.c. */
+#ifndef WAYSIDE_RSU_CONFIG_INTERNAL_H
+#define WAYSIDE_RSU_CONFIG_INTERNAL_H
+
+#include "rsu/config.h"
+
+#define CONFIG_FILES_MAX 64 /* captures of one port */
+#define CONFIG_FILE_MAX (256U << 10) /* octets of the YAML file */
+#define CONFIG_TEXT_MAX 4095 /* octets of one value */
+
+/* Numbers of the file: key, smallest, largest, default, multiple (what one of the file is here), field. */
+#define CONFIG_PIPELINE(X)                                                                         \
+    X(source_slots, 8, 1U << 24, 16384, 1, source_slots)                                           \
+    X(source_rate, 0, 1000000, 100, 1, source_rate)                                                \
+    X(source_burst, 1, 1000000, 200, 1, source_burst)                                              \
+    X(replay_slots, 16, 1U << 26, 131072, 1, replay_slots)                                         \
+    X(cert_slots, 16, 1U << 22, 16384, 1, cert_slots)                                              \
+    X(message_pool, 64, 1U << 18, 4096, 1, message_pool)                                           \
+    X(freshness_ms, 1, 86400000, 2000, 1000, freshness_us)                                         \
+    X(freshness_own_ms, 1, 86400000, 60000, 1000, freshness_own_us)                                \
+    X(future_ms, 0, 86400000, 500, 1000, future_us)
+#define CONFIG_NODE(X)                                                                             \
+    X(mempool_txs, 16, 10000000, 65536, 1, mempool_txs)                                            \
+    X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
+    X(status_ms, 10, 60000, 500, 1000, status_us)                                                  \
+    X(sync_blocks, 1, 1024, 16, 1, sync_blocks)
+#define CONFIG_TOP(X)                                                                              \
+    X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
+    X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
+    X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)
+
+struct yaml_file {
+    char *genesis, *map, *key, *curve_key, *data, *bind, *http, *admin;
+    struct yaml_peer {
+        char *address, *endpoint;
+    } * peers;
+    unsigned peers_count;
+    struct yaml_clock {
+        enum ws_clock_kind kind;
+        char *epoch, *start_mono_us, *rate;
+    } * clock;
+    struct yaml_port {
+        enum port_kind kind;
+        char **files;
+        unsigned files_count;
+        bool *paced;
+        char *interface;
+    } * ports;
+    unsigned ports_count;
+#define X(key, ...) char *key;
+    struct yaml_pipeline {
+        CONFIG_PIPELINE(X)
+    } * pipeline;
+    struct yaml_node {
+        CONFIG_NODE(X)
+    } * node;
+    CONFIG_TOP(X)
+#undef X
+    enum ws_log_level *log_level;
+};
+
+/* Parses and fits the schema; free with config_yaml_free. path is for messages. */
+WARN_UNUSED int config_yaml_load(
+    const char *path, struct span text, struct yaml_file **ret_file, struct ws_err *err);
+void config_yaml_free(struct yaml_file *f);
+
+/* The file's judged values, without reading the file (for tests and the fuzz target). */
+WARN_UNUSED int config_parse(
+    const char *path, struct span text, struct config *ret_config, struct ws_err *err);
+
+#endif
