@@ -201,18 +201,38 @@ bool gate_inside(struct gate g, int64_t d, uint32_t sigma_a, uint32_t sigma_b) {
     return u <= g.ceiling && gate_inside2(g, u * u, sigma_a, sigma_b);
 }
 
+/* v / 2^30 towards minus infinity, without shifting a negative number. */
+static int64_t floor_q30(int64_t v) {
+    return (int64_t)(((uint64_t)v ^ (UINT64_C(1) << 63)) >> 30) - (INT64_C(1) << 33);
+}
+
 void frame_offset(uint16_t heading, int32_t x0, int32_t y0, int32_t x, int32_t y,
     int64_t *ret_ahead, int64_t *ret_left) {
-    int32_t c = 0;
-    int32_t s = 0;
-    heading_vector(heading, &c, &s);
-    __int128 dx = (__int128)x - x0;
-    __int128 dy = (__int128)y - y0;
-    *ret_ahead = fusion_floor_div(dx * c + dy * s, INT64_C(1) << 30);
-    *ret_left = fusion_floor_div(dy * c - dx * s, INT64_C(1) << 30);
+    int32_t c32 = 0;
+    int32_t s32 = 0;
+    heading_vector(heading, &c32, &s32);
+    const int64_t c = c32;
+    const int64_t s = s32;
+    int64_t dx = (int64_t)x - x0;
+    int64_t dy = (int64_t)y - y0;
+    /* 2^32 times 2^30 twice is one bit too much; the unit vector is never that long on both axes, but
+     * the table's rounding is not proof enough. */
+    const int64_t far = INT64_C(1) << 31;
+    if (dx >= far || dx <= -far || dy >= far || dy <= -far) {
+        *ret_ahead = fusion_floor_div((__int128)dx * c + (__int128)dy * s, INT64_C(1) << 30);
+        *ret_left = fusion_floor_div((__int128)dy * c - (__int128)dx * s, INT64_C(1) << 30);
+        return;
+    }
+    *ret_ahead = floor_q30(dx * c + dy * s);
+    *ret_left = floor_q30(dy * c - dx * s);
 }
 
 void element_anchor(const struct element *e, int32_t *ret_x, int32_t *ret_y) {
+    if (e->n_points == 1) {
+        *ret_x = e->points[0].x;
+        *ret_y = e->points[0].y;
+        return;
+    }
     int64_t sx = 0;
     int64_t sy = 0;
     for (size_t i = 0; i < e->n_points; i++) {

@@ -63,6 +63,7 @@ bool element_heading_at(const struct element *e, int32_t x, int32_t y, uint16_t 
 struct grid_entry {
     uint64_t key;
     uint32_t ref;
+    int32_t x, y; /* where the thing is, or where its line passes this bucket */
 };
 struct grid_slot {
     uint64_t key;
@@ -81,8 +82,19 @@ void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref);
 void grid_add_element(struct grid *g, const struct element *e, uint32_t ref);
 void grid_build(struct grid *g); /* after the last add, before the first look */
 uint64_t grid_key(int32_t x, int32_t y);
-/* The run of entries in the bucket of (x + 16384 dx, y + 16384 dy); 0 when there is none. Entries of one
- * element may occur in several buckets. */
+/* Entries whose x and y are both within GRID_REACH_MM of a place, bucket by bucket. One element may come
+ * up several times: lines are in every bucket they pass. */
+#define GRID_REACH_MM                                                                              \
+    16000 /* above every gate's ceiling and half the spacing of a line's entries */
+struct grid_look {
+    const struct grid *grid;
+    int32_t x, y;
+    uint32_t bx, by, bx_first, bx_last, by_last; /* buckets still to come */
+    const struct grid_entry *at, *end;
+};
+struct grid_look grid_near(const struct grid *g, int32_t x, int32_t y);
+bool grid_next(struct grid_look *l, const struct grid_entry **ret_entry);
+/* The run of entries in the bucket of (x + 16384 dx, y + 16384 dy); 0 when there is none. */
 size_t grid_bucket(const struct grid *g, int32_t x, int32_t y, int dx, int dy,
     const struct grid_entry **ret_first);
 

@@ -90,6 +90,7 @@ struct tag *contract_add_tag(
     memcpy(t->id, id, TAG_OCTETS);
     t->window_end = window_end;
     c->tags[at] = t;
+    c->tags_until = c->n_tags == 0 || window_end < c->tags_until ? window_end : c->tags_until;
     c->n_tags++;
     return t;
 }
@@ -110,28 +111,42 @@ uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id_octets) {
     return 0;
 }
 
+void contract_touch_tag(struct map_contract *c, struct tag *t) {
+    if (t->touched)
+        return;
+    t->touched = true;
+    if (c->n_touched_tags == c->cap_touched_tags) {
+        c->cap_touched_tags = c->cap_touched_tags == 0 ? 64 : 2 * c->cap_touched_tags;
+        c->touched_tags = (struct tag **)ws_realloc(
+            (void *)c->touched_tags, c->cap_touched_tags * sizeof(struct tag *));
+    }
+    c->touched_tags[c->n_touched_tags++] = t;
+}
+
 static void forget_vehicles(struct map_contract *c, struct exec_host *h) {
     uint64_t now = exec_block_time(h);
-    bool ended = false;
-    for (size_t i = 0; i < c->cap_tags && !ended; i++)
-        ended = c->tags[i] != NULL && c->tags[i]->window_end <= now;
-    if (!ended)
+    if (c->n_tags == 0 || c->tags_until > now)
         return;
     state_del_tags(h, now);
     size_t left = 0;
-    for (size_t i = 0; i < c->cap_tags; i++)
-        left += c->tags[i] != NULL && c->tags[i]->window_end > now ? 1 : 0;
+    uint64_t until = UINT64_MAX;
+    for (size_t i = 0; i < c->cap_tags; i++) {
+        const struct tag *t = c->tags[i];
+        if (t == NULL || t->window_end <= now)
+            continue;
+        left++;
+        until = t->window_end < until ? t->window_end : until;
+    }
     size_t cap = 64;
     while (cap < 4 * left)
         cap *= 2;
     rebuild_tags(c, cap, now);
+    c->tags_until = until;
 }
 
 /* ---- caches ---- */
 
-const struct pending *contract_pending(
-    const struct map_contract *c, enum element_kind kind, const uint8_t id[static 16]) {
-    (void)kind; /* ids are unique over all kinds */
+const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]) {
     for (size_t i = 0; i < c->n_pending; i++)
         if (memcmp(c->pending[i].change.element_id, id, 16) == 0)
             return &c->pending[i];
@@ -250,6 +265,8 @@ static void begin_block(void *self, struct exec_host *h) {
     c->n_looks = c->n_votes = 0;
     c->n_created = 0;
     read_params(&c->params, h);
+    uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
+    c->window_end = (exec_block_time(h) / window + 1) * window;
     forget_vehicles(c, h);
 }
 
@@ -284,6 +301,7 @@ static void free_contract(void *self) {
     free(c->pending);
     rebuild_tags(c, 1, UINT64_MAX);
     free((void *)c->tags);
+    free((void *)c->touched_tags);
     free((void *)c->places);
     free(c->looks);
     free(c->votes);

@@ -113,11 +113,8 @@ static void silent_vote(struct map_contract *c, uint32_t look, size_t place) {
         c->cap_votes = 2 * c->cap_votes + OBS_MAX_REPORTS;
         c->votes = ws_realloc(c->votes, c->cap_votes * sizeof(c->votes[0]));
     }
-    c->votes[c->n_votes++] = (struct vote){.ref = PLACE_BASE + place,
-        .look = look,
-        .says = SAYS_NOTHING,
-        .kind = p->kind,
-        .view = look_view(l, p->place.x, p->place.y)};
+    c->votes[c->n_votes++] = (struct vote){
+        .ref = PLACE_BASE + place, .look = look, .says = SAYS_NOTHING, .kind = p->kind};
 }
 
 static void hear_silence(struct map_contract *c) {
@@ -154,16 +151,26 @@ static int by_subject(const void *pa, const void *pb, void *self) {
         return a->ref < b->ref ? -1 : 1;
     const struct look *la = &c->looks[a->look];
     const struct look *lb = &c->looks[b->look];
-    int r = memcmp(la->tag, lb->tag, TAG_OCTETS);
+    int r = memcmp(la->signer, lb->signer, sizeof(la->signer));
     r = r != 0 ? r : (a->says == SAYS_NOTHING) - (b->says == SAYS_NOTHING);
     r = r != 0 ? r : (la->time > lb->time) - (la->time < lb->time);
     r = r != 0 ? r : memcmp(la->leaf, lb->leaf, 32);
     return r != 0 ? r : compare_i64(a->report, b->report);
 }
 
+struct counting {
+    struct map_contract *c;
+    struct exec_host *h;
+    const struct element *element; /* NULL for a place */
+    uint64_t bucket, now;
+    const struct fusion_weight *weight;
+    int64_t cap;
+};
+
 /* What one vehicle says about one subject. */
 struct stance {
     const struct vote *existence, *value; /* NULL: nothing, or counted before in this window */
+    bool was_silent; /* counted as silent before, and now reports the thing */
     uint8_t counted; /* what of it made a difference */
 };
 struct stances {
@@ -171,17 +178,22 @@ struct stances {
     size_t n, cap;
 };
 
-static void take_stances(const struct map_contract *c, const struct vote *v, size_t n,
+static void take_stances(const struct counting *k, const struct vote *v, size_t n,
     const uint8_t *id, struct stances *ret) {
     ret->n = 0;
     for (size_t i = 0; i < n;) {
-        const uint8_t *tag = c->looks[v[i].look].tag;
-        const struct tag *t = contract_tag(c, tag);
+        struct look *l = &k->c->looks[v[i].look];
+        const struct tag *t =
+            k->c->n_tags == 0 ? NULL : contract_tag(k->c, look_tag(k->c, k->h, l));
         uint8_t used = t == NULL ? 0 : tag_counted(t, id);
         struct stance s = {0};
-        for (; i < n && memcmp(c->looks[v[i].look].tag, tag, TAG_OCTETS) == 0; i++) {
-            if (s.existence == NULL && (used & COUNTED_EXISTENCE) == 0)
+        for (; i < n && memcmp(k->c->looks[v[i].look].signer, l->signer, 32) == 0; i++) {
+            bool silent = v[i].says == SAYS_NOTHING;
+            uint8_t spent = silent ? COUNTED_EXISTENCE | COUNTED_SILENCE : COUNTED_EXISTENCE;
+            if (s.existence == NULL && (used & spent) == 0) {
                 s.existence = &v[i];
+                s.was_silent = !silent && (used & COUNTED_SILENCE) != 0;
+            }
             if (s.value == NULL && v[i].says == SAYS_VALUE && (used & COUNTED_VALUE) == 0)
                 s.value = &v[i];
         }
@@ -197,48 +209,66 @@ static void take_stances(const struct map_contract *c, const struct vote *v, siz
 
 /* ---- counting ---- */
 
-struct counting {
-    struct map_contract *c;
-    struct exec_host *h;
-    uint64_t bucket, now;
-    const struct fusion_weight *weight;
-    int64_t cap;
-};
-
-static void count_one(
-    const struct counting *k, struct hypothesis *y, const struct vote *v, bool in_favour) {
+/* Direction of approach: relative to the way the thing faces, so that the cars of one lane are in the
+ * middle of an octant and noise does not make two directions of one. */
+static struct hyp_look hyp_look_of(
+    const struct counting *k, const struct subject *s, const struct vote *v) {
     const struct look *l = &k->c->looks[v->look];
-    struct hyp_look look = {.sensor = l->observer.sensor,
+    uint16_t facing = s->heading0;
+    int32_t x = s->place.x;
+    int32_t y = s->place.y;
+    if (k->element != NULL) {
+        element_anchor(k->element, &x, &y);
+        if (!element_heading_at(k->element, l->x, l->y, &facing))
+            facing = 0;
+    }
+    if (v->at) {
+        x = v->point.x;
+        y = v->point.y;
+    }
+    uint16_t sight = heading_of((int64_t)x - l->x, (int64_t)y - l->y);
+    return (struct hyp_look){.sensor = l->observer.sensor,
         .family = l->observer.family,
-        .octant = (uint8_t)(l->heading >> 13),
+        .octant = (uint8_t)((uint16_t)(l->heading - facing + HEADING_45 / 2) >> 13),
         .issuer = l->issuer,
         .leaf = l->leaf,
-        .view = v->view,
+        .view = sight >> 10,
         .time = l->time};
+}
+
+static void count_one(const struct counting *k, const struct subject *s, struct hypothesis *y,
+    const struct vote *v, bool in_favour) {
+    struct hyp_look look = hyp_look_of(k, s, v);
     hyp_count(y, &look, in_favour, k->bucket, k->now, k->weight);
 }
 
 /* For or against y, or neither. */
-static void weigh_element(const struct counting *k, struct hypothesis *y, struct stance *s) {
+static void weigh_element(
+    const struct counting *k, const struct subject *e, struct hypothesis *y, struct stance *s) {
     if (y->cls == HYP_REMOVED && s->existence != NULL) {
-        count_one(k, y, s->existence, s->existence->says == SAYS_GONE);
+        count_one(k, e, y, s->existence, s->existence->says == SAYS_GONE);
         s->counted |= COUNTED_EXISTENCE;
     }
     /* Whoever reads another value than this speaks against it, also one that the map does not have. */
     if (y->cls == HYP_VALUE && s->value != NULL) {
-        count_one(k, y, s->value, s->value->value == y->value);
+        count_one(k, e, y, s->value, s->value->value == y->value);
         s->counted |= COUNTED_VALUE;
     }
 }
 
-static void weigh_place(const struct counting *k, struct hypothesis *y, struct stance *s) {
+static void weigh_place(
+    const struct counting *k, const struct subject *p, struct hypothesis *y, struct stance *s) {
     const struct vote *v = s->existence;
     if (v == NULL || (v->says == SAYS_HERE && y->has_value))
         return; /* seen, but not read: no word on what it shows */
     bool in_favour =
         v->says == SAYS_VALUE ? y->has_value && v->value == y->value : v->says == SAYS_HERE;
-    count_one(k, y, v, in_favour);
-    s->counted |= COUNTED_EXISTENCE;
+    if (s->was_silent) {
+        struct hyp_look look = hyp_look_of(k, p, v);
+        hyp_uncount_miss(y, &look, k->bucket, k->weight);
+    }
+    count_one(k, p, y, v, in_favour);
+    s->counted |= v->says == SAYS_NOTHING ? COUNTED_SILENCE : COUNTED_EXISTENCE;
 }
 
 static void drop_hyp(struct exec_host *h, struct subject *s, size_t i) {
@@ -275,9 +305,9 @@ static void count_subject(const struct counting *k, struct subject *s, struct st
         struct stance *t = &stances->list[i];
         for (size_t y = 0; y < s->n_hyps; y++) {
             if (place)
-                weigh_place(k, &s->hyps[y], t);
+                weigh_place(k, s, &s->hyps[y], t);
             else
-                weigh_element(k, &s->hyps[y], t);
+                weigh_element(k, s, &s->hyps[y], t);
         }
         if (place && t->existence != NULL && t->existence->at)
             subject_sighted(s, t->existence->point, t->existence->heading);
@@ -296,18 +326,18 @@ static void count_subject(const struct counting *k, struct subject *s, struct st
     s->touched = true;
 }
 
-static void remember(
-    struct map_contract *c, const struct stances *stances, const uint8_t *id, uint64_t window_end) {
+static void remember(const struct counting *k, const struct stances *stances, const uint8_t *id) {
+    struct map_contract *c = k->c;
     for (size_t i = 0; i < stances->n; i++) {
         const struct stance *s = &stances->list[i];
         if (s->counted == 0)
             continue;
         const struct vote *v = s->existence != NULL ? s->existence : s->value;
-        struct tag *t = contract_add_tag(c, c->looks[v->look].tag, window_end);
+        struct tag *t = contract_add_tag(c, look_tag(c, k->h, &c->looks[v->look]), c->window_end);
         size_t at = 0;
         while (at < t->n && memcmp(t->entries[at].subject, id, 8) < 0)
             at++;
-        t->touched = true;
+        contract_touch_tag(c, t);
         if (at < t->n && memcmp(t->entries[at].subject, id, 8) == 0) {
             t->entries[at].counted |= s->counted;
             continue;
@@ -348,28 +378,24 @@ static struct subject *new_element_subject(struct map_contract *c, const struct 
 }
 
 static struct counting counting_of(
-    struct map_contract *c, struct exec_host *h, enum element_kind kind) {
-    return (struct counting){c, h, contract_bucket(c, h), exec_block_time(h),
+    struct map_contract *c, struct exec_host *h, enum element_kind kind, const struct element *e) {
+    return (struct counting){c, h, e, contract_bucket(c, h), exec_block_time(h),
         c->params.weight[rate_kind_of(kind)], c->params.v[MAP_POLICY_GROUP_CAP_BITS] * BIT_Q16};
 }
 
 static void count_element(struct map_contract *c, struct exec_host *h, const struct vote *v,
-    size_t n, struct stances *stances, uint64_t window_end) {
+    size_t n, struct stances *stances) {
     const struct element *e = &c->map.elements[v->ref];
     uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
     memcpy(key + 1, e->id, sizeof(e->id));
     struct subject *s = contract_subject(c, key);
-    /* The common case: everybody sees what the map says, and nobody suspects otherwise. */
-    bool suspicion = s != NULL;
-    enum hyp_class cls = HYP_REMOVED;
-    for (size_t i = 0; i < n && !suspicion; i++)
-        suspicion = supports_new(e, &v[i], s, &cls);
-    if (!suspicion || contract_pending(c, e->kind, e->id) != NULL)
+    if (contract_pending(c, e->id) != NULL)
         return;
-    take_stances(c, v, n, e->id, stances);
-    struct counting k = counting_of(c, h, e->kind);
+    struct counting k = counting_of(c, h, e->kind, e);
+    take_stances(&k, v, n, e->id, stances);
     if (s != NULL && subject_age(s, k.bucket, k.now, &c->params))
         s->touched = true;
+    enum hyp_class cls = HYP_REMOVED;
     for (size_t i = 0; i < stances->n; i++) {
         const struct vote *said[] = {stances->list[i].existence, stances->list[i].value};
         for (size_t j = 0; j < ARRAY_LEN(said); j++) {
@@ -387,16 +413,16 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
     if (s == NULL)
         return;
     count_subject(&k, s, stances);
-    remember(c, stances, e->id, window_end);
+    remember(&k, stances, e->id);
 }
 
 static void count_place(struct map_contract *c, struct exec_host *h, const struct vote *v, size_t n,
-    struct stances *stances, uint64_t window_end) {
+    struct stances *stances) {
     struct subject *s = c->places[v->ref - PLACE_BASE];
-    take_stances(c, v, n, subject_id(s), stances);
+    struct counting k = counting_of(c, h, s->kind, NULL);
+    take_stances(&k, v, n, subject_id(s), stances);
     if (stances->n == 0)
         return;
-    struct counting k = counting_of(c, h, s->kind);
     (void)subject_age(s, k.bucket, k.now, &c->params);
     for (size_t i = 0; i < stances->n; i++) {
         const struct vote *e = stances->list[i].existence;
@@ -407,7 +433,7 @@ static void count_place(struct map_contract *c, struct exec_host *h, const struc
             (void)subject_add(s, HYP_NEW, value, e->value);
     }
     count_subject(&k, s, stances);
-    remember(c, stances, subject_id(s), window_end);
+    remember(&k, stances, subject_id(s));
 }
 
 /* ---- time ---- */
@@ -458,23 +484,45 @@ static void keep_or_forget(struct map_contract *c, struct exec_host *h) {
         c->subjects[to++] = s;
     }
     c->n_subjects = to;
-    for (size_t i = 0; i < c->cap_tags; i++) {
-        struct tag *t = c->tags[i];
-        if (t == NULL || !t->touched)
-            continue;
-        state_put_tag(h, t);
-        t->touched = false;
+    for (size_t i = 0; i < c->n_touched_tags; i++) {
+        state_put_tag(h, c->touched_tags[i]);
+        c->touched_tags[i]->touched = false;
     }
+    c->n_touched_tags = 0;
+}
+
+/* Drops the votes on elements that nobody suspects, which are nearly all: each says what the map says. */
+static void drop_idle_votes(struct map_contract *c) {
+    uint8_t *suspected = ws_calloc(c->map.n / 8 + 1, 1);
+    for (size_t i = 0; i < c->n_subjects && !subject_is_place(c->subjects[i]); i++) {
+        const struct element *e = mapset_find(&c->map, subject_id(c->subjects[i]));
+        WS_ASSERT(e != NULL);
+        size_t at = (size_t)(e - c->map.elements);
+        suspected[at / 8] |= (uint8_t)(1U << at % 8);
+    }
+    enum hyp_class cls = HYP_REMOVED;
+    for (size_t i = 0; i < c->n_votes; i++) {
+        uint64_t at = c->votes[i].ref;
+        if (at < PLACE_BASE && supports_new(&c->map.elements[at], &c->votes[i], NULL, &cls))
+            suspected[at / 8] |= (uint8_t)(1U << at % 8);
+    }
+    size_t to = 0;
+    for (size_t i = 0; i < c->n_votes; i++) {
+        uint64_t at = c->votes[i].ref;
+        if (at >= PLACE_BASE || (suspected[at / 8] >> at % 8 & 1) != 0)
+            c->votes[to++] = c->votes[i];
+    }
+    c->n_votes = to;
+    free(suspected);
 }
 
 void block_count(struct map_contract *c, struct exec_host *h) {
     age_all(c, h);
+    drop_idle_votes(c);
     open_places(c, h);
     hear_silence(c);
     if (c->n_votes > 0)
         qsort_r(c->votes, c->n_votes, sizeof(c->votes[0]), by_subject, c);
-    uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
-    uint64_t window_end = (exec_block_time(h) / window + 1) * window;
     struct stances stances = {0};
     for (size_t i = 0; i < c->n_votes;) {
         uint64_t ref = c->votes[i].ref;
@@ -482,9 +530,9 @@ void block_count(struct map_contract *c, struct exec_host *h) {
         while (i + n < c->n_votes && c->votes[i + n].ref == ref)
             n++;
         if (ref < PLACE_BASE)
-            count_element(c, h, &c->votes[i], n, &stances, window_end);
+            count_element(c, h, &c->votes[i], n, &stances);
         else if (ref != PLACE_UNKNOWN)
-            count_place(c, h, &c->votes[i], n, &stances, window_end);
+            count_place(c, h, &c->votes[i], n, &stances);
         i += n;
     }
     free(stances.list);

@@ -29,7 +29,7 @@
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
 
 /* What a vehicle was counted for. */
-enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2 };
+enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2, COUNTED_SILENCE = 4 };
 struct tag_entry {
     uint8_t subject[8]; /* first octets of the subject's id */
     uint8_t counted;
@@ -44,7 +44,9 @@ struct tag {
 
 /* One accepted message of this block. */
 struct look {
-    uint8_t tag[TAG_OCTETS];
+    uint8_t signer[32]; /* orders vehicles within the block; goes nowhere else */
+    bool has_tag;
+    uint8_t tag[TAG_OCTETS]; /* once somebody needs it: most looks say what the map says */
     uint8_t leaf[32];
     uint8_t issuer[8];
     uint64_t time;
@@ -75,7 +77,6 @@ struct vote {
     bool at; /* the sighting below is there */
     struct fusion_point point;
     uint16_t heading;
-    uint8_t view;
 };
 
 struct pending {
@@ -105,6 +106,7 @@ struct map_contract {
     size_t n_pending;
     struct tag **tags; /* hash table by id */
     size_t n_tags, cap_tags;
+    uint64_t tags_until; /* end of the earliest window in tags */
     /* the block */
     struct map_params params;
     struct subject **places; /* places at the start of the block, ascending, then those it opened */
@@ -113,6 +115,9 @@ struct map_contract {
     size_t n_looks, cap_looks;
     struct vote *votes;
     size_t n_votes, cap_votes;
+    struct tag **touched_tags;
+    size_t n_touched_tags, cap_touched_tags;
+    uint64_t window_end; /* of the window this block is in */
     uint32_t n_created;
 };
 
@@ -149,16 +154,17 @@ struct tag *contract_tag(const struct map_contract *c, const uint8_t id[static T
 struct tag *contract_add_tag(
     struct map_contract *c, const uint8_t id[static TAG_OCTETS], uint64_t window_end);
 uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id);
-const struct pending *contract_pending(
-    const struct map_contract *c, enum element_kind kind, const uint8_t id[static 16]);
+/* The vehicle's tag in the window of this block. */
+const uint8_t *look_tag(const struct map_contract *c, const struct exec_host *h, struct look *l);
+void contract_touch_tag(struct map_contract *c, struct tag *t);
+/* The confirmed change of an element that waits for its version, or NULL. */
+const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]);
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
 
 /* contract_message.c */
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);
 /* True when the sector of the look covers the place: percent of range and of half angle. */
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);
-/* Line of sight, 0..63. */
-uint8_t look_view(const struct look *l, int32_t x, int32_t y);
 
 /* versions.c */
 /* Threshold checks of one subject: advisories begin and end, a change is confirmed. */

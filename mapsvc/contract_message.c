@@ -13,16 +13,19 @@ enum {
     SPEED_MAX_MM_MS = 70,
 };
 
-static void vehicle_tag(const struct exec_host *h, const struct exec_message *m,
-    uint64_t window_end, uint8_t *ret_tag) {
+const uint8_t *look_tag(const struct map_contract *c, const struct exec_host *h, struct look *l) {
     static const char domain[] = "wayside/map/vehicle/1";
+    if (l->has_tag)
+        return l->tag;
     uint8_t end[8];
-    put_be64(end, window_end);
+    put_be64(end, c->window_end);
     const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
-        span_of(end, sizeof(end)), span_of(m->signer, 32)};
+        span_of(end, sizeof(end)), span_of(l->signer, sizeof(l->signer))};
     uint8_t hash[32];
     exec_sha256(parts, ARRAY_LEN(parts), hash);
-    memcpy(ret_tag, hash, TAG_OCTETS);
+    memcpy(l->tag, hash, TAG_OCTETS);
+    l->has_tag = true;
+    return l->tag;
 }
 
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
@@ -31,10 +34,6 @@ bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
         return false;
     uint16_t bearing = heading_of((int64_t)x - l->x, (int64_t)y - l->y);
     return heading_gap(bearing, l->heading) <= (uint32_t)l->half_angle * percent / 100;
-}
-
-uint8_t look_view(const struct look *l, int32_t x, int32_t y) {
-    return (uint8_t)(heading_of((int64_t)x - l->x, (int64_t)y - l->y) >> 10);
 }
 
 /* ---- association ---- */
@@ -58,14 +57,10 @@ static void add_match(struct matches *m, uint32_t ref) {
 static void match_elements(
     const struct map_contract *c, const struct sighting *s, struct matches *ret) {
     uint32_t sigma = (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM];
-    for (int dy = -1; dy <= 1; dy++)
-        for (int dx = -1; dx <= 1; dx++) {
-            const struct grid_entry *e = NULL;
-            size_t n = grid_bucket(&c->grid, s->x, s->y, dx, dy, &e);
-            for (size_t i = 0; i < n; i++)
-                if (sighting_fits(s, &c->map.elements[e[i].ref], sigma))
-                    add_match(ret, e[i].ref);
-        }
+    struct grid_look near = grid_near(&c->grid, s->x, s->y);
+    for (const struct grid_entry *e = NULL; grid_next(&near, &e);)
+        if (sighting_fits(s, &c->map.elements[e->ref], sigma))
+            add_match(ret, e->ref);
 }
 
 /* A change that waits for its version explains what is seen at its place. */
@@ -82,21 +77,17 @@ static bool explained_by_pending(const struct map_contract *c, const struct sigh
 /* The oldest place of this kind near the sighting, as a vote's ref. */
 static uint64_t match_place(const struct map_contract *c, const struct sighting *s) {
     uint64_t best = PLACE_UNKNOWN;
-    for (int dy = -1; dy <= 1; dy++)
-        for (int dx = -1; dx <= 1; dx++) {
-            const struct grid_entry *e = NULL;
-            size_t n = grid_bucket(&c->places_grid, s->x, s->y, dx, dy, &e);
-            for (size_t i = 0; i < n; i++) {
-                const struct subject *p = c->places[e[i].ref];
-                if (p->kind == s->kind && heading_gap(p->heading, s->heading) <= HEADING_45 &&
-                    distance2(p->place.x, p->place.y, s->x, s->y) <=
-                        (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM &&
-                    (best == PLACE_UNKNOWN || p->opened < c->places[best - PLACE_BASE]->opened ||
-                        (p->opened == c->places[best - PLACE_BASE]->opened &&
-                            PLACE_BASE + e[i].ref < best)))
-                    best = PLACE_BASE + e[i].ref;
-            }
-        }
+    struct grid_look near = grid_near(&c->places_grid, s->x, s->y);
+    for (const struct grid_entry *e = NULL; grid_next(&near, &e);) {
+        const struct subject *p = c->places[e->ref];
+        if (p->kind != s->kind || heading_gap(p->heading, s->heading) > HEADING_45 ||
+            distance2(p->place.x, p->place.y, s->x, s->y) > (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
+            continue;
+        const struct subject *q = best == PLACE_UNKNOWN ? NULL : c->places[best - PLACE_BASE];
+        if (q == NULL || p->opened < q->opened ||
+            (p->opened == q->opened && PLACE_BASE + e->ref < best))
+            best = PLACE_BASE + e->ref;
+    }
     return best;
 }
 
@@ -189,8 +180,7 @@ static void detected(const struct map_contract *c, const struct obs_report *r, s
         .value = r->value,
         .at = true,
         .point = {x, y, r->sigma_mm},
-        .heading = s.heading,
-        .view = look_view(&g->look, x, y)};
+        .heading = s.heading};
     bool ambiguous = false;
     const struct element *e = resolve(c, r, &s, named, &g->look, &ambiguous);
     if (ambiguous || (e == NULL && explained_by_pending(c, &s)))
@@ -230,8 +220,7 @@ static void about_named(const struct map_contract *c, const struct obs_report *r
                 .report = (uint8_t)i,
                 .says = r->kind == REPORT_NOT_DETECTED ? SAYS_GONE : SAYS_VALUE,
                 .kind = e->kind,
-                .value = r->value,
-                .view = look_view(l, x, y)});
+                .value = r->value});
 }
 
 static exec_code gather(
@@ -305,14 +294,15 @@ static const uint8_t *voted_id(const struct map_contract *c, const struct vote *
                                : subject_id(c->places[v->ref - PLACE_BASE]);
 }
 
-static void count_stale(const struct map_contract *c, struct gathered *g) {
-    const struct tag *t = contract_tag(c, g->look.tag);
-    for (size_t i = 0; i < g->n && t != NULL; i++) {
+static void count_stale(
+    const struct map_contract *c, const struct exec_host *h, struct gathered *g) {
+    for (size_t i = 0; i < g->n && c->n_tags > 0; i++) {
         const struct vote *v = &g->votes[i];
-        if (v->ref == PLACE_UNKNOWN)
+        uint8_t claimed = v->ref == PLACE_UNKNOWN ? 0 : claims(c, v);
+        if (claimed == 0)
             continue;
-        uint8_t claimed = claims(c, v);
-        if (claimed != 0 && (claimed & ~tag_counted(t, voted_id(c, v))) == 0)
+        const struct tag *t = contract_tag(c, look_tag(c, h, &g->look));
+        if (t != NULL && (claimed & ~tag_counted(t, voted_id(c, v))) == 0)
             g->stale++;
     }
 }
@@ -352,6 +342,7 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         .half_angle = o.half_angle,
         .occluded = o.occluded,
         .observer = observer_from_ssp(m->ssp)};
+    memcpy(g.look.signer, m->signer, sizeof(g.look.signer));
     memcpy(g.look.leaf, m->leaf, sizeof(g.look.leaf));
     memcpy(g.look.issuer, m->issuer, sizeof(g.look.issuer));
     if (!frame_from_wgs(&c->map.frame, o.lat, o.lon, &g.look.x, &g.look.y) ||
@@ -362,9 +353,7 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         return rc;
     if (g.named > 0 && g.named == g.unknown && g.n == 0)
         return MAP_UNKNOWN_ELEMENT;
-    uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
-    vehicle_tag(h, m, (exec_block_time(h) / window + 1) * window, g.look.tag);
-    count_stale(c, &g);
+    count_stale(c, h, &g);
     if (g.n > 0 && g.stale == g.n)
         return MAP_NOTHING_NEW;
     hand_over(c, &g);

@@ -39,19 +39,15 @@ void grid_clear(struct grid *g) {
         memset(g->slots, 0, g->n_slots * sizeof(g->slots[0]));
 }
 
-static void add_key(struct grid *g, uint64_t key, uint32_t ref) {
+void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref) {
     if (g->n == g->cap) {
         g->cap = g->cap == 0 ? 64 : g->cap * 2;
         g->entries = ws_realloc(g->entries, g->cap * sizeof(g->entries[0]));
     }
-    g->entries[g->n++] = (struct grid_entry){key, ref};
+    g->entries[g->n++] = (struct grid_entry){grid_key(x, y), ref, x, y};
 }
 
-void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref) {
-    add_key(g, grid_key(x, y), ref);
-}
-
-/* Buckets every 8 m along the segment: with the neighbours that every look takes in, none is missed. */
+/* An entry every 8 m along the segment: whatever is within a gate of the line is within reach of one. */
 static void add_segment(
     struct grid *g, const struct map_point *a, const struct map_point *b, uint32_t ref) {
     int64_t dx = (int64_t)b->x - a->x;
@@ -61,13 +57,8 @@ static void add_segment(
     /* A segment of more than 100 km is in the index at its ends only. */
     if (steps > 12800)
         steps = 1;
-    uint64_t last = UINT64_MAX;
-    for (int64_t i = 0; i <= steps; i++) {
-        uint64_t key = grid_key((int32_t)(a->x + dx * i / steps), (int32_t)(a->y + dy * i / steps));
-        if (key != last)
-            add_key(g, key, ref);
-        last = key;
-    }
+    for (int64_t i = 0; i <= steps; i++)
+        grid_add(g, (int32_t)(a->x + dx * i / steps), (int32_t)(a->y + dy * i / steps), ref);
 }
 
 void grid_add_element(struct grid *g, const struct element *e, uint32_t ref) {
@@ -89,7 +80,11 @@ static int by_key(const void *a, const void *b) {
     const struct grid_entry *y = b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
-    return (x->ref > y->ref) - (x->ref < y->ref);
+    if (x->ref != y->ref)
+        return x->ref < y->ref ? -1 : 1;
+    if (x->x != y->x)
+        return x->x < y->x ? -1 : 1;
+    return (x->y > y->y) - (x->y < y->y);
 }
 
 static struct grid_slot *slot_for(const struct grid *g, uint64_t key) {
@@ -103,16 +98,9 @@ static struct grid_slot *slot_for(const struct grid *g, uint64_t key) {
 void grid_build(struct grid *g) {
     if (g->n > 1)
         qsort(g->entries, g->n, sizeof(g->entries[0]), by_key);
-    size_t to = 0;
     size_t buckets = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        bool new_key = to == 0 || g->entries[to - 1].key != g->entries[i].key;
-        if (!new_key && g->entries[to - 1].ref == g->entries[i].ref)
-            continue;
-        buckets += new_key ? 1 : 0;
-        g->entries[to++] = g->entries[i];
-    }
-    g->n = to;
+    for (size_t i = 0; i < g->n; i++)
+        buckets += i == 0 || g->entries[i - 1].key != g->entries[i].key ? 1 : 0;
     size_t want = 16;
     while (want < 2 * buckets)
         want *= 2;
@@ -140,4 +128,43 @@ size_t grid_bucket(const struct grid *g, int32_t x, int32_t y, int dx, int dy,
         return 0;
     *ret_first = &g->entries[s->first];
     return s->n;
+}
+
+struct grid_look grid_near(const struct grid *g, int32_t x, int32_t y) {
+    struct grid_look l = {.grid = g, .x = x, .y = y};
+    if (g->n == 0) {
+        l.by = 1; /* past by_last: nothing to come */
+        return l;
+    }
+    const int32_t reach = GRID_REACH_MM;
+    l.bx_first = l.bx = bucket_of(x < INT32_MIN + reach ? INT32_MIN : x - reach);
+    l.bx_last = bucket_of(x > INT32_MAX - reach ? INT32_MAX : x + reach);
+    l.by = bucket_of(y < INT32_MIN + reach ? INT32_MIN : y - reach);
+    l.by_last = bucket_of(y > INT32_MAX - reach ? INT32_MAX : y + reach);
+    return l;
+}
+
+bool grid_next(struct grid_look *l, const struct grid_entry **ret_entry) {
+    for (;;) {
+        for (; l->at < l->end; l->at++) {
+            int64_t dx = (int64_t)l->at->x - l->x;
+            int64_t dy = (int64_t)l->at->y - l->y;
+            if (dx <= GRID_REACH_MM && dx >= -GRID_REACH_MM && dy <= GRID_REACH_MM &&
+                dy >= -GRID_REACH_MM) {
+                *ret_entry = l->at++;
+                return true;
+            }
+        }
+        if (l->by > l->by_last)
+            return false;
+        const struct grid_slot *s = slot_for(l->grid, morton(l->bx, l->by));
+        l->at = &l->grid->entries[s->first];
+        l->end = l->at + s->n;
+        if (l->bx == l->bx_last) {
+            l->bx = l->bx_first;
+            l->by++;
+        } else {
+            l->bx++;
+        }
+    }
 }

@@ -103,8 +103,6 @@ void subject_place(struct subject *s) {
 void subject_sighted(struct subject *s, struct fusion_point p, uint16_t heading) {
     if (s->n_points == FUSION_MAX_POINTS)
         return;
-    if (s->n_points == 0)
-        s->heading0 = heading;
     s->points[s->n_points] = p;
     s->turns[s->n_points] = (int16_t)(uint16_t)(heading - s->heading0);
     s->n_points++;
@@ -185,6 +183,18 @@ void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, u
     y->last_seen = l->time > y->last_seen ? l->time : y->last_seen;
     y->supported_at = block_time;
     leaf_add(y, l->leaf);
+}
+
+void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t bucket,
+    const struct fusion_weight weight[static SENSOR_CLASS_COUNT]) {
+    for (size_t i = 0; i < y->n_groups; i++) {
+        struct hyp_group *g = &y->groups[i];
+        if (g->bucket != bucket || g->family != l->family || g->octant != l->octant ||
+            g->counts.miss[l->sensor] == 0)
+            continue;
+        g->counts.miss[l->sensor]--;
+        issuer_count(y, l->issuer, -weight[l->sensor].miss);
+    }
 }
 
 static int by_octets(const void *a, const void *b) {

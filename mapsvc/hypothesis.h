@@ -33,7 +33,7 @@ enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3 };
 struct hyp_group {
     uint64_t bucket; /* block time / group length */
     uint16_t family;
-    uint8_t octant; /* direction of travel of the observers */
+    uint8_t octant; /* direction of travel of the observers, relative to the thing's own */
     bool open; /* bucket still runs: bits follow from counts; else bits are what is left of them */
     struct fusion_counts counts;
     int64_t bits;
@@ -76,7 +76,7 @@ struct subject {
     uint64_t decayed_at; /* Time64 up to which evidence was aged */
     /* a place only: */
     uint64_t opened; /* block time */
-    uint16_t heading0; /* of its first sighting; the others are kept as differences */
+    uint16_t heading0; /* of the sighting that opened it; all are kept as differences to it */
     struct fusion_point points[FUSION_MAX_POINTS];
     int16_t turns[FUSION_MAX_POINTS];
     size_t n_points;
@@ -112,6 +112,9 @@ struct hyp_look {
 };
 void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
     uint64_t block_time, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
+/* Takes back a silence that was counted in this bucket: the vehicle saw the thing after all. */
+void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t bucket,
+    const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
 /* After a block's counts: sorts the block's leaves (from n_before on) and recomputes s. */
 void hyp_settle(struct hypothesis *y, size_t leaves_before,
     const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap);

@@ -126,13 +126,9 @@ static void test_sighting(void **state) {
 
 static size_t near(const struct grid *g, int32_t x, int32_t y, uint32_t ref) {
     size_t found = 0;
-    for (int dy = -1; dy <= 1; dy++)
-        for (int dx = -1; dx <= 1; dx++) {
-            const struct grid_entry *e = NULL;
-            size_t n = grid_bucket(g, x, y, dx, dy, &e);
-            for (size_t i = 0; i < n; i++)
-                found += e[i].ref == ref ? 1 : 0;
-        }
+    struct grid_look l = grid_near(g, x, y);
+    for (const struct grid_entry *e = NULL; grid_next(&l, &e);)
+        found += e->ref == ref ? 1 : 0;
     return found;
 }
 
@@ -157,7 +153,7 @@ static void test_grid(void **state) {
     grid_build(&g);
     for (uint32_t i = 0; i < N; i++) {
         assert_int_equal(near(&g, x[i], y[i], i), 1);
-        /* Everything within 16 m is in the nine buckets. */
+        /* Everything within 16 m is found, once. */
         for (uint32_t k = 0; k < 50; k++)
             if (distance2(x[i], y[i], x[k], y[k]) <= UINT64_C(16000) * 16000)
                 assert_int_equal(near(&g, x[i], y[i], k), 1);

@@ -598,6 +598,47 @@ static void test_silence(void **state) {
     rig_free(&r);
 }
 
+/* A car that comes nearer and then sees the thing has not spoken against it. */
+static void test_silence_taken_back(void **state) {
+    (void)state;
+    struct map_rig r;
+    town(&r);
+    struct rig_car car[3];
+    for (uint32_t i = 0; i < 3; i++)
+        car[i] = car_before(4 * i, 450000); /* of one family and view */
+    assert_int_equal(drive(&r, car[0], sees_new, 1), MAP_OK);
+    assert_int_equal(drive(&r, car[1], sees_nothing, 0), MAP_OK);
+    struct map_candidate one;
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(one.bits_q16, 365026 - 281332);
+    assert_int_equal(drive(&r, car[1], sees_new, 1), MAP_OK);
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(one.bits_q16, 8 * 65536); /* two reports, no miss, the cap */
+    assert_int_equal(one.vehicles, 2);
+    assert_int_equal(drive(&r, car[1], sees_new, 1), MAP_NOTHING_NEW);
+    assert_int_equal(drive(&r, car[1], sees_nothing, 0), MAP_OK);
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(one.bits_q16, 8 * 65536);
+    rig_free(&r);
+}
+
+/* Noise of a heading around the direction of the road does not make two directions of one. */
+static void test_one_direction_is_one_group(void **state) {
+    (void)state;
+    struct map_rig r;
+    town(&r);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct rig_car car = car_before(4 * i, 200000);
+        car.heading = (uint16_t)(i % 2 == 0 ? 65536 - 500 : 500);
+        assert_int_equal(drive(&r, car, sees_30, 200000), MAP_OK);
+    }
+    struct map_candidate one;
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(one.groups, 1);
+    assert_int_equal(one.bits_q16, 8 * 65536);
+    rig_free(&r);
+}
+
 /* NOT_DETECTED of what the vehicle cannot have inspected is no evidence. */
 static void test_missed_out_of_sight(void **state) {
     (void)state;
@@ -702,6 +743,8 @@ int main(void) {
         cmocka_unit_test(test_advisory_expires),
         cmocka_unit_test(test_hazard),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_silence_taken_back),
+        cmocka_unit_test(test_one_direction_is_one_group),
         cmocka_unit_test(test_missed_out_of_sight),
         cmocka_unit_test(test_ambiguity),
         cmocka_unit_test(test_margin),
