@@ -65,7 +65,7 @@ void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element 
             continue;
         if (strcmp(key, "subtype") == 0 && e->kind == EL_SIGN)
             continue;
-        if (strcmp(key, "speed_limit") == 0 && e->kind == EL_LANE)
+        if (strcmp(key, "speed_limit") == 0 && (e->kind == EL_LANE || e->kind == EL_SIGN))
             continue;
         if (reserved(key) || !element_set_attr(e, key, value))
             map_note(b->r, o->line, "object %lld: tag %.64s is not kept", (long long)o->id, key);
@@ -84,12 +84,13 @@ bool ll_list_add(struct element *e, const char *key, const char *kind, int64_t i
 
 bool ll_sign_value(const struct ll_map *m, const struct ll_object *way, int32_t *ret_value,
     const char **ret_unit) {
+    /* A figure given as such says more than a code, which names the pattern. */
+    const char *limit = ll_tag(m, way, "speed_limit");
+    if (limit != NULL && map_speed_of(limit, NULL, ret_value, ret_unit))
+        return true;
     const char *code = ll_tag(m, way, "subtype");
     *ret_unit = NULL;
-    if (code != NULL && map_speed_of_code(code, ret_value))
-        return true;
-    const char *limit = ll_tag(m, way, "speed_limit");
-    return limit != NULL && map_speed_of(limit, NULL, ret_value, ret_unit);
+    return code != NULL && map_speed_of_code(code, ret_value);
 }
 
 bool ll_regulatory_speed(const struct ll_map *m, const struct ll_object *rel, int32_t *ret_value,

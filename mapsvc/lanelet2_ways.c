@@ -42,7 +42,7 @@ static void set_sign_value(struct ll_build *b, const struct ll_object *way, stru
     if (!e->has_value && use->regulatory > 0)
         e->has_value =
             ll_regulatory_speed(b->m, &b->m->relations[use->regulatory - 1], &e->value, &unit);
-    if (unit != NULL)
+    if (unit != NULL && strcmp(unit, "km/h") != 0)
         (void)element_set_attr(e, "unit", unit);
 }
 

@@ -249,9 +249,12 @@ static void emit_limits(const struct cut *c, int k, const struct od_lane *lane) 
         for_vehicles = strcmp(lane->type, driven[i]) == 0;
     if (!for_vehicles)
         return;
-    const struct od_speed *v = own ? c->b->m->lane_speeds + lane->speed.first
-                                   : c->b->m->road_speeds + c->road->speed.first;
-    size_t n = own ? lane->speed.n : c->road->speed.n;
+    struct od_run run = own ? lane->speed : c->road->speed;
+    const struct od_speed *pool = own ? c->b->m->lane_speeds : c->b->m->road_speeds;
+    if (run.n == 0)
+        return;
+    const struct od_speed *v = pool + run.first;
+    size_t n = run.n;
     double from = own ? c->section->s : 0.0;
     for (size_t i = 0; i < n && c->b->budget > 0; i++) {
         double s0 = from + v[i].s;

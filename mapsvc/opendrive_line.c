@@ -159,9 +159,9 @@ struct od_pose od_road_at(const struct od_map *m, const struct od_road *road, do
 }
 
 double od_poly_at(const struct od_polys *pool, struct od_run run, double s) {
-    const struct od_poly *p = pool->p + run.first;
-    if (run.n == 0 || s < p[0].s)
+    if (run.n == 0 || s < pool->p[run.first].s)
         return 0.0;
+    const struct od_poly *p = pool->p + run.first;
     size_t lo = 0;
     size_t hi = run.n;
     while (hi - lo > 1) {

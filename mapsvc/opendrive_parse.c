@@ -480,11 +480,13 @@ static int lane_order(const void *a, const void *b) {
 static void end_section(struct parse *p) {
     struct od_map *m = p->m;
     struct od_run run = m->sections[m->n_sections - 1].lanes;
+    if (run.n == 0)
+        return;
     struct od_lane *lanes = m->lanes + run.first;
     if (run.n > 1)
         qsort(lanes, run.n, sizeof(lanes[0]), lane_order);
-    bool has_left = run.n > 0 && lanes[run.n - 1].id > 0;
-    bool has_right = run.n > 0 && lanes[0].id < 0;
+    bool has_left = lanes[run.n - 1].id > 0;
+    bool has_right = lanes[0].id < 0;
     for (uint32_t i = 1; i < run.n; i++) {
         /* Lane 0 may be left out. */
         int step = lanes[i].id - lanes[i - 1].id;

@@ -1,0 +1,184 @@
+/* A whole map as Lanelet2 OSM XML. */
+#include "base/mem.h"
+#include "mapsvc/export.h"
+#include "mapsvc/export_osm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int point_order(const void *a, const void *b) {
+    const struct map_point *p = a;
+    const struct map_point *q = b;
+    if (p->x != q->x)
+        return p->x < q->x ? -1 : 1;
+    if (p->y != q->y)
+        return p->y < q->y ? -1 : 1;
+    return (p->z > q->z) - (p->z < q->z);
+}
+
+/* Points at one place are one node: that sharing is what makes lanelets neighbours. */
+static void put_nodes(const struct mapset *m, struct map_point *scratch, struct buf *b) {
+    size_t total = 0;
+    for (size_t i = 0; i < m->n; i++)
+        total += osm_is_way(&m->elements[i]) ? m->elements[i].n_points + 1 : 0;
+    struct map_point *all = ws_calloc(total, sizeof(all[0]));
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        if (!osm_is_way(&m->elements[i]))
+            continue;
+        size_t k = osm_points(&m->elements[i], scratch);
+        memcpy(all + n, scratch, k * sizeof(all[0]));
+        n += k;
+    }
+    if (n > 1)
+        qsort(all, n, sizeof(all[0]), point_order);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || point_order(&all[i - 1], &all[i]) != 0)
+            osm_put_node(b, &m->frame, osm_node_id(all[i]), all[i]);
+    free(all);
+}
+
+static void put_ways(const struct mapset *m, struct map_point *scratch, struct buf *b) {
+    int64_t *refs = ws_calloc(ELEMENT_MAX_POINTS, sizeof(refs[0]));
+    size_t n_ways = 0;
+    struct osm_named *ways = osm_sorted(m, osm_is_way, &n_ways);
+    for (size_t i = 0; i < n_ways; i++) {
+        const struct element *e = ways[i].e;
+        size_t n = osm_points(e, scratch);
+        for (size_t k = 0; k < n; k++)
+            refs[k] = osm_node_id(scratch[k]);
+        if (n > 0)
+            osm_put_way(b, e, refs, n, 0);
+    }
+    free(ways);
+    free(refs);
+}
+
+struct left_out {
+    size_t lanes, limits, others;
+};
+
+/* The limit of the whole lane is named after it. */
+static const struct element *limit_of(const struct osm_index *x, const struct element *lane) {
+    for (size_t i = 0; i < lane->n_aliases; i++) {
+        char alias[ELEMENT_MAX_TEXT + 16];
+        (void)snprintf(alias, sizeof(alias), "%s#speed_limit", lane->aliases[i]);
+        const struct element *e = osm_find(x, EL_SPEED_LIMIT, alias);
+        if (e != NULL)
+            return e;
+    }
+    return NULL;
+}
+
+static void put_lanelets(
+    const struct mapset *m, const struct osm_index *x, struct buf *b, struct left_out *out) {
+    size_t limits = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct element *e = &m->elements[i];
+        out->limits += e->kind == EL_SPEED_LIMIT;
+        out->others += e->kind == EL_HAZARD;
+    }
+    size_t n = 0;
+    struct osm_named *lanes = osm_sorted(m, osm_is_relation, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct element *e = lanes[i].e;
+        const struct element *limit = e->kind == EL_LANE ? limit_of(x, e) : NULL;
+        if (osm_put_lanelet(b, e, limit, x, 0))
+            limits += limit != NULL;
+        else
+            out->lanes++;
+    }
+    out->limits -= limits;
+    free(lanes);
+}
+
+/* One member of a regulatory element that signs, lights, stop lines and lanes name. */
+struct rule {
+    int64_t id;
+    const struct element *e;
+};
+
+static int rule_order(const void *a, const void *b) {
+    const struct rule *p = a;
+    const struct rule *q = b;
+    if (p->id != q->id)
+        return p->id < q->id ? -1 : 1;
+    if (p->e->kind != q->e->kind)
+        return p->e->kind < q->e->kind ? -1 : 1;
+    return memcmp(p->e->id, q->e->id, sizeof(p->e->id));
+}
+
+static size_t count_rules(const struct element *e, struct rule *ret) {
+    static const char prefix[] = "lanelet2:relation/";
+    const char *at = element_attr(e, "regulatory");
+    size_t n = 0;
+    while (at != NULL && (at = strstr(at, prefix)) != NULL) {
+        at += sizeof(prefix) - 1;
+        if (ret != NULL)
+            ret[n] = (struct rule){strtoll(at, NULL, 10), e};
+        n++;
+    }
+    return n;
+}
+
+/* A rule about speed only when every lane under it has a limit of its own: then reading the file again
+ * gives no limit that was not there. */
+static const char *subtype_of(const struct rule *r, size_t n, const struct osm_index *x) {
+    bool value = false;
+    bool limits = true;
+    for (size_t i = 0; i < n; i++) {
+        if (r[i].e->kind == EL_LIGHT)
+            return "traffic_light";
+        value = value || (r[i].e->kind == EL_SIGN && r[i].e->has_value);
+        if (r[i].e->kind == EL_LANE)
+            limits = limits && limit_of(x, r[i].e) != NULL;
+    }
+    return value && limits ? "speed_limit" : "traffic_sign";
+}
+
+static void put_rules(const struct mapset *m, const struct osm_index *x, struct buf *b) {
+    size_t total = 0;
+    for (size_t i = 0; i < m->n; i++)
+        total += count_rules(&m->elements[i], NULL);
+    struct rule *rules = ws_calloc(total, sizeof(rules[0]));
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++)
+        n += count_rules(&m->elements[i], rules + n);
+    if (n > 1)
+        qsort(rules, n, sizeof(rules[0]), rule_order);
+    size_t next = 0;
+    for (size_t i = 0; i < n; i = next) {
+        for (next = i; next < n && rules[next].id == rules[i].id;)
+            next++;
+        buf_printf(b, "  <relation id=\"%lld\">\n", (long long)rules[i].id);
+        for (size_t k = i; k < next; k++)
+            if (osm_is_way(rules[k].e))
+                buf_printf(b, "    <member type=\"way\" ref=\"%lld\" role=\"%s\"/>\n",
+                    (long long)osm_id(rules[k].e),
+                    rules[k].e->kind == EL_STOP_LINE ? "ref_line" : "refers");
+        osm_put_tag(b, "type", "regulatory_element");
+        osm_put_tag(b, "subtype", subtype_of(rules + i, next - i, x));
+        buf_printf(b, "  </relation>\n");
+    }
+    free(rules);
+}
+
+void export_lanelet2(const struct mapset *m, struct buf *b) {
+    struct map_point *scratch = ws_calloc(ELEMENT_MAX_POINTS, sizeof(scratch[0]));
+    struct osm_index x = osm_index_of(m);
+    struct left_out out = {0};
+    buf_printf(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<osm version=\"0.6\" "
+                  "generator=\"wayside\">\n");
+    put_nodes(m, scratch, b);
+    put_ways(m, scratch, b);
+    put_lanelets(m, &x, b, &out);
+    put_rules(m, &x, b);
+    if (out.lanes + out.limits + out.others > 0)
+        buf_printf(b,
+            "  <!-- left out: %zu lanes without bounds, %zu limits that are not the only one of "
+            "their lane, %zu hazards -->\n",
+            out.lanes, out.limits, out.others);
+    buf_printf(b, "</osm>\n");
+    osm_index_free(&x);
+    free(scratch);
+}
