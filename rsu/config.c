@@ -60,7 +60,7 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
     v = usual;                                                                                     \
     if (rc == WS_OK)                                                                               \
         rc = number(j, group, #key, (from)->key, lo, hi, &v);                                      \
-    (to)->field = (__typeof__((to)->field))(v * times);
+    (to)->field = (__typeof__((to)->field))(v * (times));
 #define X(...) TAKE("pipeline.", p, &c->pipeline, __VA_ARGS__)
     CONFIG_PIPELINE(X)
 #undef X

@@ -1,0 +1,67 @@
+/* Shared by the verbs of rsuctl. One process, one thread; usage and results go to standard output, complaints to
+ * standard error. Internal to rsu/rsuctl*.c and rsu/ctl_*.c. */
+#ifndef WAYSIDE_RSU_CTL_H
+#define WAYSIDE_RSU_CTL_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum ctl_code {
+    CTL_DONE = 0,
+    CTL_NO = 1, /* the answer is no */
+    CTL_USAGE = 2,
+    CTL_UNREACHABLE = 3, /* cannot reach or read what was asked for */
+};
+
+struct ctl_verb {
+    const char *noun, *verb; /* verb NULL: the noun is a command of its own */
+    const char *brief; /* one line */
+    const char *usage; /* what follows "usage: rsuctl NOUN VERB", and the options */
+    int (*run)(const struct ctl_verb *v, int argc, char **argv); /* argv: behind the verb */
+};
+
+extern const struct ctl_verb ctl_cell_init;
+
+/* ---- options ---- */
+
+#define CTL_LIST_MAX 64
+struct ctl_list {
+    size_t n;
+    const char *v[CTL_LIST_MAX]; /* borrowed from argv */
+};
+
+enum ctl_kind {
+    CTL_FLAG, /* bool *to; no argument */
+    CTL_TEXT, /* const char **to */
+    CTL_NUMBER, /* uint64_t *to within lo..hi */
+    CTL_LIST, /* struct ctl_list *to; may be given again */
+    CTL_PLACE, /* struct ctl_place *to */
+};
+struct ctl_place {
+    bool given;
+    int32_t lat, lon; /* 1e-7 degree */
+};
+struct ctl_option {
+    const char *name; /* without the dashes */
+    enum ctl_kind kind;
+    void *to;
+    uint64_t lo, hi; /* CTL_NUMBER */
+};
+
+/* Reads "--name value", "--name=value", "--" and words; --help is understood everywhere. True: go on. False: leave with
+ * *ret_code, everything has been said. words NULL: none allowed; else fewer than least is a mistake too. */
+bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct ctl_option *options,
+    size_t n_options, struct ctl_list *words, size_t least, size_t most, int *ret_code);
+
+/* ---- saying things ---- */
+
+/* Says it with the hint to --help; returns CTL_USAGE. */
+int ctl_misuse(const struct ctl_verb *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Says the error; returns `code`. */
+int ctl_fail(const struct ctl_verb *v, enum ctl_code code, const struct ws_err *err);
+/* Writes to standard output; CTL_UNREACHABLE when that fails. */
+int ctl_print(const struct ctl_verb *v, struct span text);
+
+#endif

@@ -1,0 +1,129 @@
+#include "rsu/config_value.h"
+#include "rsu/ctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void name_of(const struct ctl_verb *v, char *dst, size_t size) {
+    (void)snprintf(dst, size, "rsuctl %s%s%s", v->noun, v->verb == NULL ? "" : " ",
+        v->verb == NULL ? "" : v->verb);
+}
+
+int ctl_misuse(const struct ctl_verb *v, const char *fmt, ...) {
+    char name[64];
+    char text[512];
+    va_list args;
+    name_of(v, name, sizeof(name));
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    (void)fprintf(stderr, "%s: %s\nTry '%s --help'.\n", name, text, name);
+    return CTL_USAGE;
+}
+
+int ctl_fail(const struct ctl_verb *v, enum ctl_code code, const struct ws_err *err) {
+    char name[64];
+    name_of(v, name, sizeof(name));
+    (void)fprintf(stderr, "%s: %s\n", name, err->text);
+    return (int)code;
+}
+
+int ctl_print(const struct ctl_verb *v, struct span text) {
+    if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
+        return CTL_DONE;
+    struct ws_err err;
+    (void)ws_fail(&err, WS_EIO, "standard output: %s", strerror(errno));
+    return ctl_fail(v, CTL_UNREACHABLE, &err);
+}
+
+static int take(const struct ctl_verb *v, const struct ctl_option *o, const char *value) {
+    switch (o->kind) {
+    case CTL_FLAG:
+        *(bool *)o->to = true;
+        return CTL_DONE;
+    case CTL_TEXT:
+        *(const char **)o->to = value;
+        if (value[0] == '\0')
+            return ctl_misuse(v, "--%s: nothing given", o->name);
+        return CTL_DONE;
+    case CTL_NUMBER:
+        if (!value_u64(value, o->lo, o->hi, o->to))
+            return ctl_misuse(v, "--%s: '%.60s' is not a number from %llu to %llu", o->name, value,
+                (unsigned long long)o->lo, (unsigned long long)o->hi);
+        return CTL_DONE;
+    case CTL_LIST: {
+        struct ctl_list *list = o->to;
+        if (list->n == CTL_LIST_MAX)
+            return ctl_misuse(v, "--%s: more than %d times", o->name, CTL_LIST_MAX);
+        list->v[list->n++] = value;
+        return CTL_DONE;
+    }
+    case CTL_PLACE: {
+        struct ctl_place *p = o->to;
+        p->given = value_place(value, &p->lat, &p->lon);
+        if (!p->given)
+            return ctl_misuse(
+                v, "--%s: '%.60s' is not a place like 48.7651234,11.4231234", o->name, value);
+        return CTL_DONE;
+    }
+    }
+    return CTL_USAGE;
+}
+
+/* One "--name" at argv[*at]; moves *at behind its value. */
+static int take_option(const struct ctl_verb *v, int argc, char **argv,
+    const struct ctl_option *options, size_t n, int *at) {
+    const char *name = argv[*at] + 2;
+    size_t len = strcspn(name, "=");
+    const struct ctl_option *o = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
+            o = &options[i];
+    }
+    if (o == NULL)
+        return ctl_misuse(v, "there is no option --%.*s", (int)(len > 60 ? 60 : len), name);
+    bool joined = name[len] == '=';
+    if (o->kind == CTL_FLAG) {
+        if (joined)
+            return ctl_misuse(v, "--%s takes no value", o->name);
+        return take(v, o, "");
+    }
+    if (!joined && *at + 1 >= argc)
+        return ctl_misuse(v, "--%s needs a value", o->name);
+    if (!joined)
+        ++*at;
+    return take(v, o, joined ? name + len + 1 : argv[*at]);
+}
+
+bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct ctl_option *options,
+    size_t n_options, struct ctl_list *words, size_t least, size_t most, int *ret_code) {
+    bool only_words = false;
+    size_t n = 0;
+    *ret_code = CTL_DONE;
+    for (int i = 0; i < argc && *ret_code == CTL_DONE; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+            char name[64];
+            name_of(v, name, sizeof(name));
+            (void)printf("usage: %s %s", name, v->usage);
+            return false;
+        } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
+            *ret_code = take_option(v, argc, argv, options, n_options, &i);
+        } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
+            *ret_code = ctl_misuse(v, "there is no option %.60s", argv[i]);
+        } else if (n == most || n == CTL_LIST_MAX) {
+            *ret_code = ctl_misuse(v, "'%.200s' is one word too many", argv[i]);
+        } else {
+            words->v[n++] = argv[i];
+        }
+    }
+    if (words != NULL)
+        words->n = n;
+    if (*ret_code == CTL_DONE && n < least)
+        *ret_code = ctl_misuse(v,
+            least == 1 ? "something is missing behind it" : "it needs %zu words behind it", least);
+    return *ret_code == CTL_DONE;
+}
