@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "rsu/secret.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,37 +20,18 @@
 
 enum { MAP_FILE_MAX = 1U << 30, GENESIS_MAX = 16U << 20, RING_SLOTS = 8192, QUESTIONS_MAX = 64 };
 
-/* 64 hex digits and perhaps a newline; the buffer is wiped. */
-static int read_secret(const char *path, uint8_t ret[static 32], struct ws_err *err) {
-    struct buf b = {0};
-    int rc = file_read(path, 1024, &b, err);
-    if (rc != WS_OK)
-        return rc;
-    size_t n = b.n;
-    while (n > 0 && (b.p[n - 1] == '\n' || b.p[n - 1] == '\r'))
-        n--;
-    char hex[65] = {0};
-    if (n == 64)
-        memcpy(hex, b.p, 64);
-    if (n != 64 || !hex_decode(ret, 32, hex))
-        rc = ws_fail(err, WS_EINPUT, "%s: not 64 hex digits", path);
-    explicit_bzero(b.p, b.n);
-    explicit_bzero(hex, sizeof(hex));
-    buf_free(&b);
-    return rc;
-}
-
 static int load_keys(struct daemon *d, struct ws_err *err) {
     uint8_t seed[32];
     if (d->config.key != NULL) {
-        if (read_secret(d->config.key, seed, err) != WS_OK)
-            return err->code;
+        int rc = secret_read(d->config.key, seed, err);
+        if (rc != WS_OK)
+            return rc;
         d->signer = signer_new(seed);
         explicit_bzero(seed, sizeof(seed));
         if (d->signer == NULL)
             return ws_fail(err, WS_ECRYPTO, "%s: no usable key", d->config.key);
     }
-    return read_secret(d->config.curve_key, d->curve_secret, err);
+    return secret_read(d->config.curve_key, d->curve_secret, err);
 }
 
 static int load_cell(struct daemon *d, struct ws_err *err) {
