@@ -197,35 +197,45 @@ void rig_mismatch(struct observation *o, const struct element *e, int32_t value)
     memcpy(p->element_id, e->id, sizeof(p->element_id));
 }
 
-exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct observation *o) {
-    struct buf payload = {0};
-    observation_put(&payload, o);
+static exec_code send(struct map_rig *r, const struct rig_car *car, struct exec_message *m) {
     uint8_t ssp[OBS_SSP_OCTETS];
     struct observer_class c = {car->sensor, car->family};
     observer_put_ssp(ssp, &c);
-    struct exec_message m = {.index = r->index++,
-        .psid = 0x1d,
-        .payload = buf_span(&payload),
-        .ssp = span_of(ssp, sizeof(ssp)),
+    m->index = r->index++;
+    m->psid = 0x1d;
+    m->ssp = span_of(ssp, sizeof(ssp));
+    uint8_t n[8];
+    put_be32(n, car->id);
+    put_be32(n + 4, 1);
+    exec_sha256_one(span_of(n, sizeof(n)), m->signer);
+    put_be32(n, car->issuer);
+    put_be32(n + 4, 2);
+    exec_sha256_one(span_of(n, sizeof(n)), m->issuer);
+    /* The leaf depends on what was said and by whom, not on the place in the block. */
+    struct span parts[] = {m->payload, span_of(m->signer, 32)};
+    exec_sha256(parts, ARRAY_LEN(parts), m->leaf);
+    memcpy(m->id, m->leaf, sizeof(m->id));
+    r->messages++;
+    uint64_t writes = r->host.writes;
+    exec_code rc = r->contract.ops->message(r->contract.self, &r->host, m);
+    WS_ASSERT(r->host.writes == writes); /* all writing happens at the end of the block */
+    return rc;
+}
+
+exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct observation *o) {
+    struct buf payload = {0};
+    observation_put(&payload, o);
+    struct exec_message m = {.payload = buf_span(&payload),
         .generation_time = r->host.time - 100000,
         .has_location = true,
         .lat = o->lat,
         .lon = o->lon};
-    uint8_t n[8];
-    put_be32(n, car->id);
-    put_be32(n + 4, 1);
-    exec_sha256_one(span_of(n, sizeof(n)), m.signer);
-    put_be32(n, car->issuer);
-    put_be32(n + 4, 2);
-    exec_sha256_one(span_of(n, sizeof(n)), m.issuer);
-    /* The leaf depends on what was said and by whom, not on the place in the block. */
-    struct span parts[] = {buf_span(&payload), span_of(m.signer, 32)};
-    exec_sha256(parts, ARRAY_LEN(parts), m.leaf);
-    memcpy(m.id, m.leaf, sizeof(m.id));
-    r->messages++;
-    uint64_t writes = r->host.writes;
-    exec_code rc = r->contract.ops->message(r->contract.self, &r->host, &m);
-    WS_ASSERT(r->host.writes == writes); /* all writing happens at the end of the block */
+    exec_code rc = send(r, car, &m);
     buf_free(&payload);
     return rc;
+}
+
+exec_code rig_deliver(struct map_rig *r, const struct rig_car *car, struct span payload) {
+    struct exec_message m = {.payload = payload, .generation_time = r->host.time};
+    return send(r, car, &m);
 }

@@ -56,5 +56,7 @@ void rig_saw(const struct map_rig *r, struct observation *o, enum element_kind k
 void rig_missed(struct observation *o, const struct element *e);
 void rig_mismatch(struct observation *o, const struct element *e, int32_t value);
 exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct observation *o);
+/* Any octets as payload, without a signed place, of a message made now. */
+exec_code rig_deliver(struct map_rig *r, const struct rig_car *car, struct span payload);
 
 #endif
