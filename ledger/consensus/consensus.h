@@ -46,18 +46,18 @@ enum cs_event_kind {
     CS_EV_SIGNED_VOTE, /* vote: own, durable */
 };
 struct cs_event {
-    enum cs_event_kind kind;
     /* Of the request that is answered, or of the pause (asserted not 0): a timer or a build that outlives its height
      * names a round of the next one too. Votes and proposals carry their own. */
     uint64_t height;
     struct cs_proposal proposal;
     struct vote vote;
+    uint64_t block_time;
+    uint64_t received_time; /* cell clock when the proposal's first octet was taken up */
+    enum cs_event_kind kind;
     enum cs_timer timer;
     int32_t round;
     hash32 id;
     bool ok;
-    uint64_t block_time;
-    uint64_t received_time; /* cell clock when the proposal's first octet was taken up */
 };
 
 enum cs_action_kind {
