@@ -238,6 +238,33 @@ static void find_nearest(const struct compare *c, const struct spot *a, size_t n
     }
 }
 
+/* Lines that lie on each other (two lanes' common edge, drawn twice) are not told apart by place, nor need they
+ * be: any pairing of them is right. */
+static void pair_coincident(
+    struct compare *c, const struct spot *a, size_t na, const struct spot *b, size_t nb) {
+    const double same = 50.0 * 50.0;
+    for (size_t i = 0; i < na; i++) {
+        struct spot key = {.kind = a[i].kind};
+        for (int dx = -1; dx <= 1 && c->of_a[a[i].element] == 0; dx++) {
+            for (int dy = -1; dy <= 1 && c->of_a[a[i].element] == 0; dy++) {
+                key.cell_x = a[i].cell_x + dx;
+                key.cell_y = a[i].cell_y + dy;
+                size_t seen = 0;
+                for (size_t k = lower(b, nb, &key); k < nb && seen < CROWD_MAX; k++, seen++) {
+                    if (b[k].kind != key.kind || b[k].cell_x != key.cell_x ||
+                        b[k].cell_y != key.cell_y)
+                        break;
+                    double d = c->of_b[b[k].element] != 0 ? -1.0 : apart(c, &a[i], &b[k]);
+                    if (d >= 0.0 && d <= same && dist2(a[i].mid, b[k].mid) <= 100.0 * same) {
+                        pair(c, a[i].element, b[k].element);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
 void compare_match_place(struct compare *c) {
     struct spot *a = ws_calloc(c->a->n, sizeof(a[0]));
     struct spot *b = ws_calloc(c->b->n, sizeof(b[0]));
@@ -270,6 +297,7 @@ void compare_match_place(struct compare *c) {
         if (is_clear(&of_b[k]) && of_b[k].other == i + 1)
             pair(c, a[i].element, b[k].element);
     }
+    pair_coincident(c, a, na, b, nb);
     free(a);
     free(b);
     free(of_a);

@@ -258,7 +258,7 @@ static void put_tags(struct buf *b, const struct element *e) {
             continue;
         if (foreign && (strcmp(key, "type") == 0 || strcmp(key, "subtype") == 0))
             continue;
-        bool is_code = e->kind == EL_SIGN && strcmp(key, "code") == 0;
+        bool is_code = strcmp(key, "code") == 0;
         bool is_unit = e->kind == EL_SIGN && strcmp(key, "unit") == 0;
         if (!is_unit)
             osm_put_tag(b, is_code ? "subtype" : key, e->attrs[i].value);

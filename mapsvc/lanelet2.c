@@ -6,14 +6,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEADING_BUDGET = 50000000 };
+#define BUDGET_BASE 5000000U
+#define BUDGET_EACH 50U /* looks at each reference of the file */
 
-struct map_point *ll_points(const struct ll_build *b, const struct ll_object *way, size_t *ret_n,
-    char *why, size_t why_size) {
+bool ll_spend(struct ll_build *b, uint64_t cost) {
+    if (b->budget >= cost) {
+        b->budget -= cost;
+        return true;
+    }
+    b->budget = 0;
+    if (b->r->rc == WS_OK)
+        b->r->rc = ws_fail(b->r->err, WS_ELIMIT,
+            "%s: element relation: lanelets and rules share more than the reader follows",
+            b->r->file);
+    return false;
+}
+
+struct map_point *ll_points(
+    struct ll_build *b, const struct ll_object *way, size_t *ret_n, char *why, size_t why_size) {
     size_t n = way->n_parts;
     if (n == 0 || n > ELEMENT_MAX_POINTS) {
         (void)snprintf(why, why_size, "way %lld has %zu nodes, 1 to %d can be held",
             (long long)way->id, n, ELEMENT_MAX_POINTS);
+        return NULL;
+    }
+    if (!ll_spend(b, n)) {
+        (void)snprintf(why, why_size, "too much work");
         return NULL;
     }
     struct map_point *p = ws_calloc(n, sizeof(p[0]));
@@ -193,7 +211,8 @@ void lanelet2_import(struct map_reader *r, struct span data) {
     struct ll_map m = {0};
     lanelet2_parse(r, data, &m);
     if (r->rc == WS_OK && m.n_nodes > 0) {
-        struct ll_build b = {.r = r, .m = &m, .heading_budget = HEADING_BUDGET};
+        struct ll_build b = {.r = r, .m = &m};
+        b.budget = BUDGET_BASE + BUDGET_EACH * (uint64_t)(m.n_refs + m.n_members);
         b.use = ws_calloc(m.n_ways, sizeof(b.use[0]));
         choose_frame(&b);
         r->map->frame = b.frame;

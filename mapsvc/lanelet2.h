@@ -75,14 +75,18 @@ struct ll_build {
     struct cell_frame own; /* of local_x, local_y */
     bool local; /* coordinates are local_x, local_y */
     struct ll_use *use;
-    uint64_t heading_budget; /* segments that may still be looked at */
+    uint64_t budget; /* points and members that may still be looked at */
 };
+
+/* Lanes, rules and ways may all refer to each other many times over, so that a small file could ask for days of
+ * work. False, and the import refused, when this file has asked for too much. */
+bool ll_spend(struct ll_build *b, uint64_t cost);
 
 #define LL_NATIVE_MAX 64
 /* Points of a way in the frame, as malloc'd memory; NULL (and the way reported once by the caller, with
  * the reason in why) when a node is missing or out of reach. */
-struct map_point *ll_points(const struct ll_build *b, const struct ll_object *way, size_t *ret_n,
-    char *why, size_t why_size);
+struct map_point *ll_points(
+    struct ll_build *b, const struct ll_object *way, size_t *ret_n, char *why, size_t why_size);
 /* Copies tags to attributes, except type and names that mean something else in an element. */
 void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element *e);
 /* Adds " ns:relation/ID" to a list attribute; false when it has no room left. */

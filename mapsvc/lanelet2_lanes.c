@@ -130,6 +130,22 @@ static void emit_crosswalk(
     map_emit(b->r, &e, native);
 }
 
+static void turn_sign(struct ll_build *b, const struct ll_object *way, const struct element *e) {
+    size_t n = 0;
+    char why[160];
+    struct map_point *p = ll_points(b, way, &n, why, sizeof(why));
+    struct ll_use *use = &b->use[way - b->m->ways];
+    uint16_t heading = 0;
+    double d2 = 0.0;
+    if (p != NULL && map_heading_near(e->points, e->n_points, p[0], &heading, &d2) &&
+        (!use->heading_known || d2 < use->heading_dist2)) {
+        use->heading_known = true;
+        use->heading = heading;
+        use->heading_dist2 = d2;
+    }
+    free(p);
+}
+
 /* Signs that a lane's regulatory elements show: they are read by traffic that runs as the lane does. */
 static void turn_signs(struct ll_build *b, const struct ll_object *rel, const struct element *e) {
     const struct ll_map *m = b->m;
@@ -142,26 +158,10 @@ static void turn_signs(struct ll_build *b, const struct ll_object *rel, const st
             const struct ll_member *ref = &m->members[k];
             const struct ll_object *way =
                 ref->role == LL_REFERS && ref->is_way ? ll_way(m, ref->ref) : NULL;
-            size_t n = 0;
-            char why[160];
-            struct map_point *p = way == NULL ? NULL : ll_points(b, way, &n, why, sizeof(why));
-            if (p == NULL)
-                continue;
-            /* Two files' worth of work can hide in one: many lanes times many signs. */
-            uint64_t cost = e->n_points + n;
-            if (b->heading_budget >= cost) {
-                b->heading_budget -= cost;
-                struct ll_use *use = &b->use[way - m->ways];
-                uint16_t heading = 0;
-                double d2 = 0.0;
-                if (map_heading_near(e->points, e->n_points, p[0], &heading, &d2) &&
-                    (!use->heading_known || d2 < use->heading_dist2)) {
-                    use->heading_known = true;
-                    use->heading = heading;
-                    use->heading_dist2 = d2;
-                }
-            }
-            free(p);
+            if (!ll_spend(b, way == NULL ? 1 : e->n_points))
+                return;
+            if (way != NULL)
+                turn_sign(b, way, e);
         }
     }
 }
@@ -177,7 +177,8 @@ static bool lane_speed(
     for (uint32_t i = rel->first_part; i < rel->first_part + rel->n_parts; i++) {
         const struct ll_object *reg =
             b->m->members[i].role == LL_REGULATORY ? ll_relation(b->m, b->m->members[i].ref) : NULL;
-        if (reg != NULL && ll_regulatory_speed(b->m, reg, ret_value, ret_unit))
+        if (reg != NULL && ll_spend(b, reg->n_parts) &&
+            ll_regulatory_speed(b->m, reg, ret_value, ret_unit))
             return true;
     }
     return false;

@@ -39,9 +39,11 @@ static void set_sign_value(struct ll_build *b, const struct ll_object *way, stru
     const struct ll_use *use = &b->use[way - b->m->ways];
     const char *unit = NULL;
     e->has_value = ll_sign_value(b->m, way, &e->value, &unit);
-    if (!e->has_value && use->regulatory > 0)
+    if (!e->has_value && use->regulatory > 0) {
+        const struct ll_object *rule = &b->m->relations[use->regulatory - 1];
         e->has_value =
-            ll_regulatory_speed(b->m, &b->m->relations[use->regulatory - 1], &e->value, &unit);
+            ll_spend(b, rule->n_parts) && ll_regulatory_speed(b->m, rule, &e->value, &unit);
+    }
     if (unit != NULL && strcmp(unit, "km/h") != 0)
         (void)element_set_attr(e, "unit", unit);
 }

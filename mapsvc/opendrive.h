@@ -96,6 +96,10 @@ struct od_pose {
 struct od_pose od_geometry_at(const struct od_geometry *g, double ds);
 /* Sound: bounded, finite and turning less than a thousand radians. NULL or the reason. */
 const char *od_geometry_fault(const struct od_geometry *g);
+/* Record of a road (which has one) that holds at s. */
+uint32_t od_geometry_index(const struct od_map *m, const struct od_road *road, double s);
+/* First record of a run that begins after s; run.n when none does. */
+uint32_t od_first_after(const struct od_polys *pool, struct od_run run, double s);
 struct od_pose od_road_at(const struct od_map *m, const struct od_road *road, double s);
 /* Value of the last record that begins at or before s; 0 before the first. */
 double od_poly_at(const struct od_polys *pool, struct od_run run, double s);

@@ -51,6 +51,8 @@ static double edge_t(const struct cut *c, int k, double s) {
 
 /* The line half-way between edges a and b of the section (equal: the edge itself). */
 static struct spot at(const struct cut *c, int a, int b, double s, double *ret_t) {
+    if (c->b->budget > 0)
+        c->b->budget--;
     double t = edge_t(c, a, s);
     if (a != b)
         t = (t + edge_t(c, b, s)) / 2.0;
@@ -117,42 +119,60 @@ static int order_double(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-static void add_breaks(
-    const struct od_polys *pool, struct od_run run, double from, double *list, size_t *n) {
-    for (uint32_t i = 0; i < run.n; i++)
-        list[(*n)++] = from + pool->p[run.first + i].s;
+/* Beginnings of records between s0 and s1; the records' s counts from `from`. */
+struct breaks {
+    double *s;
+    size_t n, cap;
+    double s0, s1;
+};
+
+static void add_break(struct breaks *l, double s) {
+    if (s <= l->s0 + 1e-3 || s >= l->s1 - 1e-3)
+        return;
+    if (l->n == l->cap) {
+        l->cap = l->cap == 0 ? 32 : l->cap * 2;
+        l->s = ws_realloc(l->s, l->cap * sizeof(l->s[0]));
+    }
+    l->s[l->n++] = s;
 }
 
-/* Where records begin between s0 and s1, ascending; malloc'd. Lanes up to n_max outwards on k's side. */
+static void add_polys(
+    struct breaks *l, const struct od_polys *pool, struct od_run run, double from) {
+    for (uint32_t i = od_first_after(pool, run, l->s0 - from); i < run.n; i++) {
+        double s = from + pool->p[run.first + i].s;
+        if (s >= l->s1)
+            break;
+        add_break(l, s);
+    }
+}
+
+/* Where records begin between s0 and s1, ascending, and s1; malloc'd. Lanes up to k on its side. */
 static double *breaks(const struct cut *c, int k, double s0, double s1, size_t *ret_n) {
     const struct od_map *m = c->b->m;
-    int n_lanes = k < 0 ? -k : k;
-    size_t max = 2 + c->road->geometry.n + c->road->offset.n;
-    for (int i = 0; i < n_lanes; i++) {
-        const struct od_lane *lane = k < 0 ? c->right[i] : c->left[i];
-        max += lane->width.n + lane->border.n;
+    struct breaks l = {.s0 = s0, .s1 = s1};
+    for (uint32_t i = od_geometry_index(m, c->road, s0); i < c->road->geometry.n; i++) {
+        double s = m->geometry[c->road->geometry.first + i].s;
+        if (s >= s1)
+            break;
+        add_break(&l, s);
     }
-    double *list = ws_calloc(max, sizeof(list[0]));
-    size_t n = 0;
-    for (uint32_t i = 0; i < c->road->geometry.n; i++)
-        list[n++] = m->geometry[c->road->geometry.first + i].s;
-    add_breaks(&m->offset, c->road->offset, 0.0, list, &n);
-    for (int i = 0; i < n_lanes; i++) {
+    add_polys(&l, &m->offset, c->road->offset, 0.0);
+    for (int i = 0; i < (k < 0 ? -k : k); i++) {
         const struct od_lane *lane = k < 0 ? c->right[i] : c->left[i];
-        add_breaks(&m->width, lane->width, c->section->s, list, &n);
-        add_breaks(&m->border, lane->border, c->section->s, list, &n);
+        add_polys(&l, &m->width, lane->width, c->section->s);
+        add_polys(&l, &m->border, lane->border, c->section->s);
     }
-    c->b->budget -= c->b->budget < n ? c->b->budget : n;
-    qsort(list, n, sizeof(list[0]), order_double);
+    c->b->budget -= c->b->budget < l.n ? c->b->budget : l.n;
+    if (l.n > 1)
+        qsort(l.s, l.n, sizeof(l.s[0]), order_double);
     size_t kept = 0;
-    double last = s0;
-    for (size_t i = 0; i < n; i++) {
-        if (list[i] > last + 1e-3 && list[i] < s1 - 1e-3)
-            last = list[kept++] = list[i];
-    }
-    list[kept++] = s1;
+    for (size_t i = 0; i < l.n; i++)
+        if (kept == 0 || l.s[i] > l.s[kept - 1] + 1e-3)
+            l.s[kept++] = l.s[i];
+    l.s = ws_realloc(l.s, (kept + 1) * sizeof(l.s[0]));
+    l.s[kept++] = s1;
     *ret_n = kept;
-    return list;
+    return l.s;
 }
 
 /* The line between edges a and b, from s0 to s1. */

@@ -142,37 +142,48 @@ struct od_pose od_geometry_at(const struct od_geometry *g, double ds) {
     return (struct od_pose){g->x + ds * c, g->y + ds * s, g->hdg};
 }
 
-struct od_pose od_road_at(const struct od_map *m, const struct od_road *road, double s) {
+uint32_t od_geometry_index(const struct od_map *m, const struct od_road *road, double s) {
     const struct od_geometry *g = m->geometry + road->geometry.first;
-    size_t lo = 0;
-    size_t hi = road->geometry.n;
+    uint32_t lo = 0;
+    uint32_t hi = road->geometry.n;
     while (hi - lo > 1) {
-        size_t mid = lo + (hi - lo) / 2;
+        uint32_t mid = lo + (hi - lo) / 2;
         if (g[mid].s <= s)
             lo = mid;
         else
             hi = mid;
     }
-    double ds = s - g[lo].s;
-    ds = ds < 0.0 ? 0.0 : ds > g[lo].length ? g[lo].length : ds;
-    return od_geometry_at(&g[lo], ds);
+    return lo;
 }
 
-double od_poly_at(const struct od_polys *pool, struct od_run run, double s) {
-    if (run.n == 0 || s < pool->p[run.first].s)
-        return 0.0;
-    const struct od_poly *p = pool->p + run.first;
-    size_t lo = 0;
-    size_t hi = run.n;
-    while (hi - lo > 1) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (p[mid].s <= s)
-            lo = mid;
+struct od_pose od_road_at(const struct od_map *m, const struct od_road *road, double s) {
+    const struct od_geometry *g =
+        m->geometry + road->geometry.first + od_geometry_index(m, road, s);
+    double ds = s - g->s;
+    ds = ds < 0.0 ? 0.0 : ds > g->length ? g->length : ds;
+    return od_geometry_at(g, ds);
+}
+
+uint32_t od_first_after(const struct od_polys *pool, struct od_run run, double s) {
+    uint32_t lo = 0;
+    uint32_t hi = run.n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (pool->p[run.first + mid].s <= s)
+            lo = mid + 1;
         else
             hi = mid;
     }
-    double ds = s - p[lo].s;
-    return p[lo].a + ds * (p[lo].b + ds * (p[lo].c + ds * p[lo].d));
+    return lo;
+}
+
+double od_poly_at(const struct od_polys *pool, struct od_run run, double s) {
+    uint32_t after = od_first_after(pool, run, s);
+    if (after == 0)
+        return 0.0;
+    const struct od_poly *p = &pool->p[run.first + after - 1];
+    double ds = s - p->s;
+    return p->a + ds * (p->b + ds * (p->c + ds * p->d));
 }
 
 static double gap2(struct od_pose at, const struct od_geometry *next) {

@@ -45,14 +45,27 @@ static void set_attrs(const struct od_map *m, const struct od_signal *g, struct 
     }
 }
 
-static int key_order(const void *a, const void *b) {
-    const struct od_signal *p = a;
-    const struct od_signal *q = b;
+/* road, s and id: what tells signals apart. */
+struct key {
+    uint32_t road;
+    int64_t mm;
+    const char *id;
+    const struct od_signal *g;
+};
+
+static int same_key(const struct key *p, const struct key *q) {
     if (p->road != q->road)
         return p->road < q->road ? -1 : 1;
-    if (p->s < q->s || p->s > q->s)
-        return p->s < q->s ? -1 : 1;
-    return (p->line > q->line) - (p->line < q->line);
+    if (p->mm != q->mm)
+        return p->mm < q->mm ? -1 : 1;
+    return strcmp(p->id, q->id);
+}
+
+static int key_order(const void *a, const void *b) {
+    const struct key *p = a;
+    const struct key *q = b;
+    int c = same_key(p, q);
+    return c != 0 ? c : (p->g > q->g) - (p->g < q->g);
 }
 
 struct named {
@@ -80,12 +93,6 @@ static void report_repeated_ids(struct od_build *b) {
                 "signal %s: the id is used before, on line %u; told apart by road and s",
                 list[i].id, list[i - 1].line);
     free(list);
-}
-
-static bool same_key(const struct od_map *m, const struct od_signal *p, const struct od_signal *q) {
-    double d = p->s - q->s;
-    return p->road == q->road && d < 0.0005 && d > -0.0005 &&
-           strcmp(od_text(m, p->id), od_text(m, q->id)) == 0;
 }
 
 static void emit(struct od_build *b, const struct od_signal *g, const char *native) {
@@ -117,22 +124,24 @@ static void emit(struct od_build *b, const struct od_signal *g, const char *nati
 void opendrive_signals(struct od_build *b) {
     struct od_map *m = b->m;
     report_repeated_ids(b);
-    if (m->n_signals > 1)
-        qsort(m->signals, m->n_signals, sizeof(m->signals[0]), key_order);
-    for (size_t i = 0; i < m->n_signals && b->r->rc == WS_OK; i++) {
+    struct key *keys = ws_calloc(m->n_signals, sizeof(keys[0]));
+    for (size_t i = 0; i < m->n_signals; i++) {
         const struct od_signal *g = &m->signals[i];
+        keys[i] = (struct key){.road = g->road, .id = od_text(m, g->id), .g = g};
+        (void)ieee_round(g->s * 1000.0, &keys[i].mm);
+    }
+    if (m->n_signals > 1)
+        qsort(keys, m->n_signals, sizeof(keys[0]), key_order);
+    unsigned twin = 1;
+    for (size_t i = 0; i < m->n_signals && b->r->rc == WS_OK; i++) {
+        const struct od_signal *g = keys[i].g;
         const struct od_road *road = &m->roads[g->road];
+        twin = i > 0 && same_key(&keys[i - 1], &keys[i]) == 0 ? twin + 1 : 1;
         if (road->broken != NULL)
             continue;
         char native[OD_NATIVE_MAX];
-        int64_t mm = 0;
-        (void)ieee_round(g->s * 1000.0, &mm);
-        unsigned twin = 1;
-        for (size_t k = i;
-             k > 0 && m->signals[k - 1].road == g->road && g->s - m->signals[k - 1].s < 0.001; k--)
-            twin += same_key(m, &m->signals[k - 1], g);
         int n = snprintf(native, sizeof(native), "road/%s/signal/%s/s/%lld", od_text(m, road->id),
-            od_text(m, g->id), (long long)mm);
+            keys[i].id, (long long)keys[i].mm);
         if (twin > 1 && n > 0 && (size_t)n < sizeof(native))
             (void)snprintf(native + n, sizeof(native) - (size_t)n, "/%u", twin);
         if (g->s < 0.0 || g->s > road->length + 0.1)
@@ -141,4 +150,5 @@ void opendrive_signals(struct od_build *b) {
         else
             emit(b, g, native);
     }
+    free(keys);
 }

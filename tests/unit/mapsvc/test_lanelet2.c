@@ -172,8 +172,9 @@ static void an_unknown_origin_is_noted(void **state) {
     NODE(1, 0, 4)                                                                                  \
     NODE(2, 10, 4)                                                                                 \
     NODE(3, 0, 0)                                                                                  \
-        NODE(4, 10, 0) "<way id='1'><nd ref='1'/><nd ref='2'/></way><way id='2'><nd ref='3'/><nd " \
-                       "ref='4'/></way>"
+    NODE(4, 10, 0)                                                                                 \
+    "<way id='1'><nd ref='1'/><nd ref='2'/></way><way id='2'><nd ref='3'/><nd "                    \
+    "ref='4'/></way>"
 #define GOOD                                                                                       \
     "<relation id='6'><member type='way' ref='1' role='left'/><member type='way' ref='2' "         \
     "role='right'/><tag k='type' v='lanelet'/></relation>"
@@ -292,6 +293,32 @@ static void far_points_are_left_out(void **state) {
     mapset_free(&m);
 }
 
+/* Many lanelets on two long ways: small as a file, large as work. */
+static void shared_work_is_bounded(void **state) {
+    (void)state;
+    enum { NODES = 2000, LANES = 2000 };
+    struct buf b = {0};
+    buf_printf(&b, "<osm>");
+    for (int i = 0; i < 2 * NODES; i++)
+        buf_printf(
+            &b, "<node id='%d' lat='48.76%03d' lon='11.42%04d'/>", i + 1, i / NODES, i % NODES);
+    for (int w = 0; w < 2; w++) {
+        buf_printf(&b, "<way id='%d'>", w + 1);
+        for (int i = 0; i < NODES; i++)
+            buf_printf(&b, "<nd ref='%d'/>", w * NODES + i + 1);
+        buf_printf(&b, "</way>");
+    }
+    for (int i = 0; i < LANES; i++)
+        buf_printf(
+            &b, "<relation id='%d'>" LEFT(1) RIGHT(2) "<tag k='type' v='lanelet'/></relation>", i);
+    buf_printf(&b, "</osm>");
+    struct mapset m;
+    struct ws_err err;
+    assert_int_equal(import_octets(buf_span(&b), NULL, &m, NULL, &err), WS_ELIMIT);
+    assert_non_null(strstr(err.text, "share more than the reader follows"));
+    buf_free(&b);
+}
+
 /* Import after import gives the same octets, and damage never more than a refusal. */
 static void damage_is_survived(void **state) {
     (void)state;
@@ -366,6 +393,7 @@ int main(void) {
         cmocka_unit_test(broken_elements_are_named),
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(far_points_are_left_out),
+        cmocka_unit_test(shared_work_is_bounded),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(speeds_and_codes),
     };
