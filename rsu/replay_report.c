@@ -55,7 +55,7 @@ static int put_diffs(const struct replay *r, struct ws_err *err) {
     }
     int rc = put_file(r, "diffs.geojsonl", buf_span(&b), err);
     buf_clear(&b);
-    export_osmchange(list, r->n_versions, &r->map.frame, &b);
+    export_osmchange(list, r->n_versions, map_contract_current(onebox_cell(r->box, 0)->map), &b);
     if (rc == WS_OK)
         rc = put_file(r, "diffs.osc", buf_span(&b), err);
     free((void *)list);
