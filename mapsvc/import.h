@@ -30,7 +30,8 @@ struct cell_frame map_frame_around(const struct map_import_options *opt, int32_t
 struct cell_frame map_frame_local(struct map_reader *r);
 
 /* Centre line of two bounds that run in driving direction: a point for every point of either bound, at
- * the same share of both lengths. False when it has fewer than two distinct points or too many. */
+ * the same share of both lengths (of the left one alone where that would be too many). False when it has fewer
+ * than two distinct points, or left more than ELEMENT_MAX_POINTS. */
 bool map_centre_line(struct element *e, const struct map_point *left, size_t n_left,
     const struct map_point *right, size_t n_right);
 /* Heading of a line at half its length; false for a line without length. */

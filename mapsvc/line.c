@@ -59,13 +59,14 @@ static bool add_middle(struct element *e, struct place a, struct place b) {
 
 bool map_centre_line(struct element *e, const struct map_point *left, size_t n_left,
     const struct map_point *right, size_t n_right) {
-    if (n_left < 2 || n_right < 2 || n_left + n_right > ELEMENT_MAX_POINTS)
+    if (n_left < 2 || n_right < 2 || n_left > ELEMENT_MAX_POINTS)
         return false;
     double *ls = ws_calloc(n_left, sizeof(double));
     double *rs = ws_calloc(n_right, sizeof(double));
     bool ok = shares(left, n_left, ls) && shares(right, n_right, rs);
     size_t i = 0;
-    size_t j = 0;
+    /* Where both together are more than an element holds, the left bound's points have to do. */
+    size_t j = n_left + n_right > ELEMENT_MAX_POINTS ? n_right : 0;
     size_t at_left = 0;
     size_t at_right = 0;
     while (ok && (i < n_left || j < n_right)) {

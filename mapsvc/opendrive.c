@@ -117,6 +117,18 @@ static void refuse_repeated_roads(struct od_map *m) {
     free(list);
 }
 
+/* What lies behind the end of the reference line lies nowhere. */
+static void cut_to_line(struct od_build *b, struct od_road *road, const char *what) {
+    const struct od_geometry *last = &b->m->geometry[road->geometry.first + road->geometry.n - 1];
+    double end = last->s + last->length;
+    if (road->length > end + GAP_MAX)
+        map_note(b->r, road->line,
+            "%s: is %.2f m long, but its reference line ends at %.2f m; cut there", what,
+            road->length, end);
+    if (road->length > end)
+        road->length = end;
+}
+
 static void check_roads(struct od_build *b) {
     struct od_map *m = b->m;
     size_t guessed = 0;
@@ -137,6 +149,8 @@ static void check_roads(struct od_build *b) {
             map_note(b->r, road->line, "%s: records of the reference line are up to %.3f m apart",
                 what, gap);
         }
+        if (road->broken == NULL)
+            cut_to_line(b, road, what);
         if (road->broken != NULL)
             map_skip(b->r, road->broken_line, what, "%s", road->broken);
     }

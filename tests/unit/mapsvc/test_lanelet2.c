@@ -293,6 +293,34 @@ static void far_points_are_left_out(void **state) {
     mapset_free(&m);
 }
 
+/* Two bounds of 3000 points are more than one line holds, but no reason to lose the lane. */
+static void long_bounds_are_thinned(void **state) {
+    (void)state;
+    enum { NODES = 3000 };
+    struct buf b = {0};
+    buf_printf(&b, "<osm>");
+    for (int i = 0; i < 2 * NODES; i++)
+        buf_printf(
+            &b, "<node id='%d' lat='48.76%03d' lon='11.42%04d'/>", i + 1, i / NODES, i % NODES);
+    for (int w = 0; w < 2; w++) {
+        buf_printf(&b, "<way id='%d'>", w + 1);
+        for (int i = 0; i < NODES; i++)
+            buf_printf(&b, "<nd ref='%d'/>", w * NODES + i + 1);
+        buf_printf(&b, "</way>");
+    }
+    buf_printf(
+        &b, "<relation id='1'>" LEFT(1) RIGHT(2) "<tag k='type' v='lanelet'/></relation></osm>");
+    struct mapset m;
+    struct map_report report;
+    assert_int_equal(import_octets(buf_span(&b), NULL, &m, &report, NULL), WS_OK);
+    assert_int_equal(report.skipped, 0);
+    const struct element *lane = by_alias(&m, EL_LANE, "lanelet2:relation/1");
+    assert_non_null(lane);
+    assert_true(lane->n_points > NODES / 2 && lane->n_points <= ELEMENT_MAX_POINTS);
+    mapset_free(&m);
+    buf_free(&b);
+}
+
 /* Many lanelets on two long ways: small as a file, large as work. */
 static void shared_work_is_bounded(void **state) {
     (void)state;
@@ -393,6 +421,7 @@ int main(void) {
         cmocka_unit_test(broken_elements_are_named),
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(far_points_are_left_out),
+        cmocka_unit_test(long_bounds_are_thinned),
         cmocka_unit_test(shared_work_is_bounded),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(speeds_and_codes),
