@@ -32,6 +32,12 @@ void block_seal(struct block *b) {
     header_id(exec_sha256, &b->header, b->id);
 }
 
+void block_put_tx(struct block *b, size_t i, struct tx *t) {
+    WS_ASSERT(memcmp(b->tx_leaves[i], t->leaf, 32) == 0);
+    memcpy(b->tx_ids[i], t->id, 32);
+    b->txs[i] = tx_ref(t);
+}
+
 bool block_complete(const struct block *b) {
     for (size_t i = 0; i < b->n_txs; i++) {
         if (b->txs[i] == NULL)
@@ -82,7 +88,24 @@ static int read_front(
     return WS_OK;
 }
 
-static int check_root(struct block *b, struct ws_err *err) {
+/* Zero stands for the commit that the first block has none of. */
+static bool commit_fits(const struct block *b) {
+    static const struct commit none = {0};
+    const struct commit *c = &b->last_commit;
+    hash32 want = {0};
+    if (b->header.height == 1) {
+        if (c->n != 0 || c->height != 0 || c->round != 0 || memcmp(c->id, none.id, 32) != 0)
+            return false;
+    } else {
+        commit_hash(exec_sha256, c, want);
+    }
+    return memcmp(want, b->header.last_commit, 32) == 0;
+}
+
+/* Both before anybody judges the block: a verdict is for the id, and a spoiled copy has the id of the good one. */
+static int check_bound(struct block *b, struct ws_err *err) {
+    if (!commit_fits(b))
+        return ws_fail(err, WS_EINPUT, "block: the carried commit does not fit the header");
     hash32 root;
     block_tx_root(b, root);
     if (memcmp(root, b->header.tx_root, 32) != 0)
@@ -108,7 +131,7 @@ static int decode_full(
     }
     if (rc == WS_OK && !rd_done(r))
         return ws_fail(err, WS_EINPUT, "block: trailing octets at %zu", r->at);
-    return rc == WS_OK ? check_root(b, err) : rc;
+    return rc == WS_OK ? check_bound(b, err) : rc;
 }
 
 static int decode_compact(
@@ -122,7 +145,7 @@ static int decode_compact(
     }
     if (!rd_done(r))
         return ws_fail(err, WS_EINPUT, "proposal: malformed near octet %zu", r->at);
-    return check_root(b, err);
+    return check_bound(b, err);
 }
 
 static int decode(struct span s, const struct cell_params *limits, struct block **ret_block,

@@ -12,7 +12,8 @@ struct block {
     struct commit last_commit; /* n = 0 at height 1 */
     size_t n_txs;
     struct tx **txs; /* NULL entries: named by a proposal, not here yet */
-    hash32 *tx_ids, *tx_leaves;
+    hash32 *tx_ids,
+        *tx_leaves; /* of a compact block: the leaves are bound by the header, the ids are hints */
 };
 
 void block_free(struct block *b);
@@ -23,12 +24,15 @@ void block_tx_root(const struct block *b, hash32 ret_root);
 void block_seal(struct block *b);
 
 void block_encode(const struct block *b, struct buf *out); /* all transactions present (asserted) */
-/* Parses every transaction; checks root and count against the header. */
+/* Parses every transaction; checks root, count and carried commit against the header. */
 WARN_UNUSED int block_decode(
     struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err);
 void block_encode_compact(const struct block *b, struct buf *out);
 WARN_UNUSED int block_decode_compact(
     struct span s, const struct cell_params *limits, struct block **ret_block, struct ws_err *err);
+/* Fills place i of a compact block with the transaction of that leaf (asserted); corrects the id beside it, which no
+ * signature covers. Takes its own reference. */
+void block_put_tx(struct block *b, size_t i, struct tx *t);
 bool block_complete(const struct block *b);
 
 #endif

@@ -55,8 +55,8 @@ static void fill_from_pool(struct node *n, struct block *b) {
         if (b->txs[i] != NULL)
             continue;
         struct tx *t = mempool_by_leaf(&n->pool, b->tx_leaves[i]);
-        if (t != NULL && memcmp(t->id, b->tx_ids[i], 32) == 0)
-            b->txs[i] = tx_ref(t);
+        if (t != NULL)
+            block_put_tx(b, i, t);
     }
 }
 

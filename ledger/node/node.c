@@ -200,9 +200,8 @@ static void on_txs(struct node *n, const Wayside__Link__TxPush *m, struct ws_now
         for (size_t k = 0; k < n->n_candidates; k++) {
             struct block *b = n->candidate[k].block;
             for (size_t j = 0; b != NULL && j < b->n_txs; j++) {
-                if (b->txs[j] == NULL && memcmp(b->tx_leaves[j], t->leaf, 32) == 0 &&
-                    memcmp(b->tx_ids[j], t->id, 32) == 0)
-                    b->txs[j] = tx_ref(t);
+                if (b->txs[j] == NULL && memcmp(b->tx_leaves[j], t->leaf, 32) == 0)
+                    block_put_tx(b, j, t);
             }
         }
         if (node_take_tx(n, t, now) == TX_DUPLICATE)
