@@ -20,7 +20,7 @@ struct sparse_node {
 };
 
 static unsigned bit_of(const uint8_t *k, size_t i) {
-    return k[i / 8] >> (7 - i % 8) & 1U;
+    return (unsigned)k[i / 8] >> (7 - i % 8) & 1U;
 }
 
 struct sparse_node *sparse_ref(struct sparse_node *t) {
