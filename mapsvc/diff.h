@@ -104,6 +104,8 @@ void map_advisory_end_encode(const struct map_advisory_end *e, struct buf *b);
 WARN_UNUSED int map_advisory_end_decode(
     struct span s, struct map_advisory_end *ret_end, struct ws_err *err);
 
+/* What changed, without the evidence: "speed limit 50 -> 30 km/h, lanelet2:relation/12". */
+void change_describe_what(const struct change_record *c, char *dst, size_t size);
 /* One sentence for people: "speed limit 50 -> 30 km/h, lanelet2:relation/12: 12 vehicles, 3 software families, 21.4 bits of 20". */
 void change_describe(const struct change_record *c, char *dst, size_t size);
 

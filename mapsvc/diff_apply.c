@@ -215,25 +215,31 @@ static void what_in_words(const struct change_record *c, char *dst, size_t size)
     }
 }
 
-void change_describe(const struct change_record *c, char *dst, size_t size) {
+void change_describe_what(const struct change_record *c, char *dst, size_t size) {
     const struct element *e = c->has_after ? &c->after : &c->before;
     char what[ELEMENT_MAX_TEXT + 128];
     char name[ELEMENT_MAX_TEXT + 1];
-    char bits[32];
-    char threshold[32];
     what_in_words(c, what, sizeof(what));
     if (e->n_aliases > 0)
         (void)snprintf(name, sizeof(name), "%s", e->aliases[0]);
     else
-        hex_encode(name, c->element_id, sizeof(c->element_id));
+        hex_encode(name, e->id, sizeof(e->id));
+    (void)snprintf(dst, size, "%s, %s", what, name);
+}
+
+void change_describe(const struct change_record *c, char *dst, size_t size) {
+    char what[2 * ELEMENT_MAX_TEXT + 132];
+    char bits[32];
+    char threshold[32];
+    change_describe_what(c, what, sizeof(what));
     bits_in_words(c->bits_q16, bits, sizeof(bits));
     bits_in_words(c->threshold_q16, threshold, sizeof(threshold));
     if (c->tier == TIER_ORDER) {
-        (void)snprintf(dst, size, "%s, %s: by order of the authority", what, name);
+        (void)snprintf(dst, size, "%s: by order of the authority", what);
         return;
     }
     (void)snprintf(dst, size,
-        "%s%s, %s: %" PRIu32 " vehicle%s, %" PRIu32 " software famil%s, %s bits of %s",
-        c->tier == TIER_ADVISORY ? "advisory: " : "", what, name, c->vehicles,
+        "%s%s: %" PRIu32 " vehicle%s, %" PRIu32 " software famil%s, %s bits of %s",
+        c->tier == TIER_ADVISORY ? "advisory: " : "", what, c->vehicles,
         c->vehicles == 1 ? "" : "s", c->families, c->families == 1 ? "y" : "ies", bits, threshold);
 }

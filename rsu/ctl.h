@@ -23,6 +23,8 @@ struct ctl_verb {
 };
 
 extern const struct ctl_verb ctl_cell_init;
+extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_map_verify;
+extern const struct ctl_verb ctl_replay;
 
 /* ---- options ---- */
 

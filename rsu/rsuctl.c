@@ -8,6 +8,11 @@
 
 static const struct ctl_verb *const verbs[] = {
     &ctl_cell_init,
+    &ctl_map_import,
+    &ctl_map_export,
+    &ctl_map_diff,
+    &ctl_map_verify,
+    &ctl_replay,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

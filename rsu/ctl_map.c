@@ -1,0 +1,291 @@
+/* rsuctl map import, export, diff: maps as files. */
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "mapsvc/export.h"
+#include "rsu/ctl.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int load(const char *path, const struct map_import_options *how, struct mapset *m,
+    struct map_report *report, struct ws_err *err) {
+    int rc = map_import(path, how, m, report, err);
+    for (size_t i = 0; rc == WS_OK && report != NULL && i < report->n; i++)
+        (void)fprintf(stderr, "note: %s\n", report->text[i]);
+    if (rc == WS_OK && report != NULL && report->notes > report->n)
+        (void)fprintf(stderr, "note: and %zu more\n", report->notes - report->n);
+    return rc;
+}
+
+static int print_json(const struct ctl_verb *v, json_t *j) {
+    struct buf b = {0};
+    char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
+    json_decref(j);
+    buf_printf(&b, "%s\n", text == NULL ? "null" : text);
+    free(text);
+    int code = ctl_print(v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+/* ---- import ---- */
+
+static size_t count(const struct mapset *m, enum element_kind kind) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++)
+        n += m->elements[i].kind == kind;
+    return n;
+}
+
+static int tell_import(const struct ctl_verb *v, const struct mapset *m,
+    const struct map_report *report, const char *out, bool json) {
+    uint8_t digest[32];
+    char hex[65];
+    mapset_digest(m, digest);
+    hex_encode(hex, digest, 32);
+    if (json) {
+        json_t *kinds = json_object();
+        for (int k = EL_LANE; k <= EL_HAZARD; k++)
+            (void)json_object_set_new(kinds, element_kind_name((enum element_kind)k),
+                json_integer((json_int_t)count(m, (enum element_kind)k)));
+        return print_json(v, json_pack("{s:s, s:s, s:I, s:o, s:I, s:I}", "out", out, "digest", hex,
+                                 "elements", (json_int_t)m->n, "kinds", kinds, "skipped",
+                                 (json_int_t)report->skipped, "notes", (json_int_t)report->notes));
+    }
+    struct buf b = {0};
+    buf_printf(&b, "%s: %zu elements", out, m->n);
+    for (int k = EL_LANE; k <= EL_HAZARD; k++) {
+        if (count(m, (enum element_kind)k) > 0)
+            buf_printf(&b, ", %s %zu", element_kind_name((enum element_kind)k),
+                count(m, (enum element_kind)k));
+    }
+    buf_printf(
+        &b, "\nleft out: %zu, notes: %zu\ndigest: %s\n", report->skipped, report->notes, hex);
+    int code = ctl_print(v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+static int run_import(const struct ctl_verb *v, int argc, char **argv) {
+    const char *out = NULL;
+    bool strict = false;
+    bool json = false;
+    struct ctl_place origin = {0};
+    struct ctl_list words = {0};
+    const struct ctl_option options[] = {
+        {"out", CTL_TEXT, (void *)&out, 0, 0},
+        {"origin", CTL_PLACE, &origin, 0, 0},
+        {"strict", CTL_FLAG, &strict, 0, 0},
+        {"json", CTL_FLAG, &json, 0, 0},
+    };
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+        return code;
+    if (out == NULL)
+        return ctl_misuse(v, "--out is needed");
+    struct map_import_options how = {
+        .strict = strict, .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
+    struct mapset m = {0};
+    struct map_report *report = ws_alloc(sizeof(*report));
+    struct ws_err err = {0};
+    struct buf b = {0};
+    int rc = load(words.v[0], &how, &m, report, &err);
+    if (rc == WS_OK) {
+        mapset_encode(&m, &b);
+        rc = file_write(out, buf_span(&b), 0644, &err);
+        buf_free(&b);
+    }
+    code = rc == WS_OK ? tell_import(v, &m, report, out, json) : ctl_fail(v, CTL_UNREACHABLE, &err);
+    mapset_free(&m);
+    free(report);
+    return code;
+}
+
+const struct ctl_verb ctl_map_import = {"map", "import", "read a map into the cell's own form",
+    "FILE --out FILE.wmap [options]\n"
+    "\n"
+    "Reads Lanelet2 (.osm) or OpenDRIVE (.xodr), told by content, and says what is in it. Broken "
+    "elements are\n"
+    "left out and told on standard error.\n"
+    "\n"
+    "  --out FILE.wmap     the map in its canonical form, whose digest a genesis names\n"
+    "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
+    "  --strict            any broken element refuses the file\n"
+    "  --json              print JSON\n",
+    run_import};
+
+/* ---- export ---- */
+
+static int run_export(const struct ctl_verb *v, int argc, char **argv) {
+    const char *format = NULL;
+    const char *out = NULL;
+    struct ctl_place origin = {0};
+    struct ctl_list words = {0};
+    const struct ctl_option options[] = {
+        {"format", CTL_TEXT, (void *)&format, 0, 0},
+        {"out", CTL_TEXT, (void *)&out, 0, 0},
+        {"origin", CTL_PLACE, &origin, 0, 0},
+    };
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+        return code;
+    bool osm = format != NULL && strcmp(format, "osm") == 0;
+    if (!osm && (format == NULL || strcmp(format, "geojsonseq") != 0))
+        return ctl_misuse(v, "--format: geojsonseq or osm");
+    struct map_import_options how = {
+        .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
+    struct mapset m = {0};
+    struct ws_err err = {0};
+    if (load(words.v[0], &how, &m, NULL, &err) != WS_OK)
+        return ctl_fail(v, CTL_UNREACHABLE, &err);
+    struct buf b = {0};
+    if (osm)
+        export_lanelet2(&m, &b);
+    else
+        export_geojsonseq_map(&m, &b);
+    mapset_free(&m);
+    if (out == NULL)
+        code = ctl_print(v, buf_span(&b));
+    else if (file_write(out, buf_span(&b), 0644, &err) != WS_OK)
+        code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    buf_free(&b);
+    return code;
+}
+
+const struct ctl_verb ctl_map_export = {"map", "export",
+    "write a map in a format that other tools read",
+    "FILE --format geojsonseq|osm [--out FILE]\n"
+    "\n"
+    "FILE is a map in the cell's own form (.wmap), Lanelet2 or OpenDRIVE.\n"
+    "\n"
+    "  --format geojsonseq   a GeoJSON text sequence (RFC 8142), a feature for each element\n"
+    "  --format osm          Lanelet2 in OSM XML\n"
+    "  --out FILE            instead of standard output\n"
+    "  --origin LAT,LON      place of (0,0) of a map with local coordinates only\n",
+    run_export};
+
+/* ---- diff ---- */
+
+static const char *op_name(enum map_change_op op) {
+    static const char *const names[] = {"create", "modify", "delete"};
+    return names[op];
+}
+
+static void describe(const struct map_change *c, char *dst, size_t size) {
+    struct change_record r = {
+        .op = c->op, .has_before = c->before != NULL, .has_after = c->after != NULL};
+    if (c->before != NULL)
+        r.before = *c->before; /* borrowed: r is never freed */
+    if (c->after != NULL)
+        r.after = *c->after;
+    change_describe_what(&r, dst, size);
+}
+
+static json_t *change_json(const struct map_change *c, const struct cell_frame *f) {
+    const struct element *e = c->after != NULL ? c->after : c->before;
+    char id[33];
+    char words[1024];
+    hex_encode(id, e->id, 16);
+    describe(c, words, sizeof(words));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "op", op_name(c->op), "kind",
+        element_kind_name(e->kind), "element", id, "what", words);
+    if (c->before != NULL && c->before->has_value)
+        (void)json_object_set_new(o, "before", json_integer(c->before->value));
+    if (c->after != NULL && c->after->has_value)
+        (void)json_object_set_new(o, "after", json_integer(c->after->value));
+    if (e->n_points > 0) {
+        int32_t lat;
+        int32_t lon;
+        frame_to_wgs(f, e->points[0].x, e->points[0].y, &lat, &lon);
+        (void)json_object_set_new(o, "lat", json_real((double)lat / 1e7));
+        (void)json_object_set_new(o, "lon", json_real((double)lon / 1e7));
+    }
+    return o;
+}
+
+static int tell_diff(
+    const struct ctl_verb *v, const struct mapset *a, const struct map_delta *d, bool json) {
+    size_t n[3] = {0};
+    for (size_t i = 0; i < d->n; i++)
+        n[d->changes[i].op]++;
+    if (json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < d->n; i++)
+            (void)json_array_append_new(list, change_json(&d->changes[i], &a->frame));
+        json_t *shift = d->shifted ? json_pack("{s:I, s:I}", "east_mm", (json_int_t)d->shift_x_mm,
+                                         "north_mm", (json_int_t)d->shift_y_mm)
+                                   : json_null();
+        return print_json(
+            v, json_pack("{s:o, s:I, s:I, s:I, s:o}", "re_georeferenced", shift, "create",
+                   (json_int_t)n[MAP_CREATE], "modify", (json_int_t)n[MAP_MODIFY], "delete",
+                   (json_int_t)n[MAP_DELETE], "changes", list));
+    }
+    struct buf b = {0};
+    if (d->shifted)
+        buf_printf(&b,
+            "re-georeferenced: everything lies %lld mm further east and %lld mm further north\n",
+            (long long)d->shift_x_mm, (long long)d->shift_y_mm);
+    for (size_t i = 0; i < d->n; i++) {
+        char words[1024];
+        describe(&d->changes[i], words, sizeof(words));
+        buf_printf(&b, "%s\n", words);
+    }
+    buf_printf(&b, "%zu changes: %zu new, %zu modified, %zu removed\n", d->n, n[MAP_CREATE],
+        n[MAP_MODIFY], n[MAP_DELETE]);
+    int code = ctl_print(v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
+    bool json = false;
+    bool quiet = false;
+    struct ctl_place origin = {0};
+    struct ctl_list words = {0};
+    const struct ctl_option options[] = {
+        {"origin", CTL_PLACE, &origin, 0, 0},
+        {"quiet", CTL_FLAG, &quiet, 0, 0},
+        {"json", CTL_FLAG, &json, 0, 0},
+    };
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 2, 2, &code))
+        return code;
+    struct map_import_options how = {
+        .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
+    struct mapset a = {0};
+    struct mapset b = {0};
+    struct ws_err err = {0};
+    int rc = load(words.v[0], &how, &a, NULL, &err);
+    how.has_frame = true;
+    how.frame = a.frame;
+    if (rc == WS_OK)
+        rc = load(words.v[1], &how, &b, NULL, &err);
+    if (rc != WS_OK) {
+        code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    } else {
+        struct map_delta d = {0};
+        map_compare(&a, &b, &d);
+        if (quiet)
+            code = d.n > 0 || d.shifted ? CTL_NO : CTL_DONE;
+        else
+            code = tell_diff(v, &a, &d, json);
+        map_delta_free(&d);
+    }
+    mapset_free(&a);
+    mapset_free(&b);
+    return code;
+}
+
+const struct ctl_verb ctl_map_diff = {"map", "diff", "list what differs between two maps",
+    "A B [options]\n"
+    "\n"
+    "Elements are matched by their ids, kinds and places; rounding, another order and another "
+    "numbering are\n"
+    "no changes. A map that was moved as a whole is reported as re-georeferenced, once.\n"
+    "\n"
+    "  --origin LAT,LON    place of (0,0) of maps with local coordinates only\n"
+    "  --quiet             print nothing; exit code 1 when they differ\n"
+    "  --json              print JSON\n",
+    run_diff};

@@ -1,0 +1,273 @@
+/* rsuctl map verify: map versions checked with the genesis alone. Of the ledger this uses ledger/light, of the map
+ * service what decodes a version: nothing that could be asked of a unit. */
+#include "base/clock.h"
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/proof.h"
+#include "mapsvc/diff.h"
+#include "rsu/cell.h"
+#include "rsu/ctl.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GENESIS_MAX = 16U << 20, PROOF_MAX = 4U << 20 };
+
+struct proven {
+    const char *file;
+    struct buf octets; /* the bundle; the rest points into it */
+    struct event_bundle bundle;
+    hash32 record; /* SHA-256 of the version's encoding */
+    struct map_version version;
+};
+
+struct verify {
+    const struct ctl_verb *v;
+    struct buf genesis_octets;
+    struct genesis genesis;
+    hash32 cell_id;
+    size_t n;
+    struct proven proven[CTL_LIST_MAX];
+};
+
+static int no(const char *file, struct ws_err *err) {
+    (void)ws_fail_in(err, "%s: the proof does not hold", file);
+    return CTL_NO;
+}
+
+/* CTL_DONE, CTL_NO or CTL_UNREACHABLE, with err. */
+static int check(struct verify *o, struct proven *p, struct ws_err *err) {
+    if (file_read(p->file, PROOF_MAX, &p->octets, err) != WS_OK)
+        return err->code == WS_ELIMIT ? no(p->file, err) : CTL_UNREACHABLE;
+    struct event e;
+    if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK ||
+        light_check_event(&exec_light_crypto, buf_span(&o->genesis_octets), &p->bundle, &e, err) !=
+            WS_OK)
+        return no(p->file, err);
+    if (e.contract != CELL_CONTRACT_MAP || e.type != MAP_EVENT_VERSION) {
+        (void)ws_fail(err, WS_EINPUT,
+            "what it proves is no map version (contract %u, event type %u)", e.contract, e.type);
+        return no(p->file, err);
+    }
+    if (map_version_decode(e.body, &p->version, err) != WS_OK)
+        return no(p->file, err);
+    exec_sha256(&e.body, 1, p->record);
+    /* What the quorum signed must also be about this cell and this map: the contract sees to it, so anything else is
+     * a cell that runs other rules. */
+    const struct map_version *m = &p->version;
+    if (memcmp(m->cell_id, o->cell_id, 32) != 0)
+        (void)ws_fail(err, WS_EINPUT, "the version record names another cell");
+    else if (memcmp(m->base_digest, o->genesis.map_digest, 32) != 0)
+        (void)ws_fail(err, WS_EINPUT, "the version record names another base map");
+    else if (m->height != e.height)
+        (void)ws_fail(err, WS_EINPUT, "the version record names another height");
+    else
+        return CTL_DONE;
+    return no(p->file, err);
+}
+
+static int by_version(const void *a, const void *b) {
+    const struct proven *x = a;
+    const struct proven *y = b;
+    return x->version.version < y->version.version ? -1 : x->version.version > y->version.version;
+}
+
+/* Versions that follow on one another must say so themselves. */
+static int check_chain(struct verify *o, struct ws_err *err) {
+    static const uint8_t zero[32];
+    for (size_t i = 0; i < o->n; i++) {
+        const struct map_version *m = &o->proven[i].version;
+        const struct proven *before = i == 0 ? NULL : &o->proven[i - 1];
+        bool good = true;
+        if (m->version == 2)
+            good = memcmp(m->previous_record, zero, 32) == 0;
+        if (before != NULL && before->version.version == m->version)
+            good = good && memcmp(before->record, o->proven[i].record, 32) == 0;
+        if (before != NULL && before->version.version + 1 == m->version)
+            good = good && memcmp(m->previous_record, before->record, 32) == 0 &&
+                   memcmp(m->previous_root, before->version.root, 32) == 0;
+        if (good)
+            continue;
+        (void)ws_fail(err, WS_EINPUT, "version %llu does not follow on the one before it",
+            (unsigned long long)m->version);
+        return no(o->proven[i].file, err);
+    }
+    return CTL_DONE;
+}
+
+static uint64_t signed_power(const struct verify *o, const struct commit *c, size_t *ret_n) {
+    uint64_t power = 0;
+    *ret_n = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!c->present[i])
+            continue;
+        power += o->genesis.validators.v[i].power;
+        ++*ret_n;
+    }
+    return power;
+}
+
+static void put_words(const struct verify *o, const struct proven *p, struct buf *b) {
+    const struct map_version *m = &p->version;
+    const struct commit *c = &p->bundle.commit;
+    char when[32];
+    size_t n;
+    its_format(when, m->block_time);
+    buf_printf(b, "%s: holds\n  map version %llu, block %llu, %s\n", p->file,
+        (unsigned long long)m->version, (unsigned long long)m->height, when);
+    for (size_t i = 0; i < m->n_changes; i++) {
+        char words[1024];
+        change_describe(&m->changes[i], words, sizeof(words));
+        buf_printf(b, "  - %s\n", words);
+    }
+    uint64_t power = signed_power(o, c, &n);
+    buf_printf(b, "  signed by %zu of %zu validators (power %llu of %llu):", n,
+        o->genesis.validators.n, (unsigned long long)power,
+        (unsigned long long)o->genesis.validators.total);
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->present[i])
+            buf_printf(b, " %s", o->genesis.validators.v[i].owner);
+    }
+    buf_printf(b, "\n");
+}
+
+static json_t *to_json(const struct verify *o, const struct proven *p) {
+    const struct map_version *m = &p->version;
+    const struct commit *c = &p->bundle.commit;
+    char when[32];
+    char root[65];
+    size_t n;
+    its_format(when, m->block_time);
+    hex_encode(root, m->root, 32);
+    json_t *changes = json_array();
+    for (size_t i = 0; i < m->n_changes; i++) {
+        char words[1024];
+        char id[65];
+        change_describe(&m->changes[i], words, sizeof(words));
+        hex_encode(id, m->changes[i].id, 32);
+        (void)json_array_append_new(changes, json_pack("{s:s, s:s}", "id", id, "what", words));
+    }
+    json_t *signers = json_array();
+    for (size_t i = 0; i < c->n; i++) {
+        const struct validator *val = &o->genesis.validators.v[i];
+        char address[65];
+        if (!c->present[i])
+            continue;
+        hex_encode(address, val->address, 32);
+        (void)json_array_append_new(
+            signers, json_pack("{s:s, s:s}", "address", address, "owner", val->owner));
+    }
+    uint64_t power = signed_power(o, c, &n);
+    return json_pack("{s:s, s:b, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I}", "file", p->file, "holds",
+        1, "version", (json_int_t)m->version, "height", (json_int_t)m->height, "time", when, "root",
+        root, "changes", changes, "signers", signers, "power", (json_int_t)power, "total_power",
+        (json_int_t)o->genesis.validators.total);
+}
+
+static int tell(const struct verify *o, bool json) {
+    struct buf b = {0};
+    char hex[65];
+    hex_encode(hex, o->cell_id, 32);
+    if (json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < o->n; i++)
+            (void)json_array_append_new(list, to_json(o, &o->proven[i]));
+        json_t *j = json_pack("{s:s, s:o}", "genesis_fingerprint", hex, "proofs", list);
+        char *text = json_dumps(j, JSON_INDENT(2));
+        buf_printf(&b, "%s\n", text == NULL ? "null" : text);
+        free(text);
+        json_decref(j);
+    } else {
+        buf_printf(&b, "genesis fingerprint: %s\n", hex);
+        for (size_t i = 0; i < o->n; i++)
+            put_words(o, &o->proven[i], &b);
+        for (size_t i = 1; i < o->n; i++) {
+            uint64_t was = o->proven[i - 1].version.version;
+            if (o->proven[i].version.version > was + 1)
+                buf_printf(&b, "note: no proof given between versions %llu and %llu\n",
+                    (unsigned long long)was, (unsigned long long)o->proven[i].version.version);
+        }
+    }
+    int code = ctl_print(o->v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+static int verify_all(struct verify *o, const char *genesis, const char *fingerprint, bool json) {
+    struct ws_err err = {0};
+    uint8_t want[32];
+    if (fingerprint != NULL && !hex_decode(want, sizeof(want), fingerprint))
+        return ctl_misuse(o->v, "--fingerprint: '%.70s' is not 64 hex digits", fingerprint);
+    int rc = file_read(genesis, GENESIS_MAX, &o->genesis_octets, &err);
+    if (rc == WS_OK &&
+        genesis_decode(exec_sha256, buf_span(&o->genesis_octets), &o->genesis, &err) != WS_OK)
+        rc = ws_fail_in(&err, "%s", genesis);
+    if (rc != WS_OK)
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
+    genesis_cell_id(exec_sha256, buf_span(&o->genesis_octets), o->cell_id);
+    if (fingerprint != NULL && memcmp(want, o->cell_id, 32) != 0) {
+        char hex[65];
+        hex_encode(hex, o->cell_id, 32);
+        (void)ws_fail(
+            &err, WS_EINPUT, "%s: not the genesis asked for: its fingerprint is %s", genesis, hex);
+        return ctl_fail(o->v, CTL_NO, &err);
+    }
+    for (size_t i = 0; i < o->n; i++) {
+        int code = check(o, &o->proven[i], &err);
+        if (code != CTL_DONE)
+            return ctl_fail(o->v, (enum ctl_code)code, &err);
+    }
+    qsort(o->proven, o->n, sizeof(o->proven[0]), by_version);
+    if (check_chain(o, &err) != CTL_DONE)
+        return ctl_fail(o->v, CTL_NO, &err);
+    return tell(o, json);
+}
+
+static int run(const struct ctl_verb *v, int argc, char **argv) {
+    const char *genesis = NULL;
+    const char *fingerprint = NULL;
+    bool json = false;
+    struct ctl_list files = {0};
+    const struct ctl_option options[] = {
+        {"genesis", CTL_TEXT, (void *)&genesis, 0, 0},
+        {"fingerprint", CTL_TEXT, (void *)&fingerprint, 0, 0},
+        {"json", CTL_FLAG, &json, 0, 0},
+    };
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &files, 1, CTL_LIST_MAX, &code))
+        return code;
+    if (genesis == NULL)
+        return ctl_misuse(v, "--genesis is needed");
+    struct verify *o = ws_alloc(sizeof(*o));
+    o->v = v;
+    o->n = files.n;
+    for (size_t i = 0; i < files.n; i++)
+        o->proven[i].file = files.v[i];
+    code = verify_all(o, genesis, fingerprint, json);
+    for (size_t i = 0; i < o->n; i++) {
+        buf_free(&o->proven[i].octets);
+        map_version_free(&o->proven[i].version);
+    }
+    buf_free(&o->genesis_octets);
+    free(o);
+    return code;
+}
+
+const struct ctl_verb ctl_map_verify = {"map", "verify",
+    "check map versions with the genesis alone",
+    "--genesis FILE [--fingerprint HEX] PROOF...\n"
+    "\n"
+    "Checks that a quorum of the cell's validators signed each version, with nothing but the "
+    "genesis: no unit is\n"
+    "asked. Versions that follow on one another are checked to do so. Exit code 1: a proof does "
+    "not hold.\n"
+    "\n"
+    "  --genesis FILE      the cell's genesis\n"
+    "  --fingerprint HEX   what its fingerprint must be; bring it from elsewhere than the unit you "
+    "check\n"
+    "  --json              print JSON\n",
+    run};
