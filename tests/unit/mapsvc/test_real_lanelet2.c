@@ -1,5 +1,7 @@
 /* The real Lanelet2 maps and their version pairs; the expected counts were taken from the files by id,
  * independently of this importer (maps/SOURCES.md beside them). */
+#include "base/fileio.h"
+#include "base/random.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <dirent.h>
@@ -161,6 +163,79 @@ static void equal_maps_do_not_differ(void **state) {
     pair_free(&p);
 }
 
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s);
+    size_t k = strlen(end);
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* Whatever lies under maps/ is read or refused with a sentence that names the file and the reason. */
+static void every_file_is_read_or_refused(void **state) {
+    (void)state;
+    static const char *const folders[] = {"lanelet2", "opendrive", "tnits", "drives"};
+    size_t read = 0;
+    size_t refused = 0;
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        char folder[400];
+        (void)snprintf(folder, sizeof(folder), "%s/maps/%s", test_data_dir(), folders[i]);
+        DIR *dir = opendir(folder);
+        if (dir == NULL)
+            continue;
+        for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+            if (e->d_name[0] == '.')
+                continue;
+            char path[700];
+            (void)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+            struct mapset m;
+            struct ws_err err;
+            int rc = map_import(path, NULL, &m, NULL, &err);
+            bool is_map = ends_with(path, ".osm") || ends_with(path, ".xodr");
+            if (is_map != (rc == WS_OK))
+                fail_msg("%s: %s", path, rc == WS_OK ? "read as a map" : err.text);
+            if (rc == WS_OK) {
+                read++;
+                mapset_free(&m);
+                continue;
+            }
+            refused++;
+            assert_non_null(strstr(err.text, e->d_name));
+            assert_true(ends_with(path, ".gz") || strstr(err.text, ": element ") != NULL);
+        }
+        (void)closedir(dir);
+    }
+    assert_true(read >= 28);
+    (void)printf("%zu maps read, %zu other files refused by name\n", read, refused);
+}
+
+static void damaged_real_maps_are_survived(void **state) {
+    (void)state;
+    static const char *const names[] = {"lanelet2/kashiwanoha_base.osm",
+        "opendrive/soderleden.xodr", "opendrive/signs500m_v5_e02896c2.xodr"};
+    struct ws_random rnd = ws_random_seeded(8);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[512];
+        (void)snprintf(path, sizeof(path), "%s/maps/%s", test_data_dir(), names[i]);
+        struct buf b = {0};
+        if (file_read(path, 4U << 20, &b, NULL) != WS_OK)
+            skip();
+        struct mapset m;
+        struct ws_err err;
+        for (int k = 0; k < 40; k++)
+            assert_int_not_equal(
+                import_octets(span_of(b.p, ws_random_below(&rnd, b.n - 20)), NULL, &m, NULL, &err),
+                WS_OK);
+        for (int k = 0; k < 60; k++) {
+            for (int f = 0; f < 3; f++)
+                b.p[ws_random_below(&rnd, b.n)] ^= (uint8_t)(1U << ws_random_below(&rnd, 4));
+            if (import_octets(buf_span(&b), NULL, &m, NULL, &err) == WS_OK)
+                mapset_free(&m);
+            else
+                assert_non_null(strstr(err.text, "wayside-map-"));
+        }
+        buf_free(&b);
+    }
+}
+
 int main(void) {
     char path[512];
     (void)snprintf(path, sizeof(path), "%s/maps/lanelet2", test_data_dir());
@@ -173,6 +248,8 @@ int main(void) {
         cmocka_unit_test(smartcity),
         cmocka_unit_test(kashiwanoha),
         cmocka_unit_test(equal_maps_do_not_differ),
+        cmocka_unit_test(every_file_is_read_or_refused),
+        cmocka_unit_test(damaged_real_maps_are_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
