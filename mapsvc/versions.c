@@ -106,7 +106,8 @@ static bool advisory_due(const struct map_contract *c, const struct hypothesis *
 
 /* ---- confirmation ---- */
 
-static bool confirmed(const struct map_contract *c, const struct hypothesis *y, int64_t next_s) {
+static bool confirmed(const struct map_contract *c, enum element_kind kind,
+    const struct hypothesis *y, int64_t next_s) {
     const int64_t *v = c->params.v;
     if (y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
         y->s - next_s < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
@@ -114,8 +115,10 @@ static bool confirmed(const struct map_contract *c, const struct hypothesis *y, 
         return false;
     struct hyp_summary sum = hyp_summarise(y);
     /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a
-     * value that is read is there. */
-    bool views = y->cls == HYP_VALUE || sum.views >= v[MAP_POLICY_MIN_VIEWS];
+     * value that is read is there. A limit in force is no thing that a lorry could hide, and a lane is
+     * driven in one direction. */
+    bool views =
+        y->cls == HYP_VALUE || kind == EL_SPEED_LIMIT || sum.views >= v[MAP_POLICY_MIN_VIEWS];
     return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
            sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS];
 }
@@ -180,7 +183,7 @@ void versions_review(struct map_contract *c, struct exec_host *h, struct subject
     struct hypothesis *y = &s->hyps[best];
     if (s->touched && y->s > next && advisory_due(c, y, exec_block_time(h)))
         begin_advisory(c, h, s, y);
-    if (!confirmed(c, y, next))
+    if (!confirmed(c, s->kind, y, next))
         return;
     uint8_t id[16];
     memcpy(id, subject_id(s), sizeof(id));
