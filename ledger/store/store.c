@@ -1,9 +1,47 @@
 #include "ledger/store/store_internal.h"
 
+#include "base/assert.h"
+
 const char *store_space_name(enum store_space s) {
-    static const char *const names[STORE_SPACE_COUNT] = {
-        "meta", "block", "commit", "state", "event", "index", "tx", "header"};
-    return names[s];
+    switch (s) {
+    case STORE_META:
+        return "meta";
+    case STORE_BLOCK:
+        return "block";
+    case STORE_COMMIT:
+        return "commit";
+    case STORE_STATE:
+        return "state";
+    case STORE_EVENT:
+        return "event";
+    case STORE_INDEX:
+        return "index";
+    case STORE_TX:
+        return "tx";
+    case STORE_HEADER:
+        return "header";
+    case STORE_SPACE_COUNT:
+        break;
+    }
+    WS_ASSERT(s < STORE_SPACE_COUNT);
+    return "";
+}
+
+bool store_prefix_above(struct span prefix, struct buf *ret_above) {
+    size_t n = prefix.n;
+    while (n > 0 && prefix.p[n - 1] == 0xff)
+        n--;
+    if (n == 0)
+        return false;
+    buf_put(ret_above, prefix.p, n);
+    ret_above->p[ret_above->n - 1]++;
+    return true;
+}
+
+static int refuse_if_failed(struct store *s, struct ws_err *err) {
+    if (!atomic_load_explicit(&s->failed, memory_order_acquire))
+        return WS_OK;
+    return ws_fail(err, WS_EIO, "store stopped by an earlier failure: %.400s", s->why.text);
 }
 
 void store_close(struct store *s) {
@@ -13,34 +51,60 @@ void store_close(struct store *s) {
 
 int store_get(struct store *s, enum store_space space, struct span key, struct buf *ret_value,
     struct ws_err *err) {
-    return s->ops->get(s, space, key, ret_value, err);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    int rc = refuse_if_failed(s, err);
+    return rc != WS_OK ? rc : s->ops->get(s, space, key, ret_value, err);
 }
 
 int store_each(struct store *s, enum store_space space, struct span prefix, struct span from,
     store_each_fn fn, void *ctx, struct ws_err *err) {
-    return s->ops->each(s, space, prefix, from, fn, ctx, err);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    int rc = refuse_if_failed(s, err);
+    return rc != WS_OK ? rc : s->ops->each(s, space, prefix, from, fn, ctx, err);
 }
 
 int store_last(struct store *s, enum store_space space, struct span prefix, struct buf *ret_key,
     struct buf *ret_value, struct ws_err *err) {
-    return s->ops->last(s, space, prefix, ret_key, ret_value, err);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    int rc = refuse_if_failed(s, err);
+    return rc != WS_OK ? rc : s->ops->last(s, space, prefix, ret_key, ret_value, err);
 }
 
 struct store_batch *store_batch_new(struct store *s) {
-    return s->ops->batch_new(s);
+    struct store_batch *b = s->ops->batch_new(s);
+    b->store = s;
+    return b;
 }
 
 void store_batch_put(
     struct store_batch *b, enum store_space space, struct span key, struct span value) {
-    b->store->ops->batch_put(b, space, key, value);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    b->store->ops->put(b, space, key, value);
 }
 
 void store_batch_del(struct store_batch *b, enum store_space space, struct span key) {
-    b->store->ops->batch_del(b, space, key);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    b->store->ops->del(b, space, key);
 }
 
 int store_batch_write(struct store_batch *b, struct ws_err *err) {
-    return b->store->ops->batch_write(b, err);
+    struct store *s = b->store;
+    int rc = refuse_if_failed(s, err);
+    if (rc == WS_OK) {
+        rc = s->ops->write(s, b, &s->why);
+        if (rc != WS_OK) {
+            atomic_store_explicit(&s->failed, true, memory_order_release);
+            if (err != NULL)
+                *err = s->why;
+        }
+    }
+    s->ops->batch_free(b);
+    return rc;
+}
+
+void store_batch_free(struct store_batch *b) {
+    if (b != NULL)
+        b->store->ops->batch_free(b);
 }
 
 uint64_t store_disk_octets(struct store *s) {

@@ -1,7 +1,9 @@
 /* Durable key-value spaces of the ledger: RocksDB, and a twin in memory for replay and simulation.
  *
  * One batch is one atomic, synced write over all spaces (consensus facts, section 17). A write error has
- * an unknown outcome: the store refuses everything afterwards and the node stops (decision 8).
+ * an unknown outcome: the store refuses everything afterwards, with the text of that error, and the node
+ * stops (decision 8). Errors: WS_EINPUT damaged, WS_EBUSY open in another process, WS_ENOTSUP written by a
+ * later version, WS_EIO the disk.
  * Reading is allowed from any thread; batches belong to one thread. */
 #ifndef WAYSIDE_LEDGER_STORE_STORE_H
 #define WAYSIDE_LEDGER_STORE_STORE_H
@@ -26,17 +28,18 @@ const char *store_space_name(enum store_space s);
 struct store;
 
 /* Opens or creates. WAL recovery tolerates a torn tail; damage elsewhere is refused with a text that says what
- * is damaged. cache_octets bounds block cache and write buffers. */
+ * is damaged. cache_octets bounds block cache and write buffers; less than 4 MiB counts as 4 MiB. */
 WARN_UNUSED int store_open_rocks(
     const char *dir, size_t cache_octets, struct store **ret_store, struct ws_err *err);
 struct store *store_open_memory(void);
-void store_close(struct store *s);
+void store_close(struct store *s); /* NULL is allowed; no batch may be left */
 
 /* Appends the value to ret_value. WS_ENOTFOUND without text when absent. */
 WARN_UNUSED int store_get(struct store *s, enum store_space space, struct span key,
     struct buf *ret_value, struct ws_err *err);
 
-/* Calls fn for each pair whose key starts with prefix and is >= from (empty: all), ascending; fn returning false stops. */
+/* Calls fn for each pair whose key starts with prefix and is >= from (empty: all), ascending; fn returning false stops.
+ * All pairs are of one moment. fn may read the store, but not write to it; key and value are borrowed. */
 typedef bool (*store_each_fn)(void *ctx, struct span key, struct span value);
 WARN_UNUSED int store_each(struct store *s, enum store_space space, struct span prefix,
     struct span from, store_each_fn fn, void *ctx, struct ws_err *err);
@@ -51,6 +54,7 @@ void store_batch_put(
 void store_batch_del(struct store_batch *b, enum store_space space, struct span key);
 /* Writes all or nothing, synced, and frees the batch in every case. */
 WARN_UNUSED int store_batch_write(struct store_batch *b, struct ws_err *err);
+void store_batch_free(struct store_batch *b); /* without writing; NULL is allowed */
 
 /* Octets on disk (approximate), for the disk budget's metric; 0 for the twin. */
 uint64_t store_disk_octets(struct store *s);

@@ -1,8 +1,11 @@
-/* What an implementation of the store answers to. Internal to ledger/store. */
+/* One table of functions for each kind of store; store.c dispatches and remembers failures. Private to
+ * ledger/store. Semantics of each entry: the function of the same name in store.h. */
 #ifndef WAYSIDE_LEDGER_STORE_STORE_INTERNAL_H
 #define WAYSIDE_LEDGER_STORE_STORE_INTERNAL_H
 
 #include "ledger/store/store.h"
+
+#include <stdatomic.h>
 
 struct store_ops {
     void (*close)(struct store *s);
@@ -13,19 +16,26 @@ struct store_ops {
     int (*last)(struct store *s, enum store_space space, struct span prefix, struct buf *ret_key,
         struct buf *ret_value, struct ws_err *err);
     struct store_batch *(*batch_new)(struct store *s);
-    void (*batch_put)(
-        struct store_batch *b, enum store_space space, struct span key, struct span value);
-    void (*batch_del)(struct store_batch *b, enum store_space space, struct span key);
-    int (*batch_write)(struct store_batch *b, struct ws_err *err);
+    void (*put)(struct store_batch *b, enum store_space space, struct span key, struct span value);
+    void (*del)(struct store_batch *b, enum store_space space, struct span key);
+    int (*write)(struct store *s, struct store_batch *b, struct ws_err *err);
+    void (*batch_free)(struct store_batch *b);
     uint64_t (*disk_octets)(struct store *s);
 };
 
-/* First member of each implementation's own structures. */
+/* First member of each kind's own structure. */
 struct store {
     const struct store_ops *ops;
+    atomic_bool failed; /* set after `why` is complete, by the thread that writes batches */
+    struct ws_err why;
 };
+
 struct store_batch {
     struct store *store;
 };
+
+/* The smallest key above all keys with this prefix goes to ret_above; false when there is none (the prefix is
+ * empty or all ones). */
+bool store_prefix_above(struct span prefix, struct buf *ret_above);
 
 #endif

@@ -1,143 +1,153 @@
-/* The twin in memory: same calls, same answers, and a way to fail on purpose. */
+/* The twin of the RocksDB store in memory: one ordered map per space. Readers share a lock that a batch holds
+ * alone; a reader's callback may read again, which glibc's reader-preferring lock allows. */
 #include "ledger/store/fault.h"
 #include "ledger/store/store_internal.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/omap.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-struct memory_store {
-    struct store base;
-    pthread_rwlock_t lock; /* readers of other threads against the writer's batch */
+struct memory {
+    struct store s;
+    pthread_rwlock_t lock;
     struct omap space[STORE_SPACE_COUNT];
-    bool failing;
-    uint64_t batches_left;
+    bool fail_armed, fail_applied;
+    uint64_t fail_after;
 };
 
-struct put {
-    enum store_space space;
-    bool del;
-    struct span key, value; /* owned */
-};
 struct memory_batch {
-    struct store_batch base;
-    size_t n, cap;
-    struct put *puts;
+    struct store_batch b;
+    struct buf ops; /* kind (1) || space (1) || key (var) [|| value (var)] */
 };
-
-static struct memory_store *self(struct store *s) {
-    return (struct memory_store *)s;
-}
 
 static void memory_close(struct store *s) {
+    struct memory *m = (struct memory *)s;
     for (size_t i = 0; i < STORE_SPACE_COUNT; i++)
-        omap_free(&self(s)->space[i]);
-    (void)pthread_rwlock_destroy(&self(s)->lock);
-    free(s);
+        omap_free(&m->space[i]);
+    (void)pthread_rwlock_destroy(&m->lock);
+    free(m);
+}
+
+static void read_lock(struct memory *m) {
+    int rc = pthread_rwlock_rdlock(&m->lock);
+    WS_ASSERT(rc == 0);
+}
+
+static void write_lock(struct memory *m) {
+    int rc = pthread_rwlock_wrlock(&m->lock);
+    WS_ASSERT(rc == 0);
+}
+
+static void unlock(struct memory *m) {
+    int rc = pthread_rwlock_unlock(&m->lock);
+    WS_ASSERT(rc == 0);
 }
 
 static int memory_get(struct store *s, enum store_space space, struct span key,
     struct buf *ret_value, struct ws_err *err) {
     (void)err;
-    struct span v;
-    (void)pthread_rwlock_rdlock(&self(s)->lock);
-    bool found = omap_get(&self(s)->space[space], key, &v);
+    struct memory *m = (struct memory *)s;
+    struct span value;
+    read_lock(m);
+    bool found = omap_get(&m->space[space], key, &value);
     if (found)
-        buf_put(ret_value, v.p, v.n);
-    (void)pthread_rwlock_unlock(&self(s)->lock);
+        buf_put(ret_value, value.p, value.n);
+    unlock(m);
     return found ? WS_OK : WS_ENOTFOUND;
 }
 
 static int memory_each(struct store *s, enum store_space space, struct span prefix,
     struct span from, store_each_fn fn, void *ctx, struct ws_err *err) {
     (void)err;
-    struct buf at = {0};
-    buf_put(&at, from.p, from.n);
-    struct buf value = {0};
-    bool more = true;
-    for (bool first = true; more; first = false) {
-        struct span k;
-        struct span v;
-        (void)pthread_rwlock_rdlock(&self(s)->lock);
-        more = omap_next(&self(s)->space[space], prefix, buf_span(&at), first, &k, &v);
-        if (more) {
-            struct span copy = k;
-            buf_clear(&value);
-            buf_put(&value, v.p, v.n);
-            buf_clear(&at);
-            buf_put(&at, copy.p, copy.n);
-        }
-        (void)pthread_rwlock_unlock(&self(s)->lock);
-        more = more &&
-               fn(ctx, buf_span(&at), buf_span(&value)); /* without the lock: fn may read too */
+    struct memory *m = (struct memory *)s;
+    struct span key;
+    struct span value;
+    struct buf next = {0};
+    buf_put(&next, from.p, from.n);
+    read_lock(m);
+    while (omap_next(&m->space[space], prefix, buf_span(&next), true, &key, &value)) {
+        if (!fn(ctx, key, value))
+            break;
+        /* The smallest octets above the key; the key itself may be empty, which omap takes for no bound. */
+        buf_clear(&next);
+        buf_put(&next, key.p, key.n);
+        buf_u8(&next, 0);
     }
-    buf_free(&at);
-    buf_free(&value);
+    unlock(m);
+    buf_free(&next);
     return WS_OK;
 }
 
 static int memory_last(struct store *s, enum store_space space, struct span prefix,
     struct buf *ret_key, struct buf *ret_value, struct ws_err *err) {
     (void)err;
-    struct span k;
-    struct span v;
-    (void)pthread_rwlock_rdlock(&self(s)->lock);
-    bool found = omap_last(&self(s)->space[space], prefix, &k, &v);
+    struct memory *m = (struct memory *)s;
+    struct span key;
+    struct span value;
+    read_lock(m);
+    bool found = omap_last(&m->space[space], prefix, &key, &value);
     if (found) {
-        buf_put(ret_key, k.p, k.n);
-        buf_put(ret_value, v.p, v.n);
+        buf_put(ret_key, key.p, key.n);
+        buf_put(ret_value, value.p, value.n);
     }
-    (void)pthread_rwlock_unlock(&self(s)->lock);
+    unlock(m);
     return found ? WS_OK : WS_ENOTFOUND;
 }
 
 static struct store_batch *memory_batch_new(struct store *s) {
+    (void)s;
     struct memory_batch *b = ws_alloc(sizeof(*b));
-    b->base.store = s;
-    return &b->base;
+    return &b->b;
 }
 
-static void note(struct store_batch *base, enum store_space space, bool del, struct span key,
-    struct span value) {
-    struct memory_batch *b = (struct memory_batch *)base;
-    if (b->n == b->cap) {
-        b->cap = b->cap == 0 ? 64 : b->cap * 2;
-        b->puts = ws_realloc(b->puts, b->cap * sizeof(*b->puts));
+static void memory_put(
+    struct store_batch *batch, enum store_space space, struct span key, struct span value) {
+    struct memory_batch *b = (struct memory_batch *)batch;
+    buf_u8(&b->ops, 'p');
+    buf_u8(&b->ops, (uint8_t)space);
+    buf_var(&b->ops, key);
+    buf_var(&b->ops, value);
+}
+
+static void memory_del(struct store_batch *batch, enum store_space space, struct span key) {
+    struct memory_batch *b = (struct memory_batch *)batch;
+    buf_u8(&b->ops, 'd');
+    buf_u8(&b->ops, (uint8_t)space);
+    buf_var(&b->ops, key);
+}
+
+static int memory_write(struct store *s, struct store_batch *batch, struct ws_err *err) {
+    struct memory *m = (struct memory *)s;
+    struct memory_batch *b = (struct memory_batch *)batch;
+    bool fail = m->fail_armed && m->fail_after == 0;
+    if (m->fail_armed && m->fail_after > 0)
+        m->fail_after--;
+    if (!fail || m->fail_applied) {
+        write_lock(m);
+        for (struct rd r = rd_of(buf_span(&b->ops)); rd_left(&r) > 0;) {
+            bool put = rd_u8(&r) == 'p';
+            struct omap *space = &m->space[rd_u8(&r)];
+            struct span key = rd_var(&r, SIZE_MAX);
+            if (put)
+                (void)omap_put(space, key, rd_var(&r, SIZE_MAX));
+            else
+                (void)omap_del(space, key);
+            WS_ASSERT(!r.bad);
+        }
+        unlock(m);
     }
-    b->puts[b->n++] = (struct put){space, del, span_of(ws_memdup(key.p, key.n), key.n),
-        span_of(ws_memdup(value.p, value.n), value.n)};
+    if (!fail)
+        return WS_OK;
+    return ws_fail(err, WS_EIO, "store in memory: failure ordered by a test");
 }
 
-static void memory_batch_put(
-    struct store_batch *b, enum store_space space, struct span key, struct span value) {
-    note(b, space, false, key, value);
-}
-
-static void memory_batch_del(struct store_batch *b, enum store_space space, struct span key) {
-    note(b, space, true, key, span_of("", 0));
-}
-
-static int memory_batch_write(struct store_batch *base, struct ws_err *err) {
-    struct memory_batch *b = (struct memory_batch *)base;
-    struct memory_store *m = self(base->store);
-    bool fail = m->failing && m->batches_left == 0;
-    if (m->failing && m->batches_left > 0)
-        m->batches_left--;
-    (void)pthread_rwlock_wrlock(&m->lock);
-    for (size_t i = 0; i < b->n; i++) {
-        if (!fail && b->puts[i].del)
-            (void)omap_del(&m->space[b->puts[i].space], b->puts[i].key);
-        else if (!fail)
-            (void)omap_put(&m->space[b->puts[i].space], b->puts[i].key, b->puts[i].value);
-        free((void *)b->puts[i].key.p);
-        free((void *)b->puts[i].value.p);
-    }
-    (void)pthread_rwlock_unlock(&m->lock);
-    free(b->puts);
+static void memory_batch_free(struct store_batch *batch) {
+    struct memory_batch *b = (struct memory_batch *)batch;
+    buf_free(&b->ops);
     free(b);
-    return fail ? ws_fail(err, WS_EIO, "store: write failed (injected)") : WS_OK;
 }
 
 static uint64_t memory_disk_octets(struct store *s) {
@@ -145,26 +155,36 @@ static uint64_t memory_disk_octets(struct store *s) {
     return 0;
 }
 
-static const struct store_ops ops = {
-    .close = memory_close,
-    .get = memory_get,
-    .each = memory_each,
-    .last = memory_last,
-    .batch_new = memory_batch_new,
-    .batch_put = memory_batch_put,
-    .batch_del = memory_batch_del,
-    .batch_write = memory_batch_write,
-    .disk_octets = memory_disk_octets,
-};
+static const struct store_ops memory_ops = {memory_close, memory_get, memory_each, memory_last,
+    memory_batch_new, memory_put, memory_del, memory_write, memory_batch_free, memory_disk_octets};
 
 struct store *store_open_memory(void) {
-    struct memory_store *m = ws_alloc(sizeof(*m));
-    m->base.ops = &ops;
-    (void)pthread_rwlock_init(&m->lock, NULL);
-    return &m->base;
+    struct memory *m = ws_alloc(sizeof(*m));
+    m->s.ops = &memory_ops;
+    int rc = pthread_rwlock_init(&m->lock, NULL);
+    WS_ASSERT(rc == 0);
+    return &m->s;
+}
+
+static void fail_after(struct store *s, uint64_t batches, bool applied) {
+    WS_ASSERT(s->ops == &memory_ops);
+    struct memory *m = (struct memory *)s;
+    m->fail_armed = true;
+    m->fail_after = batches;
+    m->fail_applied = applied;
 }
 
 void store_memory_fail_after(struct store *s, uint64_t batches) {
-    self(s)->failing = true;
-    self(s)->batches_left = batches;
+    fail_after(s, batches, false);
+}
+
+void store_memory_fail_after_applying(struct store *s, uint64_t batches) {
+    fail_after(s, batches, true);
+}
+
+void store_memory_reopen(struct store *s) {
+    WS_ASSERT(s->ops == &memory_ops);
+    struct memory *m = (struct memory *)s;
+    m->fail_armed = false;
+    atomic_store_explicit(&s->failed, false, memory_order_release);
 }

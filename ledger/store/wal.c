@@ -1,219 +1,229 @@
-/* One implementation over a small sink: a file, or memory for replay and simulation. */
 #include "ledger/store/wal.h"
 
 #include "base/assert.h"
-#include "base/fileio.h"
 #include "base/mem.h"
-#include "ledger/store/crc32c.h"
-#include "ledger/store/fault.h"
+#include "base/random.h"
+#include "ledger/store/wal_scan.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { FRONT = 9 }; /* length 4, type 1, checksum 4 */
 
 struct wal {
-    char *path; /* NULL: in memory */
-    int fd;
-    struct buf memory;
-    size_t synced; /* memory: octets that would survive */
-    uint64_t octets;
-    bool dirty, broken;
-    bool failing;
-    uint64_t syncs_left;
+    struct wal_medium *m;
+    uint64_t nonce;
+    uint64_t synced; /* everything before this offset is on the disk */
+    bool marked; /* nothing was appended since the last mark */
+    bool failed;
+    struct ws_err why;
+    struct buf payload; /* of the record being replayed */
 };
 
-static uint32_t checksum(uint8_t type, struct span payload) {
-    return crc32c(crc32c(0, span_of(&type, 1)), payload);
+int wal_at(struct wal_medium *m, enum wal_point at, struct ws_err *err) {
+    if (m->point == NULL || m->point(m->point_ctx, at))
+        return WS_OK;
+    return ws_fail(err, WS_EIO, "%s: failure ordered by a test at point %d", m->name, (int)at);
 }
 
-/* Length of the sound prefix of the log; *ret_damaged when what follows is no torn tail but damage: a record that
- * is whole and wrong, with more after it. */
-static size_t sound_prefix(struct span log, bool *ret_damaged) {
-    size_t at = 0;
-    *ret_damaged = false;
-    while (log.n - at >= FRONT) {
-        const uint8_t *p = log.p + at;
-        size_t n = be32(p);
-        if (n > WAL_RECORD_MAX || n > log.n - at - FRONT) {
-            /* A length that points beyond the end is what a torn write leaves; so is a length that was never written. */
-            *ret_damaged = n > WAL_RECORD_MAX && n != 0;
-            break;
-        }
-        if (be32(p + 5) != checksum(p[4], span_of(p + FRONT, n))) {
-            *ret_damaged = at + FRONT + n < log.n;
-            break;
-        }
-        at += FRONT + n;
-    }
-    return at;
+void wal_on_point(struct wal *w, wal_point_fn fn, void *ctx) {
+    w->m->point = fn;
+    w->m->point_ctx = ctx;
 }
 
-static int sync_folder(const char *path) {
-    char dir[PATH_MAX];
-    (void)snprintf(dir, sizeof(dir), "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash == NULL)
-        (void)snprintf(dir, sizeof(dir), ".");
-    else
-        slash[slash == dir ? 1 : 0] = '\0';
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0)
-        (void)close(fd);
+/* What a failed write left behind is unknown: nothing may follow it. */
+static int stop(struct wal *w, struct ws_err *err) {
+    w->failed = true;
+    if (err != NULL)
+        *err = w->why;
+    return w->why.code;
+}
+
+static int stopped(const struct wal *w, struct ws_err *err) {
+    return ws_fail(err, WS_EIO, "consensus log stopped by an earlier failure: %.400s", w->why.text);
+}
+
+static int begin(struct wal *w, struct ws_err *err) {
+    uint8_t start[WAL_START_OCTETS];
+    wal_start_encode(start, w->nonce);
+    int rc = w->m->ops->replace(w->m, span_of(start, sizeof(start)), err);
+    w->synced = WAL_START_OCTETS;
+    w->marked = false;
     return rc;
 }
 
-int wal_open_file(const char *path, struct wal **ret_wal, uint64_t *ret_cut, struct ws_err *err) {
-    struct buf log = {0};
-    int rc = file_read(path, SIZE_MAX / 2, &log, err);
-    if (rc != WS_OK && rc != WS_ENOTFOUND)
+/* Reads what is there and makes it the durable truth. */
+static int take_over(struct wal *w, uint64_t *ret_cut, struct ws_err *err) {
+    struct wal_scan scan;
+    int rc = wal_scan(w->m, &scan, err);
+    if (rc != WS_OK)
         return rc;
-    bool damaged = false;
-    size_t sound = sound_prefix(buf_span(&log), &damaged);
-    uint64_t cut = log.n - sound;
-    buf_free(&log);
-    if (damaged)
-        return ws_fail(err, WS_EIO,
-            "%s: damaged at octet %zu; blocks in the store are safe; move the log away to start "
-            "without it, but "
-            "only if this validator's key signs nowhere else and the cell has passed this height",
-            path, sound);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
-    if (fd < 0 || ftruncate(fd, (off_t)sound) != 0 || fdatasync(fd) != 0 ||
-        sync_folder(path) != 0) {
-        int why = errno;
-        if (fd >= 0)
-            (void)close(fd);
-        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(why));
-    }
+    uint64_t torn = w->m->size - scan.end;
+    /* A killed process leaves records in the kernel's memory that no sync has seen: they are about to be acted
+     * upon, so they go to the disk first. */
+    rc = torn > 0 ? w->m->ops->cut(w->m, scan.end, err) : w->m->ops->sync(w->m, err);
+    if (rc != WS_OK)
+        return rc;
+    w->nonce = scan.nonce;
+    w->synced = scan.end;
+    w->marked = scan.marked;
+    if (ret_cut != NULL)
+        *ret_cut = torn;
+    return WS_OK;
+}
+
+int wal_open_medium(struct wal_medium *m, bool fresh, uint64_t nonce, struct wal **ret_wal,
+    uint64_t *ret_cut, struct ws_err *err) {
     struct wal *w = ws_alloc(sizeof(*w));
-    *w = (struct wal){.path = ws_strdup(path), .fd = fd, .octets = sound};
+    w->m = m;
+    w->nonce = nonce;
+    uint64_t cut = 0;
+    int rc = fresh ? begin(w, err) : take_over(w, &cut, err);
+    if (rc == WS_OK && fresh)
+        rc = m->ops->sync(m, err);
+    if (rc != WS_OK) {
+        w->failed = true;
+        wal_close(w);
+        return rc;
+    }
     if (ret_cut != NULL)
         *ret_cut = cut;
     *ret_wal = w;
     return WS_OK;
 }
 
+int wal_open_file(const char *path, struct wal **ret_wal, uint64_t *ret_cut, struct ws_err *err) {
+    struct wal_medium *m = NULL;
+    bool fresh = false;
+    int rc = wal_medium_file(path, &m, &fresh, err);
+    if (rc != WS_OK)
+        return rc;
+    struct ws_random rnd = ws_random_system();
+    return wal_open_medium(m, fresh, ws_random_u64(&rnd), ret_wal, ret_cut, err);
+}
+
 struct wal *wal_open_memory(void) {
-    struct wal *w = ws_alloc(sizeof(*w));
-    w->fd = -1;
+    struct wal *w = NULL;
+    int rc = wal_open_medium(wal_medium_memory(), true, 0, &w, NULL, NULL);
+    WS_ASSERT(rc == WS_OK);
     return w;
+}
+
+static int append_mark(struct wal *w, struct ws_err *err) {
+    uint8_t mark[WAL_MARK_OCTETS];
+    wal_mark_encode(mark, w->m->size, w->nonce);
+    w->marked = true;
+    return w->m->ops->append(w->m, span_of(mark, sizeof(mark)), span_of(NULL, 0), err);
+}
+
+static bool mark_due(const struct wal *w) {
+    return w->synced == w->m->size && w->synced > WAL_START_OCTETS && !w->marked;
 }
 
 void wal_close(struct wal *w) {
     if (w == NULL)
         return;
-    if (w->fd >= 0)
-        (void)close(w->fd);
-    free(w->path);
-    buf_free(&w->memory);
+    /* An orderly end lets the next start tell damage from a torn tail for the last records, too. Nothing
+     * depends on it, so a failure is no matter. */
+    if (!w->failed && mark_due(w))
+        (void)append_mark(w, NULL);
+    w->m->ops->close(w->m);
+    buf_free(&w->payload);
     free(w);
 }
 
 int wal_replay(struct wal *w, wal_each_fn fn, void *ctx, struct ws_err *err) {
-    struct buf log = {0};
-    if (w->path == NULL)
-        buf_put(&log, w->memory.p, w->memory.n);
-    else if (file_read(w->path, SIZE_MAX / 2, &log, err) != WS_OK)
-        return WS_EIO;
-    int rc = WS_OK;
-    for (size_t at = 0; rc == WS_OK && log.n - at >= FRONT;) {
-        const uint8_t *p = log.p + at;
-        size_t n = be32(p);
-        WS_ASSERT(n <= log.n - at - FRONT); /* opening has cut and checked it */
-        rc = fn(ctx, p[4], span_of(p + FRONT, n), err);
-        at += FRONT + n;
-    }
-    buf_free(&log);
-    return rc;
-}
-
-static int latch(struct wal *w, const char *what, struct ws_err *err) {
-    w->broken = true;
-    return ws_fail(err, WS_EIO, "%s: %s: %s", w->path == NULL ? "log" : w->path, what,
-        w->path == NULL ? "injected" : strerror(errno));
-}
-
-int wal_append(struct wal *w, uint8_t type, struct span payload, struct ws_err *err) {
-    WS_ASSERT(payload.n <= WAL_RECORD_MAX);
-    if (w->broken)
-        return ws_fail(err, WS_EIO, "the log failed before and takes nothing more");
-    struct buf record = {0};
-    buf_u32(&record, (uint32_t)payload.n);
-    buf_u8(&record, type);
-    buf_u32(&record, checksum(type, payload));
-    buf_put(&record, payload.p, payload.n);
-    int rc = WS_OK;
-    if (w->path == NULL) {
-        buf_put(&w->memory, record.p, record.n);
-    } else {
-        for (size_t at = 0; at < record.n && rc == WS_OK;) {
-            ssize_t put = write(w->fd, record.p + at, record.n - at);
-            if (put < 0 && errno == EINTR)
-                continue;
-            if (put < 0)
-                rc = latch(w, "write", err);
-            else
-                at += (size_t)put;
+    if (w->failed)
+        return stopped(w, err);
+    uint64_t at = WAL_START_OCTETS;
+    uint64_t end = w->m->size;
+    while (at < end) {
+        uint8_t head[WAL_HEAD_OCTETS];
+        int rc = w->m->ops->read_at(w->m, at, head, sizeof(head), err);
+        if (rc != WS_OK)
+            return rc;
+        uint32_t length = be32(head);
+        uint64_t from = at + WAL_HEAD_OCTETS;
+        /* The scan at open has accepted this; a disk that answers differently now is broken. */
+        if (length > WAL_RECORD_MAX || length > end - from)
+            return ws_fail(
+                err, WS_EIO, "%s: offset %" PRIu64 " reads differently now", w->m->name, at);
+        buf_clear(&w->payload);
+        rc = w->m->ops->read_at(w->m, from, buf_grow(&w->payload, length), length, err);
+        if (rc != WS_OK)
+            return rc;
+        uint8_t again[WAL_HEAD_OCTETS];
+        wal_head_encode(again, head[4], buf_span(&w->payload));
+        if (memcmp(again, head, sizeof(head)) != 0)
+            return ws_fail(
+                err, WS_EIO, "%s: offset %" PRIu64 " reads differently now", w->m->name, at);
+        if (head[4] != WAL_TYPE_MARK) {
+            rc = fn(ctx, head[4], buf_span(&w->payload), err);
+            if (rc != WS_OK)
+                return rc;
         }
+        at = from + length;
     }
-    w->octets += record.n;
-    w->dirty = true;
-    buf_free(&record);
-    return rc;
-}
-
-int wal_sync(struct wal *w, struct ws_err *err) {
-    if (w->broken)
-        return ws_fail(err, WS_EIO, "the log failed before and takes nothing more");
-    if (!w->dirty)
-        return WS_OK;
-    if (w->path == NULL) {
-        if (w->failing && w->syncs_left == 0)
-            return latch(w, "sync", err);
-        w->syncs_left -= w->failing ? 1 : 0;
-        w->synced = w->memory.n;
-    } else if (fdatasync(w->fd) != 0) {
-        /* The kernel may have dropped the pages: what is on the disk is unknown from here on. */
-        return latch(w, "fdatasync", err);
-    }
-    w->dirty = false;
     return WS_OK;
 }
 
-/* The block is durable, so nothing in the log is needed; cutting the file to nothing is atomic enough: a crash leaves
- * the old records, which name a height that the store has passed, or none. */
+int wal_append(struct wal *w, uint8_t type, struct span payload, struct ws_err *err) {
+    WS_ASSERT(type != WAL_TYPE_MARK);
+    if (w->failed)
+        return stopped(w, err);
+    if (payload.n > WAL_RECORD_MAX)
+        return ws_fail(err, WS_ELIMIT, "%s: a record of %zu octets is above the limit of %u",
+            w->m->name, payload.n, WAL_RECORD_MAX);
+    if (wal_at(w->m, WAL_POINT_APPEND, &w->why) != WS_OK)
+        return stop(w, err);
+    if (mark_due(w) && append_mark(w, &w->why) != WS_OK)
+        return stop(w, err);
+    uint8_t head[WAL_HEAD_OCTETS];
+    wal_head_encode(head, type, payload);
+    if (w->m->ops->append(w->m, span_of(head, sizeof(head)), payload, &w->why) != WS_OK)
+        return stop(w, err);
+    w->marked = false;
+    return WS_OK;
+}
+
+int wal_sync(struct wal *w, struct ws_err *err) {
+    if (w->failed)
+        return stopped(w, err);
+    if (w->synced == w->m->size)
+        return WS_OK;
+    if (wal_at(w->m, WAL_POINT_SYNC, &w->why) != WS_OK || w->m->ops->sync(w->m, &w->why) != WS_OK ||
+        wal_at(w->m, WAL_POINT_SYNCED, &w->why) != WS_OK)
+        return stop(w, err);
+    w->synced = w->m->size;
+    return WS_OK;
+}
+
 int wal_restart(struct wal *w, struct ws_err *err) {
-    if (w->broken)
-        return ws_fail(err, WS_EIO, "the log failed before and takes nothing more");
-    if (w->path == NULL) {
-        buf_clear(&w->memory);
-        w->synced = 0;
-    } else if (ftruncate(w->fd, 0) != 0) {
-        return latch(w, "truncate", err);
-    }
-    w->octets = 0;
-    w->dirty = true; /* the cut itself is synced with the next signature */
+    if (w->failed)
+        return stopped(w, err);
+    if (w->m->size == WAL_START_OCTETS)
+        return WS_OK;
+    if (wal_at(w->m, WAL_POINT_RESTART, &w->why) != WS_OK || begin(w, &w->why) != WS_OK)
+        return stop(w, err);
     return WS_OK;
 }
 
 uint64_t wal_octets(const struct wal *w) {
-    return w->octets;
+    return w->m->size - WAL_START_OCTETS;
+}
+
+uint64_t wal_memory_crash(struct wal *w, uint64_t keep) {
+    wal_medium_crash(w->m, keep);
+    w->failed = false;
+    uint64_t cut = 0;
+    int rc = take_over(w, &cut, NULL);
+    WS_ASSERT(rc == WS_OK);
+    return cut;
 }
 
 void wal_memory_lose_unsynced(struct wal *w) {
-    w->memory.n = w->synced;
-    w->octets = w->synced;
+    (void)wal_memory_crash(w, 0);
 }
 
 void wal_memory_fail_after(struct wal *w, uint64_t syncs) {
-    w->failing = true;
-    w->syncs_left = syncs;
+    w->m->fail_armed = true;
+    w->m->syncs_left = syncs;
 }
