@@ -56,11 +56,13 @@ static struct sparse_node *new_inner(void) {
 
 /* A node that nobody else sees: itself, or a copy that shares the children. */
 static struct sparse_node *own(struct sparse_node *t) {
-    t->hashed = false;
-    if (t->refs == 1)
+    if (t->refs == 1) {
+        t->hashed = false;
         return t;
-    struct sparse_node *n = ws_memdup(t, sizeof(*t));
+    }
+    struct sparse_node *n = ws_memdup(t, sizeof(*t)); /* the others keep theirs, and its hash */
     n->refs = 1;
+    n->hashed = false;
     if (!n->leaf) {
         (void)sparse_ref(n->child[0]);
         (void)sparse_ref(n->child[1]);
