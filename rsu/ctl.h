@@ -5,7 +5,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "ledger/light/types.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 enum ctl_code {
@@ -22,8 +24,11 @@ struct ctl_verb {
     int (*run)(const struct ctl_verb *v, int argc, char **argv); /* argv: behind the verb */
 };
 
-extern const struct ctl_verb ctl_cell_init;
-extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_map_verify;
+extern const struct ctl_verb ctl_cell_init, ctl_cell_status, ctl_cell_validators;
+extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_map_watch,
+    ctl_map_verify;
+extern const struct ctl_verb ctl_policy_check, ctl_policy_deploy, ctl_policy_show;
+extern const struct ctl_verb ctl_block_show, ctl_block_verify;
 extern const struct ctl_verb ctl_replay;
 
 /* ---- options ---- */
@@ -59,11 +64,27 @@ bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct c
 
 /* ---- saying things ---- */
 
+#define CTL_NAME 64
+void ctl_name(const struct ctl_verb *v, char dst[static CTL_NAME]); /* "rsuctl map diff" */
 /* Says it with the hint to --help; returns CTL_USAGE. */
 int ctl_misuse(const struct ctl_verb *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Says the error; returns `code`. */
 int ctl_fail(const struct ctl_verb *v, enum ctl_code code, const struct ws_err *err);
 /* Writes to standard output; CTL_UNREACHABLE when that fails. */
 int ctl_print(const struct ctl_verb *v, struct span text);
+int ctl_print_json(const struct ctl_verb *v, const json_t *value); /* NULL: null */
+
+/* ---- the genesis ---- */
+
+struct ctl_genesis {
+    struct buf octets;
+    struct genesis g; /* borrows from octets */
+    hash32 cell_id;
+};
+/* CTL_DONE, or the exit code after saying what is wrong; CTL_NO: another genesis than the fingerprint (NULL: any)
+ * says. ctl_genesis_free also after a failure. */
+WARN_UNUSED int ctl_genesis_load(
+    const struct ctl_verb *v, const char *path, const char *fingerprint, struct ctl_genesis *ret);
+void ctl_genesis_free(struct ctl_genesis *g);
 
 #endif

@@ -165,22 +165,20 @@ static int tell(const struct init *o, const char *warning) {
     struct buf b = {0};
     if (o->json) {
         json_t *j = summary(o, hex, warning);
-        char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
+        int code = ctl_print_json(o->v, j);
         json_decref(j);
-        buf_printf(&b, "%s\n", text == NULL ? "null" : text);
-        free(text);
-    } else {
-        buf_printf(&b, "map: %zu elements from %s\n", o->map.n, o->map_file);
-        buf_printf(&b, "trust: %zu certificates%s\n", o->trust.n,
-            o->trust.n == 0 ? "; no vehicle is believed (--trust)" : "");
-        buf_printf(&b, "policy: %s\n", o->policy_name);
-        for (size_t i = 0; i < p->founding.validators.n; i++)
-            buf_printf(&b, "unit: %s/rsu%zu/rsud.yaml, HTTP on 127.0.0.1:%u\n", p->out, i + 1,
-                p->http_port + (unsigned)i);
-        if (warning[0] != '\0')
-            buf_printf(&b, "note: %s\n", warning);
-        buf_printf(&b, "genesis fingerprint: %s\n", hex);
+        return code;
     }
+    buf_printf(&b, "map: %zu elements from %s\n", o->map.n, o->map_file);
+    buf_printf(&b, "trust: %zu certificates%s\n", o->trust.n,
+        o->trust.n == 0 ? "; no vehicle is believed (--trust)" : "");
+    buf_printf(&b, "policy: %s\n", o->policy_name);
+    for (size_t i = 0; i < p->founding.validators.n; i++)
+        buf_printf(&b, "unit: %s/rsu%zu/rsud.yaml, HTTP on 127.0.0.1:%u\n", p->out, i + 1,
+            p->http_port + (unsigned)i);
+    if (warning[0] != '\0')
+        buf_printf(&b, "note: %s\n", warning);
+    buf_printf(&b, "genesis fingerprint: %s\n", hex);
     int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
     return code;

@@ -20,13 +20,8 @@ static int load(const char *path, const struct map_import_options *how, struct m
 }
 
 static int print_json(const struct ctl_verb *v, json_t *j) {
-    struct buf b = {0};
-    char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
+    int code = ctl_print_json(v, j);
     json_decref(j);
-    buf_printf(&b, "%s\n", text == NULL ? "null" : text);
-    free(text);
-    int code = ctl_print(v, buf_span(&b));
-    buf_free(&b);
     return code;
 }
 

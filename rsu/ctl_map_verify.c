@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GENESIS_MAX = 16U << 20, PROOF_MAX = 4U << 20 };
+enum { PROOF_MAX = 4U << 20 };
 
 struct proven {
     const char *file;
@@ -27,9 +27,7 @@ struct proven {
 
 struct verify {
     const struct ctl_verb *v;
-    struct buf genesis_octets;
-    struct genesis genesis;
-    hash32 cell_id;
+    struct ctl_genesis genesis;
     size_t n;
     struct proven proven[CTL_LIST_MAX];
 };
@@ -45,7 +43,7 @@ static int check(struct verify *o, struct proven *p, struct ws_err *err) {
         return err->code == WS_ELIMIT ? no(p->file, err) : CTL_UNREACHABLE;
     struct event e;
     if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK ||
-        light_check_event(&exec_light_crypto, buf_span(&o->genesis_octets), &p->bundle, &e, err) !=
+        light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), &p->bundle, &e, err) !=
             WS_OK)
         return no(p->file, err);
     if (e.contract != CELL_CONTRACT_MAP || e.type != MAP_EVENT_VERSION) {
@@ -59,9 +57,9 @@ static int check(struct verify *o, struct proven *p, struct ws_err *err) {
     /* What the quorum signed must also be about this cell and this map: the contract sees to it, so anything else is
      * a cell that runs other rules. */
     const struct map_version *m = &p->version;
-    if (memcmp(m->cell_id, o->cell_id, 32) != 0)
+    if (memcmp(m->cell_id, o->genesis.cell_id, 32) != 0)
         (void)ws_fail(err, WS_EINPUT, "the version record names another cell");
-    else if (memcmp(m->base_digest, o->genesis.map_digest, 32) != 0)
+    else if (memcmp(m->base_digest, o->genesis.g.map_digest, 32) != 0)
         (void)ws_fail(err, WS_EINPUT, "the version record names another base map");
     else if (m->height != e.height)
         (void)ws_fail(err, WS_EINPUT, "the version record names another height");
@@ -105,7 +103,7 @@ static uint64_t signed_power(const struct verify *o, const struct commit *c, siz
     for (size_t i = 0; i < c->n; i++) {
         if (!c->present[i])
             continue;
-        power += o->genesis.validators.v[i].power;
+        power += o->genesis.g.validators.v[i].power;
         ++*ret_n;
     }
     return power;
@@ -126,11 +124,11 @@ static void put_words(const struct verify *o, const struct proven *p, struct buf
     }
     uint64_t power = signed_power(o, c, &n);
     buf_printf(b, "  signed by %zu of %zu validators (power %llu of %llu):", n,
-        o->genesis.validators.n, (unsigned long long)power,
-        (unsigned long long)o->genesis.validators.total);
+        o->genesis.g.validators.n, (unsigned long long)power,
+        (unsigned long long)o->genesis.g.validators.total);
     for (size_t i = 0; i < c->n; i++) {
         if (c->present[i])
-            buf_printf(b, " %s", o->genesis.validators.v[i].owner);
+            buf_printf(b, " %s", o->genesis.g.validators.v[i].owner);
     }
     buf_printf(b, "\n");
 }
@@ -153,7 +151,7 @@ static json_t *to_json(const struct verify *o, const struct proven *p) {
     }
     json_t *signers = json_array();
     for (size_t i = 0; i < c->n; i++) {
-        const struct validator *val = &o->genesis.validators.v[i];
+        const struct validator *val = &o->genesis.g.validators.v[i];
         char address[65];
         if (!c->present[i])
             continue;
@@ -165,32 +163,30 @@ static json_t *to_json(const struct verify *o, const struct proven *p) {
     return json_pack("{s:s, s:b, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I}", "file", p->file, "holds",
         1, "version", (json_int_t)m->version, "height", (json_int_t)m->height, "time", when, "root",
         root, "changes", changes, "signers", signers, "power", (json_int_t)power, "total_power",
-        (json_int_t)o->genesis.validators.total);
+        (json_int_t)o->genesis.g.validators.total);
 }
 
 static int tell(const struct verify *o, bool json) {
     struct buf b = {0};
     char hex[65];
-    hex_encode(hex, o->cell_id, 32);
+    hex_encode(hex, o->genesis.cell_id, 32);
     if (json) {
         json_t *list = json_array();
         for (size_t i = 0; i < o->n; i++)
             (void)json_array_append_new(list, to_json(o, &o->proven[i]));
         json_t *j = json_pack("{s:s, s:o}", "genesis_fingerprint", hex, "proofs", list);
-        char *text = json_dumps(j, JSON_INDENT(2));
-        buf_printf(&b, "%s\n", text == NULL ? "null" : text);
-        free(text);
+        int code = ctl_print_json(o->v, j);
         json_decref(j);
-    } else {
-        buf_printf(&b, "genesis fingerprint: %s\n", hex);
-        for (size_t i = 0; i < o->n; i++)
-            put_words(o, &o->proven[i], &b);
-        for (size_t i = 1; i < o->n; i++) {
-            uint64_t was = o->proven[i - 1].version.version;
-            if (o->proven[i].version.version > was + 1)
-                buf_printf(&b, "note: no proof given between versions %llu and %llu\n",
-                    (unsigned long long)was, (unsigned long long)o->proven[i].version.version);
-        }
+        return code;
+    }
+    buf_printf(&b, "genesis fingerprint: %s\n", hex);
+    for (size_t i = 0; i < o->n; i++)
+        put_words(o, &o->proven[i], &b);
+    for (size_t i = 1; i < o->n; i++) {
+        uint64_t was = o->proven[i - 1].version.version;
+        if (o->proven[i].version.version > was + 1)
+            buf_printf(&b, "note: no proof given between versions %llu and %llu\n",
+                (unsigned long long)was, (unsigned long long)o->proven[i].version.version);
     }
     int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
@@ -199,25 +195,11 @@ static int tell(const struct verify *o, bool json) {
 
 static int verify_all(struct verify *o, const char *genesis, const char *fingerprint, bool json) {
     struct ws_err err = {0};
-    uint8_t want[32];
-    if (fingerprint != NULL && !hex_decode(want, sizeof(want), fingerprint))
-        return ctl_misuse(o->v, "--fingerprint: '%.70s' is not 64 hex digits", fingerprint);
-    int rc = file_read(genesis, GENESIS_MAX, &o->genesis_octets, &err);
-    if (rc == WS_OK &&
-        genesis_decode(exec_sha256, buf_span(&o->genesis_octets), &o->genesis, &err) != WS_OK)
-        rc = ws_fail_in(&err, "%s", genesis);
-    if (rc != WS_OK)
-        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
-    genesis_cell_id(exec_sha256, buf_span(&o->genesis_octets), o->cell_id);
-    if (fingerprint != NULL && memcmp(want, o->cell_id, 32) != 0) {
-        char hex[65];
-        hex_encode(hex, o->cell_id, 32);
-        (void)ws_fail(
-            &err, WS_EINPUT, "%s: not the genesis asked for: its fingerprint is %s", genesis, hex);
-        return ctl_fail(o->v, CTL_NO, &err);
-    }
+    int code = ctl_genesis_load(o->v, genesis, fingerprint, &o->genesis);
+    if (code != CTL_DONE)
+        return code;
     for (size_t i = 0; i < o->n; i++) {
-        int code = check(o, &o->proven[i], &err);
+        code = check(o, &o->proven[i], &err);
         if (code != CTL_DONE)
             return ctl_fail(o->v, (enum ctl_code)code, &err);
     }
@@ -252,7 +234,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         buf_free(&o->proven[i].octets);
         map_version_free(&o->proven[i].version);
     }
-    buf_free(&o->genesis_octets);
+    ctl_genesis_free(&o->genesis);
     free(o);
     return code;
 }

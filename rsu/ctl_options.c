@@ -1,42 +1,8 @@
 #include "rsu/config_value.h"
 #include "rsu/ctl.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void name_of(const struct ctl_verb *v, char *dst, size_t size) {
-    (void)snprintf(dst, size, "rsuctl %s%s%s", v->noun, v->verb == NULL ? "" : " ",
-        v->verb == NULL ? "" : v->verb);
-}
-
-int ctl_misuse(const struct ctl_verb *v, const char *fmt, ...) {
-    char name[64];
-    char text[512];
-    va_list args;
-    name_of(v, name, sizeof(name));
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    (void)fprintf(stderr, "%s: %s\nTry '%s --help'.\n", name, text, name);
-    return CTL_USAGE;
-}
-
-int ctl_fail(const struct ctl_verb *v, enum ctl_code code, const struct ws_err *err) {
-    char name[64];
-    name_of(v, name, sizeof(name));
-    (void)fprintf(stderr, "%s: %s\n", name, err->text);
-    return (int)code;
-}
-
-int ctl_print(const struct ctl_verb *v, struct span text) {
-    if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
-        return CTL_DONE;
-    struct ws_err err;
-    (void)ws_fail(&err, WS_EIO, "standard output: %s", strerror(errno));
-    return ctl_fail(v, CTL_UNREACHABLE, &err);
-}
 
 static int take(const struct ctl_verb *v, const struct ctl_option *o, const char *value) {
     switch (o->kind) {
@@ -107,7 +73,7 @@ bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct c
             only_words = true;
         } else if (!only_words && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             char name[64];
-            name_of(v, name, sizeof(name));
+            ctl_name(v, name);
             (void)printf("usage: %s %s", name, v->usage);
             return false;
         } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {

@@ -8,10 +8,18 @@
 
 static const struct ctl_verb *const verbs[] = {
     &ctl_cell_init,
+    &ctl_cell_status,
+    &ctl_cell_validators,
     &ctl_map_import,
     &ctl_map_export,
     &ctl_map_diff,
+    &ctl_map_watch,
     &ctl_map_verify,
+    &ctl_policy_check,
+    &ctl_policy_deploy,
+    &ctl_policy_show,
+    &ctl_block_show,
+    &ctl_block_verify,
     &ctl_replay,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -1,0 +1,179 @@
+#include "rsu/ctl_http.h"
+
+#include "base/mem.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BODY_MAX = 1 << 30,
+    CONNECT_MS = 5000,
+    PATIENCE_S = 20, /* without an octet */
+    WORDS_MAX = 300 /* of a unit's complaint */
+};
+
+struct ctl_http {
+    CURL *curl;
+    char *address; /* as given, for messages */
+    char *base; /* "http://host:port" */
+    char error[CURL_ERROR_SIZE];
+    bool too_long;
+};
+
+int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err *err) {
+    static const char unix_prefix[] = "unix:";
+    static const char http_prefix[] = "http://";
+    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+        return ws_fail(err, WS_EIO, "libcurl does not start");
+    CURL *curl = curl_easy_init();
+    if (curl == NULL)
+        return ws_fail(err, WS_ENOMEM, "no memory");
+    struct ctl_http *h = ws_alloc(sizeof(*h));
+    struct buf base = {0};
+    h->curl = curl;
+    h->address = ws_strdup(address);
+    bool is_unix = strncmp(address, unix_prefix, sizeof(unix_prefix) - 1) == 0;
+    if (is_unix)
+        buf_printf(&base, "http://localhost");
+    else
+        buf_printf(&base, "%s%s",
+            strncmp(address, http_prefix, sizeof(http_prefix) - 1) == 0 ? "" : http_prefix,
+            address);
+    while (base.n > 0 && base.p[base.n - 1] == '/')
+        base.n--;
+    buf_u8(&base, 0);
+    h->base = (char *)base.p;
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    if (rc == CURLE_OK && is_unix)
+        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address + sizeof(unix_prefix) - 1);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (rc == CURLE_OK) /* a unit is asked directly, whatever the environment says about the web */
+        rc = curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    if (rc != CURLE_OK) {
+        ctl_http_close(h);
+        return ws_fail(err, WS_EINPUT, "%s: %s", address, curl_easy_strerror(rc));
+    }
+    *ret_http = h;
+    return WS_OK;
+}
+
+void ctl_http_close(struct ctl_http *h) {
+    if (h == NULL)
+        return;
+    curl_easy_cleanup(h->curl);
+    free(h->address);
+    free(h->base);
+    free(h);
+}
+
+struct intake {
+    struct ctl_http *h;
+    struct buf *body;
+};
+
+static size_t take(char *data, size_t size, size_t n, void *ctx) {
+    struct intake *in = ctx;
+    if (size * n > BODY_MAX - in->body->n) {
+        in->h->too_long = true;
+        return 0;
+    }
+    buf_put(in->body, data, size * n);
+    return size * n;
+}
+
+/* {"error": "sentence"} where the unit gave one. */
+static int refused(const struct ctl_http *h, const char *path, long status, const struct buf *body,
+    struct ws_err *err) {
+    json_t *o = json_loadb((const char *)body->p, body->n, 0, NULL);
+    const char *why = json_string_value(json_object_get(o, "error"));
+    enum ws_code code = status == 404                    ? WS_ENOTFOUND
+                        : status == 409 || status == 503 ? WS_EBUSY
+                                                         : WS_EINPUT;
+    int rc = ws_fail(err, code, "%s%s: %.*s (HTTP %ld)", h->address, path, WORDS_MAX,
+        why == NULL ? "refused" : why, status);
+    json_decref(o);
+    return rc;
+}
+
+int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err) {
+    struct buf url = {0};
+    struct intake in = {h, ret_body};
+    size_t start = ret_body->n;
+    buf_printf(&url, "%s%s", h->base, path);
+    buf_u8(&url, 0);
+    h->error[0] = '\0';
+    h->too_long = false;
+    CURL *c = h->curl;
+    CURLcode rc = curl_easy_setopt(c, CURLOPT_URL, (const char *)url.p);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)PATIENCE_S);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_WRITEDATA, &in);
+    if (rc == CURLE_OK)
+        rc = curl_easy_perform(c);
+    buf_free(&url);
+    long status = 0;
+    (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    if (rc != CURLE_OK) {
+        ret_body->n = start;
+        if (h->too_long)
+            return ws_fail(
+                err, WS_EIO, "%s%s: an answer of more than %d octets", h->address, path, BODY_MAX);
+        return ws_fail(err, WS_EIO, "%s%s: %s", h->address, path,
+            h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error);
+    }
+    if (status == 200)
+        return WS_OK;
+    struct buf said = {.p = ret_body->p + start, .n = ret_body->n - start};
+    int code = refused(h, path, status, &said, err);
+    ret_body->n = start;
+    return code;
+}
+
+int ctl_http_json(struct ctl_http *h, const char *path, json_t **ret_object, struct ws_err *err) {
+    struct buf body = {0};
+    int rc = ctl_http_get(h, path, &body, err);
+    if (rc == WS_OK) {
+        json_error_t why;
+        json_t *o = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, &why);
+        if (json_is_object(o)) {
+            *ret_object = o;
+        } else {
+            rc = ws_fail(err, WS_EIO, "%s%s: no JSON object: %s", h->address, path,
+                o == NULL ? why.text : "another value");
+            json_decref(o);
+        }
+    }
+    buf_free(&body);
+    return rc;
+}
+
+const char *ctl_json_text(const json_t *object, const char *key) {
+    const char *s = json_string_value(json_object_get(object, key));
+    return s == NULL ? "?" : s;
+}
+
+long long ctl_json_number(const json_t *object, const char *key) {
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+int ctl_json_octets(
+    const json_t *object, const char *key, struct buf *ret_octets, struct ws_err *err) {
+    const char *s = json_string_value(json_object_get(object, key));
+    size_t n = s == NULL ? 0 : strlen(s);
+    size_t start = ret_octets->n;
+    if (n > 0 && n % 2 == 0 && hex_decode(buf_grow(ret_octets, n / 2), n / 2, s))
+        return WS_OK;
+    ret_octets->n = start;
+    return ws_fail(err, WS_EIO, "the unit's answer has no octets in '%s'", key);
+}

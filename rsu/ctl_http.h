@@ -1,0 +1,31 @@
+/* rsuctl asks a unit over HTTP: TCP or a Unix socket, GET only. One thread. */
+#ifndef WAYSIDE_RSU_CTL_HTTP_H
+#define WAYSIDE_RSU_CTL_HTTP_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <jansson.h>
+
+struct ctl_http;
+
+/* address: "127.0.0.1:8100", "[::1]:8100", "http://host:port", "unix:/path". Connects to nothing yet. */
+WARN_UNUSED int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err *err);
+void ctl_http_close(struct ctl_http *h); /* NULL is fine */
+
+/* The body of a 200. WS_EIO: no answer, or one that is no HTTP; WS_ENOTFOUND: 404; WS_EBUSY: 409 or 503, try later;
+ * WS_EINPUT: any other refusal. The text holds what the unit said. */
+WARN_UNUSED int ctl_http_get(
+    struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err);
+/* The same for a JSON body: an object. WS_EIO when it is none. */
+WARN_UNUSED int ctl_http_json(
+    struct ctl_http *h, const char *path, json_t **ret_object, struct ws_err *err);
+
+/* ---- reading answers: what is missing or of another type is "?" or 0 ---- */
+const char *ctl_json_text(const json_t *object, const char *key);
+long long ctl_json_number(const json_t *object, const char *key);
+/* Octets from a string of hex digits. */
+WARN_UNUSED int ctl_json_octets(
+    const json_t *object, const char *key, struct buf *ret_octets, struct ws_err *err);
+
+#endif
