@@ -76,7 +76,7 @@ while [ $calm -lt 3 ]; do
     line="   height $(field height), map version $(field map_version), frames heard $(field frames)"
     [ "$line" = "$shown" ] || echo "$line"
     shown=$line
-    grep -q '"capture_finished": true' <<<"$status" && calm=$((calm + 1))
+    grep -q '"finished": *true' <<<"$status" && calm=$((calm + 1))
 done
 
 echo "4. What each unit says:"
