@@ -168,10 +168,11 @@ static void kind_in_words(enum element_kind k, char *dst, size_t size) {
 }
 
 static void value_in_words(const struct element *e, char *dst, size_t size) {
+    const char *code = element_attr(e, "code");
     if (e->has_value)
         (void)snprintf(dst, size, "%" PRId32, e->value);
     else
-        (void)snprintf(dst, size, "without value");
+        (void)snprintf(dst, size, "%s", code != NULL ? code : "without value");
 }
 
 /* Tenths of a bit, rounded towards zero, without floating point. */

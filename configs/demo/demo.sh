@@ -66,6 +66,7 @@ field() { sed -nE "s/.*\"$1\": ?([0-9]+).*/\1/p" <<<"$status" | head -n 1; }
 deadline=$((SECONDS + minutes * 60 / rate + 40))
 calm=0
 shown=
+said=0
 while [ $calm -lt 3 ]; do
     [ $SECONDS -lt $deadline ] || fail 'the cell did not get to the end of the capture in time'
     for p in "${pids[@]}"; do
@@ -73,9 +74,13 @@ while [ $calm -lt 3 ]; do
     done
     sleep 1
     status=$("$bin/rsuctl" cell status --http "127.0.0.1:$http" --json 2>/dev/null) || continue
-    line="   height $(field height), map version $(field map_version), frames heard $(field frames)"
-    [ "$line" = "$shown" ] || echo "$line"
-    shown=$line
+    # A line every few seconds, and at once when the map has a new version.
+    version=$(field map_version)
+    if [ "$version" != "$shown" ] || [ $SECONDS -ge $((said + 4)) ]; then
+        echo "   height $(field height), map version $version, frames heard $(field frames)"
+        shown=$version
+        said=$SECONDS
+    fi
     grep -q '"finished": *true' <<<"$status" && calm=$((calm + 1))
 done
 
