@@ -25,5 +25,17 @@ frames=$(sed -nE 's/^ *"frames": ([0-9]+),?$/\1/p' "$out/replay/report.json" | h
 awk -v ns=$((t1 - t0)) -v f="$frames" 'BEGIN {
     printf "720 s of traffic, %d frames, four validators: %.1f s, %.0f times real time\n", f, ns / 1e9, 720e9 / ns }'
 
+# From the deciding observation to the block that publishes the version; most of it is the policy's wait for more
+# changes (map.version_age_ms).
+awk 'function at(line,  t) {
+    match(line, /T[0-9:.]+Z/)
+    split(substr(line, RSTART + 1, RLENGTH - 2), t, ":")
+    return t[1] * 3600 + t[2] * 60 + t[3]
+}
+/"time":/ { published = at($0) }
+/"what":/ { sub(/^ *"what": "/, ""); sub(/:.*/, ""); what = $0 }
+/"last_seen":/ { printf "deciding observation to published version, cell time: %6.2f s  %s\n", published - at($0), what }
+' "$out/replay/report.json"
+
 echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
