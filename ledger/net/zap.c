@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct zap {
     void *stopper; /* its other end */
     pthread_t thread;
     bool running;
-    size_t n;
+    size_t n, me;
     uint8_t key[NET_PEERS_MAX][32];
     atomic_uint_fast64_t refused;
 };
@@ -34,8 +35,11 @@ static bool read_request(void *socket, struct request *q) {
     for (;;) {
         zmq_msg_t m;
         (void)zmq_msg_init(&m);
-        if (zmq_msg_recv(&m, socket, 0) < 0) {
+        int got = zmq_msg_recv(&m, socket, 0);
+        if (got < 0) {
             (void)zmq_msg_close(&m);
+            if (zmq_errno() == EINTR)
+                continue;
             return false;
         }
         size_t size = zmq_msg_size(&m);
@@ -55,7 +59,8 @@ static int find_key(const struct zap *z, const struct request *q) {
     if (q->n != PARTS || q->size[5] != 5 || memcmp(q->part[5], "CURVE", 5) != 0 || q->size[6] != 32)
         return -1;
     for (size_t i = 0; i < z->n; i++) {
-        if (memcmp(z->key[i], q->part[6], 32) == 0)
+        /* Nobody but us has our key, and we do not dial ourselves: a second box with a copy of it stays out. */
+        if (i != z->me && memcmp(z->key[i], q->part[6], 32) == 0)
             return (int)i;
     }
     return -1;
@@ -102,6 +107,7 @@ int zap_start(
     struct zap *z = ws_alloc(sizeof(*z));
     int linger = 0;
     z->n = cfg->n_peers;
+    z->me = cfg->me;
     for (size_t i = 0; i < z->n; i++)
         memcpy(z->key[i], cfg->peers[i].curve_key, 32);
     z->socket = zmq_socket(context, ZMQ_REP);
@@ -112,7 +118,13 @@ int zap_start(
               zmq_bind(z->socket, "inproc://zeromq.zap.01") == 0 &&
               zmq_bind(z->stop, "inproc://zap-stop") == 0 &&
               zmq_connect(z->stopper, "inproc://zap-stop") == 0;
+    /* Signals belong to the threads of the program. */
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     ok = ok && pthread_create(&z->thread, NULL, serve, z) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     z->running = ok;
     if (!ok) {
         zap_stop(z);

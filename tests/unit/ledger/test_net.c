@@ -1,0 +1,647 @@
+/* ledger/net: several nets in one process over loopback, and strangers that speak ZeroMQ to them. */
+#include "tests/support/cm.h"
+
+#include "ledger/net/net.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { NETS_MAX = 4, PATIENCE_MS = 20000, LARGEST = 200000 };
+
+struct cell {
+    size_t n;
+    uint8_t secret[NETS_MAX][32];
+    uint8_t public_key[NETS_MAX][32];
+    char endpoint[NETS_MAX][64];
+    int queue;
+    struct net *net[NETS_MAX];
+};
+
+static uint64_t now_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void free_endpoint(char *dst, size_t n) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    socklen_t size = sizeof(a);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    (void)snprintf(dst, n, "tcp://127.0.0.1:%u", ntohs(a.sin_port));
+    (void)close(fd);
+}
+
+static void make_cell(struct cell *c, size_t n) {
+    *c = (struct cell){.n = n, .queue = 100};
+    for (size_t i = 0; i < n; i++) {
+        /* Any 32 octets are a secret. */
+        memset(c->secret[i], (int)(i + 1), 32);
+        net_curve_public(c->secret[i], c->public_key[i]);
+        free_endpoint(c->endpoint[i], sizeof(c->endpoint[i]));
+    }
+}
+
+static struct net_config config_of(const struct cell *c, size_t i) {
+    struct net_config cfg = {.secret = c->secret[i],
+        .bind = c->endpoint[i],
+        .me = i,
+        .n_peers = c->n,
+        .queue_messages = c->queue,
+        .message_octets_max = LARGEST};
+    memcpy(cfg.public_key, c->public_key[i], 32);
+    for (size_t k = 0; k < c->n; k++) {
+        memcpy(cfg.peers[k].curve_key, c->public_key[k], 32);
+        cfg.peers[k].endpoint = c->endpoint[k];
+    }
+    return cfg;
+}
+
+static void open_one(struct cell *c, size_t i) {
+    struct net_config cfg = config_of(c, i);
+    struct ws_err err = {0};
+    if (net_open(&cfg, &c->net[i], &err) != WS_OK)
+        fail_msg("%s", err.text);
+}
+
+static void close_all(struct cell *c) {
+    for (size_t i = 0; i < c->n; i++)
+        net_close(c->net[i]);
+}
+
+static void tick_all(struct cell *c) {
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->net[i] != NULL)
+            net_tick(c->net[i]);
+    }
+    (void)usleep(1000);
+}
+
+/* Until `to` says that its link to `peer` is `up`. */
+static void wait_link(struct cell *c, size_t to, size_t peer, bool up) {
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (net_peer_up(c->net[to], peer) != up) {
+        assert_true(now_ms() < end);
+        tick_all(c);
+    }
+}
+
+static void wait_mesh(struct cell *c) {
+    for (size_t i = 0; i < c->n; i++) {
+        for (size_t k = 0; k < c->n; k++) {
+            if (i != k)
+                wait_link(c, i, k, true);
+        }
+        assert_int_equal(net_counters(c->net[i])->connected, c->n - 1);
+        assert_false(net_peer_up(c->net[i], i));
+    }
+}
+
+static bool receive_within(
+    struct cell *c, size_t at, uint64_t ms, size_t *ret_peer, struct span *ret_msg) {
+    uint64_t end = now_ms() + ms;
+    do {
+        if (net_receive(c->net[at], ret_peer, ret_msg))
+            return true;
+        tick_all(c);
+    } while (now_ms() < end);
+    return false;
+}
+
+static void receives(struct cell *c, size_t at, size_t from, const char *text) {
+    size_t peer = 99;
+    struct span msg;
+    assert_true(receive_within(c, at, PATIENCE_MS, &peer, &msg));
+    assert_int_equal(peer, from);
+    assert_true(span_equal(msg, span_of(text, strlen(text))));
+}
+
+static bool send_text(struct cell *c, size_t from, size_t to, const char *text) {
+    return net_send(c->net[from], to, span_of(text, strlen(text)));
+}
+
+static void curve_public_is_the_library_s(void **state) {
+    (void)state;
+    char public_text[41];
+    char secret_text[41];
+    assert_int_equal(zmq_curve_keypair(public_text, secret_text), 0);
+    uint8_t secret[32];
+    uint8_t want[32];
+    uint8_t got[32];
+    assert_non_null(zmq_z85_decode(secret, secret_text));
+    assert_non_null(zmq_z85_decode(want, public_text));
+    net_curve_public(secret, got);
+    assert_memory_equal(got, want, 32);
+}
+
+static void two_talk(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    /* Nobody is there yet: dropped, not queued. */
+    assert_false(send_text(&c, 0, 1, "early"));
+    assert_int_equal(net_counters(c.net[0])->dropped_down, 1);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 0, 1, "hello"));
+    assert_true(send_text(&c, 0, 1, ""));
+    assert_true(send_text(&c, 1, 0, "answer"));
+    receives(&c, 1, 0, "hello");
+    receives(&c, 1, 0, "");
+    receives(&c, 0, 1, "answer");
+    assert_int_equal(net_counters(c.net[0])->sent, 2);
+    assert_int_equal(net_counters(c.net[0])->sent_octets, 5);
+    assert_int_equal(net_counters(c.net[0])->received, 1);
+    assert_int_equal(net_counters(c.net[0])->received_octets, 6);
+    assert_int_equal(net_counters(c.net[1])->received, 2);
+    size_t peer;
+    struct span msg;
+    assert_false(net_receive(c.net[0], &peer, &msg));
+    close_all(&c);
+    net_close(NULL);
+}
+
+static void four_know_each_other(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 4);
+    for (size_t i = 0; i < 4; i++)
+        open_one(&c, i);
+    wait_mesh(&c);
+    enum { EACH = 50 };
+    for (unsigned k = 0; k < EACH; k++) {
+        for (size_t i = 0; i < 4; i++) {
+            for (size_t j = 0; j < 4; j++) {
+                uint8_t msg[6] = {(uint8_t)i, (uint8_t)j};
+                put_be32(msg + 2, k);
+                if (i != j)
+                    assert_true(net_send(c.net[i], j, span_of(msg, sizeof(msg))));
+            }
+        }
+    }
+    /* From each sender everything, in order, and no word about who it is taken from the message. */
+    for (size_t j = 0; j < 4; j++) {
+        uint32_t next[4] = {0};
+        for (unsigned k = 0; k < 3 * EACH; k++) {
+            size_t peer = 99;
+            struct span msg;
+            assert_true(receive_within(&c, j, PATIENCE_MS, &peer, &msg));
+            assert_int_equal(msg.n, 6);
+            assert_int_equal(msg.p[0], peer);
+            assert_int_equal(msg.p[1], j);
+            assert_int_equal(be32(msg.p + 2), next[peer]++);
+        }
+    }
+    close_all(&c);
+}
+
+/* A ZeroMQ socket of a stranger who knows the addresses, and has the keys it is given. */
+struct stranger {
+    void *context;
+    void *socket;
+    void *monitor;
+};
+
+static void stranger_open(struct stranger *s, const struct cell *c, size_t to,
+    const uint8_t *secret, const uint8_t *server_key) {
+    s->context = zmq_ctx_new();
+    s->socket = zmq_socket(s->context, ZMQ_DEALER);
+    int zero = 0;
+    int interval = 50;
+    assert_int_equal(zmq_setsockopt(s->socket, ZMQ_LINGER, &zero, sizeof(zero)), 0);
+    assert_int_equal(zmq_setsockopt(s->socket, ZMQ_RECONNECT_IVL, &interval, sizeof(interval)), 0);
+    if (secret != NULL) {
+        uint8_t public_key[32];
+        net_curve_public(secret, public_key);
+        assert_int_equal(zmq_setsockopt(s->socket, ZMQ_CURVE_SERVERKEY, server_key, 32), 0);
+        assert_int_equal(zmq_setsockopt(s->socket, ZMQ_CURVE_PUBLICKEY, public_key, 32), 0);
+        assert_int_equal(zmq_setsockopt(s->socket, ZMQ_CURVE_SECRETKEY, secret, 32), 0);
+    }
+    assert_int_equal(zmq_socket_monitor(s->socket, "inproc://events",
+                         ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH),
+        0);
+    s->monitor = zmq_socket(s->context, ZMQ_PAIR);
+    assert_int_equal(zmq_connect(s->monitor, "inproc://events"), 0);
+    assert_int_equal(zmq_connect(s->socket, c->endpoint[to]), 0);
+}
+
+static void stranger_close(struct stranger *s) {
+    (void)zmq_socket_monitor(s->socket, NULL, 0);
+    (void)zmq_close(s->socket);
+    (void)zmq_close(s->monitor);
+    (void)zmq_ctx_term(s->context);
+}
+
+/* Waits for this event and skips others. */
+static void stranger_sees(struct stranger *s, struct cell *c, int want) {
+    uint64_t end = now_ms() + PATIENCE_MS;
+    for (;;) {
+        assert_true(now_ms() < end);
+        zmq_msg_t part;
+        (void)zmq_msg_init(&part);
+        int got = zmq_msg_recv(&part, s->monitor, ZMQ_DONTWAIT);
+        uint16_t event = 0;
+        if (got >= 2 && zmq_msg_more(&part))
+            memcpy(&event, zmq_msg_data(&part), sizeof(event));
+        (void)zmq_msg_close(&part);
+        if (event == want)
+            return;
+        if (got < 0)
+            tick_all(c);
+    }
+}
+
+static void wait_refused(struct cell *c, size_t at, uint64_t n) {
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (net_counters(c->net[at])->refused_key < n) {
+        assert_true(now_ms() < end);
+        tick_all(c);
+    }
+}
+
+static void unknown_keys_stay_out(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    uint8_t unknown[32];
+    memset(unknown, 77, 32);
+    size_t peer;
+    struct span msg;
+    struct stranger s;
+    stranger_open(&s, &c, 0, unknown, c.public_key[0]);
+    (void)zmq_send(s.socket, "let me in", 9, ZMQ_DONTWAIT);
+    wait_refused(&c, 0, 1);
+    stranger_sees(&s, &c, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+    assert_false(receive_within(&c, 0, 200, &peer, &msg));
+    stranger_close(&s);
+    /* A copy of the node's own key is no peer's key. */
+    uint64_t before = net_counters(c.net[0])->refused_key;
+    stranger_open(&s, &c, 0, c.secret[0], c.public_key[0]);
+    (void)zmq_send(s.socket, "I am you", 8, ZMQ_DONTWAIT);
+    wait_refused(&c, 0, before + 1);
+    assert_false(receive_within(&c, 0, 200, &peer, &msg));
+    stranger_close(&s);
+    /* Without CURVE nothing gets as far as a key. */
+    stranger_open(&s, &c, 0, NULL, NULL);
+    (void)zmq_send(s.socket, "plain", 5, ZMQ_DONTWAIT);
+    assert_false(receive_within(&c, 0, 500, &peer, &msg));
+    stranger_close(&s);
+    /* The peer itself still gets in. */
+    open_one(&c, 1);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 1, 0, "it is me"));
+    receives(&c, 0, 1, "it is me");
+    close_all(&c);
+}
+
+/* Whoever sits at a peer's address without its key gets nothing from us. */
+static void impostor_at_a_peer_s_address(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    struct cell other = c;
+    other.net[0] = NULL;
+    memset(other.secret[1], 99, 32);
+    net_curve_public(other.secret[1], other.public_key[1]);
+    open_one(&other, 1);
+    size_t peer;
+    struct span msg;
+    uint64_t end = now_ms() + 1500;
+    while (now_ms() < end) {
+        tick_all(&c);
+        net_tick(other.net[1]);
+        assert_false(net_peer_up(c.net[0], 1));
+        assert_false(send_text(&c, 0, 1, "secret"));
+        assert_false(net_receive(other.net[1], &peer, &msg));
+    }
+    assert_int_equal(net_counters(c.net[0])->sent, 0);
+    net_close(other.net[1]);
+    /* The peer comes to its address at last. Such a failure is one after which ZeroMQ does not dial again. */
+    open_one(&c, 1);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 0, 1, "secret"));
+    receives(&c, 1, 0, "secret");
+    close_all(&c);
+}
+
+/* A peer that refused us, because it learns of us only later, lets us in then. */
+static void refused_link_is_dialled_again(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    struct cell old = c;
+    memset(old.secret[0], 55, 32); /* another key for us in the peer's genesis */
+    net_curve_public(old.secret[0], old.public_key[0]);
+    open_one(&old, 1);
+    open_one(&c, 0);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (net_counters(old.net[1])->refused_key < 3) { /* again and again, at a pace */
+        assert_true(now_ms() < end);
+        net_tick(old.net[1]);
+        tick_all(&c);
+    }
+    assert_false(net_peer_up(c.net[0], 1));
+    net_close(old.net[1]);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    close_all(&c);
+}
+
+/* Something that is not ZeroMQ answers at a peer's address for a while. */
+static void foreign_service_at_a_peer_s_address(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    a.sin_port = htons((uint16_t)strtoul(strrchr(c.endpoint[1], ':') + 1, NULL, 10));
+    int one = 1;
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(listener, 5), 0);
+    open_one(&c, 0);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    for (unsigned answered = 0; answered < 3;) {
+        assert_true(now_ms() < end);
+        tick_all(&c);
+        int fd = accept(listener, NULL, NULL);
+        if (fd < 0)
+            continue;
+        static const char reply[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+                                    "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        assert_int_equal(send(fd, reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
+        (void)usleep(20000);
+        (void)close(fd);
+        answered++;
+    }
+    (void)close(listener);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    close_all(&c);
+}
+
+static void several_parts_are_refused(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    struct stranger s;
+    stranger_open(&s, &c, 0, c.secret[1], c.public_key[0]); /* the peer, but not our program */
+    stranger_sees(&s, &c, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    assert_int_equal(zmq_send(s.socket, "one", 3, ZMQ_SNDMORE), 3);
+    assert_int_equal(zmq_send(s.socket, "two", 3, 0), 3);
+    assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
+    assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
+    assert_int_equal(zmq_send(s.socket, "with delimiter", 14, 0), 14);
+    assert_int_equal(zmq_send(s.socket, "good", 4, 0), 4);
+    receives(&c, 0, 1, "good"); /* the framing is not lost */
+    assert_int_equal(net_counters(c.net[0])->refused_parts, 2);
+    assert_int_equal(net_counters(c.net[0])->received, 1);
+    /* A flood of them does not hold the caller, and does not bury what comes after it. */
+    enum { FLOOD = 300 };
+    for (unsigned i = 0; i < FLOOD; i++) {
+        assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
+        assert_int_equal(zmq_send(s.socket, "", 0, 0), 0);
+    }
+    assert_int_equal(zmq_send(s.socket, "after", 5, 0), 5);
+    receives(&c, 0, 1, "after");
+    assert_int_equal(net_counters(c.net[0])->refused_parts, 2 + FLOOD);
+    stranger_close(&s);
+    close_all(&c);
+}
+
+static void oversize_closes_the_connection(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    uint8_t *p = ws_alloc(LARGEST + 1);
+    assert_false(net_send(c.net[0], 1, span_of(p, LARGEST + 1)));
+    assert_int_equal(net_counters(c.net[0])->dropped_large, 1);
+    /* The largest allowed one gets through. */
+    assert_true(net_send(c.net[0], 1, span_of(p, LARGEST)));
+    size_t peer = 99;
+    struct span msg;
+    assert_true(receive_within(&c, 1, PATIENCE_MS, &peer, &msg));
+    assert_int_equal(msg.n, LARGEST);
+    net_close(c.net[1]);
+    c.net[1] = NULL;
+    /* A peer that ignores the limit. */
+    struct stranger s;
+    stranger_open(&s, &c, 0, c.secret[1], c.public_key[0]);
+    stranger_sees(&s, &c, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    assert_int_equal(zmq_send(s.socket, p, LARGEST + 1, 0), LARGEST + 1);
+    stranger_sees(&s, &c, ZMQ_EVENT_DISCONNECTED);
+    assert_false(receive_within(&c, 0, 200, &peer, &msg));
+    stranger_close(&s);
+    free(p);
+    close_all(&c);
+}
+
+static void restarted_peer_is_dialled_again(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    for (unsigned round = 0; round < 2; round++) {
+        net_close(c.net[1]);
+        c.net[1] = NULL;
+        wait_link(&c, 0, 1, false);
+        assert_int_equal(net_counters(c.net[0])->connected, 0);
+        assert_false(send_text(&c, 0, 1, "lost"));
+        open_one(&c, 1);
+        wait_mesh(&c);
+        assert_true(send_text(&c, 0, 1, "there again"));
+        receives(&c, 1, 0, "there again"); /* and nothing old before it */
+        assert_true(send_text(&c, 1, 0, "me too"));
+        receives(&c, 0, 1, "me too");
+    }
+    close_all(&c);
+}
+
+/* Everybody is busy for a while: the link goes down at most, memory stays bounded, and it comes back. */
+static void full_queue_is_counted(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    c.queue = 5;
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    uint8_t *p = ws_alloc(LARGEST);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    uint32_t sent = 0;
+    while (net_counters(c.net[0])->dropped_full < 10) {
+        assert_true(now_ms() < end);
+        put_be32(p, sent);
+        if (net_send(c.net[0], 1, span_of(p, LARGEST)))
+            sent++;
+        else
+            (void)usleep(10000);
+    }
+    assert_int_equal(net_counters(c.net[0])->sent, sent);
+    /* Two queues of five and what the kernel holds. */
+    assert_in_range(sent, 10, 200);
+    /* What was taken arrives, whole and in order. */
+    for (uint32_t i = 0; i < sent; i++) {
+        size_t peer = 99;
+        struct span msg;
+        assert_true(receive_within(&c, 1, PATIENCE_MS, &peer, &msg));
+        assert_int_equal(msg.n, LARGEST);
+        assert_int_equal(be32(msg.p), i);
+    }
+    assert_true(net_send(c.net[0], 1, span_of("x", 1)));
+    receives(&c, 1, 0, "x");
+    free(p);
+    close_all(&c);
+}
+
+static bool readable(struct net *n, int ms) {
+    struct pollfd p = {.fd = net_fd(n), .events = POLLIN};
+    return poll(&p, 1, ms) == 1 && (p.revents & POLLIN) != 0;
+}
+
+/* A loop that takes one message a turn and sleeps on the descriptor misses none. */
+static void descriptor_fires_until_drained(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    size_t peer;
+    struct span msg;
+    enum { BURSTS = 20, EACH = 30 };
+    for (unsigned b = 0; b < BURSTS; b++) {
+        for (unsigned i = 0; i < EACH; i++)
+            assert_true(net_send(c.net[0], 1, span_of(&i, sizeof(i))));
+        unsigned got = 0;
+        while (got < EACH) {
+            assert_true(readable(c.net[1], PATIENCE_MS));
+            got += net_receive(c.net[1], &peer, &msg);
+        }
+    }
+    while (net_receive(c.net[1], &peer, &msg))
+        fail();
+    assert_false(readable(c.net[1], 0));
+    close_all(&c);
+}
+
+static void refused(struct cell *c, const struct net_config *cfg, int want, const char *text) {
+    struct ws_err err = {0};
+    struct net *n = NULL;
+    (void)c;
+    assert_int_equal(net_open(cfg, &n, &err), want);
+    if (strstr(err.text, text) == NULL)
+        fail_msg("%s", err.text);
+    assert_null(n);
+}
+
+static void bad_configs_are_named(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 3);
+    struct net_config cfg = config_of(&c, 0);
+    cfg.me = 3;
+    refused(&c, &cfg, WS_EINPUT, "own index 3");
+    cfg = config_of(&c, 0);
+    cfg.secret = c.secret[1];
+    refused(&c, &cfg, WS_EINPUT, "or to peer 0");
+    cfg = config_of(&c, 0);
+    cfg.me = 1;
+    refused(&c, &cfg, WS_EINPUT, "or to peer 1");
+    cfg = config_of(&c, 0);
+    memcpy(cfg.peers[2].curve_key, cfg.peers[1].curve_key, 32);
+    refused(&c, &cfg, WS_EINPUT, "peers 1 and 2 have the same key");
+    cfg = config_of(&c, 0);
+    cfg.bind = "ipc://somewhere";
+    refused(&c, &cfg, WS_EINPUT, "ipc://somewhere");
+    cfg = config_of(&c, 0);
+    cfg.peers[1].endpoint = "inproc://x";
+    refused(&c, &cfg, WS_EINPUT, "peer 1: inproc://x");
+    cfg = config_of(&c, 0);
+    cfg.peers[2].endpoint = "tcp://no-port";
+    refused(&c, &cfg, WS_EINPUT, "peer 2: tcp://no-port");
+    cfg = config_of(&c, 0);
+    cfg.queue_messages = 0;
+    refused(&c, &cfg, WS_EINPUT, "queue of 0");
+    cfg = config_of(&c, 0);
+    cfg.message_octets_max = NET_MESSAGE_MAX_LEAST - 1;
+    refused(&c, &cfg, WS_EINPUT, "1023");
+    /* A node that is no peer of the cell starts all the same. */
+    cfg = config_of(&c, 0);
+    uint8_t observer[32];
+    memset(observer, 44, 32);
+    cfg.secret = observer;
+    net_curve_public(observer, cfg.public_key);
+    cfg.me = NET_NOBODY;
+    struct net *n = NULL;
+    assert_int_equal(net_open(&cfg, &n, NULL), WS_OK);
+    net_close(n);
+    /* An address that is taken. */
+    open_one(&c, 0);
+    cfg = config_of(&c, 1);
+    cfg.bind = c.endpoint[0];
+    refused(&c, &cfg, WS_EIO, "in use");
+    close_all(&c);
+}
+
+static void ipv6_works_where_there_is_ipv6(void **state) {
+    (void)state;
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    if (!has)
+        skip();
+    struct cell c;
+    make_cell(&c, 2);
+    for (size_t i = 0; i < 2; i++) {
+        char port[16];
+        (void)snprintf(port, sizeof(port), "%s", strrchr(c.endpoint[i], ':') + 1);
+        (void)snprintf(c.endpoint[i], sizeof(c.endpoint[i]), "tcp://[::1]:%s", port);
+    }
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 0, 1, "six"));
+    receives(&c, 1, 0, "six");
+    close_all(&c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(curve_public_is_the_library_s),
+        cmocka_unit_test(two_talk),
+        cmocka_unit_test(four_know_each_other),
+        cmocka_unit_test(unknown_keys_stay_out),
+        cmocka_unit_test(impostor_at_a_peer_s_address),
+        cmocka_unit_test(refused_link_is_dialled_again),
+        cmocka_unit_test(foreign_service_at_a_peer_s_address),
+        cmocka_unit_test(several_parts_are_refused),
+        cmocka_unit_test(oversize_closes_the_connection),
+        cmocka_unit_test(restarted_peer_is_dialled_again),
+        cmocka_unit_test(full_queue_is_counted),
+        cmocka_unit_test(descriptor_fires_until_drained),
+        cmocka_unit_test(bad_configs_are_named),
+        cmocka_unit_test(ipv6_works_where_there_is_ipv6),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
