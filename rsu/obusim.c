@@ -1,0 +1,34 @@
+/* obusim: drives simulated vehicles past what really stands on the road and writes the frames their OBUs
+ * would send. */
+#include "rsu/obusim.h"
+
+#include <stdio.h>
+
+enum { EXIT_USAGE = 2, EXIT_UNREADABLE = 3 };
+
+int main(int argc, char **argv) {
+    struct sim_options o;
+    enum sim_asked asked = SIM_RUN;
+    struct ws_err err;
+    if (sim_options_read(argc, argv, &o, &asked, &err) != WS_OK) {
+        (void)fprintf(stderr, "obusim: %s; see obusim --help\n", err.text);
+        return EXIT_USAGE;
+    }
+    if (asked == SIM_HELP) {
+        (void)fputs(sim_usage, stdout);
+        return 0;
+    }
+    struct buf notes = {0};
+    struct buf summary = {0};
+    int rc = sim_run(&o, &notes, &summary, &err);
+    (void)fwrite(notes.p, 1, notes.n, stderr);
+    if (rc == WS_OK)
+        (void)fwrite(summary.p, 1, summary.n, stdout);
+    else
+        (void)fprintf(stderr, "obusim: %s\n", err.text);
+    buf_free(&notes);
+    buf_free(&summary);
+    if (rc != WS_OK)
+        return EXIT_UNREADABLE;
+    return fflush(stdout) == 0 ? 0 : EXIT_UNREADABLE;
+}
