@@ -1,0 +1,191 @@
+/* Shared by the files of the HTTP face and its tests. Internal to rsu/.
+ *
+ * Threads: libmicrohttpd's own run the handlers; the waker (http_stream.c) runs between them and the ledger's
+ * owner. A handler reads final things from the store and asks the owner through the mailbox for the rest. */
+#ifndef WAYSIDE_RSU_HTTP_INTERNAL_H
+#define WAYSIDE_RSU_HTTP_INTERNAL_H
+
+#include "ledger/node/query.h"
+#include "mapsvc/diff.h"
+#include "rsu/admit.h"
+#include "rsu/http.h"
+#include "rsu/http_target.h"
+#include "rsu/json_base.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+/* ---- what a client asked, and what it gets ---- */
+
+struct http_call {
+    struct http_target target;
+    int target_rc;
+    struct ws_err target_err;
+    bool begun; /* the headers were looked at */
+    bool head;
+    struct MHD_Connection *connection;
+};
+
+#define HTTP_HEADERS_MAX 6
+struct http_reply {
+    unsigned status;
+    const char *type;
+    struct buf body;
+    struct MHD_Response *made; /* instead of the body; a reference of the reply's own */
+    size_t n_headers;
+    struct {
+        const char *name;
+        char value[80];
+    } header[HTTP_HEADERS_MAX];
+};
+
+/* http_reply.c */
+extern const char HTTP_JSON[], HTTP_TEXT[], HTTP_METRICS[], HTTP_GEOJSONSEQ[], HTTP_OSC[],
+    HTTP_EVENTS[];
+void http_header(struct http_reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* 200 with a JSON page; takes over `value`. */
+void http_json(struct http_reply *r, json_t *value);
+/* {"error": "..."}; forgets what the reply held before. */
+void http_fail(struct http_reply *r, unsigned status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same from an error of ours: malformed 400, absent 404, busy 503 with Retry-After, anything else 500. */
+void http_fail_err(struct http_reply *r, int rc, const struct ws_err *err);
+enum MHD_Result http_send(struct MHD_Connection *connection, struct http_reply *r);
+
+/* ---- versions that are published: final, and provable because the next header is final too ---- */
+
+struct version_ref {
+    uint64_t version, height, block_time;
+    uint32_t sequence; /* of its event in the block */
+    uint32_t octets; /* of its record */
+    uint32_t n_changes;
+    bool geometry;
+    uint8_t root[32];
+};
+/* http_versions.c. Any thread. */
+struct versions;
+struct versions *versions_new(struct store *store);
+void versions_free(struct versions *v);
+/* Looks for new ones in the store. ret_current: the highest published version (1: the base map). */
+WARN_UNUSED int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *err);
+/* Lowest and highest that can be had; lowest is 2, or more where older ones are gone; current < lowest: none. */
+void versions_range(struct versions *v, uint64_t *ret_lowest, uint64_t *ret_current);
+enum versions_place {
+    VERSION_HERE, /* published */
+    VERSION_PENDING, /* final, but not provable yet */
+    VERSION_ABSENT, /* *ret is not written */
+};
+enum versions_place versions_find(struct versions *v, uint64_t version, struct version_ref *ret);
+/* The record; map_version_free. */
+WARN_UNUSED int versions_read(struct versions *v, const struct version_ref *ref,
+    struct map_version *ret_version, struct ws_err *err);
+/* JSON with changes and proof. */
+WARN_UNUSED int versions_json(struct versions *v, const struct version_ref *ref,
+    const struct cell_frame *f, json_t **ret, struct ws_err *err);
+/* The version a client has, from its words (NULL: not given, which is an error): false, and the reply says so, when
+ * it is no version or older than what is kept. It may be ahead of the current one. */
+bool versions_from(struct versions *v, const char *text, uint64_t *ret_from, uint64_t *ret_current,
+    struct http_reply *r);
+
+/* ---- the face ---- */
+
+struct http_tuning {
+    unsigned heartbeat_ms; /* of silent event streams */
+    unsigned ask_ms; /* how long a handler waits for the owner */
+};
+extern const struct http_tuning http_tuning_default;
+
+struct streams;
+struct map_cache;
+
+struct http {
+    struct rsud *d;
+    struct http_tuning tuning;
+    struct MHD_Daemon *mhd;
+    char *unix_path; /* NULL: TCP */
+    unsigned port; /* TCP: as bound */
+    unsigned connections;
+    struct cell_frame frame;
+    size_t n_contracts;
+    const struct contract_ops *ops[STATE_CONTRACTS_MAX];
+    struct versions *versions;
+    struct streams *streams;
+    struct map_cache *map;
+};
+
+WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tuning,
+    struct rsud *daemon, struct http **ret_http, struct ws_err *err);
+
+/* Runs fn with (struct rsud *, ctx) in the owner thread; on failure the reply says so and false. */
+bool http_ask(struct http *h, mailbox_fn fn, void *ctx, struct http_reply *r);
+const char *http_contract_name(const struct http *h, size_t contract);
+const char *http_code_name(const struct http *h, size_t contract, exec_code code);
+
+/* http_listen.c: a listening socket for "ADDRESS:PORT", "[ADDRESS]:PORT" or "unix:PATH". ret_unix_path (to be
+ * freed) is NULL for TCP. */
+WARN_UNUSED int http_listen(const char *listen_on, int *ret_fd, char **ret_unix_path,
+    unsigned *ret_port, struct ws_err *err);
+
+/* http_stream.c */
+struct streams *streams_new(struct http *h, unsigned max);
+void streams_stop(struct streams *s); /* ends all, joins the waker; before MHD_stop_daemon */
+void streams_free(struct streams *s); /* after it */
+void streams_wake(struct streams *s);
+size_t streams_count(struct streams *s);
+
+/* http_map.c */
+struct map_cache *map_cache_new(void);
+void map_cache_free(struct map_cache *m);
+
+/* ---- what the owner thread says about itself, copied in one go (http_view.c) ---- */
+
+struct http_view {
+    uint64_t mono_us;
+    bool healthy;
+    char why[WS_ERR_TEXT];
+    struct node_status node;
+    struct node_counters counters;
+    struct node_peer_status peer[VALIDATORS_MAX];
+    bool peer_up[VALIDATORS_MAX];
+    bool has_net;
+    struct net_counters net;
+    struct admit_counters admit;
+    uint64_t results[STATE_CONTRACTS_MAX][RSUD_CODES_MAX];
+    size_t entries[STATE_CONTRACTS_MAX]; /* of state */
+    uint64_t n_latencies; /* ever */
+    size_t n_kept;
+    uint64_t latency_us[RSUD_LATENCIES]; /* of the last ones, ascending */
+    uint64_t map_version;
+    char policy_name[POLICY_NAME_MAX + 1];
+    uint64_t policy_sequence;
+    uint8_t policy_hash[32];
+};
+bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
+/* Nearest rank; 0 without latencies. */
+uint64_t http_view_latency(const struct http_view *v, unsigned percent);
+uint64_t http_view_silence_us(
+    const struct http *h, const struct http_view *v); /* since the last block */
+enum peer_state { PEER_VOTING, PEER_BEHIND, PEER_SILENT };
+enum peer_state http_view_peer(const struct http *h, const struct http_view *v, size_t validator);
+const char *http_peer_state_name(enum peer_state s);
+/* Counters of the workers, by port. Any thread. */
+struct worker_counters *http_ports(const struct http *h); /* n_workers; to be freed */
+const char *http_port_kind(enum port_kind k);
+
+/* ---- handlers ---- */
+typedef void (*http_fn)(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_health(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_metrics(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_versions(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_stream(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_block(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_tx(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_event_proof(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_state_proof(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_map_proof(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
+
+#endif

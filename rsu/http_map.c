@@ -1,0 +1,433 @@
+/* /v1/map, /v1/map/versions, /v1/map/diffs.
+ *
+ * The map lives in the owner's thread. It is copied out in its canonical form once for each version, however
+ * often it is asked for; everything after that (older versions, GeoJSON) is made here from the copy. */
+#include "rsu/http_internal.h"
+
+#include "base/mem.h"
+#include "mapsvc/export.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    VERSIONS_LISTED = 1000, /* in one answer */
+    DIFF_VERSIONS = 256,
+    DIFF_OCTETS = 4 << 20, /* of records; their JSON is several times that */
+    STEPS_BACK = 4096, /* versions undone for one answer */
+};
+
+/* ---- the map at a version ---- */
+
+/* A map as it is sent, shared by the answers that send it. */
+struct page {
+    atomic_uint refs;
+    uint64_t version;
+    struct buf text;
+};
+
+struct map_cache {
+    pthread_mutex_t lock; /* one map is made at a time */
+    uint64_t version; /* of octets; 0: none */
+    struct buf octets; /* canonical */
+    struct page *page; /* the last one made */
+};
+
+static void page_unref(void *cls) {
+    struct page *p = cls;
+    if (p == NULL || atomic_fetch_sub(&p->refs, 1) > 1)
+        return;
+    buf_free(&p->text);
+    free(p);
+}
+
+struct map_cache *map_cache_new(void) {
+    struct map_cache *m = ws_alloc(sizeof(*m));
+    (void)pthread_mutex_init(&m->lock, NULL);
+    return m;
+}
+
+void map_cache_free(struct map_cache *m) {
+    if (m == NULL)
+        return;
+    buf_free(&m->octets);
+    page_unref(m->page);
+    (void)pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+struct map_question {
+    uint64_t have; /* version that need not be copied again */
+    uint64_t version;
+    struct buf octets;
+};
+
+static void copy_map(void *owner, void *ctx) {
+    const struct rsud *d = owner;
+    struct map_question *q = ctx;
+    q->version = map_contract_version(d->cell.map);
+    if (q->version != q->have)
+        mapset_encode(map_contract_current(d->cell.map), &q->octets);
+}
+
+/* Makes sure that the copy is at least of `version`. */
+static bool renew_copy(struct http *h, uint64_t version, struct http_reply *r) {
+    struct map_cache *m = h->map;
+    if (m->version >= version)
+        return true;
+    struct map_question q = {.have = m->version};
+    if (!http_ask(h, copy_map, &q, r))
+        return false;
+    if (q.version != m->version) {
+        buf_free(&m->octets);
+        m->octets = q.octets;
+        m->version = q.version;
+    }
+    /* It may have a version that was made since the index was looked at. */
+    struct ws_err err = {0};
+    uint64_t current = 0;
+    int rc = versions_refresh(h->versions, &current, &err);
+    if (rc != WS_OK)
+        http_fail_err(r, rc, &err);
+    return rc == WS_OK;
+}
+
+/* Undoes one version: each change the other way round. */
+static int step_back(const struct map_version *v, struct mapset *map, struct ws_err *err) {
+    struct change_record *undo = ws_memdup(v->changes, v->n_changes * sizeof(*undo));
+    for (size_t i = 0; i < v->n_changes; i++) {
+        struct change_record *c = &undo[i];
+        c->op = v->changes[i].op == MAP_CREATE   ? MAP_DELETE
+                : v->changes[i].op == MAP_DELETE ? MAP_CREATE
+                                                 : MAP_MODIFY;
+        c->has_before = v->changes[i].has_after;
+        c->before = v->changes[i].after;
+        c->has_after = v->changes[i].has_before;
+        c->after = v->changes[i].before;
+    }
+    int rc = map_changes_apply(undo, v->n_changes, map, err);
+    free(undo); /* borrowed the elements */
+    return rc;
+}
+
+static int undone_root(const struct map_version *v, const struct mapset *map, struct ws_err *err) {
+    uint8_t root[32];
+    map_root(map, root);
+    if (memcmp(root, v->previous_root, 32) != 0)
+        return ws_fail(err, WS_EIO, "map version %" PRIu64 " does not lead back to the one before",
+            v->version);
+    return WS_OK;
+}
+
+/* The copy may be newer than the newest published version, or than what the client wants. */
+static int go_back(struct http *h, uint64_t version, struct mapset *map, struct ws_err *err) {
+    int rc = WS_OK;
+    for (uint64_t at = h->map->version; at > version && rc == WS_OK; at--) {
+        struct version_ref ref;
+        struct map_version v;
+        if (versions_find(h->versions, at, &ref) == VERSION_ABSENT)
+            return ws_fail(err, WS_EIO, "map version %" PRIu64 " is not in the store", at);
+        rc = versions_read(h->versions, &ref, &v, err);
+        if (rc != WS_OK)
+            return rc;
+        rc = step_back(&v, map, err);
+        if (rc == WS_OK && at == version + 1)
+            rc = undone_root(&v, map, err);
+        map_version_free(&v);
+    }
+    return rc;
+}
+
+/* The map at a published version; under the cache's lock. mapset_free. */
+static bool map_at(struct http *h, uint64_t version, struct mapset *ret_map, struct http_reply *r) {
+    struct ws_err err = {0};
+    if (!renew_copy(h, version, r))
+        return false;
+    int rc = mapset_decode(buf_span(&h->map->octets), ret_map, &err);
+    if (rc == WS_OK) {
+        rc = go_back(h, version, ret_map, &err);
+        if (rc != WS_OK)
+            mapset_free(ret_map);
+    }
+    if (rc != WS_OK)
+        http_fail_err(r, WS_EIO, &err);
+    return rc == WS_OK;
+}
+
+static struct page *make_page(struct http *h, uint64_t version, struct http_reply *r) {
+    struct mapset map;
+    if (!map_at(h, version, &map, r))
+        return NULL;
+    struct page *p = ws_alloc(sizeof(*p));
+    atomic_init(&p->refs, 1);
+    p->version = version;
+    export_geojsonseq_map(&map, &p->text);
+    mapset_free(&map);
+    return p;
+}
+
+/* Under the cache's lock. */
+static struct page *page_at(struct http *h, uint64_t version, struct http_reply *r) {
+    struct map_cache *m = h->map;
+    if (m->page == NULL || m->page->version != version) {
+        struct page *fresh = make_page(h, version, r);
+        if (fresh == NULL)
+            return NULL;
+        page_unref(m->page);
+        m->page = fresh;
+    }
+    (void)atomic_fetch_add(&m->page->refs, 1);
+    return m->page;
+}
+
+static void give_page(struct http *h, uint64_t version, struct http_reply *r) {
+    (void)pthread_mutex_lock(&h->map->lock);
+    struct page *p = page_at(h, version, r);
+    (void)pthread_mutex_unlock(&h->map->lock);
+    if (p == NULL)
+        return;
+    r->made =
+        MHD_create_response_from_buffer_with_free_callback_cls(p->text.n, p->text.p, page_unref, p);
+    if (r->made == NULL) {
+        page_unref(p);
+        http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory for the map");
+        return;
+    }
+    r->status = MHD_HTTP_OK;
+    r->type = HTTP_GEOJSONSEQ;
+    http_header(r, "Wayside-Map-Version", "%" PRIu64, version);
+}
+
+void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r) {
+    struct ws_err err = {0};
+    uint64_t current = 0;
+    uint64_t lowest = 0;
+    const char *text = http_target_arg(&c->target, "version");
+    int rc = versions_refresh(h->versions, &current, &err);
+    uint64_t version = current;
+    if (rc == WS_OK && text != NULL)
+        rc = http_number(text, "parameter version", INT64_MAX, &version, &err);
+    if (rc != WS_OK) {
+        http_fail_err(r, rc, &err);
+        return;
+    }
+    versions_range(h->versions, &lowest, &current);
+    if (version == 0 || version > current) {
+        http_fail(r, MHD_HTTP_NOT_FOUND, "no map version %" PRIu64 "; the current one is %" PRIu64,
+            version, current);
+        return;
+    }
+    if (version + 1 < lowest || current - version > STEPS_BACK) {
+        http_fail(r, MHD_HTTP_GONE,
+            "map version %" PRIu64 " is too far back; the current one is %" PRIu64, version,
+            current);
+        return;
+    }
+    give_page(h, version, r);
+}
+
+/* ---- the list ---- */
+
+static json_t *list_entry(const struct version_ref *ref) {
+    json_t *o = json_object();
+    json_put(o, "version", json_count(ref->version));
+    json_put(o, "height", json_count(ref->height));
+    json_put(o, "sequence", json_count(ref->sequence));
+    json_put(o, "time", json_instant(ref->block_time));
+    json_put(o, "changes", json_count(ref->n_changes));
+    json_put(o, "geometry", json_boolean(ref->geometry));
+    json_put(o, "root", json_hex(ref->root, 32));
+    return o;
+}
+
+void http_get_versions(struct http *h, const struct http_call *c, struct http_reply *r) {
+    uint64_t current = 0;
+    uint64_t lowest = 0;
+    uint64_t from = 0;
+    struct ws_err err = {0};
+    const char *text = http_target_arg(&c->target, "from");
+    if (text != NULL && !versions_from(h->versions, text, &from, &current, r))
+        return;
+    int rc = versions_refresh(h->versions, &current, &err);
+    if (rc != WS_OK) {
+        http_fail_err(r, rc, &err);
+        return;
+    }
+    versions_range(h->versions, &lowest, &current);
+    if (text == NULL)
+        from = lowest - 1;
+    json_t *list = json_array();
+    struct version_ref ref;
+    for (uint64_t v = from + 1; v <= current && json_array_size(list) < VERSIONS_LISTED &&
+                                versions_find(h->versions, v, &ref) == VERSION_HERE;
+         v++)
+        json_add(list, list_entry(&ref));
+    json_t *o = json_object();
+    json_put(o, "current", json_count(current));
+    json_put(o, "oldest", json_count(lowest));
+    json_put(o, "base_digest", json_hex(h->d->genesis->map_digest, 32));
+    json_put(o, "more", json_boolean(from + json_array_size(list) < current));
+    json_put(o, "versions", list);
+    http_json(r, o);
+}
+
+/* ---- diffs ---- */
+
+enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC };
+
+struct diff {
+    uint64_t from, to, current; /* versions from + 1 .. to */
+    enum diff_format format;
+    size_t n;
+    struct version_ref ref[DIFF_VERSIONS];
+};
+
+static int read_format(const char *text, enum diff_format *ret, struct ws_err *err) {
+    static const char *const names[] = {"json", "geojsonseq", "osc"};
+    *ret = DIFF_JSON;
+    for (size_t i = 0; text != NULL && i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (enum diff_format)i;
+            return WS_OK;
+        }
+    }
+    return text == NULL ? WS_OK
+                        : ws_fail(err, WS_EINPUT, "parameter format: json, geojsonseq or osc");
+}
+
+static bool read_question(
+    struct http *h, const struct http_call *c, struct diff *d, struct http_reply *r) {
+    struct ws_err err = {0};
+    const char *to = http_target_arg(&c->target, "to");
+    int rc = read_format(http_target_arg(&c->target, "format"), &d->format, &err);
+    if (rc == WS_OK && to != NULL)
+        rc = http_number(to, "parameter to", INT64_MAX, &d->to, &err);
+    if (rc != WS_OK) {
+        http_fail_err(r, rc, &err);
+        return false;
+    }
+    if (!versions_from(h->versions, http_target_arg(&c->target, "from"), &d->from, &d->current, r))
+        return false;
+    if (to == NULL)
+        d->to = d->current > d->from ? d->current : d->from;
+    if (d->from > d->current || d->to > d->current) {
+        http_fail(r, MHD_HTTP_NOT_FOUND,
+            "no map version %" PRIu64 " yet; the current one is %" PRIu64,
+            d->from > d->current ? d->from : d->to, d->current);
+        return false;
+    }
+    if (d->to < d->from) {
+        http_fail(r, MHD_HTTP_BAD_REQUEST, "parameter to: %" PRIu64 " comes before from, %" PRIu64,
+            d->to, d->from);
+        return false;
+    }
+    return true;
+}
+
+/* As many as one answer may hold, and at least one. */
+static void choose(struct http *h, struct diff *d) {
+    size_t octets = 0;
+    for (uint64_t v = d->from + 1; v <= d->to && d->n < DIFF_VERSIONS; v++) {
+        struct version_ref *ref = &d->ref[d->n];
+        if (versions_find(h->versions, v, ref) != VERSION_HERE)
+            break;
+        octets += ref->octets;
+        if (d->n > 0 && octets > DIFF_OCTETS)
+            break;
+        d->n++;
+    }
+    d->to = d->from + d->n;
+}
+
+static void diff_json(struct http *h, const struct diff *d, struct http_reply *r) {
+    struct ws_err err = {0};
+    json_t *list = json_array();
+    int rc = WS_OK;
+    for (size_t i = 0; i < d->n && rc == WS_OK; i++) {
+        json_t *v = NULL;
+        rc = versions_json(h->versions, &d->ref[i], &h->frame, &v, &err);
+        if (rc == WS_OK)
+            json_add(list, v);
+    }
+    json_t *o = json_object();
+    json_put(o, "cell_id", json_hex(h->d->cell_id, 32));
+    json_put(o, "from", json_count(d->from));
+    json_put(o, "to", json_count(d->to));
+    json_put(o, "current", json_count(d->current));
+    json_put(o, "more", json_boolean(d->to < d->current));
+    json_put(o, "versions", list);
+    if (rc == WS_OK) {
+        json_print(o, JSON_PAGE, &r->body);
+        return;
+    }
+    json_decref(o);
+    http_fail_err(r, rc, &err);
+}
+
+static int read_versions(
+    struct http *h, const struct diff *d, struct map_version *ret, struct ws_err *err) {
+    for (size_t i = 0; i < d->n; i++) {
+        int rc = versions_read(h->versions, &d->ref[i], &ret[i], err);
+        if (rc == WS_OK)
+            continue;
+        while (i-- > 0)
+            map_version_free(&ret[i]);
+        return rc;
+    }
+    return WS_OK;
+}
+
+static void put_osc(
+    struct http *h, const struct diff *d, const struct map_version *v, struct http_reply *r) {
+    struct mapset after;
+    (void)pthread_mutex_lock(&h->map->lock);
+    bool good = map_at(h, d->to, &after, r);
+    (void)pthread_mutex_unlock(&h->map->lock);
+    if (!good)
+        return;
+    const struct map_version **list = ws_calloc(d->n, sizeof(struct map_version *));
+    for (size_t i = 0; i < d->n; i++)
+        list[i] = &v[i];
+    export_osmchange(list, d->n, &after, &r->body);
+    free((void *)list);
+    mapset_free(&after);
+}
+
+static void diff_export(struct http *h, const struct diff *d, struct http_reply *r) {
+    struct ws_err err = {0};
+    struct map_version *v = ws_calloc(d->n, sizeof(*v));
+    int rc = read_versions(h, d, v, &err);
+    if (rc != WS_OK) {
+        http_fail_err(r, rc, &err);
+        free(v);
+        return;
+    }
+    if (d->format == DIFF_OSC)
+        put_osc(h, d, v, r);
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->format == DIFF_GEOJSONSEQ)
+            export_geojsonseq_version(&v[i], &h->frame, &r->body);
+        map_version_free(&v[i]);
+    }
+    free(v);
+}
+
+void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
+    static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC};
+    struct diff *d = ws_alloc(sizeof(*d));
+    if (read_question(h, c, d, r)) {
+        choose(h, d);
+        r->status = MHD_HTTP_OK;
+        r->type = types[d->format];
+        /* Whoever reads a format without room for these needs them to go on from. */
+        http_header(r, "Wayside-Map-From", "%" PRIu64, d->from);
+        http_header(r, "Wayside-Map-To", "%" PRIu64, d->to);
+        http_header(r, "Wayside-Map-Current", "%" PRIu64, d->current);
+        if (d->format == DIFF_JSON)
+            diff_json(h, d, r);
+        else
+            diff_export(h, d, r);
+    }
+    free(d);
+}

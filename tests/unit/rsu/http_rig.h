@@ -1,0 +1,67 @@
+/* A running HTTP face over a real cell in one process: two validators, a thread that plays the daemon's owner, and a
+ * client on raw sockets. The packet workers are played by http_rig.c (worker_read_counters). Asserts on failure. */
+#ifndef WAYSIDE_TESTS_UNIT_RSU_HTTP_RIG_H
+#define WAYSIDE_TESTS_UNIT_RSU_HTTP_RIG_H
+
+#include "tests/support/cm.h"
+
+#include "rsu/http_internal.h"
+#include "rsu/onebox.h"
+#include "tests/support/town.h"
+
+#include <stdatomic.h>
+
+enum { RIG_VALIDATORS = 2, RIG_PORTS = 2 };
+
+struct rig_options {
+    bool tcp; /* else a Unix socket */
+    unsigned connections; /* 0: 16 */
+    unsigned heartbeat_ms; /* 0: 15000 */
+    unsigned ask_ms; /* 0: 10000 */
+    uint64_t asleep_us; /* the cell's last block lies this far back */
+};
+
+struct rig {
+    struct town town;
+    struct buf genesis;
+    uint8_t seeds[RIG_VALIDATORS][32];
+    struct onebox *box;
+    struct config config;
+    struct admit_counters admit;
+    struct rsud face;
+    struct http *http;
+    uint64_t told; /* height of the last http_notify */
+    pthread_t owner;
+    atomic_bool stop, deaf; /* deaf: the owner answers nothing */
+    char dir[64];
+    char listen[96];
+    atomic_bool capture_failed;
+};
+
+void rig_open(struct rig *r, const struct rig_options *opt);
+void rig_close(struct rig *r);
+/* Lets the cell run for this long (virtual time). */
+void rig_step(struct rig *r, uint64_t us);
+/* Cars see another value on the sign until the map has it and the proof is there. */
+void rig_change(struct rig *r, int32_t value);
+uint64_t rig_height(struct rig *r);
+
+/* ---- the client ---- */
+struct answer {
+    unsigned status;
+    struct buf head; /* status line and headers, with a final zero */
+    struct buf body;
+};
+int rig_connect(const struct rig *r);
+void rig_send(int fd, const char *text);
+/* Sends octets, reads to the end of the connection. status 0: no answer at all. */
+void rig_exchange(const struct rig *r, struct span request, struct answer *ret);
+void rig_get(const struct rig *r, const char *target, struct answer *ret);
+void answer_free(struct answer *a);
+/* GET that must give this status; parsed body. The caller frees it. */
+json_t *rig_json(const struct rig *r, unsigned status, const char *target);
+/* GET that must fail with this status and an error that names `words`. */
+void rig_refused(const struct rig *r, unsigned status, const char *words, const char *target);
+bool answer_has(const struct answer *a, const char *header_line);
+
+#endif

@@ -1,0 +1,645 @@
+/* Every endpoint of the HTTP face over a real cell, with proofs checked as a consumer would. */
+#include "tests/unit/rsu/http_rig.h"
+
+#include "ledger/exec/hash.h"
+#include "mapsvc/element.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct rig *rig; /* the cell with map versions 2, 3 and 4 that the reading tests share */
+
+static int open_shared(void **state) {
+    (void)state;
+    rig = ws_alloc(sizeof(*rig));
+    rig_open(rig, &(struct rig_options){0});
+    rig_step(rig, 2000000);
+    static const int32_t values[] = {30, 80, 60};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        rig_change(rig, values[i]);
+    return 0;
+}
+
+static int close_shared(void **state) {
+    (void)state;
+    rig_close(rig);
+    free(rig);
+    return 0;
+}
+
+static json_int_t number(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_integer(v))
+        fail_msg("\"%s\" is no integer", key);
+    return json_integer_value(v);
+}
+
+static const char *word(const json_t *o, const char *key) {
+    const char *s = json_string_value(json_object_get(o, key));
+    if (s == NULL)
+        fail_msg("\"%s\" is no string", key);
+    return s;
+}
+
+static void assert_hex(const json_t *o, const char *key, const uint8_t *want, size_t n) {
+    struct buf b = test_unhex(word(o, key));
+    assert_int_equal(b.n, n);
+    assert_memory_equal(b.p, want, n);
+    buf_free(&b);
+}
+
+/* ---- status, health, metrics ---- */
+
+static void status_tells_the_whole_unit(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/status");
+    assert_hex(json_object_get(o, "cell"), "id", rig->face.cell_id, 32);
+    assert_string_equal(word(json_object_get(o, "cell"), "name"), "test town");
+    assert_int_equal(number(o, "height"), rig_height(rig));
+    assert_int_equal(number(o, "map_version"), 4);
+    assert_int_equal(number(json_object_get(o, "map"), "published"), 4);
+    assert_int_equal(number(o, "frames"), 2000);
+    assert_true(json_is_true(json_object_get(o, "capture_finished")));
+    assert_true(json_is_true(json_object_get(o, "healthy")));
+    assert_string_equal(word(json_object_get(o, "policy"), "name"), "urban");
+    assert_int_equal(number(json_object_get(o, "policy"), "sequence"), 0);
+    json_t *port = json_array_get(json_object_get(o, "ports"), 1);
+    assert_string_equal(word(port, "interface"), "eth\"0");
+    assert_int_equal(number(json_object_get(port, "verdicts"), "verified"), 1);
+    assert_int_equal(number(port, "kernel_ring"), 3);
+    assert_int_equal(number(json_object_get(o, "admission"), "beacon"), 900);
+    json_t *map = json_object_get(json_object_get(o, "transactions"), "map");
+    assert_int_equal(number(map, "nothing_new"), 5);
+    /* 1..200 ms: ranks 100 and 198. */
+    assert_int_equal(number(json_object_get(o, "commit_latency_ms"), "p50"), 100);
+    assert_int_equal(number(json_object_get(o, "commit_latency_ms"), "p99"), 198);
+    json_t *peers = json_object_get(o, "validators");
+    assert_int_equal(json_array_size(peers), RIG_VALIDATORS);
+    for (size_t i = 0; i < RIG_VALIDATORS; i++) {
+        json_t *v = json_array_get(peers, i);
+        assert_string_equal(word(v, "state"), "voting");
+        assert_hex(v, "address", rig->face.genesis->validators.v[i].address, 32);
+    }
+    json_decref(o);
+}
+
+static void healthy_cells_say_ok(void **state) {
+    (void)state;
+    struct answer a;
+    rig_get(rig, "/healthz", &a);
+    assert_int_equal(a.status, 200);
+    assert_memory_equal(a.body.p, "ok\n", 3);
+    answer_free(&a);
+    atomic_store(&rig->capture_failed, true);
+    rig_get(rig, "/healthz", &a);
+    atomic_store(&rig->capture_failed, false);
+    buf_u8(&a.body, 0);
+    assert_int_equal(a.status, 503);
+    assert_string_equal((char *)a.body.p, "Port 0 stopped: drive.pcap: frame 9 is torn\n");
+    answer_free(&a);
+}
+
+static void silent_cells_and_deaf_owners_are_not_healthy(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){.asleep_us = 3600000000, .ask_ms = 100});
+    rig_step(r, 2000000);
+    struct answer a;
+    rig_get(r, "/healthz", &a);
+    buf_u8(&a.body, 0);
+    assert_int_equal(a.status, 503);
+    assert_non_null(strstr((char *)a.body.p, "No block for 359"));
+    answer_free(&a);
+    json_t *o = rig_json(r, 200, "/v1/status");
+    assert_string_equal(
+        word(json_array_get(json_object_get(o, "validators"), 0), "state"), "voting");
+    assert_string_equal(
+        word(json_array_get(json_object_get(o, "validators"), 1), "state"), "silent");
+    json_decref(o);
+    atomic_store(&r->deaf, true);
+    rig_get(r, "/healthz", &a);
+    buf_u8(&a.body, 0);
+    assert_int_equal(a.status, 503);
+    assert_string_equal((char *)a.body.p, "The ledger thread does not answer.\n");
+    answer_free(&a);
+    static const char *const asking[] = {
+        "/v1/status", "/v1/policies", "/metrics", "/v1/map", "/v1/proofs/state/map/76"};
+    for (size_t i = 0; i < ARRAY_LEN(asking); i++)
+        rig_refused(r, 503, "busy", asking[i]);
+    atomic_store(&r->deaf, false);
+    o = rig_json(r, 200, "/v1/policies");
+    json_decref(o);
+    rig_close(r);
+    free(r);
+}
+
+/* The text format's grammar, line by line: a family's HELP, TYPE, then its samples, never split. */
+static void check_metrics(const char *text) {
+    char family[96] = "";
+    char seen[200][96];
+    size_t n_seen = 0;
+    for (const char *line = text; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        assert_int_equal(line[n], '\n');
+        if (strncmp(line, "# HELP ", 7) == 0) {
+            size_t name = strcspn(line + 7, " ");
+            assert_true(name < sizeof(family) && n > 8 + name);
+            memcpy(family, line + 7, name);
+            family[name] = '\0';
+            for (size_t i = 0; i < n_seen; i++)
+                assert_string_not_equal(seen[i], family);
+            assert_true(n_seen < ARRAY_LEN(seen));
+            memcpy(seen[n_seen++], family, name + 1);
+        } else if (strncmp(line, "# TYPE ", 7) == 0) {
+            assert_memory_equal(line + 7, family, strlen(family));
+            const char *type = line + 7 + strlen(family) + 1;
+            bool counter = strncmp(type, "counter\n", 8) == 0;
+            assert_true(counter || strncmp(type, "gauge\n", 6) == 0);
+            size_t end = strlen(family);
+            assert_int_equal(counter, end > 6 && strcmp(family + end - 6, "_total") == 0);
+        } else {
+            assert_memory_equal(line, family, strlen(family));
+            assert_true(line[strlen(family)] == ' ' || line[strlen(family)] == '{');
+            char *end = NULL;
+            const char *value = line + n;
+            while (value[-1] != ' ')
+                value--;
+            (void)strtod(value, &end);
+            assert_ptr_equal(end, line + n);
+        }
+        line += n + 1;
+    }
+    assert_true(n_seen > 50);
+}
+
+static void metrics_are_whole_and_well_formed(void **state) {
+    (void)state;
+    struct answer a;
+    rig_get(rig, "/metrics", &a);
+    assert_int_equal(a.status, 200);
+    assert_true(answer_has(&a, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    buf_u8(&a.body, 0);
+    const char *text = (const char *)a.body.p;
+    check_metrics(text);
+    for (int v = 0; v < PKT_VERDICT_COUNT; v++) {
+        char line[160];
+        (void)snprintf(line, sizeof(line), "\nwayside_frames_total{port=\"1\",verdict=\"%s\"} %d\n",
+            pkt_verdict_name((enum pkt_verdict)v), v + 1);
+        assert_non_null(strstr(text, line));
+    }
+    assert_non_null(strstr(text, "\nwayside_port_kernel_ring_drops_total{port=\"0\"} 3\n"));
+    assert_non_null(strstr(text, "\nwayside_port_missed_total{port=\"0\"} 2\n"));
+    assert_non_null(
+        strstr(text, "\nwayside_port_table_entries_max{port=\"1\",table=\"certificates\"} 64\n"));
+    assert_non_null(strstr(text, "\nwayside_admission_total{outcome=\"taken\"} 24\n"));
+    assert_non_null(
+        strstr(text, "\nwayside_results_total{contract=\"map\",result=\"nothing_new\"} 5\n"));
+    assert_non_null(strstr(text, "\nwayside_commit_latency_p50_seconds 0.100000\n"));
+    assert_non_null(strstr(text, "\nwayside_map_version 4\n"));
+    assert_non_null(strstr(text, "\nwayside_tx_refused_total{reason=\"stale\"} 0\n"));
+    assert_non_null(strstr(text, "\nwayside_node_drops_total{reason=\"malformed\"} 0\n"));
+    assert_non_null(strstr(text, "\nwayside_healthy 1\n"));
+    answer_free(&a);
+}
+
+/* ---- blocks and transactions ---- */
+
+static void blocks_name_their_signers_and_transactions(void **state) {
+    (void)state;
+    uint64_t top = rig_height(rig);
+    size_t txs = 0;
+    size_t events = 0;
+    char target[160];
+    for (uint64_t h = 1; h <= top; h++) {
+        (void)snprintf(target, sizeof(target), "/v1/blocks/%" PRIu64, h);
+        json_t *o = rig_json(rig, 200, target);
+        json_t *hd = json_object_get(o, "header");
+        assert_int_equal(number(hd, "height"), h);
+        struct header want;
+        hash32 id;
+        assert_int_equal(query_header(rig->face.store, h, &want, NULL), 0);
+        header_id(exec_sha256, &want, id);
+        assert_hex(hd, "id", id, 32);
+        json_t *commit = json_object_get(o, "commit");
+        assert_int_equal(
+            json_array_size(json_object_get(commit, "signers")), number(commit, "power"));
+        json_t *list = json_object_get(o, "transactions");
+        assert_int_equal(json_array_size(list), number(hd, "tx_count"));
+        struct buf raw = test_unhex(word(json_object_get(o, "encoding"), "header"));
+        struct rd rd = rd_of(buf_span(&raw));
+        struct header again;
+        assert_true(header_read(&rd, &again) && rd_done(&rd));
+        buf_free(&raw);
+        for (size_t i = 0; i < json_array_size(list); i++, txs++) {
+            json_t *t = json_array_get(list, i);
+            (void)snprintf(target, sizeof(target), "/v1/tx/%s", word(t, "identity"));
+            json_t *alone = rig_json(rig, 200, target);
+            assert_int_equal(number(alone, "height"), h);
+            assert_int_equal(number(alone, "index"), i);
+            assert_string_equal(word(alone, "kind"), word(t, "kind"));
+            assert_string_equal(word(alone, "result"), word(t, "result"));
+            assert_string_equal(word(alone, "contract"),
+                strcmp(word(t, "kind"), "certificate") == 0 ? "identity" : "map");
+            /* A vehicle's octets stay out of the page. */
+            assert_null(json_object_get(alone, "payload"));
+            json_decref(alone);
+        }
+        events += json_array_size(json_object_get(o, "events"));
+        json_decref(o);
+    }
+    assert_true(txs > 30);
+    assert_true(events >= 3);
+    rig_refused(rig, 404, "is not here", "/v1/blocks/999999");
+    rig_refused(rig, 404, "is not here", "/v1/blocks/0");
+    rig_refused(rig, 400, "height: character 3", "/v1/blocks/12x");
+    rig_refused(rig, 400, "height: character 1", "/v1/blocks/-1");
+    rig_refused(rig, 400, "height: larger than", "/v1/blocks/18446744073709551617");
+    rig_refused(rig, 400, "identity: character 2", "/v1/tx/0g");
+    rig_refused(rig, 400, "identity: 3 hex digits", "/v1/tx/abc");
+    rig_refused(rig, 400, "it has 32", "/v1/tx/abcd");
+    rig_refused(rig, 404, "no final transaction",
+        "/v1/tx/0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+/* ---- proofs ---- */
+
+static void assert_event_proof(const json_t *o, const char *key, struct map_version *ret) {
+    struct buf bundle = test_unhex(word(o, key));
+    struct event_bundle *p = ws_alloc(sizeof(*p));
+    struct event e;
+    struct ws_err err = {0};
+    assert_int_equal(event_bundle_decode(buf_span(&bundle), p, &err), 0);
+    if (light_check_event(&exec_light_crypto, buf_span(&rig->genesis), p, &e, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(e.contract, CELL_CONTRACT_MAP);
+    assert_int_equal(e.type, MAP_EVENT_VERSION);
+    assert_int_equal(map_version_decode(e.body, ret, &err), 0);
+    free(p);
+    buf_free(&bundle);
+}
+
+static void events_come_with_proofs(void **state) {
+    (void)state;
+    for (unsigned v = 2; v <= 4; v++) {
+        char target[96];
+        (void)snprintf(target, sizeof(target), "/v1/proofs/map/%u", v);
+        json_t *o = rig_json(rig, 200, target);
+        struct map_version m;
+        assert_event_proof(o, "bundle", &m);
+        assert_int_equal(m.version, v);
+        json_t *summary = json_object_get(o, "summary");
+        assert_int_equal(number(summary, "height"), m.height);
+        assert_int_equal(number(json_object_get(summary, "header"), "height"), m.height + 1);
+        (void)snprintf(target, sizeof(target), "/v1/proofs/event/%" PRIu64 "/%" JSON_INTEGER_FORMAT,
+            m.height, number(summary, "sequence"));
+        json_t *same = rig_json(rig, 200, target);
+        assert_string_equal(word(same, "bundle"), word(o, "bundle"));
+        assert_string_equal(word(same, "contract"), "map");
+        map_version_free(&m);
+        json_decref(same);
+        json_decref(o);
+    }
+    rig_refused(rig, 404, "base map", "/v1/proofs/map/1");
+    rig_refused(rig, 404, "the current one is 4", "/v1/proofs/map/5");
+    rig_refused(rig, 400, "version: character 1", "/v1/proofs/map/x");
+    rig_refused(rig, 404, "no event 7 at height 1", "/v1/proofs/event/1/7");
+    rig_refused(rig, 400, "sequence: larger", "/v1/proofs/event/1/4294967296");
+    rig_refused(rig, 404, "nothing is served", "/v1/proofs/event/1");
+}
+
+static void state_comes_with_proofs_of_presence_and_absence(void **state) {
+    (void)state;
+    char key[2 * 17 + 1];
+    uint8_t raw[17] = {'e'};
+    memcpy(raw + 1, rig->town.sign->id, 16);
+    hex_encode(key, raw, sizeof(raw));
+    char target[96];
+    (void)snprintf(target, sizeof(target), "/v1/proofs/state/map/%s", key);
+    for (int absent = 0; absent < 2; absent++) {
+        json_t *o = rig_json(rig, 200, target);
+        struct buf bundle = test_unhex(word(o, "bundle"));
+        struct state_bundle *p = ws_alloc(sizeof(*p));
+        struct ws_err err = {0};
+        assert_int_equal(state_bundle_decode(buf_span(&bundle), p, &err), 0);
+        if (light_check_state(&exec_light_crypto, buf_span(&rig->genesis), p, &err) != 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(p->present, !absent);
+        json_t *summary = json_object_get(o, "summary");
+        assert_int_equal(json_is_true(json_object_get(summary, "present")), !absent);
+        free(p);
+        buf_free(&bundle);
+        json_decref(o);
+        (void)snprintf(target, sizeof(target), "/v1/proofs/state/map/65ffff");
+    }
+    rig_refused(rig, 404, "no contract \"roads\"", "/v1/proofs/state/roads/00");
+    rig_refused(rig, 400, "key: character 1", "/v1/proofs/state/map/zz");
+    rig_refused(rig, 400, "key: 3 hex digits", "/v1/proofs/state/map/abc");
+    char longest[400] = "/v1/proofs/state/map/";
+    memset(longest + strlen(longest), 'a', 258);
+    rig_refused(rig, 400, "at most 128", longest);
+}
+
+static void nothing_is_provable_before_the_next_header(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){0});
+    rig_refused(r, 409, "no block yet", "/v1/proofs/state/map/76");
+    json_t *o = rig_json(r, 200, "/v1/status");
+    assert_true(json_is_null(json_object_get(o, "block")));
+    assert_int_equal(number(o, "height"), 0);
+    json_decref(o);
+    o = rig_json(r, 200, "/v1/map/versions");
+    assert_int_equal(number(o, "current"), 1);
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+    o = rig_json(r, 200, "/v1/map/diffs?from=1");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+    rig_close(r);
+    free(r);
+}
+
+/* ---- map ---- */
+
+/* The features of a GeoJSON text sequence, as an array. */
+static json_t *features(const struct answer *a) {
+    json_t *list = json_array();
+    size_t at = 0;
+    while (at < a->body.n) {
+        assert_int_equal(a->body.p[at], 0x1e);
+        const uint8_t *end = memchr(a->body.p + at, '\n', a->body.n - at);
+        assert_non_null(end);
+        size_t n = (size_t)(end - a->body.p) - at - 1;
+        json_t *f = json_loadb((const char *)a->body.p + at + 1, n, JSON_REJECT_DUPLICATES, NULL);
+        assert_non_null(f);
+        assert_string_equal(word(f, "type"), "Feature");
+        json_array_append_new(list, f);
+        at += n + 2;
+    }
+    return list;
+}
+
+static void the_map_is_there_at_every_version(void **state) {
+    (void)state;
+    static const int32_t values[] = {50, 30, 80, 60};
+    struct answer a;
+    for (unsigned round = 0; round < 2; round++) { /* the second time from what was kept */
+        for (unsigned v = 1; v <= 4; v++) {
+            char target[64];
+            (void)snprintf(target, sizeof(target), "/v1/map?version=%u", v);
+            rig_get(rig, target, &a);
+            assert_int_equal(a.status, 200);
+            assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
+            char header[64];
+            (void)snprintf(header, sizeof(header), "Wayside-Map-Version: %u\r\n", v);
+            assert_true(answer_has(&a, header));
+            json_t *list = features(&a);
+            assert_int_equal(json_array_size(list), 1);
+            json_t *props = json_object_get(json_array_get(list, 0), "properties");
+            assert_int_equal(number(props, "value"), values[v - 1]);
+            json_decref(list);
+            answer_free(&a);
+        }
+    }
+    rig_get(rig, "/v1/map", &a);
+    assert_true(answer_has(&a, "Wayside-Map-Version: 4\r\n"));
+    answer_free(&a);
+    rig_refused(rig, 404, "no map version 5", "/v1/map?version=5");
+    rig_refused(rig, 404, "no map version 0", "/v1/map?version=0");
+    rig_refused(rig, 400, "parameter version: a whole number is missing", "/v1/map?version=");
+    rig_refused(rig, 400, "parameter \"v\" is not known", "/v1/map?v=1");
+    rig_refused(rig, 400, "given twice", "/v1/map?version=1&version=2");
+}
+
+static void versions_are_listed(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/map/versions");
+    json_t *list = json_object_get(o, "versions");
+    assert_int_equal(number(o, "current"), 4);
+    assert_int_equal(number(o, "oldest"), 2);
+    assert_int_equal(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(number(json_array_get(list, i), "version"), i + 2);
+        assert_int_equal(number(json_array_get(list, i), "changes"), 1);
+    }
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/versions?from=3");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/versions?from=4");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+}
+
+/* Applies what the page says to the base map, checked step by step as a consumer would. */
+static void diffs_lead_from_the_base_map_to_the_current_one(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/map/diffs?from=1");
+    assert_int_equal(number(o, "from"), 1);
+    assert_int_equal(number(o, "to"), 4);
+    assert_true(json_is_false(json_object_get(o, "more")));
+    json_t *list = json_object_get(o, "versions");
+    assert_int_equal(json_array_size(list), 3);
+    struct buf b = {0};
+    struct mapset map;
+    mapset_encode(&rig->town.map, &b);
+    assert_int_equal(mapset_decode(buf_span(&b), &map, NULL), 0);
+    buf_free(&b);
+    static const int32_t values[] = {50, 30, 80, 60};
+    for (size_t i = 0; i < 3; i++) {
+        json_t *v = json_array_get(list, i);
+        struct map_version m;
+        struct ws_err err = {0};
+        assert_event_proof(v, "proof", &m);
+        assert_int_equal(m.version, i + 2);
+        assert_int_equal(number(v, "version"), i + 2);
+        assert_int_equal(number(v, "height"), m.height);
+        assert_hex(v, "root", m.root, 32);
+        json_t *c = json_array_get(json_object_get(v, "changes"), 0);
+        assert_int_equal(number(json_object_get(c, "before"), "value"), values[i]);
+        assert_int_equal(number(json_object_get(c, "after"), "value"), values[i + 1]);
+        assert_string_equal(word(c, "op"), "modify");
+        json_t *evidence = json_object_get(c, "evidence");
+        assert_true(json_number_value(json_object_get(evidence, "bits")) >=
+                    json_number_value(json_object_get(evidence, "threshold_bits")));
+        assert_hex(evidence, "commitment", m.changes[0].evidence_root, 32);
+        if (map_version_apply(&m, &map, &err) != 0)
+            fail_msg("%s", err.text);
+        map_version_free(&m);
+    }
+    assert_int_equal(map.elements[0].value, 60);
+    mapset_free(&map);
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/diffs?from=2&to=3");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
+    assert_true(json_is_true(json_object_get(o, "more")));
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/diffs?from=4");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+}
+
+static void diffs_come_in_three_formats(void **state) {
+    (void)state;
+    struct answer a;
+    rig_get(rig, "/v1/map/diffs?from=1&format=geojsonseq", &a);
+    assert_int_equal(a.status, 200);
+    assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
+    assert_true(answer_has(&a, "Wayside-Map-From: 1\r\n"));
+    assert_true(answer_has(&a, "Wayside-Map-To: 4\r\n"));
+    json_t *list = features(&a);
+    assert_int_equal(json_array_size(list), 3);
+    json_decref(list);
+    answer_free(&a);
+    static const char *const osc[] = {"/v1/map/diffs?from=1&format=osc",
+        "/v1/map/diffs?from=1&to=2&format=osc", "/v1/map/diffs?from=4&format=osc"};
+    for (size_t i = 0; i < ARRAY_LEN(osc); i++) {
+        rig_get(rig, osc[i], &a);
+        assert_int_equal(a.status, 200);
+        assert_true(answer_has(&a, "Content-Type: application/xml; charset=utf-8\r\n"));
+        buf_u8(&a.body, 0);
+        assert_non_null(strstr((char *)a.body.p, "<osmChange"));
+        assert_non_null(strstr((char *)a.body.p, "</osmChange>"));
+        answer_free(&a);
+    }
+}
+
+static void diffs_refuse_by_name(void **state) {
+    (void)state;
+    rig_refused(rig, 400, "parameter from: missing", "/v1/map/diffs");
+    rig_refused(rig, 400, "parameter from: versions begin with 1", "/v1/map/diffs?from=0");
+    rig_refused(rig, 400, "parameter from: character 1", "/v1/map/diffs?from=-1");
+    rig_refused(rig, 404, "no map version 5 yet; the current one is 4", "/v1/map/diffs?from=5");
+    rig_refused(rig, 404, "no map version 9 yet", "/v1/map/diffs?from=1&to=9");
+    rig_refused(rig, 400, "comes before from", "/v1/map/diffs?from=3&to=2");
+    rig_refused(
+        rig, 400, "parameter format: json, geojsonseq or osc", "/v1/map/diffs?from=1&format=xml");
+    rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
+}
+
+/* ---- policies ---- */
+
+static void the_policy_is_shown_with_units(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/policies");
+    json_t *p = json_object_get(o, "current");
+    const struct policy_schema *schema = cell_policy_schema();
+    assert_string_equal(word(p, "name"), "urban");
+    assert_hex(p, "hash", policy_contract_hash(rig->face.cell.policy), 32);
+    json_t *table = json_object_get(p, "table");
+    assert_int_equal(json_array_size(table), schema->n);
+    const int64_t *values = policy_contract_values(rig->face.cell.policy, NULL);
+    for (size_t i = 0; i < schema->n; i++) {
+        json_t *f = json_array_get(table, i);
+        assert_string_equal(word(f, "field"), schema->fields[i]->name);
+        assert_string_equal(word(f, "unit"), schema->fields[i]->unit);
+        assert_int_equal(number(f, "value"), values[i]);
+    }
+    struct span script = founding_policy_script();
+    assert_int_equal(strlen(word(p, "script")), script.n);
+    assert_memory_equal(word(p, "script"), script.p, script.n);
+    json_decref(o);
+}
+
+/* ---- HEAD, where it listens ---- */
+
+static void head_gives_headers_only(void **state) {
+    (void)state;
+    static const char *const paths[] = {"/v1/status", "/v1/map", "/v1/map/stream", "/metrics"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct buf rq = {0};
+        struct answer a;
+        buf_printf(&rq, "HEAD %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", paths[i]);
+        rig_exchange(rig, buf_span(&rq), &a);
+        assert_int_equal(a.status, 200);
+        assert_int_equal(a.body.n, 0);
+        answer_free(&a);
+        buf_free(&rq);
+    }
+}
+
+static void connections_are_kept_for_the_next_question(void **state) {
+    (void)state;
+    struct answer a;
+    static const char two[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                              "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    rig_exchange(rig, span_of(two, sizeof(two) - 1), &a);
+    buf_u8(&a.body, 0);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr((char *)a.body.p, "HTTP/1.1 200 OK"));
+    answer_free(&a);
+}
+
+static void sockets_are_of_the_right_kind(void **state) {
+    (void)state;
+    struct stat st;
+    assert_int_equal(stat(rig->http->unix_path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    struct http_config cfg = {rig->listen, 4};
+    struct http *second = NULL;
+    struct ws_err err = {0};
+    assert_int_equal(http_start(&cfg, &rig->face, &second, &err), WS_EEXIST);
+    assert_non_null(strstr(err.text, "another process listens there"));
+    static const char *const bad[] = {"", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+        "localhost:80", "[::1:80", "::1:80", "[::1]", "127.0.0.1:8x", "unix:", "tcp:127.0.0.1:80"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        cfg.listen = bad[i];
+        assert_int_equal(http_start(&cfg, &rig->face, &second, &err), WS_EINPUT);
+    }
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){.tcp = true});
+    json_t *o = rig_json(r, 200, "/v1/status");
+    json_decref(o);
+    rig_close(r);
+    free(r);
+}
+
+static void stale_sockets_are_replaced_other_files_are_not(void **state) {
+    (void)state;
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/stale", rig->dir);
+    char listen_on[160];
+    (void)snprintf(listen_on, sizeof(listen_on), "unix:%s", path);
+    int fd = -1;
+    char *name = NULL;
+    unsigned port = 0;
+    struct ws_err err = {0};
+    assert_int_equal(http_listen(listen_on, &fd, &name, &port, &err), 0);
+    (void)close(fd); /* as after a kill: the file is left */
+    free(name);
+    assert_int_equal(http_listen(listen_on, &fd, &name, &port, &err), 0);
+    (void)close(fd);
+    free(name);
+    assert_int_equal(unlink(path), 0);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    (void)fclose(f);
+    assert_int_equal(http_listen(listen_on, &fd, &name, &port, &err), WS_EEXIST);
+    assert_int_equal(unlink(path), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_tells_the_whole_unit),
+        cmocka_unit_test(healthy_cells_say_ok),
+        cmocka_unit_test(silent_cells_and_deaf_owners_are_not_healthy),
+        cmocka_unit_test(metrics_are_whole_and_well_formed),
+        cmocka_unit_test(blocks_name_their_signers_and_transactions),
+        cmocka_unit_test(events_come_with_proofs),
+        cmocka_unit_test(state_comes_with_proofs_of_presence_and_absence),
+        cmocka_unit_test(nothing_is_provable_before_the_next_header),
+        cmocka_unit_test(the_map_is_there_at_every_version),
+        cmocka_unit_test(versions_are_listed),
+        cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
+        cmocka_unit_test(diffs_come_in_three_formats),
+        cmocka_unit_test(diffs_refuse_by_name),
+        cmocka_unit_test(the_policy_is_shown_with_units),
+        cmocka_unit_test(head_gives_headers_only),
+        cmocka_unit_test(connections_are_kept_for_the_next_question),
+        cmocka_unit_test(sockets_are_of_the_right_kind),
+        cmocka_unit_test(stale_sockets_are_replaced_other_files_are_not),
+    };
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
