@@ -2,6 +2,7 @@
  * and opened again with nothing lost. The first octet chooses: 0, the rest is the file; otherwise the rest
  * is a list of steps that writes a log, loses power and comes back. */
 #include "base/assert.h"
+#include "ledger/store/crc32c.h"
 #include "ledger/store/wal_medium.h"
 #include "ledger/store/wal_scan.h"
 
@@ -47,7 +48,12 @@ static void as_file(struct span all) {
 }
 
 static void as_steps(struct rd r) {
-    struct wal *w = wal_open_memory();
+    /* A payload can hold a mark for whoever knows the log's number, and a fuzzer sees all comparisons: let the
+     * number change with every octet of the input. */
+    uint64_t nonce = (uint64_t)crc32c(1, r.p, r.n) << 32 | crc32c(0, r.p, r.n);
+    struct wal *w = NULL;
+    int opened = wal_open_medium(wal_medium_memory(), true, nonce, &w, NULL, NULL);
+    WS_ASSERT(opened == WS_OK);
     struct buf all = {0}; /* what was appended since the last restart */
     size_t synced = 0;
     while (rd_left(&r) > 0) {
