@@ -197,14 +197,24 @@ static int take_places(const struct job *j, const struct yaml_file *f) {
         c->http, socket_max);
 }
 
+/* Keys and values go into messages as they are in the file: no escape sequence of a terminal among them. */
+static void clean(struct ws_err *err) {
+    for (char *p = err == NULL ? NULL : err->text; p != NULL && *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+}
+
 int config_parse(
     const char *path, struct span text, struct config *ret_config, struct ws_err *err) {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     struct yaml_file *f = NULL;
     *ret_config = (struct config){0};
     int rc = config_yaml_load(path, text, &f, err);
-    if (rc != WS_OK)
+    if (rc != WS_OK) {
+        clean(err);
         return rc;
+    }
     struct job j = {path, ret_config, err};
     ret_config->log_level = ws_strdup(levels[f->log_level == NULL ? WS_LOG_INFO : *f->log_level]);
     rc = take_places(&j, f);
@@ -219,8 +229,10 @@ int config_parse(
         rc = take_port(&j, i, &f->ports[i]);
     }
     config_yaml_free(f);
-    if (rc != WS_OK)
+    if (rc != WS_OK) {
+        clean(err);
         config_free(ret_config);
+    }
     return rc;
 }
 

@@ -192,23 +192,78 @@ static void allowed(const cyaml_schema_value_t *v, char *dst, size_t size) {
         (void)snprintf(dst, size, "; allowed: one value of 1 to %u octets", v->string.max);
 }
 
-static int tell(const char *path, const struct story *s, cyaml_err_t why, struct ws_err *err) {
+/* The library gives the place of an unknown key's mapping, or of the last key it understood: look for the key itself
+ * from there on. 0: not found. */
+static unsigned line_of_key(struct span text, unsigned from, const char *key) {
+    size_t n = strlen(key);
+    unsigned line = 1;
+    bool word = false; /* inside one */
+    for (size_t i = 0; i < text.n; i++) {
+        char c = (char)text.p[i];
+        bool starts = !word && line >= from && i + n < text.n && memcmp(text.p + i, key, n) == 0;
+        if (starts) {
+            size_t at = i + n;
+            while (at < text.n && (text.p[at] == ' ' || text.p[at] == '"' || text.p[at] == '\''))
+                at++;
+            if (at < text.n && text.p[at] == ':')
+                return line;
+        }
+        word =
+            !(c == ' ' || c == '\n' || c == '{' || c == ',' || c == '"' || c == '\'' || c == '?');
+        line += c == '\n';
+    }
+    return 0;
+}
+
+/* The innermost step names the key or entry before the place, not the place. */
+static void drop_step(struct story *s) {
+    if (s->n == 0)
+        return;
+    s->n--;
+    memmove(s->step, s->step + 1, s->n * sizeof(s->step[0]));
+}
+
+static int tell(const char *path, struct span text, const struct story *s, cyaml_err_t why,
+    struct ws_err *err) {
+    static const char unknown[] = "Unexpected key: ";
     char where[192];
-    char options[256];
+    char options[320] = "";
+    char line[32] = "";
     struct story at = *s;
-    /* A key that is missing is told with the key before it: the mapping is the place. */
-    if (why == CYAML_ERR_MAPPING_FIELD_MISSING && at.n > 0 && at.step[0].key[0] != '\0') {
-        at.n--;
-        memmove(at.step, at.step + 1, at.n * sizeof(at.step[0]));
+    unsigned near = at.line;
+    switch (why) {
+    case CYAML_ERR_MAPPING_FIELD_MISSING:
+        drop_step(&at);
+        break;
+    case CYAML_ERR_SEQUENCE_ENTRIES_MIN:
+    case CYAML_ERR_SEQUENCE_ENTRIES_MAX:
+        drop_step(&at);
+        allowed(schema_at(&at), options, sizeof(options));
+        break;
+    case CYAML_ERR_INVALID_KEY:
+        if (strncmp(at.what, unknown, sizeof(unknown) - 1) == 0) {
+            unsigned found = line_of_key(text, near, at.what + sizeof(unknown) - 1);
+            near = found > 0 ? found : near;
+        }
+        allowed(schema_at(&at), options, sizeof(options));
+        break;
+    case CYAML_ERR_INVALID_VALUE:
+    case CYAML_ERR_STRING_LENGTH_MIN:
+    case CYAML_ERR_STRING_LENGTH_MAX:
+        allowed(schema_at(&at), options, sizeof(options));
+        break;
+    case CYAML_ERR_LIBYAML_PARSER: /* the library keeps where to itself */
+        (void)snprintf(line, sizeof(line), " at or after line %u:", near);
+        at.n = 0;
+        break;
+    default:
+        break;
     }
     place(&at, where, sizeof(where));
-    allowed(why == CYAML_ERR_LIBYAML_PARSER || why == CYAML_ERR_ALIAS ? NULL : schema_at(&at),
-        options, sizeof(options));
-    char line[24] = "";
-    if (at.line > 0)
-        (void)snprintf(line, sizeof(line), "%u:", at.line);
+    if (near > 0 && line[0] == '\0')
+        (void)snprintf(line, sizeof(line), "%u:", near);
     return ws_fail(err, why == CYAML_ERR_OOM ? WS_ENOMEM : WS_EINPUT, "%s:%s %s%s%s%s", path, line,
-        where, where[0] == '\0' ? "" : ": ", s->what[0] == '\0' ? cyaml_strerror(why) : s->what,
+        where, where[0] == '\0' ? "" : ": ", at.what[0] == '\0' ? cyaml_strerror(why) : at.what,
         options);
 }
 
@@ -227,7 +282,7 @@ int config_yaml_load(
     void *data = NULL;
     cyaml_err_t rc = cyaml_load_data(text.p, text.n, &cfg, &top_value, &data, NULL);
     if (rc != CYAML_OK)
-        return tell(path, &s, rc, err);
+        return tell(path, text, &s, rc, err);
     if (data == NULL)
         return ws_fail(err, WS_EINPUT,
             "%s: nothing in it; genesis, curve_key, data and bind are "

@@ -1,0 +1,303 @@
+/* The configuration's text: what is taken, and for each kind of mistake a message with the place and what is allowed. */
+#include "tests/support/cm.h"
+
+#include "base/random.h"
+#include "rsu/config_internal.h"
+
+#include <stdio.h>
+
+#define NEEDED                                                                                     \
+    "genesis: g.bin\n"                                                                             \
+    "curve_key: /k/curve.key\n"                                                                    \
+    "data: d\n"                                                                                    \
+    "bind: tcp://127.0.0.1:7100\n"
+#define A64 "151f8da8316da58595718728bda303993491a13d3534bb6ac195276cddbd1fbb"
+#define B64 "374bbe7ab04c97fa3a1ba4f7e2007a98fea92031291187f6a860deaa410d482b"
+
+static const char whole[] =
+    NEEDED "map: base.wmap\n"
+           "key: validator.key\n"
+           "peers:\n"
+           "  - {address: " A64 ", endpoint: \"tcp://10.0.0.2:7100\"}\n"
+           "  - {address: " B64 ", endpoint: \"tcp://[fe80::1]:7100\"}\n"
+           "clock: {kind: scaled, epoch: 2026-05-01T08:00:00Z, start_mono_us: 12, rate: 2.5}\n"
+           "ports:\n"
+           "  - {kind: capture, files: [a.pcap, /b.pcap], paced: false}\n"
+           "  - {kind: af_packet, interface: eth1}\n"
+           "pipeline:\n"
+           "  source_slots: 64\n"
+           "  freshness_ms: 1500\n"
+           "node: {mempool_txs: 99}\n"
+           "http: unix:api.sock\n"
+           "http_connections: 7\n"
+           "admin: admin.sock\n"
+           "memory_mb: 33\n"
+           "store_cache_mb: 3\n"
+           "log_level: debug\n";
+
+static int parse(const char *text, struct config *c, struct ws_err *err) {
+    return config_parse("etc/rsud.yaml", span_of(text, strlen(text)), c, err);
+}
+
+static void test_whole(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    if (parse(whole, &c, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(c.genesis, "etc/g.bin");
+    assert_string_equal(c.curve_key, "/k/curve.key");
+    assert_string_equal(c.map, "etc/base.wmap");
+    assert_string_equal(c.key, "etc/validator.key");
+    assert_string_equal(c.data, "etc/d");
+    assert_string_equal(c.bind, "tcp://127.0.0.1:7100");
+    assert_int_equal(c.n_peers, 2);
+    assert_string_equal(c.peers[1].address, B64);
+    assert_string_equal(c.peers[1].endpoint, "tcp://[fe80::1]:7100");
+    assert_int_equal(c.clock.kind, WS_CLOCK_SCALED);
+    assert_int_equal(c.clock.rate_ppm, 2500000);
+    assert_int_equal(c.clock.start_mono_us, 12);
+    assert_int_equal(c.clock.epoch_its_us, UINT64_C(704707205000000));
+    assert_int_equal(c.n_ports, 2);
+    assert_int_equal(c.ports[0].kind, PORT_CAPTURE);
+    assert_int_equal(c.ports[0].n_captures, 2);
+    assert_string_equal(c.ports[0].captures[0], "etc/a.pcap");
+    assert_string_equal(c.ports[0].captures[1], "/b.pcap");
+    assert_false(c.ports[0].paced);
+    assert_int_equal(c.ports[1].kind, PORT_AF_PACKET);
+    assert_string_equal(c.ports[1].interface, "eth1");
+    assert_int_equal(c.pipeline.source_slots, 64);
+    assert_int_equal(c.pipeline.freshness_us, 1500000);
+    assert_int_equal(c.node.mempool_txs, 99);
+    assert_string_equal(c.http, "unix:etc/api.sock");
+    assert_int_equal(c.http_connections, 7);
+    assert_string_equal(c.admin, "etc/admin.sock");
+    assert_int_equal(c.memory_mb, 33);
+    assert_int_equal(c.store_cache_mb, 3);
+    assert_string_equal(c.log_level, "debug");
+    config_free(&c);
+}
+
+/* A short file leaves the rest at what the manual page says. */
+static void test_defaults(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    assert_int_equal(parse(NEEDED, &c, &err), WS_OK);
+    assert_null(c.map);
+    assert_null(c.key);
+    assert_null(c.http);
+    assert_null(c.admin);
+    assert_int_equal(c.n_peers, 0);
+    assert_int_equal(c.n_ports, 0);
+    assert_int_equal(c.clock.kind, WS_CLOCK_SYSTEM);
+    assert_string_equal(c.log_level, "info");
+    assert_int_equal(c.memory_mb, 64);
+    assert_int_equal(c.http_connections, 64);
+    assert_int_equal(c.node.mempool_txs, node_limits_default().mempool_txs);
+    assert_int_equal(c.node.mempool_octets, node_limits_default().mempool_octets);
+    assert_int_equal(c.node.status_us, node_limits_default().status_us);
+    assert_int_equal(c.node.sync_blocks, node_limits_default().sync_blocks);
+    assert_int_equal(c.pipeline.freshness_us, 2000000);
+    assert_int_equal(c.pipeline.source_slots, 16384);
+    config_free(&c);
+    /* A capture is paced unless told otherwise. */
+    assert_int_equal(parse(NEEDED "ports: [{kind: capture, files: [a]}]\n", &c, &err), WS_OK);
+    assert_true(c.ports[0].paced);
+    config_free(&c);
+}
+
+/* Paths are left alone where the file's own path has no folder. */
+static void test_plain_path(void **state) {
+    (void)state;
+    struct config c;
+    assert_int_equal(config_parse("rsud.yaml", span_of(NEEDED, strlen(NEEDED)), &c, NULL), WS_OK);
+    assert_string_equal(c.genesis, "g.bin");
+    config_free(&c);
+}
+
+struct mistake {
+    const char *text;
+    const char *says[3]; /* all of them are in the message */
+};
+
+static void test_mistakes(void **state) {
+    (void)state;
+    static const struct mistake mistakes[] = {
+        /* YAML itself */
+        {"", {"etc/rsud.yaml", "nothing in it", "genesis"}},
+        {"# only a comment\n", {"nothing in it"}},
+        {NEEDED "http: \"127.0.0.1\n", {"etc/rsud.yaml: at or after line 5", "end of stream"}},
+        {NEEDED "pipeline:\n\tsource_slots: 8\n", {"at or after line 5", "cannot start"}},
+        {NEEDED "http: a: b\n", {"line", "mapping values"}},
+        {NEEDED "---\nhttp: 127.0.0.1:1\n", {"documents after first"}},
+        {"- genesis\n", {"MAPPING", "SEQUENCE", "allowed: genesis"}},
+        {"hello\n", {"MAPPING", "SCALAR"}},
+        {NEEDED "http: &x 127.0.0.1:1\nadmin: *x\n", {":6:", "admin", "alias"}},
+        {"genesis: \x01\n", {"control characters"}},
+        /* keys */
+        {NEEDED "htpp: 127.0.0.1:80\n", {":5:", "htpp", "allowed: genesis, map, key"}},
+        {NEEDED "\n\nnode: {sync_blocks: 3,\n  zork: 1}\n", {":8: node:", "zork", "mempool_txs"}},
+        {NEEDED "ports:\n  - kind: capture\n    file: [a]\n", {":7: ports[1]:", "file", "files"}},
+        {NEEDED "\"\\e[31m\": 1\n", {"?[31m"}},
+        {"genesis: a\ndata: b\nbind: tcp://h:1\n", {"curve_key", "issing"}},
+        {NEEDED "peers: [{address: " A64 "}]\n", {"peers[1]", "endpoint", "issing"}},
+        {NEEDED "bind: tcp://127.0.0.1:7101\n", {":4: bind", "already seen"}},
+        /* types */
+        {NEEDED "memory_mb: [1]\n", {":5: memory_mb", "SEQUENCE"}},
+        {NEEDED "pipeline: 3\n", {":5: pipeline", "MAPPING", "allowed: source_slots"}},
+        {NEEDED "peers: {}\n", {":5: peers", "a list of 0 to 64"}},
+        {NEEDED "http:\n", {":5: http", "allowed: one value"}},
+        {NEEDED "ports: [{kind: capture, files: []}]\n", {":5: ports[1].files", "1 to 64"}},
+        {NEEDED "ports: [{kind: capture, files: [a], paced: maybe}]\n",
+            {":5: ports[1].paced", "allowed: false, true"}},
+        {NEEDED "ports: [{kind: pcap, files: [a]}]\n", {"ports[1].kind", "capture, af_packet"}},
+        {NEEDED "clock: {kind: 1}\n", {"clock.kind", "allowed: system, scaled"}},
+        {NEEDED "log_level: loud\n", {":5: log_level", "error, warn, info, debug"}},
+        /* numbers: what the library would let through */
+        {NEEDED "pipeline: {freshness_ms: 1k}\n",
+            {"pipeline.freshness_ms", "'1k'", "1 to 86400000"}},
+        {NEEDED "memory_mb: -1\n", {"memory_mb", "'-1'", "16 to"}},
+        {NEEDED "memory_mb: 64.5\n", {"memory_mb", "'64.5'"}},
+        {NEEDED "memory_mb: 0x40\n", {"memory_mb", "'0x40'"}},
+        {NEEDED "memory_mb: ' 64'\n", {"memory_mb"}},
+        {NEEDED "memory_mb: 99999999999999999999999\n", {"memory_mb"}},
+        {NEEDED "memory_mb: 15\n", {"memory_mb", "16 to"}},
+        {NEEDED "node: {sync_blocks: 0}\n", {"node.sync_blocks", "1 to 1024"}},
+        {NEEDED "http_connections: 0\n", {"http_connections"}},
+        {NEEDED "pipeline: {source_slots: 100}\n", {"pipeline.source_slots", "power of two"}},
+        {NEEDED "pipeline: {message_pool: 65}\n", {"pipeline.message_pool", "power of two"}},
+        /* values */
+        {NEEDED "http: localhost:80\n", {"http", "ADDRESS:PORT", "unix:PATH"}},
+        {NEEDED "http: 127.0.0.1:65536\n", {"http", "65536"}},
+        {NEEDED "http: \"[::1\"\n", {"http"}},
+        {NEEDED "http: \"unix:\"\n", {"http", "1 to 107"}},
+        {"genesis: a\ncurve_key: b\ndata: c\nbind: udp://1.2.3.4:5\n", {"bind", "tcp://"}},
+        {NEEDED "peers: [{address: 12, endpoint: tcp://h:1}]\n", {"peers[1].address", "64 hex"}},
+        {NEEDED "peers: [{address: " A64 ", endpoint: \"tcp://*:1\"}]\n", {"peers[1].endpoint"}},
+        {NEEDED "peers:\n  - {address: " A64 ", endpoint: tcp://h:1}\n  - {address: " A64
+                ", endpoint: tcp://h:2}\n",
+            {"peers[2].address", "peers[1]"}},
+        {NEEDED "ports: [{kind: capture}]\n", {"ports[1]", "files"}},
+        {NEEDED "ports: [{kind: capture, files: [a], interface: eth0}]\n", {"ports[1]"}},
+        {NEEDED "ports: [{kind: af_packet}]\n", {"ports[1]", "interface"}},
+        {NEEDED "ports: [{kind: af_packet, interface: eth0, paced: true}]\n",
+            {"ports[1]", "paced"}},
+        {NEEDED "ports: [{kind: af_packet, interface: a-name-too-long-by-far}]\n",
+            {"ports[1].interface"}},
+        {NEEDED "ports: [{kind: af_packet, interface: ../x}]\n", {"ports[1].interface"}},
+        /* the clock */
+        {NEEDED "clock: {kind: scaled}\n", {"clock", "epoch, start_mono_us and rate"}},
+        {NEEDED "clock: {kind: system, rate: 2}\n", {"clock", "kind: scaled"}},
+        {NEEDED "clock: {kind: scaled, epoch: yesterday, start_mono_us: 1, rate: 1}\n",
+            {"clock.epoch", "yesterday"}},
+        {NEEDED "clock: {kind: scaled, epoch: 5, start_mono_us: soon, rate: 1}\n",
+            {"clock.start_mono_us", "soon"}},
+        {NEEDED "clock: {kind: scaled, epoch: 5, start_mono_us: 1, rate: 0}\n",
+            {"clock.rate", "0.001 to 1000"}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        struct config c;
+        struct ws_err err = {0};
+        int rc = parse(mistakes[i].text, &c, &err);
+        if (rc != WS_EINPUT)
+            fail_msg("taken: %s", mistakes[i].text);
+        assert_int_equal(err.code, WS_EINPUT);
+        if (strncmp(err.text, "etc/rsud.yaml:", 14) != 0)
+            fail_msg("no file in: %s", err.text);
+        for (size_t k = 0; k < ARRAY_LEN(mistakes[i].says) && mistakes[i].says[k] != NULL; k++) {
+            if (strstr(err.text, mistakes[i].says[k]) == NULL)
+                fail_msg("no '%s' in: %s", mistakes[i].says[k], err.text);
+        }
+    }
+}
+
+/* More than one entry too many, told with the limit. */
+static void test_lists_too_long(void **state) {
+    (void)state;
+    struct buf b = {0};
+    struct config c;
+    struct ws_err err = {0};
+    buf_printf(&b, NEEDED "ports:\n");
+    for (int i = 0; i <= CONFIG_PORTS_MAX; i++)
+        buf_printf(&b, "  - {kind: af_packet, interface: e%d}\n", i);
+    assert_int_equal(config_parse("f", buf_span(&b), &c, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "ports"));
+    assert_non_null(strstr(err.text, "0 to 8"));
+    buf_clear(&b);
+    buf_printf(&b, NEEDED "http: ");
+    for (int i = 0; i <= CONFIG_TEXT_MAX; i++)
+        buf_u8(&b, 'x');
+    buf_u8(&b, '\n');
+    assert_int_equal(config_parse("f", buf_span(&b), &c, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "http"));
+    assert_non_null(strstr(err.text, "4095"));
+    buf_free(&b);
+}
+
+/* The path of a socket, once the file's folder is before it. */
+static void test_long_socket(void **state) {
+    (void)state;
+    char path[160];
+    struct config c;
+    struct ws_err err = {0};
+    memset(path, 'd', sizeof(path));
+    (void)snprintf(path + 110, sizeof(path) - 110, "/rsud.yaml");
+    static const char *const keys[] = {"admin: a.sock\n", "http: unix:a.sock\n"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct buf b = {0};
+        buf_printf(&b, NEEDED "%s", keys[i]);
+        assert_int_equal(config_parse(path, buf_span(&b), &c, &err), WS_EINPUT);
+        assert_non_null(strstr(err.text, "107"));
+        buf_free(&b);
+    }
+}
+
+static void try_any(struct span s) {
+    struct config c;
+    struct ws_err err = {0};
+    /* The exact size on the heap, so that a sanitizer sees one octet too far. */
+    uint8_t *exact = ws_memdup(s.p, s.n);
+    if (config_parse("f", span_of(exact, s.n), &c, &err) == WS_OK)
+        config_free(&c);
+    else
+        assert_true(strncmp(err.text, "f:", 2) == 0);
+    free(exact);
+}
+
+static void test_cut_and_flipped(void **state) {
+    (void)state;
+    const size_t n = sizeof(whole) - 1;
+    for (size_t i = 0; i <= n; i++)
+        try_any(span_of(whole, i));
+    char copy[sizeof(whole)];
+    for (size_t bit = 0; bit < n * 8; bit++) {
+        memcpy(copy, whole, sizeof(whole));
+        copy[bit / 8] = (char)(copy[bit / 8] ^ (1 << bit % 8));
+        try_any(span_of(copy, n));
+    }
+}
+
+static void test_load(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    assert_int_equal(config_load("no/such/file.yaml", &c, &err), WS_ENOTFOUND);
+    assert_non_null(strstr(err.text, "no/such/file.yaml"));
+    assert_int_equal(config_load("/", &c, &err), WS_EIO);
+    assert_int_equal(config_load("/dev/zero", &c, &err), WS_ELIMIT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_plain_path),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_lists_too_long),
+        cmocka_unit_test(test_long_socket),
+        cmocka_unit_test(test_cut_and_flipped),
+        cmocka_unit_test(test_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
