@@ -1,0 +1,187 @@
+#!/bin/bash
+# rsuctl as an operator uses it: usage and exit codes, founding, policies, maps, and one unit that is asked and given an
+# order. usage: rsuctl.sh PROGRAMS-FOLDER
+set -u
+bin=$(cd "${1:?folder of programs}" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+town=$root/configs/demo
+out=$(mktemp -d)
+unit=
+cleanup() {
+    [ -z "$unit" ] || kill "$unit" 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$out"
+}
+trap cleanup EXIT
+cd "$out" || exit 1
+bad=0
+done=0
+
+# expect CODE WORDS COMMAND...: exit code, and words (a pattern; empty: none) in what it prints
+expect() {
+    local code=$1 words=$2 got
+    shift 2
+    timeout 20 "$@" >log 2>&1
+    got=$?
+    done=$((done + 1))
+    if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qE -- "$words" log; }; then
+        echo "FAILED  $*"
+        echo "        exit code $got, expected $code with '$words':"
+        sed 's/^/        /' log | head -n 20
+        bad=$((bad + 1))
+    fi
+}
+ctl=$bin/rsuctl
+
+# ---- usage ----
+expect 2 'usage: rsuctl NOUN VERB' "$ctl"
+expect 0 'usage: rsuctl NOUN VERB' "$ctl" --help
+expect 0 '^rsuctl [0-9]' "$ctl" --version
+expect 2 "there is no 'zork'" "$ctl" zork
+expect 2 'usage: rsuctl map VERB' "$ctl" map
+expect 0 'map verify' "$ctl" map --help
+expect 2 "map has no 'zork'" "$ctl" map zork
+verbs=$("$ctl" --help | sed -nE 's/^  ([a-z]+ [a-z]*) .*/\1/p')
+[ "$(wc -l <<<"$verbs")" -ge 14 ] || { echo "too few verbs: $verbs"; bad=$((bad + 1)); }
+while read -r verb; do
+    # shellcheck disable=SC2086
+    expect 0 "^usage: rsuctl ${verb% } " "$ctl" $verb --help
+    # shellcheck disable=SC2086
+    expect 2 'no option --zork' "$ctl" $verb --zork
+done <<<"$verbs"
+expect 2 'needs a value' "$ctl" map diff a b --origin
+expect 2 'takes no value' "$ctl" map diff a b --quiet=yes
+expect 2 'one word too many' "$ctl" map diff a b c
+expect 2 'needs 2 words' "$ctl" map diff a
+expect 2 'is not a place' "$ctl" map diff a b --origin 91,0
+expect 2 '1 to 64' "$ctl" cell init --out x --map y --validators 65
+
+# ---- cell init ----
+expect 0 'genesis fingerprint: [0-9a-f]{64}' "$ctl" cell init --out cell --map "$town/town.osm" --name town --seed 1 \
+    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture "$town/town.osm" --authorities 3 --policy-quorum 2
+first=$(sed -n 's/^genesis fingerprint: //p' log)
+for n in 1 2 3 4; do
+    expect 0 'good' "$bin/rsud" --config "cell/rsu$n/rsud.yaml" --check
+done
+expect 1 'not empty' "$ctl" cell init --out cell --map "$town/town.osm"
+expect 0 "$first" "$ctl" cell init --out again --map "$town/town.osm" --name town --seed 1 --json \
+    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture "$town/town.osm" --authorities 3 --policy-quorum 2
+expect 0 '' "$ctl" cell init --out other --map "$town/town.osm" --name town
+grep -q "$first" log && { echo 'keys from the kernel equal keys from a seed'; bad=$((bad + 1)); }
+[ "$(find cell -name '*.key' -perm 600 | wc -l)" -eq "$(find cell -name '*.key' | wc -l)" ] ||
+    { echo 'a key that others may read'; bad=$((bad + 1)); }
+expect 3 'no-map.osm' "$ctl" cell init --out none --map no-map.osm
+expect 3 'no-trust' "$ctl" cell init --out none --map "$town/town.osm" --trust no-trust
+expect 3 'no-capture' "$ctl" cell init --out none --map "$town/town.osm" --capture no-capture
+echo 'return 1' >number.lua
+expect 3 'number' "$ctl" cell init --out none --map "$town/town.osm" --policy number.lua
+expect 2 'go together' "$ctl" cell init --out none --map "$town/town.osm" --clock-rate 2
+expect 2 'never agree' "$ctl" cell init --out none --map "$town/town.osm" --policy-quorum 2
+[ -z "$(find . -maxdepth 1 -name 'none*')" ] || { echo 'a cell that failed left something'; bad=$((bad + 1)); }
+echo 'htpp: 1' >>again/rsu1/rsud.yaml
+expect 1 'rsud.yaml:[0-9]+: Unexpected key: htpp' "$bin/rsud" --config again/rsu1/rsud.yaml --check
+expect 3 'no-such.yaml' "$bin/rsud" --config no-such.yaml --check
+rm again/genesis.bin
+expect 3 'genesis' "$bin/rsud" --config again/rsu2/rsud.yaml --check
+
+# ---- policies ----
+for p in "$root"/scripts/policies/*.lua; do
+    expect 0 'hash: [0-9a-f]{64}' "$ctl" policy check "$p"
+done
+refused() { # NAME SCRIPT WORDS
+    printf '%s\n' "$2" >"$1.lua"
+    SECONDS=0
+    expect 1 "$3" "$ctl" policy check "$1.lua"
+    [ $SECONDS -le 2 ] || { echo "$1: took $SECONDS s"; bad=$((bad + 1)); }
+    expect 1 '"good": false' "$ctl" policy check "$1.lua" --json
+}
+refused loop 'while true do end' 'loop.lua:1: .*steps'
+refused grow $'local t = {}\nfor i = 1, 1000000000 do t[i] = {i} end' 'grow.lua:[0-9]'
+refused float $'\nreturn {map = {confirm_bits = 1.5}}' 'float.lua:2'
+refused os $'local x = 1\nos.exit(0)' 'os.lua:2'
+refused io 'io.open("/etc/passwd")' 'io.lua:1'
+refused syntax $'return {\n' 'syntax.lua:'
+refused missing 'return {map = {}}' 'missing.lua: .*map\.'
+refused pairs $'for k in pairs({a = 1}) do end' 'pairs.lua:1'
+expect 3 'no-such.lua' "$ctl" policy check no-such.lua
+
+# ---- maps ----
+expect 0 'sign 14' "$ctl" map import "$town/town.osm" --out town.wmap
+expect 0 '3 changes: 1 new, 1 modified, 1 removed' "$ctl" map diff "$town/town.osm" "$town/town-world.osm"
+expect 0 'lanelet2:way/2003' "$ctl" map diff town.wmap "$town/town-world.osm" --json
+expect 1 '' "$ctl" map diff --quiet "$town/town.osm" "$town/town-world.osm"
+[ -s log ] && { echo '--quiet printed something'; bad=$((bad + 1)); }
+expect 0 '' "$ctl" map diff --quiet town.wmap "$town/town.osm"
+expect 0 'FeatureCollection|Feature' "$ctl" map export town.wmap --format geojsonseq
+expect 0 '' "$ctl" map export town.wmap --format osm --out back.osm
+expect 0 '' "$ctl" map diff --quiet town.wmap back.osm
+expect 2 'geojsonseq or osm' "$ctl" map export town.wmap --format shp
+head -c 5000 "$town/town.osm" >cut.osm
+expect 3 'cut.osm' "$ctl" map import cut.osm --out cut.wmap
+[ -e cut.wmap ] && { echo 'a map that was refused left a file'; bad=$((bad + 1)); }
+expect 3 'no-such.osm' "$ctl" map diff no-such.osm town.wmap
+expect 3 'full|space|/dev/full' bash -c "'$ctl' map export town.wmap --format osm >/dev/full"
+
+# ---- proofs ----
+expect 1 'does not hold' "$ctl" map verify --genesis cell/genesis.bin town.wmap
+expect 3 'no.proof' "$ctl" map verify --genesis cell/genesis.bin no.proof
+expect 3 'town.wmap' "$ctl" map verify --genesis town.wmap town.wmap
+expect 1 'not the one asked for' "$ctl" map verify --genesis cell/genesis.bin --fingerprint "${first//[0-9]/0}" town.wmap
+expect 2 '64 hex digits' "$ctl" map verify --genesis cell/genesis.bin --fingerprint 12 town.wmap
+
+# ---- nobody there ----
+expect 3 '127.0.0.1:1' "$ctl" cell status --http 127.0.0.1:1
+expect 3 'unix:no.sock' "$ctl" cell validators --http unix:no.sock
+expect 3 '' "$ctl" map watch --out changes --once --http 127.0.0.1:1
+expect 3 '' "$ctl" block show 1 --http 127.0.0.1:1
+expect 3 '' "$ctl" policy show --http 127.0.0.1:1
+
+# ---- one unit ----
+port=$((20000 + $$ % 20000))
+"$ctl" cell init --out one --map "$town/town.osm" --name one --validators 1 --authorities 2 --policy-quorum 2 \
+    --base-port $port --http-port $((port + 1)) --block-interval-ms 50 >log 2>&1 || { cat log; exit 1; }
+sed -i 's/^http: .*/http: unix:api.sock/' one/rsu1/rsud.yaml
+"$bin/rsud" --config one/rsu1/rsud.yaml >unit.log 2>&1 &
+unit=$!
+http=unix:$out/one/rsu1/api.sock
+for _ in $(seq 100); do
+    status=$("$ctl" cell status --http "$http" --json 2>/dev/null) &&
+        [ "$(sed -nE 's/^  "height": ([0-9]+),/\1/p' <<<"$status")" -ge 3 ] && break
+    kill -0 $unit 2>/dev/null || break
+    sleep 0.1
+done
+expect 0 'healthy: yes' "$ctl" cell status --http "$http"
+expect 0 'rsu1' "$ctl" cell validators --http "$http"
+expect 0 'block 2' "$ctl" block show 2 --http "$http"
+expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/genesis.bin
+expect 1 'does not hold' "$ctl" block verify 2 --http "$http" --genesis cell/genesis.bin
+expect 1 '404' "$ctl" block show 99999999 --http "$http"
+expect 0 'policy: urban, sequence 0' "$ctl" policy show --http "$http"
+expect 0 '' "$ctl" map watch --out changes --once --http "$http"
+
+deploy=("$ctl" policy deploy "$root/scripts/policies/motorway.lua" --genesis one/genesis.bin --admin one/rsu1/admin.sock)
+expect 1 '2 authorities must sign, 1 did' "${deploy[@]}" --key one/authority/1.key
+expect 1 '2 authorities must sign, 1 did' "${deploy[@]}" --key one/authority/1.key --key one/authority/1.key
+expect 1 'no authority of this genesis' "${deploy[@]}" --key one/authority/1.key --key cell/authority/1.key
+expect 3 'no.key' "${deploy[@]}" --key no.key
+both=(--key one/authority/2.key --key one/authority/1.key)
+expect 0 'taken: order [0-9a-f]{64}' "${deploy[@]}" "${both[@]}" --http "$http"
+for _ in $(seq 50); do
+    "$ctl" policy show --http "$http" | grep -q 'policy: motorway' && break
+    sleep 0.1
+done
+expect 0 'policy: motorway, sequence 1' "$ctl" policy show --http "$http"
+expect 1 'refused: ' "${deploy[@]}" "${both[@]}" --sequence 1
+expect 0 'sequence 2,' "${deploy[@]}" "${both[@]}" --http "$http"
+sed -n '1,$p' "$root/scripts/policies/motorway.lua" >third.lua
+expect 0 'taken' "$ctl" policy deploy third.lua --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}"
+expect 1 'refused: ' "$ctl" policy deploy third.lua --genesis cell/genesis.bin --admin one/rsu1/admin.sock \
+    --key cell/authority/1.key --key cell/authority/2.key
+kill $unit
+wait $unit
+code=$?
+unit=
+[ $code -eq 0 ] || { echo "the unit stopped with $code:"; tail -n 5 unit.log; bad=$((bad + 1)); }
+
+echo "$done commands, $bad wrong"
+[ $bad -eq 0 ]
