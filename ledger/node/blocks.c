@@ -18,7 +18,30 @@ struct candidate *candidate_find(struct node *n, const hash32 id) {
     return NULL;
 }
 
-/* Takes b (may be NULL). When the table is full the oldest that consensus does not wait for goes. */
+static bool proposed_in(const struct node *n, int32_t round, const hash32 id) {
+    const struct cs_proposal *p = round < 0 ? NULL : cs_proposal_of(n->cs, round);
+    return p != NULL && memcmp(p->id, id, 32) == 0;
+}
+
+/* Who goes when the table is full: what consensus does not wait for, then what is known to be invalid, then the oldest;
+ * never what we are locked on or would propose again. */
+static size_t least_needed(const struct node *n) {
+    size_t at = CANDIDATES_MAX;
+    unsigned best = 3;
+    for (size_t i = 0; i < CANDIDATES_MAX; i++) {
+        const struct candidate *c = &n->candidate[i];
+        unsigned need = !c->wanted ? 0 : c->answered && !c->valid ? 1 : 2;
+        if (need < best && !proposed_in(n, cs_locked_round(n->cs), c->id) &&
+            !proposed_in(n, cs_valid_round(n->cs), c->id)) {
+            best = need;
+            at = i;
+        }
+    }
+    WS_ASSERT(at < CANDIDATES_MAX);
+    return at;
+}
+
+/* Takes b (may be NULL). */
 struct candidate *candidate_add(struct node *n, const hash32 id, struct block *b, size_t from) {
     struct candidate *c = candidate_find(n, id);
     if (c != NULL) {
@@ -29,9 +52,7 @@ struct candidate *candidate_add(struct node *n, const hash32 id, struct block *b
         return c;
     }
     if (n->n_candidates == CANDIDATES_MAX) {
-        size_t at = 0;
-        while (at + 1 < CANDIDATES_MAX && n->candidate[at].wanted)
-            at++;
+        size_t at = least_needed(n);
         n->counters.drops[NODE_DROP_CANDIDATES]++;
         block_free(n->candidate[at].block);
         memmove(&n->candidate[at], &n->candidate[at + 1],
@@ -74,6 +95,7 @@ void candidate_progress(struct node *n, struct candidate *c, struct ws_now now) 
     ev.ok = blocks_check(n, c->block, &why);
     memcpy(ev.id, c->id, 32);
     c->answered = true;
+    c->valid = ev.ok;
     if (!ev.ok) {
         n->counters.drops[NODE_DROP_BAD_BLOCK]++;
         ws_log(WS_LOG_WARN, "ledger", "proposal at height %llu refused: %s",

@@ -1,12 +1,17 @@
 #include "ledger/node/mempool.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "v2x/psid.h"
 
 #include <stdlib.h>
 
-void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets) {
-    *m = (struct mempool){.max_txs = max_txs, .max_octets = max_octets};
+void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t sources) {
+    WS_ASSERT(sources >= 1 && sources <= VALIDATORS_MAX);
+    *m = (struct mempool){.max_txs = max_txs,
+        .max_octets = max_octets,
+        .share_txs = max_txs / 2 / sources,
+        .share_octets = max_octets / 2 / sources};
 }
 
 void mempool_free(struct mempool *m) {
@@ -26,14 +31,24 @@ static enum lane lane_of(const struct tx *tx) {
     return tx->spdu.psid == PSID_DENM ? LANE_SAFETY : LANE_BULK;
 }
 
-enum mempool_added mempool_add(struct mempool *m, struct tx *tx) {
+static bool share_is_used(const struct mempool *m, const struct tx *tx, size_t source) {
+    if (source == MEMPOOL_JUDGED)
+        return false;
+    return m->source[source].txs >= m->share_txs ||
+           m->source[source].octets + tx->octets.n > m->share_octets;
+}
+
+enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source) {
+    WS_ASSERT(source == MEMPOOL_JUDGED || source < VALIDATORS_MAX);
     if (table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL)
         return MEMPOOL_KNOWN;
-    if (m->n >= m->max_txs || m->octets + tx->octets.n > m->max_octets)
+    if (m->n >= m->max_txs || m->octets + tx->octets.n > m->max_octets ||
+        share_is_used(m, tx, source))
         return MEMPOOL_FULL;
     struct mempool_entry *e = ws_alloc(sizeof(*e));
     e->tx = tx_ref(tx);
     e->lane = lane_of(tx);
+    e->source = source;
     e->prev = m->last[e->lane];
     if (e->prev != NULL)
         e->prev->next = e;
@@ -42,6 +57,11 @@ enum mempool_added mempool_add(struct mempool *m, struct tx *tx) {
     m->last[e->lane] = e;
     m->n++;
     m->octets += tx->octets.n;
+    if (source != MEMPOOL_JUDGED) {
+        m->unjudged++;
+        m->source[source].txs++;
+        m->source[source].octets += tx->octets.n;
+    }
     (void)table_put(&m->by_leaf, tx->leaf, e);
     (void)table_put(&m->by_id, tx->id, e);
     return MEMPOOL_ADDED;
@@ -69,6 +89,11 @@ void mempool_remove(struct mempool *m, struct mempool_entry *e) {
         m->last[e->lane] = e->prev;
     m->n--;
     m->octets -= e->tx->octets.n;
+    if (e->source != MEMPOOL_JUDGED) {
+        m->unjudged--;
+        m->source[e->source].txs--;
+        m->source[e->source].octets -= e->tx->octets.n;
+    }
     tx_unref(e->tx);
     free(e);
 }

@@ -1,6 +1,9 @@
 /* Transactions waiting for a block: bounded by count and octets, one copy of each identity, priority lanes.
  * Holds a reference to each. Full means a refusal to the caller, never a silent drop of what was taken. One
- * thread. */
+ * thread.
+ *
+ * What nobody could judge yet (its certificate or its time has not come) may be worthless: of that each source has a
+ * share, and all sources together cannot fill more than half. */
 #ifndef WAYSIDE_LEDGER_NODE_MEMPOOL_H
 #define WAYSIDE_LEDGER_NODE_MEMPOOL_H
 
@@ -10,24 +13,34 @@
 /* Lower goes first; a certificate precedes the messages that need it. */
 enum lane { LANE_ORDER, LANE_CERTIFICATE, LANE_SAFETY, LANE_BULK, LANE_COUNT };
 
+#define MEMPOOL_JUDGED SIZE_MAX
+
 struct mempool_entry {
     struct tx *tx;
     enum lane lane;
+    size_t source; /* MEMPOOL_JUDGED: checked and good when it came */
     struct mempool_entry *prev, *next; /* arrival order in its lane */
 };
 struct mempool {
     size_t n, octets;
     size_t max_txs, max_octets;
+    size_t share_txs, share_octets; /* of one source, for what is not judged */
+    size_t unjudged; /* of n */
+    struct {
+        size_t txs, octets;
+    } source[VALIDATORS_MAX];
     struct table by_leaf, by_id;
     struct mempool_entry *first[LANE_COUNT], *last[LANE_COUNT];
 };
 
 enum mempool_added { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
 
-void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets);
+/* sources: 1..VALIDATORS_MAX. */
+void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t sources);
 void mempool_free(struct mempool *m);
-/* ADDED: took a reference of its own. */
-enum mempool_added mempool_add(struct mempool *m, struct tx *tx);
+/* source: MEMPOOL_JUDGED, or who sent what could not be judged. ADDED: took a reference of its own. FULL: the
+ * whole, or the share of that source. */
+enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source);
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf); /* borrowed, or NULL */
 bool mempool_has_id(const struct mempool *m, const hash32 id);
 void mempool_remove_id(struct mempool *m, const hash32 id);

@@ -49,7 +49,7 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     n->me = find_me(n->set, io->signer);
     validator_set_hash(exec_sha256, n->set, n->set_hash);
     cell_params_hash(exec_sha256, &n->genesis->params, n->params_hash);
-    mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets);
+    mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->set->n);
     n->cs = cs_new(n->set, n->me, &n->genesis->params);
     n->committed_mono_us = now.mono_us;
     n->status_due_mono_us = now.mono_us;
@@ -166,9 +166,9 @@ static void on_proposal(
         candidate_progress(n, c, now);
 }
 
-/* Checks against the last state. A transaction whose certificate is still on its way waits unverified; whoever
- * proposes or prevotes checks again. */
-enum tx_verdict node_take_tx(struct node *n, struct tx *t, struct ws_now now) {
+/* Checks against the last state. A transaction whose certificate is still on its way waits unverified, within the
+ * share of whoever sent it; whoever proposes or prevotes checks again. */
+enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now) {
     if (mempool_has_id(&n->pool, t->id))
         return TX_DUPLICATE;
     uint64_t time = now.its_us > n->last_time ? now.its_us : n->last_time + 1;
@@ -180,14 +180,14 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, struct ws_now now) {
         n->counters.tx_refused[v]++;
         return v;
     }
-    if (mempool_add(&n->pool, t) == MEMPOOL_FULL) {
+    if (mempool_add(&n->pool, t, v == TX_GOOD ? MEMPOOL_JUDGED : from) == MEMPOOL_FULL) {
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
         return TX_TOO_LARGE;
     }
     return TX_GOOD;
 }
 
-static void on_txs(struct node *n, const Wayside__Link__TxPush *m, struct ws_now now) {
+static void on_txs(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
     for (size_t i = 0; i < m->n_tx && !n->failed; i++) {
         struct tx *t = NULL;
         if (m->tx[i].len > n->genesis->params.tx_octets_max ||
@@ -204,7 +204,7 @@ static void on_txs(struct node *n, const Wayside__Link__TxPush *m, struct ws_now
                     block_put_tx(b, j, t);
             }
         }
-        if (node_take_tx(n, t, now) == TX_DUPLICATE)
+        if (node_take_tx(n, t, peer, now) == TX_DUPLICATE)
             n->counters.drops[NODE_DROP_TX_KNOWN]++;
         tx_unref(t);
     }
@@ -235,19 +235,19 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
         sync_status(n, peer, link->status, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_TX:
-        on_txs(n, link->tx, now);
+        on_txs(n, peer, link->tx, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_TX_REQUEST:
-        sync_tx_request(n, peer, link->tx_request);
+        sync_tx_request(n, peer, link->tx_request, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_BLOCK_REQUEST:
-        sync_block_request(n, peer, link->block_request);
+        sync_block_request(n, peer, link->block_request, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY:
         sync_block_reply(n, peer, link->block_reply, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_CANDIDATE_REQUEST:
-        sync_candidate_request(n, peer, link->candidate_request);
+        sync_candidate_request(n, peer, link->candidate_request, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_CANDIDATE_REPLY:
         sync_candidate_reply(n, peer, link->candidate_reply, now);
@@ -262,8 +262,9 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
 
 /* ---- time ---- */
 
+/* What waits for its certificate or its time is no work yet: it would only cut empty blocks. */
 static bool has_work(const struct node *n) {
-    return n->pool.n > 0 || n->events_pending;
+    return n->pool.n > n->pool.unjudged || n->events_pending;
 }
 
 /* Blocks are paced by deadline, not by a pause after the last one (consensus facts, section 4). */
@@ -299,6 +300,8 @@ void node_tick(struct node *n, struct ws_now now) {
 }
 
 uint64_t node_next_wake(const struct node *n) {
+    if (n->failed)
+        return UINT64_MAX;
     uint64_t at = n->status_due_mono_us;
     if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && begin_at(n) < at)
         at = begin_at(n);
@@ -317,7 +320,7 @@ enum tx_verdict node_submit(
         return TX_BAD_SIGNATURE;
     }
     t->signature_good = signature_good && t->kind == TX_MESSAGE;
-    enum tx_verdict v = node_take_tx(n, t, now);
+    enum tx_verdict v = node_take_tx(n, t, n->me < 0 ? 0 : (size_t)n->me, now);
     if (v == TX_GOOD)
         wire_send_tx(n, ALL_PEERS, t->octets);
     else

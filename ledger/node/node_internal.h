@@ -14,7 +14,7 @@ struct candidate {
     struct block *block; /* NULL: only its id is known */
     hash32 id;
     bool wanted; /* consensus asked for its validation */
-    bool answered;
+    bool answered, valid; /* consensus was told; what it was told */
     size_t from; /* peer that has it */
     uint64_t asked_mono_us; /* last request for what is missing */
 };
@@ -35,7 +35,10 @@ struct peer {
     uint64_t base;
     char software[32];
     uint64_t asked_mono_us; /* last block request to it */
-    uint64_t answered_mono_us; /* last resend of blocks, votes: no amplification */
+    /* What it was answered and when: a small question must not buy many large answers. */
+    uint64_t answered_mono_us; /* votes and proposals resent */
+    uint64_t txs_mono_us, candidates_mono_us;
+    uint64_t blocks_mono_us, blocks_to, blocks_octets; /* within one pause: highest sent, octets */
 };
 
 struct node {
@@ -110,14 +113,18 @@ void recover_put_meta(struct node *n, struct store_batch *batch);
 /* sync.c: telling peers where we are, catching up, helping them. */
 void sync_tick(struct node *n, struct ws_now now);
 void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now);
-void sync_block_request(struct node *n, size_t peer, const Wayside__Link__BlockRequest *q);
+void sync_block_request(
+    struct node *n, size_t peer, const Wayside__Link__BlockRequest *q, struct ws_now now);
 void sync_block_reply(
     struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now);
 void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now);
-void sync_tx_request(struct node *n, size_t peer, const Wayside__Link__TxRequest *q);
-void sync_candidate_request(struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q);
+void sync_tx_request(
+    struct node *n, size_t peer, const Wayside__Link__TxRequest *q, struct ws_now now);
+void sync_candidate_request(
+    struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q, struct ws_now now);
 void sync_candidate_reply(
     struct node *n, size_t peer, const Wayside__Link__CandidateReply *a, struct ws_now now);
-enum tx_verdict node_take_tx(struct node *n, struct tx *t, struct ws_now now);
+/* from: the peer that sent it, or our own index (observers: 0). */
+enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now);
 
 #endif

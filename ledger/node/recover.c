@@ -352,6 +352,7 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
         if (c != NULL) {
             c->wanted = true;
             c->answered = true;
+            c->valid = ev.ok;
         }
     }
     struct cs_actions acts = {.n = 0};

@@ -92,6 +92,17 @@ static void help_same_height(struct node *n, size_t peer, const Wayside__Link__S
     }
 }
 
+/* More than a third of the power is two or more blocks ahead: at least one of them is honest. What one peer claims
+ * decides nothing (consensus facts, section 12). */
+static bool behind(const struct node *n) {
+    uint64_t power = 0;
+    for (size_t i = 0; i < n->set->n; i++) {
+        if (n->peer[i].height > n->height + 1)
+            power += n->set->v[i].power;
+    }
+    return power_is_skip(power, n->set->total);
+}
+
 static void ask_blocks(struct node *n, size_t peer, struct ws_now now) {
     struct peer *p = &n->peer[peer];
     if (p->asked_mono_us != 0 && now.mono_us - p->asked_mono_us < n->limits.status_us)
@@ -115,22 +126,31 @@ void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, st
     p->base = s->lowest;
     (void)snprintf(p->software, sizeof(p->software), "%s", s->software);
     uint64_t mine = n->height + 1;
+    n->syncing = behind(n);
     if (s->height > mine) {
-        n->syncing = s->height > mine + 1;
         ask_blocks(n, peer, now);
         return;
     }
-    if (s->height == mine)
-        n->syncing = false;
     if (s->height < mine || now.mono_us - p->answered_mono_us < answer_pause(n))
         return; /* a peer below us asks for blocks on its own */
     p->answered_mono_us = now.mono_us;
     help_same_height(n, peer, s);
 }
 
-void sync_block_request(struct node *n, size_t peer, const Wayside__Link__BlockRequest *q) {
+/* Within one pause no block goes to a peer twice, and no more octets than four full blocks (one always goes). */
+void sync_block_request(
+    struct node *n, size_t peer, const Wayside__Link__BlockRequest *q, struct ws_now now) {
+    struct peer *p = &n->peer[peer];
+    if (p->blocks_mono_us == 0 || now.mono_us - p->blocks_mono_us >= answer_pause(n)) {
+        p->blocks_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
+        p->blocks_to = 0;
+        p->blocks_octets = 0;
+    }
     uint64_t count = q->count < n->limits.sync_blocks ? q->count : n->limits.sync_blocks;
     for (uint64_t h = q->from; h < q->from + count && h >= 1 && h <= n->height; h++) {
+        if (h <= p->blocks_to || p->blocks_octets > 4 * n->genesis->params.block_octets_max)
+            continue;
+        p->blocks_to = h;
         uint8_t key[8];
         put_be64(key, h);
         struct buf block = {0};
@@ -144,6 +164,7 @@ void sync_block_request(struct node *n, size_t peer, const Wayside__Link__BlockR
             link.body_case = WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY;
             link.block_reply = &a;
             wire_send(n, peer, &link);
+            p->blocks_octets += block.n;
         }
         buf_free(&block);
         buf_free(&commit);
@@ -189,6 +210,7 @@ void sync_block_reply(
     if (n->failed)
         return;
     n->counters.synced_blocks++;
+    n->syncing = behind(n);
     drive_start_height(n);
     if (n->peer[peer].height > n->height) {
         /* The last of a batch asks for the next one at once; the others are on their way already. */
@@ -256,18 +278,39 @@ static const struct tx *held_tx(struct node *n, const struct candidate *c, const
     return mempool_by_leaf(&n->pool, leaf);
 }
 
-void sync_tx_request(struct node *n, size_t peer, const Wayside__Link__TxRequest *q) {
-    if (q->height != n->height + 1 || q->block_id.len != 32 || q->n_leaf > ASK_TXS_MAX)
-        return;
-    const struct candidate *c = candidate_find(n, q->block_id.data);
-    for (size_t i = 0; i < q->n_leaf; i++) {
-        const struct tx *t = q->leaf[i].len == 32 ? held_tx(n, c, q->leaf[i].data) : NULL;
-        if (t != NULL)
-            wire_send_tx(n, peer, t->octets);
-    }
+/* An honest peer asks four times in a status period (sync_ask_missing); twice as often is answered. */
+static bool answer_parts(const struct node *n, uint64_t *last_mono_us, struct ws_now now) {
+    if (*last_mono_us != 0 && now.mono_us - *last_mono_us < n->limits.status_us / 8)
+        return false;
+    *last_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
+    return true;
 }
 
-void sync_candidate_request(struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q) {
+/* Each leaf once, and together no more than a block holds. */
+void sync_tx_request(
+    struct node *n, size_t peer, const Wayside__Link__TxRequest *q, struct ws_now now) {
+    if (q->height != n->height + 1 || q->block_id.len != 32 || q->n_leaf > ASK_TXS_MAX ||
+        !answer_parts(n, &n->peer[peer].txs_mono_us, now))
+        return;
+    const struct candidate *c = candidate_find(n, q->block_id.data);
+    struct table sent = {.seed = now.mono_us};
+    size_t octets = 0;
+    for (size_t i = 0; i < q->n_leaf; i++) {
+        const struct tx *t = q->leaf[i].len == 32 ? held_tx(n, c, q->leaf[i].data) : NULL;
+        if (t == NULL || table_put(&sent, t->leaf, n) != NULL)
+            continue;
+        octets += t->octets.n;
+        if (octets > n->genesis->params.block_octets_max)
+            break;
+        wire_send_tx(n, peer, t->octets);
+    }
+    table_free(&sent);
+}
+
+void sync_candidate_request(
+    struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q, struct ws_now now) {
+    if (!answer_parts(n, &n->peer[peer].candidates_mono_us, now))
+        return;
     const struct candidate *c = q->height == n->height + 1 && q->block_id.len == 32
                                     ? candidate_find(n, q->block_id.data)
                                     : NULL;

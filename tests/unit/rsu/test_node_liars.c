@@ -1,0 +1,555 @@
+/* One of four validators lies: with its key, with made-up heights, with floods. The three others go on, count what they
+ * refused, and nothing it says costs them more than a bounded amount. tests/support/nodes checks agreement. */
+#include "tests/support/cm.h"
+
+#include "ledger/exec/hash.h"
+#include "ledger/node/node_internal.h"
+#include "tests/support/nodes.h"
+
+enum { N = 4, LIAR = 3, SECOND = 1000000 };
+
+static struct nodes *open_cell(uint64_t seed) {
+    struct nodes *w = ws_alloc(sizeof(*w));
+    nodes_open(w, N, seed);
+    nodes_run_to(w, 2, 20 * SECOND);
+    return w;
+}
+
+static void close_cell(struct nodes *w) {
+    nodes_settle(w);
+    nodes_close(w);
+    free(w);
+}
+
+static uint64_t drops(const struct nodes *w, size_t i, enum node_drop d) {
+    return node_counters(w->m[i].node)->drops[d];
+}
+
+/* ---- heights that nobody has ---- */
+
+static void claim_height(struct nodes *w, size_t to, uint64_t height) {
+    Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
+    char software[] = "liar";
+    s.height = height;
+    s.software = software;
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
+    link.status = &s;
+    nodes_deliver(w, LIAR, to, &link);
+}
+
+static bool lose_statuses(void *ctx, size_t from, size_t to, struct buf *msg) {
+    (void)ctx;
+    (void)from;
+    (void)to;
+    return msg->n == 0 || msg->p[0] != 0x1a; /* field 3 */
+}
+
+/* Even while the others' word is not heard. */
+static void claimed_heights_stop_nobody(void **state) {
+    (void)state;
+    static const uint64_t claims[] = {UINT64_MAX, 1000000, 0};
+    for (size_t k = 0; k < ARRAY_LEN(claims); k++) {
+        struct nodes *w = open_cell(1);
+        nodes_kill(w, LIAR, false);
+        w->tap = lose_statuses;
+        uint64_t before = w->highest;
+        for (size_t i = 0; i < 200; i++) {
+            for (size_t to = 0; to < LIAR; to++)
+                claim_height(w, to, claims[k]);
+            nodes_run(w, 100000);
+        }
+        /* 20 s of a block each second, every fourth with a proposer who is not there. */
+        assert_true(w->highest >= before + 10);
+        close_cell(w);
+    }
+}
+
+/* ---- small questions, large answers ---- */
+
+struct meter {
+    size_t messages, octets;
+};
+
+static bool count_to_liar(void *ctx, size_t from, size_t to, struct buf *msg) {
+    struct meter *m = ctx;
+    (void)from;
+    if (to == LIAR) {
+        m->messages++;
+        m->octets += msg->n;
+    }
+    return true;
+}
+
+static void repeated_requests_buy_no_more_answers(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(2);
+    for (size_t i = 0; i < 20; i++) {
+        (void)nodes_report(w, 0, i, 30);
+        nodes_run(w, 200000);
+    }
+    nodes_run_to(w, 20, 40 * SECOND);
+    nodes_kill(w, LIAR, false);
+    struct meter m = {0};
+    w->tap = count_to_liar;
+    w->tap_ctx = &m;
+    Wayside__Link__BlockRequest q = WAYSIDE__LINK__BLOCK_REQUEST__INIT;
+    q.from = 1;
+    q.count = UINT32_MAX;
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_BLOCK_REQUEST;
+    link.block_request = &q;
+    nodes_deliver(w, LIAR, 0, &link);
+    assert_in_range(m.messages, 1, w->limits.sync_blocks);
+    size_t once = m.messages;
+    for (size_t i = 0; i < 1000; i++)
+        nodes_deliver(w, LIAR, 0, &link);
+    assert_true(m.messages <= 8 * once);
+    /* Later it is answered again. */
+    nodes_run(w, 2 * SECOND);
+    m = (struct meter){0};
+    nodes_deliver(w, LIAR, 0, &link);
+    assert_int_equal(m.messages, once);
+    close_cell(w);
+}
+
+static void one_leaf_asked_for_a_thousand_times_is_sent_a_few_times(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(3);
+    nodes_kill(w, LIAR, false);
+    nodes_run_to(w, w->highest + 1, 20 * SECOND);
+    assert_int_equal(nodes_report(w, 0, 0, 30), TX_GOOD);
+    struct buf tx = {0};
+    tx_put_certificate(&tx, buf_span(&w->town.car_cert[0]));
+    hash32 leaf;
+    exec_list_leaf(buf_span(&tx), leaf);
+    struct meter m = {0};
+    w->tap = count_to_liar;
+    w->tap_ctx = &m;
+    enum { TIMES = 1000 };
+    ProtobufCBinaryData *leaves = ws_calloc(TIMES, sizeof(*leaves));
+    for (size_t i = 0; i < TIMES; i++)
+        leaves[i] = (ProtobufCBinaryData){32, leaf};
+    Wayside__Link__TxRequest q = WAYSIDE__LINK__TX_REQUEST__INIT;
+    uint8_t id[32] = {0};
+    q.height = nodes_height(w, 0) + 1;
+    q.block_id = (ProtobufCBinaryData){32, id};
+    q.n_leaf = TIMES;
+    q.leaf = leaves;
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_TX_REQUEST;
+    link.tx_request = &q;
+    for (size_t i = 0; i < 20; i++)
+        nodes_deliver(w, LIAR, 0, &link);
+    assert_in_range(m.messages, 1, 8);
+    free(leaves);
+    buf_free(&tx);
+    close_cell(w);
+}
+
+/* ---- transactions that nobody can judge ---- */
+
+static void push_tx(struct nodes *w, size_t to, struct span tx) {
+    ProtobufCBinaryData one = {tx.n, (uint8_t *)tx.p};
+    Wayside__Link__TxPush p = WAYSIDE__LINK__TX_PUSH__INIT;
+    p.n_tx = 1;
+    p.tx = &one;
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_TX;
+    link.tx = &p;
+    nodes_deliver(w, LIAR, to, &link);
+}
+
+/* A message under a certificate that nobody knows, or from far in the future: each with an identity of its own. */
+static void push_unjudged(struct nodes *w, size_t to, uint32_t number, uint64_t time) {
+    struct buf spdu = {0};
+    struct buf tx = {0};
+    hash32 cert = {0xee};
+    put_be32(cert + 4, number);
+    town_report(&w->town, 0, time, 30, &spdu);
+    tx_put_message(&tx, cert, buf_span(&spdu));
+    push_tx(w, to, buf_span(&tx));
+    buf_free(&spdu);
+    buf_free(&tx);
+}
+
+static void small_mempools(struct nodes *w, size_t txs) {
+    w->limits.mempool_txs = txs;
+    for (size_t i = 0; i < N; i++)
+        nodes_kill(w, i, false);
+    nodes_start_all(w);
+    nodes_run_to(w, w->highest + 1, 20 * SECOND);
+}
+
+static void unjudged_transactions_leave_room_for_good_ones(void **state) {
+    (void)state;
+    for (unsigned future = 0; future < 2; future++) {
+        struct nodes *w = open_cell(4);
+        small_mempools(w, 64);
+        nodes_kill(w, LIAR, false);
+        for (uint32_t i = 0; i < 100; i++) {
+            for (size_t to = 0; to < LIAR; to++)
+                push_unjudged(w, to, i, w->now.its_us + (future != 0 ? 30ULL * 86400 * SECOND : 0));
+        }
+        for (size_t i = 0; i < LIAR; i++) {
+            struct node_status s;
+            node_status(w->m[i].node, &s);
+            assert_true(s.mempool_txs < 64);
+            assert_int_equal(nodes_report(w, i, i, 30), TX_GOOD);
+        }
+        nodes_run(w, 10 * SECOND);
+        assert_int_equal(w->committed.n, 6); /* three reports and their certificates */
+        close_cell(w);
+    }
+}
+
+/* What waits for its certificate is no reason to cut blocks faster. */
+static void unjudged_transactions_do_not_drive_the_cell(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(5);
+    nodes_kill(w, LIAR, false);
+    uint64_t before = w->highest;
+    for (uint32_t i = 0; i < 20; i++) {
+        for (size_t to = 0; to < LIAR; to++)
+            push_unjudged(w, to, i, w->now.its_us);
+    }
+    nodes_run(w, 20 * SECOND);
+    assert_in_range(w->highest - before, 10, 25);
+    close_cell(w);
+}
+
+/* ---- signed floods ---- */
+
+static void say_vote(struct nodes *w, size_t to, const struct vote *unsigned_vote, bool sign) {
+    struct vote v = *unsigned_vote;
+    struct buf b = {0};
+    vote_sign_bytes(executor_cell_id(node_executor(w->m[to].node)), &v, &b);
+    if (sign)
+        signer_sign(w->m[LIAR].signer, buf_span(&b), v.sig);
+    buf_clear(&b);
+    vote_encode(&v, &b);
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_VOTE;
+    link.vote = (ProtobufCBinaryData){b.n, b.p};
+    nodes_deliver(w, LIAR, to, &link);
+    buf_free(&b);
+}
+
+static void votes_from_rounds_to_come_change_nothing(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(6);
+    nodes_kill(w, LIAR, false);
+    uint64_t before = w->highest;
+    for (int32_t i = 0; i < 3000; i++) {
+        struct vote v = {.height = nodes_height(w, 0) + 1,
+            .type = i % 2 == 0 ? VOTE_PREVOTE : VOTE_PRECOMMIT,
+            .round = i % 3 == 0 ? INT32_MAX : i,
+            .locked_round = -1,
+            .valid_round = -1,
+            .validator = i % 5 == 0 ? 0 : LIAR,
+            .nil = i % 7 != 0};
+        if (!v.nil)
+            v.id[0] = (uint8_t)i;
+        if (i % 11 == 0)
+            v.validator = UINT16_MAX;
+        if (i % 13 == 0)
+            v.height = UINT64_MAX;
+        say_vote(w, 0, &v, true);
+        nodes_run(w, 3000);
+    }
+    assert_true(drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 10);
+    assert_true(drops(w, 0, NODE_DROP_NOT_WANTED) > 100);
+    assert_true(drops(w, 0, NODE_DROP_HEIGHT) > 100);
+    assert_true(w->highest > before + 4);
+    struct node_status s;
+    node_status(w->m[0].node, &s);
+    assert_true(s.round < 4);
+    close_cell(w);
+}
+
+/* ---- the blocks of others, forged ---- */
+
+static void reply_block(struct nodes *w, size_t to, struct span block, struct span commit) {
+    Wayside__Link__BlockReply a = WAYSIDE__LINK__BLOCK_REPLY__INIT;
+    a.block = (ProtobufCBinaryData){block.n, (uint8_t *)block.p};
+    a.commit = (ProtobufCBinaryData){commit.n, (uint8_t *)commit.p};
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY;
+    link.block_reply = &a;
+    nodes_deliver(w, LIAR, to, &link);
+}
+
+static void read_block(
+    struct nodes *w, size_t from, uint64_t height, struct buf *ret_block, struct buf *ret_commit) {
+    uint8_t key[8];
+    put_be64(key, height);
+    buf_clear(ret_block);
+    buf_clear(ret_commit);
+    assert_int_equal(
+        store_get(w->m[from].store, STORE_BLOCK, span_of(key, 8), ret_block, NULL), WS_OK);
+    assert_int_equal(
+        store_get(w->m[from].store, STORE_COMMIT, span_of(key, 8), ret_commit, NULL), WS_OK);
+}
+
+static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(7);
+    nodes_cut(w, 0, true);
+    uint64_t h = nodes_height(w, 0) + 1;
+    for (size_t i = 0; i < 4; i++)
+        (void)nodes_report(w, 1, i, 30);
+    nodes_run(w, 8 * SECOND);
+    assert_int_equal(nodes_height(w, 0), h - 1);
+    struct buf block = {0};
+    struct buf commit = {0};
+    do { /* one with transactions; those before it are handed over as they are */
+        read_block(w, 1, h, &block, &commit);
+        if (block.n > 1000)
+            break;
+        reply_block(w, 0, buf_span(&block), buf_span(&commit));
+        assert_int_equal(nodes_height(w, 0), h++);
+    } while (true);
+    /* Each octet wrong, in turn; each length. */
+    for (size_t i = 0; i < block.n; i += 1 + block.n / 700) {
+        block.p[i] ^= 0x10;
+        reply_block(w, 0, buf_span(&block), buf_span(&commit));
+        block.p[i] ^= 0x10;
+        reply_block(w, 0, span_of(block.p, i), buf_span(&commit));
+        assert_int_equal(nodes_height(w, 0), h - 1);
+    }
+    for (size_t i = 0; i < commit.n; i++) {
+        commit.p[i] ^= 1;
+        reply_block(w, 0, buf_span(&block), buf_span(&commit));
+        commit.p[i] ^= 1;
+        reply_block(w, 0, buf_span(&block), span_of(commit.p, i));
+        assert_int_equal(nodes_height(w, 0), h - 1);
+    }
+    assert_true(nodes_healthy(w, 0));
+    assert_true(drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 100);
+    assert_true(drops(w, 0, NODE_DROP_MALFORMED) > 500);
+    reply_block(w, 0, buf_span(&block), buf_span(&commit));
+    assert_int_equal(nodes_height(w, 0), h);
+    buf_free(&block);
+    buf_free(&commit);
+    close_cell(w);
+}
+
+/* ---- proposals that break a rule ---- */
+
+struct spoiler {
+    struct nodes *w;
+    unsigned what;
+    size_t done;
+};
+
+enum { SPOILS = 14 };
+
+static void spoil(struct spoiler *s, struct block *b) {
+    struct header *hd = &b->header;
+    switch (s->what) {
+    case 0:
+        hd->state_root[5] ^= 1;
+        break;
+    case 1:
+        hd->result_root[5] ^= 1;
+        break;
+    case 2:
+        hd->event_root[5] ^= 1;
+        break;
+    case 3:
+        hd->time -= 5ULL * SECOND; /* before the last block */
+        break;
+    case 4:
+        hd->time += 3600ULL * SECOND;
+        break;
+    case 5:
+        hd->previous[5] ^= 1;
+        break;
+    case 6:
+        hd->validators[5] ^= 1;
+        break;
+    case 7:
+        hd->next_validators[5] ^= 1;
+        break;
+    case 8:
+        hd->params[5] ^= 1;
+        break;
+    case 9:
+        hd->extension[5] ^= 1;
+        break;
+    case 10:
+        hd->cell_id[5] ^= 1;
+        break;
+    case 11:
+        hd->proposer[5] ^= 1;
+        break;
+    case 12: /* no quorum behind the last block */
+        for (size_t i = 0; i < N; i++)
+            b->last_commit.present[i] = i == 0;
+        commit_hash(exec_sha256, &b->last_commit, hd->last_commit);
+        break;
+    case 13: /* a transaction twice */
+        b->txs = (struct tx **)ws_realloc((void *)b->txs, (b->n_txs + 1) * sizeof(struct tx *));
+        b->tx_ids = ws_realloc(b->tx_ids, (b->n_txs + 1) * sizeof(hash32));
+        b->tx_leaves = ws_realloc(b->tx_leaves, (b->n_txs + 1) * sizeof(hash32));
+        b->txs[b->n_txs] = NULL;
+        memcpy(b->tx_ids[b->n_txs], b->tx_ids[0], 32);
+        memcpy(b->tx_leaves[b->n_txs], b->tx_leaves[0], 32);
+        b->n_txs++;
+        block_seal(b);
+        break;
+    default:
+        fail();
+    }
+    header_id(exec_sha256, hd, b->id);
+}
+
+/* Takes the liar's proposals apart, breaks one rule and signs again. */
+static bool spoil_proposal(void *ctx, size_t from, size_t to, struct buf *msg) {
+    struct spoiler *s = ctx;
+    (void)to;
+    if (from != LIAR || msg->n == 0 || msg->p[0] != 0x0a)
+        return true;
+    struct executor *ex = node_executor(s->w->m[0].node);
+    Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
+    assert_non_null(link);
+    Wayside__Link__Proposal *p = link->proposal;
+    struct block *b = NULL;
+    assert_int_equal(block_decode_compact(span_of(p->block.data, p->block.len),
+                         &executor_genesis_of(ex)->params, &b, NULL),
+        WS_OK);
+    bool apply = p->validator == LIAR && (s->what != 13 || b->n_txs > 0);
+    if (apply) {
+        spoil(s, b);
+        struct buf compact = {0};
+        struct buf bytes = {0};
+        block_encode_compact(b, &compact);
+        proposal_sign_bytes(
+            executor_cell_id(ex), p->height, p->round, b->id, p->valid_round, &bytes);
+        signer_sign(s->w->m[LIAR].signer, buf_span(&bytes), p->signature.data);
+        ProtobufCBinaryData old = p->block;
+        p->block = (ProtobufCBinaryData){compact.n, compact.p};
+        buf_clear(msg);
+        (void)wayside__link__link__pack(
+            link, buf_grow(msg, wayside__link__link__get_packed_size(link)));
+        p->block = old;
+        buf_free(&compact);
+        buf_free(&bytes);
+        s->done++;
+    }
+    block_free(b);
+    wayside__link__link__free_unpacked(link, NULL);
+    return true;
+}
+
+static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
+    (void)state;
+    for (unsigned what = 0; what < SPOILS; what++) {
+        struct nodes *w = open_cell(8);
+        struct spoiler s = {w, what, 0};
+        w->tap = spoil_proposal;
+        w->tap_ctx = &s;
+        uint64_t before = w->highest;
+        for (size_t i = 0; i < 12; i++) {
+            (void)nodes_report(w, i % N, i, 30);
+            nodes_run(w, SECOND);
+        }
+        if (s.done == 0)
+            fail_msg("case %u: nothing was spoilt", what);
+        assert_true(w->highest >= before + 6);
+        uint64_t refused = drops(w, 0, NODE_DROP_BAD_BLOCK);
+        uint64_t late = node_counters(w->m[0].node)->rounds_beyond_zero;
+        if ((what != 4 && refused == 0) || late == 0) /* 4: well formed, but not timely */
+            fail_msg("case %u: refused %llu, rounds %llu", what, (unsigned long long)refused,
+                (unsigned long long)late);
+        /* Not one spoilt block was taken. */
+        for (uint64_t h = before; h < w->highest; h++) {
+            struct buf block = {0};
+            struct buf commit = {0};
+            read_block(w, 0, h, &block, &commit);
+            struct block *b = NULL;
+            assert_int_equal(
+                block_decode(buf_span(&block),
+                    &executor_genesis_of(node_executor(w->m[0].node))->params, &b, NULL),
+                WS_OK);
+            assert_true(b->header.time < w->now.its_us);
+            block_free(b);
+            buf_free(&block);
+            buf_free(&commit);
+        }
+        close_cell(w);
+    }
+}
+
+/* Half of the validators hear of a proposal, so that no round ends with a block, but every node sees many. */
+static bool lose_half_of_proposals(void *ctx, size_t from, size_t to, struct buf *msg) {
+    (void)ctx;
+    (void)from;
+    if (msg->n < 2 || msg->p[0] != 0x0a)
+        return true;
+    Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
+    size_t by = link->proposal->validator;
+    wayside__link__link__free_unpacked(link, NULL);
+    return to != (by + 1) % N && to != (by + 2) % N;
+}
+
+/* Far more rounds at one height than candidates are kept. */
+static void a_height_of_many_rounds_ends(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(9);
+    w->tap = lose_half_of_proposals;
+    struct node_status s = {.round = 0};
+    for (size_t i = 0; i < 4000 && s.round < 100; i++) {
+        nodes_run(w, SECOND);
+        node_status(w->m[0].node, &s);
+    }
+    assert_true(s.round >= 100);
+    close_cell(w);
+}
+
+static struct candidate *add_candidate(struct node *n, uint8_t number, bool wanted, bool valid) {
+    hash32 id = {0xca, number};
+    struct candidate *c = candidate_add(n, id, NULL, 0);
+    c->wanted = wanted;
+    c->answered = wanted;
+    c->valid = valid;
+    return c;
+}
+
+static void the_least_needed_candidate_goes_first(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(10);
+    struct node *n = w->m[0].node;
+    candidates_clear(n);
+    for (unsigned i = 0; i < CANDIDATES_MAX; i++)
+        (void)add_candidate(n, (uint8_t)i, i != 20, i != 10);
+    /* Unwanted, then invalid, then the oldest. */
+    static const uint8_t order[] = {20, 10, 0, 1};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        hash32 gone = {0xca, order[i]};
+        assert_non_null(candidate_find(n, gone));
+        hash32 added = {0xca, (uint8_t)(100 + i)};
+        (void)add_candidate(n, added[1], true, true);
+        assert_null(candidate_find(n, gone));
+        assert_non_null(candidate_find(n, added));
+        assert_int_equal(n->n_candidates, CANDIDATES_MAX);
+    }
+    candidates_clear(n);
+    close_cell(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(claimed_heights_stop_nobody),
+        cmocka_unit_test(repeated_requests_buy_no_more_answers),
+        cmocka_unit_test(one_leaf_asked_for_a_thousand_times_is_sent_a_few_times),
+        cmocka_unit_test(unjudged_transactions_leave_room_for_good_ones),
+        cmocka_unit_test(unjudged_transactions_do_not_drive_the_cell),
+        cmocka_unit_test(votes_from_rounds_to_come_change_nothing),
+        cmocka_unit_test(forged_blocks_are_refused_and_the_true_one_taken),
+        cmocka_unit_test(a_proposal_that_breaks_a_rule_gets_nil),
+        cmocka_unit_test(a_height_of_many_rounds_ends),
+        cmocka_unit_test(the_least_needed_candidate_goes_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
