@@ -160,6 +160,13 @@ int query_state_bundle(struct executor *ex, const struct header *header,
     hash32 key_hash;
     exec_sha256_one(key, key_hash);
     state_prove(executor_state(ex), contract, key_hash, p->contract_root, &p->contract, &p->proof);
+    /* After a restart the state before the last block is not in memory any more; the next block brings one back. */
+    hash32 leaf;
+    contract_leaf(exec_sha256, (uint8_t)contract, p->contract_root, leaf);
+    if (!list_verify(exec_sha256, &p->contract, leaf, header->state_root)) {
+        free(p);
+        return ws_fail(err, WS_EBUSY, "no proof until the next block is decided");
+    }
     p->present = p->proof.end == SPARSE_LEAF && memcmp(p->proof.leaf_key, key_hash, 32) == 0;
     int rc = WS_OK;
     if (p->present) {

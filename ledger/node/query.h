@@ -24,7 +24,8 @@ WARN_UNUSED int query_events(struct store *s, uint8_t contract, uint16_t type, u
 /* Bundle (encoding) for one event; WS_EBUSY while header height + 1 is not decided yet. */
 WARN_UNUSED int query_event_bundle(struct store *s, uint64_t height, uint32_t sequence,
     struct buf *ret_bundle, struct ws_err *err);
-/* Bundle for a key of a contract under the last header; owner thread. */
+/* Bundle for a key of a contract under the last header; owner thread. WS_EBUSY: the last block changed the entry, or the
+ * node has just started; ask again after the next block. */
 WARN_UNUSED int query_state_bundle(struct executor *ex, const struct header *header,
     const struct commit *commit, size_t contract, struct span key, struct buf *ret_bundle,
     struct ws_err *err);

@@ -80,6 +80,9 @@ static void send_to(void *ctx, size_t peer, struct span msg) {
     uint64_t spread = w->delay_max_us - w->delay_min_us;
     d.due = w->now.mono_us + w->delay_min_us +
             (spread == 0 ? 0 : ws_random_below(&w->random, spread + 1));
+    if (!w->reorder && d.due < w->last_due[m->index][peer])
+        d.due = w->last_due[m->index][peer];
+    w->last_due[m->index][peer] = d.due;
     bool lost = w->cut[m->index][peer] || ws_random_below(&w->random, 1000) < w->loss;
     buf_put(&d.octets, msg.p, msg.n);
     if (lost || (w->tap != NULL && !w->tap(w->tap_ctx, m->index, peer, &d.octets)))

@@ -49,6 +49,8 @@ struct nodes {
     bool cut[NODES_MAX][NODES_MAX];
     unsigned loss; /* of 1000 */
     uint64_t delay_min_us, delay_max_us;
+    bool reorder; /* else messages of one link arrive in the order they were sent, as over TCP */
+    uint64_t last_due[NODES_MAX][NODES_MAX];
     /* May look at a message, change it or refuse it (false). */
     bool (*tap)(void *ctx, size_t from, size_t to, struct buf *msg);
     void *tap_ctx;

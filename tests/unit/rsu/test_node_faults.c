@@ -139,6 +139,7 @@ static void loss_and_reordering_only_cost_time(void **state) {
         print_message("seed %llu\n", (unsigned long long)seed);
         struct nodes *w = open_cell(seed);
         w->loss = 200;
+        w->reorder = true;
         w->delay_max_us = 60000;
         for (size_t i = 0; i < 40; i++) {
             traffic(w);
