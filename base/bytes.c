@@ -18,7 +18,7 @@ void buf_clear(struct buf *b) {
 
 uint8_t *buf_grow(struct buf *b, size_t n) {
     WS_ASSERT(n <= SIZE_MAX / 4);
-    if (b->cap - b->n < n) {
+    if (b->p == NULL || b->cap - b->n < n) {
         size_t cap = b->cap == 0 ? 64 : b->cap;
         while (cap - b->n < n)
             cap *= 2;

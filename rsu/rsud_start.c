@@ -78,7 +78,8 @@ static int open_links(struct daemon *d, struct ws_err *err) {
     cfg->bind = d->config.bind;
     cfg->me = SIZE_MAX;
     cfg->n_peers = set->n;
-    cfg->queue_messages = 4096;
+    cfg->queue_messages =
+        256; /* a full queue is no loss: the status exchange resends what matters */
     /* A block of the largest size and its framing. */
     cfg->message_octets_max = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
     int rc = WS_OK;
