@@ -21,9 +21,9 @@ int main(int argc, char **argv) {
     struct buf notes = {0};
     struct buf summary = {0};
     int rc = sim_run(&o, &notes, &summary, &err);
-    (void)fwrite(notes.p, 1, notes.n, stderr);
+    (void)fprintf(stderr, "%.*s", (int)notes.n, notes.n > 0 ? (const char *)notes.p : "");
     if (rc == WS_OK)
-        (void)fwrite(summary.p, 1, summary.n, stdout);
+        (void)printf("%.*s", (int)summary.n, summary.n > 0 ? (const char *)summary.p : "");
     else
         (void)fprintf(stderr, "obusim: %s\n", err.text);
     buf_free(&notes);

@@ -19,6 +19,11 @@
 #define SIM_VEHICLES_MAX 10000U
 #define SIM_ISSUERS_MAX 15U /* a genesis holds 16 trust certificates, the root is one */
 #define SIM_NONE SIZE_MAX
+/* Nothing beyond this takes part, so that a step or an error in place never leaves int32. */
+#define SIM_REACH_MM 2000000000
+static inline bool sim_within_reach(int32_t x, int32_t y) {
+    return x >= -SIM_REACH_MM && x <= SIM_REACH_MM && y >= -SIM_REACH_MM && y <= SIM_REACH_MM;
+}
 
 /* ---- options (obusim_options.c) ---- */
 
@@ -131,7 +136,7 @@ struct sim_lane {
     size_t n_next, n_before;
     struct sim_limit_span *limits;
     size_t n_limits;
-    uint64_t passes; /* of this part of the run */
+    uint64_t passes; /* in this part of the run, or booked */
 };
 struct sim_roads {
     struct sim_lane *lanes;
@@ -149,8 +154,8 @@ struct sim_pose sim_lane_pose(const struct sim_lane *l, int64_t along);
 /* The nearest lane within 3 m whose traffic runs that way; SIM_NONE when there is none. */
 size_t sim_roads_find(
     const struct sim_roads *r, struct sim_pose at, bool changed, int64_t *ret_along);
-/* The least driven lane, `salt` tells where among equals. */
-size_t sim_roads_pick(const struct sim_roads *r, bool changed, uint64_t salt);
+/* Among the least driven lanes the one that begins nearest to a place; it counts as passed. */
+size_t sim_roads_pick(struct sim_roads *r, bool changed, int32_t x, int32_t y);
 void sim_roads_forget(struct sim_roads *r); /* passes start over */
 
 /* ---- vehicles ---- */
@@ -168,6 +173,7 @@ struct sim_vehicle {
     bool lane_ends; /* leaves the lane before the next tick */
     /* obusim_drive.c */
     size_t wanted; /* lane to take next, SIM_NONE: any */
+    size_t booked; /* lane that this trip is for, until it is reached */
     int64_t trip_left;
     uint32_t pace_permille; /* of the limit */
     uint64_t away_until_us; /* between two trips */
@@ -176,7 +182,8 @@ struct sim_vehicle {
     uint32_t *reported; /* things of the present pass */
     size_t n_reported, cap_reported;
     int64_t next_look; /* mm to go */
-    uint64_t next_lie_us;
+    size_t sensed_lane; /* lane at the last tick */
+    int64_t limit_permille; /* how far along its limits they are reported */
     /* obusim_emit.c */
     uint64_t cam_due_us, cert_due_us;
     uint64_t messages;
@@ -207,6 +214,9 @@ struct sim_fcd {
 /* Positions in metres of the network's plane, or without network of the map's own frame. */
 WARN_UNUSED int sim_fcd_load(const char *path, const char *net, const struct cell_frame *frame,
     struct sim_fcd *ret_fcd, struct ws_err *err);
+/* The same from octets; names are for messages, net_name NULL: no network. */
+WARN_UNUSED int sim_fcd_parse(const char *name, struct span positions, const char *net_name,
+    struct span net, const struct cell_frame *frame, struct sim_fcd *ret_fcd, struct ws_err *err);
 void sim_fcd_free(struct sim_fcd *f);
 /* Share of the positions on lanes, permille. */
 unsigned sim_fcd_on_lanes(const struct sim_fcd *f, const struct sim_roads *r);
@@ -220,7 +230,6 @@ struct sim_lie {
     size_t thing;
     bool gone; /* else another value */
     int32_t value;
-    struct sim_pose from; /* where it can be seen from */
 };
 struct sim_senses {
     uint32_t tpr_ppm, fpr_ppm, sigma_mm;
@@ -239,8 +248,6 @@ void sim_lie_choose(struct sim_senses *s, const struct sim_world *w, const struc
     struct ws_random *rnd);
 void sim_sense(struct sim_vehicle *v, struct sim_world *w, const struct sim_roads *r,
     const struct sim_senses *s, bool changed, struct ws_random *rnd, struct sim_look *ret_look);
-void sim_sense_lie(
-    const struct sim_world *w, const struct sim_senses *s, struct sim_look *ret_look);
 
 /* ---- messages and frames (obusim_emit.c) ---- */
 

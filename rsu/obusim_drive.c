@@ -13,7 +13,7 @@ enum {
 void sim_drive_start(struct sim_vehicle *v, struct ws_random *rnd) {
     v->on_road = false;
     v->lane = SIM_NONE;
-    v->wanted = SIM_NONE;
+    v->wanted = v->booked = SIM_NONE;
     /* Not all in the first second, so that no radio hears a hundred tickets at once. */
     v->away_until_us = ws_random_below(rnd, 5000000);
 }
@@ -21,7 +21,10 @@ void sim_drive_start(struct sim_vehicle *v, struct ws_random *rnd) {
 static void enter(struct sim_vehicle *v, struct sim_roads *r, size_t lane, int64_t along) {
     v->lane = lane;
     v->along = along;
-    r->lanes[lane].passes++;
+    if (lane == v->booked)
+        v->booked = SIM_NONE; /* counted when it was picked */
+    else
+        r->lanes[lane].passes++;
 }
 
 static void begin_trip(struct sim_vehicle *v, struct sim_roads *r, struct ws_random *rnd) {
@@ -33,7 +36,7 @@ static void begin_trip(struct sim_vehicle *v, struct sim_roads *r, struct ws_ran
     size_t first = SIM_NONE;
     if (l->n_before > 0)
         first = l->before[ws_random_below(rnd, l->n_before)];
-    if (first == SIM_NONE || r->lanes[first].new != l->new) {
+    if (first == SIM_NONE || (r->lanes[first].new && !l->new)) {
         enter(v, r, lane, 0);
     } else {
         int64_t length = r->lanes[first].length;
@@ -44,9 +47,8 @@ static void begin_trip(struct sim_vehicle *v, struct sim_roads *r, struct ws_ran
 }
 
 /* Where the next trip begins, and how long it takes to get there. */
-static void end_trip(struct sim_vehicle *v, const struct sim_roads *r, uint64_t now_us,
-    bool changed, struct ws_random *rnd) {
-    v->wanted = sim_roads_pick(r, changed, ws_random_u64(rnd));
+static void end_trip(struct sim_vehicle *v, struct sim_roads *r, uint64_t now_us, bool changed) {
+    v->wanted = v->booked = sim_roads_pick(r, changed, v->pose.x, v->pose.y);
     const struct map_point *to = &r->lanes[v->wanted].p[0];
     int64_t dx = (int64_t)to->x - v->pose.x;
     int64_t dy = (int64_t)to->y - v->pose.y;
@@ -80,6 +82,15 @@ static size_t choose(
     return best;
 }
 
+/* Time is better spent where fewer have been. */
+static bool worn(const struct sim_roads *r, size_t lane, bool changed) {
+    uint64_t least = r->lanes[lane].passes;
+    for (size_t i = 0; i < r->n; i++)
+        if ((changed || !r->lanes[i].new) && r->lanes[i].passes < least)
+            least = r->lanes[i].passes;
+    return r->lanes[lane].passes > 2 * least + 2;
+}
+
 static int64_t step_of(const struct sim_vehicle *v) {
     return (int64_t)v->speed_mm_s * SIM_TICK_US / 1000000;
 }
@@ -89,8 +100,10 @@ void sim_drive(struct sim_vehicle *v, struct sim_roads *r, uint64_t now_us, bool
     if (!v->on_road) {
         if (now_us < v->away_until_us)
             return;
-        if (v->wanted == SIM_NONE)
-            v->wanted = sim_roads_pick(r, changed, ws_random_u64(rnd));
+        if (v->wanted == SIM_NONE) {
+            const struct map_point *near = &r->lanes[ws_random_below(rnd, r->n)].p[0];
+            v->wanted = v->booked = sim_roads_pick(r, changed, near->x, near->y);
+        }
         begin_trip(v, r, rnd);
     } else {
         int64_t step = step_of(v);
@@ -100,8 +113,8 @@ void sim_drive(struct sim_vehicle *v, struct sim_roads *r, uint64_t now_us, bool
         while (v->along >= r->lanes[v->lane].length) {
             int64_t over = v->along - r->lanes[v->lane].length;
             size_t next = v->trip_left <= 0 ? SIM_NONE : choose(v, r, changed, rnd);
-            if (next == SIM_NONE) {
-                end_trip(v, r, now_us, changed, rnd);
+            if (next == SIM_NONE || (next != v->booked && worn(r, next, changed))) {
+                end_trip(v, r, now_us, changed);
                 return;
             }
             enter(v, r, next, over);

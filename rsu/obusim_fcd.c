@@ -89,15 +89,11 @@ static void on_net_element(struct xml *x, void *user, const char *name, const ch
     xml_stop(x);
 }
 
-static int read_net(const char *path, struct plane *ret, struct ws_err *err) {
-    struct buf data = {0};
+static int parse_net(const char *name, struct span data, struct plane *ret, struct ws_err *err) {
     struct xml_handler h = {.user = ret, .start = on_net_element};
-    int rc = read_file(path, &data, err);
-    if (rc == WS_OK)
-        rc = xml_parse(path, buf_span(&data), &h, err);
-    buf_free(&data);
+    int rc = xml_parse(name, data, &h, err);
     if (rc == WS_OK && !ret->found)
-        rc = ws_fail(err, WS_EINPUT, "%s: no <location>; not a SUMO network", path);
+        rc = ws_fail(err, WS_EINPUT, "%s: no <location>; not a SUMO network", name);
     return rc;
 }
 
@@ -153,10 +149,11 @@ static bool place(const struct reading *r, int64_t x_nm, int64_t y_nm, struct si
         int64_t lon = 0;
         return tmerc_inverse(
                    &r->plane.projection, (double)x_nm / 1e9, (double)y_nm / 1e9, &lat, &lon) &&
-               frame_from_wgs10(r->frame, lat, lon, &ret->x, &ret->y);
+               frame_from_wgs10(r->frame, lat, lon, &ret->x, &ret->y) &&
+               sim_within_reach(ret->x, ret->y);
     }
     return ieee_round_i32((double)x_nm / 1e6, &ret->x) &&
-           ieee_round_i32((double)y_nm / 1e6, &ret->y);
+           ieee_round_i32((double)y_nm / 1e6, &ret->y) && sim_within_reach(ret->x, ret->y);
 }
 
 /* "angle" is in degrees clockwise from north. */
@@ -233,28 +230,38 @@ static void find_ends(struct sim_fcd *f) {
     }
 }
 
-int sim_fcd_load(const char *path, const char *net, const struct cell_frame *frame,
-    struct sim_fcd *ret_fcd, struct ws_err *err) {
+int sim_fcd_parse(const char *name, struct span positions, const char *net_name, struct span net,
+    const struct cell_frame *frame, struct sim_fcd *ret_fcd, struct ws_err *err) {
     struct sim_fcd f = {0};
     struct reading r = {.f = &f, .frame = frame};
     struct xml_handler h = {.user = &r, .start = on_fcd_element};
-    struct buf data = {0};
-    int rc = net == NULL ? WS_OK : read_net(net, &r.plane, err);
+    int rc = net_name == NULL ? WS_OK : parse_net(net_name, net, &r.plane, err);
     if (rc == WS_OK)
-        rc = read_file(path, &data, err);
-    if (rc == WS_OK)
-        rc = xml_parse(path, buf_span(&data), &h, err);
-    buf_free(&data);
+        rc = xml_parse(name, positions, &h, err);
     if (rc == WS_OK && f.n == 0)
-        rc = ws_fail(err, WS_EINPUT, "%s: no vehicle in it", path);
+        rc = ws_fail(err, WS_EINPUT, "%s: no vehicle in it", name);
     if (rc == WS_OK)
         find_ends(&f);
     if (rc == WS_OK && f.last_us - f.first_us > INT64_C(86400000000))
-        rc = ws_fail(err, WS_ELIMIT, "%s: longer than a day", path);
+        rc = ws_fail(err, WS_ELIMIT, "%s: longer than a day", name);
     if (rc == WS_OK)
         *ret_fcd = f;
     else
         sim_fcd_free(&f);
+    return rc;
+}
+
+int sim_fcd_load(const char *path, const char *net, const struct cell_frame *frame,
+    struct sim_fcd *ret_fcd, struct ws_err *err) {
+    struct buf data = {0};
+    struct buf net_data = {0};
+    int rc = net == NULL ? WS_OK : read_file(net, &net_data, err);
+    if (rc == WS_OK)
+        rc = read_file(path, &data, err);
+    if (rc == WS_OK)
+        rc = sim_fcd_parse(path, buf_span(&data), net, buf_span(&net_data), frame, ret_fcd, err);
+    buf_free(&data);
+    buf_free(&net_data);
     return rc;
 }
 

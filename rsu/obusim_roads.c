@@ -15,6 +15,7 @@ enum {
     SPEED_MAX_KMH = 130,
     FIND_MM = 3000,
     LENGTH_MIN_MM = 200, /* shorter is no road */
+    LENGTH_MAX_MM = 100000000, /* longer is none either */
 };
 
 static bool driven(const struct element *e) {
@@ -41,7 +42,7 @@ static bool shape(const struct sim_world *w, struct sim_lane *l) {
     l->at = ws_calloc(e->n_points, sizeof(l->at[0]));
     for (size_t i = 0; i < e->n_points; i++) {
         struct map_point p = e->points[i];
-        if (l->new && !sim_world_place(w, p, &p))
+        if ((l->new && !sim_world_place(w, p, &p)) || !sim_within_reach(p.x, p.y))
             return false;
         int64_t d = l->n == 0 ? 0 : distance(l->p[l->n - 1], p);
         if (l->n > 0 && d == 0)
@@ -50,7 +51,7 @@ static bool shape(const struct sim_world *w, struct sim_lane *l) {
         l->p[l->n++] = p;
     }
     l->length = l->n == 0 ? 0 : l->at[l->n - 1];
-    return l->length >= LENGTH_MIN_MM;
+    return l->length >= LENGTH_MIN_MM && l->length <= LENGTH_MAX_MM;
 }
 
 static void lane_free(struct sim_lane *l) {
@@ -255,7 +256,9 @@ int sim_roads_make(struct sim_roads *r, const struct sim_world *w, struct ws_err
     }
     size_t registered = 0;
     for (size_t i = 0; i < r->n; i++) {
-        struct element e = {.n_points = r->lanes[i].n, .points = r->lanes[i].p};
+        /* As a limit, because those are in every bucket that they pass. */
+        struct element e = {
+            .kind = EL_SPEED_LIMIT, .n_points = r->lanes[i].n, .points = r->lanes[i].p};
         grid_add_element(&r->grid, &e, (uint32_t)i);
         registered += r->lanes[i].new ? 0 : 1;
     }
@@ -294,8 +297,8 @@ struct sim_pose sim_lane_pose(const struct sim_lane *l, int64_t along) {
     t = t < 0 ? 0 : t > d ? d : t;
     int64_t dx = (int64_t)b.x - a.x;
     int64_t dy = (int64_t)b.y - a.y;
-    return (struct sim_pose){
-        (int32_t)(a.x + dx * t / d), (int32_t)(a.y + dy * t / d), heading_of(dx, dy)};
+    return (struct sim_pose){(int32_t)(a.x + (__int128)dx * t / d),
+        (int32_t)(a.y + (__int128)dy * t / d), heading_of(dx, dy)};
 }
 
 size_t sim_roads_find(
@@ -323,15 +326,22 @@ size_t sim_roads_find(
     return best;
 }
 
-size_t sim_roads_pick(const struct sim_roads *r, bool changed, uint64_t salt) {
+size_t sim_roads_pick(struct sim_roads *r, bool changed, int32_t x, int32_t y) {
     size_t best = SIM_NONE;
-    for (size_t k = 0; k < r->n; k++) {
-        size_t i = (size_t)((salt + k) % r->n);
+    uint64_t best_dist2 = 0;
+    for (size_t i = 0; i < r->n; i++) {
         const struct sim_lane *l = &r->lanes[i];
-        if ((!l->new || changed) && (best == SIM_NONE || l->passes < r->lanes[best].passes))
+        if (l->new && !changed)
+            continue;
+        uint64_t dist2 = distance2(l->p[0].x, l->p[0].y, x, y);
+        if (best == SIM_NONE || l->passes < r->lanes[best].passes ||
+            (l->passes == r->lanes[best].passes && dist2 < best_dist2)) {
             best = i;
+            best_dist2 = dist2;
+        }
     }
     WS_ASSERT(best != SIM_NONE);
+    r->lanes[best].passes++;
     return best;
 }
 

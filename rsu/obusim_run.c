@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LIE_PERIOD_US 10000000U
-
 struct sim {
     const struct sim_options *o;
     uint64_t duration_us, change_us;
@@ -60,18 +58,25 @@ static int load(struct sim *s, struct buf *notes, struct ws_err *err) {
     return WS_OK;
 }
 
-/* Families and issuers go round at different speeds: no make belongs to one issuer. */
+static size_t common_round(size_t a, size_t b) {
+    size_t n = a;
+    while (n % b != 0)
+        n += a;
+    return n;
+}
+
+/* Makes and issuers in every combination: no make belongs to one issuer, in however short a fleet. */
 static void make_vehicles(struct sim *s) {
     const struct sim_options *o = s->o;
     sim_pki_new(&s->pki, o->issuers, o->start_its_us, o->seed, &s->keys);
     s->vehicles = ws_calloc(s->n, sizeof(s->vehicles[0]));
+    size_t round = common_round(o->families, o->issuers);
     for (size_t i = 0; i < s->n; i++) {
         struct sim_vehicle *v = &s->vehicles[i];
-        struct observer_class c = {
-            SENSOR_CAMERA_GOOD, (uint16_t)(1 + (i + i / o->issuers) % o->families)};
+        struct observer_class c = {SENSOR_CAMERA_GOOD, (uint16_t)(1 + i % o->families)};
         v->index = i;
-        sim_station_new(
-            &s->pki, i % o->issuers, &c, o->start_its_us, s->duration_us, &s->keys, &v->station);
+        sim_station_new(&s->pki, (i + i / round) % o->issuers, &c, o->start_its_us, s->duration_us,
+            &s->keys, &v->station);
         sim_drive_start(v, &s->driving);
     }
     /* Exactly the share asked for, rounded: the liars are drawn without putting back. */
@@ -105,11 +110,6 @@ static void say(struct sim *s, struct sim_vehicle *v, uint64_t its_us, bool chan
             v->cam_due_us =
                 v->cam_due_us + period > its_us ? v->cam_due_us + period : its_us + period;
         }
-    }
-    if (v->liar && s->senses.lie.any && its_us >= v->next_lie_us) {
-        sim_sense_lie(&s->world, &s->senses, &look);
-        sim_emit_look(&s->emit, v, its_us, &look, &s->air);
-        v->next_lie_us = its_us + LIE_PERIOD_US;
     }
 }
 

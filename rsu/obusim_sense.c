@@ -20,7 +20,6 @@ enum {
     NEXT_LOOK_MAX_MM = 45000,
     HEADING_NOISE = 364, /* 2 degrees */
     PHANTOM_NEAR_MM = 8000,
-    VIEW_FROM_MM = 20000, /* from where liars claim to have seen a sign */
 };
 
 static bool chance(struct ws_random *rnd, uint32_t ppm) {
@@ -126,17 +125,27 @@ static size_t unreported(const struct sim_vehicle *v, const struct sim_world *w,
     return n;
 }
 
+/* A limit is reported once on each drive along it, anywhere on it. */
+static bool limit_due(const struct sim_vehicle *v, const struct sim_limit_span *span) {
+    int64_t from = span->from + (span->to - span->from) * v->limit_permille / 1000;
+    int64_t last = span->to - (int64_t)v->speed_mm_s * SIM_TICK_US / 1000000;
+    return v->along >= (from < last ? from : last) && v->along >= span->from &&
+           v->along <= span->to && !was_reported(v, span->thing);
+}
+
+static bool some_limit_due(const struct sim_vehicle *v, const struct sim_roads *r) {
+    if (v->lane == SIM_NONE)
+        return false;
+    const struct sim_lane *l = &r->lanes[v->lane];
+    for (size_t i = 0; i < l->n_limits; i++)
+        if (limit_due(v, &l->limits[i]))
+            return true;
+    return false;
+}
+
 /* Something is about to leave the view without having been reported. */
-static bool last_chance(const struct sim_vehicle *v, const struct sim_world *w,
-    const struct sim_roads *r, bool changed) {
+static bool last_chance(const struct sim_vehicle *v, const struct sim_world *w, bool changed) {
     int64_t ahead = (int64_t)v->speed_mm_s * SIM_TICK_US / 1000000 * 3 / 2;
-    if (v->lane != SIM_NONE) {
-        const struct sim_lane *l = &r->lanes[v->lane];
-        for (size_t i = 0; i < l->n_limits; i++)
-            if (v->along >= l->limits[i].from && v->along <= l->limits[i].to &&
-                v->along + ahead > l->limits[i].to && !was_reported(v, l->limits[i].thing))
-                return true;
-    }
     uint32_t seen[OBS_MAX_REPORTS];
     size_t n = unreported(v, w, SIM_RANGE_MM, changed, seen, ARRAY_LEN(seen));
     struct sim_pose next = v->pose;
@@ -187,6 +196,8 @@ static int32_t misread(int32_t value, struct ws_random *rnd) {
 
 struct sensing {
     const struct sim_senses *s;
+    const struct sim_thing *things;
+    bool liar;
     const struct cell_frame *frame;
     struct ws_random *rnd;
     struct sim_look *look;
@@ -225,12 +236,23 @@ static void report_unchanged(
     }
 }
 
+/* What the liars say of the thing they agreed on, whenever one passes it. */
+static void report_lie(
+    const struct sensing *k, const struct sim_thing *t, const struct sim_face *at) {
+    if (k->s->lie.gone)
+        not_detected(k, t);
+    else
+        mismatch(k, t, k->s->lie.value, at);
+}
+
 /* `at`: where it is seen, which for a limit is where the vehicle is. */
 static void report(
     const struct sensing *k, const struct sim_thing *t, bool changed, const struct sim_face *at) {
     const struct sim_face *map = &t->face[0];
     bool there = t->face[changed ? 1 : 0].there;
-    if (!t->registered) {
+    if (k->liar && k->s->lie.any && t == &k->things[k->s->lie.thing]) {
+        report_lie(k, t, at);
+    } else if (!t->registered) {
         if (chance(k->rnd, k->s->tpr_ppm))
             detected(k, t, at);
     } else if (!there) {
@@ -286,7 +308,7 @@ static void report_limits(const struct sensing *k, struct sim_vehicle *v, struct
     const struct sim_lane *l = &r->lanes[v->lane];
     for (size_t i = 0; i < l->n_limits && k->look->n < OBS_MAX_REPORTS; i++) {
         uint32_t thing = l->limits[i].thing;
-        if (v->along < l->limits[i].from || v->along > l->limits[i].to || was_reported(v, thing))
+        if (!limit_due(v, &l->limits[i]))
             continue;
         struct sim_thing *t = &w->things[thing];
         struct sim_face here = t->face[changed ? 1 : 0];
@@ -319,12 +341,17 @@ void sim_sense(struct sim_vehicle *v, struct sim_world *w, const struct sim_road
     if (!v->on_road) {
         v->n_reported = 0;
         v->next_look = 0;
+        v->sensed_lane = SIM_NONE;
         return;
     }
     forget_passed(v, w, r);
     v->next_look -= (int64_t)v->speed_mm_s * SIM_TICK_US / 1000000;
-    bool last = last_chance(v, w, r, changed);
-    if (!last && v->next_look > 0)
+    if (v->lane != v->sensed_lane) {
+        v->sensed_lane = v->lane;
+        v->limit_permille = (int64_t)ws_random_below(rnd, 1000);
+    }
+    bool last = last_chance(v, w, changed);
+    if (!last && v->next_look > 0 && !some_limit_due(v, r))
         return;
     v->next_look =
         NEXT_LOOK_MIN_MM + (int64_t)ws_random_below(rnd, NEXT_LOOK_MAX_MM - NEXT_LOOK_MIN_MM);
@@ -334,7 +361,7 @@ void sim_sense(struct sim_vehicle *v, struct sim_world *w, const struct sim_road
     ret_look->range_mm =
         last ? SIM_RANGE_MM
              : RANGE_MIN_MM + (uint32_t)ws_random_below(rnd, SIM_RANGE_MM - RANGE_MIN_MM + 1);
-    struct sensing k = {s, &w->map.frame, rnd, ret_look};
+    struct sensing k = {s, w->things, v->liar, &w->map.frame, rnd, ret_look};
     if (chance(rnd, s->fpr_ppm))
         report_phantom(&k, v);
     if (v->lane != SIM_NONE)
@@ -354,56 +381,23 @@ void sim_sense(struct sim_vehicle *v, struct sim_world *w, const struct sim_road
 
 /* ---- liars ---- */
 
-static bool may_lie_about(
-    const struct sim_world *w, const struct sim_roads *r, size_t thing, struct sim_pose *ret) {
-    const struct sim_thing *t = &w->things[thing];
-    if (!t->registered || t->changed)
-        return false;
-    if (thing < w->n_limits) {
-        for (size_t i = 0; i < r->n; i++)
-            for (size_t k = 0; k < r->lanes[i].n_limits; k++)
-                if (r->lanes[i].limits[k].thing == thing) {
-                    const struct sim_limit_span *span = &r->lanes[i].limits[k];
-                    *ret = sim_lane_pose(&r->lanes[i], (span->from + span->to) / 2);
-                    return true;
-                }
-        return false;
-    }
-    int32_t ux = 0;
-    int32_t uy = 0;
-    *ret = (struct sim_pose){t->face[0].x, t->face[0].y, t->face[0].heading};
-    heading_vector(ret->heading, &ux, &uy);
-    ret->x -= (int32_t)((int64_t)VIEW_FROM_MM * ux / (1 << 30));
-    ret->y -= (int32_t)((int64_t)VIEW_FROM_MM * uy / (1 << 30));
-    return true;
-}
-
 void sim_lie_choose(struct sim_senses *s, const struct sim_world *w, const struct sim_roads *r,
     struct ws_random *rnd) {
     s->lie = (struct sim_lie){0};
+    bool *driven = ws_calloc(w->n, sizeof(driven[0]));
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->lanes[i].n_limits; k++)
+            driven[r->lanes[i].limits[k].thing] = true;
     size_t salt = w->n == 0 ? 0 : (size_t)ws_random_below(rnd, w->n);
     for (size_t i = 0; i < w->n && !s->lie.any; i++) {
         size_t thing = (salt + i) % w->n;
-        struct sim_pose from;
-        if (!may_lie_about(w, r, thing, &from))
+        const struct sim_thing *t = &w->things[thing];
+        if (!t->registered || t->changed || (thing < w->n_limits && !driven[thing]))
             continue;
-        const struct sim_face *f = &w->things[thing].face[0];
-        s->lie = (struct sim_lie){.any = true, .thing = thing, .gone = !f->has_value, .from = from};
+        const struct sim_face *f = &t->face[0];
+        s->lie = (struct sim_lie){.any = true, .thing = thing, .gone = !f->has_value};
         if (f->has_value)
             s->lie.value = misread(f->value, rnd);
     }
-}
-
-void sim_sense_lie(
-    const struct sim_world *w, const struct sim_senses *s, struct sim_look *ret_look) {
-    const struct sim_thing *t = &w->things[s->lie.thing];
-    struct sensing k = {s, &w->map.frame, NULL, ret_look};
-    ret_look->any = true;
-    ret_look->from = s->lie.from;
-    ret_look->range_mm = SIM_RANGE_MM;
-    ret_look->n = 0;
-    if (s->lie.gone)
-        not_detected(&k, t);
-    else
-        mismatch(&k, t, s->lie.value, NULL);
+    free(driven);
 }

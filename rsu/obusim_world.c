@@ -49,7 +49,7 @@ static bool face_of(
         return false;
     struct map_point at = {0};
     element_anchor(e, &at.x, &at.y);
-    if (actual && !sim_world_place(w, at, &at))
+    if ((actual && !sim_world_place(w, at, &at)) || !sim_within_reach(at.x, at.y))
         return false;
     *ret = (struct sim_face){.there = true,
         .has_value = e->has_value,
