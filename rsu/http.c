@@ -12,10 +12,10 @@
 enum {
     THREADS = 2,
     REQUEST_OCTETS = 16384, /* request line and headers of one connection */
-    PATIENCE_S = 30, /* with a client that says nothing */
 };
 
-const struct http_tuning http_tuning_default = {.heartbeat_ms = 15000, .ask_ms = 2000};
+const struct http_tuning http_tuning_default = {
+    .heartbeat_ms = 15000, .ask_ms = 2000, .patience_s = 30};
 
 struct route {
     const char *path;
@@ -175,7 +175,7 @@ static int start_server(struct http *h, int fd, struct ws_err *err) {
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, h->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)PATIENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        MHD_OPTION_CONNECTION_TIMEOUT, h->tuning.patience_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)REQUEST_OCTETS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
         on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (h->mhd == NULL)

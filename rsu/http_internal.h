@@ -92,6 +92,8 @@ bool versions_from(struct versions *v, const char *text, uint64_t *ret_from, uin
 struct http_tuning {
     unsigned heartbeat_ms; /* of silent event streams */
     unsigned ask_ms; /* how long a handler waits for the owner */
+    unsigned
+        patience_s; /* with a client that neither says nor takes anything; streams twice that */
 };
 extern const struct http_tuning http_tuning_default;
 

@@ -109,8 +109,13 @@ static int listen_tcp(const char *listen_on, int *ret_fd, unsigned *ret_port, st
     if (bind(fd, (const struct sockaddr *)&sa, size) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&sa, &size) != 0)
         return os_error(err, fd, listen_on);
-    *ret_port = ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-                                               : ((struct sockaddr_in *)&sa)->sin_port);
+    /* Both families have the port at the same place. */
+    _Static_assert(
+        offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+        "place of the port");
+    in_port_t port = 0;
+    memcpy(&port, (const uint8_t *)&sa + offsetof(struct sockaddr_in, sin_port), sizeof(port));
+    *ret_port = ntohs(port);
     *ret_fd = fd;
     return WS_OK;
 }

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LINES_KEPT = 8, BLOCK_OCTETS = 16384, PATIENCE_S = 60, RETRY_MS = 2000 };
+enum { LINES_KEPT = 8, BLOCK_OCTETS = 16384, RETRY_MS = 2000 };
 
 /* The octets of one event, shared by the streams that send it. */
 struct line {
@@ -251,7 +251,7 @@ void http_get_stream(struct http *h, const struct http_call *c, struct http_repl
     }
     /* A client that stops reading is let go; heartbeats keep the others above this. */
     (void)MHD_set_connection_option(
-        c->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)PATIENCE_S);
+        c->connection, MHD_CONNECTION_OPTION_TIMEOUT, 2 * h->tuning.patience_s);
 }
 
 /* ---- the waker ---- */

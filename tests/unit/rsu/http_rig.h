@@ -18,6 +18,7 @@ struct rig_options {
     unsigned connections; /* 0: 16 */
     unsigned heartbeat_ms; /* 0: 15000 */
     unsigned ask_ms; /* 0: 10000 */
+    unsigned patience_s; /* 0: 30 */
     uint64_t asleep_us; /* the cell's last block lies this far back */
 };
 
@@ -54,8 +55,10 @@ struct answer {
 };
 int rig_connect(const struct rig *r);
 void rig_send(int fd, const char *text);
-/* Sends octets, reads to the end of the connection. status 0: no answer at all. */
+/* Sends octets, reads to the end of the connection. status 0: no answer at all. The second one gives up after a while
+ * without an octet: what is no whole request is only answered by the server's own patience. */
 void rig_exchange(const struct rig *r, struct span request, struct answer *ret);
+void rig_poke(const struct rig *r, struct span request, int wait_ms, struct answer *ret);
 void rig_get(const struct rig *r, const char *target, struct answer *ret);
 void answer_free(struct answer *a);
 /* GET that must give this status; parsed body. The caller frees it. */
