@@ -1,5 +1,5 @@
 /* PSIDs / ITS-AIDs the appliance names. Ours are the two values that the IEEE registry reserves for
- * private use (1D and 1E hex); see docs/formats/vehicle-messages.md. */
+ * private use (1D and 1E hex); see docs/decisions/0005-private-psids.md. */
 #ifndef WAYSIDE_V2X_PSID_H
 #define WAYSIDE_V2X_PSID_H
 

@@ -79,7 +79,7 @@ static inline bool power_is_skip(uint64_t power, uint64_t total) {
         "oldest generation time that a block may carry (cell time)")                               \
     X(message_future_us, 0, 60000000, "newest generation time beyond block time (cell time)")      \
     X(body_horizon_us, 60000000, 31536000000000,                                                   \
-        "bodies of vehicle messages are pruned after this (cell time)")                            \
+        "vehicles' certificates leave state after this (cell time); bodies: decision 9")           \
     X(certs_max, 16, 10000000, "vehicle certificates kept in state")                               \
     X(messages_max, 1024, 100000000, "message identities kept in state")
 

@@ -20,7 +20,7 @@ enum store_space {
     STORE_EVENT, /* height (8) || sequence (4) -> event octets */
     STORE_INDEX, /* contract (1) || type (2) || height (8) || sequence (4) -> empty: events by kind */
     STORE_TX, /* transaction identity (32) -> height (8) || index (4) || result code (2) || contract (1) */
-    STORE_HEADER, /* height (8) -> header octets: kept when bodies are pruned */
+    STORE_HEADER, /* height (8) -> header octets: meant to stay when bodies are pruned (decision 9) */
     STORE_SPACE_COUNT
 };
 const char *store_space_name(enum store_space s);
