@@ -323,6 +323,9 @@ static int open_db(struct rocks *r, struct ws_err *err) {
 int store_open_rocks(
     const char *dir, size_t cache_octets, struct store **ret_store, struct ws_err *err) {
     int rc = dir_make(dir, err);
+    /* Bodies hold vehicles' messages, and RocksDB writes files that everybody may read: the folder keeps others out. */
+    if (rc == WS_OK && chmod(dir, 0700) != 0)
+        rc = ws_fail(err, WS_EIO, "%s: %s", dir, strerror(errno));
     if (rc != WS_OK)
         return rc;
     struct rocks *r = ws_alloc(sizeof(*r));

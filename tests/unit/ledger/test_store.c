@@ -251,6 +251,17 @@ static void may_read_while_walking(void **state) {
     assert_int_equal(store_each(p->s, STORE_STATE, text(""), text(""), look_up, p->s, NULL), WS_OK);
 }
 
+static void the_folder_keeps_others_out(void **state) {
+    struct place *p = *state;
+    struct ws_err err = {0};
+    struct stat st;
+    assert_int_equal(dir_make(p->dir, &err), WS_OK); /* made by hand, or by an older version */
+    assert_int_equal(chmod(p->dir, 0755), 0);
+    p->s = open_ok(p->dir);
+    assert_int_equal(stat(p->dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+}
+
 /* A model that cannot be wrong: an array of slots, key i present or not. */
 enum { MODEL = 600, ROUNDS = 300 };
 
@@ -758,6 +769,7 @@ int main(int argc, char **argv) {
             damage_before_the_tail_is_refused, set_up_folder, tear_down),
         cmocka_unit_test_setup_teardown(write_error_stops_the_store, set_up_folder, tear_down),
         cmocka_unit_test_setup_teardown(killed_while_writing, set_up_folder, tear_down),
+        cmocka_unit_test_setup_teardown(the_folder_keeps_others_out, set_up_folder, tear_down),
         cmocka_unit_test_setup_teardown(bad_folder_is_named, set_up_folder, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
