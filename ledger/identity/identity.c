@@ -186,7 +186,9 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
     struct span k;
     struct span v;
     while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
-        memcpy(at.octets, k.p, k.n < sizeof(at.octets) ? k.n : sizeof(at.octets));
+        if (k.n != 33)
+            return ws_fail(err, WS_EIO, "state of identity: damaged certificate entry");
+        memcpy(at.octets, k.p, k.n);
         at.n = k.n;
         struct rd r = rd_of(v);
         uint8_t version = rd_u8(&r);
@@ -196,7 +198,7 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
         struct identity_cert *c = ws_alloc(sizeof(*c));
         buf_put(&c->octets, octets.p, octets.n);
         size_t bad_at = 0;
-        if (version != LEDGER_VERSION || r.bad || k.n != 33 ||
+        if (version != LEDGER_VERSION || r.bad ||
             cert_parse(buf_span(&c->octets), &c->cert, &bad_at) != COER_OK ||
             (c->key = verify_key_new(c->cert.key_curve, &c->cert.key)) == NULL) {
             identity_cert_free(c);
@@ -211,7 +213,9 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
     at.n = 0;
     d->n_messages = 0;
     while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
-        memcpy(at.octets, k.p, k.n < sizeof(at.octets) ? k.n : sizeof(at.octets));
+        if (k.n != 33)
+            return ws_fail(err, WS_EIO, "state of identity: damaged message entry");
+        memcpy(at.octets, k.p, k.n);
         at.n = k.n;
         d->n_messages++;
     }
