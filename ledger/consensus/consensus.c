@@ -159,8 +159,7 @@ static struct known_block *block_make(struct consensus *c, const uint8_t *id) {
     size_t at = c->n_blocks;
     if (at == BLOCKS_MAX) {
         for (at = 0; at < BLOCKS_MAX - 1; at++) {
-            if (!(c->locked && same(c->block[at].id, c->locked_id)) &&
-                !(c->valid && same(c->block[at].id, c->valid_id)))
+            if (!cs_relies_on(c, c->block[at].id))
                 break;
         }
         memmove(&c->block[at], &c->block[at + 1], (BLOCKS_MAX - at - 1) * sizeof(c->block[0]));
@@ -706,6 +705,10 @@ int32_t cs_locked_round(const struct consensus *c) {
 
 int32_t cs_valid_round(const struct consensus *c) {
     return c->valid_round;
+}
+
+bool cs_relies_on(const struct consensus *c, const hash32 id) {
+    return (c->locked && same(c->locked_id, id)) || (c->valid && same(c->valid_id, id));
 }
 
 const struct round_votes *cs_votes(const struct consensus *c, int32_t round) {

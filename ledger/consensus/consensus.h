@@ -129,6 +129,8 @@ enum cs_step cs_step_now(const struct consensus *c);
 size_t cs_proposer(const struct consensus *c, int32_t round);
 int32_t cs_locked_round(const struct consensus *c);
 int32_t cs_valid_round(const struct consensus *c);
+/* True for our locked and our valid value: their blocks must be at hand until the height ends. */
+bool cs_relies_on(const struct consensus *c, const hash32 id);
 /* The quorum behind the decision; only after CS_ACT_DECIDED. */
 void cs_commit(const struct consensus *c, struct commit *ret_commit);
 /* What is held, for resending to a peer that lacks it. NULL when not held. */

@@ -18,11 +18,6 @@ struct candidate *candidate_find(struct node *n, const hash32 id) {
     return NULL;
 }
 
-static bool proposed_in(const struct node *n, int32_t round, const hash32 id) {
-    const struct cs_proposal *p = round < 0 ? NULL : cs_proposal_of(n->cs, round);
-    return p != NULL && memcmp(p->id, id, 32) == 0;
-}
-
 /* Who goes when the table is full: what consensus does not wait for, then what is known to be invalid, then the oldest;
  * never what we are locked on or would propose again. */
 static size_t least_needed(const struct node *n) {
@@ -31,8 +26,7 @@ static size_t least_needed(const struct node *n) {
     for (size_t i = 0; i < CANDIDATES_MAX; i++) {
         const struct candidate *c = &n->candidate[i];
         unsigned need = !c->wanted ? 0 : c->answered && !c->valid ? 1 : 2;
-        if (need < best && !proposed_in(n, cs_locked_round(n->cs), c->id) &&
-            !proposed_in(n, cs_valid_round(n->cs), c->id)) {
+        if (need < best && !cs_relies_on(n->cs, c->id)) {
             best = need;
             at = i;
         }

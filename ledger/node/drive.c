@@ -1,7 +1,6 @@
 /* Feeding consensus and carrying out what it asks for. */
 #include "ledger/node/node_internal.h"
 
-#include "base/assert.h"
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -62,10 +61,10 @@ static void sign_proposal(
 
 static void decide(struct node *n, const struct cs_action *a, struct ws_now now) {
     struct candidate *c = candidate_find(n, a->id);
-    /* Dozens of rounds have pushed it out. Whoever has it is a height ahead soon and hands it over (sync.c). */
-    if (c == NULL)
+    /* Dozens of rounds have pushed it out; a proposal of it since brought names of transactions only. Whoever has it is a
+     * height ahead soon and hands it over (sync.c). */
+    if (c == NULL || c->block == NULL || !block_complete(c->block))
         return;
-    WS_ASSERT(c->block != NULL && block_complete(c->block));
     struct commit commit;
     cs_commit(n->cs, &commit);
     struct block *b = c->block;
