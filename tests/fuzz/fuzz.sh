@@ -1,0 +1,18 @@
+#!/bin/bash
+# Runs every libFuzzer target of the fuzz preset for a while; findings stay in the build folder.
+# usage: fuzz.sh BUILD-FOLDER SECONDS-EACH
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${1:?build folder}" && pwd)
+seconds=${2:-60}
+bad=
+for target in $(find "$build/tests" -type f -perm -u+x -name 'fuzz_*' | sort); do
+    name=$(basename "$target")
+    work=$build/corpus/$name
+    mkdir -p "$work"
+    echo "== $name, $seconds s"
+    "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+        -artifact_prefix="$build/$name-" "$work" "$root/tests/fuzz/corpus/${name#fuzz_}" || bad="$bad $name"
+done
+[ -z "$bad" ] || { echo "findings:$bad (files in $build)"; exit 1; }
+echo 'no findings'
