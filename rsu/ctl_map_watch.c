@@ -17,6 +17,7 @@ enum { STATE_MAX = 65536, PAUSE_MS = 1000 };
 struct watch {
     const struct ctl_verb *v;
     const char *out;
+    bool json; /* a line for each version */
     struct ctl_http *http;
     uint64_t have; /* last version that is in the folder */
     char cell_id[65]; /* "" until known */
@@ -98,6 +99,27 @@ static int fetch_into(
     return rc;
 }
 
+static void tell(const struct watch *w, const json_t *version) {
+    size_t i;
+    json_t *change;
+    json_t *words = json_array();
+    json_array_foreach(json_object_get(version, "changes"), i, change)(void)
+        json_array_append_new(words, json_string(ctl_json_text(change, "description")));
+    if (w->json) {
+        json_t *line = json_pack("{s:I, s:s, s:O}", "version", (json_int_t)w->have, "time",
+            ctl_json_text(version, "time"), "changes", words);
+        (void)json_dumpf(line, stdout, JSON_COMPACT);
+        (void)printf("\n");
+        json_decref(line);
+    } else {
+        (void)printf(
+            "version %llu, %s\n", (unsigned long long)w->have, ctl_json_text(version, "time"));
+        json_array_foreach(words, i, change)(void) printf("  %s\n", json_string_value(change));
+    }
+    (void)fflush(stdout);
+    json_decref(words);
+}
+
 /* Proof and words come with the JSON of the version; the other formats are asked for each. */
 static int take_version(struct watch *w, const json_t *version, struct ws_err *err) {
     uint64_t n = w->have + 1;
@@ -119,12 +141,7 @@ static int take_version(struct watch *w, const json_t *version, struct ws_err *e
     }
     if (rc != WS_OK)
         return rc;
-    size_t i;
-    json_t *change;
-    (void)printf("version %llu, %s\n", (unsigned long long)n, ctl_json_text(version, "time"));
-    json_array_foreach(json_object_get(version, "changes"), i, change)(void)
-        printf("  %s\n", ctl_json_text(change, "description"));
-    (void)fflush(stdout);
+    tell(w, version);
     return WS_OK;
 }
 
@@ -194,6 +211,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"out", CTL_TEXT, (void *)&w.out, 0, 0},
         {"from", CTL_NUMBER, &from, 1, INT64_MAX},
         {"once", CTL_FLAG, &once, 0, 0},
+        {"json", CTL_FLAG, &w.json, 0, 0},
     };
     int code;
     if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), NULL, 0, 0, &code))
@@ -233,5 +251,6 @@ const struct ctl_verb ctl_map_watch = {"map", "watch", "keep the published chang
     "  --out DIR     made when missing\n"
     "  --http ADDR   of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --from V      the version you have, for a new folder; 1, the base map, unless given\n"
-    "  --once        fetch what is there and leave\n",
+    "  --once        fetch what is there and leave\n"
+    "  --json        print a line of JSON for each version\n",
     run};

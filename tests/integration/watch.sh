@@ -1,0 +1,101 @@
+#!/bin/bash
+# A unit hears a drive, and a map provider follows its map: stopped in the middle, started again, never a version left out or
+# given twice; what it has is what the unit offers as a whole, and every proof holds. usage: watch.sh PROGRAMS-FOLDER
+set -eu
+bin=$(cd "${1:?folder of programs}" && pwd)
+town=$(cd "$(dirname "$0")/../../configs/demo" && pwd)
+out=$(mktemp -d)
+pids=()
+cleanup() {
+    [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$out"
+}
+trap cleanup EXIT
+cd "$out"
+ctl=$bin/rsuctl
+fail() {
+    echo "$1"
+    tail -n 5 ./*.log 2>/dev/null
+    exit 1
+}
+
+start=2026-06-01T08:00:00Z
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 420 --change-at 60 --seed 7 \
+    --start $start --pki trust --out drive.pcap >obusim.log
+port=$((20000 + $$ % 20000))
+"$ctl" cell init --out cell --map "$town/town.osm" --trust trust --validators 1 --clock-rate 60 --clock-epoch $start \
+    --capture drive.pcap --block-interval-ms 100 --base-port $port --http-port $((port + 1)) >init.log
+# Its own socket instead of a port that might be in use.
+sed -i 's/^http: .*/http: unix:api.sock/' cell/rsu1/rsud.yaml
+"$bin/rsud" --config cell/rsu1/rsud.yaml >rsud.log 2>&1 &
+unit=$!
+pids+=($unit)
+http=unix:$out/cell/rsu1/api.sock
+
+# have FOLDER: the last version in it
+have() { sed -nE 's/.*"version": ([0-9]+).*/\1/p' "$1/state.json" 2>/dev/null || echo 0; }
+for _ in $(seq 100); do
+    "$ctl" cell status --http "$http" >/dev/null 2>&1 && break
+    kill -0 $unit || fail 'the unit stopped'
+    sleep 0.1
+done
+"$ctl" map watch --out live --http "$http" >watch.log 2>&1 &
+watcher=$!
+pids+=($watcher)
+for _ in $(seq 400); do
+    [ "$(have live)" -ge 2 ] 2>/dev/null && break
+    kill -0 $watcher || fail 'the watcher stopped'
+    sleep 0.1
+done
+[ "$(have live)" -ge 2 ] || fail 'no version came'
+kill -TERM $watcher
+wait $watcher || fail 'a watcher that is told to stop has not done wrong'
+first=$(have live)
+
+for _ in $(seq 600); do
+    "$ctl" cell status --http "$http" --json | grep -q '"capture_finished": true' && break
+    kill -0 $unit || fail 'the unit stopped'
+    sleep 0.1
+done
+sleep 2
+"$ctl" map watch --out live --once --json --http "$http" >rest.log
+"$ctl" map watch --out whole --once --http "$http" >/dev/null
+last=$(have whole)
+[ "$last" -ge 2 ] && [ "$(have live)" -eq "$last" ] || fail "versions $(have live) and $last"
+[ "$(wc -l <rest.log)" -eq $((last - first)) ] || fail 'the second call did not go on from where the first stopped'
+for v in $(seq 2 "$last"); do
+    for ending in proof geojsonl osc; do
+        [ -s "$(printf 'live/%06d.%s' "$v" $ending)" ] || fail "version $v has no $ending"
+    done
+done
+diff -r live whole >/dev/null || fail 'following and fetching differ'
+fingerprint=$(sed -n 's/^genesis fingerprint: //p' init.log)
+"$ctl" map verify --genesis cell/genesis.bin --fingerprint "$fingerprint" live/*.proof >verify.log
+for what in 'sign 50 -> 30, lanelet2:way/2003' 'removed, lanelet2:way/2010' 'new sign 30'; do
+    grep -q -- "- .*$what" verify.log || { cat verify.log; fail "not noticed: $what"; }
+done
+"$ctl" map verify --json --genesis cell/genesis.bin live/*.proof | grep -q '"holds": true'
+# One octet altered anywhere near the middle, and a cut.
+middle=$(($(stat -c %s live/000002.proof) / 2))
+for at in 10 $middle $((middle + 41)); do
+    cp live/000002.proof bad.proof
+    byte=$(od -An -tu1 -j "$at" -N1 bad.proof)
+    printf "$(printf '\\x%02x' $((byte ^ 1)))" | dd of=bad.proof bs=1 seek="$at" conv=notrunc 2>/dev/null
+    "$ctl" map verify --genesis cell/genesis.bin bad.proof >/dev/null 2>&1 && fail "octet $at altered, and it holds"
+done
+head -c "$middle" live/000002.proof >bad.proof
+"$ctl" map verify --genesis cell/genesis.bin bad.proof >/dev/null 2>&1 && fail 'cut, and it holds'
+
+# A folder of another cell, a version that is not there, a state that is none.
+sed 's/"cell_id": "./"cell_id": "x/' whole/state.json >state && cp -r whole strange && mv state strange/state.json
+"$ctl" map watch --out strange --once --http "$http" >/dev/null 2>log && fail 'followed another cell'
+[ "$("$ctl" map watch --out far --from 99 --once --http "$http" 2>&1 | grep -c 'no map version 99')" -eq 1 ] ||
+    fail 'a version that is not there'
+echo '{' >strange/state.json
+"$ctl" map watch --out strange --once --http "$http" >/dev/null 2>log && fail 'took a state that is none'
+
+kill -TERM $unit
+wait $unit || fail 'the unit did not stop in order'
+pids=()
+echo "$((last - 1)) versions, stopped after version $first"
