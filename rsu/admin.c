@@ -27,6 +27,7 @@ struct admin {
     admin_fn fn;
     void *ctx;
     int listener, epoll;
+    bool bound; /* the file is ours to remove */
     struct caller caller[CALLERS_MAX];
 };
 
@@ -39,10 +40,30 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct ws_err
     return WS_OK;
 }
 
+/* What a killed predecessor left goes away; what anybody else needs stays. */
+static int clear_place(const char *path, const struct sockaddr_un *sa, struct ws_err *err) {
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return WS_OK; /* nothing there, or binding will say what is wrong */
+    if (!S_ISSOCK(st.st_mode))
+        return ws_fail(err, WS_EIO, "%s: is there and is no socket", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool alive =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
+    if (fd >= 0)
+        (void)close(fd);
+    if (alive)
+        return ws_fail(err, WS_EBUSY, "%s: another process listens there", path);
+    (void)unlink(path);
+    return WS_OK;
+}
+
 int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
     struct admin **ret_admin, struct ws_err *err) {
     struct sockaddr_un sa;
     int rc = fill_address(path, &sa, err);
+    if (rc == WS_OK)
+        rc = clear_place(path, &sa, err);
     if (rc != WS_OK)
         return rc;
     struct admin *a = ws_alloc(sizeof(*a));
@@ -54,12 +75,11 @@ int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
         .epoll = epoll_create1(EPOLL_CLOEXEC)};
     for (size_t i = 0; i < CALLERS_MAX; i++)
         a->caller[i].fd = -1;
-    (void)unlink(path); /* what a killed predecessor left */
     mode_t old = umask(0117);
     struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CALLERS_MAX};
-    bool ok = a->listener >= 0 && a->epoll >= 0 &&
-              bind(a->listener, (const struct sockaddr *)&sa, sizeof(sa)) == 0 &&
-              listen(a->listener, CALLERS_MAX) == 0 &&
+    a->bound = a->listener >= 0 && a->epoll >= 0 &&
+               bind(a->listener, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
+    bool ok = a->bound && listen(a->listener, CALLERS_MAX) == 0 &&
               epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->listener, &ev) == 0;
     int why = errno;
     (void)umask(old);
@@ -150,10 +170,10 @@ void admin_close(struct admin *a) {
         if (a->caller[i].fd >= 0)
             drop(&a->caller[i]);
     }
-    if (a->listener >= 0) {
+    if (a->listener >= 0)
         (void)close(a->listener);
+    if (a->bound)
         (void)unlink(a->path);
-    }
     if (a->epoll >= 0)
         (void)close(a->epoll);
     free(a->path);
@@ -169,12 +189,15 @@ int admin_send(const char *path, struct span order, struct buf *ret_line, struct
     struct timeval patience = {.tv_sec = 10};
     struct buf out = {0};
     buf_var(&out, order);
+    errno = 0;
     bool ok = fd >= 0 &&
               setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
               setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
               connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
     for (size_t at = 0; ok && at < out.n;) {
         ssize_t put = send(fd, out.p + at, out.n - at, MSG_NOSIGNAL);
+        if (put < 0 && (errno == EPIPE || errno == ECONNRESET))
+            break; /* it may have said why before it hung up */
         ok = put > 0;
         at += ok ? (size_t)put : 0;
     }
@@ -183,6 +206,8 @@ int admin_send(const char *path, struct span order, struct buf *ret_line, struct
         char c;
         ssize_t got = recv(fd, &c, 1, 0);
         ok = got == 1;
+        if (got == 0)
+            errno = 0;
         if (ok && c == '\n')
             whole = true;
         else if (ok)

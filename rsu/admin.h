@@ -12,6 +12,8 @@ struct admin;
 /* Answers one order; appends the reply line (without the newline) to ret_line. */
 typedef void (*admin_fn)(void *ctx, struct span order, struct buf *ret_line);
 
+/* Replaces a socket file that nobody listens at any more. WS_EBUSY: somebody does; WS_EIO: the path cannot be made, or
+ * holds something that is no socket. */
 WARN_UNUSED int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
     struct admin **ret_admin, struct ws_err *err);
 int admin_fd(

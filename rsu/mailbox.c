@@ -112,7 +112,9 @@ void mailbox_serve(struct mailbox *m, void *owner) {
     uint64_t count;
     (void)!read(m->fd, &count, sizeof(count));
     (void)pthread_mutex_lock(&m->lock);
-    while (m->first != NULL) {
+    /* Those that wait now: who comes while they are served has made the descriptor readable again, and askers that come
+     * back at once must not keep the owner from its own work. */
+    for (size_t left = m->n; left > 0 && m->first != NULL; left--) {
         struct question *q = m->first;
         unlink_question(m, q);
         q->state = RUNNING;

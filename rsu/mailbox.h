@@ -18,7 +18,7 @@ int mailbox_fd(const struct mailbox *m); /* readable while something waits */
 
 /* Any thread but the owner's. Blocks up to timeout_ms. WS_EBUSY: fn will not run and ctx is free again. */
 WARN_UNUSED int mailbox_ask(struct mailbox *m, mailbox_fn fn, void *ctx, unsigned timeout_ms);
-/* Owner: runs what waits. */
+/* Owner: runs what waits at this moment. */
 void mailbox_serve(struct mailbox *m, void *owner);
 /* Owner, at shutdown: later and waiting questions get WS_EBUSY. */
 void mailbox_shut(struct mailbox *m);
