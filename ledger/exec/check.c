@@ -46,6 +46,7 @@ bool tx_verdict_final(enum tx_verdict v) {
     case TX_GOOD:
     case TX_UNKNOWN_CERT: /* its certificate may come first */
     case TX_FUTURE:
+    case TX_NO_ROOM: /* until something is forgotten */
     case TX_TOO_LARGE: /* for this block */
     case TX_VERDICT_COUNT:
         break;
@@ -99,11 +100,15 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_STALE;
     if (m->generation_time > c->block_time + p->message_future_us)
         return TX_FUTURE;
+    if (m->has_expiry_time && m->expiry_time < c->block_time)
+        return TX_STALE;
     if (m->has_location && !region_contains(&ex->genesis, m->lat, m->lon))
         return TX_OUT_OF_REGION;
     struct exec_host own = {ex, EXECUTOR_IDENTITY};
     if (table_get(&c->ids, t->id) != NULL || identity_seen(&own, t->id))
         return TX_DUPLICATE;
+    if (identity_message_count(ex->contract[EXECUTOR_IDENTITY].self) + c->ids.n >= p->messages_max)
+        return TX_NO_ROOM;
     const struct identity_cert *signer =
         identity_find(ex->contract[EXECUTOR_IDENTITY].self, t->cert_hash);
     if (signer == NULL)
@@ -131,6 +136,8 @@ static enum tx_verdict check_certificate(struct check *c, struct tx *t) {
     void *identity = c->ex->contract[EXECUTOR_IDENTITY].self;
     if (identity_find(identity, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
         return TX_DUPLICATE;
+    if (identity_cert_count(identity) + c->n_certs >= c->ex->genesis.params.certs_max)
+        return TX_NO_ROOM;
     enum trust_verdict why;
     struct identity_cert *made = identity_check_cert(identity, t->cert.all, c->block_time, &why);
     if (made == NULL)

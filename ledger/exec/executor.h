@@ -58,6 +58,7 @@ WARN_UNUSED int executor_resume(struct executor *ex, uint64_t height, struct ws_
     X(TX_ORDER_SEQUENCE, "order_sequence")                                                         \
     X(TX_ORDER_EXPIRED, "order_expired")                                                           \
     X(TX_ORDER_QUORUM, "order_quorum")                                                             \
+    X(TX_NO_ROOM, "identity_full")                                                                 \
     X(TX_CONTRACT_REFUSES, "contract_refuses")                                                     \
     X(TX_TOO_LARGE, "too_large")
 enum tx_verdict {

@@ -77,6 +77,11 @@ const struct identity_cert *identity_find(const void *self, const hash32 cert_ha
     return table_get(&d->certs, cert_hash);
 }
 
+uint64_t identity_message_count(const void *self) {
+    const struct identity *d = self;
+    return d->n_messages;
+}
+
 size_t identity_cert_count(const void *self) {
     const struct identity *d = self;
     return d->certs.n;

@@ -47,6 +47,8 @@ void identity_set_sequence(struct exec_host *h, enum exec_role role, uint64_t se
 struct identity_cert *identity_check_cert(
     const void *self, struct span cert, uint64_t its_us, enum trust_verdict *ret_verdict);
 void identity_cert_free(struct identity_cert *c);
+/* How full the tables are; a block that would overfill them is not valid. */
 size_t identity_cert_count(const void *self);
+uint64_t identity_message_count(const void *self);
 
 #endif

@@ -72,6 +72,11 @@ struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf) {
     return e == NULL ? NULL : e->tx;
 }
 
+struct tx *mempool_by_id(const struct mempool *m, const hash32 id) {
+    const struct mempool_entry *e = table_get(&m->by_id, id);
+    return e == NULL ? NULL : e->tx;
+}
+
 bool mempool_has_id(const struct mempool *m, const hash32 id) {
     return table_get(&m->by_id, id) != NULL;
 }

@@ -42,6 +42,7 @@ void mempool_free(struct mempool *m);
  * whole, or the share of that source. */
 enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source);
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf); /* borrowed, or NULL */
+struct tx *mempool_by_id(const struct mempool *m, const hash32 id); /* borrowed, or NULL */
 bool mempool_has_id(const struct mempool *m, const hash32 id);
 void mempool_remove_id(struct mempool *m, const hash32 id);
 void mempool_remove(struct mempool *m, struct mempool_entry *e);

@@ -146,6 +146,11 @@ static void on_proposal(
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return;
     }
+    /* A fresh block names whoever proposes it; a re-proposal keeps its first author. */
+    if (p->valid_round < 0 && memcmp(hd.proposer, n->set->v[p->validator].address, 32) != 0) {
+        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
+        return;
+    }
     header_id(exec_sha256, &hd, p->id);
     p->block_time = hd.time;
     if (!proposal_signed(n, p)) {
@@ -169,7 +174,10 @@ static void on_proposal(
 /* Checks against the last state. A transaction whose certificate is still on its way waits unverified, within the
  * share of whoever sent it; whoever proposes or prevotes checks again. */
 enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now) {
-    if (mempool_has_id(&n->pool, t->id))
+    /* The identity does not cover the signature: a copy that nobody has verified yet must not keep out one that
+     * verifies, or a forger would be the censor. */
+    struct tx *held = mempool_by_id(&n->pool, t->id);
+    if (held != NULL && (held->signature_good || memcmp(held->leaf, t->leaf, 32) == 0))
         return TX_DUPLICATE;
     uint64_t time = now.its_us > n->last_time ? now.its_us : n->last_time + 1;
     struct check *check = check_new(n->ex, time);
@@ -180,6 +188,11 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
         n->counters.tx_refused[v]++;
         return v;
     }
+    if (held != NULL) {
+        if (v != TX_GOOD)
+            return TX_DUPLICATE;
+        mempool_remove_id(&n->pool, t->id);
+    }
     if (mempool_add(&n->pool, t, v == TX_GOOD ? MEMPOOL_JUDGED : from) == MEMPOOL_FULL) {
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
         return TX_TOO_LARGE;
@@ -187,7 +200,13 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
     return TX_GOOD;
 }
 
+enum { PUSH_TXS_MAX = 64 }; /* we push one at a time; a batch may be small */
+
 static void on_txs(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
+    if (m->n_tx > PUSH_TXS_MAX) {
+        n->counters.drops[NODE_DROP_MALFORMED]++;
+        return;
+    }
     for (size_t i = 0; i < m->n_tx && !n->failed; i++) {
         struct tx *t = NULL;
         if (m->tx[i].len > n->genesis->params.tx_octets_max ||
@@ -198,7 +217,9 @@ static void on_txs(struct node *n, size_t peer, const Wayside__Link__TxPush *m, 
         /* First for a proposal that waits for exactly these octets: it may carry another copy of a message than the
          * one in our mempool. */
         for (size_t k = 0; k < n->n_candidates; k++) {
-            struct block *b = n->candidate[k].block;
+            /* Only what consensus waits for is worth the walk. */
+            const struct candidate *c = &n->candidate[k];
+            struct block *b = c->wanted && !c->answered ? c->block : NULL;
             for (size_t j = 0; b != NULL && j < b->n_txs; j++) {
                 if (b->txs[j] == NULL && memcmp(b->tx_leaves[j], t->leaf, 32) == 0)
                     block_put_tx(b, j, t);
