@@ -38,6 +38,10 @@ static const struct route routes[] = {
     {"/healthz", {NULL}, http_get_health},
 };
 
+const char *http_route(size_t i) {
+    return i < ARRAY_LEN(routes) ? routes[i].path : NULL;
+}
+
 /* ---- one request ---- */
 
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection) {

@@ -175,6 +175,7 @@ struct worker_counters *http_ports(const struct http *h); /* n_workers; to be fr
 const char *http_port_kind(enum port_kind k);
 
 /* ---- handlers ---- */
+const char *http_route(size_t i); /* path, with "*" for what varies; NULL: no more */
 typedef void (*http_fn)(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_health(struct http *h, const struct http_call *c, struct http_reply *r);

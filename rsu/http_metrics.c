@@ -219,8 +219,11 @@ static void put_map(struct page *p) {
         p->v->policy_sequence);
     one(p, "wayside_http_streams", METRIC_GAUGE, "Event streams open",
         streams_count(p->h->streams));
-    one(p, "wayside_http_connections_max", METRIC_GAUGE, "Bound of connections, streams included",
-        p->h->connections);
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(p->h->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    one(p, "wayside_http_connections", METRIC_GAUGE, "Connections open, streams included",
+        info == NULL ? 0 : info->num_connections);
+    one(p, "wayside_http_connections_max", METRIC_GAUGE, "Its bound", p->h->connections);
 }
 
 static uint64_t resident_octets(void) {

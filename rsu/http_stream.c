@@ -339,6 +339,7 @@ struct streams *streams_new(struct http *h, unsigned max) {
         streams_free(all);
         return NULL;
     }
+    (void)pthread_setname_np(all->waker, "ws-stream");
     return all;
 }
 

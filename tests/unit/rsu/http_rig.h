@@ -1,5 +1,5 @@
 /* A running HTTP face over a real cell in one process: two validators, a thread that plays the daemon's owner, and a
- * client on raw sockets. The packet workers are played by http_rig.c (worker_read_counters). Asserts on failure. */
+ * client on raw sockets. Packet workers and links are played by http_rig.c. Asserts on failure. */
 #ifndef WAYSIDE_TESTS_UNIT_RSU_HTTP_RIG_H
 #define WAYSIDE_TESTS_UNIT_RSU_HTTP_RIG_H
 

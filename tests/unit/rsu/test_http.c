@@ -1,6 +1,7 @@
 /* Every endpoint of the HTTP face over a real cell, with proofs checked as a consumer would. */
 #include "tests/unit/rsu/http_rig.h"
 
+#include "base/fileio.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/element.h"
 
@@ -201,7 +202,89 @@ static void metrics_are_whole_and_well_formed(void **state) {
     assert_non_null(strstr(text, "\nwayside_tx_refused_total{reason=\"stale\"} 0\n"));
     assert_non_null(strstr(text, "\nwayside_node_drops_total{reason=\"malformed\"} 0\n"));
     assert_non_null(strstr(text, "\nwayside_healthy 1\n"));
+    assert_non_null(strstr(text, "\nwayside_link_sent_total 11\n"));
     answer_free(&a);
+}
+
+/* ---- what is written about it ---- */
+
+static char *read_text(const char *path) {
+    struct buf b = {0};
+    struct ws_err err = {0};
+    if (file_read(path, 1 << 20, &b, &err) != 0)
+        fail_msg("%s", err.text);
+    buf_u8(&b, 0);
+    return (char *)b.p;
+}
+
+/* Every word of ours in `text` that looks like a metric is the name of a family. */
+static void assert_metrics_exist(const char *path, const char *metrics) {
+    char *text = read_text(path);
+    static const char *const starts[] = {"wayside_", "process_"};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        for (const char *at = text; (at = strstr(at, starts[i])) != NULL; n++) {
+            char line[160];
+            size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_");
+            (void)snprintf(line, sizeof(line), "# HELP %.*s ", (int)length, at);
+            if (strstr(metrics, line) == NULL)
+                fail_msg("%s: there is no metric %.*s", path, (int)length, at);
+            at += length;
+        }
+    }
+    assert_true(n > 8);
+    free(text);
+}
+
+static void pages_name_what_there_is(void **state) {
+    (void)state;
+    struct answer a;
+    rig_get(rig, "/metrics", &a);
+    buf_u8(&a.body, 0);
+    const char *metrics = (const char *)a.body.p;
+    assert_metrics_exist("docs/metrics.md", metrics);
+    assert_metrics_exist("configs/dashboards/wayside-cell.json", metrics);
+    assert_metrics_exist("configs/dashboards/wayside-alarms.yaml", metrics);
+    char *page = read_text("docs/metrics.md");
+    for (const char *at = metrics; (at = strstr(at, "# TYPE ")) != NULL;) {
+        at += 7;
+        size_t name = strcspn(at, " ");
+        size_t type = strcspn(at + name + 1, "\n");
+        char row[160];
+        (void)snprintf(
+            row, sizeof(row), "\n| `%.*s` | %.*s |", (int)name, at, (int)type, at + name + 1);
+        if (strstr(page, row) == NULL)
+            fail_msg("docs/metrics.md does not list %.*s", (int)name, at);
+    }
+    free(page);
+    answer_free(&a);
+}
+
+/* docs/openapi.yaml has each path that is served, and no other. */
+static void the_description_has_each_path(void **state) {
+    (void)state;
+    char *text = read_text("docs/openapi.yaml");
+    size_t described = 0;
+    for (const char *at = text; (at = strstr(at, "\n  /")) != NULL; at++)
+        described++;
+    size_t n = 0;
+    for (const char *path; (path = http_route(n)) != NULL; n++) {
+        bool found = false;
+        for (const char *at = text; !found && (at = strstr(at, "\n  /")) != NULL;) {
+            at += 3;
+            const char *want = path;
+            const char *have = at;
+            while (*want != '\0' && (*want == *have || (*want == '*' && *have == '{'))) {
+                have += *want == '*' ? strcspn(have, "}") + 1 : 1;
+                want++;
+            }
+            found = *want == '\0' && *have == ':';
+        }
+        if (!found)
+            fail_msg("docs/openapi.yaml does not have %s", path);
+    }
+    assert_int_equal(n, described);
+    free(text);
 }
 
 /* ---- blocks and transactions ---- */
@@ -626,6 +709,8 @@ int main(void) {
         cmocka_unit_test(healthy_cells_say_ok),
         cmocka_unit_test(silent_cells_and_deaf_owners_are_not_healthy),
         cmocka_unit_test(metrics_are_whole_and_well_formed),
+        cmocka_unit_test(pages_name_what_there_is),
+        cmocka_unit_test(the_description_has_each_path),
         cmocka_unit_test(blocks_name_their_signers_and_transactions),
         cmocka_unit_test(events_come_with_proofs),
         cmocka_unit_test(state_comes_with_proofs_of_presence_and_absence),
