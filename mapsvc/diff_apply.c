@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/diff.h"
+#include "mapsvc/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -167,12 +168,17 @@ static void kind_in_words(enum element_kind k, char *dst, size_t size) {
             *p = ' ';
 }
 
+/* " 50", " de205", or nothing for what has neither figure nor code. */
 static void value_in_words(const struct element *e, char *dst, size_t size) {
     const char *code = element_attr(e, "code");
-    if (e->has_value)
-        (void)snprintf(dst, size, "%" PRId32, e->value);
-    else
-        (void)snprintf(dst, size, "%s", code != NULL ? code : "without value");
+    dst[0] = '\0';
+    if (e->has_value) {
+        (void)snprintf(dst, size, " %" PRId32, e->value);
+    } else if (code != NULL) {
+        char *whole = text_clean(code, size - 2); /* cut between characters */
+        (void)snprintf(dst, size, " %s", whole);
+        free(whole);
+    }
 }
 
 /* Tenths of a bit, rounded towards zero, without floating point. */
@@ -193,25 +199,25 @@ static void what_in_words(const struct change_record *c, char *dst, size_t size)
     kind_in_words(e->kind, kind, sizeof(kind));
     value_in_words(&c->before, from, sizeof(from));
     value_in_words(&c->after, to, sizeof(to));
-    const char *unit = element_attr(e, "unit");
-    if (unit == NULL)
-        unit = "km/h";
-    bool figure = e->has_value && e->kind == EL_SPEED_LIMIT;
-    const char *space = figure ? " " : "";
-    if (!figure)
-        unit = "";
+    const char *unit = "";
+    if (e->has_value && e->kind == EL_SPEED_LIMIT) {
+        const char *named = element_attr(e, "unit");
+        unit = named != NULL ? named : "km/h";
+    }
+    const char *space = unit[0] == '\0' ? "" : " ";
     switch (c->op) {
     case MAP_CREATE:
-        (void)snprintf(dst, size, "new %s %s%s%s", kind, to, space, unit);
+        (void)snprintf(dst, size, "new %s%s%s%s", kind, to, space, unit);
         break;
     case MAP_DELETE:
-        (void)snprintf(dst, size, "%s %s%s%s removed", kind, from, space, unit);
+        (void)snprintf(dst, size, "%s%s%s%s removed", kind, from, space, unit);
         break;
     case MAP_MODIFY:
         if (strcmp(from, to) == 0)
-            (void)snprintf(dst, size, "%s %s%s%s changed", kind, to, space, unit);
+            (void)snprintf(dst, size, "%s%s%s%s changed", kind, to, space, unit);
         else
-            (void)snprintf(dst, size, "%s %s -> %s%s%s", kind, from, to, space, unit);
+            (void)snprintf(dst, size, "%s%s ->%s%s%s", kind, from[0] == '\0' ? " none" : from,
+                to[0] == '\0' ? " none" : to, space, unit);
         break;
     }
 }

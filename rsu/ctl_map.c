@@ -219,9 +219,9 @@ static int tell_diff(
     }
     struct buf b = {0};
     if (d->shifted)
-        buf_printf(&b,
-            "re-georeferenced: everything lies %lld mm further east and %lld mm further north\n",
-            (long long)d->shift_x_mm, (long long)d->shift_y_mm);
+        buf_printf(&b, "re-georeferenced: everything moved %.3f m %s and %.3f m %s\n",
+            (double)llabs(d->shift_y_mm) / 1000.0, d->shift_y_mm < 0 ? "south" : "north",
+            (double)llabs(d->shift_x_mm) / 1000.0, d->shift_x_mm < 0 ? "west" : "east");
     for (size_t i = 0; i < d->n; i++) {
         char words[1024];
         describe(&d->changes[i], words, sizeof(words));
@@ -253,8 +253,6 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     struct mapset b = {0};
     struct ws_err err = {0};
     int rc = load(words.v[0], &how, &a, NULL, &err);
-    how.has_frame = true;
-    how.frame = a.frame;
     if (rc == WS_OK)
         rc = load(words.v[1], &how, &b, NULL, &err);
     if (rc != WS_OK) {

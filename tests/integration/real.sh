@@ -44,5 +44,9 @@ grep -q 're-georeferenced' sim.log || { cat sim.log; echo 'the shift was not rep
 expect 2 'speed limit 40 -> 20 km/h'
 [ "$(wc -l <found)" -eq 1 ] || { cat found; echo 'more than the two real changes'; exit 1; }
 
+"$bin/rsuctl" map diff "$data"/maps/lanelet2/zalazone_unitrack_mapversion{6,7}.osm >moved
+grep -q '^re-georeferenced: everything moved 1000[0-9]*\.[0-9]* m south' moved &&
+    grep -q '^2 changes: 0 new, 2 modified, 0 removed$' moved || { cat moved; echo 'map diff: the move was not taken out'; exit 1; }
+
 pair circuit_v1.osm circuit_v2.osm 300
 expect 2 'speed limit 100 -> 40 km/h'
