@@ -88,6 +88,25 @@ static bool signature_fits(const struct spdu *m, const struct identity_cert *sig
     return verify_one(&item) == VERIFY_GOOD;
 }
 
+/* The block in question begins by forgetting what was to be kept until before its time. */
+static const struct identity_cert *committed(const struct check *c, const hash32 cert_hash) {
+    const struct identity_cert *k =
+        identity_find(c->ex->contract[EXECUTOR_IDENTITY].self, cert_hash);
+    return k == NULL || k->forget_at < c->block_time ? NULL : k;
+}
+
+/* The name of the signer inside the message is not under its signature: one that names another would be a copy with
+ * other octets for anybody to make. */
+static bool names_signer(const struct spdu *m, const struct identity_cert *signer) {
+    if (m->signer == SIGNER_DIGEST)
+        return memcmp(m->digest, signer->hash + 24, 8) == 0;
+    hash32 hash;
+    if (m->signer != SIGNER_CERTIFICATE)
+        return false;
+    cert_hash256(&m->cert, hash);
+    return memcmp(hash, signer->hash, 32) == 0;
+}
+
 static enum tx_verdict check_message(struct check *c, struct tx *t) {
     struct executor *ex = c->ex;
     const struct cell_params *p = &ex->genesis.params;
@@ -109,8 +128,7 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_DUPLICATE;
     if (identity_message_count(ex->contract[EXECUTOR_IDENTITY].self) + c->ids.n >= p->messages_max)
         return TX_NO_ROOM;
-    const struct identity_cert *signer =
-        identity_find(ex->contract[EXECUTOR_IDENTITY].self, t->cert_hash);
+    const struct identity_cert *signer = committed(c, t->cert_hash);
     if (signer == NULL)
         signer = table_get(&c->certs, t->cert_hash);
     if (signer == NULL)
@@ -122,8 +140,7 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_NO_PERMISSION;
     if (m->has_location && !trust_region_contains(ex->trust, &signer->cert, m->lat, m->lon))
         return TX_OUT_OF_REGION;
-    if (m->signer == SIGNER_SELF ||
-        (m->signer == SIGNER_DIGEST && memcmp(m->digest, signer->hash + 24, 8) != 0))
+    if (!names_signer(m, signer))
         return TX_BAD_SIGNATURE;
     if (!t->signature_good && !signature_fits(m, signer))
         return TX_BAD_SIGNATURE;
@@ -134,12 +151,14 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
 
 static enum tx_verdict check_certificate(struct check *c, struct tx *t) {
     void *identity = c->ex->contract[EXECUTOR_IDENTITY].self;
-    if (identity_find(identity, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
+    if (committed(c, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
         return TX_DUPLICATE;
     if (identity_cert_count(identity) + c->n_certs >= c->ex->genesis.params.certs_max)
         return TX_NO_ROOM;
     enum trust_verdict why;
     struct identity_cert *made = identity_check_cert(identity, t->cert.all, c->block_time, &why);
+    if (made == NULL && why == TRUST_NOT_YET_VALID)
+        return TX_FUTURE;
     if (made == NULL)
         return why == TRUST_EXPIRED ? TX_CERT_TIME : TX_UNTRUSTED;
     c->made = ws_realloc((void *)c->made, (c->n_certs + 1) * sizeof(struct identity_cert *));
