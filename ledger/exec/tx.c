@@ -110,7 +110,8 @@ int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
     if (octets.n > TX_MAX)
         return ws_fail(err, WS_ELIMIT, "transaction of %zu octets", octets.n);
     struct tx *t = ws_alloc(sizeof(*t) + octets.n);
-    memcpy(t + 1, octets.p, octets.n);
+    if (octets.n > 0)
+        memcpy(t + 1, octets.p, octets.n);
     t->octets = span_of(t + 1, octets.n);
     t->refs = 1;
     struct rd r = rd_of(t->octets);
