@@ -35,7 +35,10 @@ build: setup
 
 all: build
 
-demo: build
+demo: setup
+	@[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+	@echo 'building rsud, rsuctl, obusim'
+	@ninja -C build/release -j $(JOBS) rsud rsuctl obusim >build/release/build.log || { tail -n 40 build/release/build.log; exit 1; }
 	@bash configs/demo/demo.sh build/release/rsu
 
 check: setup-check

@@ -1,4 +1,5 @@
 /* What a version does to a map, and what it says to people. */
+#include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/diff.h"
@@ -122,6 +123,7 @@ static void root_after(
         struct id_leaf *at = c->op == MAP_CREATE
                                  ? &list[n++]
                                  : bsearch(c->element_id, list, m->n, sizeof(*list), by_id);
+        WS_ASSERT(at != NULL); /* the changes were checked against m */
         if (c->op == MAP_DELETE) {
             memset(at->leaf, 0, sizeof(at->leaf));
             gone++;

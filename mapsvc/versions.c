@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A version record stays well under EXEC_EVENT_MAX; what does not fit goes into the next one. */
@@ -27,6 +29,21 @@ static struct element new_element(
 }
 
 /* The change as the hypothesis has it now; new things are called `id`. The caller frees it. */
+/* National codes carry the figure at their end (de274-50): it changes with the plate. */
+static void follow_figure(struct element *e, int32_t before, int32_t after) {
+    const char *code = element_attr(e, "code");
+    char figure[16];
+    char text[ELEMENT_MAX_TEXT + 1];
+    (void)snprintf(figure, sizeof(figure), "-%" PRId32, before);
+    size_t n = code == NULL ? 0 : strlen(code);
+    size_t tail = strlen(figure);
+    if (n < tail || strcmp(code + n - tail, figure) != 0)
+        return;
+    int put = snprintf(text, sizeof(text), "%.*s-%" PRId32, (int)(n - tail), code, after);
+    if (put > 0 && (size_t)put < sizeof(text))
+        (void)element_set_attr(e, "code", text);
+}
+
 static struct change_record describe(const struct map_contract *c, const struct subject *s,
     const struct hypothesis *y, enum change_tier tier, int64_t threshold_bits, const uint8_t *id) {
     struct hyp_summary sum = hyp_summarise(y);
@@ -55,6 +72,8 @@ static struct change_record describe(const struct map_contract *c, const struct 
             r.has_after = true;
             r.after = element_copy(e);
             r.after.revision++;
+            if (e->has_value)
+                follow_figure(&r.after, e->value, y->value);
             r.after.has_value = true;
             r.after.value = y->value;
         }

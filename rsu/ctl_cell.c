@@ -57,6 +57,8 @@ static void put_status(const json_t *s, struct buf *b) {
         ctl_json_text(part(s, "cell"), "id"));
     buf_printf(b, "healthy: %s; up %.0f s; %s\n", json_is_true(part(s, "healthy")) ? "yes" : "NO",
         real_number(s, "uptime_s"), ctl_json_text(s, "software"));
+    if (ctl_json_text(s, "trouble")[0] != '\0')
+        buf_printf(b, "trouble: %s\n", ctl_json_text(s, "trouble"));
     if (json_is_object(block))
         buf_printf(b, "block: height %lld, time %s, %.1f s ago, %s\n",
             ctl_json_number(block, "height"), ctl_json_text(block, "time"),

@@ -133,6 +133,9 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     opt.lat0 = origin.lat;
     opt.lon0 = origin.lon;
     opt.progress = quiet ? NULL : stderr;
+    if (opt.trust == NULL && !quiet)
+        (void)fprintf(
+            stderr, "rsuctl replay: no --trust: no vehicle is believed, every chain is unknown\n");
     struct replay_summary s = {0};
     struct ws_err err = {0};
     if (replay_run(&opt, &s, &err) != WS_OK)

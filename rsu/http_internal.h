@@ -165,6 +165,7 @@ struct http_view {
 bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
 /* Nearest rank; 0 without latencies. */
 uint64_t http_view_latency(const struct http_view *v, unsigned percent);
+bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size);
 uint64_t http_view_silence_us(
     const struct http *h, const struct http_view *v); /* since the last block */
 enum peer_state { PEER_VOTING, PEER_BEHIND, PEER_SILENT };

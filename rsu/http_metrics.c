@@ -134,8 +134,9 @@ static void put_transactions(struct page *p) {
 static void put_node(struct page *p) {
     const struct http_view *v = p->v;
     const struct node_counters *c = &v->counters;
-    one(p, "wayside_healthy", METRIC_GAUGE, "0 once the disk failed or state diverged",
-        v->healthy ? 1 : 0);
+    char trouble[WS_ERR_TEXT + 64];
+    one(p, "wayside_healthy", METRIC_GAUGE, "0 when /healthz names a trouble",
+        http_healthy(p->h, v, trouble, sizeof(trouble)) ? 1 : 0);
     one(p, "wayside_height", METRIC_GAUGE, "Height of the last final block", v->node.height);
     metrics_family(&p->m, "wayside_block_age_seconds", METRIC_GAUGE,
         "Monotonic time since the last block, or since start");

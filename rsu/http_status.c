@@ -171,6 +171,37 @@ static json_t *cell(const struct http *h) {
     return o;
 }
 
+/* The first capture that could not be read to its end, or false. */
+static bool capture_failed(const struct http *h, char *dst, size_t size) {
+    struct worker_counters *c = http_ports(h);
+    bool failed = false;
+    for (size_t i = 0; i < h->d->n_workers && !failed; i++) {
+        failed = c[i].failure[0] != '\0';
+        if (failed)
+            (void)snprintf(dst, size, "Port %zu stopped: %s", i, c[i].failure);
+    }
+    free(c);
+    return failed;
+}
+
+/* One judgement for /v1/status, /healthz and metrics; why in one sentence. */
+bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size) {
+    uint64_t limit = SILENT_INTERVALS * h->d->genesis->params.block_interval_us;
+    uint64_t silence = http_view_silence_us(h, v);
+    if (limit < SILENT_LEAST_US)
+        limit = SILENT_LEAST_US;
+    dst[0] = '\0';
+    if (!v->healthy)
+        (void)snprintf(dst, size, "The node stopped: %s", v->why);
+    else if (silence > limit)
+        (void)snprintf(dst, size,
+            "No block for %" PRIu64 " s at height %" PRIu64 "; one is due every %" PRIu64 " ms.",
+            silence / 1000000, v->node.height, h->d->genesis->params.block_interval_us / 1000);
+    else
+        return !capture_failed(h, dst, size);
+    return false;
+}
+
 void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r) {
     (void)c;
     struct http_view *v = ws_alloc(sizeof(*v));
@@ -185,7 +216,9 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
         json_put(o, "uptime_s",
             seconds(v->mono_us > h->d->started_mono_us ? v->mono_us - h->d->started_mono_us : 0));
         json_put(o, "time", json_instant(ws_clock_now(&h->d->clock).its_us));
-        json_put(o, "healthy", json_boolean(v->healthy));
+        char trouble[WS_ERR_TEXT + 64];
+        json_put(o, "healthy", json_boolean(http_healthy(h, v, trouble, sizeof(trouble))));
+        json_put(o, "trouble", text(trouble));
         json_put(o, "cell", cell(h));
         json_put(o, "validator", v->node.me < 0 ? json_null() : json_integer(v->node.me));
         json_put(o, "height", json_count(v->node.height));
@@ -213,19 +246,6 @@ static void say(struct http_reply *r, unsigned status, const char *sentence) {
     buf_printf(&r->body, "%s\n", sentence);
 }
 
-/* The first capture that could not be read to its end, or false. */
-static bool capture_failed(const struct http *h, char *dst, size_t size) {
-    struct worker_counters *c = http_ports(h);
-    bool failed = false;
-    for (size_t i = 0; i < h->d->n_workers && !failed; i++) {
-        failed = c[i].failure[0] != '\0';
-        if (failed)
-            (void)snprintf(dst, size, "Port %zu stopped: %s", i, c[i].failure);
-    }
-    free(c);
-    return failed;
-}
-
 void http_get_health(struct http *h, const struct http_call *c, struct http_reply *r) {
     (void)c;
     struct http_view *v = ws_alloc(sizeof(*v));
@@ -233,25 +253,10 @@ void http_get_health(struct http *h, const struct http_call *c, struct http_repl
     if (!http_view(h, v, r)) {
         r->n_headers = 0;
         say(r, MHD_HTTP_SERVICE_UNAVAILABLE, "The ledger thread does not answer.");
-        free(v);
-        return;
-    }
-    uint64_t limit = SILENT_INTERVALS * h->d->genesis->params.block_interval_us;
-    uint64_t silence = http_view_silence_us(h, v);
-    if (limit < SILENT_LEAST_US)
-        limit = SILENT_LEAST_US;
-    if (!v->healthy) {
-        (void)snprintf(words, sizeof(words), "The node stopped: %s", v->why);
-        say(r, MHD_HTTP_SERVICE_UNAVAILABLE, words);
-    } else if (silence > limit) {
-        (void)snprintf(words, sizeof(words),
-            "No block for %" PRIu64 " s at height %" PRIu64 "; one is due every %" PRIu64 " ms.",
-            silence / 1000000, v->node.height, h->d->genesis->params.block_interval_us / 1000);
-        say(r, MHD_HTTP_SERVICE_UNAVAILABLE, words);
-    } else if (capture_failed(h, words, sizeof(words))) {
-        say(r, MHD_HTTP_SERVICE_UNAVAILABLE, words);
-    } else {
+    } else if (http_healthy(h, v, words, sizeof(words))) {
         say(r, MHD_HTTP_OK, "ok");
+    } else {
+        say(r, MHD_HTTP_SERVICE_UNAVAILABLE, words);
     }
     free(v);
 }

@@ -80,7 +80,7 @@ enum peer_state http_view_peer(const struct http *h, const struct http_view *v, 
     const struct node_peer_status *p = &v->peer[validator];
     /* A peer tells its state every status_us; one lost message is no silence. */
     uint64_t patience = 5 * h->d->config->node.status_us + 1000000;
-    if (!p->heard || v->mono_us > p->heard_mono_us + patience)
+    if (!p->heard || !v->peer_up[validator] || v->mono_us > p->heard_mono_us + patience)
         return PEER_SILENT;
     /* What it told is up to status_us old, so it may lag by the blocks of that time. */
     const struct cell_params *params = &h->d->genesis->params;

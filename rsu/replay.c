@@ -60,7 +60,9 @@ static int found_cell(struct replay *r, uint64_t start_its_us, struct ws_err *er
     for (size_t i = 0; i < o->validators; i++) {
         struct signer *s = signer_new(r->seeds[i]);
         WS_ASSERT(s != NULL);
-        f->validators.v[i] = (struct validator){.alg = KEY_ED25519, .power = 1};
+        f->validators.v[i] = (struct validator){.alg = KEY_ED25519, .power = 1, .owner = "replay"};
+        (void)snprintf(
+            f->validators.v[i].mast, sizeof(f->validators.v[i].mast), "replay%zu", i + 1);
         signer_public(s, f->validators.v[i].key);
         signer_free(s);
     }

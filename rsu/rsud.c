@@ -18,18 +18,25 @@ static const char usage[] =
     "  --check         check the configuration and what it names, change nothing, say what is "
     "wrong\n"
     "  --version       print the version\n"
-    "  --help          print this\n";
+    "  --help          print this\n"
+    "\n"
+    "Exit codes: 0 stopped in order, or the configuration is good; 1 --check found a mistake; 2 "
+    "usage;\n"
+    "3 it cannot start, or had to stop.\n";
 
 static int check_only(const char *path) {
     struct config c;
     struct ws_err err = {0};
+    bool silent = false;
     int rc = config_load(path, &c, &err);
     if (rc == WS_OK) {
+        silent = c.n_ports == 0;
         rc = config_check(&c, &err);
         config_free(&c);
     }
     if (rc == WS_OK) {
-        (void)printf("%s: good\n", path);
+        (void)printf(
+            "%s: good%s\n", path, silent ? ", but it has no ports and will hear nothing" : "");
         return 0;
     }
     (void)fprintf(stderr, "rsud: %s\n", err.text);

@@ -215,7 +215,10 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     d->face.clock = d->config.clock;
     d->face.admit = &d->admit;
     d->face.started_mono_us = ws_clock_now(&d->face.clock).mono_us;
-    rc = open_descriptors(d, err);
+    /* The very check of --check, before anything is opened: both roads say the same words. */
+    rc = config_check(&d->config, err);
+    if (rc == WS_OK)
+        rc = open_descriptors(d, err);
     if (rc == WS_OK)
         rc = load_keys(d, err);
     if (rc == WS_OK)

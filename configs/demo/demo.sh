@@ -70,7 +70,7 @@ said=0
 while [ $calm -lt 3 ]; do
     [ $SECONDS -lt $deadline ] || fail 'the cell did not get to the end of the capture in time'
     for p in "${pids[@]}"; do
-        kill -0 "$p" 2>/dev/null || { tail -n 5 "$out"/rsu*.log >&2; fail 'a unit stopped'; }
+        kill -0 "$p" 2>/dev/null || { tail -n 5 "$out"/rsu*.log >&2; fail 'a unit stopped (ports taken? HTTP_PORT=9100 BASE_PORT=9200 make demo uses others)'; }
     done
     sleep 1
     status=$("$bin/rsuctl" cell status --http "127.0.0.1:$http" --json 2>/dev/null) || continue
@@ -84,7 +84,7 @@ while [ $calm -lt 3 ]; do
     grep -q '"finished": *true' <<<"$status" && calm=$((calm + 1))
 done
 
-echo "4. What each unit says:"
+echo "4. What the first unit says:"
 "$bin/rsuctl" cell status --http "127.0.0.1:$http" | sed 's/^/   /'
 
 echo "5. What the road became, checked offline against the genesis alone:"
