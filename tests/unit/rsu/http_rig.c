@@ -165,7 +165,7 @@ static void open_box(struct rig *r, uint64_t mono_us) {
         fail_msg("%s", err.text);
 }
 
-static void fill_face(struct rig *r, uint64_t started_us) {
+static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t started_us) {
     struct node *n = onebox_node(r->box, 0);
     struct executor *ex = node_executor(n);
     r->config.n_ports = RIG_PORTS;
@@ -176,7 +176,7 @@ static void fill_face(struct rig *r, uint64_t started_us) {
     r->face = (struct rsud){.config = &r->config,
         .clock = {.kind = WS_CLOCK_SYSTEM},
         .genesis = executor_genesis_of(ex),
-        .store = onebox_store(r->box, 0),
+        .store = opt->store != NULL ? opt->store : onebox_store(r->box, 0),
         .mailbox = mailbox_new(16),
         .n_workers = RIG_PORTS,
         .node = n,
@@ -200,7 +200,7 @@ void rig_open(struct rig *r, const struct rig_options *opt) {
     struct ws_clock real = {.kind = WS_CLOCK_SYSTEM};
     uint64_t start = ws_clock_now(&real).mono_us - opt->asleep_us;
     open_box(r, start);
-    fill_face(r, start);
+    fill_face(r, opt, start);
     assert_int_equal(pthread_create(&r->owner, NULL, owner_run, r), 0);
     (void)snprintf(r->dir, sizeof(r->dir), "%s/wayside-http-XXXXXX", P_tmpdir);
     assert_non_null(mkdtemp(r->dir));
@@ -344,4 +344,41 @@ void rig_refused(const struct rig *r, unsigned status, const char *words, const 
     if (text == NULL || strstr(text, words) == NULL)
         fail_msg("%s: \"%s\" does not say \"%s\"", target, text == NULL ? "" : text, words);
     json_decref(o);
+}
+
+json_int_t rig_number(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_integer(v))
+        fail_msg("\"%s\" is no integer", key);
+    return json_integer_value(v);
+}
+
+const char *rig_word(const json_t *o, const char *key) {
+    const char *s = json_string_value(json_object_get(o, key));
+    if (s == NULL)
+        fail_msg("\"%s\" is no string", key);
+    return s;
+}
+
+void rig_assert_hex(const json_t *o, const char *key, const uint8_t *want, size_t n) {
+    struct buf b = test_unhex(rig_word(o, key));
+    assert_int_equal(b.n, n);
+    assert_memory_equal(b.p, want, n);
+    buf_free(&b);
+}
+
+void rig_assert_proof(
+    const struct rig *r, const json_t *o, const char *key, struct map_version *ret) {
+    struct buf bundle = test_unhex(rig_word(o, key));
+    struct event_bundle *p = ws_alloc(sizeof(*p));
+    struct event e;
+    struct ws_err err = {0};
+    assert_int_equal(event_bundle_decode(buf_span(&bundle), p, &err), 0);
+    if (light_check_event(&exec_light_crypto, buf_span(&r->genesis), p, &e, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(e.contract, CELL_CONTRACT_MAP);
+    assert_int_equal(e.type, MAP_EVENT_VERSION);
+    assert_int_equal(map_version_decode(e.body, ret, &err), 0);
+    free(p);
+    buf_free(&bundle);
 }

@@ -20,6 +20,7 @@ struct rig_options {
     unsigned ask_ms; /* 0: 10000 */
     unsigned patience_s; /* 0: 30 */
     uint64_t asleep_us; /* the cell's last block lies this far back */
+    struct store *store; /* served instead of the cell's; borrowed */
 };
 
 struct rig {
@@ -65,6 +66,13 @@ void answer_free(struct answer *a);
 json_t *rig_json(const struct rig *r, unsigned status, const char *target);
 /* GET that must fail with this status and an error that names `words`. */
 void rig_refused(const struct rig *r, unsigned status, const char *words, const char *target);
+/* Members that must be there. */
+json_int_t rig_number(const json_t *o, const char *key);
+const char *rig_word(const json_t *o, const char *key);
+void rig_assert_hex(const json_t *o, const char *key, const uint8_t *want, size_t n);
+/* A bundle in hex that holds against the genesis and proves a map version; map_version_free. */
+void rig_assert_proof(
+    const struct rig *r, const json_t *o, const char *key, struct map_version *ret);
 bool answer_has(const struct answer *a, const char *header_line);
 
 #endif

@@ -30,58 +30,37 @@ static int close_shared(void **state) {
     return 0;
 }
 
-static json_int_t number(const json_t *o, const char *key) {
-    const json_t *v = json_object_get(o, key);
-    if (!json_is_integer(v))
-        fail_msg("\"%s\" is no integer", key);
-    return json_integer_value(v);
-}
-
-static const char *word(const json_t *o, const char *key) {
-    const char *s = json_string_value(json_object_get(o, key));
-    if (s == NULL)
-        fail_msg("\"%s\" is no string", key);
-    return s;
-}
-
-static void assert_hex(const json_t *o, const char *key, const uint8_t *want, size_t n) {
-    struct buf b = test_unhex(word(o, key));
-    assert_int_equal(b.n, n);
-    assert_memory_equal(b.p, want, n);
-    buf_free(&b);
-}
-
 /* ---- status, health, metrics ---- */
 
 static void status_tells_the_whole_unit(void **state) {
     (void)state;
     json_t *o = rig_json(rig, 200, "/v1/status");
-    assert_hex(json_object_get(o, "cell"), "id", rig->face.cell_id, 32);
-    assert_string_equal(word(json_object_get(o, "cell"), "name"), "test town");
-    assert_int_equal(number(o, "height"), rig_height(rig));
-    assert_int_equal(number(o, "map_version"), 4);
-    assert_int_equal(number(json_object_get(o, "map"), "published"), 4);
-    assert_int_equal(number(o, "frames"), 2000);
+    rig_assert_hex(json_object_get(o, "cell"), "id", rig->face.cell_id, 32);
+    assert_string_equal(rig_word(json_object_get(o, "cell"), "name"), "test town");
+    assert_int_equal(rig_number(o, "height"), rig_height(rig));
+    assert_int_equal(rig_number(o, "map_version"), 4);
+    assert_int_equal(rig_number(json_object_get(o, "map"), "published"), 4);
+    assert_int_equal(rig_number(o, "frames"), 2000);
     assert_true(json_is_true(json_object_get(o, "capture_finished")));
     assert_true(json_is_true(json_object_get(o, "healthy")));
-    assert_string_equal(word(json_object_get(o, "policy"), "name"), "urban");
-    assert_int_equal(number(json_object_get(o, "policy"), "sequence"), 0);
+    assert_string_equal(rig_word(json_object_get(o, "policy"), "name"), "urban");
+    assert_int_equal(rig_number(json_object_get(o, "policy"), "sequence"), 0);
     json_t *port = json_array_get(json_object_get(o, "ports"), 1);
-    assert_string_equal(word(port, "interface"), "eth\"0");
-    assert_int_equal(number(json_object_get(port, "verdicts"), "verified"), 1);
-    assert_int_equal(number(port, "kernel_ring"), 3);
-    assert_int_equal(number(json_object_get(o, "admission"), "beacon"), 900);
+    assert_string_equal(rig_word(port, "interface"), "eth\"0");
+    assert_int_equal(rig_number(json_object_get(port, "verdicts"), "verified"), 1);
+    assert_int_equal(rig_number(port, "kernel_ring"), 3);
+    assert_int_equal(rig_number(json_object_get(o, "admission"), "beacon"), 900);
     json_t *map = json_object_get(json_object_get(o, "transactions"), "map");
-    assert_int_equal(number(map, "nothing_new"), 5);
+    assert_int_equal(rig_number(map, "nothing_new"), 5);
     /* 1..200 ms: ranks 100 and 198. */
-    assert_int_equal(number(json_object_get(o, "commit_latency_ms"), "p50"), 100);
-    assert_int_equal(number(json_object_get(o, "commit_latency_ms"), "p99"), 198);
+    assert_int_equal(rig_number(json_object_get(o, "commit_latency_ms"), "p50"), 100);
+    assert_int_equal(rig_number(json_object_get(o, "commit_latency_ms"), "p99"), 198);
     json_t *peers = json_object_get(o, "validators");
     assert_int_equal(json_array_size(peers), RIG_VALIDATORS);
     for (size_t i = 0; i < RIG_VALIDATORS; i++) {
         json_t *v = json_array_get(peers, i);
-        assert_string_equal(word(v, "state"), "voting");
-        assert_hex(v, "address", rig->face.genesis->validators.v[i].address, 32);
+        assert_string_equal(rig_word(v, "state"), "voting");
+        rig_assert_hex(v, "address", rig->face.genesis->validators.v[i].address, 32);
     }
     json_decref(o);
 }
@@ -115,9 +94,9 @@ static void silent_cells_and_deaf_owners_are_not_healthy(void **state) {
     answer_free(&a);
     json_t *o = rig_json(r, 200, "/v1/status");
     assert_string_equal(
-        word(json_array_get(json_object_get(o, "validators"), 0), "state"), "voting");
+        rig_word(json_array_get(json_object_get(o, "validators"), 0), "state"), "voting");
     assert_string_equal(
-        word(json_array_get(json_object_get(o, "validators"), 1), "state"), "silent");
+        rig_word(json_array_get(json_object_get(o, "validators"), 1), "state"), "silent");
     json_decref(o);
     atomic_store(&r->deaf, true);
     rig_get(r, "/healthz", &a);
@@ -299,32 +278,32 @@ static void blocks_name_their_signers_and_transactions(void **state) {
         (void)snprintf(target, sizeof(target), "/v1/blocks/%" PRIu64, h);
         json_t *o = rig_json(rig, 200, target);
         json_t *hd = json_object_get(o, "header");
-        assert_int_equal(number(hd, "height"), h);
+        assert_int_equal(rig_number(hd, "height"), h);
         struct header want;
         hash32 id;
         assert_int_equal(query_header(rig->face.store, h, &want, NULL), 0);
         header_id(exec_sha256, &want, id);
-        assert_hex(hd, "id", id, 32);
+        rig_assert_hex(hd, "id", id, 32);
         json_t *commit = json_object_get(o, "commit");
         assert_int_equal(
-            json_array_size(json_object_get(commit, "signers")), number(commit, "power"));
+            json_array_size(json_object_get(commit, "signers")), rig_number(commit, "power"));
         json_t *list = json_object_get(o, "transactions");
-        assert_int_equal(json_array_size(list), number(hd, "tx_count"));
-        struct buf raw = test_unhex(word(json_object_get(o, "encoding"), "header"));
+        assert_int_equal(json_array_size(list), rig_number(hd, "tx_count"));
+        struct buf raw = test_unhex(rig_word(json_object_get(o, "encoding"), "header"));
         struct rd rd = rd_of(buf_span(&raw));
         struct header again;
         assert_true(header_read(&rd, &again) && rd_done(&rd));
         buf_free(&raw);
         for (size_t i = 0; i < json_array_size(list); i++, txs++) {
             json_t *t = json_array_get(list, i);
-            (void)snprintf(target, sizeof(target), "/v1/tx/%s", word(t, "identity"));
+            (void)snprintf(target, sizeof(target), "/v1/tx/%s", rig_word(t, "identity"));
             json_t *alone = rig_json(rig, 200, target);
-            assert_int_equal(number(alone, "height"), h);
-            assert_int_equal(number(alone, "index"), i);
-            assert_string_equal(word(alone, "kind"), word(t, "kind"));
-            assert_string_equal(word(alone, "result"), word(t, "result"));
-            assert_string_equal(word(alone, "contract"),
-                strcmp(word(t, "kind"), "certificate") == 0 ? "identity" : "map");
+            assert_int_equal(rig_number(alone, "height"), h);
+            assert_int_equal(rig_number(alone, "index"), i);
+            assert_string_equal(rig_word(alone, "kind"), rig_word(t, "kind"));
+            assert_string_equal(rig_word(alone, "result"), rig_word(t, "result"));
+            assert_string_equal(rig_word(alone, "contract"),
+                strcmp(rig_word(t, "kind"), "certificate") == 0 ? "identity" : "map");
             /* A vehicle's octets stay out of the page. */
             assert_null(json_object_get(alone, "payload"));
             json_decref(alone);
@@ -348,21 +327,6 @@ static void blocks_name_their_signers_and_transactions(void **state) {
 
 /* ---- proofs ---- */
 
-static void assert_event_proof(const json_t *o, const char *key, struct map_version *ret) {
-    struct buf bundle = test_unhex(word(o, key));
-    struct event_bundle *p = ws_alloc(sizeof(*p));
-    struct event e;
-    struct ws_err err = {0};
-    assert_int_equal(event_bundle_decode(buf_span(&bundle), p, &err), 0);
-    if (light_check_event(&exec_light_crypto, buf_span(&rig->genesis), p, &e, &err) != 0)
-        fail_msg("%s", err.text);
-    assert_int_equal(e.contract, CELL_CONTRACT_MAP);
-    assert_int_equal(e.type, MAP_EVENT_VERSION);
-    assert_int_equal(map_version_decode(e.body, ret, &err), 0);
-    free(p);
-    buf_free(&bundle);
-}
-
 static void events_come_with_proofs(void **state) {
     (void)state;
     for (unsigned v = 2; v <= 4; v++) {
@@ -370,16 +334,16 @@ static void events_come_with_proofs(void **state) {
         (void)snprintf(target, sizeof(target), "/v1/proofs/map/%u", v);
         json_t *o = rig_json(rig, 200, target);
         struct map_version m;
-        assert_event_proof(o, "bundle", &m);
+        rig_assert_proof(rig, o, "bundle", &m);
         assert_int_equal(m.version, v);
         json_t *summary = json_object_get(o, "summary");
-        assert_int_equal(number(summary, "height"), m.height);
-        assert_int_equal(number(json_object_get(summary, "header"), "height"), m.height + 1);
+        assert_int_equal(rig_number(summary, "height"), m.height);
+        assert_int_equal(rig_number(json_object_get(summary, "header"), "height"), m.height + 1);
         (void)snprintf(target, sizeof(target), "/v1/proofs/event/%" PRIu64 "/%" JSON_INTEGER_FORMAT,
-            m.height, number(summary, "sequence"));
+            m.height, rig_number(summary, "sequence"));
         json_t *same = rig_json(rig, 200, target);
-        assert_string_equal(word(same, "bundle"), word(o, "bundle"));
-        assert_string_equal(word(same, "contract"), "map");
+        assert_string_equal(rig_word(same, "bundle"), rig_word(o, "bundle"));
+        assert_string_equal(rig_word(same, "contract"), "map");
         map_version_free(&m);
         json_decref(same);
         json_decref(o);
@@ -402,7 +366,7 @@ static void state_comes_with_proofs_of_presence_and_absence(void **state) {
     (void)snprintf(target, sizeof(target), "/v1/proofs/state/map/%s", key);
     for (int absent = 0; absent < 2; absent++) {
         json_t *o = rig_json(rig, 200, target);
-        struct buf bundle = test_unhex(word(o, "bundle"));
+        struct buf bundle = test_unhex(rig_word(o, "bundle"));
         struct state_bundle *p = ws_alloc(sizeof(*p));
         struct ws_err err = {0};
         assert_int_equal(state_bundle_decode(buf_span(&bundle), p, &err), 0);
@@ -431,10 +395,10 @@ static void nothing_is_provable_before_the_next_header(void **state) {
     rig_refused(r, 409, "no block yet", "/v1/proofs/state/map/76");
     json_t *o = rig_json(r, 200, "/v1/status");
     assert_true(json_is_null(json_object_get(o, "block")));
-    assert_int_equal(number(o, "height"), 0);
+    assert_int_equal(rig_number(o, "height"), 0);
     json_decref(o);
     o = rig_json(r, 200, "/v1/map/versions");
-    assert_int_equal(number(o, "current"), 1);
+    assert_int_equal(rig_number(o, "current"), 1);
     assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
     json_decref(o);
     o = rig_json(r, 200, "/v1/map/diffs?from=1");
@@ -444,164 +408,6 @@ static void nothing_is_provable_before_the_next_header(void **state) {
     free(r);
 }
 
-/* ---- map ---- */
-
-/* The features of a GeoJSON text sequence, as an array. */
-static json_t *features(const struct answer *a) {
-    json_t *list = json_array();
-    size_t at = 0;
-    while (at < a->body.n) {
-        assert_int_equal(a->body.p[at], 0x1e);
-        const uint8_t *end = memchr(a->body.p + at, '\n', a->body.n - at);
-        assert_non_null(end);
-        size_t n = (size_t)(end - a->body.p) - at - 1;
-        json_t *f = json_loadb((const char *)a->body.p + at + 1, n, JSON_REJECT_DUPLICATES, NULL);
-        assert_non_null(f);
-        assert_string_equal(word(f, "type"), "Feature");
-        json_array_append_new(list, f);
-        at += n + 2;
-    }
-    return list;
-}
-
-static void the_map_is_there_at_every_version(void **state) {
-    (void)state;
-    static const int32_t values[] = {50, 30, 80, 60};
-    struct answer a;
-    for (unsigned round = 0; round < 2; round++) { /* the second time from what was kept */
-        for (unsigned v = 1; v <= 4; v++) {
-            char target[64];
-            (void)snprintf(target, sizeof(target), "/v1/map?version=%u", v);
-            rig_get(rig, target, &a);
-            assert_int_equal(a.status, 200);
-            assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
-            char header[64];
-            (void)snprintf(header, sizeof(header), "Wayside-Map-Version: %u\r\n", v);
-            assert_true(answer_has(&a, header));
-            json_t *list = features(&a);
-            assert_int_equal(json_array_size(list), 1);
-            json_t *props = json_object_get(json_array_get(list, 0), "properties");
-            assert_int_equal(number(props, "value"), values[v - 1]);
-            json_decref(list);
-            answer_free(&a);
-        }
-    }
-    rig_get(rig, "/v1/map", &a);
-    assert_true(answer_has(&a, "Wayside-Map-Version: 4\r\n"));
-    answer_free(&a);
-    rig_refused(rig, 404, "no map version 5", "/v1/map?version=5");
-    rig_refused(rig, 404, "no map version 0", "/v1/map?version=0");
-    rig_refused(rig, 400, "parameter version: a whole number is missing", "/v1/map?version=");
-    rig_refused(rig, 400, "parameter \"v\" is not known", "/v1/map?v=1");
-    rig_refused(rig, 400, "given twice", "/v1/map?version=1&version=2");
-}
-
-static void versions_are_listed(void **state) {
-    (void)state;
-    json_t *o = rig_json(rig, 200, "/v1/map/versions");
-    json_t *list = json_object_get(o, "versions");
-    assert_int_equal(number(o, "current"), 4);
-    assert_int_equal(number(o, "oldest"), 2);
-    assert_int_equal(json_array_size(list), 3);
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(number(json_array_get(list, i), "version"), i + 2);
-        assert_int_equal(number(json_array_get(list, i), "changes"), 1);
-    }
-    json_decref(o);
-    o = rig_json(rig, 200, "/v1/map/versions?from=3");
-    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
-    json_decref(o);
-    o = rig_json(rig, 200, "/v1/map/versions?from=4");
-    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
-    json_decref(o);
-}
-
-/* Applies what the page says to the base map, checked step by step as a consumer would. */
-static void diffs_lead_from_the_base_map_to_the_current_one(void **state) {
-    (void)state;
-    json_t *o = rig_json(rig, 200, "/v1/map/diffs?from=1");
-    assert_int_equal(number(o, "from"), 1);
-    assert_int_equal(number(o, "to"), 4);
-    assert_true(json_is_false(json_object_get(o, "more")));
-    json_t *list = json_object_get(o, "versions");
-    assert_int_equal(json_array_size(list), 3);
-    struct buf b = {0};
-    struct mapset map;
-    mapset_encode(&rig->town.map, &b);
-    assert_int_equal(mapset_decode(buf_span(&b), &map, NULL), 0);
-    buf_free(&b);
-    static const int32_t values[] = {50, 30, 80, 60};
-    for (size_t i = 0; i < 3; i++) {
-        json_t *v = json_array_get(list, i);
-        struct map_version m;
-        struct ws_err err = {0};
-        assert_event_proof(v, "proof", &m);
-        assert_int_equal(m.version, i + 2);
-        assert_int_equal(number(v, "version"), i + 2);
-        assert_int_equal(number(v, "height"), m.height);
-        assert_hex(v, "root", m.root, 32);
-        json_t *c = json_array_get(json_object_get(v, "changes"), 0);
-        assert_int_equal(number(json_object_get(c, "before"), "value"), values[i]);
-        assert_int_equal(number(json_object_get(c, "after"), "value"), values[i + 1]);
-        assert_string_equal(word(c, "op"), "modify");
-        json_t *evidence = json_object_get(c, "evidence");
-        assert_true(json_number_value(json_object_get(evidence, "bits")) >=
-                    json_number_value(json_object_get(evidence, "threshold_bits")));
-        assert_hex(evidence, "commitment", m.changes[0].evidence_root, 32);
-        if (map_version_apply(&m, &map, &err) != 0)
-            fail_msg("%s", err.text);
-        map_version_free(&m);
-    }
-    assert_int_equal(map.elements[0].value, 60);
-    mapset_free(&map);
-    json_decref(o);
-    o = rig_json(rig, 200, "/v1/map/diffs?from=2&to=3");
-    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
-    assert_true(json_is_true(json_object_get(o, "more")));
-    json_decref(o);
-    o = rig_json(rig, 200, "/v1/map/diffs?from=4");
-    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
-    json_decref(o);
-}
-
-static void diffs_come_in_three_formats(void **state) {
-    (void)state;
-    struct answer a;
-    rig_get(rig, "/v1/map/diffs?from=1&format=geojsonseq", &a);
-    assert_int_equal(a.status, 200);
-    assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
-    assert_true(answer_has(&a, "Wayside-Map-From: 1\r\n"));
-    assert_true(answer_has(&a, "Wayside-Map-To: 4\r\n"));
-    json_t *list = features(&a);
-    assert_int_equal(json_array_size(list), 3);
-    json_decref(list);
-    answer_free(&a);
-    static const char *const osc[] = {"/v1/map/diffs?from=1&format=osc",
-        "/v1/map/diffs?from=1&to=2&format=osc", "/v1/map/diffs?from=4&format=osc"};
-    for (size_t i = 0; i < ARRAY_LEN(osc); i++) {
-        rig_get(rig, osc[i], &a);
-        assert_int_equal(a.status, 200);
-        assert_true(answer_has(&a, "Content-Type: application/xml; charset=utf-8\r\n"));
-        buf_u8(&a.body, 0);
-        assert_non_null(strstr((char *)a.body.p, "<osmChange"));
-        assert_non_null(strstr((char *)a.body.p, "</osmChange>"));
-        answer_free(&a);
-    }
-}
-
-static void diffs_refuse_by_name(void **state) {
-    (void)state;
-    rig_refused(rig, 400, "parameter from: missing", "/v1/map/diffs");
-    rig_refused(rig, 400, "parameter from: versions begin with 1", "/v1/map/diffs?from=0");
-    rig_refused(rig, 400, "parameter from: character 1", "/v1/map/diffs?from=-1");
-    rig_refused(rig, 404, "no map version 5 yet; the current one is 4", "/v1/map/diffs?from=5");
-    rig_refused(rig, 404, "no map version 9 yet", "/v1/map/diffs?from=1&to=9");
-    rig_refused(rig, 400, "comes before from", "/v1/map/diffs?from=3&to=2");
-    rig_refused(
-        rig, 400, "parameter format: json, geojsonseq or osc", "/v1/map/diffs?from=1&format=xml");
-    rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
-}
-
 /* ---- policies ---- */
 
 static void the_policy_is_shown_with_units(void **state) {
@@ -609,20 +415,20 @@ static void the_policy_is_shown_with_units(void **state) {
     json_t *o = rig_json(rig, 200, "/v1/policies");
     json_t *p = json_object_get(o, "current");
     const struct policy_schema *schema = cell_policy_schema();
-    assert_string_equal(word(p, "name"), "urban");
-    assert_hex(p, "hash", policy_contract_hash(rig->face.cell.policy), 32);
+    assert_string_equal(rig_word(p, "name"), "urban");
+    rig_assert_hex(p, "hash", policy_contract_hash(rig->face.cell.policy), 32);
     json_t *table = json_object_get(p, "table");
     assert_int_equal(json_array_size(table), schema->n);
     const int64_t *values = policy_contract_values(rig->face.cell.policy, NULL);
     for (size_t i = 0; i < schema->n; i++) {
         json_t *f = json_array_get(table, i);
-        assert_string_equal(word(f, "field"), schema->fields[i]->name);
-        assert_string_equal(word(f, "unit"), schema->fields[i]->unit);
-        assert_int_equal(number(f, "value"), values[i]);
+        assert_string_equal(rig_word(f, "field"), schema->fields[i]->name);
+        assert_string_equal(rig_word(f, "unit"), schema->fields[i]->unit);
+        assert_int_equal(rig_number(f, "value"), values[i]);
     }
     struct span script = founding_policy_script();
-    assert_int_equal(strlen(word(p, "script")), script.n);
-    assert_memory_equal(word(p, "script"), script.p, script.n);
+    assert_int_equal(strlen(rig_word(p, "script")), script.n);
+    assert_memory_equal(rig_word(p, "script"), script.p, script.n);
     json_decref(o);
 }
 
@@ -715,11 +521,6 @@ int main(void) {
         cmocka_unit_test(events_come_with_proofs),
         cmocka_unit_test(state_comes_with_proofs_of_presence_and_absence),
         cmocka_unit_test(nothing_is_provable_before_the_next_header),
-        cmocka_unit_test(the_map_is_there_at_every_version),
-        cmocka_unit_test(versions_are_listed),
-        cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
-        cmocka_unit_test(diffs_come_in_three_formats),
-        cmocka_unit_test(diffs_refuse_by_name),
         cmocka_unit_test(the_policy_is_shown_with_units),
         cmocka_unit_test(head_gives_headers_only),
         cmocka_unit_test(connections_are_kept_for_the_next_question),

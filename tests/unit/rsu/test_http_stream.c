@@ -1,126 +1,10 @@
 /* The event stream: nothing lost, nothing twice, whatever the moment of leaving and coming back. */
-#include "tests/unit/rsu/http_rig.h"
+#include "tests/unit/rsu/http_listener.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-
-/* One connection to /v1/map/stream, chunked coding undone. */
-struct listener {
-    int fd;
-    struct buf raw; /* not decoded yet */
-    struct buf text; /* events not taken yet */
-    bool in_body, ended;
-};
-
-static void listener_open(
-    struct listener *l, const struct rig *r, const char *query, const char *last_event_id) {
-    memset(l, 0, sizeof(*l));
-    l->fd = rig_connect(r);
-    struct buf rq = {0};
-    buf_printf(&rq, "GET /v1/map/stream%s HTTP/1.1\r\nHost: rsu\r\n", query);
-    if (last_event_id != NULL)
-        buf_printf(&rq, "Last-Event-ID: %s\r\n", last_event_id);
-    buf_printf(&rq, "\r\n");
-    buf_u8(&rq, 0);
-    rig_send(l->fd, (const char *)rq.p);
-    buf_free(&rq);
-}
-
-static void listener_close(struct listener *l) {
-    (void)close(l->fd);
-    buf_free(&l->raw);
-    buf_free(&l->text);
-}
-
-static void drop_front(struct buf *b, size_t n) {
-    memmove(b->p, b->p + n, b->n - n);
-    b->n -= n;
-}
-
-/* Moves whole chunks from raw to text. */
-static void decode(struct listener *l) {
-    if (!l->in_body) {
-        const uint8_t *end = l->raw.n == 0 ? NULL : memmem(l->raw.p, l->raw.n, "\r\n\r\n", 4);
-        if (end == NULL)
-            return;
-        assert_memory_equal(l->raw.p, "HTTP/1.1 200 OK\r\n", 17);
-        assert_non_null(memmem(l->raw.p, l->raw.n, "Content-Type: text/event-stream\r\n", 33));
-        drop_front(&l->raw, (size_t)(end - l->raw.p) + 4);
-        l->in_body = true;
-    }
-    for (;;) {
-        const uint8_t *line = l->raw.n == 0 ? NULL : memmem(l->raw.p, l->raw.n, "\r\n", 2);
-        if (line == NULL)
-            return;
-        size_t size = strtoul((const char *)l->raw.p, NULL, 16);
-        size_t head = (size_t)(line - l->raw.p) + 2;
-        if (size == 0) {
-            l->ended = true;
-            return;
-        }
-        if (l->raw.n < head + size + 2)
-            return;
-        buf_put(&l->text, l->raw.p + head, size);
-        drop_front(&l->raw, head + size + 2);
-    }
-}
-
-/* False: the server closed. */
-static bool hear(struct listener *l) {
-    uint8_t chunk[4096];
-    ssize_t n = recv(l->fd, chunk, sizeof(chunk), 0);
-    if (n < 0 && errno != ECONNRESET)
-        fail_msg("the stream says nothing");
-    if (n <= 0)
-        return false;
-    buf_put(&l->raw, chunk, (size_t)n);
-    decode(l);
-    return true;
-}
-
-/* Next block that ends with an empty line, with a final zero; the caller frees it. NULL: the stream ended. */
-static char *next_block(struct listener *l) {
-    for (;;) {
-        const uint8_t *end = l->text.n == 0 ? NULL : memmem(l->text.p, l->text.n, "\n\n", 2);
-        if (end != NULL) {
-            size_t n = (size_t)(end - l->text.p) + 2;
-            char *block = ws_alloc(n + 1);
-            memcpy(block, l->text.p, n);
-            drop_front(&l->text, n);
-            return block;
-        }
-        if (l->ended || !hear(l))
-            return NULL;
-    }
-}
-
-/* The version of the next event; greetings and heartbeats are passed over. 0: the stream ended. */
-static uint64_t next_version(struct listener *l) {
-    for (;;) {
-        char *block = next_block(l);
-        if (block == NULL)
-            return 0;
-        const char *data = strstr(block, "\nevent: version\ndata: ");
-        if (data != NULL) {
-            assert_memory_equal(block, "id: ", 4);
-            uint64_t id = strtoull(block + 4, NULL, 10);
-            data += strlen("\nevent: version\ndata: ");
-            json_t *o = json_loads(data, JSON_REJECT_DUPLICATES, NULL);
-            assert_non_null(o);
-            assert_int_equal(json_integer_value(json_object_get(o, "version")), id);
-            assert_int_equal(json_array_size(json_object_get(o, "changes")), 1);
-            assert_true(strlen(json_string_value(json_object_get(o, "proof"))) > 500);
-            json_decref(o);
-            free(block);
-            return id;
-        }
-        assert_true(block[0] == ':' || strncmp(block, "retry: ", 7) == 0);
-        free(block);
-    }
-}
 
 static void change(struct rig *r, unsigned turn) {
     static const int32_t values[] = {30, 80, 60, 40};
@@ -145,17 +29,17 @@ static void listeners_hear_each_version_once_in_order(void **state) {
     struct listener early;
     struct listener from;
     listener_open(&early, r, "", NULL);
-    free(next_block(&early)); /* the greeting: it is registered */
+    free(listener_block(&early)); /* the greeting: it is registered */
     for (unsigned i = 0; i < 3; i++)
         change(r, i);
     listener_open(&from, r, "?from=2", NULL);
     for (uint64_t v = 2; v <= 4; v++)
-        assert_int_equal(next_version(&early), v);
+        assert_int_equal(listener_version(&early), v);
     for (uint64_t v = 3; v <= 4; v++)
-        assert_int_equal(next_version(&from), v);
+        assert_int_equal(listener_version(&from), v);
     change(r, 3);
-    assert_int_equal(next_version(&early), 5);
-    assert_int_equal(next_version(&from), 5);
+    assert_int_equal(listener_version(&early), 5);
+    assert_int_equal(listener_version(&from), 5);
     listener_close(&early);
     listener_close(&from);
     shut_rig(r);
@@ -174,7 +58,7 @@ static void coming_back_loses_and_repeats_nothing(void **state) {
             (void)snprintf(id, sizeof(id), "%" PRIu64, have);
             listener_open(&l, r, "?from=1", id);
             while (l.text.n < 100)
-                assert_true(hear(&l));
+                assert_true(listener_hear(&l));
             listener_close(&l);
         }
         if (i % 3 != 0)
@@ -182,7 +66,7 @@ static void coming_back_loses_and_repeats_nothing(void **state) {
         (void)snprintf(id, sizeof(id), "%" PRIu64, have);
         listener_open(&l, r, "?from=1", id); /* the header wins over the address */
         while (have < i + 2) {
-            assert_int_equal(next_version(&l), have + 1);
+            assert_int_equal(listener_version(&l), have + 1);
             have++;
         }
         listener_close(&l);
@@ -196,10 +80,10 @@ static void listeners_ahead_of_this_unit_wait(void **state) {
     struct rig *r = open_rig(&(struct rig_options){0});
     struct listener l;
     listener_open(&l, r, "", "3");
-    free(next_block(&l));
+    free(listener_block(&l));
     for (unsigned i = 0; i < 3; i++)
         change(r, i);
-    assert_int_equal(next_version(&l), 4);
+    assert_int_equal(listener_version(&l), 4);
     listener_close(&l);
     shut_rig(r);
 }
@@ -221,7 +105,7 @@ static void *listen_with_breaks(void *arg) {
         listener_open(&l, c->r, "", id);
         uint64_t stay = (c->number + turn) % 3 + 1;
         for (uint64_t i = 0; i < stay && have < c->until; i++) {
-            uint64_t v = next_version(&l);
+            uint64_t v = listener_version(&l);
             if (v != have + 1) {
                 listener_close(&l);
                 return NULL;
@@ -259,16 +143,16 @@ static void silence_is_broken_by_heartbeats(void **state) {
     struct rig *r = open_rig(&(struct rig_options){.heartbeat_ms = 30});
     struct listener l;
     listener_open(&l, r, "", NULL);
-    char *block = next_block(&l);
+    char *block = listener_block(&l);
     assert_string_equal(block, "retry: 2000\n: versions after 1; the current one is 1\n\n");
     free(block);
     for (unsigned i = 0; i < 3; i++) {
-        block = next_block(&l);
+        block = listener_block(&l);
         assert_string_equal(block, ":\n\n");
         free(block);
     }
     change(r, 0);
-    assert_int_equal(next_version(&l), 2);
+    assert_int_equal(listener_version(&l), 2);
     listener_close(&l);
     shut_rig(r);
 }
@@ -279,7 +163,7 @@ static void streams_leave_seats_for_questions(void **state) {
     struct listener l[6];
     for (size_t i = 0; i < ARRAY_LEN(l); i++) {
         listener_open(&l[i], r, "", NULL);
-        free(next_block(&l[i]));
+        free(listener_block(&l[i]));
     }
     rig_refused(r, 503, "all 6 event streams are in use", "/v1/map/stream");
     json_t *o = rig_json(r, 200, "/v1/status");
@@ -290,12 +174,12 @@ static void streams_leave_seats_for_questions(void **state) {
     for (unsigned i = 0; i < 500 && streams_count(r->http->streams) > 5; i++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     listener_open(&l[0], r, "", NULL);
-    free(next_block(&l[0]));
+    free(listener_block(&l[0]));
     /* Stopping with everybody still there: each stream ends in order. */
     mailbox_shut(r->face.mailbox);
     http_stop(r->http);
     for (size_t i = 0; i < ARRAY_LEN(l); i++) {
-        assert_int_equal(next_version(&l[i]), 0);
+        assert_int_equal(listener_version(&l[i]), 0);
         listener_close(&l[i]);
     }
     struct http_config cfg = {r->listen, 4};

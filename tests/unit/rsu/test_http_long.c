@@ -1,0 +1,220 @@
+/* A long history, made up in a store of its own: answers in helpings without a gap, streams that catch up, and what is
+ * told when a version is too old, not provable yet, or missing. Contents are made up; proofs are not checked here. */
+#include "tests/unit/rsu/http_listener.h"
+
+#include "ledger/store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put(struct store_batch *b, enum store_space space, struct span key, struct buf *value) {
+    store_batch_put(b, space, key, buf_span(value));
+    buf_clear(value);
+}
+
+static void encode_version(uint64_t version, uint64_t height, size_t padding, struct buf *b) {
+    struct change_record c = {.op = MAP_MODIFY,
+        .tier = TIER_PERMANENT,
+        .has_before = true,
+        .has_after = true,
+        .before = {.kind = EL_SIGN, .has_value = true, .value = 50, .valid_to_ms = INT64_MAX},
+        .after = {.kind = EL_SIGN,
+            .revision = 1,
+            .has_value = true,
+            .value = 30,
+            .valid_to_ms = INT64_MAX}};
+    element_add_point(&c.before, (struct map_point){0, 0, 0});
+    element_add_point(&c.after, (struct map_point){0, 0, 0});
+    char text[ELEMENT_MAX_TEXT + 1];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (size_t i = 0; i < padding; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof(key), "k%zu", i);
+        assert_true(element_set_attr(&c.before, key, text));
+        assert_true(element_set_attr(&c.after, key, text));
+    }
+    change_seal(&c);
+    struct map_version v = {.version = version, .height = height, .changes = &c, .n_changes = 1};
+    map_version_encode(&v, b);
+    change_free(&c);
+}
+
+/* Block `height`, with an event that publishes `version` unless that is 0. */
+static void put_block(struct store *s, uint64_t height, uint64_t version, size_t padding) {
+    uint8_t key[15] = {CELL_CONTRACT_MAP};
+    put_be16(key + 1, MAP_EVENT_VERSION);
+    put_be64(key + 3, height);
+    put_be32(key + 11, 0);
+    struct store_batch *b = store_batch_new(s);
+    struct buf value = {0};
+    struct header hd = {.height = height, .time = height * 1000000};
+    header_encode(&hd, &value);
+    put(b, STORE_HEADER, span_of(key + 3, 8), &value);
+    struct commit c = {.height = height, .n = RIG_VALIDATORS};
+    commit_encode(&c, &value);
+    put(b, STORE_COMMIT, span_of(key + 3, 8), &value);
+    if (version > 0) {
+        struct buf body = {0};
+        encode_version(version, height, padding, &body);
+        struct event e = {.contract = CELL_CONTRACT_MAP,
+            .type = MAP_EVENT_VERSION,
+            .height = height,
+            .body = buf_span(&body)};
+        event_encode(&e, &value);
+        put(b, STORE_EVENT, span_of(key + 3, 12), &value);
+        put(b, STORE_INDEX, span_of(key, 15), &value);
+        buf_free(&body);
+    }
+    struct ws_err err = {0};
+    assert_int_equal(store_batch_write(b, &err), 0);
+    buf_free(&value);
+}
+
+/* Versions first..last in blocks of the same numbers, and the block after them. */
+static struct rig *open_history(struct store *s, uint64_t first, uint64_t last, size_t padding) {
+    for (uint64_t v = first; v <= last; v++)
+        put_block(s, v, v, padding);
+    put_block(s, last + 1, 0, 0);
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){.store = s});
+    return r;
+}
+
+static void shut(struct rig *r, struct store *s) {
+    rig_close(r);
+    free(r);
+    store_close(s);
+}
+
+/* Goes on from `to` as long as there is more; true when every version came once, in order. */
+static size_t collect(struct rig *r, uint64_t from, uint64_t last) {
+    size_t answers = 0;
+    for (bool more = true; more; answers++) {
+        char target[64];
+        (void)snprintf(target, sizeof(target), "/v1/map/diffs?from=%" PRIu64, from);
+        json_t *o = rig_json(r, 200, target);
+        json_t *list = json_object_get(o, "versions");
+        assert_true(json_array_size(list) > 0);
+        for (size_t i = 0; i < json_array_size(list); i++)
+            assert_int_equal(rig_number(json_array_get(list, i), "version"), ++from);
+        assert_int_equal(rig_number(o, "to"), from);
+        more = json_is_true(json_object_get(o, "more"));
+        assert_int_equal(more, from < last);
+        json_decref(o);
+    }
+    assert_int_equal(from, last);
+    return answers;
+}
+
+static void long_histories_come_in_helpings_without_a_gap(void **state) {
+    (void)state;
+    enum { LAST = 1201 };
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, LAST, 0);
+    assert_int_equal(collect(r, 1, LAST), 5); /* 256 each */
+    struct answer a;
+    rig_get(r, "/v1/map/diffs?from=1&format=geojsonseq", &a);
+    assert_int_equal(a.status, 200);
+    assert_true(answer_has(&a, "Wayside-Map-To: 257\r\n"));
+    assert_true(answer_has(&a, "Wayside-Map-Current: 1201\r\n"));
+    answer_free(&a);
+    json_t *o = rig_json(r, 200, "/v1/map/versions");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1000);
+    assert_true(json_is_true(json_object_get(o, "more")));
+    json_decref(o);
+    o = rig_json(r, 200, "/v1/map/versions?from=1001");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 200);
+    assert_true(json_is_false(json_object_get(o, "more")));
+    json_decref(o);
+    shut(r, s);
+}
+
+/* A version of some 30 kB; the bound of octets is reached before that of versions. */
+static void large_versions_come_in_smaller_helpings(void **state) {
+    (void)state;
+    enum { LAST = 401, PADDING = 60 };
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, LAST, PADDING);
+    struct version_ref ref;
+    assert_int_equal(versions_find(r->http->versions, 2, &ref), VERSION_HERE);
+    size_t each = (4U << 20) / ref.octets;
+    assert_true(each < 256);
+    assert_int_equal(collect(r, 1, LAST), (400 + each - 1) / each);
+    shut(r, s);
+}
+
+/* Nothing is skipped however much waits; the reader takes a little at a time. */
+static void streams_catch_up_with_a_long_history(void **state) {
+    (void)state;
+    enum { LAST = 1500 };
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, LAST, 4);
+    struct listener l;
+    listener_open(&l, r, "?from=1", NULL);
+    for (uint64_t v = 2; v <= LAST; v++)
+        assert_int_equal(listener_version(&l), v);
+    listener_close(&l);
+    shut(r, s);
+}
+
+static void what_is_too_old_is_gone(void **state) {
+    (void)state;
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 10, 12, 0);
+    rig_refused(r, 410, "the oldest kept is 10", "/v1/map/diffs?from=8");
+    rig_refused(r, 410, "take the whole map", "/v1/map/stream?from=1");
+    rig_refused(r, 410, "the oldest kept is 10", "/v1/map/versions?from=1");
+    rig_refused(r, 410, "too far back", "/v1/map?version=8");
+    rig_refused(r, 404, "no map version 9", "/v1/proofs/map/9");
+    assert_int_equal(collect(r, 9, 12), 1);
+    json_t *o = rig_json(r, 200, "/v1/map/versions");
+    assert_int_equal(rig_number(o, "oldest"), 10);
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 3);
+    json_decref(o);
+    shut(r, s);
+}
+
+static void versions_wait_for_their_proof(void **state) {
+    (void)state;
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, 3, 0); /* block 4 follows */
+    put_block(s, 5, 4, 0);
+    rig_refused(r, 409, "not decided yet", "/v1/proofs/map/4");
+    rig_refused(r, 409, "not decided yet", "/v1/proofs/event/5/0");
+    rig_refused(r, 404, "the current one is 3", "/v1/map/diffs?from=4");
+    assert_int_equal(collect(r, 1, 3), 1);
+    put_block(s, 6, 0, 0);
+    assert_int_equal(collect(r, 1, 4), 1);
+    json_decref(rig_json(r, 200, "/v1/proofs/map/4"));
+    shut(r, s);
+}
+
+static void holes_and_damage_are_named(void **state) {
+    (void)state;
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, 3, 0);
+    put_block(s, 5, 9, 0);
+    put_block(s, 6, 0, 0);
+    rig_refused(r, 500, "map version 9 follows 3", "/v1/map/diffs?from=1");
+    rig_refused(r, 500, "map version 9 follows 3", "/v1/status");
+    uint8_t key[12] = {0};
+    put_be64(key, 3);
+    struct store_batch *b = store_batch_new(s);
+    store_batch_put(b, STORE_EVENT, span_of(key, 12), span_of("junk", 4));
+    assert_int_equal(store_batch_write(b, NULL), 0);
+    rig_refused(r, 500, "damaged", "/v1/proofs/map/3");
+    shut(r, s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(long_histories_come_in_helpings_without_a_gap),
+        cmocka_unit_test(large_versions_come_in_smaller_helpings),
+        cmocka_unit_test(streams_catch_up_with_a_long_history),
+        cmocka_unit_test(what_is_too_old_is_gone),
+        cmocka_unit_test(versions_wait_for_their_proof),
+        cmocka_unit_test(holes_and_damage_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

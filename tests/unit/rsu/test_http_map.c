@@ -1,0 +1,192 @@
+/* The map, its versions and its diffs over HTTP, checked as a consumer would. */
+#include "tests/unit/rsu/http_rig.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static struct rig *rig; /* the cell with map versions 2, 3 and 4 that the reading tests share */
+
+static int open_shared(void **state) {
+    (void)state;
+    rig = ws_alloc(sizeof(*rig));
+    rig_open(rig, &(struct rig_options){0});
+    rig_step(rig, 2000000);
+    static const int32_t values[] = {30, 80, 60};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        rig_change(rig, values[i]);
+    return 0;
+}
+
+static int close_shared(void **state) {
+    (void)state;
+    rig_close(rig);
+    free(rig);
+    return 0;
+}
+
+/* The features of a GeoJSON text sequence, as an array. */
+static json_t *features(const struct answer *a) {
+    json_t *list = json_array();
+    size_t at = 0;
+    while (at < a->body.n) {
+        assert_int_equal(a->body.p[at], 0x1e);
+        const uint8_t *end = memchr(a->body.p + at, '\n', a->body.n - at);
+        assert_non_null(end);
+        size_t n = (size_t)(end - a->body.p) - at - 1;
+        json_t *f = json_loadb((const char *)a->body.p + at + 1, n, JSON_REJECT_DUPLICATES, NULL);
+        assert_non_null(f);
+        assert_string_equal(rig_word(f, "type"), "Feature");
+        json_array_append_new(list, f);
+        at += n + 2;
+    }
+    return list;
+}
+
+static void the_map_is_there_at_every_version(void **state) {
+    (void)state;
+    static const int32_t values[] = {50, 30, 80, 60};
+    struct answer a;
+    for (unsigned round = 0; round < 2; round++) { /* the second time from what was kept */
+        for (unsigned v = 1; v <= 4; v++) {
+            char target[64];
+            (void)snprintf(target, sizeof(target), "/v1/map?version=%u", v);
+            rig_get(rig, target, &a);
+            assert_int_equal(a.status, 200);
+            assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
+            char header[64];
+            (void)snprintf(header, sizeof(header), "Wayside-Map-Version: %u\r\n", v);
+            assert_true(answer_has(&a, header));
+            json_t *list = features(&a);
+            assert_int_equal(json_array_size(list), 1);
+            json_t *props = json_object_get(json_array_get(list, 0), "properties");
+            assert_int_equal(rig_number(props, "value"), values[v - 1]);
+            json_decref(list);
+            answer_free(&a);
+        }
+    }
+    rig_get(rig, "/v1/map", &a);
+    assert_true(answer_has(&a, "Wayside-Map-Version: 4\r\n"));
+    answer_free(&a);
+    rig_refused(rig, 404, "no map version 5", "/v1/map?version=5");
+    rig_refused(rig, 404, "no map version 0", "/v1/map?version=0");
+    rig_refused(rig, 400, "parameter version: a whole number is missing", "/v1/map?version=");
+    rig_refused(rig, 400, "parameter \"v\" is not known", "/v1/map?v=1");
+    rig_refused(rig, 400, "given twice", "/v1/map?version=1&version=2");
+}
+
+static void versions_are_listed(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/map/versions");
+    json_t *list = json_object_get(o, "versions");
+    assert_int_equal(rig_number(o, "current"), 4);
+    assert_int_equal(rig_number(o, "oldest"), 2);
+    assert_int_equal(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rig_number(json_array_get(list, i), "version"), i + 2);
+        assert_int_equal(rig_number(json_array_get(list, i), "changes"), 1);
+    }
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/versions?from=3");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/versions?from=4");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+}
+
+/* Applies what the page says to the base map, checked step by step as a consumer would. */
+static void diffs_lead_from_the_base_map_to_the_current_one(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/map/diffs?from=1");
+    assert_int_equal(rig_number(o, "from"), 1);
+    assert_int_equal(rig_number(o, "to"), 4);
+    assert_true(json_is_false(json_object_get(o, "more")));
+    json_t *list = json_object_get(o, "versions");
+    assert_int_equal(json_array_size(list), 3);
+    struct buf b = {0};
+    struct mapset map;
+    mapset_encode(&rig->town.map, &b);
+    assert_int_equal(mapset_decode(buf_span(&b), &map, NULL), 0);
+    buf_free(&b);
+    static const int32_t values[] = {50, 30, 80, 60};
+    for (size_t i = 0; i < 3; i++) {
+        json_t *v = json_array_get(list, i);
+        struct map_version m;
+        struct ws_err err = {0};
+        rig_assert_proof(rig, v, "proof", &m);
+        assert_int_equal(m.version, i + 2);
+        assert_int_equal(rig_number(v, "version"), i + 2);
+        assert_int_equal(rig_number(v, "height"), m.height);
+        rig_assert_hex(v, "root", m.root, 32);
+        json_t *c = json_array_get(json_object_get(v, "changes"), 0);
+        assert_int_equal(rig_number(json_object_get(c, "before"), "value"), values[i]);
+        assert_int_equal(rig_number(json_object_get(c, "after"), "value"), values[i + 1]);
+        assert_string_equal(rig_word(c, "op"), "modify");
+        json_t *evidence = json_object_get(c, "evidence");
+        assert_true(json_number_value(json_object_get(evidence, "bits")) >=
+                    json_number_value(json_object_get(evidence, "threshold_bits")));
+        rig_assert_hex(evidence, "commitment", m.changes[0].evidence_root, 32);
+        if (map_version_apply(&m, &map, &err) != 0)
+            fail_msg("%s", err.text);
+        map_version_free(&m);
+    }
+    assert_int_equal(map.elements[0].value, 60);
+    mapset_free(&map);
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/diffs?from=2&to=3");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 1);
+    assert_true(json_is_true(json_object_get(o, "more")));
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/diffs?from=4");
+    assert_int_equal(json_array_size(json_object_get(o, "versions")), 0);
+    json_decref(o);
+}
+
+static void diffs_come_in_three_formats(void **state) {
+    (void)state;
+    struct answer a;
+    rig_get(rig, "/v1/map/diffs?from=1&format=geojsonseq", &a);
+    assert_int_equal(a.status, 200);
+    assert_true(answer_has(&a, "Content-Type: application/geo+json-seq\r\n"));
+    assert_true(answer_has(&a, "Wayside-Map-From: 1\r\n"));
+    assert_true(answer_has(&a, "Wayside-Map-To: 4\r\n"));
+    json_t *list = features(&a);
+    assert_int_equal(json_array_size(list), 3);
+    json_decref(list);
+    answer_free(&a);
+    static const char *const osc[] = {"/v1/map/diffs?from=1&format=osc",
+        "/v1/map/diffs?from=1&to=2&format=osc", "/v1/map/diffs?from=4&format=osc"};
+    for (size_t i = 0; i < ARRAY_LEN(osc); i++) {
+        rig_get(rig, osc[i], &a);
+        assert_int_equal(a.status, 200);
+        assert_true(answer_has(&a, "Content-Type: application/xml; charset=utf-8\r\n"));
+        buf_u8(&a.body, 0);
+        assert_non_null(strstr((char *)a.body.p, "<osmChange"));
+        assert_non_null(strstr((char *)a.body.p, "</osmChange>"));
+        answer_free(&a);
+    }
+}
+
+static void diffs_refuse_by_name(void **state) {
+    (void)state;
+    rig_refused(rig, 400, "parameter from: missing", "/v1/map/diffs");
+    rig_refused(rig, 400, "parameter from: versions begin with 1", "/v1/map/diffs?from=0");
+    rig_refused(rig, 400, "parameter from: character 1", "/v1/map/diffs?from=-1");
+    rig_refused(rig, 404, "no map version 5 yet; the current one is 4", "/v1/map/diffs?from=5");
+    rig_refused(rig, 404, "no map version 9 yet", "/v1/map/diffs?from=1&to=9");
+    rig_refused(rig, 400, "comes before from", "/v1/map/diffs?from=3&to=2");
+    rig_refused(
+        rig, 400, "parameter format: json, geojsonseq or osc", "/v1/map/diffs?from=1&format=xml");
+    rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_map_is_there_at_every_version),
+        cmocka_unit_test(versions_are_listed),
+        cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
+        cmocka_unit_test(diffs_come_in_three_formats),
+        cmocka_unit_test(diffs_refuse_by_name),
+    };
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
