@@ -286,10 +286,23 @@ static bool answer_parts(const struct node *n, uint64_t *last_mono_us, struct ws
     return true;
 }
 
+/* Parts of a block that is decided here: the whole of it, with its commit, serves better. A peer that lacks a proposal
+ * learns of it by the votes, and asks just when we decide. */
+static bool answer_decided(struct node *n, size_t peer, uint64_t height, struct ws_now now) {
+    if (height == 0 || height > n->height)
+        return false;
+    Wayside__Link__BlockRequest q = WAYSIDE__LINK__BLOCK_REQUEST__INIT;
+    q.from = height;
+    q.count = 1;
+    sync_block_request(n, peer, &q, now);
+    return true;
+}
+
 /* Each leaf once, and together no more than a block holds. */
 void sync_tx_request(
     struct node *n, size_t peer, const Wayside__Link__TxRequest *q, struct ws_now now) {
-    if (q->height != n->height + 1 || q->block_id.len != 32 || q->n_leaf > ASK_TXS_MAX ||
+    if (answer_decided(n, peer, q->height, now) || q->height != n->height + 1 ||
+        q->block_id.len != 32 || q->n_leaf > ASK_TXS_MAX ||
         !answer_parts(n, &n->peer[peer].txs_mono_us, now))
         return;
     const struct candidate *c = candidate_find(n, q->block_id.data);
@@ -309,7 +322,8 @@ void sync_tx_request(
 
 void sync_candidate_request(
     struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q, struct ws_now now) {
-    if (!answer_parts(n, &n->peer[peer].candidates_mono_us, now))
+    if (answer_decided(n, peer, q->height, now) ||
+        !answer_parts(n, &n->peer[peer].candidates_mono_us, now))
         return;
     const struct candidate *c = q->height == n->height + 1 && q->block_id.len == 32
                                     ? candidate_find(n, q->block_id.data)

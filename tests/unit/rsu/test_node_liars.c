@@ -398,6 +398,9 @@ static void spoil(struct spoiler *s, struct block *b) {
         b->n_txs++;
         block_seal(b);
         break;
+    case SPOILS: /* no rule broken: another block */
+        hd->time++;
+        break;
     default:
         fail();
     }
@@ -481,6 +484,77 @@ static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
     }
 }
 
+/* ---- two statements for one place ---- */
+
+/* One half of the cell hears another proposal: valid, but a microsecond younger. */
+static bool split_proposal(void *ctx, size_t from, size_t to, struct buf *msg) {
+    struct spoiler *s = ctx;
+    return to != 0 || spoil_proposal(s, from, to, msg);
+}
+
+static bool split_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
+    struct spoiler *s = ctx;
+    if (from != LIAR || to != 0 || msg->n == 0 || msg->p[0] != 0x12)
+        return true;
+    Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
+    struct vote v;
+    struct rd r = rd_of(span_of(link->vote.data, link->vote.len));
+    if (vote_read(&r, &v) && v.validator == LIAR && !v.nil) {
+        struct buf b = {0};
+        v.nil = true;
+        memset(v.id, 0, 32);
+        vote_sign_bytes(executor_cell_id(node_executor(s->w->m[0].node)), &v, &b);
+        signer_sign(s->w->m[LIAR].signer, buf_span(&b), v.sig);
+        buf_clear(&b);
+        vote_encode(&v, &b);
+        assert_int_equal(b.n, link->vote.len);
+        memcpy(link->vote.data, b.p, b.n);
+        buf_clear(msg);
+        (void)wayside__link__link__pack(
+            link, buf_grow(msg, wayside__link__link__get_packed_size(link)));
+        buf_free(&b);
+        s->done++;
+    }
+    wayside__link__link__free_unpacked(link, NULL);
+    return true;
+}
+
+static void two_proposals_for_one_round_split_nobody(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(11);
+    struct spoiler s = {w, SPOILS, 0};
+    w->tap = split_proposal;
+    w->tap_ctx = &s;
+    uint64_t before = w->highest;
+    for (size_t i = 0; i < 24; i++) {
+        (void)nodes_report(w, i % N, i, 30);
+        nodes_run(w, SECOND);
+    }
+    assert_true(s.done > 2);
+    assert_true(w->highest > before + 18);
+    close_cell(w);
+}
+
+/* One validator hears nil where the others hear a block; when states are compared it hears of both. */
+static void a_double_voter_is_noticed_and_splits_nobody(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(12);
+    struct spoiler s = {w, 0, 0};
+    w->tap = split_votes;
+    w->tap_ctx = &s;
+    uint64_t before = w->highest;
+    for (size_t i = 0; i < 60; i++) {
+        w->loss = i % 2 == 0 ? 100 : 0; /* so that votes are sent again */
+        (void)nodes_report(w, i % LIAR, i % TOWN_CARS, 30);
+        nodes_run(w, SECOND);
+    }
+    assert_true(s.done > 20);
+    assert_true(w->highest > before + 30);
+    assert_true(node_counters(w->m[0].node)->evidence > 0);
+    nodes_close(w);
+    free(w);
+}
+
 /* Half of the validators hear of a proposal, so that no round ends with a block, but every node sees many. */
 static bool lose_half_of_proposals(void *ctx, size_t from, size_t to, struct buf *msg) {
     (void)ctx;
@@ -548,6 +622,8 @@ int main(void) {
         cmocka_unit_test(votes_from_rounds_to_come_change_nothing),
         cmocka_unit_test(forged_blocks_are_refused_and_the_true_one_taken),
         cmocka_unit_test(a_proposal_that_breaks_a_rule_gets_nil),
+        cmocka_unit_test(two_proposals_for_one_round_split_nobody),
+        cmocka_unit_test(a_double_voter_is_noticed_and_splits_nobody),
         cmocka_unit_test(a_height_of_many_rounds_ends),
         cmocka_unit_test(the_least_needed_candidate_goes_first),
     };

@@ -168,6 +168,31 @@ static void two_copies_of_a_message_are_one(void **state) {
     }
 }
 
+static bool lose_proposals(void *ctx, size_t from, size_t to, struct buf *msg) {
+    (void)ctx;
+    (void)from;
+    return to != 1 || msg->n == 0 || msg->p[0] != 0x0a;
+}
+
+/* Proposals never reach it, votes do: it asks for the block that a quorum names, and has it within two ways there and
+ * back, also when those it asks have gone on to the next height. */
+static void a_block_named_by_a_quorum_is_fetched(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(7);
+    w->tap = lose_proposals;
+    for (size_t i = 0; i < 20; i++) {
+        (void)nodes_report(w, 2, i, 30);
+        uint64_t h = w->highest;
+        while (w->highest == h)
+            nodes_run(w, 1000);
+        h = w->highest;
+        nodes_run(w, 40000);
+        if (nodes_height(w, 1) < h)
+            fail_msg("height %llu is not there", (unsigned long long)h);
+    }
+    close_cell(w);
+}
+
 /* ---- blocks ---- */
 
 static void a_validator_that_was_cut_off_catches_up_and_votes(void **state) {
@@ -262,6 +287,7 @@ int main(void) {
         cmocka_unit_test(missing_transactions_are_asked_for),
         cmocka_unit_test(somebody_else_answers_when_the_proposer_is_gone),
         cmocka_unit_test(two_copies_of_a_message_are_one),
+        cmocka_unit_test(a_block_named_by_a_quorum_is_fetched),
         cmocka_unit_test(a_validator_that_was_cut_off_catches_up_and_votes),
         cmocka_unit_test(catching_up_survives_restarts),
         cmocka_unit_test(a_restarted_node_proves_nothing_wrong),
