@@ -35,9 +35,11 @@ static void follow_figure(struct element *e, int32_t before, int32_t after) {
     char figure[16];
     char text[ELEMENT_MAX_TEXT + 1];
     (void)snprintf(figure, sizeof(figure), "-%" PRId32, before);
-    size_t n = code == NULL ? 0 : strlen(code);
     size_t tail = strlen(figure);
-    if (n < tail || strcmp(code + n - tail, figure) != 0)
+    if (code == NULL || strlen(code) < tail)
+        return;
+    size_t n = strlen(code);
+    if (strcmp(code + n - tail, figure) != 0)
         return;
     int put = snprintf(text, sizeof(text), "%.*s-%" PRId32, (int)(n - tail), code, after);
     if (put > 0 && (size_t)put < sizeof(text))

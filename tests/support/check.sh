@@ -25,7 +25,8 @@ step() { # NAME COMMAND...
         echo "ok      $name"
         note "$name" 0
     else
-        tail -n 60 "$log"
+        grep -E 'error:|warning: ' "$log" | sort -u | head -n 40 || true
+        tail -n 20 "$log"
         echo "FAILED  $name"
         note "$name" 1
     fi
