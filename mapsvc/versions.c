@@ -28,7 +28,6 @@ static struct element new_element(
     return e;
 }
 
-/* The change as the hypothesis has it now; new things are called `id`. The caller frees it. */
 /* National codes carry the figure at their end (de274-50): it changes with the plate. */
 static void follow_figure(struct element *e, int32_t before, int32_t after) {
     const char *code = element_attr(e, "code");
@@ -46,6 +45,7 @@ static void follow_figure(struct element *e, int32_t before, int32_t after) {
         (void)element_set_attr(e, "code", text);
 }
 
+/* The change as the hypothesis has it now; new things are called `id`. The caller frees it. */
 static struct change_record describe(const struct map_contract *c, const struct subject *s,
     const struct hypothesis *y, enum change_tier tier, int64_t threshold_bits, const uint8_t *id) {
     struct hyp_summary sum = hyp_summarise(y);

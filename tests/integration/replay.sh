@@ -20,6 +20,8 @@ changes=$(grep -c '"what":' a/report.json)
 grep -q 'sign 50 -> 30, lanelet2:way/2003' a/report.json
 grep -q 'removed, lanelet2:way/2010' a/report.json
 grep -q 'new sign 30' a/report.json
+# The code that other tools read says the same as the figure.
+grep -q 'de274-30' a/diffs.osc
 lines=$(($(wc -l <a/frames.csv) - 1))
 frames=$(sed -nE 's/^  "frames": ([0-9]+),?$/\1/p' a/report.json)
 [ "$lines" -eq "$frames" ] || { echo "$lines lines in frames.csv for $frames frames"; exit 1; }
