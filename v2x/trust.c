@@ -14,6 +14,7 @@ struct issuer {
     /* The certificate whose region counts for this one: itself, or the next one above that has a region
      * (6.4.8). In the store; NO_REGION if there is none up to the root. */
     size_t region_from;
+    size_t above; /* TRUST_ROOT or index */
 };
 #define NO_REGION SIZE_MAX
 
@@ -55,6 +56,18 @@ size_t trust_count(const struct trust_store *t) {
     return t->n;
 }
 
+struct trust_issuer trust_issuer_at(const struct trust_store *t, size_t i) {
+    WS_ASSERT(i < t->n);
+    const struct issuer *e = &t->issuers[i];
+    return (struct trust_issuer){
+        .cert = &e->cert,
+        .hash256 = e->hash256,
+        .hash384 = e->hash384,
+        .key = e->key,
+        .above = e->above,
+    };
+}
+
 static bool known(const struct trust_store *t, const uint8_t hash256[static 32]) {
     for (size_t i = 0; i < t->n; i++) {
         if (memcmp(t->issuers[i].hash256, hash256, 32) == 0)
@@ -67,6 +80,7 @@ static bool known(const struct trust_store *t, const uint8_t hash256[static 32])
 static void keep(struct trust_store *t, const struct cert *c, struct verify_key *key,
     const struct issuer *issuer) {
     struct issuer *e = &t->issuers[t->n];
+    e->above = issuer == NULL ? TRUST_ROOT : (size_t)(issuer - t->issuers);
     e->region_from = issuer == NULL ? NO_REGION : issuer->region_from;
     if (c->region.present)
         e->region_from = t->n;

@@ -45,6 +45,20 @@ WARN_UNUSED int trust_add_root(struct trust_store *t, struct span cert, struct w
 enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert);
 size_t trust_count(const struct trust_store *t);
 
+/* What the store holds, for signed lists (who may sign one, what stands under a revoked authority) and for
+ * showing it. Spans and pointers are the store's. */
+#define TRUST_ROOT SIZE_MAX
+struct trust_issuer {
+    const struct cert *cert;
+    const uint8_t *hash256; /* 32 octets */
+    const uint8_t *hash384; /* 48 octets */
+    struct verify_key *key; /* borrowed */
+    size_t
+        above; /* index of the issuer it was verified under, always smaller; TRUST_ROOT for a root */
+};
+struct trust_issuer trust_issuer_at(
+    const struct trust_store *t, size_t i); /* i < trust_count, asserted */
+
 struct trust_result {
     enum trust_verdict verdict;
     uint8_t hash[32]; /* SHA-256 of the checked certificate, set unless MALFORMED */

@@ -483,8 +483,27 @@ static void long_curves(void **state) {
     }
 }
 
+/* What the store tells about what it holds. */
+static void issuers_are_listed(void **state) {
+    struct world w;
+    uint8_t hash[32];
+    (void)state;
+    world_make(&w);
+    assert_int_equal(trust_count(w.store), 2);
+    struct trust_issuer root = trust_issuer_at(w.store, 0);
+    struct trust_issuer ca = trust_issuer_at(w.store, 1);
+    assert_true(root.above == TRUST_ROOT);
+    assert_int_equal(ca.above, 0);
+    assert_true(span_equal(ca.cert->all, buf_span(&w.ca)));
+    cert_hash256(root.cert, hash);
+    assert_memory_equal(root.hash256, hash, 32);
+    assert_non_null(ca.key);
+    world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(issuers_are_listed),
         cmocka_unit_test(times),
         cmocka_unit_test(issuer_unknown_or_known),
         cmocka_unit_test(outside_of_the_issuer),
