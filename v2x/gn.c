@@ -10,6 +10,7 @@ enum {
     NEXT_BTP_A = 1,
     NEXT_BTP_B = 2,
     NEXT_IPV6 = 3,
+    GBC_CIRCLE = 0x40,
     SHB = 0x50,
     SHB_EXTENDED = LPV + 4,
     STATION_RSU = 15
@@ -32,7 +33,7 @@ static struct extended extended_of(uint8_t header_type) {
     case 0x30: /* GeoAnycast: circle, rectangle, ellipse */
     case 0x31:
     case 0x32:
-    case 0x40: /* GeoBroadcast: circle, rectangle, ellipse */
+    case GBC_CIRCLE: /* GeoBroadcast: circle, rectangle, ellipse */
     case 0x41:
     case 0x42:
         return (struct extended){4 + LPV + 16, 4};
@@ -92,25 +93,53 @@ enum gn_fail gn_read(struct span from_common_header, struct gn_pdu *ret_pdu) {
     return GN_OK;
 }
 
-void gn_put_shb(
-    struct buf *b, const struct gn_source *src, uint16_t btp_port, struct span payload) {
+static void put_common(
+    struct buf *b, const struct gn_source *src, uint8_t header_type, struct span payload) {
     WS_ASSERT(payload.n <= UINT16_MAX - BTP);
     bool mobile = (src->address >> 58 & 0x1f) != STATION_RSU;
     buf_u8(b, NEXT_BTP_B << 4);
-    buf_u8(b, SHB);
+    buf_u8(b, header_type);
     buf_u8(b, 2); /* traffic class: no store-carry-forward, no offload, data profile 2 */
     buf_u8(b, mobile ? 0x80 : 0);
     buf_u16(b, (uint16_t)(BTP + payload.n));
     buf_u8(b, 1); /* maximum hop limit */
     buf_u8(b, 0);
+}
+
+static void put_lpv(struct buf *b, const struct gn_source *src) {
     buf_u64(b, src->address);
     buf_u32(b, src->timestamp_ms);
     buf_i32(b, src->lat);
     buf_i32(b, src->lon);
     buf_u16(b, (uint16_t)((uint16_t)src->speed & 0x7fff)); /* accuracy not claimed */
     buf_u16(b, src->heading);
-    buf_u32(b, 0); /* channel load not measured */
-    buf_u16(b, btp_port);
+}
+
+static void put_btp_b(struct buf *b, uint16_t port, struct span payload) {
+    buf_u16(b, port);
     buf_u16(b, 0);
     buf_put(b, payload.p, payload.n);
+}
+
+void gn_put_shb(
+    struct buf *b, const struct gn_source *src, uint16_t btp_port, struct span payload) {
+    put_common(b, src, SHB, payload);
+    put_lpv(b, src);
+    buf_u32(b, 0); /* channel load not measured */
+    put_btp_b(b, btp_port, payload);
+}
+
+void gn_put_gbc(struct buf *b, const struct gn_source *src, const struct gn_circle *area,
+    uint16_t btp_port, struct span payload) {
+    put_common(b, src, GBC_CIRCLE, payload);
+    buf_u16(b, area->sequence);
+    buf_u16(b, 0);
+    put_lpv(b, src);
+    buf_i32(b, area->lat);
+    buf_i32(b, area->lon);
+    buf_u16(b, area->radius_m); /* distance a; b and the angle say nothing of a circle */
+    buf_u16(b, 0);
+    buf_u16(b, 0);
+    buf_u16(b, 0);
+    put_btp_b(b, btp_port, payload);
 }

@@ -39,4 +39,13 @@ struct gn_source {
  * header on: traffic class 2, hop limit 1, "mobile" unless the address says roadside unit. */
 void gn_put_shb(struct buf *b, const struct gn_source *src, uint16_t btp_port, struct span payload);
 
+/* A GeoBroadcast into a circle (9.8.5), for what concerns a place rather than its sender; the rest as above. */
+struct gn_circle {
+    int32_t lat, lon; /* 0.1 microdegree */
+    uint16_t radius_m;
+    uint16_t sequence; /* of the sender; duplicates are told by it */
+};
+void gn_put_gbc(struct buf *b, const struct gn_source *src, const struct gn_circle *area,
+    uint16_t btp_port, struct span payload);
+
 #endif

@@ -49,6 +49,9 @@ struct spdu_request {
     int32_t lat, lon;
     struct span payload; /* octets of the inner unsecuredData */
     bool with_certificate; /* else by digest */
+    /* Peer-to-peer certificate distribution (TS 103 097 7.1.1), CAM only; both may be empty. */
+    struct span ask; /* inlineP2pcdRequest: n * 3 octets, n <= 8 */
+    struct span give; /* requestedCertificate: an issuing certificate; not with_certificate */
 };
 /* Appends a signed Ieee1609Dot2Data; cert is the signer's whole certificate. */
 void spdu_put_signed(
