@@ -1,46 +1,20 @@
 #include "mapsvc/observation.h"
 
 #include "base/assert.h"
+#include "mapsvc/arena.h"
 #include "mapsvc/observation.pb-c.h"
-
-#include <stdalign.h>
 
 enum {
     PAYLOAD_VERSION = 1,
     SSP_VERSION = 1,
     /* 64 reports with everything in them are about 4 kB. */
     PAYLOAD_MAX = 8192,
-    /* What protobuf-c needs for the largest good payload is under 24 KiB; a message that makes it ask
-     * for more (by thousands of unknown fields, say) is refused. */
-    ARENA_OCTETS = 48 * 1024,
     SIGMA_MAX = 20000,
     RANGE_MAX = 1000000,
     ANGLE_MAX = 32768, /* half a turn to either side: all round */
     LAT_MAX = 900000000,
     LON_MAX = 1800000000,
 };
-
-/* Memory for one decoding: hands out octets in order, takes nothing back. */
-struct arena {
-    size_t used;
-    alignas(max_align_t) uint8_t octets[ARENA_OCTETS];
-};
-
-static void *arena_alloc(void *self, size_t n) {
-    struct arena *a = self;
-    const size_t align = alignof(max_align_t);
-    if (n > ARENA_OCTETS - a->used)
-        return NULL;
-    void *p = a->octets + a->used;
-    size_t step = (n + align - 1) / align * align;
-    a->used += step < ARENA_OCTETS - a->used ? step : ARENA_OCTETS - a->used;
-    return p;
-}
-
-static void arena_free(void *self, void *p) {
-    (void)self;
-    (void)p;
-}
 
 static bool place_ok(int32_t lat, int32_t lon) {
     return lat >= -LAT_MAX && lat <= LAT_MAX && lon >= -LON_MAX && lon <= LON_MAX;
@@ -136,8 +110,7 @@ int observation_read(struct span payload, struct observation *ret_obs, struct ws
         return ws_fail(
             err, WS_EINPUT, "observation: %zu octets, more than %d", payload.n, PAYLOAD_MAX);
     struct arena arena;
-    arena.used = 0;
-    ProtobufCAllocator allocator = {arena_alloc, arena_free, &arena};
+    ProtobufCAllocator allocator = arena_allocator(&arena);
     Wayside__Mapsvc__Observation *m =
         wayside__mapsvc__observation__unpack(&allocator, payload.n - 1, payload.p + 1);
     if (m == NULL)
