@@ -24,30 +24,17 @@ struct capture {
 
 /* libpcap answers with DLT values, which differ from the LINKTYPE values in files for raw IP only. */
 static bool link_known(int dlt, enum frame_link *ret_link) {
-    switch (dlt) {
-    case DLT_EN10MB:
-        *ret_link = LINK_ETHERNET;
-        return true;
-    case DLT_RAW:
-        *ret_link = LINK_RAW_IP;
-        return true;
-    case DLT_IPV4:
-        *ret_link = LINK_IPV4;
-        return true;
-    case DLT_IPV6:
-        *ret_link = LINK_IPV6;
-        return true;
-    default:
-        return false;
-    }
+    *ret_link = dlt == DLT_RAW || dlt == 14 ? LINK_RAW_IP : (enum frame_link)dlt;
+    return carrier_link_known((uint32_t)*ret_link);
 }
 
 static int link_refused(const char *path, int dlt, struct ws_err *err) {
     const char *name = pcap_datalink_val_to_name(dlt);
     const char *what = pcap_datalink_val_to_description(dlt);
     return ws_fail(err, WS_ENOTSUP,
-        "%s: link type %d (%s%s%s) is not read; Ethernet and raw IP captures are", path, dlt,
-        name != NULL ? name : "unnamed", what != NULL ? ", " : "", what != NULL ? what : "");
+        "%s: link type %d (%s%s%s) is not read; Ethernet, 802.11, cooked and raw IP captures are",
+        path, dlt, name != NULL ? name : "unnamed", what != NULL ? ", " : "",
+        what != NULL ? what : "");
 }
 
 /* ---- a stream that can be stopped while it waits ---- */

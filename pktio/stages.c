@@ -24,7 +24,15 @@ static enum pkt_verdict of_carrier(enum carrier_verdict v) {
     case CARRIER_WSMP_VERSION:
     case CARRIER_WSMP_HEADER:
     case CARRIER_IP_HEADER:
+    case CARRIER_LINK_HEADER:
         return PKT_BAD_CARRIER;
+    case CARRIER_LINK_TYPE:
+    case CARRIER_AMSDU:
+    case CARRIER_LINK_PROTECTED:
+    case CARRIER_LINK_FRAGMENT:
+        return PKT_LINK_UNREAD;
+    case CARRIER_BAD_FCS:
+        return PKT_BAD_FCS;
     case CARRIER_SECURITY_VERSION:
         return PKT_BAD_SPDU;
     case CARRIER_IP_FRAGMENT:

@@ -10,7 +10,10 @@
     X(PKT_NOT_V2X, "not_v2x", "no V2X carrier")                                                    \
     X(PKT_TRUNCATED_CARRIER, "carrier_truncated", "a carrier header runs past the frame")          \
     X(PKT_BAD_CARRIER, "carrier_malformed",                                                        \
-        "GeoNetworking, WSMP or IP header that no edition has")                                    \
+        "GeoNetworking, WSMP, IP or link header that no edition has")                              \
+    X(PKT_LINK_UNREAD, "link_unread",                                                              \
+        "link type that is not read, or an aggregated, fragmented or encrypted 802.11 frame")      \
+    X(PKT_BAD_FCS, "bad_fcs", "marked as damaged by the radio that received it")                   \
     X(PKT_IP_FRAGMENT, "ip_fragment", "fragments are not reassembled")                             \
     X(PKT_CUT_FRAME, "cut_frame", "captured shorter than it was sent")                             \
     X(PKT_UNSECURED, "unsecured", "no 1609.2 signature around the message")                        \

@@ -2,19 +2,10 @@
 
 #include "v2x/gn.h"
 #include "v2x/ip_udp.h"
+#include "v2x/link_layer.h"
 #include "v2x/wsmp.h"
 
-enum {
-    ETHER_IP4 = 0x0800,
-    ETHER_VLAN = 0x8100,
-    ETHER_IP6 = 0x86dd,
-    ETHER_SVLAN = 0x88a8,
-    ETHER_WSMP = 0x88dc,
-    ETHER_GN = 0x8947,
-    VLAN_TAGS_MAX = 2,
-    GN_NEXT_COMMON = 1,
-    GN_NEXT_SECURED = 2
-};
+enum { GN_BASIC_HEADER = 4, GN_NEXT_COMMON = 1, GN_NEXT_SECURED = 2 };
 
 const char *carrier_verdict_text(enum carrier_verdict v) {
     switch (v) {
@@ -65,15 +56,12 @@ static enum carrier_verdict read_gn_bare(struct span pdu, struct carrier *c) {
 /* Basic header, EN 302 636-4-1 clause 9.6. Units of the first generation still send version 0. */
 static enum carrier_verdict read_gn(struct span s, struct carrier *c) {
     c->kind = CARRIER_GN;
-    struct rd r = rd_of(s);
-    uint8_t first = rd_u8(&r);
-    (void)rd_u8(&r); /* reserved */
-    (void)rd_u16(&r); /* lifetime and remaining hop limit */
-    if (r.bad)
+    if (s.n < GN_BASIC_HEADER)
         return CARRIER_TRUNCATED;
+    uint8_t first = s.p[0]; /* behind it: reserved, lifetime, remaining hop limit */
     if (first >> 4 > 1)
         return CARRIER_GN_VERSION;
-    struct span rest = rd_take(&r, rd_left(&r));
+    struct span rest = link_rest(s, GN_BASIC_HEADER);
     switch (first & 0x0f) {
     case GN_NEXT_COMMON:
         return read_gn_bare(rest, c);
@@ -149,12 +137,11 @@ static enum carrier_verdict sniff_udp(struct span s, struct carrier *c) {
     return c->message.n > 0 ? CARRIER_BARE : CARRIER_NOT_V2X;
 }
 
-static enum carrier_verdict read_ip(
-    struct span packet, unsigned version, struct carrier *c, bool source_is_address) {
+static enum carrier_verdict read_ip(struct span packet, unsigned version, struct carrier *c) {
     c->kind = CARRIER_UDP;
     struct ip_udp udp;
     enum ip_fail fail = ip_udp_read(packet, version, &udp);
-    if (source_is_address)
+    if (c->source == 0)
         c->source = udp.source;
     switch (fail) {
     case IP_OK:
@@ -171,48 +158,142 @@ static enum carrier_verdict read_ip(
     return CARRIER_NOT_V2X;
 }
 
-static enum carrier_verdict read_ethernet(struct span frame, struct carrier *c) {
-    struct rd r = rd_of(frame);
-    (void)rd_take(&r, 6); /* destination */
-    uint64_t source = (uint64_t)rd_u16(&r) << 32;
-    source |= rd_u32(&r);
-    uint16_t type = rd_u16(&r);
-    for (unsigned i = 0; i < VLAN_TAGS_MAX && (type == ETHER_VLAN || type == ETHER_SVLAN); i++) {
-        (void)rd_u16(&r);
-        type = rd_u16(&r);
-    }
-    if (r.bad)
+static enum carrier_verdict of_link(enum link_fail fail) {
+    switch (fail) {
+    case LL_TRUNCATED:
         return CARRIER_TRUNCATED;
-    c->source = source;
-    struct span rest = rd_take(&r, rd_left(&r));
-    switch (type) {
+    case LL_HEADER:
+        return CARRIER_LINK_HEADER;
+    case LL_BAD_FCS:
+        return CARRIER_BAD_FCS;
+    case LL_AMSDU:
+        return CARRIER_AMSDU;
+    case LL_PROTECTED:
+        return CARRIER_LINK_PROTECTED;
+    case LL_FRAGMENT:
+        return CARRIER_LINK_FRAGMENT;
+    case LL_TYPE:
+        return CARRIER_LINK_TYPE;
+    case LL_OK:
+    case LL_OTHER:
+        break;
+    }
+    return CARRIER_NOT_V2X;
+}
+
+static enum carrier_verdict read_packet(
+    enum link_fail fail, const struct link_packet *p, struct carrier *c) {
+    c->source = p->source;
+    if (UNLIKELY(fail != LL_OK))
+        return of_link(fail);
+    switch (p->type) {
     case ETHER_GN:
-        return read_gn(rest, c);
+        return read_gn(p->rest, c);
     case ETHER_WSMP:
-        return read_wsmp(rest, c);
+        return read_wsmp(p->rest, c);
     case ETHER_IP4:
-        return read_ip(rest, 4, c, false);
+        return read_ip(p->rest, 4, c);
     case ETHER_IP6:
-        return read_ip(rest, 6, c, false);
+        return read_ip(p->rest, 6, c);
     default:
         return CARRIER_NOT_V2X;
     }
 }
 
+static enum carrier_verdict read_link(enum frame_link link, struct span frame, struct carrier *c) {
+    struct link_packet p = {0};
+    switch (link) {
+    case LINK_ETHERNET:
+        return read_packet(link_ethernet(frame, &p), &p, c);
+    case LINK_80211:
+        return read_packet(link_80211(frame, &p), &p, c);
+    case LINK_RADIOTAP:
+        return read_packet(link_radiotap(frame, &p), &p, c);
+    case LINK_PPI:
+        return read_packet(link_ppi(frame, &p), &p, c);
+    case LINK_COOKED:
+        return read_packet(link_cooked(frame, 1, &p), &p, c);
+    case LINK_COOKED2:
+        return read_packet(link_cooked(frame, 2, &p), &p, c);
+    case LINK_RAW_IP:
+        return read_ip(frame, 0, c);
+    case LINK_IPV4:
+        return read_ip(frame, 4, c);
+    case LINK_IPV6:
+        return read_ip(frame, 6, c);
+    case LINK_USER_FIRST:
+    case LINK_USER_LAST:
+        break;
+    }
+    return CARRIER_LINK_TYPE;
+}
+
+static enum carrier_verdict user_gn_secured(struct span s, struct carrier *c) {
+    bool fits = s.n > GN_BASIC_HEADER && (s.p[0] & 0x0f) == GN_NEXT_SECURED;
+    return fits ? read_gn(s, c) : CARRIER_NOT_V2X;
+}
+
+static enum carrier_verdict user_ethernet(struct span s, struct carrier *c) {
+    return read_link(LINK_ETHERNET, s, c);
+}
+
+static enum carrier_verdict user_radiotap(struct span s, struct carrier *c) {
+    return read_link(LINK_RADIOTAP, s, c);
+}
+
+static enum carrier_verdict user_80211(struct span s, struct carrier *c) {
+    return read_link(LINK_80211, s, c);
+}
+
+static enum carrier_verdict user_1609dot2(struct span s, struct carrier *c) {
+    if (!is_1609dot2(s))
+        return CARRIER_NOT_V2X;
+    c->kind = CARRIER_DIRECT;
+    c->message = s;
+    return CARRIER_SECURED;
+}
+
+static enum carrier_verdict user_ip(struct span s, struct carrier *c) {
+    return read_link(LINK_RAW_IP, s, c);
+}
+
+/* Strong marks before weak ones: a bare GeoNetworking packet or an IP header fits much that is neither. */
+static enum carrier_verdict read_user(struct span s, struct carrier *c) {
+    static enum carrier_verdict (*const readers[])(struct span, struct carrier *) = {
+        user_gn_secured,
+        user_ethernet,
+        user_radiotap,
+        user_80211,
+        read_wsmp,
+        user_1609dot2,
+        read_gn,
+        user_ip,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+        enum carrier_verdict v = readers[i](s, c);
+        if (v == CARRIER_SECURED || v == CARRIER_BARE)
+            return v;
+        *c = (struct carrier){0};
+    }
+    return CARRIER_NOT_V2X;
+}
+
+static bool is_user(uint32_t link) {
+    return link >= LINK_USER_FIRST && link <= LINK_USER_LAST;
+}
+
 enum carrier_verdict carrier_read(
     enum frame_link link, struct span frame, struct carrier *ret_carrier) {
     *ret_carrier = (struct carrier){0};
-    switch (link) {
-    case LINK_ETHERNET:
-        return read_ethernet(frame, ret_carrier);
-    case LINK_RAW_IP:
-        return read_ip(frame, 0, ret_carrier, true);
-    case LINK_IPV4:
-        return read_ip(frame, 4, ret_carrier, true);
-    case LINK_IPV6:
-        return read_ip(frame, 6, ret_carrier, true);
-    }
-    return CARRIER_NOT_V2X;
+    if (UNLIKELY(is_user(link)))
+        return read_user(frame, ret_carrier);
+    return read_link(link, frame, ret_carrier);
+}
+
+bool carrier_link_known(uint32_t link) {
+    struct carrier c = {0};
+    return is_user(link) ||
+           read_link((enum frame_link)link, span_of(NULL, 0), &c) != CARRIER_LINK_TYPE;
 }
 
 static void put_ethernet(

@@ -1,6 +1,6 @@
-/* From a captured frame to the secured (or bare) message in it: Ethernet (up to two 802.1Q/ad tags),
- * GeoNetworking (EN 302 636-4-1), WSMP (IEEE 1609.3), UDP over IPv4/IPv6 on any port. Pure function of
- * the octets. Any thread; the reader allocates nothing. */
+/* From a captured frame to the secured (or bare) message in it: Ethernet, 802.11 and cooked frames with up to two
+ * VLAN tags (v2x/link_layer.h), GeoNetworking (EN 302 636-4-1), WSMP (IEEE 1609.3), UDP over IPv4/IPv6 on any
+ * port. Pure function of the octets. Any thread; the reader allocates nothing. */
 #ifndef WAYSIDE_V2X_CARRIER_H
 #define WAYSIDE_V2X_CARRIER_H
 
@@ -8,16 +8,41 @@
 
 #include <stdint.h>
 
-/* libpcap link types that are read; others are refused by the capture source. */
-enum frame_link { LINK_ETHERNET = 1, LINK_RAW_IP = 101, LINK_IPV4 = 228, LINK_IPV6 = 229 };
+/* Link types as capture files number them. Any other number may be asked for and is refused by its own verdict.
+ *
+ * The user types 147 to 162 mean what two parties agree on, so they are read by content, and the first reading
+ * that leads to a message counts: GeoNetworking secured; Ethernet; radiotap; 802.11; WSMP; 1609.2 itself;
+ * GeoNetworking without security; IP. */
+enum frame_link {
+    LINK_ETHERNET = 1,
+    LINK_RAW_IP = 101,
+    LINK_80211 = 105,
+    LINK_COOKED = 113,
+    LINK_RADIOTAP = 127,
+    LINK_USER_FIRST = 147,
+    LINK_USER_LAST = 162,
+    LINK_PPI = 192, /* around Ethernet, 802.11 or radiotap */
+    LINK_IPV4 = 228,
+    LINK_IPV6 = 229,
+    LINK_COOKED2 = 276
+};
+/* False: carrier_read answers CARRIER_LINK_TYPE to every frame of this type. */
+bool carrier_link_known(uint32_t link);
 
-enum carrier_kind { CARRIER_GN, CARRIER_WSMP, CARRIER_UDP };
+/* DIRECT: 1609.2 without any carrier, in a user link type. */
+enum carrier_kind { CARRIER_GN, CARRIER_WSMP, CARRIER_UDP, CARRIER_DIRECT };
 
 /* Every reason has a name that ends up in a counter and in frames.csv. */
 #define CARRIER_VERDICTS(X)                                                                        \
     X(CARRIER_SECURED, "secured") /* message: Ieee1609Dot2Data, starts with 03 */                  \
     X(CARRIER_BARE, "unsecured") /* message: payload without 1609.2 around it */                   \
-    X(CARRIER_NOT_V2X, "not_v2x") /* other EtherType or protocol */                                \
+    X(CARRIER_NOT_V2X, "not_v2x") /* other EtherType or protocol; 802.11 management and control */ \
+    X(CARRIER_LINK_TYPE, "link_type") /* link type, or one inside a wrapper, that is not read */   \
+    X(CARRIER_LINK_HEADER, "link_header") /* radiotap, PPI or 802.11: version or lengths wrong */  \
+    X(CARRIER_BAD_FCS, "bad_fcs") /* marked as damaged by the radio that received it */            \
+    X(CARRIER_AMSDU, "amsdu") /* several packets in one 802.11 frame */                            \
+    X(CARRIER_LINK_PROTECTED, "link_protected") /* encrypted by 802.11 */                          \
+    X(CARRIER_LINK_FRAGMENT, "link_fragment") /* part of an 802.11 packet */                       \
     X(CARRIER_TRUNCATED, "truncated") /* a header runs past the frame */                           \
     X(CARRIER_GN_VERSION, "gn_version") /* neither 0 nor 1 */                                      \
     X(CARRIER_GN_HEADER, "gn_header") /* header type or next header unknown */                     \
@@ -42,7 +67,9 @@ struct carrier {
      * none: then it runs to the end of what surrounds it and spdu_parse finds its end. Points into the
      * frame; empty unless SECURED or BARE. */
     struct span message;
-    uint64_t source; /* hash-free key of the sender for budgets: MAC, or IP folded to 64 bits */
+    /* Hash-free key of the sender for budgets: the transmitter's MAC (802.11: address 2), else the IP address folded
+     * to 64 bits; 0 if there is neither. */
+    uint64_t source;
     bool has_psid;
     uint64_t psid; /* WSMP T-header */
     uint8_t gn_header_type; /* GN, bare: header type octet; 0 when secured (it is inside) */

@@ -7,6 +7,7 @@ enum {
     PROTO_UDP = 17,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
+    PROTO_AUTHENTICATION = 51,
     PROTO_DESTINATION = 60,
     IP4_HEADER = 20,
     IP6_HEADER = 40,
@@ -54,6 +55,24 @@ static enum ip_fail read_ip4(struct span packet, struct ip_udp *ret_udp) {
     return read_udp(rd_of(span_of(packet.p + header, total - header)), ret_udp);
 }
 
+/* RFC 8200, 4.5 and RFC 6946: a fragment header that names neither offset nor further fragments around a whole
+ * packet. */
+static bool is_atomic(struct rd body) {
+    (void)rd_u16(&body);
+    return (rd_u16(&body) & 0xfff9) == 0 && !body.bad;
+}
+
+static size_t extension_octets(uint8_t kind, uint8_t length) {
+    switch (kind) {
+    case PROTO_FRAGMENT: /* its second octet is reserved */
+        return 8;
+    case PROTO_AUTHENTICATION: /* RFC 4302, 2.2: counted in fours */
+        return ((size_t)length + 2) * 4;
+    default:
+        return ((size_t)length + 1) * 8;
+    }
+}
+
 static enum ip_fail read_ip6(struct span packet, struct ip_udp *ret_udp) {
     struct rd r = rd_of(packet);
     (void)rd_u32(&r);
@@ -72,20 +91,23 @@ static enum ip_fail read_ip6(struct span packet, struct ip_udp *ret_udp) {
             body = rd_of(span_of(body.p + body.at, rd_left(&body)));
             return read_udp(body, ret_udp);
         case PROTO_FRAGMENT:
-            return IP_FRAGMENT;
+            if (!is_atomic(body))
+                return IP_FRAGMENT;
+            break;
         case PROTO_HOP_BY_HOP:
             if (i > 0) /* RFC 8200, 4.1: only directly behind the IPv6 header */
                 return IP_HEADER;
             break;
         case PROTO_ROUTING:
         case PROTO_DESTINATION:
+        case PROTO_AUTHENTICATION:
             break;
         default:
             return IP_OTHER;
         }
+        uint8_t kind = next;
         next = rd_u8(&body);
-        size_t octets = ((size_t)rd_u8(&body) + 1) * 8;
-        (void)rd_take(&body, octets - 2);
+        (void)rd_take(&body, extension_octets(kind, rd_u8(&body)) - 2);
         if (body.bad)
             return IP_HEADER;
     }

@@ -223,9 +223,10 @@ static void link_type_refused_by_name(void **state) {
     buf_free(&b);
 }
 
-static void raw_ip_link_types(void **state) {
+static void link_types_that_are_read(void **state) {
     struct fixture *f = *state;
-    const enum frame_link links[] = {LINK_RAW_IP, LINK_IPV4, LINK_IPV6};
+    const enum frame_link links[] = {LINK_RAW_IP, LINK_IPV4, LINK_IPV6, LINK_80211, LINK_RADIOTAP,
+        LINK_PPI, LINK_COOKED, LINK_COOKED2, LINK_USER_FIRST, LINK_USER_LAST};
     for (size_t i = 0; i < ARRAY_LEN(links); i++) {
         struct buf b = {0};
         pcap_header(&b, 0xa1b23c4d, links[i]);
@@ -416,7 +417,7 @@ int main(void) {
         T(cut_at_every_length),
         T(damaged_record_length),
         T(link_type_refused_by_name),
-        T(raw_ip_link_types),
+        T(link_types_that_are_read),
         T(pcapng_is_read),
         T(pcapng_of_two_link_types_says_what_to_do),
         T(absent_and_foreign_files),

@@ -72,7 +72,7 @@ static void vlan_tags(void **state) {
     assert_int_equal(
         verdict_of_hex(ETH, MACS "88a8a002 8100a001 8100a001 8947 12000501" SPDU), CARRIER_NOT_V2X);
     assert_int_equal(verdict_of_hex(ETH, MACS "0806 0001"), CARRIER_NOT_V2X);
-    assert_int_equal(verdict_of_hex(ETH, MACS "0003 aaaa03"), CARRIER_NOT_V2X);
+    assert_int_equal(verdict_of_hex(ETH, MACS "0003 aaaa03"), CARRIER_TRUNCATED);
 }
 
 static void wsmp_forms(void **state) {
