@@ -1,6 +1,7 @@
 #include "pktio/capture.h"
 
 #include "base/mem.h"
+#include "pktio/capture_pcapng.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,20 @@
 
 #define NS_PER_S 1000000000U
 
+enum {
+    PCAPNG_FIRST_OCTET = 0x0a,
+    GZIP_FIRST_OCTET = 0x1f,
+    DLT_RAW_ELSEWHERE = 14 /* raw IP in files of other systems, as 12 is ours */
+};
+
+/* Classic files through libpcap, pcapng through our own reader. */
 struct capture {
     pcap_t *pcap;
+    struct pcapng *ng;
+    FILE *f; /* of ng; libpcap owns its own */
+    bool any_known; /* ng: a frame of a link type that is read was there */
+    uint32_t unknown; /* ng: a link type that is not read, of a frame */
+    struct span comment;
     char *path;
     uint32_t index;
     enum frame_link link;
@@ -23,9 +36,9 @@ struct capture {
 };
 
 /* libpcap answers with DLT values, which differ from the LINKTYPE values in files for raw IP only. */
-static bool link_known(int dlt, enum frame_link *ret_link) {
-    *ret_link = dlt == DLT_RAW || dlt == 14 ? LINK_RAW_IP : (enum frame_link)dlt;
-    return carrier_link_known((uint32_t)*ret_link);
+static enum frame_link link_of(uint32_t number) {
+    bool raw = number == DLT_RAW || number == DLT_RAW_ELSEWHERE;
+    return raw ? LINK_RAW_IP : (enum frame_link)number;
 }
 
 static int link_refused(const char *path, int dlt, struct ws_err *err) {
@@ -99,6 +112,24 @@ static FILE *stream_open(const char *path, bool is_stdin, int stop_fd) {
     return is_stdin ? stdin : fopen(path, "rbe");
 }
 
+static void shut(FILE *f) {
+    if (f != stdin)
+        (void)fclose(f);
+}
+
+static int open_classic(struct capture *c, FILE *f, struct ws_err *err) {
+    char why[PCAP_ERRBUF_SIZE] = "";
+    c->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
+    if (c->pcap == NULL) {
+        shut(f);
+        return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", c->path, why);
+    }
+    c->link = link_of((uint32_t)pcap_datalink(c->pcap));
+    if (!carrier_link_known(c->link))
+        return link_refused(c->path, pcap_datalink(c->pcap), err);
+    return WS_OK;
+}
+
 int capture_open_until(const char *path, uint32_t index, int stop_fd, struct capture **ret_capture,
     struct ws_err *err) {
     bool is_stdin = strcmp(path, "-") == 0;
@@ -107,26 +138,28 @@ int capture_open_until(const char *path, uint32_t index, int stop_fd, struct cap
     if (f == NULL)
         return ws_fail(
             err, errno == ENOENT ? WS_ENOTFOUND : WS_EIO, "%s: %s", shown, strerror(errno));
-    char why[PCAP_ERRBUF_SIZE] = "";
-    pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (pcap == NULL) {
-        if (f != stdin)
-            (void)fclose(f);
-        return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", shown, why);
-    }
-    enum frame_link link;
-    if (!link_known(pcap_datalink(pcap), &link)) {
-        int rc = link_refused(shown, pcap_datalink(pcap), err);
-        pcap_close(pcap);
-        return rc;
+    int first = getc(f);
+    if (first != EOF)
+        (void)ungetc(first, f);
+    if (first == GZIP_FIRST_OCTET) {
+        shut(f);
+        return ws_fail(err, WS_ENOTSUP, "%s: compressed with gzip; unpack it first", shown);
     }
     struct capture *c = ws_alloc(sizeof(*c));
-    c->pcap = pcap;
     c->path = ws_strdup(shown);
     c->index = index;
-    c->link = link;
-    *ret_capture = c;
-    return WS_OK;
+    int rc = WS_OK;
+    if (first == PCAPNG_FIRST_OCTET) {
+        c->f = f;
+        c->ng = pcapng_new(f, shown);
+    } else {
+        rc = open_classic(c, f, err);
+    }
+    if (rc == WS_OK)
+        *ret_capture = c;
+    else
+        capture_close(c);
+    return rc;
 }
 
 int capture_open(
@@ -146,13 +179,40 @@ static uint64_t stamp_of(const struct pcap_pkthdr *h) {
 }
 
 static int read_failed(const struct capture *c, struct ws_err *err) {
-    const char *why = pcap_geterr(c->pcap);
-    bool mixed = strstr(why, "different from the type of the first interface") != NULL;
-    return ws_fail(err, mixed ? WS_ENOTSUP : WS_EINPUT, "%s: record %llu: %s%s", c->path,
-        (unsigned long long)c->number + 1, why, mixed ? "; split the file by interface first" : "");
+    return ws_fail(err, WS_EINPUT, "%s: record %llu: %s", c->path,
+        (unsigned long long)c->number + 1, pcap_geterr(c->pcap));
+}
+
+/* A frame of an unread link type comes out like any other, since its neighbours may be of a type that is read; a
+ * file that holds nothing else is refused, as a classic one is. */
+static int next_ng(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err) {
+    struct pcapng_packet p;
+    int got = pcapng_next(c->ng, &p, err);
+    if (got == 0 && !c->any_known && c->number > 0)
+        return link_refused(c->path, (int)c->unknown, err);
+    if (got != 1)
+        return got;
+    enum frame_link link = link_of(p.link);
+    if (carrier_link_known(link))
+        c->any_known = true;
+    else
+        c->unknown = p.link;
+    c->number++;
+    c->comment = p.comment;
+    *ret_frame = (struct pkt_frame){
+        .data = p.data,
+        .link = link,
+        .original_octets = p.original_octets,
+        .stamp_ns = p.stamp_ns,
+        .capture = c->index,
+        .number = c->number,
+    };
+    return 1;
 }
 
 int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err) {
+    if (c->ng != NULL)
+        return next_ng(c, ret_frame, err);
     struct pcap_pkthdr *h;
     const u_char *data;
     int got = pcap_next_ex(c->pcap, &h, &data);
@@ -173,10 +233,18 @@ int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *
     return 1;
 }
 
+struct span capture_comment(const struct capture *c) {
+    return c->comment;
+}
+
 void capture_close(struct capture *c) {
     if (c == NULL)
         return;
-    pcap_close(c->pcap);
+    if (c->pcap != NULL)
+        pcap_close(c->pcap);
+    if (c->f != NULL)
+        shut(c->f);
+    pcapng_free(c->ng);
     free(c->path);
     free(c);
 }

@@ -1,5 +1,5 @@
-/* Capture files, losslessly: pcap and pcapng (or a FIFO) through libpcap, nanosecond stamps, original
- * lengths, link types, end of file as an answer (why not net_pcap: dpdk facts, section 4). One thread. */
+/* Capture files, losslessly: pcap through libpcap, pcapng (which may mix link types) through our own reader, or a
+ * FIFO of either; nanosecond stamps, original lengths, link types, end of file as an answer (why not net_pcap: dpdk facts, section 4). One thread. */
 #ifndef WAYSIDE_PKTIO_CAPTURE_H
 #define WAYSIDE_PKTIO_CAPTURE_H
 
@@ -8,7 +8,8 @@
 
 struct capture;
 
-/* index goes into each frame. Link types that carrier_read does not know are refused by name. "-" is stdin. */
+/* index goes into each frame. "-" is stdin. A link type that carrier_read does not know is refused by name: in a
+ * classic file when it is opened, in pcapng at the end if nothing else was there. */
 WARN_UNUSED int capture_open(
     const char *path, uint32_t index, struct capture **ret_capture, struct ws_err *err);
 /* The same for a reader that must be stopped while it waits for a FIFO or standard input: once stop_fd is readable
@@ -18,6 +19,8 @@ WARN_UNUSED int capture_open_until(const char *path, uint32_t index, int stop_fd
 /* 1: *ret_frame is the next frame, its data valid until the next call; 0: end of file; negative: the text names
  * file and record number (cut in the middle, damaged). */
 WARN_UNUSED int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err);
+/* The comments on the last frame, a line feed between two; empty: none. Valid until the next capture_next. */
+struct span capture_comment(const struct capture *c);
 void capture_close(struct capture *c);
 
 /* Writes classic pcap with nanosecond stamps, link type Ethernet, as obusim needs it. */

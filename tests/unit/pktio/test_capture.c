@@ -301,22 +301,60 @@ static void pcapng_is_read(void **state) {
     buf_free(&b);
 }
 
-static void pcapng_of_two_link_types_says_what_to_do(void **state) {
+static void pcapng_of_several_link_types(void **state) {
     struct fixture *f = *state;
     struct buf b = {0};
     ng_section(&b);
     ng_interface(&b, 1);
     ng_packet(&b, 0, 1);
     ng_interface(&b, 127);
+    ng_interface(&b, 220); /* USB */
+    ng_interface(&b, 12); /* raw IP in files of other systems */
     ng_packet(&b, 1, 2);
+    ng_packet(&b, 2, 3);
+    ng_packet(&b, 3, 4);
+    ng_packet(&b, 0, 5);
+    write_file(f->path, buf_span(&b));
+    const uint32_t want[] = {1, 127, 220, 101, 1};
+    struct capture *c = NULL;
+    struct ws_err err;
+    struct pkt_frame fr;
+    assert_int_equal(capture_open(f->path, 0, &c, &err), WS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_int_equal(capture_next(c, &fr, &err), 1);
+        assert_int_equal(fr.link, want[i]);
+        assert_int_equal(fr.number, i + 1);
+        assert_int_equal(fr.stamp_ns, i + 1);
+        assert_int_equal(capture_comment(c).n, 0);
+    }
+    assert_int_equal(capture_next(c, &fr, &err), 0);
+    capture_close(c);
+    buf_free(&b);
+}
+
+static void pcapng_of_an_unread_link_type_alone(void **state) {
+    struct fixture *f = *state;
+    struct buf b = {0};
+    ng_section(&b);
+    ng_interface(&b, 195);
+    ng_packet(&b, 0, 1);
+    ng_packet(&b, 0, 2);
     write_file(f->path, buf_span(&b));
     struct ws_err err;
     int rc;
-    assert_int_equal(read_all(f->path, &rc, &err), 1);
+    assert_int_equal(read_all(f->path, &rc, &err), 2);
     assert_int_equal(rc, WS_ENOTSUP);
-    assert_non_null(strstr(err.text, "record 2:"));
-    assert_non_null(strstr(err.text, "split the file"));
+    assert_non_null(strstr(err.text, "IEEE802_15_4"));
     buf_free(&b);
+}
+
+static void compressed_file(void **state) {
+    struct fixture *f = *state;
+    write_file(f->path, span_of("\x1f\x8b\x08\x00", 4));
+    struct capture *c = NULL;
+    struct ws_err err;
+    assert_int_equal(capture_open(f->path, 0, &c, &err), WS_ENOTSUP);
+    assert_non_null(strstr(err.text, "gzip"));
 }
 
 static void absent_and_foreign_files(void **state) {
@@ -419,7 +457,9 @@ int main(void) {
         T(link_type_refused_by_name),
         T(link_types_that_are_read),
         T(pcapng_is_read),
-        T(pcapng_of_two_link_types_says_what_to_do),
+        T(pcapng_of_several_link_types),
+        T(pcapng_of_an_unread_link_type_alone),
+        T(compressed_file),
         T(absent_and_foreign_files),
         T(fifo_is_read_and_written),
         T(writer_reports_what_failed),
