@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 
 enum block_type {
@@ -50,6 +51,7 @@ struct pcapng {
 
 struct pcapng *pcapng_new(FILE *f, const char *path) {
     struct pcapng *g = ws_alloc(sizeof(*g));
+    (void)__fsetlocking(f, FSETLOCKING_BYCALLER); /* several reads for each packet, one thread */
     g->f = f;
     g->path = ws_strdup(path);
     return g;
@@ -83,7 +85,7 @@ static uint32_t get32(const struct pcapng *g, const uint8_t *p) {
 /* ---- octets from the file ---- */
 
 static int read_octets(struct pcapng *g, uint8_t *dst, size_t n) {
-    size_t got = fread_unlocked(dst, 1, n, g->f);
+    size_t got = fread(dst, 1, n, g->f);
     g->next_at += got;
     if (got == n)
         return WS_OK;
@@ -308,7 +310,7 @@ static int read_body(struct pcapng *g, uint32_t type, uint32_t length, size_t ha
 static int read_block(struct pcapng *g, struct pcapng_packet *ret_packet) {
     uint8_t head[8];
     g->at = g->next_at;
-    size_t got = fread_unlocked(head, 1, 1, g->f);
+    size_t got = fread(head, 1, 1, g->f);
     if (got == 0 && !ferror(g->f))
         return 0;
     if (got == 0) {
