@@ -249,14 +249,23 @@ static void data_read(struct coer *c, struct spdu *m, unsigned depth) {
     m->all = span_of(from, (size_t)(c->p - from));
 }
 
-enum coer_fail spdu_parse(struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at) {
+static enum coer_fail parse(
+    struct span octets, size_t max, struct spdu *ret_spdu, size_t *ret_fail_at) {
     struct coer c = coer_of(octets);
     *ret_spdu = (struct spdu){.encryption_key = {.form = EC_FILL}};
-    if (octets.n > SPDU_MAX_OCTETS)
+    if (octets.n > max)
         coer_set_fail(&c, COER_LENGTH_FORM);
     data_read(&c, ret_spdu, 0);
     *ret_fail_at = c.fail_at;
     return c.fail;
+}
+
+enum coer_fail spdu_parse(struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at) {
+    return parse(octets, SPDU_MAX_OCTETS, ret_spdu, ret_fail_at);
+}
+
+enum coer_fail spdu_parse_list(struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at) {
+    return parse(octets, SPDU_MAX_LIST_OCTETS, ret_spdu, ret_fail_at);
 }
 
 /* Hash of ToBeSignedData: as received, but for a public encryption key in the header, which counts in

@@ -49,6 +49,10 @@ struct spdu {
 /* Reads the structure at the start of octets; trailing octets of the frame may follow. */
 WARN_UNUSED enum coer_fail spdu_parse(
     struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at);
+/* The same for signed lists, which come from files and may be long. */
+#define SPDU_MAX_LIST_OCTETS (64U << 20)
+WARN_UNUSED enum coer_fail spdu_parse_list(
+    struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at);
 
 /* ECDSA digest input of 1609.2 5.3.1: H(H(tbs) || H(signer certificate)), H as the message names it
  * (hash_id). signer_hash: full hash of the signer certificate with that algorithm (cert_hash256 or
