@@ -210,11 +210,27 @@ static void keep_unproven(struct pipeline *p, struct frame_work *w) {
     (void)cert_cache_add(p->certs, &w->spdu.cert, w->cert_hash, key, NULL);
 }
 
+/* The signature fits the key that an implicit certificate and its issuer make together: from now on it is as
+ * good as one that an authority signed. */
+static void keep_implicit(struct pipeline *p, struct frame_work *w) {
+    struct verify_key *key = w->fresh_key;
+    w->fresh = false;
+    w->fresh_key = NULL;
+    w->n_candidates = 1;
+    w->at_candidate = 0;
+    w->candidate[0] = cert_cache_find(p->certs, w->cert_hash);
+    if (w->candidate[0] == NULL)
+        w->candidate[0] =
+            cert_cache_add(p->certs, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
+    else
+        verify_key_unref(key);
+}
+
 static void flush_pending(struct pipeline *p) {
     check_pending(p);
     for (unsigned i = 0; i < p->n_pending; i++) {
         struct frame_work *w = &p->work[p->pending[i]];
-        if (w->verdict != PKT_VERIFIED)
+        if (w->verdict != PKT_VERIFIED || (w->fresh && w->fresh_chain))
             continue;
         if (w->fresh || !w->candidate[w->at_candidate]->proven)
             (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
@@ -224,8 +240,12 @@ static void flush_pending(struct pipeline *p) {
     /* Adding to the cache may drop entries that the loop above still looks at, hence only now. */
     for (unsigned i = 0; i < p->n_pending; i++) {
         struct frame_work *w = &p->work[p->pending[i]];
-        if (w->fresh)
+        if (w->fresh && w->fresh_chain && w->verdict == PKT_VERIFIED) {
+            keep_implicit(p, w);
+            hand_over(p, w, &p->frames[p->pending[i]]);
+        } else if (w->fresh) {
             keep_unproven(p, w);
+        }
     }
     p->n_pending = 0;
 }
@@ -311,10 +331,6 @@ static bool signer_by_digest(struct pipeline *p, struct frame_work *w) {
 /* A certificate that is heard for the first time, or again after the cache forgot it. */
 static bool signer_heard_first(struct pipeline *p, struct frame_work *w) {
     const struct cert *c = &w->spdu.cert;
-    if (c->type == CERT_IMPLICIT) {
-        signer_notes_put(p->notes, w->cert_hash, NOTE_IMPLICIT);
-        return fail_with_note(w, NOTE_IMPLICIT);
-    }
     unsigned note = signer_notes_of(p->notes, w->cert_hash);
     if (note != 0)
         return fail_with_note(w, note);
@@ -334,10 +350,20 @@ static bool signer_heard_first(struct pipeline *p, struct frame_work *w) {
     struct trust_result r = trust_check(p->cfg.trust, c, now_s);
     switch (r.verdict) {
     case TRUST_OK:
+        if (!r.proven) {
+            w->fresh = w->fresh_chain = true;
+            w->fresh_key = r.key;
+            memcpy(w->fresh_issuer, r.issuer_hash, 32);
+            return true;
+        }
         p->n.signatures++;
         w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, r.key, r.issuer_hash);
         return true;
     case TRUST_UNKNOWN_ISSUER:
+        if (c->type == CERT_IMPLICIT) {
+            signer_notes_put(p->notes, w->cert_hash, NOTE_IMPLICIT);
+            return fail_with_note(w, NOTE_IMPLICIT);
+        }
         w->fresh = true;
         w->fresh_key = trust_unproven_key(c);
         if (w->fresh_key != NULL)
@@ -345,8 +371,6 @@ static bool signer_heard_first(struct pipeline *p, struct frame_work *w) {
         w->fresh = false;
         signer_notes_put(p->notes, w->cert_hash, 1 + TRUST_BAD_KEY);
         return fail_with_note(w, 1 + TRUST_BAD_KEY);
-    case TRUST_IMPLICIT:
-        return stage_fail(w, PKT_ISSUER_UNKNOWN, trust_verdict_text(r.verdict));
     case TRUST_NOT_YET_VALID:
     case TRUST_EXPIRED:
         /* Not noted: time goes on. */
@@ -382,7 +406,7 @@ static void take_up(struct pipeline *p, unsigned i) {
     w->verdict = PKT_VERIFIED;
     w->detail = (struct stage_detail){0};
     w->n_candidates = w->at_candidate = 0;
-    w->fresh = false;
+    w->fresh = w->fresh_chain = false;
     w->fresh_key = NULL;
     if (!stage_classify(w, &p->frames[i]))
         return;

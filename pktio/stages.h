@@ -25,6 +25,9 @@ struct frame_work {
     unsigned n_candidates, at_candidate;
     struct verify_key *fresh_key;
     bool fresh;
+    bool
+        fresh_chain; /* an implicit certificate under a known issuer: proven once the signature fits */
+    uint8_t fresh_issuer[32];
 };
 
 /* Each returns true to go on; else w->verdict and w->detail say why not. */

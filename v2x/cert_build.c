@@ -1,4 +1,4 @@
-/* Explicit certificates with SHA-256 hashes, canonical by construction. */
+/* Certificates with SHA-256 hashes, canonical by construction. */
 #include "base/assert.h"
 #include "v2x/sign_parts.h"
 #include "v2x/verify.h"
@@ -43,7 +43,9 @@ static void put_issue_permissions(struct buf *b, const struct cert_request *rq) 
         coer_put_int(b, rq->issue_chain_range);
 }
 
-static void put_tbs(struct buf *b, const struct cert_request *rq, const struct sign_key *subject) {
+/* subject: the holder's key, or the reconstruction value of an implicit certificate. */
+static void put_tbs(struct buf *b, const struct cert_request *rq, const struct sign_key *subject,
+    enum cert_type type) {
     uint8_t present = 0;
     if (rq->has_circle)
         present |= 0x40;
@@ -76,10 +78,47 @@ static void put_tbs(struct buf *b, const struct cert_request *rq, const struct s
     if (rq->issue_all)
         put_issue_permissions(b, rq);
     struct ec_point_octets key = sign_key_public(subject);
-    buf_u8(b, 0x80); /* verificationKey */
-    buf_u8(b, (uint8_t)(0x80 + sign_key_curve(subject)));
+    if (type == CERT_EXPLICIT) {
+        buf_u8(b, 0x80); /* verificationKey */
+        buf_u8(b, (uint8_t)(0x80 + sign_key_curve(subject)));
+    } else {
+        buf_u8(b, 0x81); /* reconstructionValue */
+    }
     buf_u8(b, (uint8_t)(0x80 + key.form));
     buf_put(b, key.x, sizeof(key.x));
+}
+
+static void put_issuer(struct buf *b, struct span issuer_cert, uint8_t ret_hash[static 32]) {
+    struct cert parsed;
+    size_t at;
+    WS_ASSERT(cert_parse(issuer_cert, &parsed, &at) == COER_OK);
+    cert_hash256(&parsed, ret_hash);
+    buf_u8(b, 0x80 + ISSUER_SHA256);
+    buf_put(b, ret_hash + 24, 8);
+}
+
+struct sign_key *cert_put_implicit(struct buf *b, const struct cert_request *rq,
+    const struct sign_key *issuer, struct span issuer_cert, struct ws_random *rnd) {
+    uint8_t issuer_hash[32], tbs_hash[32], e[32];
+    struct span none = {NULL, 0};
+    size_t start = b->n;
+    WS_ASSERT(rq->n_app <= CERT_MAX_PERMISSIONS);
+    for (;;) {
+        struct sign_key *ephemeral = sign_key_new(sign_key_curve(issuer), rnd);
+        b->n = start;
+        buf_u8(b, 0); /* no signature */
+        buf_u8(b, 3);
+        buf_u8(b, CERT_IMPLICIT);
+        put_issuer(b, issuer_cert, issuer_hash);
+        size_t tbs = b->n;
+        put_tbs(b, rq, ephemeral, CERT_IMPLICIT);
+        v2x_sha256(span_of(b->p + tbs, b->n - tbs), none, tbs_hash);
+        v2x_sha256(span_of(tbs_hash, 32), span_of(issuer_hash, 32), e);
+        struct sign_key *key = sign_key_derive(ephemeral, e, issuer);
+        sign_key_free(ephemeral);
+        if (key != NULL)
+            return key;
+    }
 }
 
 void cert_put(struct buf *b, const struct cert_request *rq, const struct sign_key *subject,
@@ -95,15 +134,10 @@ void cert_put(struct buf *b, const struct cert_request *rq, const struct sign_ke
         buf_u8(b, CERT_HASH_SHA256);
         v2x_sha256(none, none, issuer_hash);
     } else {
-        struct cert parsed;
-        size_t at;
-        WS_ASSERT(cert_parse(issuer_cert, &parsed, &at) == COER_OK);
-        cert_hash256(&parsed, issuer_hash);
-        buf_u8(b, 0x80 + ISSUER_SHA256);
-        buf_put(b, issuer_hash + 24, 8);
+        put_issuer(b, issuer_cert, issuer_hash);
     }
     size_t tbs = b->n;
-    put_tbs(b, rq, subject);
+    put_tbs(b, rq, subject, CERT_EXPLICIT);
     v2x_sha256(span_of(b->p + tbs, b->n - tbs), none, tbs_hash);
     v2x_sha256(span_of(tbs_hash, 32), span_of(issuer_hash, 32), digest);
     put_signature(b, issuer == NULL ? subject : issuer, digest);

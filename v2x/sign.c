@@ -78,6 +78,28 @@ void sign_key_free(struct sign_key *k) {
     free(k);
 }
 
+struct sign_key *sign_key_derive(const struct sign_key *ephemeral, const uint8_t e[static OCTETS],
+    const struct sign_key *issuer) {
+    WS_ASSERT(ephemeral->curve == issuer->curve);
+    const BIGNUM *n = EC_GROUP_get0_order(issuer->group);
+    BN_CTX *ctx = BN_CTX_secure_new();
+    MUST(ctx != NULL);
+    BN_CTX_start(ctx);
+    BIGNUM *v = BN_CTX_get(ctx);
+    MUST(v != NULL);
+    MUST(BN_bin2bn(e, OCTETS, v) != NULL);
+    MUST(BN_mod_mul(v, v, ephemeral->d, n, ctx) == 1);
+    MUST(BN_mod_add(v, v, issuer->d, n, ctx) == 1);
+    uint8_t scalar[OCTETS];
+    MUST(BN_bn2binpad(v, scalar, OCTETS) == OCTETS);
+    struct sign_key *key = sign_key_from_octets(issuer->curve, scalar);
+    OPENSSL_cleanse(scalar, sizeof(scalar));
+    BN_clear(v);
+    BN_CTX_end(ctx);
+    BN_CTX_free(ctx);
+    return key;
+}
+
 enum ec_curve sign_key_curve(const struct sign_key *k) {
     return k->curve;
 }

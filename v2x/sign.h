@@ -1,4 +1,4 @@
-/* Making what vehicles and their authorities make: keys, explicit certificates, signed messages.
+/* Making what vehicles and their authorities make: keys, certificates of both kinds, signed messages.
  * Used by obusim, `rsuctl cell init` (test PKI) and tests. ECDSA nonces follow RFC 6979, so the same
  * seed gives the same octets on every machine. Keys are wiped when freed. One thread per key. */
 #ifndef WAYSIDE_V2X_SIGN_H
@@ -41,6 +41,12 @@ struct cert_request {
 /* Appends an explicit certificate for subject's public key. issuer == NULL: self-signed by subject. */
 void cert_put(struct buf *b, const struct cert_request *rq, const struct sign_key *subject,
     const struct sign_key *issuer, struct span issuer_cert);
+
+/* Appends an implicit certificate (v2x/ecqv.h) under an issuer of either kind and returns the holder's key, the
+ * caller's: made by the two of them, so it is known only now. The ephemeral scalar comes from rnd. Holder and
+ * authority are one here; a real holder would keep its share to itself. */
+struct sign_key *cert_put_implicit(struct buf *b, const struct cert_request *rq,
+    const struct sign_key *issuer, struct span issuer_cert, struct ws_random *rnd);
 
 struct spdu_request {
     uint64_t psid;

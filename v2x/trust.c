@@ -2,12 +2,21 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "v2x/ecqv.h"
 
 #include <stdlib.h>
+
+/* What a certificate's holder signs with: the key in it, or the one that it and its issuer make together. */
+struct public_key {
+    enum ec_curve curve;
+    struct ec_point point; /* into the certificate, or xy */
+    uint8_t xy[2 * EC_MAX_OCTETS];
+};
 
 struct issuer {
     uint8_t *octets; /* what cert points into */
     struct cert cert;
+    struct public_key public;
     uint8_t hash256[32];
     uint8_t hash384[48];
     struct verify_key *key;
@@ -76,9 +85,24 @@ static bool known(const struct trust_store *t, const uint8_t hash256[static 32])
     return false;
 }
 
-/* Takes the reference to key. issuer: the one above, NULL for a root. */
-static void keep(struct trust_store *t, const struct cert *c, struct verify_key *key,
-    const struct issuer *issuer) {
+static void public_key_explicit(const struct cert *c, struct public_key *ret_public) {
+    ret_public->curve = c->key_curve;
+    ret_public->point = c->key;
+}
+
+static bool public_key_implicit(
+    const struct cert *c, const struct issuer *e, struct public_key *ret_public) {
+    bool sha384 = c->issuer_kind == ISSUER_SHA384;
+    ret_public->curve = e->public.curve;
+    ret_public->point = (struct ec_point){
+        EC_UNCOMPRESSED, span_of(ret_public->xy, 2 * ec_octets(ret_public->curve))};
+    return ecqv_cert_key(c, sha384 ? e->hash384 : e->hash256, sha384, e->public.curve,
+        &e->public.point, ret_public->xy);
+}
+
+/* Takes the reference to key, which is that of `public`. issuer: the one above, NULL for a root. */
+static void keep(struct trust_store *t, const struct cert *c, const struct public_key *public,
+    struct verify_key *key, const struct issuer *issuer) {
     struct issuer *e = &t->issuers[t->n];
     e->above = issuer == NULL ? TRUST_ROOT : (size_t)(issuer - t->issuers);
     e->region_from = issuer == NULL ? NO_REGION : issuer->region_from;
@@ -90,6 +114,12 @@ static void keep(struct trust_store *t, const struct cert *c, struct verify_key 
     WS_ASSERT(cert_parse(span_of(e->octets, c->all.n), &e->cert, &at) == COER_OK);
     cert_hash256(&e->cert, e->hash256);
     cert_hash384(&e->cert, e->hash384);
+    if (c->type == CERT_EXPLICIT) {
+        public_key_explicit(&e->cert, &e->public);
+    } else {
+        e->public = *public;
+        e->public.point.octets.p = e->public.xy;
+    }
     e->key = key;
 }
 
@@ -137,7 +167,7 @@ int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err) 
     struct verify_key *key = NULL;
     switch (root_verdict(&c, &key)) {
     case TRUST_OK:
-        keep(t, &c, key, NULL);
+        keep(t, &c, NULL, key, NULL);
         return WS_OK;
     case TRUST_PROFILE:
         return ws_fail(err, WS_EINPUT,
@@ -166,10 +196,9 @@ static bool is_issuer_of(const struct issuer *e, const struct cert *c) {
     return false;
 }
 
-static enum trust_verdict verdict_under(
-    const struct trust_store *t, const struct cert *c, const struct issuer *e) {
-    if (c->type == CERT_IMPLICIT)
-        return TRUST_IMPLICIT;
+/* ret_public: written when TRUST_OK is returned, not yet known to be on its curve. */
+static enum trust_verdict verdict_under(const struct trust_store *t, const struct cert *c,
+    const struct issuer *e, struct public_key *ret_public) {
     if (c->valid_from_s < e->cert.valid_from_s || c->valid_until_s > e->cert.valid_until_s)
         return TRUST_VALIDITY_OUTSIDE;
     if (!cert_permissions_within(c, &e->cert))
@@ -177,6 +206,12 @@ static enum trust_verdict verdict_under(
     if (e->region_from != NO_REGION && !cert_region_inside(c, &t->issuers[e->region_from].cert))
         return TRUST_REGION;
     bool sha384 = c->issuer_kind == ISSUER_SHA384;
+    if (c->type == CERT_IMPLICIT) {
+        if (ec_octets(e->public.curve) != 32)
+            return TRUST_CURVE_MISMATCH;
+        return public_key_implicit(c, e, ret_public) ? TRUST_OK : TRUST_BAD_KEY;
+    }
+    public_key_explicit(c, ret_public);
     return signature_verdict(c, sha384 ? e->hash384 : e->hash256, sha384, e->key);
 }
 
@@ -189,17 +224,17 @@ static const struct issuer *first_issuer(const struct trust_store *t, const stru
 }
 
 /* *ret_issuer: the one that signed, else the first candidate, else NULL. */
-static enum trust_verdict chain_verdict(
-    const struct trust_store *t, const struct cert *c, const struct issuer **ret_issuer) {
+static enum trust_verdict chain_verdict(const struct trust_store *t, const struct cert *c,
+    const struct issuer **ret_issuer, struct public_key *ret_public) {
     const struct issuer *first = first_issuer(t, c);
     *ret_issuer = first;
     if (first == NULL)
         return TRUST_UNKNOWN_ISSUER;
-    enum trust_verdict first_verdict = verdict_under(t, c, first);
+    enum trust_verdict first_verdict = verdict_under(t, c, first, ret_public);
     if (first_verdict == TRUST_OK)
         return TRUST_OK;
     for (const struct issuer *e = first + 1; e < t->issuers + t->n; e++) {
-        if (is_issuer_of(e, c) && verdict_under(t, c, e) == TRUST_OK) {
+        if (is_issuer_of(e, c) && verdict_under(t, c, e, ret_public) == TRUST_OK) {
             *ret_issuer = e;
             return TRUST_OK;
         }
@@ -221,13 +256,14 @@ enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
     if (t->n == t->max)
         return TRUST_STORE_FULL;
     const struct issuer *issuer;
-    enum trust_verdict v = chain_verdict(t, &c, &issuer);
+    struct public_key public;
+    enum trust_verdict v = chain_verdict(t, &c, &issuer, &public);
     if (v != TRUST_OK)
         return v;
-    struct verify_key *key = verify_key_new(c.key_curve, &c.key);
+    struct verify_key *key = verify_key_new(public.curve, &public.point);
     if (key == NULL)
         return TRUST_BAD_KEY;
-    keep(t, &c, key, issuer);
+    keep(t, &c, &public, key, issuer);
     return TRUST_OK;
 }
 
@@ -243,6 +279,7 @@ static bool end_entity_profile(const struct cert *c) {
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s) {
     struct trust_result result = {.verdict = TRUST_PROFILE};
     const struct issuer *issuer = NULL;
+    struct public_key public;
     cert_hash256(c, result.hash);
     if (!end_entity_profile(c))
         return result;
@@ -256,12 +293,13 @@ struct trust_result trust_check(const struct trust_store *t, const struct cert *
         result.verdict = now_s < c->valid_from_s ? TRUST_NOT_YET_VALID : TRUST_EXPIRED;
         return result;
     }
-    result.verdict = chain_verdict(t, c, &issuer);
+    result.verdict = chain_verdict(t, c, &issuer, &public);
     WS_ASSERT(issuer != NULL);
     memcpy(result.issuer_hash, issuer->hash256, sizeof(result.issuer_hash));
     if (result.verdict != TRUST_OK)
         return result;
-    result.key = verify_key_new(c->key_curve, &c->key);
+    result.key = verify_key_new(public.curve, &public.point);
+    result.proven = result.key != NULL && c->type == CERT_EXPLICIT;
     if (result.key == NULL)
         result.verdict = TRUST_BAD_KEY;
     return result;

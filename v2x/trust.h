@@ -1,4 +1,4 @@
-/* Chains of explicit certificates up to configured roots (1609.2 5.1, TS 103 097 6 and 7).
+/* Chains of certificates, explicit and implicit, up to configured roots (1609.2 5.1, TS 103 097 6 and 7).
  *
  * A store holds roots (given by the operator or by genesis, trusted as they are after their
  * self-signature was checked) and issuing certificates verified under them. End-entity certificates are
@@ -23,8 +23,6 @@
     X(TRUST_VALIDITY_OUTSIDE, "cert_validity") /* not inside the issuer's validity */              \
     X(TRUST_PROFILE, "cert_profile") /* breaks a rule of its type */                               \
     X(TRUST_BAD_KEY, "cert_bad_key") /* key is no point of its curve */                            \
-    X(TRUST_IMPLICIT,                                                                              \
-        "cert_implicit") /* implicit: issuer is known, reconstruction is not offered yet */        \
     X(TRUST_STORE_FULL, "trust_store_full") /* only from trust_add_issuer */
 
 enum trust_verdict {
@@ -63,11 +61,15 @@ struct trust_result {
     enum trust_verdict verdict;
     uint8_t hash[32]; /* SHA-256 of the checked certificate, set unless MALFORMED */
     uint8_t issuer_hash[32]; /* SHA-256 of the direct issuer, set when the issuer is known */
+    /* TRUST_OK: an authority's signature over the certificate was checked. False for an implicit one, which
+     * anybody can make up: it counts only once a signature of its holder fits the key. */
+    bool proven;
     struct verify_key *key; /* TRUST_OK: a new reference, the caller's; otherwise NULL */
 };
 
 /* Checks an end-entity certificate at time now_s (Time32 scale), cheapest first: profile (application
- * permissions, each PSID once, no right to issue), issuer, validity, permissions, region, signature, key.
+ * permissions, each PSID once, no right to issue), issuer, validity, permissions, region, signature (or, of an
+ * implicit certificate, reconstruction from the issuer's key), key.
  * The issuer's own validity is not asked for: the certificate's must lie inside it. When several issuers
  * share the HashedId8, the verdict is TRUST_OK if one of them signed, else that of the first. */
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);
@@ -79,7 +81,8 @@ bool trust_region_contains(
     const struct trust_store *t, const struct cert *c, int32_t lat, int32_t lon);
 
 /* Key of a certificate whose chain could not be checked, so that "signature good, issuer unknown" can be
- * told from "signature bad". Never admits anything. NULL for implicit or bad keys. */
+ * told from "signature bad". Never admits anything. NULL for bad keys, and for implicit certificates, whose key
+ * nobody knows without the issuer. */
 struct verify_key *trust_unproven_key(const struct cert *c);
 
 #endif

@@ -559,25 +559,53 @@ static void cert_key_is_no_point(void **state) {
     expect(f, cam(f, &f->stranger, f->now, true), PKT_BAD_CERT);
 }
 
+static void implicit_station(struct pki *k, struct station *s) {
+    struct sign_permission app = {.psid = PSID_CAM};
+    struct cert_request rq = {
+        .valid_from_s = PKI_FROM_S, .valid_hours = 168, .app = &app, .n_app = 1};
+    *s = (struct station){.mac = {2}};
+    s->key = cert_put_implicit(&s->cert, &rq, k->ca_key, buf_span(&k->ca), &k->rnd);
+}
+
 static void implicit_is_issuer_unknown_by_digest_too(void **state) {
     struct fixture *f = *state;
-    /* Turns an explicit certificate into an implicit one: type, reconstruction value, no signature. */
-    struct cert c;
-    size_t at;
-    assert_int_equal(cert_parse(buf_span(&f->car.cert), &c, &at), COER_OK);
-    struct station s = {.key = f->car.key, .mac = {2}};
-    const uint8_t *key = c.key.octets.p - 1; /* form octet; before it the curve and the CHOICE */
-    buf_put(&s.cert, f->car.cert.p, (size_t)(key - f->car.cert.p) - 2);
-    s.cert.p[0] = 0x00;
-    s.cert.p[2] = 0x01;
-    buf_u8(&s.cert, 0x81);
-    buf_put(&s.cert, key, 33);
-    assert_int_equal(cert_parse(buf_span(&s.cert), &c, &at), COER_OK);
-    assert_int_equal(c.type, CERT_IMPLICIT);
+    struct station s;
+    implicit_station(&f->foreign, &s);
     expect(f, cam(f, &s, f->now, false), PKT_SIGNER_UNKNOWN);
     expect(f, cam(f, &s, f->now, true), PKT_ISSUER_UNKNOWN);
     expect(f, cam(f, &s, f->now, false), PKT_ISSUER_UNKNOWN);
-    buf_free(&s.cert);
+    station_free(&s);
+}
+
+/* An implicit ticket is known from the first message whose signature fits, and not before: anybody can write
+ * one in the name of a known authority. */
+static void implicit_is_verified(void **state) {
+    struct fixture *f = *state;
+    struct station s;
+    implicit_station(&f->pki, &s);
+    struct sign_key *other = sign_key_new(CURVE_P256, &f->pki.rnd);
+    struct sign_key *own = s.key;
+    s.key = other;
+    expect(f, cam(f, &s, f->now, true), PKT_BAD_SIGNATURE);
+    assert_int_equal(pipeline_counters(f->p)->certs, 0);
+    s.key = own;
+    expect(f, cam(f, &s, f->now, false), PKT_SIGNER_UNKNOWN);
+    expect(f, cam(f, &s, f->now, true), PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->certs, 1);
+    expect(f, cam(f, &s, f->now, true), PKT_DUPLICATE);
+    expect(f, cam(f, &s, f->now + 1, false), PKT_VERIFIED);
+    assert_int_equal(f->n_got, 2);
+    uint8_t ca_hash[32];
+    struct cert ca;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(&f->pki.ca), &ca, &at), COER_OK);
+    cert_hash256(&ca, ca_hash);
+    for (size_t i = 0; i < 2; i++) {
+        assert_memory_equal(f->got[i]->issuer_hash, ca_hash, 32);
+        assert_true(span_equal(f->got[i]->cert, buf_span(&s.cert)));
+    }
+    sign_key_free(other);
+    station_free(&s);
 }
 
 static void cert_signature_wrong_is_checked_once(void **state) {
@@ -846,6 +874,7 @@ int main(void) {
         T(cert_breaks_its_profile),
         T(cert_key_is_no_point),
         T(implicit_is_issuer_unknown_by_digest_too),
+        T(implicit_is_verified),
         T(cert_signature_wrong_is_checked_once),
         T(location_outside_the_certificates_region),
         T(no_permission),

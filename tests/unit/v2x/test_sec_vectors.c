@@ -4,6 +4,7 @@
 #include "tests/unit/v2x/sec_support.h"
 
 #include "base/fileio.h"
+#include "v2x/ecqv.h"
 
 #include <jansson.h>
 
@@ -144,6 +145,28 @@ static void scms_explicit_signatures(void **state) {
     scms_free(&s);
 }
 
+/* Is any of the countries that the list of identified regions names this one? Lists of
+ * issuers are of whole countries; of the others the first entry that is not one ends the search. */
+static bool names_country(const struct cert_region *r, const uint8_t *country) {
+    assert_int_equal(r->kind, 3);
+    for (size_t at = 2; at + 3 <= r->octets.n && r->octets.p[at] == 0x80; at += 3) {
+        if (memcmp(r->octets.p + at + 1, country, 2) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Does the ticket name a country that is none of its issuer's? */
+static bool foreign_country(const struct cert_region *ticket, const struct cert_region *issuer) {
+    assert_int_equal(ticket->kind, 3);
+    size_t at = 2;
+    for (; at + 3 <= ticket->octets.n && ticket->octets.p[at] == 0x80; at += 3) {
+        if (!names_country(issuer, ticket->octets.p + at + 1))
+            return true;
+    }
+    return at + 3 <= ticket->octets.n && !names_country(issuer, ticket->octets.p + at + 1);
+}
+
 /* Four PKIs through the store: the roots are accepted, and every certificate with a good signature chains
  * with its permissions, region and validity inside its issuer's. */
 static void scms_chains(void **state) {
@@ -192,28 +215,80 @@ static void scms_chains(void **state) {
     assert_int_equal(refused, 10);
     assert_int_equal(no_issuer, 1);
     assert_int_equal(trust_count(store), roots + issuers);
-    /* Implicit certificates under these issuers are told from those of strangers. */
-    unsigned under_known = 0;
+    /* Implicit certificates: a key under these issuers; those of the PKI whose root is absent are strangers. */
+    unsigned keys = 0, strangers = 0, others = 0, wide = 0;
     for (size_t i = 0; i < s.n; i++) {
         const struct known_cert *k = &s.at[i];
-        if (k->cert.type != CERT_IMPLICIT || k->cert.has_request_permissions || k->cert.n_issue > 0)
+        if (k->cert.type != CERT_IMPLICIT)
             continue;
         struct trust_result r = trust_check(store, &k->cert, k->cert.valid_from_s);
-        assert_null(r.key);
         const struct known_cert *issuer = find(&s, k->cert.issuer_id);
         assert_non_null(issuer);
-        bool stranger = strcmp(text(issuer->json, "hashedId8"), "2480e44bab156fda") == 0;
-        assert_int_equal(r.verdict, stranger ? TRUST_UNKNOWN_ISSUER : TRUST_IMPLICIT);
-        if (!stranger)
-            assert_memory_equal(r.issuer_hash, issuer->hash, 32);
-        under_known += !stranger;
+        assert_false(r.proven); /* only a signature of the holder proves one */
+        if (k->cert.has_request_permissions || k->cert.n_app == 0) {
+            assert_int_equal(
+                r.verdict, TRUST_PROFILE); /* enrolment certificates sign no messages */
+            others++;
+            continue;
+        }
+        if (strcmp(text(issuer->json, "hashedId8"), "2480e44bab156fda") == 0) {
+            assert_int_equal(r.verdict, TRUST_UNKNOWN_ISSUER);
+            assert_null(r.key);
+            strangers++;
+            continue;
+        }
+        assert_memory_equal(r.issuer_hash, issuer->hash, 32);
+        if (r.verdict == TRUST_REGION) {
+            assert_true(foreign_country(&k->cert.region, &issuer->cert.region));
+            wide++;
+            continue;
+        }
+        assert_int_equal(r.verdict, TRUST_OK);
+        assert_non_null(r.key);
+        verify_key_unref(r.key);
+        keys++;
     }
-    assert_true(under_known > 0);
+    assert_int_equal(keys, 12);
+    assert_int_equal(wide, 44);
+    assert_int_equal(strangers, 1);
+    assert_int_equal(others, 4);
     trust_store_free(store);
     scms_free(&s);
 }
 
-/* An explicit signer verifies; an implicit one is read, but has no key to verify with. */
+/* Key of an implicit certificate whose issuer is in the list and explicit. */
+static struct verify_key *reconstructed(const struct scms *s, const struct cert *c) {
+    const struct known_cert *issuer = find(s, c->issuer_id);
+    uint8_t xy[2 * EC_MAX_OCTETS];
+    assert_non_null(issuer);
+    assert_int_equal(issuer->cert.type, CERT_EXPLICIT);
+    assert_true(
+        ecqv_cert_key(c, issuer->hash, false, issuer->cert.key_curve, &issuer->cert.key, xy));
+    struct ec_point point = {EC_UNCOMPRESSED, span_of(xy, 64)};
+    struct verify_key *key = verify_key_new(issuer->cert.key_curve, &point);
+    assert_non_null(key);
+    return key;
+}
+
+/* Every one of the 61 has a key, also those whose permissions or validity a chain would refuse. */
+static void scms_reconstruction(void **state) {
+    (void)state;
+    struct scms s;
+    scms_load(&s);
+    unsigned n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.at[i].cert.type != CERT_IMPLICIT)
+            continue;
+        assert_string_equal(text(s.at[i].json, "signature_valid"), "implicit: issuer known");
+        assert_null(trust_unproven_key(&s.at[i].cert));
+        verify_key_unref(reconstructed(&s, &s.at[i].cert));
+        n++;
+    }
+    assert_int_equal(n, 61);
+    scms_free(&s);
+}
+
+/* All fifteen verify: three under explicit signers, twelve under keys that were reconstructed. */
 static void scms_messages(void **state) {
     (void)state;
     struct scms s;
@@ -240,18 +315,19 @@ static void scms_messages(void **state) {
         }
         cert_hash256(&c, hash);
         assert_memory_equal(hash + 24, id.p, 8);
+        struct test_signer signer = {0};
         if (c.type == CERT_IMPLICIT) {
-            assert_null(trust_unproven_key(&c));
+            signer.key = reconstructed(&s, &c);
+            memcpy(signer.hash, hash, 32);
             implicit++;
         } else {
-            struct test_signer signer;
             test_signer_of(&c, &signer);
-            assert_int_equal(test_verify(&m, &signer), VERIFY_GOOD);
-            signer.hash[0] ^= 1;
-            assert_int_equal(test_verify(&m, &signer), VERIFY_BAD);
-            verify_key_unref(signer.key);
             verified++;
         }
+        assert_int_equal(test_verify(&m, &signer), VERIFY_GOOD);
+        signer.hash[0] ^= 1;
+        assert_int_equal(test_verify(&m, &signer), VERIFY_BAD);
+        verify_key_unref(signer.key);
         buf_free(&id);
         buf_free(&b);
     }
@@ -381,6 +457,7 @@ int main(void) {
         cmocka_unit_test(scms_fields),
         cmocka_unit_test(scms_explicit_signatures),
         cmocka_unit_test(scms_chains),
+        cmocka_unit_test(scms_reconstruction),
         cmocka_unit_test(scms_messages),
         cmocka_unit_test(scms_revocation_lists),
         cmocka_unit_test(us_messages),
