@@ -54,7 +54,8 @@ struct pipeline *pipeline_new(
     p->replay = replay_filter_new(l->replay_slots);
     p->certs = cert_cache_new(l->cert_slots);
     p->notes = signer_notes_new(l->cert_slots / 4);
-    p->kernel = verify_kernel_new(PIPELINE_BURST_MAX);
+    struct verify_config kernel = verify_config_default(PIPELINE_BURST_MAX);
+    p->kernel = verify_kernel_new(&kernel);
     p->pool = pkt_message_pool_new(l->message_pool);
     p->n.certs_max = l->cert_slots;
     p->n.sources_max = l->source_slots;

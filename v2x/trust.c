@@ -321,5 +321,5 @@ bool trust_region_contains(
 struct verify_key *trust_unproven_key(const struct cert *c) {
     if (c->type != CERT_EXPLICIT)
         return NULL;
-    return verify_key_new(c->key_curve, &c->key);
+    return verify_key_new_unproven(c->key_curve, &c->key);
 }
