@@ -44,6 +44,7 @@ int port_open(const struct port_config *cfg, const struct ws_clock *clock, struc
     p->kind = cfg->kind;
     p->id = RTE_MAX_ETHPORTS;
     p->ready_fd = -1;
+    p->ask_fd = -1;
     int rc = WS_EINPUT;
     switch (cfg->kind) {
     case PORT_CAPTURE:
@@ -72,9 +73,13 @@ void port_close(struct port *p) {
     }
     if (p->device[0] != '\0')
         (void)rte_vdev_uninit(p->device);
+    if (p->ask_fd >= 0)
+        (void)close(p->ask_fd);
     if (p->kind == PORT_CAPTURE && p->ready_fd >= 0)
         (void)close(p->ready_fd);
+    port_send_close(p);
     capture_source_free(p->source);
     rte_mempool_free(p->pool);
+    rte_mempool_free(p->send_pool);
     free(p);
 }

@@ -12,6 +12,8 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#define PORT_SEND_BURST 32
+
 /* In the private area of each mbuf of a capture port. */
 struct frame_meta {
     uint64_t stamp_ns;
@@ -23,6 +25,15 @@ struct frame_meta {
 };
 
 struct capture_source;
+struct send_queue;
+
+/* What went out; the worker's thread writes, the worker publishes. */
+struct port_sent {
+    uint64_t frames, octets;
+    uint64_t errors; /* not sent: the interface was down */
+    uint64_t
+        refused; /* of `frames`: the driver took them and then failed (port_losses brings it up to date) */
+};
 
 struct port {
     enum port_kind kind;
@@ -32,6 +43,13 @@ struct port {
     int ready_fd; /* readable while (af_packet) or after (capture) frames came */
     struct capture_source *source; /* PORT_CAPTURE */
     uint64_t kernel_ring; /* PORT_AF_PACKET: frames the kernel dropped so far */
+    char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */
+    int ask_fd; /* a socket to ask the kernel about the interface; -1: none */
+    struct send_queue *send; /* NULL: nothing can be sent here */
+    struct rte_mempool *send_pool;
+    struct rte_mbuf *unsent[PORT_SEND_BURST]; /* the driver had no room for these yet */
+    unsigned n_unsent;
+    struct port_sent sent;
 };
 
 /* Any thread. The port is started; for a capture its reader begins with port_begin. */
@@ -50,10 +68,17 @@ void port_freed(struct port *p);
 /* Brings kernel_ring up to date and returns the driver's own losses. */
 uint64_t port_losses(struct port *p);
 
+/* One burst of what waits in the send queue; true: more is waiting, and the driver takes it. */
+bool port_send(struct port *p);
+
 /* ---- shared by the kinds ---- */
 WARN_UNUSED int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err);
 /* One receive queue, started. */
 WARN_UNUSED int port_setup(struct port *p, unsigned n_tx, struct ws_err *err);
+
+/* The transmit side: frames of at most `octets`. */
+WARN_UNUSED int port_send_setup(struct port *p, size_t octets, struct ws_err *err);
+void port_send_close(struct port *p);
 
 WARN_UNUSED int port_af_packet_open(
     struct port *p, const struct port_config *cfg, struct ws_err *err);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/if_packet.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,7 @@
 
 enum {
     FRAME_SIZE = 2048,
+    FRAME_HEADER = 52, /* of the kernel's before each frame in the ring */
     BLOCK_SIZE = 4096, /* a multiple of the frame size, or reception stops without a word */
     DATA_ROOM = 2176, /* at least FRAME_SIZE - 52 + headroom, or the driver refuses */
     MBUFS_DEFAULT = 1023,
@@ -48,15 +50,19 @@ static int check_interface(const char *name, struct ws_err *err) {
     return WS_OK;
 }
 
-static void warn_if_down(const char *name) {
+/* Says when the interface is down; returns the longest frame it sends. */
+static size_t look_at(struct port *p, const char *name) {
+    const size_t room = FRAME_SIZE - FRAME_HEADER;
     struct ifreq rq = {0};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
+    (void)snprintf(p->interface, sizeof(p->interface), "%s", name);
+    p->ask_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "%s", name);
-    if (ioctl(fd, SIOCGIFFLAGS, &rq) == 0 && (rq.ifr_flags & IFF_UP) == 0)
+    if (ioctl(p->ask_fd, SIOCGIFFLAGS, &rq) == 0 && (rq.ifr_flags & IFF_UP) == 0)
         ws_log(WS_LOG_WARN, "pktio", "interface %s is down; nothing comes until it is up", name);
-    (void)close(fd);
+    if (ioctl(p->ask_fd, SIOCGIFMTU, &rq) != 0 || rq.ifr_mtu <= 0)
+        return ETHER_MAX_LEN - ETHER_CRC_LEN;
+    size_t octets = (size_t)rq.ifr_mtu + ETHER_HDR_LEN;
+    return octets < room ? octets : room;
 }
 
 /* ---- the driver's socket ---- */
@@ -110,6 +116,7 @@ uint64_t port_losses(struct port *p) {
     struct rte_eth_stats stats;
     if (rte_eth_stats_get(p->id, &stats) != 0)
         return 0;
+    p->sent.refused = stats.oerrors;
     return stats.imissed + stats.rx_nombuf;
 }
 
@@ -179,7 +186,9 @@ int port_af_packet_open(struct port *p, const struct port_config *cfg, struct ws
         rc = port_setup(p, 1, err);
     if (rc != WS_OK)
         return rc;
-    warn_if_down(cfg->interface);
+    rc = port_send_setup(p, look_at(p, cfg->interface), err);
+    if (rc != WS_OK)
+        return rc;
     drain(p);
     (void)port_losses(p);
     p->kernel_ring = 0;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "pktio/port.h"
+#include "pktio/send_queue.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -34,6 +35,9 @@ enum cell {
     CELL_WAKEUPS,
     CELL_SLEEPS,
     CELL_LATE,
+    CELL_SENT,
+    CELL_SENT_OCTETS,
+    CELL_SEND_ERRORS,
     CELL_VERDICT,
     CELLS = CELL_VERDICT + PKT_VERDICT_COUNT
 };
@@ -52,7 +56,9 @@ struct worker {
     pthread_t thread;
     bool running;
     atomic_bool stop;
-    int stop_fd, epoll_fd;
+    int wake_fd, epoll_fd;
+    atomic_bool sleeps_now; /* set before the last look at the send queue */
+    atomic_uint_fast64_t send_dropped;
     atomic_uint_fast64_t cell[CELLS];
     atomic_bool finished;
 
@@ -193,6 +199,9 @@ static void publish(struct worker *w) {
     set(w, CELL_WAKEUPS, w->wakeups);
     set(w, CELL_SLEEPS, w->sleeps);
     set(w, CELL_LATE, w->late_us_max);
+    set(w, CELL_SENT, w->port->sent.frames - w->port->sent.refused);
+    set(w, CELL_SENT_OCTETS, w->port->sent.octets);
+    set(w, CELL_SEND_ERRORS, w->port->sent.errors + w->port->sent.refused);
     for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
         set(w, CELL_VERDICT + v, n->verdict[v]);
 }
@@ -230,6 +239,10 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
         .wakeups = c[CELL_WAKEUPS],
         .sleeps = c[CELL_SLEEPS],
         .late_us_max = c[CELL_LATE],
+        .sent = c[CELL_SENT],
+        .sent_octets = c[CELL_SENT_OCTETS],
+        .send_dropped = atomic_load_explicit(&w->send_dropped, memory_order_relaxed),
+        .send_errors = c[CELL_SEND_ERRORS],
         .stamp_jumps = w->port->source != NULL ? capture_source_jumps(w->port->source) : 0,
         .finished = finished,
     };
@@ -238,6 +251,18 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
     if (finished && w->port->source != NULL)
         (void)snprintf(
             ret->failure, sizeof(ret->failure), "%s", capture_source_failure(w->port->source));
+}
+
+/* ---- sending ---- */
+
+bool worker_send(struct worker *w, struct span frame) {
+    if (w->port->send == NULL || !send_queue_put(w->port->send, frame)) {
+        atomic_fetch_add_explicit(&w->send_dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    if (atomic_exchange(&w->sleeps_now, false))
+        (void)eventfd_write(w->wake_fd, 1);
+    return true;
 }
 
 /* ---- the loop ---- */
@@ -251,10 +276,12 @@ static size_t receive(struct worker *w, struct rte_mbuf **m) {
 
 static void sleep_until_frames(struct worker *w) {
     struct epoll_event e[2];
+    eventfd_t count;
     w->sleeps++;
-    int n = epoll_wait(w->epoll_fd, e, 2, IDLE_MS);
+    int n = epoll_wait(w->epoll_fd, e, 2, w->port->n_unsent > 0 ? 1 : IDLE_MS);
     if (n > 0)
         w->wakeups++;
+    (void)eventfd_read(w->wake_fd, &count);
 }
 
 static void *loop(void *arg) {
@@ -266,16 +293,21 @@ static void *loop(void *arg) {
         ws_log(
             WS_LOG_WARN, "pktio", "packet worker runs without a place in DPDK's list of threads");
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+        bool sending = port_send(w->port);
         size_t n = receive(w, m);
+        if (n == 0 && sending)
+            continue;
         if (n == 0) {
+            (void)atomic_exchange(&w->sleeps_now, true);
             port_before_sleep(w->port);
             n = receive(w, m); /* what came before the other side knew that we sleep */
-            if (n == 0) {
+            if (n == 0 && !port_send(w->port)) {
                 read_losses(w);
                 publish(w);
                 sleep_until_frames(w);
             }
             port_after_sleep(w->port);
+            atomic_store(&w->sleeps_now, false);
             if (n == 0)
                 continue;
         }
@@ -293,6 +325,8 @@ static void *loop(void *arg) {
                 (void)eventfd_write(w->out_fd, 1);
         }
     }
+    while (port_send(w->port))
+        ;
     w->losses_read_us = 0;
     read_losses(w);
     publish(w);
@@ -309,9 +343,9 @@ static int watch(struct worker *w, int fd) {
 }
 
 static int launch(struct worker *w, struct ws_err *err) {
-    w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (w->stop_fd < 0 || w->epoll_fd < 0 || watch(w, w->stop_fd) != 0 ||
+    if (w->wake_fd < 0 || w->epoll_fd < 0 || watch(w, w->wake_fd) != 0 ||
         watch(w, w->port->ready_fd) != 0)
         return ws_fail(err, WS_EIO, "descriptors of a packet worker: %s", strerror(errno));
     int rc = pthread_create(&w->thread, NULL, loop, w);
@@ -339,7 +373,7 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     w->out_fd = out_fd;
     w->verdict_fn = verdict_fn;
     w->verdict_ctx = verdict_ctx;
-    w->stop_fd = w->epoll_fd = -1;
+    w->wake_fd = w->epoll_fd = -1;
     w->whole = ws_alloc(FRAME_MAX);
     rc = launch(w, err);
     if (rc != WS_OK) {
@@ -356,7 +390,7 @@ void worker_stop(struct worker *w) {
     if (w->port->source != NULL)
         capture_source_stop(w->port->source);
     atomic_store(&w->stop, true);
-    (void)eventfd_write(w->stop_fd, 1);
+    (void)eventfd_write(w->wake_fd, 1);
     (void)pthread_join(w->thread, NULL);
     w->running = false;
 }
@@ -365,8 +399,8 @@ void worker_free(struct worker *w) {
     if (w == NULL)
         return;
     worker_stop(w);
-    if (w->stop_fd >= 0)
-        (void)close(w->stop_fd);
+    if (w->wake_fd >= 0)
+        (void)close(w->wake_fd);
     if (w->epoll_fd >= 0)
         (void)close(w->epoll_fd);
     port_close(w->port);

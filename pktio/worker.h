@@ -35,6 +35,10 @@ struct worker_counters {
     uint64_t kernel_ring; /* frames the kernel dropped before we saw them (af_packet) */
     uint64_t port_missed; /* imissed + rx_nombuf of the driver */
     uint64_t wakeups, sleeps;
+    uint64_t sent, sent_octets;
+    uint64_t send_dropped; /* worker_send said false */
+    uint64_t
+        send_errors; /* taken by worker_send, but the interface was down or the driver refused */
     uint64_t late_us_max; /* paced replay: how far behind the clock the latest frame was */
     uint64_t
         stamp_jumps; /* paced replay: stamps that went back, or more than an hour ahead: not waited for */
@@ -52,6 +56,10 @@ typedef void (*worker_verdict_fn)(
 WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeline_config *pipe,
     const struct ws_clock *clock, struct ring *out, int out_fd, worker_verdict_fn verdict_fn,
     void *verdict_ctx, struct worker **ret_worker, struct ws_err *err);
+/* One thread at a time (the producer; not the worker's own): copies the frame, from its destination address on, into
+ * the port's bounded queue, from where the worker sends it. False, and counted as send_dropped: the queue is full, the
+ * frame is longer than the interface takes, or the port only receives (captures). Do not call it after worker_stop. */
+WARN_UNUSED bool worker_send(struct worker *w, struct span frame);
 /* Any thread: a snapshot (per-field atomic reads; readers may see a burst half counted). */
 void worker_read_counters(struct worker *w, struct worker_counters *ret);
 /* Stops the thread and the port; messages already in `out` stay valid until worker_free. */

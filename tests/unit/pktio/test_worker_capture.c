@@ -106,6 +106,10 @@ static void a_file_cut_in_a_record(void **state) {
     struct worker *w = bench_start(b, &cfg);
     struct worker_counters c;
     bench_wait(w, &c);
+    assert_false(worker_send(w, span_of("nobody hears", 12))); /* captures only receive */
+    worker_read_counters(w, &c);
+    assert_int_equal(c.send_dropped, 1);
+    assert_int_equal(c.sent, 0);
     assert_int_equal(c.pipe.frames, 19);
     assert_non_null(strstr(c.failure, b->path));
     assert_non_null(strstr(c.failure, "record 20:"));

@@ -2,6 +2,7 @@
  * machine does not let us make one. */
 #include "tests/unit/pktio/worker_support.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "v2x/psid.h"
 
@@ -182,6 +183,99 @@ static void the_same_interface_again(void **state) {
     buf_free(&frame);
 }
 
+static void wait_sent(struct worker *w, uint64_t n, struct worker_counters *c) {
+    for (unsigned i = 0; i < 5000; i++) {
+        worker_read_counters(w, c);
+        if (c->sent + c->send_errors >= n)
+            return;
+        (void)usleep(1000);
+    }
+}
+
+/* What a worker sends on one end arrives on the other, in order, octet for octet, while both sleep in between. */
+static void what_is_sent_arrives(void **state) {
+    struct bench *b = *state;
+    enum { FRAMES = 1000 };
+    struct buf frame = {0};
+    uint8_t got[2048];
+    set_clock(b);
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    (void)usleep(20000); /* asleep: the first frame must wake it */
+    station_frame(&frame, &b->car, PSID_CAM, PKI_NOW_US, span_of("hello", 5), true);
+    while (recv(sender, got, sizeof(got), MSG_DONTWAIT) > 0)
+        ;
+    unsigned taken = 0;
+    for (unsigned i = 0; i < FRAMES; i++) {
+        put_be32(frame.p + 6, i); /* in the source address */
+        while (!worker_send(w, buf_span(&frame)))
+            (void)usleep(100);
+        taken++;
+        struct timeval wait = {5, 0};
+        assert_int_equal(setsockopt(sender, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), 0);
+        assert_int_equal(recv(sender, got, sizeof(got), 0), frame.n);
+        assert_memory_equal(got, frame.p, frame.n);
+    }
+    struct worker_counters c;
+    wait_sent(w, taken, &c);
+    assert_int_equal(c.sent, FRAMES);
+    assert_int_equal(c.sent_octets, FRAMES * frame.n);
+    assert_int_equal(c.send_errors, 0);
+    worker_free(w);
+    buf_free(&frame);
+}
+
+/* Taken and refused add up; longer than the interface's MTU, and empty, is refused, and the port still sends after. */
+static void what_is_not_sent_is_counted(void **state) {
+    struct bench *b = *state;
+    enum { FRAMES = 20000 };
+    static const uint8_t octets[1514] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
+    uint64_t taken = 0;
+    set_clock(b);
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    assert_false(worker_send(w, span_of(octets, 0)));
+    static const uint8_t longer[1515];
+    assert_false(worker_send(w, span_of(longer, sizeof(longer))));
+    for (unsigned i = 0; i < FRAMES; i++)
+        taken += worker_send(w, span_of(octets, sizeof(octets))) ? 1 : 0;
+    struct worker_counters c;
+    wait_sent(w, taken, &c);
+    assert_int_equal(c.sent + c.send_errors, taken);
+    assert_int_equal(c.send_dropped, 2 + FRAMES - taken);
+    assert_int_equal(c.sent_octets, c.sent * sizeof(octets));
+    worker_free(w);
+}
+
+/* Nothing stale leaves when the interface comes up again. */
+static void an_interface_that_is_down_sends_nothing(void **state) {
+    struct bench *b = *state;
+    static const uint8_t octets[100] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
+    uint8_t got[2048];
+    set_clock(b);
+    struct port_config cfg = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    assert_int_equal(system("ip link set ws0 down"), 0);
+    for (unsigned i = 0; i < 10; i++)
+        assert_true(worker_send(w, span_of(octets, sizeof(octets))));
+    struct worker_counters c;
+    wait_sent(w, 10, &c);
+    assert_int_equal(c.send_errors, 10);
+    assert_int_equal(c.sent, 0);
+    while (recv(sender, got, sizeof(got), MSG_DONTWAIT) > 0) /* of the tests before */
+        ;
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    assert_int_equal(system("ip link set ws0 up"), 0);
+    (void)usleep(100000);
+    while (recv(sender, got, sizeof(got), MSG_DONTWAIT) > 0) /* nothing stale */
+        assert_int_not_equal(be16(got + 12), 0x8947);
+    assert_true(worker_send(w, span_of(octets, sizeof(octets))));
+    wait_sent(w, 11, &c);
+    assert_int_equal(c.sent, 1);
+    worker_free(w);
+}
+
 int main(void) {
     const char *why = enter_namespace();
     if (why != NULL) {
@@ -199,6 +293,9 @@ int main(void) {
         T(an_idle_interface_sleeps_and_wakes),
         T(what_the_kernel_drops_is_counted),
         T(the_same_interface_again),
+        T(what_is_sent_arrives),
+        T(what_is_not_sent_is_counted),
+        T(an_interface_that_is_down_sends_nothing),
     };
     int rc = cmocka_run_group_tests_name("an interface through DPDK", tests, NULL, NULL);
     pktio_stop();
