@@ -1,0 +1,284 @@
+/* rsu/revocations.h: what a folder of lists does to the views that come out of it. */
+#include "tests/support/cm.h"
+
+#include "base/fileio.h"
+#include "rsu/revocations.h"
+#include "tests/support/lists.h"
+#include "tests/support/pki.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define NOW_S (PKI_FROM_S + 3600)
+
+struct world {
+    struct ws_random rnd;
+    struct sign_key *root_key, *ca_key, *new_ca_key, *manager_key, *far_root_key;
+    struct buf root, ca, new_ca, manager, far_root;
+    uint8_t root_hash[32], ca_hash[32], new_ca_hash[32];
+    struct trust_store *base;
+    char dir[64], manager_path[80];
+    struct revocations *r;
+    uint64_t mono_us;
+};
+
+static void hash_of(const struct buf *b, uint8_t *hash) {
+    struct cert c;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(b), &c, &at), COER_OK);
+    cert_hash256(&c, hash);
+}
+
+static void world_make(struct world *w) {
+    static const struct sign_permission root_app[] = {
+        {0x100, {(const uint8_t *)"\x00\x01\x00\x01\x01\x00\x00", 7}, false},
+        {622, {(const uint8_t *)"\x01", 1}, false}, {624, {(const uint8_t *)"\x01\x38", 2}, false}};
+    static const struct sign_permission manager_app[] = {
+        {624, {(const uint8_t *)"\x01\xc8", 2}, false}};
+    struct ws_err err;
+    *w = (struct world){.rnd = ws_random_seeded(8), .mono_us = 1};
+    struct sign_key **const keys[] = {
+        &w->root_key, &w->ca_key, &w->new_ca_key, &w->manager_key, &w->far_root_key};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        *keys[i] = sign_key_new(CURVE_P256, &w->rnd);
+    struct cert_request rq = {.name = "root",
+        .valid_from_s = PKI_FROM_S - 86400,
+        .valid_hours = 9000,
+        .app = root_app,
+        .n_app = 3,
+        .issue_all = true,
+        .issue_min_chain = 1,
+        .issue_chain_range = 1};
+    cert_put(&w->root, &rq, w->root_key, NULL, (struct span){0});
+    rq.name = "far root";
+    cert_put(&w->far_root, &rq, w->far_root_key, NULL, (struct span){0});
+    rq.name = "ca";
+    rq.n_app = 0;
+    rq.issue_chain_range = 0;
+    cert_put(&w->ca, &rq, w->ca_key, w->root_key, buf_span(&w->root));
+    rq.name = "new ca";
+    cert_put(&w->new_ca, &rq, w->new_ca_key, w->root_key, buf_span(&w->root));
+    struct cert_request plain = {.name = "manager",
+        .valid_from_s = PKI_FROM_S - 86400,
+        .valid_hours = 9000,
+        .app = manager_app,
+        .n_app = 1};
+    cert_put(&w->manager, &plain, w->manager_key, NULL, (struct span){0});
+    hash_of(&w->root, w->root_hash);
+    hash_of(&w->ca, w->ca_hash);
+    hash_of(&w->new_ca, w->new_ca_hash);
+    w->base = trust_store_new(8);
+    assert_int_equal(trust_add_root(w->base, buf_span(&w->root), &err), WS_OK);
+    assert_int_equal(trust_add_issuer(w->base, buf_span(&w->ca)), TRUST_OK);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/lists-%d-XXXXXX", (int)getpid());
+    assert_non_null(mkdtemp(w->dir));
+    (void)snprintf(w->manager_path, sizeof(w->manager_path), "%s/.manager", w->dir);
+    assert_int_equal(file_write(w->manager_path, buf_span(&w->manager), 0644, &err), WS_OK);
+}
+
+static void world_open(struct world *w, bool manager) {
+    struct revocations_config cfg = {.dir = w->dir,
+        .manager = manager ? w->manager_path : NULL,
+        .base = w->base,
+        .clock = REVOCATION_CLOCK_SCMS,
+        .limits = revocation_limits_default(),
+        .ahead_s = 60};
+    struct ws_err err;
+    if (revocations_open(&cfg, NOW_S, &w->r, &err) != WS_OK)
+        fail_msg("%s", err.text);
+}
+
+static void world_free(struct world *w) {
+    char command[128];
+    revocations_free(w->r);
+    (void)snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
+    assert_int_equal(system(command), 0);
+    struct sign_key *const keys[] = {
+        w->root_key, w->ca_key, w->new_ca_key, w->manager_key, w->far_root_key};
+    struct buf *const bufs[] = {&w->root, &w->ca, &w->new_ca, &w->manager, &w->far_root};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        sign_key_free(keys[i]);
+        buf_free(bufs[i]);
+    }
+    trust_store_free(w->base);
+}
+
+static void put_file(struct world *w, const char *name, struct buf *payload, uint64_t psid,
+    const struct sign_key *key, const struct buf *cert) {
+    char path[128];
+    struct buf file = {0};
+    struct ws_err err;
+    list_sign(&file, psid, (uint64_t)NOW_S * 1000000, buf_span(payload), key, buf_span(cert), true);
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+    assert_int_equal(file_write(path, buf_span(&file), 0644, &err), WS_OK);
+    buf_free(&file);
+    buf_free(payload);
+}
+
+static void tick(struct world *w, uint32_t now_s) {
+    w->mono_us += REVOCATIONS_SCAN_US;
+    while (revocations_tick(w->r, w->mono_us, now_s)) {
+    }
+}
+
+/* A hash list of the root's with one ticket. */
+static void put_hash_list(
+    struct world *w, const char *name, enum crl_form form, uint32_t serial, uint8_t id) {
+    const uint8_t ids[1][10] = {{id}};
+    struct buf payload = {0};
+    struct crl_writer writer = {.form = form,
+        .craca = w->root_hash + 24,
+        .issued_s = NOW_S,
+        .next_s = NOW_S + 86400,
+        .serial = serial,
+        .ids = ids,
+        .n_ids = 1};
+    list_put_crl(&payload, &writer);
+    put_file(w, name, &payload, 0x100, w->root_key, &w->root);
+}
+
+/* Is the certificate revoked whose HashedId10 begins with id? */
+static bool revoked(struct world *w, uint8_t id, const uint8_t *issuer) {
+    uint8_t hash[32] = {0};
+    struct cert c = {.id_kind = CERT_ID_NONE};
+    hash[22] = id;
+    struct trust_view *v = trust_slot_take(revocations_slot(w->r));
+    struct revocation_answer a = trust_view_revoked(v, &c, hash, issuer);
+    trust_view_unref(v);
+    return a.kind != REVOCATION_NONE;
+}
+
+static void lists_go_forward_only(void **state) {
+    (void)state;
+    struct world w;
+    world_make(&w);
+    world_open(&w, false);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), 1);
+    assert_false(revoked(&w, 1, w.ca_hash));
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    tick(&w, NOW_S);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), 2);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    assert_string_equal(revocations_refused(w.r), "");
+    tick(&w, NOW_S); /* nothing changed: no new view */
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), 2);
+    /* A delta on it; one that skips; an old full list in its place. */
+    put_hash_list(&w, "b.crl", CRL_HASH_DELTA, 6, 2);
+    put_hash_list(&w, "c.crl", CRL_HASH_DELTA, 8, 3);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 1, w.ca_hash) && revoked(&w, 2, w.ca_hash));
+    assert_false(revoked(&w, 3, w.ca_hash));
+    assert_string_equal(
+        revocations_refused(w.r), "c.crl: octet 0: delta without the list before it\n");
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 4, 9);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    assert_false(revoked(&w, 9, w.ca_hash));
+    /* The missing one comes, and what waited for it counts. */
+    put_hash_list(&w, "d.crl", CRL_HASH_DELTA, 7, 4);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 3, w.ca_hash) && revoked(&w, 4, w.ca_hash));
+    assert_int_equal(revocations_read_counters(w.r).lists, 4);
+    /* A newer full list replaces all of them. */
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 9, 4);
+    tick(&w, NOW_S);
+    assert_false(revoked(&w, 1, w.ca_hash));
+    assert_true(revoked(&w, 4, w.ca_hash));
+    assert_int_equal(revocations_read_counters(w.r).lists, 1);
+    world_free(&w);
+}
+
+static void bad_files_change_nothing(void **state) {
+    (void)state;
+    struct world w;
+    char path[128];
+    struct ws_err err;
+    world_make(&w);
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    world_open(&w, false);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    (void)snprintf(path, sizeof(path), "%s/a.crl", w.dir);
+    assert_int_equal(file_write(path, span_of("\x03\x81\x00\x41", 4), 0644, &err), WS_OK);
+    tick(&w, NOW_S);
+    assert_string_equal(
+        revocations_refused(w.r), "a.crl: no list: octet 3: padding bits of a preamble are set\n");
+    assert_true(revoked(&w, 1, w.ca_hash));
+    assert_int_equal(unlink(path), 0);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), 1);
+    world_free(&w);
+}
+
+static size_t store_count(struct world *w) {
+    struct trust_view *v = trust_slot_take(revocations_slot(w->r));
+    size_t n = trust_count(v->store);
+    trust_view_unref(v);
+    return n;
+}
+
+static void trust_lists_add_and_delete(void **state) {
+    (void)state;
+    struct world w;
+    struct buf payload = {0};
+    world_make(&w);
+    world_open(&w, true);
+    assert_int_equal(store_count(&w), 2);
+    list_put_ctl(&payload, false, NOW_S + 1000, true, 255, 1);
+    list_put_add(&payload, 2, buf_span(&w.new_ca));
+    put_file(&w, "root.ctl", &payload, 624, w.root_key, &w.root);
+    list_put_ctl(&payload, true, NOW_S + 2000, true, 1, 1);
+    list_put_add(&payload, 0, buf_span(&w.far_root));
+    put_file(&w, "manager.ectl", &payload, 624, w.manager_key, &w.manager);
+    tick(&w, NOW_S);
+    assert_string_equal(revocations_refused(w.r), "");
+    assert_int_equal(store_count(&w), 4);
+    assert_false(revoked(&w, 0, w.ca_hash));
+    /* A delta takes back an authority of genesis too; sequence numbers go round. */
+    list_put_ctl(&payload, false, NOW_S + 3000, false, 0, 1);
+    list_put_delete(&payload, w.ca_hash + 24);
+    put_file(&w, "root.delta", &payload, 624, w.root_key, &w.root);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 0, w.ca_hash));
+    assert_false(revoked(&w, 0, w.new_ca_hash));
+    /* Overdue lists add nothing more, and what they revoked stays so. */
+    tick(&w, NOW_S + 1001);
+    assert_int_equal(store_count(&w), 3);
+    tick(&w, NOW_S + 2001);
+    assert_int_equal(store_count(&w), 2);
+    assert_true(revoked(&w, 0, w.ca_hash));
+    /* ETSI revocation of the root itself. */
+    assert_false(revoked(&w, 0, w.root_hash));
+    uint8_t ids[1][8];
+    memcpy(ids[0], w.root_hash + 24, 8);
+    list_put_etsi_crl(&payload, NOW_S, NOW_S + 86400, (const uint8_t(*)[8])ids, 1);
+    put_file(&w, "root.crl", &payload, 622, w.root_key, &w.root);
+    tick(&w, NOW_S + 2002);
+    assert_true(revoked(&w, 0, w.root_hash));
+    world_free(&w);
+}
+
+static void a_manager_must_be_named(void **state) {
+    (void)state;
+    struct world w;
+    struct buf payload = {0};
+    world_make(&w);
+    list_put_ctl(&payload, true, NOW_S + 2000, true, 1, 1);
+    list_put_add(&payload, 0, buf_span(&w.far_root));
+    put_file(&w, "manager.ectl", &payload, 624, w.manager_key, &w.manager);
+    world_open(&w, false);
+    assert_int_equal(store_count(&w), 2);
+    assert_string_equal(
+        revocations_refused(w.r), "manager.ectl: octet 0: its signer is not known here\n");
+    world_free(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_go_forward_only),
+        cmocka_unit_test(bad_files_change_nothing),
+        cmocka_unit_test(trust_lists_add_and_delete),
+        cmocka_unit_test(a_manager_must_be_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
