@@ -126,6 +126,13 @@ struct cert_entry *cert_cache_find(struct cert_cache *c, const uint8_t hash[stat
     return NULL;
 }
 
+bool cert_cache_has(const struct cert_cache *c, const uint8_t hash[static 32]) {
+    uint32_t i = c->bucket[be64(hash + 24) & c->mask];
+    while (i != NONE && memcmp(c->entry[i].hash, hash, 32) != 0)
+        i = c->entry[i].next_id;
+    return i != NONE;
+}
+
 /* Proven entries of a bucket come first in its chain (see link_entry), so the bound cuts the right end. */
 size_t cert_cache_find_id8(struct cert_cache *c, const uint8_t id8[static 8],
     enum cert_hash_alg alg, struct cert_entry *ret_entries[static CERT_CACHE_SAME_ID]) {

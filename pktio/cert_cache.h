@@ -32,6 +32,8 @@ struct cert_cache *cert_cache_new(size_t slots); /* > 0, asserted */
 void cert_cache_free(struct cert_cache *c); /* drops the references to keys */
 /* Both count as use. Entries are valid until the next cert_cache_add. */
 struct cert_entry *cert_cache_find(struct cert_cache *c, const uint8_t hash[static 32]);
+/* Does not count as use. */
+bool cert_cache_has(const struct cert_cache *c, const uint8_t hash[static 32]);
 /* Fills ret_entries with at most CERT_CACHE_SAME_ID entries of this HashedId8, proven ones first; alg says of
  * which hash it is the end. */
 size_t cert_cache_find_id8(struct cert_cache *c, const uint8_t id8[static 8],

@@ -12,6 +12,7 @@ struct bucket {
     uint64_t source;
     uint64_t last_us;
     uint64_t tokens;
+    uint64_t owed, owed_us; /* not taken off yet; when it was added */
     bool used;
 };
 
@@ -53,7 +54,8 @@ static struct bucket *bucket_of(struct source_budget *b, uint64_t source, uint64
     for (size_t i = 0; i < SOURCE_BUDGET_WAYS; i++) {
         if (!set[i].used) {
             b->used++;
-            set[i] = (struct bucket){source, now_us, b->full, true};
+            set[i] = (struct bucket){
+                .source = source, .last_us = now_us, .tokens = b->full, .used = true};
             return &set[i];
         }
         if (set[i].source == source)
@@ -61,7 +63,7 @@ static struct bucket *bucket_of(struct source_budget *b, uint64_t source, uint64
         if (set[i].last_us < oldest->last_us)
             oldest = &set[i];
     }
-    *oldest = (struct bucket){source, now_us, b->full, true};
+    *oldest = (struct bucket){.source = source, .last_us = now_us, .tokens = b->full, .used = true};
     return oldest;
 }
 
@@ -76,10 +78,30 @@ bool source_budget_charge(struct source_budget *b, uint64_t source, uint64_t now
     }
     /* Also when the clock went back: from here on time counts anew. */
     k->last_us = now_us;
+    if (k->owed > 0 && k->owed_us != now_us) {
+        uint64_t paid = k->owed < k->tokens ? k->owed : k->tokens;
+        k->tokens -= paid;
+        k->owed -= paid;
+    }
     if (k->tokens < TOKEN)
         return false;
     k->tokens -= TOKEN;
     return true;
+}
+
+void source_budget_owe(
+    struct source_budget *b, uint64_t source, uint32_t messages, uint64_t now_us) {
+    if (b->rate == 0)
+        return;
+    struct bucket *set = set_of(b, source);
+    for (size_t i = 0; i < SOURCE_BUDGET_WAYS; i++) {
+        if (!set[i].used || set[i].source != source)
+            continue;
+        uint64_t owed = set[i].owed + (uint64_t)messages * TOKEN;
+        set[i].owed = owed < b->full ? owed : b->full;
+        set[i].owed_us = now_us;
+        return;
+    }
 }
 
 size_t source_budget_used(const struct source_budget *b) {

@@ -20,6 +20,10 @@ struct source_budget *source_budget_new(size_t slots, uint32_t rate, uint32_t bu
 void source_budget_free(struct source_budget *b);
 /* Takes one message off the sender's bucket; false: nothing was left. A clock that goes back refills nothing. */
 bool source_budget_charge(struct source_budget *b, uint64_t source, uint64_t now_us);
+/* Work that this sender caused beyond its messages, in messages. Taken off from the next instant on, not within the
+ * same one: then it does not matter whether the work was done before or after the next frame came. */
+void source_budget_owe(
+    struct source_budget *b, uint64_t source, uint32_t messages, uint64_t now_us);
 size_t source_budget_used(const struct source_budget *b);
 
 #endif

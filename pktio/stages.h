@@ -9,8 +9,8 @@
 /* Why, in words; made into text only when somebody asks. */
 struct stage_detail {
     const char *text; /* static; NULL: the verdict says it all */
-    bool has_at;
-    size_t at; /* offset in the 1609.2 structure */
+    bool has_at, waited;
+    size_t at; /* offset in the 1609.2 structure; waited: milliseconds */
 };
 
 struct frame_work {

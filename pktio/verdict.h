@@ -32,7 +32,7 @@
     /* replay look-up */                                                                           \
     X(PKT_DUPLICATE, "duplicate", "this very message was verified before")                         \
     /* signer */                                                                                   \
-    X(PKT_SIGNER_UNKNOWN, "signer_unknown", "digest of a certificate that was not heard yet")      \
+    X(PKT_SIGNER_UNKNOWN, "signer_unknown", "digest of a certificate that was not heard in time")  \
     X(PKT_BAD_CERT, "cert_malformed", "signer certificate is malformed or breaks its profile")     \
     X(PKT_ISSUER_UNKNOWN, "issuer_unknown",                                                        \
         "implicit certificate without its issuer: not verifiable")                                 \
@@ -46,6 +46,9 @@
         "signature fits, chain cannot be checked; not admitted")                                   \
     X(PKT_UNCHECKED, "unchecked", "signature checks are switched off; not admitted")               \
     X(PKT_VERIFY_BROKEN, "verify_broken", "the cryptographic library failed")                      \
+    /* overload */                                                                                 \
+    X(PKT_SHED_OVERLOAD, "shed_overload", "gave way to messages of a higher or newer kind")        \
+    X(PKT_SHED_AGE, "shed_age", "too old by the time its turn came")                               \
     /* hand-over */                                                                                \
     X(PKT_RING_FULL, "ring_full", "the ledger's side was too slow")
 

@@ -51,8 +51,6 @@ struct worker {
     bool own_time; /* a capture as fast as it goes: each frame at its own stamp */
     struct ring *out;
     int out_fd;
-    worker_verdict_fn verdict_fn;
-    void *verdict_ctx;
     pthread_t thread;
     bool running;
     atomic_bool stop;
@@ -66,6 +64,8 @@ struct worker {
     bool pushed; /* since out_fd was written last */
     uint64_t port_missed, wakeups, sleeps, late_us_max;
     uint64_t losses_read_us;
+    uint64_t its_us; /* the time of the latest frames */
+    bool backlog; /* frames are queued */
     uint8_t *whole; /* a frame that came in several buffers */
 };
 
@@ -90,13 +90,15 @@ static uint64_t own_time_of(const struct pkt_frame *f) {
     return its - its % VIRTUAL_STEP_US + VIRTUAL_STEP_US;
 }
 
+/* On its own time nothing is in a hurry: each group is worked off before the next comes, so nothing is shed. */
 static void run_group(struct worker *w, const struct pkt_frame *f, size_t n, uint64_t its_us) {
-    enum pkt_verdict verdict[PIPELINE_BURST_MAX];
-    pipeline_run(w->pipe, f, n, its_us, verdict);
-    if (w->verdict_fn == NULL)
+    pipeline_tick(w->pipe, its_us);
+    pipeline_take(w->pipe, f, n, its_us);
+    w->its_us = its_us;
+    if (!w->own_time)
         return;
-    for (size_t i = 0; i < n; i++)
-        w->verdict_fn(w->verdict_ctx, &f[i], verdict[i], pipeline_detail(w->pipe, i));
+    while (pipeline_work(w->pipe, its_us))
+        ;
 }
 
 static void run_frames(struct worker *w, const struct pkt_frame *f, size_t n, struct ws_now now) {
@@ -284,6 +286,23 @@ static void sleep_until_frames(struct worker *w) {
     (void)eventfd_read(w->wake_fd, &count);
 }
 
+static void tell(struct worker *w) {
+    if (!w->pushed)
+        return;
+    w->pushed = false;
+    if (w->out_fd >= 0)
+        (void)eventfd_write(w->out_fd, 1);
+}
+
+/* Work between two bursts: one batch, and whoever waited long enough. */
+static void work(struct worker *w) {
+    if (w->own_time)
+        return; /* time stands still between frames */
+    uint64_t its_us = ws_clock_now(w->clock).its_us;
+    pipeline_tick(w->pipe, its_us);
+    w->backlog = pipeline_work(w->pipe, its_us);
+}
+
 static void *loop(void *arg) {
     struct worker *w = arg;
     struct rte_mbuf *m[PIPELINE_BURST_MAX];
@@ -295,8 +314,11 @@ static void *loop(void *arg) {
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
         bool sending = port_send(w->port);
         size_t n = receive(w, m);
-        if (n == 0 && sending)
+        if (n == 0 && (sending || w->backlog)) {
+            work(w);
+            tell(w);
             continue;
+        }
         if (n == 0) {
             (void)atomic_exchange(&w->sleeps_now, true);
             port_before_sleep(w->port);
@@ -308,22 +330,25 @@ static void *loop(void *arg) {
             }
             port_after_sleep(w->port);
             atomic_store(&w->sleeps_now, false);
-            if (n == 0)
+            if (n == 0) {
+                work(w);
+                tell(w);
                 continue;
+            }
         }
         bool end = run_burst(w, m, n);
         port_freeing(w->port);
         rte_pktmbuf_free_bulk(m, (unsigned)n);
         port_freed(w->port);
+        work(w);
+        if (end)
+            pipeline_finish(w->pipe, w->own_time ? w->its_us : ws_clock_now(w->clock).its_us);
         read_losses(w);
         publish(w);
         if (end)
             atomic_store_explicit(&w->finished, true, memory_order_release);
-        if (w->pushed || end) {
-            w->pushed = false;
-            if (w->out_fd >= 0)
-                (void)eventfd_write(w->out_fd, 1);
-        }
+        w->pushed |= end;
+        tell(w);
     }
     while (port_send(w->port))
         ;
@@ -364,15 +389,13 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
         return rc;
     struct worker *w = ws_alloc(sizeof(*w));
     w->port = p;
-    w->pipe = pipeline_new(pipe, push_out, w);
+    w->pipe = pipeline_new(pipe, push_out, w, verdict_fn, verdict_ctx);
     w->limits = pipe->limits;
     w->clock = clock;
     w->paced = port->kind == PORT_CAPTURE && port->paced;
     w->own_time = port->kind == PORT_CAPTURE && !port->paced;
     w->out = out;
     w->out_fd = out_fd;
-    w->verdict_fn = verdict_fn;
-    w->verdict_ctx = verdict_ctx;
     w->wake_fd = w->epoll_fd = -1;
     w->whole = ws_alloc(FRAME_MAX);
     rc = launch(w, err);

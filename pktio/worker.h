@@ -50,9 +50,8 @@ struct worker_counters {
  * cell clock at its own stamp (rounded up to a millisecond); otherwise `clock` is asked once a burst. clock is
  * borrowed until worker_stop; MANUAL only for captures that are not paced. Verified messages go into `out` (struct pkt_message *); `out_fd`, an eventfd
  * of the consumer, is written after a burst that put something in. verdict_fn (may be NULL) is called in the
- * worker's thread for each frame. cfg strings are copied. */
-typedef void (*worker_verdict_fn)(
-    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
+ * worker's thread once for each frame, maybe long after it came. cfg strings are copied. */
+typedef pipeline_verdict_fn worker_verdict_fn;
 WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeline_config *pipe,
     const struct ws_clock *clock, struct ring *out, int out_fd, worker_verdict_fn verdict_fn,
     void *verdict_ctx, struct worker **ret_worker, struct ws_err *err);

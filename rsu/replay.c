@@ -15,6 +15,7 @@ enum {
     QUIET_GAP_US = 60000000, /* a longer silence in the capture is passed over */
     TAIL_US = 30000000, /* after the last frame, beyond the policy's longest wait */
     STEP_US = 1000000,
+    WAITING_MAX = 1024, /* messages that wait for a certificate */
 };
 
 /* ---- setting up ---- */
@@ -105,6 +106,9 @@ static bool on_verified(void *ctx, struct pkt_message *m) {
     return true;
 }
 
+static void note_verdict(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
+
 static void open_pipe(struct replay *r) {
     struct pipeline_config cfg = {
         .limits =
@@ -118,11 +122,17 @@ static void open_pipe(struct replay *r) {
                 .freshness_us = r->opt->freshness_us,
                 .freshness_own_us = r->opt->freshness_us,
                 .future_us = r->opt->freshness_us,
+                /* Time is the capture's: a message may wait for its certificate as long as it is fresh. */
+                .queue_slots = 4096,
+                .wait_slots = WAITING_MAX,
+                .wait_octets = WAITING_MAX * 2048,
+                .wait_share = WAITING_MAX,
+                .wait_us = r->opt->freshness_us,
             },
         .trust = executor_trust(node_executor(onebox_node(r->box, 0))),
         .verify = true,
     };
-    r->pipe = pipeline_new(&cfg, on_verified, r);
+    r->pipe = pipeline_new(&cfg, on_verified, r, note_verdict, r);
 }
 
 /* ---- what the cell decides ---- */
@@ -218,43 +228,26 @@ static int run_to(struct replay *r, uint64_t its_us, struct ws_err *err) {
     }
 }
 
-static void note_verdict(struct replay *r, struct replay_frame *line, enum pkt_verdict v) {
-    const char *why = pipeline_detail(r->pipe, 0);
-    free(line->why);
-    line->why = why[0] == '\0' ? NULL : ws_strdup(why);
-    line->verdict = v;
-}
-
-static void drop_waiting(struct replay *r, size_t i) {
-    buf_free(&r->waiting[i].octets);
-    memmove(&r->waiting[i], &r->waiting[i + 1], (r->n_waiting - i - 1) * sizeof(r->waiting[0]));
-    r->n_waiting--;
-}
-
-/* A message that names a certificate by digest is often heard before the certificate. It waits here, bounded in number
- * and by its freshness, and is taken up again, in order, whenever a certificate was learned. */
-static void wait_for_certificate(struct replay *r, const struct pkt_frame *f) {
-    if (r->n_waiting == REPLAY_WAITING_MAX)
-        drop_waiting(r, 0);
-    struct replay_waiting *w = &r->waiting[r->n_waiting++];
-    *w = (struct replay_waiting){.at = r->n_frames - 1, .frame = *f};
-    buf_put(&w->octets, f->data.p, f->data.n);
-    w->frame.data = buf_span(&w->octets);
-}
-
-static void retry_waiting(struct replay *r) {
-    uint64_t now = onebox_now(r->box).its_us;
-    for (size_t i = 0; i < r->n_waiting;) {
-        enum pkt_verdict v;
-        pipeline_run(r->pipe, &r->waiting[i].frame, 1, now, &v);
-        if (v == PKT_SIGNER_UNKNOWN) {
-            i++;
-            continue;
-        }
-        if (v != PKT_STALE && v != PKT_SOURCE_BUDGET)
-            note_verdict(r, &r->frames[r->waiting[i].at], v);
-        drop_waiting(r, i);
+/* Frames are numbered in each capture from 1, and verdicts that come late belong to frames not long ago. */
+static struct replay_frame *line_of(struct replay *r, const struct pkt_frame *f) {
+    for (size_t i = r->n_frames; i-- > r->first_open;) {
+        struct replay_frame *line = &r->frames[i];
+        if (line->capture == f->capture && line->number == f->number)
+            return line;
     }
+    WS_ASSERT(false);
+    return NULL;
+}
+
+static void note_verdict(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+    struct replay *r = ctx;
+    struct replay_frame *line = line_of(r, f);
+    WS_ASSERT(line->verdict == PKT_VERDICT_COUNT);
+    line->why = detail[0] == '\0' ? NULL : ws_strdup(detail);
+    line->verdict = v;
+    while (r->first_open < r->n_frames && r->frames[r->first_open].verdict != PKT_VERDICT_COUNT)
+        r->first_open++;
 }
 
 static void run_frame(struct replay *r, const struct pkt_frame *f) {
@@ -262,21 +255,15 @@ static void run_frame(struct replay *r, const struct pkt_frame *f) {
         r->cap_frames = r->cap_frames == 0 ? 1024 : r->cap_frames * 2;
         r->frames = ws_realloc(r->frames, r->cap_frames * sizeof(*r->frames));
     }
-    enum pkt_verdict v;
-    pipeline_run(r->pipe, f, 1, onebox_now(r->box).its_us, &v);
-    struct replay_frame *line = &r->frames[r->n_frames++];
-    *line =
-        (struct replay_frame){.capture = f->capture, .number = f->number, .stamp_ns = f->stamp_ns};
-    note_verdict(r, line, v);
-    if (v == PKT_SIGNER_UNKNOWN)
-        wait_for_certificate(r, f);
-    size_t known = pipeline_counters(r->pipe)->certs;
-    /* A certificate outside the cache (implicit, or refused) is learned too: it tells why. */
-    bool learned = known != r->certs_known || v == PKT_ISSUER_UNKNOWN || v == PKT_CERT_INVALID ||
-                   v == PKT_BAD_CERT;
-    r->certs_known = known;
-    if (learned && r->n_waiting > 0)
-        retry_waiting(r);
+    r->frames[r->n_frames++] = (struct replay_frame){.capture = f->capture,
+        .number = f->number,
+        .stamp_ns = f->stamp_ns,
+        .verdict = PKT_VERDICT_COUNT};
+    uint64_t now = onebox_now(r->box).its_us;
+    pipeline_tick(r->pipe, now);
+    pipeline_take(r->pipe, f, 1, now);
+    while (pipeline_work(r->pipe, now))
+        ;
 }
 
 static int run_capture(
@@ -318,8 +305,6 @@ static void release(struct replay *r) {
     for (size_t i = 0; i < r->n_frames; i++)
         free(r->frames[i].why);
     free(r->frames);
-    while (r->n_waiting > 0)
-        drop_waiting(r, r->n_waiting - 1);
     buf_free(&r->events_csv);
     free(r);
 }
@@ -343,6 +328,7 @@ static int run_all(struct replay *r, struct ws_err *err) {
         rc = run_capture(r, i, &wall, err);
     if (rc != WS_OK)
         return rc;
+    pipeline_finish(r->pipe, onebox_now(r->box).its_us);
     /* What the last frames started is carried to its end. */
     struct ws_now now = onebox_now(r->box);
     rc = onebox_run_until(r->box, now.mono_us + TAIL_US, err);

@@ -14,19 +14,12 @@ struct replay_version {
     uint32_t sequence; /* of its event in the block */
 };
 
-/* A frame's line in frames.csv; the verdict may still change while it waits for its signer's certificate. */
+/* A frame's line in frames.csv; a message that waits for its signer's certificate gets its verdict later. */
 struct replay_frame {
     uint32_t capture;
     uint64_t number, stamp_ns;
-    enum pkt_verdict verdict;
+    enum pkt_verdict verdict; /* PKT_VERDICT_COUNT: not yet known */
     char *why; /* owned; NULL: nothing to add */
-};
-
-enum { REPLAY_WAITING_MAX = 1024 };
-struct replay_waiting {
-    size_t at; /* index of its line */
-    struct buf octets;
-    struct pkt_frame frame; /* data points into octets */
 };
 
 struct replay {
@@ -42,10 +35,7 @@ struct replay {
     uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;
     size_t n_frames, cap_frames;
     struct replay_frame *frames;
-    size_t n_waiting;
-    struct replay_waiting
-        waiting[REPLAY_WAITING_MAX]; /* digests of certificates not heard yet, oldest first */
-    size_t certs_known;
+    size_t first_open; /* every frame before this one has its verdict */
     struct buf events_csv;
     uint64_t results[STATE_CONTRACTS_MAX][MAP_CODE_COUNT + 64];
     uint64_t blocks, txs;

@@ -195,10 +195,11 @@ static bool take(void *ctx, struct pkt_message *m) {
 
 /* frames[from, to) through the pipeline, in bursts. */
 static void run(struct pipeline *p, const struct bench *b, size_t from, size_t to) {
-    enum pkt_verdict v[PIPELINE_BURST_MAX];
     while (from < to) {
         size_t n = to - from < PIPELINE_BURST_MAX ? to - from : PIPELINE_BURST_MAX;
-        pipeline_run(p, &b->frame[from], n, PKI_NOW_US, v);
+        pipeline_take(p, &b->frame[from], n, PKI_NOW_US);
+        while (pipeline_work(p, PKI_NOW_US))
+            ;
         from += n;
     }
 }
@@ -209,7 +210,7 @@ static struct instant pipeline_rate(struct bench *b, bool verify, bool known) {
     struct instant took = {0};
     size_t done = 0;
     while (took.wall < LEAST_S) {
-        struct pipeline *p = pipeline_new(&cfg, take, b);
+        struct pipeline *p = pipeline_new(&cfg, take, b, NULL, NULL);
         struct instant start = now();
         run(p, b, 0, b->n_cars);
         if (known)

@@ -51,6 +51,18 @@ static size_t take_frames(const uint8_t *data, size_t size, struct pkt_frame *fr
     return n;
 }
 
+static void note(void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+    enum pkt_verdict *out = ctx;
+    WS_ASSERT(strlen(detail) > 0);
+    WS_ASSERT(out[f->number - 1] == PKT_VERDICT_COUNT); /* once for each frame */
+    out[f->number - 1] = v;
+}
+
+static void work(struct pipeline *p) {
+    while (pipeline_work(p, PKI_NOW_US))
+        ;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct pki pki;
     if (pki.trust == NULL)
@@ -64,6 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 .replay_slots = 16,
                 .cert_slots = PIPELINE_BURST_MAX, /* never full, see pipeline.c */
                 .message_pool = 4,
+                .queue_slots = 2 * PIPELINE_BURST_MAX,
+                .wait_slots = 16,
+                .wait_share = 6,
                 .freshness_us = 2000000,
                 .freshness_own_us = 2000000,
                 .future_us = 500000,
@@ -73,15 +88,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     };
     struct pkt_frame frames[PIPELINE_BURST_MAX];
     enum pkt_verdict all[PIPELINE_BURST_MAX];
-    enum pkt_verdict one;
+    enum pkt_verdict one[PIPELINE_BURST_MAX];
     size_t n = take_frames(data, size, frames);
-    struct pipeline *p = pipeline_new(&cfg, sink, NULL);
-    struct pipeline *q = pipeline_new(&cfg, sink, NULL);
-    pipeline_run(p, frames, n, PKI_NOW_US, all);
+    for (size_t i = 0; i < PIPELINE_BURST_MAX; i++)
+        all[i] = one[i] = PKT_VERDICT_COUNT;
+    struct pipeline *p = pipeline_new(&cfg, sink, NULL, note, all);
+    struct pipeline *q = pipeline_new(&cfg, sink, NULL, note, one);
+    pipeline_take(p, frames, n, PKI_NOW_US);
+    work(p);
     for (size_t i = 0; i < n; i++) {
-        WS_ASSERT(strlen(pipeline_detail(p, i)) > 0);
-        pipeline_run(q, &frames[i], 1, PKI_NOW_US, &one);
-        WS_ASSERT(one == all[i]); /* bursts change nothing */
+        pipeline_take(q, &frames[i], 1, PKI_NOW_US);
+        work(q);
+    }
+    pipeline_finish(p, PKI_NOW_US);
+    pipeline_finish(q, PKI_NOW_US);
+    for (size_t i = 0; i < n; i++) {
+        WS_ASSERT(all[i] != PKT_VERDICT_COUNT);
+        WS_ASSERT(one[i] == all[i]); /* bursts change nothing */
     }
     pipeline_free(p);
     pipeline_free(q);

@@ -25,6 +25,7 @@ size_t __wrap_verify_poll(struct verify_kernel *k, struct verify_answer *ret, si
 struct fixture {
     struct pki pki, foreign; /* foreign: its root is not configured */
     struct station car, truck, stranger;
+    struct station silent; /* its certificate is never sent */
     struct pipeline_config cfg;
     struct pipeline *p;
     struct buf frame;
@@ -32,6 +33,12 @@ struct fixture {
     bool sink_full;
     struct pkt_message *got[SINK_MAX];
     size_t n_got;
+    /* what was said about frames */
+    size_t n_said;
+    enum pkt_verdict last;
+    char detail[160];
+    enum pkt_verdict *by_number; /* frame numbers count from 1 */
+    uint64_t said[SINK_MAX]; /* numbers, in order */
 };
 
 static const struct span HELLO = {(const uint8_t *)"hello", 5};
@@ -44,10 +51,33 @@ static bool sink(void *ctx, struct pkt_message *m) {
     return true;
 }
 
+static void note(void *ctx, const struct pkt_frame *fr, enum pkt_verdict v, const char *detail) {
+    struct fixture *f = ctx;
+    uint8_t sum = 0; /* the frame can be read */
+    for (size_t i = 0; i < fr->data.n; i++)
+        sum ^= fr->data.p[i];
+    (void)sum;
+    assert_true(strlen(detail) > 0);
+    (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
+    f->last = v;
+    if (f->by_number != NULL) {
+        assert_int_equal(f->by_number[fr->number - 1], PKT_VERDICT_COUNT); /* once for each */
+        f->by_number[fr->number - 1] = v;
+    }
+    f->said[f->n_said++ % SINK_MAX] = fr->number;
+}
+
 static void start(struct fixture *f) {
     pipeline_free(f->p);
     f->n_got = 0;
-    f->p = pipeline_new(&f->cfg, sink, f);
+    f->n_said = 0;
+    f->p = pipeline_new(&f->cfg, sink, f, note, f);
+}
+
+static void take(struct fixture *f, const struct pkt_frame *fr, size_t n) {
+    pipeline_take(f->p, fr, n, f->now);
+    while (pipeline_work(f->p, f->now))
+        ;
 }
 
 static int setup(void **state) {
@@ -57,6 +87,7 @@ static int setup(void **state) {
     pki_vehicle(&f->pki, &f->car);
     pki_vehicle(&f->pki, &f->truck);
     pki_vehicle(&f->foreign, &f->stranger);
+    pki_vehicle(&f->pki, &f->silent);
     f->now = PKI_NOW_US;
     f->cfg = (struct pipeline_config){
         .limits =
@@ -81,6 +112,8 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     struct fixture *f = *state;
+    f->by_number = NULL;
+    pipeline_finish(f->p, f->now);
     const struct pipeline_counters *n = pipeline_counters(f->p);
     uint64_t sum = 0;
     for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
@@ -91,6 +124,7 @@ static int teardown(void **state) {
     station_free(&f->car);
     station_free(&f->truck);
     station_free(&f->stranger);
+    station_free(&f->silent);
     pki_free(&f->pki);
     pki_free(&f->foreign);
     library_fails = false;
@@ -99,10 +133,12 @@ static int teardown(void **state) {
 }
 
 static enum pkt_verdict run_as(struct fixture *f, struct pkt_frame fr) {
-    enum pkt_verdict v;
-    pipeline_run(f->p, &fr, 1, f->now, &v);
-    assert_true(strlen(pipeline_detail(f->p, 0)) > 0);
-    return v;
+    f->n_said = 0;
+    take(f, &fr, 1);
+    if (f->n_said == 0) /* it would wait for its certificate */
+        pipeline_finish(f->p, f->now);
+    assert_int_equal(f->n_said, 1);
+    return f->last;
 }
 
 static enum pkt_verdict run_span(struct fixture *f, struct span octets) {
@@ -122,7 +158,7 @@ static enum pkt_verdict run(struct fixture *f) {
 
 static void expect(struct fixture *f, enum pkt_verdict got, enum pkt_verdict want) {
     if (got != want)
-        print_error("%s (%s)\n", pkt_verdict_name(got), pipeline_detail(f->p, 0));
+        print_error("%s (%s)\n", pkt_verdict_name(got), f->detail);
     assert_string_equal(pkt_verdict_name(got), pkt_verdict_name(want));
 }
 
@@ -392,7 +428,7 @@ static void profile_rules(void **state) {
         enum pkt_verdict v = run_spdu(f, buf_span(&b));
         expect(f, v, cases[i].rule == NULL ? PKT_SIGNER_UNKNOWN : PKT_BAD_PROFILE);
         if (cases[i].rule != NULL)
-            assert_non_null(strstr(pipeline_detail(f->p, 0), cases[i].rule));
+            assert_non_null(strstr(f->detail, cases[i].rule));
         buf_free(&b);
     }
 }
@@ -406,7 +442,7 @@ static void certificate_too_long(void **state) {
     struct station s = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
     cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
     expect(f, cam(f, &s, f->now, true), PKT_BAD_PROFILE);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), "certificate is too long"));
+    assert_non_null(strstr(f->detail, "certificate is too long"));
     station_free(&s);
 }
 
@@ -421,7 +457,7 @@ static void spdu_malformed_says_where(void **state) {
     expect(f, run_spdu(f, buf_span(&b)), PKT_BAD_SPDU);
     char at[32];
     (void)snprintf(at, sizeof(at), "octet %zu", b.n - 65);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), at));
+    assert_non_null(strstr(f->detail, at));
     buf_free(&b);
 }
 
@@ -476,7 +512,7 @@ static void expired(void **state) {
     expect(f, run_spdu(f, buf_span(&b)), PKT_SIGNER_UNKNOWN);
     f->now += 1;
     expect(f, run_spdu(f, buf_span(&b)), PKT_STALE);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), "expiryTime"));
+    assert_non_null(strstr(f->detail, "expiryTime"));
     buf_free(&b);
 }
 
@@ -612,7 +648,7 @@ static void cert_signature_wrong_is_checked_once(void **state) {
     struct fixture *f = *state;
     f->car.cert.p[f->car.cert.n - 1] ^= 1;
     expect(f, cam(f, &f->car, f->now, true), PKT_CERT_INVALID);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), "signature"));
+    assert_non_null(strstr(f->detail, "signature"));
     uint64_t before = pipeline_counters(f->p)->signatures;
     expect(f, cam(f, &f->car, f->now + 1, true), PKT_CERT_INVALID);
     expect(f, cam(f, &f->car, f->now + 1, false), PKT_CERT_INVALID);
@@ -634,7 +670,7 @@ static void location_outside_the_certificates_region(void **state) {
     cert_put(&s.cert, &rq, s.key, f->pki.ca_key, buf_span(&f->pki.ca));
     make(f, &s, PSID_DENM, f->now, true);
     expect(f, run(f), PKT_CERT_INVALID);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), "region"));
+    assert_non_null(strstr(f->detail, "region"));
     station_free(&s);
 }
 
@@ -684,7 +720,7 @@ static void signature_of_another_curve(void **state) {
     make(f, &f->car, PSID_CAM, f->now, true);
     f->frame.p[f->frame.n - 66] = 0x81; /* says Brainpool under a NIST key */
     expect(f, run(f), PKT_BAD_SIGNATURE);
-    assert_non_null(strstr(pipeline_detail(f->p, 0), "curve"));
+    assert_non_null(strstr(f->detail, "curve"));
 }
 
 static void issuer_unknown_but_signature_good(void **state) {
@@ -734,12 +770,13 @@ enum { MIX = 240 };
 /* A stretch of traffic in which most frames depend on one before. */
 static void make_mix(struct fixture *f, struct buf *frames, struct pkt_frame *fr) {
     struct ws_random rnd = ws_random_seeded(4);
-    const struct station *who[] = {&f->car, &f->truck, &f->stranger};
+    const struct station *who[] = {&f->car, &f->truck, &f->stranger, &f->silent};
     for (size_t i = 0; i < MIX; i++) {
-        const struct station *s = who[ws_random_below(&rnd, 3)];
+        const struct station *s = who[ws_random_below(&rnd, 4)];
         uint64_t gen = f->now + ws_random_below(&rnd, 20);
         frames[i] = (struct buf){0};
-        station_frame(&frames[i], s, PSID_CAM, gen, HELLO, ws_random_below(&rnd, 4) == 0);
+        bool cert = ws_random_below(&rnd, 4) == 0 && s != &f->silent;
+        station_frame(&frames[i], s, PSID_CAM, gen, HELLO, cert);
         if (ws_random_below(&rnd, 5) == 0)
             frames[i].p[frames[i].n - 1] ^= 1;
         fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
@@ -747,6 +784,12 @@ static void make_mix(struct fixture *f, struct buf *frames, struct pkt_frame *fr
             .original_octets = (uint32_t)frames[i].n,
             .number = i + 1};
     }
+}
+
+static void forget(struct fixture *f, enum pkt_verdict *by_number) {
+    f->by_number = by_number;
+    for (size_t i = 0; i < MIX; i++)
+        by_number[i] = PKT_VERDICT_COUNT;
 }
 
 static void verdicts_do_not_depend_on_bursts(void **state) {
@@ -757,32 +800,36 @@ static void verdicts_do_not_depend_on_bursts(void **state) {
     static enum pkt_verdict many[MIX];
     make_mix(f, frames, fr);
     bool seen[PKT_VERDICT_COUNT] = {false};
-    for (size_t i = 0; i < MIX; i++) {
-        pipeline_run(f->p, &fr[i], 1, f->now, &one[i]);
+    forget(f, one);
+    for (size_t i = 0; i < MIX; i++)
+        take(f, &fr[i], 1);
+    pipeline_finish(f->p, f->now);
+    for (size_t i = 0; i < MIX; i++)
         seen[one[i]] = true;
-    }
     assert_true(seen[PKT_VERIFIED] && seen[PKT_DUPLICATE] && seen[PKT_BAD_SIGNATURE]);
     assert_true(seen[PKT_SIGNER_UNKNOWN] && seen[PKT_GOOD_ISSUER_UNKNOWN]);
     struct pipeline_counters first = *pipeline_counters(f->p);
     size_t handed = f->n_got;
+    static uint64_t order[SINK_MAX];
+    for (size_t i = 0; i < handed; i++)
+        order[i] = f->got[i]->frame;
     struct ws_random rnd = ws_random_seeded(9);
     for (unsigned round = 0; round < 5; round++) {
         start(f);
+        forget(f, many);
         for (size_t i = 0; i < MIX;) {
             size_t n = round == 0 ? PIPELINE_BURST_MAX
                                   : 1 + (size_t)ws_random_below(&rnd, PIPELINE_BURST_MAX);
             n = n > MIX - i ? MIX - i : n;
-            pipeline_run(f->p, &fr[i], n, f->now, &many[i]);
+            take(f, &fr[i], n);
             i += n;
         }
+        pipeline_finish(f->p, f->now);
         assert_memory_equal(one, many, sizeof(one));
         assert_memory_equal(first.verdict, pipeline_counters(f->p)->verdict, sizeof(first.verdict));
         assert_int_equal(f->n_got, handed);
-        uint64_t last = 0; /* and they are handed on in order */
-        for (size_t i = 0; i < f->n_got; i++) {
-            assert_true(f->got[i]->frame > last);
-            last = f->got[i]->frame;
-        }
+        for (size_t i = 0; i < f->n_got; i++) /* and they are handed on in the same order */
+            assert_int_equal(f->got[i]->frame, order[i]);
     }
     for (size_t i = 0; i < MIX; i++)
         buf_free(&frames[i]);
@@ -804,9 +851,12 @@ static void more_signers_than_slots(void **state) {
         station_frame(&frames[i], &s[i], PSID_CAM, f->now, HELLO, true);
         fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
             .link = LINK_ETHERNET,
-            .original_octets = (uint32_t)frames[i].n};
+            .original_octets = (uint32_t)frames[i].n,
+            .number = i + 1};
+        v[i] = PKT_VERDICT_COUNT;
     }
-    pipeline_run(f->p, fr, SIGNERS, f->now, v);
+    f->by_number = v;
+    take(f, fr, SIGNERS);
     for (size_t i = 0; i < SIGNERS; i++) {
         assert_int_equal(v[i], i % 4 == 3 ? PKT_GOOD_ISSUER_UNKNOWN : PKT_VERIFIED);
         buf_free(&frames[i]);
@@ -829,6 +879,8 @@ static void replay_filter_too_small_is_counted(void **state) {
 
 static void bit_flips_are_never_verified(void **state) {
     struct fixture *f = *state;
+    f->cfg.limits.source_rate = 0;
+    start(f);
     make(f, &f->car, PSID_CAM, f->now, true);
     /* Octets before the 1609.2 structure (addresses, hop limit) are not signed. */
     const size_t from = 18;
@@ -840,8 +892,269 @@ static void bit_flips_are_never_verified(void **state) {
         if (v == PKT_VERIFIED && !form_of_r)
             fail_msg("bit %zu", bit);
         f->frame.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        f->now += 1000; /* the sender's budget */
     }
+}
+
+/* ---- waiting for a certificate ---- */
+
+static struct pkt_frame frame_of(struct buf *b, const struct station *s, uint64_t psid,
+    uint64_t gen, bool cert, uint64_t number) {
+    *b = (struct buf){0};
+    station_frame(b, s, psid, gen, HELLO, cert);
+    return (struct pkt_frame){.data = buf_span(b),
+        .link = LINK_ETHERNET,
+        .original_octets = (uint32_t)b->n,
+        .number = number};
+}
+
+static void take_one(
+    struct fixture *f, const struct station *s, uint64_t gen, bool cert, uint64_t number) {
+    struct buf b;
+    struct pkt_frame fr = frame_of(&b, s, PSID_CAM, gen, cert, number);
+    take(f, &fr, 1);
+    buf_free(&b); /* what the frame pointed to is not needed any more */
+}
+
+static void waits_and_goes_before_what_brought_the_certificate(void **state) {
+    struct fixture *f = *state;
+    for (uint64_t i = 1; i <= 3; i++)
+        take_one(f, &f->car, f->now + i, false, i);
+    take_one(f, &f->truck, f->now, false, 9);
+    assert_int_equal(f->n_said, 0);
+    assert_int_equal(pipeline_counters(f->p)->waiting, 4);
+    uint64_t came = f->now;
+    f->now += 700000;
+    take_one(f, &f->car, f->now, true, 4);
+    assert_int_equal(f->n_said, 4);
+    assert_int_equal(f->n_got, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(f->got[i]->frame, i + 1);
+        assert_int_equal(f->said[i], i + 1);
+        assert_int_equal(f->got[i]->received_its_us, i < 3 ? came : f->now);
+    }
+    assert_int_equal(pipeline_counters(f->p)->waiting, 1);
+    pipeline_finish(f->p, f->now);
+    expect(f, f->last, PKT_SIGNER_UNKNOWN);
+    assert_non_null(strstr(f->detail, "waited 700 ms"));
+}
+
+static void waits_no_longer_than_it_may(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.wait_us = 300000;
+    start(f);
+    take_one(f, &f->car, f->now, false, 1);
+    f->now += 299999;
+    pipeline_tick(f->p, f->now);
+    assert_int_equal(f->n_said, 0);
+    f->now += 1;
+    pipeline_tick(f->p, f->now);
+    assert_int_equal(f->n_said, 1);
+    expect(f, f->last, PKT_SIGNER_UNKNOWN);
+    assert_non_null(strstr(f->detail, "waited 300 ms"));
+    /* A clock that goes back does not keep anybody waiting for ever. */
+    take_one(f, &f->car, f->now, false, 2);
+    f->now -= 200000;
+    pipeline_tick(f->p, f->now);
+    f->now += 300000;
+    pipeline_tick(f->p, f->now);
+    assert_int_equal(f->n_said, 2);
+}
+
+static void stale_when_its_certificate_comes(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.wait_us = 5000000;
+    start(f);
+    take_one(f, &f->car, f->now, false, 1);
+    f->now += 2000001;
+    take_one(f, &f->car, f->now, true, 2);
+    assert_int_equal(f->n_got, 1);
+    assert_int_equal(f->got[0]->frame, 2);
+    assert_int_equal(pipeline_counters(f->p)->verdict[PKT_SHED_AGE], 1);
+}
+
+static void a_refused_certificate_ends_the_wait(void **state) {
+    struct fixture *f = *state;
+    f->car.cert.p[f->car.cert.n - 1] ^= 1;
+    take_one(f, &f->car, f->now, false, 1);
+    take_one(f, &f->car, f->now + 1, true, 2);
+    assert_int_equal(f->n_said, 2);
+    assert_int_equal(pipeline_counters(f->p)->verdict[PKT_CERT_INVALID], 2);
+    take_one(f, &f->stranger, f->now, false, 3);
+    take_one(f, &f->stranger, f->now + 1, true, 4);
+    assert_int_equal(pipeline_counters(f->p)->verdict[PKT_GOOD_ISSUER_UNKNOWN], 2);
+    assert_int_equal(f->n_got, 0);
+}
+
+static void the_waiting_room_is_bounded(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.queue_slots = 64;
+    f->cfg.limits.wait_slots = 8;
+    f->cfg.limits.wait_share = 5;
+    start(f);
+    for (uint64_t i = 0; i < 6; i++)
+        take_one(f, &f->car, f->now + i, false, i + 1);
+    assert_int_equal(f->n_said, 1);
+    assert_non_null(strstr(f->detail, "this sender"));
+    for (uint64_t i = 0; i < 5; i++)
+        take_one(f, &f->truck, f->now + i, false, i + 11);
+    assert_int_equal(f->n_said, 3);
+    assert_non_null(strstr(f->detail, "too many wait"));
+    assert_int_equal(pipeline_counters(f->p)->waiting, 8);
+    uint8_t id3[4][3];
+    assert_int_equal(pipeline_missing(f->p, id3, 4), 2);
+    assert_int_equal(pipeline_missing(f->p, id3, 1), 1);
+    take_one(f, &f->car, f->now + 50, true, 21);
+    assert_int_equal(f->n_got, 6); /* those that found a place, and the one with the certificate */
+    f->cfg.limits.wait_octets = 200;
+    start(f);
+    for (uint64_t i = 0; i < 3; i++)
+        take_one(f, &f->car, f->now + i, false, i + 1);
+    assert_true(f->n_said >= 1);
+    assert_non_null(strstr(f->detail, "too many octets"));
+}
+
+struct heard {
+    unsigned missing;
+    uint8_t id8[8];
+};
+
+static void note_missing(void *ctx, const uint8_t id8[static 8], uint64_t its_us) {
+    struct heard *h = ctx;
+    h->missing++;
+    memcpy(h->id8, id8, 8);
+    assert_int_equal(its_us, PKI_NOW_US);
+}
+
+static void tells_what_it_waits_for(void **state) {
+    struct fixture *f = *state;
+    struct heard h = {0};
+    f->cfg.hooks = (struct pipeline_hooks){.ctx = &h, .missing = note_missing};
+    start(f);
+    take_one(f, &f->car, f->now, false, 1);
+    assert_int_equal(h.missing, 1);
+    struct cert c;
+    size_t at;
+    uint8_t hash[32];
+    assert_int_equal(cert_parse(buf_span(&f->car.cert), &c, &at), COER_OK);
+    cert_hash256(&c, hash);
+    assert_memory_equal(h.id8, hash + 24, 8);
+    uint8_t id3[1][3];
+    assert_int_equal(pipeline_missing(f->p, id3, 1), 1);
+    assert_memory_equal(id3[0], hash + 29, 3);
+}
+
+/* ---- overload ---- */
+
+enum { CROWD = 192 };
+
+/* Frames of known signers, queued without being worked off: one DENM in eight, and some of another application. */
+static void crowd(struct fixture *f, struct buf *b, uint64_t *ret_safety) {
+    *ret_safety = 0;
+    take_one(f, &f->car, f->now, true, 1);
+    for (size_t i = 0; i < CROWD; i++) {
+        static const uint64_t kind[8] = {
+            PSID_CAM, PSID_BSM, PSID_CAM, PSID_DENM, PSID_CAM, PSID_BSM, PSID_CAM, PSID_CAM};
+        uint64_t psid = kind[i % 8];
+        *ret_safety += psid == PSID_DENM;
+        struct pkt_frame fr = frame_of(&b[i], &f->car, psid, f->now + i, psid == PSID_DENM, i + 2);
+        pipeline_take(f->p, &fr, 1, f->now);
+    }
+}
+
+static void routine_gives_way_and_safety_comes_out(void **state) {
+    struct fixture *f = *state;
+    static struct buf b[CROWD];
+    uint64_t safety;
+    f->cfg.limits.queue_slots = 100;
+    start(f);
+    crowd(f, b, &safety);
+    const struct pipeline_counters *n = pipeline_counters(f->p);
+    assert_int_equal(n->queued, 100);
+    assert_int_equal(n->verdict[PKT_SHED_OVERLOAD], CROWD - 100);
+    /* The oldest went, so what is left of the routine ones are the latest. */
+    assert_int_equal(f->said[1], 2);
+    (void)pipeline_work(f->p, f->now);
+    uint64_t got = 0;
+    for (size_t i = 1; i < f->n_got && f->got[i]->psid == PSID_DENM; i++)
+        got++;
+    assert_int_equal(got, safety); /* all, and before the others */
+    pipeline_finish(f->p, f->now);
+    assert_int_equal(n->verdict[PKT_VERIFIED], 101);
+    for (size_t i = 0; i < CROWD; i++)
+        buf_free(&b[i]);
+}
+
+static void nothing_old_comes_out(void **state) {
+    struct fixture *f = *state;
+    static struct buf b[CROWD];
+    uint64_t safety;
+    f->cfg.limits.max_age_us = 30000;
+    f->cfg.limits.max_age_safety_us = 60000;
+    start(f);
+    crowd(f, b, &safety);
+    f->now += 30001;
+    pipeline_finish(f->p, f->now);
+    const struct pipeline_counters *n = pipeline_counters(f->p);
+    assert_int_equal(n->verdict[PKT_VERIFIED], 1 + safety);
+    assert_int_equal(n->verdict[PKT_SHED_AGE], CROWD - safety);
+    for (size_t i = 0; i < CROWD; i++)
+        buf_free(&b[i]);
+}
+
+/* New certificates, all bad, beside known signers: they get their share of the checks and no more. */
+static void fresh_tickets_do_not_hold_up_known_signers(void **state) {
+    struct fixture *f = *state;
+    enum { EACH = 128 };
+    static struct buf b[2 * EACH];
+    f->cfg.limits.source_rate = 0;
+    f->cfg.limits.fresh_percent = 10;
+    start(f);
+    take_one(f, &f->car, f->now, true, 1);
+    struct station bad = f->car;
+    bad.cert = (struct buf){0};
+    for (size_t i = 0; i < EACH; i++) {
+        buf_clear(&bad.cert);
+        buf_put(&bad.cert, f->car.cert.p, f->car.cert.n);
+        bad.cert.p[bad.cert.n - 1] ^= (uint8_t)(1 + i); /* of its signature: another certificate */
+        struct pkt_frame fr = frame_of(&b[i], &bad, PSID_CAM, f->now, true, 2 + i);
+        pipeline_take(f->p, &fr, 1, f->now);
+    }
+    for (size_t i = EACH; i < sizeof(b) / sizeof(b[0]); i++) {
+        struct pkt_frame fr = frame_of(&b[i], &f->car, PSID_CAM, f->now + i, false, 2 + i);
+        pipeline_take(f->p, &fr, 1, f->now);
+    }
+    (void)pipeline_work(f->p, f->now);
+    (void)pipeline_work(f->p, f->now);
+    const struct pipeline_counters *n = pipeline_counters(f->p);
+    assert_true(n->verdict[PKT_VERIFIED] >= 1 + EACH - 3);
+    assert_in_range(n->verdict[PKT_CERT_INVALID], 1, 3);
+    pipeline_finish(f->p, f->now);
+    assert_int_equal(n->verdict[PKT_VERIFIED], 1 + EACH);
+    assert_int_equal(n->verdict[PKT_CERT_INVALID], EACH);
+    assert_int_equal(n->certs, 1); /* none of them took a place */
+    buf_free(&bad.cert);
+    for (size_t i = 0; i < sizeof(b) / sizeof(b[0]); i++)
+        buf_free(&b[i]);
+}
+
+static void bad_signatures_cost_their_sender(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.source_rate = 10;
+    f->cfg.limits.source_burst = 10;
+    start(f);
+    take_one(f, &f->car, f->now, true, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        f->now++;
+        make(f, &f->car, PSID_CAM, f->now, false);
+        f->frame.p[f->frame.n - 1] ^= 1;
+        expect(f, run(f), PKT_BAD_SIGNATURE);
+    }
+    /* One for the first, then three times a message that was bad. */
+    const unsigned spent = 1 + 3 * (1 + PIPELINE_COST_BAD_SIGNATURE);
+    assert_true(spent > 9);
+    f->now++;
+    expect(f, cam(f, &f->car, f->now, false), PKT_SOURCE_BUDGET);
+    expect(f, cam(f, &f->truck, f->now, true), PKT_VERIFIED);
 }
 
 int main(void) {
@@ -888,6 +1201,16 @@ int main(void) {
         T(more_signers_than_slots),
         T(replay_filter_too_small_is_counted),
         T(bit_flips_are_never_verified),
+        T(waits_and_goes_before_what_brought_the_certificate),
+        T(waits_no_longer_than_it_may),
+        T(stale_when_its_certificate_comes),
+        T(a_refused_certificate_ends_the_wait),
+        T(the_waiting_room_is_bounded),
+        T(tells_what_it_waits_for),
+        T(routine_gives_way_and_safety_comes_out),
+        T(nothing_old_comes_out),
+        T(fresh_tickets_do_not_hold_up_known_signers),
+        T(bad_signatures_cost_their_sender),
     };
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }

@@ -180,6 +180,22 @@ static struct trust_store *trust_of(const char *dir, size_t issuers) {
     return t;
 }
 
+static void must_verify(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+    (void)ctx;
+    if (v != PKT_VERIFIED)
+        fail_msg("frame %llu: %s, %s", (unsigned long long)f->number, pkt_verdict_name(v), detail);
+}
+
+static void run_one(struct pipeline *p, const struct pkt_frame *f) {
+    uint64_t its_us = its_from_unix_us((int64_t)(f->stamp_ns / 1000));
+    uint64_t before = pipeline_counters(p)->verdict[PKT_VERIFIED];
+    pipeline_take(p, f, 1, its_us);
+    while (pipeline_work(p, its_us))
+        ;
+    assert_int_equal(pipeline_counters(p)->verdict[PKT_VERIFIED], before + 1);
+}
+
 static void feed(const struct sim_options *o, const char *trust_dir, struct heard *h,
     size_t *ret_frames, size_t ret_kinds[static 3]) {
     struct trust_store *trust = trust_of(trust_dir, o->issuers);
@@ -196,7 +212,7 @@ static void feed(const struct sim_options *o, const char *trust_dir, struct hear
         .trust = trust,
         .verify = true,
     };
-    struct pipeline *p = pipeline_new(&cfg, on_message, h);
+    struct pipeline *p = pipeline_new(&cfg, on_message, h, must_verify, NULL);
     struct capture *c = NULL;
     struct pkt_frame f;
     struct ws_err err = {0};
@@ -204,15 +220,11 @@ static void feed(const struct sim_options *o, const char *trust_dir, struct hear
     assert_int_equal(capture_open(o->out, 0, &c, &err), WS_OK);
     int rc = capture_next(c, &f, &err);
     for (; rc == 1; rc = capture_next(c, &f, &err)) {
-        enum pkt_verdict verdict = PKT_VERDICT_COUNT;
         struct carrier carrier;
         assert_true(f.stamp_ns >= last);
         last = f.stamp_ns;
         size_t before = h->observations;
-        pipeline_run(p, &f, 1, its_from_unix_us((int64_t)(f.stamp_ns / 1000)), &verdict);
-        if (verdict != PKT_VERIFIED)
-            fail_msg("frame %llu: %s, %s", (unsigned long long)f.number, pkt_verdict_name(verdict),
-                pipeline_detail(p, 0));
+        run_one(p, &f);
         assert_int_equal(carrier_read(f.link, f.data, &carrier), CARRIER_SECURED);
         if (h->observations > before)
             ret_kinds[carrier.kind]++;
@@ -286,15 +298,13 @@ static void count_kinds(const struct sim_options *o, const char *trust_dir, size
         .trust = trust,
         .verify = true,
     };
-    struct pipeline *p = pipeline_new(&cfg, count_only, ret);
+    struct pipeline *p = pipeline_new(&cfg, count_only, ret, must_verify, NULL);
     struct capture *c = NULL;
     struct pkt_frame f;
     struct ws_err err;
     assert_int_equal(capture_open(o->out, 0, &c, &err), WS_OK);
     while (capture_next(c, &f, &err) == 1) {
-        enum pkt_verdict verdict;
-        pipeline_run(p, &f, 1, its_from_unix_us((int64_t)(f.stamp_ns / 1000)), &verdict);
-        assert_int_equal(verdict, PKT_VERIFIED);
+        run_one(p, &f);
     }
     capture_close(c);
     pipeline_free(p);

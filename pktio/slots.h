@@ -1,0 +1,40 @@
+/* Frames that passed the cheap checks, copied out of the port's buffers, and the queues they stand in. A fixed
+ * number of slots; the one freed last is used next, so that a quiet road stays in the processor's cache.
+ * Private to pktio. One thread per object. */
+#ifndef WAYSIDE_PKTIO_SLOTS_H
+#define WAYSIDE_PKTIO_SLOTS_H
+
+#include "pktio/stages.h"
+
+/* The longest message that is read, and the carriers' headers before it. What lies behind is not kept. */
+#define SLOT_OCTETS (PKT_MESSAGE_OCTETS + 512)
+
+struct slot {
+    struct slot *next; /* in its queue, or among the free ones */
+    struct frame_work w;
+    struct pkt_frame frame; /* data points into octets */
+    uint64_t order; /* of arrival */
+    uint64_t taken_us; /* cell clock when the frame came in */
+    uint64_t ready_us; /* the same, or when its certificate came */
+    enum pipeline_class class;
+    /* in the waiting room */
+    struct slot *id_next, *older, *newer;
+    uint64_t waiting_since_us;
+    uint8_t octets[SLOT_OCTETS];
+};
+
+struct slot_queue {
+    struct slot *first, *last;
+    size_t n;
+};
+void slot_queue_put(struct slot_queue *q, struct slot *s);
+struct slot *slot_queue_take(struct slot_queue *q); /* the oldest; NULL: empty */
+
+struct slots;
+struct slots *slots_new(size_t n); /* > 0, asserted */
+void slots_free(struct slots *p);
+struct slot *slots_take(struct slots *p); /* NULL: all are in use */
+void slots_give(struct slots *p, struct slot *s);
+size_t slots_used(const struct slots *p);
+
+#endif
