@@ -28,18 +28,3 @@ void v2x_sha384(struct span a, struct span b, uint8_t ret_hash[static 48]) {
         WS_ASSERT(SHA384_Update(&ctx, b.p, b.n) == 1);
     WS_ASSERT(SHA384_Final(ret_hash, &ctx) == 1);
 }
-
-static void one(const struct v2x_sha256_job *job) {
-    SHA256_CTX ctx;
-    WS_ASSERT(SHA256_Init(&ctx) == 1);
-    for (size_t i = 0; i < job->n_parts; i++) {
-        if (job->parts[i].n > 0)
-            WS_ASSERT(SHA256_Update(&ctx, job->parts[i].p, job->parts[i].n) == 1);
-    }
-    WS_ASSERT(SHA256_Final(job->ret_hash, &ctx) == 1);
-}
-
-void v2x_sha256_batch(const struct v2x_sha256_job *jobs, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        one(&jobs[i]);
-}

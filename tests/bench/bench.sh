@@ -9,6 +9,9 @@ trap 'rm -rf "$out"' EXIT
 bin=$build/rsu
 town=$root/configs/demo
 
+echo "== hashes and signatures"
+"$build/tests/bench/bench_verify"
+
 echo "== packet path (frames/s; OpenSSL's own verify in the same run)"
 "$build/tests/bench/bench_pktio"
 
