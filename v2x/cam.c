@@ -1,5 +1,4 @@
-/* Cooperative awareness message: generation time, basic container, high-frequency container. What
- * follows (low-frequency and special vehicle containers) is not looked at. */
+/* Cooperative awareness message: basic, high-frequency, low-frequency and special vehicle container. */
 #include "v2x/its_pdu.h"
 
 /* Values that mean "unavailable", and bounds, of TS 102 894-2. */
@@ -38,21 +37,24 @@ enum {
     HAS_TOLLING = 0x01
 };
 
-static void read_acceleration(struct uper *r) {
-    (void)uper_int(r, ACCELERATION_MIN, ACCELERATION_UNAVAILABLE);
+/* 0.1 m/s2, given in cm/s2. */
+static int16_t read_acceleration(struct uper *r) {
+    int v = (int)uper_int(r, ACCELERATION_MIN, ACCELERATION_UNAVAILABLE);
     (void)uper_int(r, 0, ACCELERATION_CONFIDENCE_UNAVAILABLE);
+    return v == ACCELERATION_UNAVAILABLE ? STATION_UNAVAILABLE : (int16_t)(v * 10);
 }
 
-static void read_curvature(struct uper *r, uint8_t protocol_version) {
-    if (protocol_version == ITS_VERSION_1)
-        (void)uper_int(r, CURVATURE_MIN_V1, CURVATURE_UNAVAILABLE_V1);
-    else
-        (void)uper_int(r, CURVATURE_MIN, CURVATURE_UNAVAILABLE);
+static int16_t read_curvature(struct uper *r, uint8_t protocol_version) {
+    bool first = protocol_version == ITS_VERSION_1;
+    int v = (int)uper_int(r, first ? CURVATURE_MIN_V1 : CURVATURE_MIN,
+        first ? CURVATURE_UNAVAILABLE_V1 : CURVATURE_UNAVAILABLE);
     (void)uper_bits(r, 3);
     if (uper_flag(r)) /* calculation mode behind the extension marker: normally small number */
         uper_skip(r, 7);
     else
         (void)uper_int(r, 0, CURVATURE_MODE_UNAVAILABLE);
+    bool unavailable = v == (first ? CURVATURE_UNAVAILABLE_V1 : CURVATURE_UNAVAILABLE);
+    return unavailable ? STATION_UNAVAILABLE : (int16_t)v;
 }
 
 /* CenDsrcTollingZone: latitude, longitude, optional id of 27 bits, extensible. */
@@ -67,20 +69,22 @@ static void read_tolling_zone(struct uper *r) {
         uper_skip_additions(r);
 }
 
-static void read_vehicle(struct uper *r, struct its_pdu *pdu) {
+static void read_vehicle(struct uper *r, uint8_t protocol_version, struct station_state *s) {
     unsigned present = (unsigned)uper_bits(r, 7);
-    pdu->has_dynamics = true;
-    pdu->heading = (uint16_t)uper_int(r, 0, HEADING_UNAVAILABLE);
-    (void)uper_int(r, 1, CONFIDENCE_UNAVAILABLE);
-    pdu->speed = (uint16_t)uper_int(r, 0, SPEED_UNAVAILABLE);
-    (void)uper_int(r, 1, CONFIDENCE_UNAVAILABLE);
-    (void)uper_int(r, 0, DIRECTION_UNAVAILABLE);
-    (void)uper_int(r, 1, LENGTH_UNAVAILABLE);
+    s->has_dynamics = true;
+    s->heading = (uint16_t)uper_int(r, 0, HEADING_UNAVAILABLE);
+    s->heading_confidence = (uint8_t)uper_int(r, 1, CONFIDENCE_UNAVAILABLE);
+    s->speed = (uint16_t)uper_int(r, 0, SPEED_UNAVAILABLE);
+    s->speed_confidence = (uint8_t)uper_int(r, 1, CONFIDENCE_UNAVAILABLE);
+    s->direction = (uint8_t)uper_int(r, 0, DIRECTION_UNAVAILABLE);
+    unsigned length = (unsigned)uper_int(r, 1, LENGTH_UNAVAILABLE);
+    s->length_cm = length == LENGTH_UNAVAILABLE ? 0 : (uint16_t)(length * 10);
     (void)uper_int(r, 0, LENGTH_CONFIDENCE_UNAVAILABLE);
-    (void)uper_int(r, 1, WIDTH_UNAVAILABLE);
-    read_acceleration(r);
-    read_curvature(r, pdu->protocol_version);
-    (void)uper_int(r, YAW_MIN, YAW_UNAVAILABLE);
+    unsigned breadth = (unsigned)uper_int(r, 1, WIDTH_UNAVAILABLE);
+    s->width_cm = breadth == WIDTH_UNAVAILABLE ? 0 : (uint16_t)(breadth * 10);
+    s->accel_long = read_acceleration(r);
+    s->curvature = read_curvature(r, protocol_version);
+    s->yaw_rate = (int16_t)uper_int(r, YAW_MIN, YAW_UNAVAILABLE);
     (void)uper_int(r, 0, YAW_CONFIDENCE_UNAVAILABLE);
     if ((present & HAS_ACCELERATION_CONTROL) != 0)
         (void)uper_bits(r, 7);
@@ -91,27 +95,116 @@ static void read_vehicle(struct uper *r, struct its_pdu *pdu) {
         (void)uper_int(r, 1, CONFIDENCE_UNAVAILABLE);
     }
     if ((present & HAS_LATERAL) != 0)
-        read_acceleration(r);
+        s->accel_lat = read_acceleration(r);
     if ((present & HAS_VERTICAL) != 0)
-        read_acceleration(r);
+        s->accel_vert = read_acceleration(r);
     if ((present & HAS_PERFORMANCE) != 0)
         (void)uper_bits(r, 3);
     if ((present & HAS_TOLLING) != 0)
         read_tolling_zone(r);
 }
 
+static void read_light_bar(struct uper *r, struct cam_special *s) {
+    s->light_bar = uper_flag(r);
+    s->siren = uper_flag(r);
+}
+
+/* The last root member: of each kind what matters, in front; the rest behind it is not looked at. */
+static void read_special(struct uper *r, uint8_t version, struct cam_special *s) {
+    if (uper_flag(r)) {
+        s->kind = SPECIAL_UNKNOWN;
+        return;
+    }
+    s->kind = (enum cam_special_kind)uper_int(r, SPECIAL_PUBLIC_TRANSPORT, SPECIAL_SAFETY_CAR);
+    unsigned present;
+    switch (s->kind) {
+    case SPECIAL_PUBLIC_TRANSPORT:
+        (void)uper_flag(r);
+        s->embarkation = uper_flag(r);
+        break;
+    case SPECIAL_TRANSPORT:
+        s->transport = (uint8_t)uper_bits(r, 4);
+        read_light_bar(r, s);
+        break;
+    case SPECIAL_DANGEROUS_GOODS:
+        s->goods = (uint8_t)uper_int(r, 0, 19);
+        break;
+    case SPECIAL_ROADWORKS:
+        present = (unsigned)uper_bits(r, 2);
+        if ((present & 2) != 0)
+            s->roadworks_sub_cause = (uint8_t)uper_bits(r, 8);
+        read_light_bar(r, s);
+        break;
+    case SPECIAL_RESCUE:
+        read_light_bar(r, s);
+        break;
+    case SPECIAL_EMERGENCY:
+        present = (unsigned)uper_bits(r, 2);
+        read_light_bar(r, s);
+        if ((present & 2) != 0)
+            its_read_cause(r, version, &s->cause, &s->sub_cause);
+        if ((present & 1) != 0)
+            s->priority = (uint8_t)uper_bits(r, 2);
+        break;
+    case SPECIAL_SAFETY_CAR:
+        present = (unsigned)uper_bits(r, 3);
+        read_light_bar(r, s);
+        if ((present & 4) != 0)
+            its_read_cause(r, version, &s->cause, &s->sub_cause);
+        if ((present & 2) != 0) /* traffic rule: two bits, or a small number behind its marker */
+            uper_skip(r, uper_flag(r) ? 7 : 2);
+        if ((present & 1) != 0)
+            s->speed_limit_kmh = (uint8_t)uper_int(r, 1, 255);
+        break;
+    case SPECIAL_UNKNOWN:
+        break;
+    }
+}
+
+/* False: the alternative is of a later edition. */
+static bool read_low_frequency(struct uper *r, struct station_state *s) {
+    if (uper_flag(r)) {
+        (void)uper_bits(r, 7); /* its number; then an open type */
+        uper_skip(r, uper_open_type(r) * 8);
+        return false;
+    }
+    s->role = (uint8_t)uper_bits(r, 4);
+    s->lights = (uint8_t)uper_bits(r, 8);
+    its_read_path(r, s);
+    return true;
+}
+
 void cam_read(struct uper *r, struct its_pdu *pdu) {
     pdu->kind = ITS_CAM;
     pdu->generation_delta_ms = (uint16_t)uper_bits(r, 16);
-    (void)uper_bits(r, 3); /* extension, low-frequency and special vehicle container: all behind */
+    (void)uper_flag(r); /* additions stand behind */
+    bool has_low = uper_flag(r);
+    bool has_special = uper_flag(r);
     bool extended = uper_flag(r);
-    pdu->station_type = (uint8_t)uper_bits(r, 8);
-    its_read_position(r, pdu);
+    pdu->state.station_type = (uint8_t)uper_bits(r, 8);
+    its_read_position(r, &pdu->state);
     if (extended)
         uper_skip_additions(r);
-    bool unknown_alternative = uper_flag(r);
-    if (!unknown_alternative && !uper_flag(r)) /* the other one, of roadside units, has no motion */
-        read_vehicle(r, pdu);
+    if (uper_flag(r)) { /* an alternative of a later edition */
+        (void)uper_bits(r, 7);
+        uper_skip(r, uper_open_type(r) * 8);
+    } else if (uper_flag(r)) {
+        pdu->is_rsu = true;
+        (void)uper_flag(r);
+        if (uper_flag(
+                r)) { /* the zones are a vehicle's business; nothing of ours stands behind them */
+            pdu->protected_zones = (uint8_t)uper_int(r, 1, 16);
+            return;
+        }
+    } else {
+        read_vehicle(r, pdu->protocol_version, &pdu->state);
+    }
+    if (has_low)
+        pdu->has_low_frequency = read_low_frequency(r, &pdu->state);
+    if (has_special) {
+        pdu->has_special = true;
+        read_special(r, pdu->protocol_version, &pdu->special);
+    }
 }
 
 void cam_put(struct buf *b, const struct cam_fields *f) {
@@ -122,7 +215,13 @@ void cam_put(struct buf *b, const struct cam_fields *f) {
     uper_put_bits(&w, 1, 0);
     uper_put_bits(&w, 8, f->station_type);
     its_put_position(&w, f->lat, f->lon);
-    uper_put_bits(&w, 2, 0); /* the vehicle's alternative of the high-frequency container */
+    uper_put_bits(&w, 1, 0);
+    uper_put_bits(&w, 1, f->rsu ? 1 : 0); /* alternative of the high-frequency container */
+    if (f->rsu) {
+        uper_put_bits(&w, 2, 0); /* no protected zones */
+        uper_put_end(&w);
+        return;
+    }
     uper_put_bits(&w, 7, 0);
     uper_put_int(&w, 0, HEADING_UNAVAILABLE, f->heading);
     uper_put_int(&w, 1, CONFIDENCE_UNAVAILABLE, CONFIDENCE_UNAVAILABLE);

@@ -15,7 +15,14 @@ void cam_read(struct uper *r, struct its_pdu *pdu);
 void denm_read(struct uper *r, struct its_pdu *pdu);
 
 /* ReferencePosition of TS 102 894-2, the same in both dictionaries. */
-void its_read_position(struct uper *r, struct its_pdu *pdu);
+void its_read_position(struct uper *r, struct station_state *s);
+/* PathHistory; s NULL: passed over. */
+void its_read_path(struct uper *r, struct station_state *s);
+/* CauseCode, CauseCodeV2: the same bits. */
+void its_read_cause(
+    struct uper *r, uint8_t protocol_version, uint8_t *ret_cause, uint8_t *ret_sub_cause);
+/* DeltaReferencePosition and an optional PathDeltaTime, whose presence bit comes first. */
+struct station_path_point its_read_path_point(struct uper *r);
 /* Confidence and altitude "unavailable". */
 void its_put_position(struct uper_out *w, int32_t lat, int32_t lon);
 /* ItsPduHeader, version 2. */

@@ -61,7 +61,7 @@ void uper_skip(struct uper *r, size_t bits) {
 }
 
 /* General length determinant, X.691 11.9, in octets; fragments (11 in front) are not read. */
-static size_t open_type_length(struct uper *r) {
+size_t uper_open_type(struct uper *r) {
     if (!uper_flag(r))
         return (size_t)uper_bits(r, 7);
     if (uper_flag(r)) {
@@ -80,7 +80,7 @@ void uper_skip_additions(struct uper *r) {
     unsigned n = (unsigned)uper_bits(r, 6) + 1;
     uint64_t present = uper_bits(r, n);
     for (; present != 0 && r->fail == UPER_OK; present &= present - 1)
-        uper_skip(r, open_type_length(r) * 8);
+        uper_skip(r, uper_open_type(r) * 8);
 }
 
 void uper_put_bits(struct uper_out *w, unsigned n, uint64_t v) {

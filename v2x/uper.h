@@ -26,6 +26,8 @@ bool uper_flag(struct uper *r);
 /* Constrained INTEGER (lo..hi): the fewest bits that hold hi - lo, value minus lo. */
 int64_t uper_int(struct uper *r, int64_t lo, int64_t hi);
 void uper_skip(struct uper *r, size_t bits);
+/* Length in octets of an open type, which follows. */
+size_t uper_open_type(struct uper *r);
 /* Extension additions behind the root of a SEQUENCE whose extension bit was 1 (X.691, 19.7 to 19.9);
  * up to 64 of them, each as an open type. */
 void uper_skip_additions(struct uper *r);

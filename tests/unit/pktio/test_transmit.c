@@ -121,10 +121,10 @@ static void test_cam(void **state) {
     assert_memory_equal(mid + 2, transmit_mac(r.t), 6);
     assert_int_equal(its_pdu_read(gn.payload, &pdu), ITS_PDU_OK);
     assert_int_equal(pdu.kind, ITS_CAM);
-    assert_int_equal(pdu.station_type, 15);
+    assert_int_equal(pdu.state.station_type, 15);
     assert_int_equal(pdu.station_id, transmit_station_id(r.t));
-    assert_int_equal(pdu.lat, LAT);
-    assert_int_equal(pdu.lon, LON);
+    assert_int_equal(pdu.state.lat, LAT);
+    assert_int_equal(pdu.state.lon, LON);
     rig_close(&r);
 }
 
@@ -250,7 +250,7 @@ static void test_denm(void **state) {
         assert_int_equal(its_pdu_read(gn.payload, &pdu), ITS_PDU_OK);
         assert_int_equal(pdu.action_station, transmit_station_id(r.t));
         assert_int_equal(pdu.action_sequence, 5);
-        assert_int_equal(pdu.station_type, 15);
+        assert_int_equal(pdu.state.station_type, 15);
         assert_int_equal(pdu.cause, 10);
     }
     rig_close(&r);

@@ -69,10 +69,10 @@ static void cut_everywhere(const uint8_t *p, size_t n, size_t from) {
 
 /* CAM and position vector of one station are of nearly the same moment. */
 static void check_agreement(const struct its_pdu *pdu, const struct gn_pdu *gn) {
-    assert_true(pdu->has_position);
+    assert_true(pdu->state.has_position);
     assert_true(gn->has_position);
-    assert_true(labs((long)pdu->lat - gn->lat) < 5000);
-    assert_true(labs((long)pdu->lon - gn->lon) < 5000);
+    assert_true(labs((long)pdu->state.lat - gn->lat) < 5000);
+    assert_true(labs((long)pdu->state.lon - gn->lon) < 5000);
 }
 
 static void check_facility(struct tally *t, unsigned number, const struct gn_pdu *gn) {
@@ -88,7 +88,7 @@ static void check_facility(struct tally *t, unsigned number, const struct gn_pdu
     if (pdu.kind == ITS_CAM) {
         t->cam++;
         assert_int_equal(gn->btp_port, 2001);
-        assert_true(pdu.has_dynamics);
+        assert_true(pdu.state.has_dynamics);
         check_agreement(&pdu, gn);
     } else if (pdu.kind == ITS_DENM) {
         t->denm++;
@@ -165,16 +165,16 @@ static void car_cam(void **state) {
     assert_int_equal(t.pdu[1].protocol_version, 2);
     assert_int_equal(t.pdu[1].station_id, 469130859);
     assert_int_equal(t.pdu[1].generation_delta_ms, 54867);
-    assert_int_equal(t.pdu[1].station_type, 5);
-    assert_int_equal(t.pdu[1].lat, 488410769);
-    assert_int_equal(t.pdu[1].lon, 91637345);
-    assert_int_equal(t.pdu[1].heading, 747);
-    assert_int_equal(t.pdu[1].speed, 1997);
+    assert_int_equal(t.pdu[1].state.station_type, 5);
+    assert_int_equal(t.pdu[1].state.lat, 488410769);
+    assert_int_equal(t.pdu[1].state.lon, 91637345);
+    assert_int_equal(t.pdu[1].state.heading, 747);
+    assert_int_equal(t.pdu[1].state.speed, 1997);
     assert_int_equal(t.pdu[9].generation_delta_ms, 56767);
-    assert_int_equal(t.pdu[9].lat, 488411645);
-    assert_int_equal(t.pdu[9].lon, 91642199);
-    assert_int_equal(t.pdu[9].heading, 750);
-    assert_int_equal(t.pdu[9].speed, 1945);
+    assert_int_equal(t.pdu[9].state.lat, 488411645);
+    assert_int_equal(t.pdu[9].state.lon, 91642199);
+    assert_int_equal(t.pdu[9].state.heading, 750);
+    assert_int_equal(t.pdu[9].state.speed, 1945);
 }
 
 static void second_car_cam(void **state) {
@@ -187,10 +187,10 @@ static void second_car_cam(void **state) {
     assert_true(t.gn[2].address == 0x1400fe384ce0b890U);
     assert_int_equal(t.pdu[2].station_id, 1289795728);
     assert_int_equal(t.pdu[2].generation_delta_ms, 13681);
-    assert_int_equal(t.pdu[2].lat, 524625967);
-    assert_int_equal(t.pdu[2].lon, 107220452);
-    assert_int_equal(t.pdu[2].heading, 958);
-    assert_int_equal(t.pdu[2].speed, 513);
+    assert_int_equal(t.pdu[2].state.lat, 524625967);
+    assert_int_equal(t.pdu[2].state.lon, 107220452);
+    assert_int_equal(t.pdu[2].state.heading, 958);
+    assert_int_equal(t.pdu[2].state.speed, 513);
 }
 
 static void roadside_denm(void **state) {
@@ -222,12 +222,12 @@ static void roadside_denm(void **state) {
         assert_int_equal(pdu->station_id, 777777777);
         assert_int_equal(pdu->action_station, 777777777);
         assert_int_equal(pdu->action_sequence, want[i].sequence);
-        assert_int_equal(pdu->station_type, want[i].station_type);
+        assert_int_equal(pdu->state.station_type, want[i].station_type);
         assert_true(pdu->detection_time_ms == want[i].detection);
         assert_true(pdu->reference_time_ms == want[i].reference);
-        assert_true(pdu->has_position);
-        assert_int_equal(pdu->lat, want[i].lat);
-        assert_int_equal(pdu->lon, want[i].lon);
+        assert_true(pdu->state.has_position);
+        assert_int_equal(pdu->state.lat, want[i].lat);
+        assert_int_equal(pdu->state.lon, want[i].lon);
         assert_false(pdu->terminated);
         assert_int_equal(pdu->validity_s, want[i].validity_s);
         assert_int_equal(pdu->cause, want[i].cause);
@@ -250,10 +250,10 @@ static void unsecured_station(void **state) {
     assert_int_equal(t.pdu[1].message_id, 14);
     assert_int_equal(t.pdu[3].station_id, 100);
     assert_int_equal(t.pdu[3].generation_delta_ms, 40397);
-    assert_int_equal(t.pdu[3].lat, 450147653);
-    assert_int_equal(t.pdu[3].lon, 75684908);
-    assert_int_equal(t.pdu[3].heading, 2705);
-    assert_int_equal(t.pdu[3].speed, 0);
+    assert_int_equal(t.pdu[3].state.lat, 450147653);
+    assert_int_equal(t.pdu[3].state.lon, 75684908);
+    assert_int_equal(t.pdu[3].state.heading, 2705);
+    assert_int_equal(t.pdu[3].state.speed, 0);
 }
 
 static void wsmp_bsm(void **state) {

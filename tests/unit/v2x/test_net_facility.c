@@ -6,6 +6,8 @@
 #include "tests/support/cm.h"
 #include "v2x/uper.h"
 
+#include <stddef.h>
+
 static void bits_round_trip(void **state) {
     (void)state;
     struct ws_random rnd = ws_random_seeded(11);
@@ -136,13 +138,13 @@ static void check_cam(const struct its_pdu *pdu, const struct cam_fields *f) {
     assert_int_equal(pdu->message_id, 2);
     assert_true(pdu->station_id == f->station_id);
     assert_int_equal(pdu->generation_delta_ms, f->generation_delta_ms);
-    assert_int_equal(pdu->station_type, f->station_type);
-    assert_int_equal(pdu->has_position, f->lat != 900000001 && f->lon != 1800000001);
-    assert_int_equal(pdu->lat, f->lat);
-    assert_int_equal(pdu->lon, f->lon);
-    assert_true(pdu->has_dynamics);
-    assert_int_equal(pdu->heading, f->heading);
-    assert_int_equal(pdu->speed, f->speed);
+    assert_int_equal(pdu->state.station_type, f->station_type);
+    assert_int_equal(pdu->state.has_position, f->lat != 900000001 && f->lon != 1800000001);
+    assert_int_equal(pdu->state.lat, f->lat);
+    assert_int_equal(pdu->state.lon, f->lon);
+    assert_true(pdu->state.has_dynamics);
+    assert_int_equal(pdu->state.heading, f->heading);
+    assert_int_equal(pdu->state.speed, f->speed);
 }
 
 static void cam_round_trip(void **state) {
@@ -195,11 +197,15 @@ static void cam_bit_positions(void **state) {
     for (unsigned k = 0; k < 2; k++) {
         unsigned bit = ALTERNATIVE_EXTENSION + k;
         b.p[bit / 8] ^= (uint8_t)(0x80U >> bit % 8);
-        assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
-        assert_false(pdu.has_dynamics);
-        assert_true(pdu.has_position);
-        assert_int_equal(pdu.lat, a_cam.lat);
+        /* The unknown one has a length of its own, which is nonsense here. */
+        assert_int_equal(its_pdu_read(buf_span(&b), &pdu), k == 0 ? ITS_PDU_TRUNCATED : ITS_PDU_OK);
         b.p[bit / 8] ^= (uint8_t)(0x80U >> bit % 8);
+        if (k == 0)
+            continue;
+        assert_true(pdu.is_rsu);
+        assert_false(pdu.state.has_dynamics);
+        assert_true(pdu.state.has_position);
+        assert_int_equal(pdu.state.lat, a_cam.lat);
     }
     /* With the extension bit, eight bits go to a list of no additions and the container is misread. */
     b.p[BASIC_EXTENSION / 8] ^= (uint8_t)(0x80U >> BASIC_EXTENSION % 8);
@@ -302,10 +308,10 @@ static void check_denm(const struct its_pdu *pdu, const struct denm_fields *f) {
     assert_int_equal(pdu->action_sequence, f->action_sequence);
     assert_true(pdu->detection_time_ms == f->detection_time_ms);
     assert_true(pdu->reference_time_ms == f->reference_time_ms);
-    assert_int_equal(pdu->lat, f->lat);
-    assert_int_equal(pdu->lon, f->lon);
+    assert_int_equal(pdu->state.lat, f->lat);
+    assert_int_equal(pdu->state.lon, f->lon);
     assert_int_equal(pdu->validity_s, f->validity_s);
-    assert_int_equal(pdu->station_type, f->station_type);
+    assert_int_equal(pdu->state.station_type, f->station_type);
     assert_int_equal(pdu->terminated, f->terminate);
     assert_int_equal(pdu->has_event, !f->terminate);
     assert_int_equal(pdu->cause, f->terminate ? 0 : f->cause);
@@ -353,7 +359,7 @@ static void denm_all_members(void **state) {
             uper_put_bits(&w, 8, version);
             uper_put_bits(&w, 8, 1);
             uper_put_bits(&w, 32, a_denm.station_id);
-            uper_put_bits(&w, 3, 7); /* the three containers behind */
+            uper_put_bits(&w, 3, 4); /* the situation container behind */
             uper_put_bits(&w, 1, 1);
             uper_put_bits(&w, 5, validity == 1 ? 0x1f : 0x1d);
             uper_put_bits(&w, 32, a_denm.action_station);
@@ -375,7 +381,7 @@ static void denm_all_members(void **state) {
             uper_put_bits(&w, 1, 1);
             uper_put_bits(&w, 8, 1);
             uper_put_bits(&w, 8, 0xa5);
-            uper_put_bits(&w, 3, 3);
+            uper_put_bits(&w, 3, 0);
             uper_put_bits(&w, 3, 7);
             if (version == 2)
                 uper_put_bits(&w, 1, 0);
@@ -386,13 +392,175 @@ static void denm_all_members(void **state) {
             assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
             assert_true(pdu.terminated);
             assert_int_equal(pdu.validity_s, validity == 1 ? 86400 : 600);
-            assert_int_equal(pdu.station_type, 15);
+            assert_int_equal(pdu.state.station_type, 15);
             assert_true(pdu.has_event);
             assert_int_equal(pdu.cause, 97);
             assert_int_equal(pdu.sub_cause, 4);
             buf_free(&b);
         }
     }
+}
+
+/* Low-frequency and special vehicle container behind a vehicle's: the writer's octets, with the presence bits set and
+ * the containers added at the end. */
+static void put_containers(struct buf *b, struct uper_out *w, unsigned kind) {
+    struct cam_fields f = a_cam;
+    struct buf plain = {0};
+    cam_put(&plain, &f);
+    enum {
+        BITS = 48 + 16 + 3 + 1 + 8 + 63 + 36 + 24 + 2 + 7 + 19 + 21 + 2 + 19 + 16 + 14 + 3 + 20
+    };
+    struct uper r = uper_of(buf_span(&plain));
+    *w = (struct uper_out){.b = b};
+    uper_put_bits(w, 64, uper_bits(&r, 64));
+    (void)uper_bits(&r, 3);
+    uper_put_bits(w, 3, 3);
+    for (unsigned i = 67; i < BITS; i++)
+        uper_put_bits(w, 1, uper_bits(&r, 1));
+    assert_true(plain.n * 8 - BITS < 8);
+    buf_free(&plain);
+    uper_put_bits(w, 1, 0);
+    uper_put_bits(w, 4, 6); /* emergency */
+    uper_put_bits(w, 8, 0xa1);
+    uper_put_bits(w, 6, 3);
+    for (int i = 0; i < 3; i++) {
+        uper_put_bits(w, 1, i != 1);
+        uper_put_int(w, -131071, 131072, i == 2 ? 131072 : -500);
+        uper_put_int(w, -131071, 131072, 700);
+        uper_put_int(w, -12700, 12800, i == 2 ? 12800 : -30);
+        if (i == 0) {
+            uper_put_bits(w, 1, 0);
+            uper_put_int(w, 1, 65535, 55);
+        } else if (i == 2) { /* above the bound */
+            uper_put_bits(w, 1, 1);
+            uper_put_bits(w, 8, 3);
+            uper_put_bits(w, 24, 65536);
+        }
+    }
+    uper_put_bits(w, 1, 0);
+    uper_put_bits(w, 3, kind);
+}
+
+static void cam_low_frequency_and_special(void **state) {
+    (void)state;
+    static const struct {
+        unsigned kind, bits;
+        uint64_t value;
+        struct cam_special want;
+    } cases[] = {
+        {0, 2, 1, {.kind = SPECIAL_PUBLIC_TRANSPORT, .embarkation = true}},
+        {1, 6, 0x26, {.kind = SPECIAL_TRANSPORT, .transport = 9, .light_bar = true}},
+        {2, 5, 7, {.kind = SPECIAL_DANGEROUS_GOODS, .goods = 7}},
+        {3, 12, 0x80d, {.kind = SPECIAL_ROADWORKS, .roadworks_sub_cause = 3, .siren = true}},
+        {4, 2, 2, {.kind = SPECIAL_RESCUE, .light_bar = true}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b = {0};
+        struct uper_out w;
+        put_containers(&b, &w, cases[i].kind);
+        uper_put_bits(&w, cases[i].bits, cases[i].value);
+        uper_put_end(&w);
+        struct its_pdu pdu;
+        assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
+        check_cam(&pdu, &a_cam);
+        assert_true(pdu.has_low_frequency);
+        assert_int_equal(pdu.state.role, 6);
+        assert_int_equal(pdu.state.lights, 0xa1);
+        assert_int_equal(pdu.state.n_path, 3);
+        assert_int_equal(pdu.state.path[0].lat, -500);
+        assert_int_equal(pdu.state.path[0].lon, 700);
+        assert_int_equal(pdu.state.path[0].altitude_cm, -30);
+        assert_int_equal(pdu.state.path[0].delta_10ms, 55);
+        assert_int_equal(pdu.state.path[1].delta_10ms, 0);
+        assert_int_equal(pdu.state.path[2].lat, STATION_OFFSET_UNAVAILABLE);
+        assert_int_equal(pdu.state.path[2].altitude_cm, STATION_OFFSET_UNAVAILABLE);
+        assert_int_equal(pdu.state.path[2].delta_10ms, 0);
+        assert_true(pdu.has_special);
+        assert_memory_equal(
+            &pdu.special, &cases[i].want, offsetof(struct cam_special, speed_limit_kmh) + 1);
+        for (size_t n = 0; n < b.n; n++) {
+            uint8_t *exact = ws_memdup(b.p, n);
+            assert_int_equal(its_pdu_read(span_of(exact, n), &pdu), ITS_PDU_TRUNCATED);
+            free(exact);
+        }
+        buf_free(&b);
+    }
+    /* Emergency: an incident with an addition behind it, and a request for the way. */
+    struct buf b = {0};
+    struct uper_out w;
+    put_containers(&b, &w, 5);
+    uper_put_bits(&w, 4, 0xf);
+    uper_put_bits(&w, 1, 1);
+    uper_put_bits(&w, 16, 95 << 8 | 1);
+    uper_put_bits(&w, 7, 0);
+    uper_put_bits(&w, 1, 1);
+    uper_put_bits(&w, 16, 0x01ff);
+    uper_put_bits(&w, 2, 2);
+    uper_put_end(&w);
+    struct its_pdu pdu;
+    assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
+    assert_int_equal(pdu.special.kind, SPECIAL_EMERGENCY);
+    assert_true(pdu.special.light_bar && pdu.special.siren);
+    assert_int_equal(pdu.special.cause, 95);
+    assert_int_equal(pdu.special.sub_cause, 1);
+    assert_int_equal(pdu.special.priority, 2);
+    buf_clear(&b);
+    put_containers(&b, &w, 6);
+    uper_put_bits(&w, 5, 0x0e); /* rule and limit; light bar */
+    uper_put_bits(&w, 3, 1);
+    uper_put_int(&w, 1, 255, 50);
+    uper_put_end(&w);
+    assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
+    assert_int_equal(pdu.special.kind, SPECIAL_SAFETY_CAR);
+    assert_true(pdu.special.light_bar);
+    assert_int_equal(pdu.special.speed_limit_kmh, 50);
+    buf_free(&b);
+}
+
+static void cam_of_a_roadside_unit(void **state) {
+    (void)state;
+    struct cam_fields f = a_cam;
+    f.station_type = 15;
+    f.rsu = true;
+    struct buf b = {0};
+    cam_put(&b, &f);
+    struct its_pdu pdu;
+    assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
+    assert_true(pdu.is_rsu);
+    assert_false(pdu.state.has_dynamics);
+    assert_int_equal(pdu.state.speed, STATION_SPEED_UNAVAILABLE);
+    assert_int_equal(pdu.state.station_type, 15);
+    assert_int_equal(pdu.state.lat, f.lat);
+    buf_free(&b);
+}
+
+static void denm_location_and_relevance(void **state) {
+    (void)state;
+    struct denm_fields f = a_denm;
+    f.has_relevance = true;
+    f.relevance_distance = 4;
+    f.relevance_direction = 1;
+    f.has_location = true;
+    f.heading = 2700;
+    f.speed = 321;
+    struct buf b = {0};
+    denm_put(&b, &f);
+    struct its_pdu pdu;
+    assert_int_equal(its_pdu_read(buf_span(&b), &pdu), ITS_PDU_OK);
+    check_denm(&pdu, &f);
+    assert_int_equal(pdu.quality, f.quality);
+    assert_true(pdu.has_relevance_distance && pdu.has_relevance_direction);
+    assert_int_equal(pdu.relevance_distance, 4);
+    assert_int_equal(pdu.relevance_direction, 1);
+    assert_true(pdu.has_location);
+    assert_int_equal(pdu.state.heading, 2700);
+    assert_int_equal(pdu.state.speed, 321);
+    assert_int_equal(pdu.n_traces, 1);
+    assert_int_equal(pdu.state.n_path, 0);
+    assert_false(pdu.has_alacarte);
+    for (size_t n = 0; n < b.n; n++)
+        assert_int_equal(its_pdu_read(span_of(b.p, n), &pdu), ITS_PDU_TRUNCATED);
+    buf_free(&b);
 }
 
 static void headers(void **state) {
@@ -435,9 +603,9 @@ static void flipped_bits(void **state) {
             b->p[bit / 8] ^= (uint8_t)(1U << bit % 8);
             struct its_pdu pdu;
             if (its_pdu_read(buf_span(b), &pdu) == ITS_PDU_OK && pdu.kind != ITS_OTHER) {
-                assert_true(pdu.lat >= -900000000 && pdu.lat <= 900000001);
-                assert_true(pdu.lon >= -1800000000 && pdu.lon <= 1800000001);
-                assert_in_range(pdu.heading, 0, 3601);
+                assert_true(pdu.state.lat >= -900000000 && pdu.state.lat <= 900000001);
+                assert_true(pdu.state.lon >= -1800000000 && pdu.state.lon <= 1800000001);
+                assert_in_range(pdu.state.heading, 0, 3601);
                 assert_in_range(pdu.validity_s, 0, 86400);
             }
             b->p[bit / 8] ^= (uint8_t)(1U << bit % 8);
@@ -458,6 +626,9 @@ int main(void) {
         cmocka_unit_test(cam_all_members),
         cmocka_unit_test(denm_round_trip),
         cmocka_unit_test(denm_all_members),
+        cmocka_unit_test(cam_low_frequency_and_special),
+        cmocka_unit_test(cam_of_a_roadside_unit),
+        cmocka_unit_test(denm_location_and_relevance),
         cmocka_unit_test(headers),
         cmocka_unit_test(flipped_bits),
     };
