@@ -19,6 +19,8 @@ struct cert_entry {
     uint8_t issuer_hash[32]; /* proven */
     struct verify_key *key; /* NULL in a pipeline that does not verify */
     bool proven;
+    uint64_t view; /* generation under which it was looked up in revocation lists; 0: not yet */
+    const char *revoked; /* the list it is on, NULL if none */
     /* below: the cache's own */
     uint8_t *octets;
     uint32_t index;

@@ -47,6 +47,7 @@ struct pipeline {
     struct source_budget *budget;
     struct replay_filter *replay;
     struct cert_cache *certs;
+    struct trust_view *view; /* NULL without cfg.views */
     struct signer_notes *notes; /* enum note */
     struct verify_kernel *kernel;
     struct pkt_message_pool *pool;
@@ -128,6 +129,7 @@ void pipeline_free(struct pipeline *p) {
     source_budget_free(p->budget);
     replay_filter_free(p->replay);
     cert_cache_free(p->certs);
+    trust_view_unref(p->view);
     signer_notes_free(p->notes);
     verify_kernel_free(p->kernel);
     pkt_message_pool_free(p->pool);
@@ -465,6 +467,18 @@ static bool fail_with_note(struct frame_work *w, unsigned note) {
     return stage_fail(w, form ? PKT_BAD_CERT : PKT_CERT_INVALID, trust_verdict_text(v));
 }
 
+/* Lists are asked once for each certificate and view. NULL: not revoked. */
+static const char *revoked_by(const struct pipeline *p, struct cert_entry *e) {
+    if (p->view == NULL || !e->proven)
+        return NULL;
+    if (e->view != p->view->generation) {
+        struct revocation_answer a = trust_view_revoked(p->view, &e->cert, e->hash, e->issuer_hash);
+        e->view = p->view->generation;
+        e->revoked = a.kind == REVOCATION_NONE ? NULL : a.list;
+    }
+    return e->revoked;
+}
+
 /* Keeps of the candidates those whose certificate permits the message, and the first refusal for when none
  * does. False also for a duplicate. */
 static bool choose(
@@ -477,7 +491,9 @@ static bool choose(
         spdu_identity(&w->spdu, found[i]->hash, id);
         if (replay_filter_seen(p->replay, id))
             return stage_fail(w, PKT_DUPLICATE, NULL);
-        if (stage_cert_permits(w, &found[i]->cert)) {
+        const char *list = revoked_by(p, found[i]);
+        if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
+                         : stage_cert_permits(w, &found[i]->cert)) {
             w->candidate[w->n_candidates++] = found[i];
         } else if (!refused) {
             refused = true;
@@ -567,6 +583,14 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
         source_budget_owe(p->budget, w->carrier.source, PIPELINE_COST_CHAIN, p->its_us);
     switch (r.verdict) {
     case TRUST_OK:
+        if (!r.proven && p->view != NULL) {
+            struct revocation_answer a =
+                trust_view_revoked(p->view, c, w->cert_hash, r.issuer_hash);
+            if (a.kind != REVOCATION_NONE) {
+                verify_key_unref(r.key);
+                return step_of(stage_fail(w, PKT_REVOKED, a.list));
+            }
+        }
         if (!r.proven) {
             w->fresh = w->fresh_chain = true;
             w->fresh_key = r.key;
@@ -580,6 +604,8 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
             slot_queue_put(&p->ready, s);
             return STEP_GONE;
         }
+        if (w->candidate[0] != NULL && revoked_by(p, w->candidate[0]) != NULL)
+            return step_of(stage_fail(w, PKT_REVOKED, w->candidate[0]->revoked));
         return STEP_ON;
     case TRUST_UNKNOWN_ISSUER:
         if (c->type == CERT_IMPLICIT)
@@ -811,8 +837,27 @@ static void examine(struct pipeline *p, struct slot *s) {
     }
 }
 
+/* Between two batches nothing points into the cache. Another store may judge every chain differently, so what was
+ * concluded under the old one goes with it; other revocations alone only make certificates be looked up again. */
+static void refresh_view(struct pipeline *p) {
+    if (p->cfg.views == NULL ||
+        (p->view != NULL && trust_slot_generation(p->cfg.views) == p->view->generation))
+        return;
+    struct trust_view *next = trust_slot_take(p->cfg.views);
+    if (p->cfg.trust != next->store) {
+        cert_cache_free(p->certs);
+        signer_notes_free(p->notes);
+        p->certs = cert_cache_new(p->cfg.limits.cert_slots);
+        p->notes = signer_notes_new(p->cfg.limits.cert_slots / 4);
+        p->cfg.trust = next->store;
+    }
+    trust_view_unref(p->view);
+    p->view = next;
+}
+
 bool pipeline_work(struct pipeline *p, uint64_t its_us) {
     p->its_us = its_us;
+    refresh_view(p);
     replay_filter_age(p->replay, its_us);
     bool in_order = queued(p) <= PIPELINE_BURST_MAX;
     for (unsigned i = 0; i < PIPELINE_BURST_MAX; i++) {

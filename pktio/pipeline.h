@@ -17,7 +17,7 @@
 #include "pktio/message.h"
 #include "pktio/verdict.h"
 #include "v2x/carrier.h"
-#include "v2x/trust.h"
+#include "v2x/trust_view.h"
 
 #define PIPELINE_BURST_MAX 64
 
@@ -78,6 +78,8 @@ struct pipeline_hooks {
 struct pipeline_config {
     struct pipeline_limits limits;
     const struct trust_store *trust; /* borrowed, not written while the pipeline runs */
+    /* Where newer views come from, looked at before each batch; borrowed. NULL: `trust` for ever, nothing revoked. */
+    struct trust_slot *views;
     bool verify; /* false: benchmark without signature and chain checks; nothing is admitted */
     bool has_region; /* generation location, where present, must lie in this box */
     int32_t lat_min, lat_max, lon_min, lon_max; /* 0.1 microdegree */

@@ -38,6 +38,7 @@
         "implicit certificate without its issuer: not verifiable")                                 \
     X(PKT_CERT_INVALID, "cert_invalid",                                                            \
         "chain is known and fails: validity, permission, region or signature")                     \
+    X(PKT_REVOKED, "revoked", "certificate, or an issuer above it, is on a revocation list")       \
     X(PKT_NO_PERMISSION, "no_permission", "certificate does not permit this PSID")                 \
     X(PKT_CERT_TIME, "cert_time", "generation time outside the certificate's validity")            \
     /* verify */                                                                                   \

@@ -1157,9 +1157,83 @@ static void bad_signatures_cost_their_sender(void **state) {
     expect(f, cam(f, &f->truck, f->now, true), PKT_VERIFIED);
 }
 
+/* ---- revocation while it runs ---- */
+
+static struct trust_view *view_over(struct fixture *f, struct trust_store *store,
+    struct revocation_source *s, uint64_t generation) {
+    uint32_t now_s = (uint32_t)(f->now / 1000000);
+    while (revocation_step(s, now_s, 1000)) {
+    }
+    return trust_view_new(store, NULL, NULL, revocation_take(s, store, now_s), generation);
+}
+
+/* One certificate by hash, then everybody under the authority; a view that knows nothing of it sets them free. */
+static void revoked_from_the_next_view_on(void **state) {
+    struct fixture *f = *state;
+    struct trust_issuer root = trust_issuer_at(f->pki.trust, 0);
+    struct trust_issuer ca = trust_issuer_at(f->pki.trust, 1);
+    const struct revocation_clock clock = REVOCATION_CLOCK_SCMS;
+    const struct revocation_limits limits = revocation_limits_default();
+    struct revocation_source *none = revocation_source_new(&limits, &clock);
+    struct revocation_source *by_hash = revocation_source_new(&limits, &clock);
+    struct revocation_source *by_issuer = revocation_source_new(&limits, &clock);
+    struct ws_err err;
+    struct cert car;
+    size_t at;
+    uint8_t hash[32];
+    assert_int_equal(cert_parse(buf_span(&f->car.cert), &car, &at), COER_OK);
+    cert_hash256(&car, hash);
+    /* A full hash list of series 0 with one entry. */
+    struct buf list = {0};
+    buf_put(&list, "\x01\x00\x00", 3);
+    buf_put(&list, root.hash256 + 24, 8);
+    buf_put(&list, "\x00\x00\x00\x01\x00\x00\x00\x02\x00\x80\x00\x00\x00\x00\x01\x01\x01", 17);
+    buf_put(&list, hash + 22, 10);
+    buf_u32(&list, UINT32_MAX);
+    struct coer c = coer_of(buf_span(&list));
+    struct crl crl;
+    assert_true(crl_read(&c, &crl));
+    assert_int_equal(revocation_add_crl(by_hash, &crl, root.hash256, "one.crl", &err), WS_OK);
+    assert_int_equal(revocation_add_issuers(
+                         by_issuer, span_of(ca.hash256 + 24, 8), root.hash256, "ca.crl", &err),
+        WS_OK);
+
+    struct trust_slot *slot = trust_slot_new(view_over(f, f->pki.trust, none, 1));
+    f->cfg.views = slot;
+    start(f);
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, f->now + 1, false), PKT_VERIFIED);
+    trust_slot_publish(slot, view_over(f, f->pki.trust, by_hash, 2));
+    expect(f, cam(f, &f->car, f->now + 2, false), PKT_REVOKED);
+    assert_string_equal(f->detail, "one.crl");
+    expect(f, cam(f, &f->car, f->now + 3, true), PKT_REVOKED);
+    expect(f, cam(f, &f->truck, f->now + 4, true), PKT_VERIFIED);
+    trust_slot_publish(slot, view_over(f, f->pki.trust, by_issuer, 3));
+    expect(f, cam(f, &f->truck, f->now + 5, false), PKT_REVOKED);
+    assert_string_equal(f->detail, "ca.crl");
+    expect(f, cam(f, &f->silent, f->now + 6, true), PKT_REVOKED); /* heard for the first time */
+    trust_slot_publish(slot, view_over(f, f->pki.trust, none, 4));
+    expect(f, cam(f, &f->car, f->now + 7, false), PKT_VERIFIED);
+    /* Another store: what the first one proved does not count, and what it lacked does. */
+    expect(f, cam(f, &f->stranger, f->now + 8, true), PKT_GOOD_ISSUER_UNKNOWN);
+    trust_slot_publish(slot, view_over(f, f->foreign.trust, none, 5));
+    expect(f, cam(f, &f->stranger, f->now + 9, true), PKT_VERIFIED);
+    expect(f, cam(f, &f->car, f->now + 10, true), PKT_GOOD_ISSUER_UNKNOWN);
+    pipeline_free(f->p);
+    f->cfg.views = NULL;
+    trust_slot_free(slot);
+    f->p = NULL;
+    start(f);
+    revocation_source_free(none);
+    revocation_source_free(by_hash);
+    revocation_source_free(by_issuer);
+    buf_free(&list);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(revoked_from_the_next_view_on),
         T(verified_with_all_its_fields),
         T(verified_over_wsmp_and_udp),
         T(verified_under_a_brainpool_key),
