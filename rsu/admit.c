@@ -1,5 +1,8 @@
 #include "rsu/admit.h"
 
+#include "mapsvc/notice.h"
+#include "v2x/psid.h"
+
 const char *admit_outcome_name(enum admit_outcome o) {
     static const char *const names[] = {
 #define X(id, name, text) name,
@@ -42,10 +45,24 @@ static enum admit_outcome submit(struct node *n, const struct pkt_message *m, st
     return outcome_of(v);
 }
 
+/* A neighbour's broadcast has the PSID of observations, and another first octet. */
+static bool is_notice(const struct pkt_message *m) {
+    struct spdu s;
+    size_t at = 0;
+    uint16_t port = 0;
+    if (m->psid != PSID_MAP_OBSERVATION || spdu_parse(m->spdu, &s, &at) != COER_OK)
+        return false;
+    struct span app = spdu_app_payload(&s, &port);
+    return app.n > 0 && app.p[0] == NOTICE_VERSION;
+}
+
 enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, struct ws_now now,
     struct admit_counters *counters) {
-    enum admit_outcome o =
-        some_contract_takes(n, m->psid) ? submit(n, m, now, counters) : ADMIT_BEACON;
+    enum admit_outcome o = ADMIT_BEACON;
+    if (is_notice(m))
+        o = ADMIT_NOTICE;
+    else if (some_contract_takes(n, m->psid))
+        o = submit(n, m, now, counters);
     counters->outcome[o]++;
     return o;
 }

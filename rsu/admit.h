@@ -9,6 +9,7 @@
 #define ADMIT_OUTCOMES(X)                                                                          \
     X(ADMIT_TAKEN, "taken", "became a transaction")                                                \
     X(ADMIT_BEACON, "beacon", "no contract takes this PSID; stays in the local picture")           \
+    X(ADMIT_NOTICE, "notice", "what a roadside unit told vehicles; nothing new to the ledger")     \
     X(ADMIT_KNOWN, "known", "another RSU or an earlier block has it")                              \
     X(ADMIT_REFUSED, "refused", "breaks a rule of the ledger; see the transaction counters")       \
     X(ADMIT_FULL, "full", "the mempool has no room")

@@ -51,6 +51,8 @@ static int power_of_two(const struct job *j, const char *key, uint64_t v) {
 static int take_numbers(const struct job *j, const struct yaml_file *f) {
     static const struct yaml_pipeline no_pipeline;
     static const struct yaml_node no_node;
+    static const struct yaml_radio no_radio;
+    const struct yaml_radio *r = f->radio == NULL ? &no_radio : f->radio;
     const struct yaml_pipeline *p = f->pipeline == NULL ? &no_pipeline : f->pipeline;
     const struct yaml_node *n = f->node == NULL ? &no_node : f->node;
     struct config *c = j->c;
@@ -66,6 +68,9 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
 #undef X
 #define X(...) TAKE("node.", n, &c->node, __VA_ARGS__)
     CONFIG_NODE(X)
+#undef X
+#define X(...) TAKE("radio.", r, &c->radio, __VA_ARGS__)
+    CONFIG_RADIO(X)
 #undef X
 #define X(...) TAKE("", f, c, __VA_ARGS__)
     CONFIG_TOP(X)
@@ -155,6 +160,27 @@ static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
     return WS_OK;
 }
 
+static int take_radio(const struct job *j, const struct yaml_file *f) {
+    const struct yaml_radio *y = f->radio;
+    struct config_radio *r = &j->c->radio;
+    if (y == NULL)
+        return WS_OK;
+    r->ticket = resolve(j, y->ticket);
+    r->issuer = resolve(j, y->issuer);
+    r->ticket_key = resolve(j, y->ticket_key);
+    if (!value_place(y->place, &r->lat, &r->lon))
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: radio.place: '%.60s' is not a place like 48.7651234,11.4231234", j->path,
+            y->place);
+    if (r->port > j->c->n_ports)
+        return ws_fail(
+            j->err, WS_EINPUT, "%s: radio.port: there is no ports[%zu]", j->path, r->port);
+    if (j->c->ports[r->port - 1].kind == PORT_CAPTURE)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: radio.port: ports[%zu] is a capture, which sends nothing", j->path, r->port);
+    return WS_OK;
+}
+
 static int take_places(const struct job *j, const struct yaml_file *f) {
     struct config *c = j->c;
     c->genesis = resolve(j, f->genesis);
@@ -228,6 +254,8 @@ int config_parse(
         ret_config->n_ports = i + 1;
         rc = take_port(&j, i, &f->ports[i]);
     }
+    if (rc == WS_OK)
+        rc = take_radio(&j, f);
     config_yaml_free(f);
     if (rc != WS_OK) {
         clean(err);
@@ -258,7 +286,7 @@ void config_free(struct config *c) {
         free(c->ports[i].interface);
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
-        c->admin, c->log_level};
+        c->admin, c->log_level, c->radio.ticket, c->radio.issuer, c->radio.ticket_key};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "ledger/net/net.h"
 #include "ledger/node/node.h"
+#include "pktio/transmit.h"
 #include "pktio/worker.h"
 
 #define CONFIG_PORTS_MAX 8
@@ -17,6 +18,17 @@ struct config_port {
     size_t n_captures;
     bool paced;
     char *interface;
+};
+
+/* What the unit sends; ticket NULL: it only listens. */
+struct config_radio {
+    char *ticket, *issuer; /* files, COER; issuer may be NULL */
+    char *ticket_key; /* file with 64 hex digits, mode 0600 */
+    int32_t lat, lon; /* of the antenna, 1e-7 degree */
+    size_t port; /* which of the ports, from 1 */
+    uint32_t octets_per_s, burst_octets, reach_m;
+    uint64_t cam_us, repeat_us, change_repeat_us, change_for_us;
+    size_t items;
 };
 
 struct config {
@@ -34,6 +46,7 @@ struct config {
     struct config_port ports[CONFIG_PORTS_MAX];
     struct pipeline_limits pipeline;
     struct node_limits node;
+    struct config_radio radio;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
     char *admin; /* Unix socket for orders and control, mode 0660; NULL: none */

@@ -6,6 +6,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/light/types.h"
 #include "mapsvc/mapset.h"
+#include "rsu/radio.h"
 #include "rsu/secret.h"
 
 #include <errno.h>
@@ -171,6 +172,8 @@ int config_check(const struct config *c, struct ws_err *err) {
         rc = check_peers(c, g, me, err);
     if (rc == WS_OK)
         rc = check_ports(c, err);
+    if (rc == WS_OK && c->radio.ticket != NULL)
+        rc = radio_check(&c->radio, err);
     if (rc == WS_OK)
         rc = check_faces(c, err);
     buf_free(&b);

@@ -27,6 +27,16 @@
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
     X(status_ms, 10, 60000, 500, 1000, status_us)                                                  \
     X(sync_blocks, 1, 1024, 16, 1, sync_blocks)
+#define CONFIG_RADIO(X)                                                                            \
+    X(port, 1, CONFIG_PORTS_MAX, 1, 1, port)                                                       \
+    X(budget_octets, 100, 1U << 30, 20000, 1, octets_per_s)                                        \
+    X(burst_octets, TRANSMIT_FRAME_MAX, 1U << 30, 6000, 1, burst_octets)                           \
+    X(reach_m, 1, 100000, 2000, 1, reach_m)                                                        \
+    X(cam_ms, 100, 60000, 1000, 1000, cam_us)                                                      \
+    X(repeat_ms, 100, 60000, 1000, 1000, repeat_us)                                                \
+    X(change_repeat_ms, 100, 3600000, 5000, 1000, change_repeat_us)                                \
+    X(change_for_s, 1, 86400, 600, 1000000, change_for_us)                                         \
+    X(items, 1, 4096, 64, 1, items)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
@@ -57,6 +67,10 @@ struct yaml_file {
     struct yaml_node {
         CONFIG_NODE(X)
     } * node;
+    struct yaml_radio {
+        char *ticket, *issuer, *ticket_key, *place;
+        CONFIG_RADIO(X)
+    } * radio;
     CONFIG_TOP(X)
 #undef X
     enum ws_log_level *log_level;

@@ -51,6 +51,11 @@ static const cyaml_schema_field_t pipeline_fields[] = {CONFIG_PIPELINE(X) CYAML_
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_node),
 static const cyaml_schema_field_t node_fields[] = {CONFIG_NODE(X) CYAML_FIELD_END};
 #undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_radio),
+static const cyaml_schema_field_t radio_fields[] = {TEXT(ticket, 0, struct yaml_radio),
+    TEXT(issuer, OPTIONAL, struct yaml_radio), TEXT(ticket_key, 0, struct yaml_radio),
+    TEXT(place, 0, struct yaml_radio), CONFIG_RADIO(X) CYAML_FIELD_END};
+#undef X
 
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_file),
 static const cyaml_schema_field_t top_fields[] = {
@@ -70,6 +75,8 @@ static const cyaml_schema_field_t top_fields[] = {
         pipeline, pipeline_fields),
     CYAML_FIELD_MAPPING_PTR(
         "node", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, node, node_fields),
+    CYAML_FIELD_MAPPING_PTR(
+        "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
     TEXT(http, OPTIONAL, struct yaml_file),
     TEXT(admin, OPTIONAL, struct yaml_file),
     CONFIG_TOP(X) CYAML_FIELD_ENUM_PTR("log_level",

@@ -11,6 +11,7 @@
 #include "rsu/http.h"
 #include "rsu/http_target.h"
 #include "rsu/json_base.h"
+#include "rsu/radio.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -152,6 +153,8 @@ struct http_view {
     bool has_net;
     struct net_counters net;
     struct admit_counters admit;
+    struct transmit_counters transmit; /* zeros where the unit only listens */
+    struct broadcast_counters broadcast;
     uint64_t results[STATE_CONTRACTS_MAX][RSUD_CODES_MAX];
     size_t entries[STATE_CONTRACTS_MAX]; /* of state */
     uint64_t n_latencies; /* ever */

@@ -207,6 +207,34 @@ static void put_peers(struct page *p) {
         "Handshakes under keys that the genesis does not name", n->refused_key);
 }
 
+/* ---- what the unit sends ---- */
+
+static void put_radio(struct page *p) {
+    const struct transmit_counters *t = &p->v->transmit;
+    const struct broadcast_counters *b = &p->v->broadcast;
+    metrics_family(&p->m, "wayside_transmit_total", METRIC_COUNTER,
+        "Messages the unit wanted to send, by what became of them");
+    for (int o = 0; o < TRANSMIT_OUTCOME_COUNT; o++)
+        metrics_value(
+            &p->m, t->outcome[o], "outcome", transmit_outcome_name((enum transmit_outcome)o), NULL);
+    metrics_family(&p->m, "wayside_transmit_sent_total", METRIC_COUNTER, "Messages sent, by kind");
+    metrics_value(&p->m, t->cam, "kind", "cam", NULL);
+    metrics_value(&p->m, t->denm, "kind", "denm", NULL);
+    metrics_value(&p->m, t->notices, "kind", "notice", NULL);
+    one(p, "wayside_transmit_octets_total", METRIC_COUNTER, "Octets of these frames", t->octets);
+    one(p, "wayside_transmit_tickets_total", METRIC_COUNTER,
+        "Messages that the unit's ticket went along with", t->tickets);
+    one(p, "wayside_certificates_asked_total", METRIC_COUNTER,
+        "Certificates of others asked for in own CAM", t->asked);
+    one(p, "wayside_certificates_given_total", METRIC_COUNTER,
+        "Requests of others for the unit's ticket or its issuer answered", t->answered);
+    one(p, "wayside_broadcast_items", METRIC_GAUGE, "Changes and hazards being said", b->items);
+    one(p, "wayside_broadcast_out_of_reach_total", METRIC_COUNTER,
+        "Changes not said because they are too far away", b->out_of_reach);
+    one(p, "wayside_broadcast_crowded_out_total", METRIC_COUNTER,
+        "Changes dropped because too many are being said at once", b->crowded_out);
+}
+
 /* ---- map, policy, process ---- */
 
 static void put_map(struct page *p) {
@@ -285,6 +313,7 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
         put_node(&p);
         put_latency(&p);
         put_peers(&p);
+        put_radio(&p);
         put_map(&p);
         put_process(&p);
         r->status = MHD_HTTP_OK;

@@ -34,6 +34,10 @@ static void copy(void *owner, void *ctx) {
     v->counters = *node_counters(d->node);
     copy_peers(d, v);
     v->admit = *d->admit;
+    if (d->radio != NULL) {
+        v->transmit = *radio_transmit_counters(d->radio);
+        v->broadcast = *radio_broadcast_counters(d->radio);
+    }
     memcpy(v->results, d->results, sizeof(v->results));
     struct executor *ex = node_executor(d->node);
     for (size_t i = 0; i < executor_contracts(ex); i++)

@@ -40,6 +40,7 @@ struct sim_options {
     uint64_t change_us; /* after the start; unless change_half */
     unsigned cam_hz;
     unsigned families, issuers;
+    unsigned units; /* roadside units that get a ticket */
     uint32_t tpr_ppm, fpr_ppm, sigma_mm;
     bool has_origin;
     int32_t lat0, lon0; /* 1e-7 degree */
@@ -72,6 +73,10 @@ void sim_pki_new(
 void sim_pki_free(struct sim_pki *p);
 /* root.cert and aa-N.cert; takes away aa-N.cert that an earlier run with more issuers left. */
 WARN_UNUSED int sim_pki_write(const struct sim_pki *p, const char *dir, struct ws_err *err);
+/* Tickets of n roadside units, for what they send: DIR.units/unitN.cert, its key unitN.key (mode 0600), and the
+ * issuer of all, issuer.cert. */
+WARN_UNUSED int sim_units_write(const struct sim_pki *p, const char *dir, unsigned n,
+    uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct ws_err *err);
 void sim_station_new(const struct sim_pki *p, size_t issuer, const struct observer_class *observer,
     uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct sim_station *ret);
 void sim_station_free(struct sim_station *s);

@@ -32,6 +32,8 @@ const char sim_usage[] =
     "  --issuers N        authorities that issue tickets, 1 to 15 (default 3)\n"
     "  --liars F          share of vehicles that agree on a false change, 0 to 1 (default 0)\n"
     "  --pki DIR          where root.cert and aa-N.cert go (default: CAPTURE.trust)\n"
+    "  --units N          tickets and keys for N roadside units as well, in DIR.units "
+    "(default 0)\n"
     "  --origin LAT,LON   place of (0, 0) for maps with local coordinates only\n"
     "  --out FILE         the capture to write\n"
     "  --help             this text\n"
@@ -126,6 +128,7 @@ enum option_id {
     OPT_CAM_HZ,
     OPT_FAMILIES,
     OPT_ISSUERS,
+    OPT_UNITS,
     OPT_TPR,
     OPT_FPR,
     OPT_SIGMA,
@@ -149,6 +152,7 @@ static const struct option long_options[] = {
     {"cam-hz", required_argument, NULL, OPT_CAM_HZ},
     {"families", required_argument, NULL, OPT_FAMILIES},
     {"issuers", required_argument, NULL, OPT_ISSUERS},
+    {"units", required_argument, NULL, OPT_UNITS},
     {"tpr", required_argument, NULL, OPT_TPR},
     {"fpr", required_argument, NULL, OPT_FPR},
     {"sigma", required_argument, NULL, OPT_SIGMA},
@@ -231,6 +235,7 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         {OPT_CAM_HZ, 0, 0, 10},
         {OPT_FAMILIES, 0, 1, 65535},
         {OPT_ISSUERS, 0, 1, SIM_ISSUERS_MAX},
+        {OPT_UNITS, 0, 0, 64},
         {OPT_TPR, 6, 0, 1000000},
         {OPT_FPR, 6, 0, 1000000},
         {OPT_SIGMA, 0, 1, 2500},
@@ -263,6 +268,9 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         break;
     case OPT_ISSUERS:
         o->issuers = (unsigned)v;
+        break;
+    case OPT_UNITS:
+        o->units = (unsigned)v;
         break;
     case OPT_TPR:
         o->tpr_ppm = (uint32_t)v;

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/fileio.h"
+#include "rsu/secret.h"
 #include "v2x/psid.h"
 
 #include <errno.h>
@@ -122,4 +123,46 @@ void sim_station_free(struct sim_station *s) {
     sign_key_free(s->key);
     buf_free(&s->cert);
     *s = (struct sim_station){0};
+}
+
+static int write_unit(
+    const struct sim_station *s, const char *dir, unsigned number, struct ws_err *err) {
+    char name[24];
+    char path[4096];
+    uint8_t scalar[32];
+    (void)snprintf(name, sizeof(name), "unit%u.cert", number);
+    int rc = path_of(path, dir, name, err);
+    if (rc == WS_OK)
+        rc = file_write(path, buf_span(&s->cert), 0644, err);
+    (void)snprintf(name, sizeof(name), "unit%u.key", number);
+    if (rc == WS_OK)
+        rc = path_of(path, dir, name, err);
+    if (rc != WS_OK)
+        return rc;
+    sign_key_octets(s->key, scalar);
+    rc = secret_write(path, scalar, err);
+    explicit_bzero(scalar, sizeof(scalar));
+    return rc;
+}
+
+int sim_units_write(const struct sim_pki *p, const char *dir, unsigned n, uint64_t start_its_us,
+    uint64_t duration_us, struct ws_random *rnd, struct ws_err *err) {
+    static const struct observer_class roadside = {SENSOR_ROADSIDE, 0};
+    char folder[4096];
+    char path[4096];
+    /* Beside the trusted certificates, not among them. */
+    if (snprintf(folder, sizeof(folder), "%s.units", dir) >= (int)sizeof(folder))
+        return ws_fail(err, WS_EINPUT, "%.60s...: name of a folder is too long", dir);
+    int rc = dir_make(folder, err);
+    if (rc == WS_OK)
+        rc = path_of(path, folder, "issuer.cert", err);
+    if (rc == WS_OK)
+        rc = file_write(path, buf_span(&p->issuer[0]), 0644, err);
+    for (unsigned i = 1; i <= n && rc == WS_OK; i++) {
+        struct sim_station s;
+        sim_station_new(p, 0, &roadside, start_its_us, duration_us, rnd, &s);
+        rc = write_unit(&s, folder, i, err);
+        sim_station_free(&s);
+    }
+    return rc;
 }

@@ -245,6 +245,8 @@ int sim_run(
         make_vehicles(&s);
         rc = sim_pki_write(&s.pki, pki, err);
     }
+    if (rc == WS_OK && o->units > 0)
+        rc = sim_units_write(&s.pki, pki, o->units, o->start_its_us, s.duration_us, &s.keys, err);
     if (rc == WS_OK)
         rc = capture_create(o->out, &s.emit.writer, err);
     if (rc == WS_OK) {

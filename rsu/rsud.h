@@ -17,6 +17,8 @@
 
 /* Admission: what became of verified messages (rsu/admit.h has the names). */
 struct admit_counters;
+/* What the unit sends (rsu/radio.h). */
+struct radio;
 
 struct rsud {
     const struct config *config; /* (any) */
@@ -32,6 +34,7 @@ struct rsud {
     struct net *net;
     struct cell cell;
     struct admit_counters *admit;
+    struct radio *radio; /* NULL: the unit only listens */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */
     uint64_t commit_latency_us

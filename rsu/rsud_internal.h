@@ -6,6 +6,7 @@
 #include "rsu/admin.h"
 #include "rsu/admit.h"
 #include "rsu/http.h"
+#include "rsu/radio.h"
 #include "rsu/rsud.h"
 
 /* Everything the daemon owns; `face` is what HTTP sees of it. */
@@ -21,6 +22,7 @@ struct daemon {
     int ring_fd; /* eventfd the workers write */
     struct admin *admin;
     struct http *http;
+    struct worker *antenna; /* of the port that sends */
     struct admit_counters admit;
     struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
     int epoll, signal_fd;

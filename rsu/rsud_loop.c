@@ -11,7 +11,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { HELPING = 256, ADMITTED_MAX = 1U << 16 };
+enum {
+    HELPING = 256,
+    ADMITTED_MAX = 1U << 16,
+    IDLE_MS = 1000,
+    RADIO_MS = 50, /* how late a repeated message may be */
+};
 
 void daemon_send(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
@@ -35,6 +40,15 @@ static void note_committed(struct daemon *d, const uint8_t *id, uint64_t mono_us
     free(at);
 }
 
+static void tell_radio(struct daemon *d, const struct exec_outcome *o) {
+    uint64_t version = map_contract_version(d->face.cell.map);
+    uint64_t its_us = ws_clock_now(&d->face.clock).its_us;
+    for (size_t i = 0; i < o->n_events; i++) {
+        if (o->events[i].contract == CELL_CONTRACT_MAP)
+            radio_event(d->face.radio, &o->events[i], version, its_us);
+    }
+}
+
 void daemon_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o) {
     struct daemon *d = ctx;
@@ -46,6 +60,8 @@ void daemon_committed(
         if (r->contract < STATE_CONTRACTS_MAX && r->code < RSUD_CODES_MAX)
             d->face.results[r->contract][r->code]++;
     }
+    if (d->face.radio != NULL)
+        tell_radio(d, o);
     if (d->http != NULL)
         http_notify(d->http);
 }
@@ -118,7 +134,8 @@ static int sleep_ms(struct daemon *d) {
     if (wake <= now)
         return 0;
     uint64_t ms = (wake - now + 999) / 1000;
-    return ms > 1000 ? 1000 : (int)ms;
+    uint64_t most = d->face.radio != NULL ? RADIO_MS : IDLE_MS;
+    return (int)(ms > most ? most : ms);
 }
 
 void daemon_loop(struct daemon *d) {
@@ -138,6 +155,8 @@ void daemon_loop(struct daemon *d) {
         take_links(d); /* each time: ZeroMQ's descriptor fires on edges only */
         mailbox_serve(d->face.mailbox, &d->face);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
+        if (d->face.radio != NULL)
+            radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
         const char *why = "";
         if (!node_healthy(d->face.node, &why)) {
             ws_log(WS_LOG_ERROR, "rsud", "%s", why);

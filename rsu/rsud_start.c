@@ -18,7 +18,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { MAP_FILE_MAX = 1U << 30, GENESIS_MAX = 16U << 20, RING_SLOTS = 8192, QUESTIONS_MAX = 64 };
+enum {
+    MAP_FILE_MAX = 1U << 30,
+    GENESIS_MAX = 16U << 20,
+    RING_SLOTS = 8192,
+    QUESTIONS_MAX = 64,
+    RECALL_BLOCKS = 100000
+};
 
 static int load_keys(struct daemon *d, struct ws_err *err) {
     uint8_t seed[32];
@@ -161,6 +167,27 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
     return rc;
 }
 
+static bool send_frame(void *ctx, struct span frame) {
+    struct daemon *d = ctx;
+    return worker_send(d->antenna, frame);
+}
+
+static int open_radio(struct daemon *d, struct ws_err *err) {
+    const struct config_radio *c = &d->config.radio;
+    if (c->ticket == NULL)
+        return WS_OK;
+    d->antenna = d->face.workers[c->port - 1];
+    const struct mapset *map = map_contract_current(d->face.cell.map);
+    int rc = radio_open(c, map, d->face.cell_id, send_frame, d, &d->face.radio, err);
+    if (rc != WS_OK)
+        return rc;
+    struct node_status s;
+    node_status(d->face.node, &s);
+    uint64_t from = s.height > RECALL_BLOCKS ? s.height - RECALL_BLOCKS : 1;
+    return radio_recall(d->face.radio, d->face.store, CELL_CONTRACT_MAP, from,
+        map_contract_version(d->face.cell.map), ws_clock_now(&d->face.clock).its_us, err);
+}
+
 static int watch(struct daemon *d, int fd, struct ws_err *err) {
     struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
     if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
@@ -231,6 +258,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
         rc = open_node(d, err);
     if (rc == WS_OK)
         rc = open_ports(d, err);
+    if (rc == WS_OK)
+        rc = open_radio(d, err);
     return rc == WS_OK ? open_faces(d, err) : rc;
 }
 
@@ -240,6 +269,7 @@ void daemon_stop(struct daemon *d) {
     if (d->http != NULL)
         http_stop(d->http);
     admin_close(d->admin);
+    radio_close(d->face.radio);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
     for (size_t i = 0; i < CONFIG_PORTS_MAX; i++) {

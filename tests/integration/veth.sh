@@ -1,0 +1,85 @@
+#!/bin/bash
+# Two roadside units in two network namespaces, their radios joined by one pair of virtual interfaces, their backhaul by
+# another: each hears what the other sends, live. A drive makes the map change; both say so to vehicles, and hear the other
+# say so. Needs root for the namespaces. usage: veth.sh PROGRAMS-FOLDER
+set -u
+bin=${1:?folder of programs}
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+town=$repo/configs/demo
+if ! ip netns add "ws-probe-$$" 2>/dev/null; then
+    echo 'veth.sh: no network namespaces for this user'
+    exit 77
+fi
+ip netns del "ws-probe-$$"
+out=$(mktemp -d)
+a=ws-a-$$
+b=ws-b-$$
+pid=()
+stop() {
+    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
+    wait 2>/dev/null
+    ip netns del "$a" 2>/dev/null
+    ip netns del "$b" 2>/dev/null
+    rm -rf "$out"
+}
+trap stop EXIT
+fail() {
+    echo "veth.sh: $1"
+    tail -n 5 "$out"/rsu*.log
+    exit 1
+}
+ip netns add "$a" && ip netns add "$b" || fail 'namespaces'
+ip link add radio0 netns "$a" type veth peer name radio0 netns "$b" || fail 'radio'
+ip link add back0 netns "$a" type veth peer name back0 netns "$b" || fail 'backhaul'
+n=1
+for ns in "$a" "$b"; do
+    ip -n "$ns" addr add "10.77.0.$n/24" dev back0
+    for dev in lo radio0 back0; do ip -n "$ns" link set "$dev" up; done
+    n=$((n + 1))
+done
+
+start_time=2026-06-01T08:00:00Z
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 420 --change-at 60 \
+    --seed 7 --start "$start_time" --units 2 --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
+"$bin/rsuctl" cell init --out "$out/cell" --map "$town/town.osm" --trust "$out/trust" --validators 2 --capture "$out/drive.pcap" \
+    --clock-rate 25 --clock-epoch "$start_time" --block-interval-ms 500 >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
+for i in 1 2; do
+    yaml=$out/cell/rsu$i/rsud.yaml
+    sed -i -E "s|127\.0\.0\.1:710([01])|10.77.0.\1:7100|; s|10\.77\.0\.1:7100|10.77.0.2:7100|; s|10\.77\.0\.0:7100|10.77.0.1:7100|" "$yaml"
+    sed -i '/^ports:/a\  - {kind: af_packet, interface: radio0}' "$yaml"
+    cat >>"$yaml" <<END
+radio:
+  ticket: $out/trust.units/unit$i.cert
+  ticket_key: $out/trust.units/unit$i.key
+  issuer: $out/trust.units/issuer.cert
+  place: 48.7601,11.4150
+  reach_m: 100000
+END
+done
+ns_of() { [ "$1" = 1 ] && echo "$a" || echo "$b"; }
+for i in 1 2; do
+    ip netns exec "$(ns_of $i)" "$bin/rsud" --config "$out/cell/rsu$i/rsud.yaml" --check >"$out/rsu$i.log" 2>&1 || fail "unit $i: --check"
+    ip netns exec "$(ns_of $i)" "$bin/rsud" --config "$out/cell/rsu$i/rsud.yaml" >>"$out/rsu$i.log" 2>&1 &
+    pid[$i]=$!
+done
+# metric UNIT PATTERN: sum of the samples whose line matches
+metric() {
+    ip netns exec "$(ns_of "$1")" curl -s "http://127.0.0.1:$((8100 + $1 - 1))/metrics" | awk -v want="$2" '
+        index($0, want) == 1 { sum += $NF } END { printf "%d\n", sum }'
+}
+deadline=$((SECONDS + 90))
+while :; do
+    [ $SECONDS -lt $deadline ] || fail "notices: $(metric 1 'wayside_admission_total{outcome="notice"}') and $(metric 2 'wayside_admission_total{outcome="notice"}')"
+    for i in 1 2; do kill -0 "${pid[$i]}" 2>/dev/null || fail "unit $i stopped"; done
+    sleep 1
+    [ "$(metric 1 'wayside_admission_total{outcome="notice"}')" -ge 3 ] && [ "$(metric 2 'wayside_admission_total{outcome="notice"}')" -ge 3 ] && break
+done
+for i in 1 2; do
+    [ "$(metric $i 'wayside_transmit_sent_total{kind="cam"}')" -ge 10 ] || fail "unit $i sent no CAM"
+    [ "$(metric $i 'wayside_transmit_sent_total{kind="notice"}')" -ge 3 ] || fail "unit $i sent no notices"
+    [ "$(metric $i 'wayside_frames_total{port="0",verdict="verified"}')" -ge 10 ] || fail "unit $i heard nothing good on the air"
+    for bad in bad_signature spdu_malformed carrier_malformed profile cert_invalid no_permission; do
+        [ "$(metric $i "wayside_frames_total{port=\"0\",verdict=\"$bad\"}")" -eq 0 ] || fail "unit $i heard $bad"
+    done
+done
+echo "veth.sh: unit 1 verified $(metric 1 'wayside_frames_total{port="0",verdict="verified"}') live frames, unit 2 $(metric 2 'wayside_frames_total{port="0",verdict="verified"}')"
