@@ -29,6 +29,7 @@ extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_m
     ctl_map_verify;
 extern const struct ctl_verb ctl_policy_check, ctl_policy_deploy, ctl_policy_show;
 extern const struct ctl_verb ctl_block_show, ctl_block_verify;
+extern const struct ctl_verb ctl_trust_show, ctl_trust_add, ctl_trust_explain;
 extern const struct ctl_verb ctl_replay;
 
 /* ---- options ---- */

@@ -20,6 +20,9 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_policy_show,
     &ctl_block_show,
     &ctl_block_verify,
+    &ctl_trust_show,
+    &ctl_trust_add,
+    &ctl_trust_explain,
     &ctl_replay,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

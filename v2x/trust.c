@@ -73,6 +73,8 @@ struct trust_issuer trust_issuer_at(const struct trust_store *t, size_t i) {
         .hash256 = e->hash256,
         .hash384 = e->hash384,
         .key = e->key,
+        .curve = e->public.curve,
+        .point = &e->public.point,
         .above = e->above,
     };
 }

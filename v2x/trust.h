@@ -51,6 +51,8 @@ struct trust_issuer {
     const uint8_t *hash256; /* 32 octets */
     const uint8_t *hash384; /* 48 octets */
     struct verify_key *key; /* borrowed */
+    enum ec_curve curve; /* of the key */
+    const struct ec_point *point; /* the same key as a point */
     size_t
         above; /* index of the issuer it was verified under, always smaller; TRUST_ROOT for a root */
 };

@@ -1,6 +1,7 @@
 /* Certificates: whatever is accepted can be hashed, asked for permissions and regions, and judged. */
 #include "base/assert.h"
 #include "v2x/trust.h"
+#include "v2x/trust_explain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +38,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct trust_result r = trust_check(store, &c, c.valid_from_s);
     WS_ASSERT((r.key != NULL) == (r.verdict == TRUST_OK));
     verify_key_unref(r.key);
+    struct explanation x;
+    trust_explain(store, &c, 1, c.valid_from_s, &x);
+    WS_ASSERT(x.n_links > 0 && x.link[0].n > 0);
     trust_store_free(store);
     return 0;
 }

@@ -183,5 +183,26 @@ code=$?
 unit=
 [ $code -eq 0 ] || { echo "the unit stopped with $code:"; tail -n 5 unit.log; bad=$((bad + 1)); }
 
+# ---- trust ----
+"$bin/obusim" --map "$town/town.osm" --world "$town/town.osm" --vehicles 2 --duration 20 --seed 3 --out cap.pcap --pki pki >log 2>&1 ||
+    { cat log; bad=$((bad + 1)); }
+expect 2 '--trust is needed' "$ctl" trust show
+expect 3 'absent' "$ctl" trust show --trust absent
+expect 0 'issues PSID' "$ctl" trust show --trust pki
+expect 0 '"kind": *"root"' "$ctl" trust show --trust pki --json
+expect 1 'issuer [0-9a-f]{16} is not in the store' "$ctl" trust add pki/aa-1.cert --trust kept
+expect 0 'added' "$ctl" trust add pki --trust kept
+expect 0 'was there already' "$ctl" trust add pki --trust kept
+od -An -v -tx1 pki/aa-1.cert >aa.hex
+expect 0 'was there already' "$ctl" trust add aa.hex --trust kept
+expect 1 'no certificate' "$ctl" trust add cap.pcap --trust kept
+expect 0 'outcome: believed' "$ctl" trust explain cap.pcap --trust kept
+expect 1 'open +issuer +issuer [0-9a-f]{16} is not in the store' "$ctl" trust explain cap.pcap --frame 2
+expect 1 '"outcome": *"open"' "$ctl" trust explain cap.pcap --json
+expect 3 'the capture has [0-9]+ frames' "$ctl" trust explain cap.pcap --frame 4000000
+expect 1 'fails +time +valid from' "$ctl" trust explain aa.hex --trust kept --at 2005-01-01T00:00:00Z
+expect 2 'is not a time' "$ctl" trust explain aa.hex --at yesterday
+expect 3 "no certificate" "$ctl" trust explain "$town/demo.sh"
+
 echo "$done commands, $bad wrong"
 [ $bad -eq 0 ]
