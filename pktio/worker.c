@@ -30,6 +30,8 @@ enum cell {
     CELL_CERTS,
     CELL_SOURCES,
     CELL_IDENTITIES,
+    CELL_QUEUED,
+    CELL_WAITING,
     CELL_KERNEL_RING,
     CELL_PORT_MISSED,
     CELL_WAKEUPS,
@@ -46,6 +48,7 @@ struct worker {
     struct port *port;
     struct pipeline *pipe;
     struct pipeline_limits limits;
+    size_t queued_max, waiting_max;
     const struct ws_clock *clock;
     bool paced;
     bool own_time; /* a capture as fast as it goes: each frame at its own stamp */
@@ -196,6 +199,8 @@ static void publish(struct worker *w) {
     set(w, CELL_CERTS, n->certs);
     set(w, CELL_SOURCES, n->sources);
     set(w, CELL_IDENTITIES, n->identities);
+    set(w, CELL_QUEUED, n->queued);
+    set(w, CELL_WAITING, n->waiting);
     set(w, CELL_KERNEL_RING, w->port->kernel_ring);
     set(w, CELL_PORT_MISSED, w->port_missed);
     set(w, CELL_WAKEUPS, w->wakeups);
@@ -235,6 +240,10 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
                 .sources_max = w->limits.source_slots,
                 .identities = c[CELL_IDENTITIES],
                 .identities_max = w->limits.replay_slots,
+                .queued = c[CELL_QUEUED],
+                .queued_max = w->queued_max,
+                .waiting = c[CELL_WAITING],
+                .waiting_max = w->waiting_max,
             },
         .kernel_ring = c[CELL_KERNEL_RING],
         .port_missed = c[CELL_PORT_MISSED],
@@ -391,6 +400,8 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     w->port = p;
     w->pipe = pipeline_new(pipe, push_out, w, verdict_fn, verdict_ctx);
     w->limits = pipe->limits;
+    w->queued_max = pipeline_counters(w->pipe)->queued_max;
+    w->waiting_max = pipeline_counters(w->pipe)->waiting_max;
     w->clock = clock;
     w->paced = port->kind == PORT_CAPTURE && port->paced;
     w->own_time = port->kind == PORT_CAPTURE && !port->paced;

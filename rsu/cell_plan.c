@@ -167,7 +167,8 @@ static void put_yaml(const struct cell_plan *p, size_t me, bool admin, struct bu
     if (p->clock.kind == WS_CLOCK_SCALED)
         buf_printf(b,
             "# Generous: cell time runs faster than the machine works.\n"
-            "pipeline: {freshness_ms: 60000, freshness_own_ms: 300000, future_ms: 60000}\n");
+            "pipeline: {freshness_ms: 60000, freshness_own_ms: 300000, future_ms: 60000,\n"
+            "  max_age_ms: 60000, max_age_safety_ms: 60000}\n");
     buf_printf(b, "http: 127.0.0.1:%u\n", p->http_port + (unsigned)me);
     if (admin)
         buf_printf(b, "admin: admin.sock\n");

@@ -21,7 +21,14 @@
     X(message_pool, 64, 1U << 18, 4096, 1, message_pool)                                           \
     X(freshness_ms, 1, 86400000, 2000, 1000, freshness_us)                                         \
     X(freshness_own_ms, 1, 86400000, 60000, 1000, freshness_own_us)                                \
-    X(future_ms, 0, 86400000, 500, 1000, future_us)
+    X(future_ms, 0, 86400000, 500, 1000, future_us)                                                \
+    X(queue_slots, 64, 1U << 20, 2048, 1, queue_slots)                                             \
+    X(max_age_ms, 1, 86400000, 50, 1000, max_age_us)                                               \
+    X(max_age_safety_ms, 1, 86400000, 200, 1000, max_age_safety_us)                                \
+    X(wait_slots, 1, 1U << 19, 512, 1, wait_slots)                                                 \
+    X(wait_share, 1, 1U << 19, 32, 1, wait_share)                                                  \
+    X(wait_ms, 1, 86400000, 1200, 1000, wait_us)                                                   \
+    X(fresh_percent, 1, 90, 10, 1, fresh_percent)
 #define CONFIG_NODE(X)                                                                             \
     X(mempool_txs, 16, 10000000, 65536, 1, mempool_txs)                                            \
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \

@@ -77,12 +77,14 @@ static void put_port_counters(struct page *p) {
 
 static void put_tables(struct page *p) {
     metrics_family(&p->m, "wayside_port_table_entries", METRIC_GAUGE,
-        "Entries in the worker's certificate, sender and replay tables");
+        "Entries in the worker's tables and queues");
     for (size_t i = 0; i < p->h->d->n_workers; i++) {
         const struct pipeline_counters *c = &p->port[i].pipe;
         metrics_value(&p->m, c->certs, "port", p->label[i], "table", "certificates", NULL);
         metrics_value(&p->m, c->sources, "port", p->label[i], "table", "senders", NULL);
         metrics_value(&p->m, c->identities, "port", p->label[i], "table", "identities", NULL);
+        metrics_value(&p->m, c->queued, "port", p->label[i], "table", "queue", NULL);
+        metrics_value(&p->m, c->waiting, "port", p->label[i], "table", "waiting", NULL);
     }
     metrics_family(&p->m, "wayside_port_table_entries_max", METRIC_GAUGE, "Their bounds");
     for (size_t i = 0; i < p->h->d->n_workers; i++) {
@@ -90,6 +92,8 @@ static void put_tables(struct page *p) {
         metrics_value(&p->m, c->certs_max, "port", p->label[i], "table", "certificates", NULL);
         metrics_value(&p->m, c->sources_max, "port", p->label[i], "table", "senders", NULL);
         metrics_value(&p->m, c->identities_max, "port", p->label[i], "table", "identities", NULL);
+        metrics_value(&p->m, c->queued_max, "port", p->label[i], "table", "queue", NULL);
+        metrics_value(&p->m, c->waiting_max, "port", p->label[i], "table", "waiting", NULL);
     }
 }
 
