@@ -190,6 +190,11 @@ static int take_places(const struct job *j, const struct yaml_file *f) {
     c->data = resolve(j, f->data);
     c->bind = copy(f->bind);
     c->admin = resolve(j, f->admin);
+    c->revocations = resolve(j, f->revocations);
+    c->list_manager = resolve(j, f->list_manager);
+    if (c->list_manager != NULL && c->revocations == NULL)
+        return ws_fail(
+            j->err, WS_EINPUT, "%s: list_manager: of no use without revocations", j->path);
     if (!value_endpoint(f->bind, true))
         return ws_fail(
             j->err, WS_EINPUT, "%s: bind: '%.100s' is not tcp://ADDRESS:PORT", j->path, f->bind);
@@ -286,7 +291,8 @@ void config_free(struct config *c) {
         free(c->ports[i].interface);
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
-        c->admin, c->log_level, c->radio.ticket, c->radio.issuer, c->radio.ticket_key};
+        c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
+        c->radio.ticket_key};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

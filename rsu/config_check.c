@@ -142,6 +142,10 @@ static int check_faces(const struct config *c, struct ws_err *err) {
     static const char unix_prefix[] = "unix:";
     const size_t skip = sizeof(unix_prefix) - 1;
     int rc = WS_OK;
+    if (c->revocations != NULL && access(c->revocations, R_OK | X_OK) != 0)
+        return not_there(c->revocations, "revocations", err);
+    if (c->list_manager != NULL && access(c->list_manager, R_OK) != 0)
+        return not_there(c->list_manager, "list_manager", err);
     if (access(c->data, F_OK) != 0)
         rc = check_folder_of(c->data, "data", err);
     else if (access(c->data, R_OK | W_OK | X_OK) != 0)

@@ -50,7 +50,7 @@
     X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)
 
 struct yaml_file {
-    char *genesis, *map, *key, *curve_key, *data, *bind, *http, *admin;
+    char *genesis, *map, *key, *curve_key, *data, *bind, *http, *admin, *revocations, *list_manager;
     struct yaml_peer {
         char *address, *endpoint;
     } * peers;

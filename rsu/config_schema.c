@@ -79,6 +79,8 @@ static const cyaml_schema_field_t top_fields[] = {
         "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
     TEXT(http, OPTIONAL, struct yaml_file),
     TEXT(admin, OPTIONAL, struct yaml_file),
+    TEXT(revocations, OPTIONAL, struct yaml_file),
+    TEXT(list_manager, OPTIONAL, struct yaml_file),
     CONFIG_TOP(X) CYAML_FIELD_ENUM_PTR("log_level",
         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct yaml_file, log_level,
         levels, CYAML_ARRAY_LEN(levels)),

@@ -107,6 +107,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     const struct ctl_option options[] = {
         {"map", CTL_TEXT, (void *)&opt.map, 0, 0},
         {"trust", CTL_TEXT, (void *)&opt.trust, 0, 0},
+        {"revocations", CTL_TEXT, (void *)&opt.revocations, 0, 0},
+        {"list-manager", CTL_TEXT, (void *)&opt.manager, 0, 0},
         {"policy", CTL_TEXT, (void *)&opt.policy, 0, 0},
         {"validators", CTL_NUMBER, &validators, 1, VALIDATORS_MAX},
         {"seed", CTL_NUMBER, &opt.seed, 0, UINT64_MAX},
@@ -156,6 +158,9 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
     "  --trust DIR         certificates of the vehicles' roots and issuing authorities; nobody is\n"
     "                      believed without\n"
+    "  --revocations DIR   signed lists: revocations of both kinds, trust lists; certificates of "
+    "their signers\n"
+    "  --list-manager FILE certificate of the manager whose trust lists may add roots\n"
     "  --policy P.lua      the region's policy; the urban one unless given\n"
     "  --validators N      1 to 64; 4 unless given\n"
     "  --seed S            of the validators' keys; 0 unless given\n"

@@ -109,6 +109,18 @@ static bool on_verified(void *ctx, struct pkt_message *m) {
 static void note_verdict(
     void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
 
+static int open_lists(struct replay *r, const struct trust_store *base, struct ws_err *err) {
+    if (r->opt->revocations == NULL)
+        return WS_OK;
+    struct revocations_config cfg = {.dir = r->opt->revocations,
+        .manager = r->opt->manager,
+        .base = base,
+        .clock = REVOCATION_CLOCK_SCMS,
+        .limits = revocation_limits_default(),
+        .ahead_s = (uint32_t)(r->opt->freshness_us / 1000000)};
+    return revocations_open(&cfg, (uint32_t)(onebox_now(r->box).its_us / 1000000), &r->lists, err);
+}
+
 static void open_pipe(struct replay *r) {
     struct pipeline_config cfg = {
         .limits =
@@ -130,6 +142,7 @@ static void open_pipe(struct replay *r) {
                 .wait_us = r->opt->freshness_us,
             },
         .trust = executor_trust(node_executor(onebox_node(r->box, 0))),
+        .views = r->lists == NULL ? NULL : revocations_slot(r->lists),
         .verify = true,
     };
     r->pipe = pipeline_new(&cfg, on_verified, r, note_verdict, r);
@@ -260,6 +273,9 @@ static void run_frame(struct replay *r, const struct pkt_frame *f) {
         .stamp_ns = f->stamp_ns,
         .verdict = PKT_VERDICT_COUNT};
     uint64_t now = onebox_now(r->box).its_us;
+    /* Periods go on with the captures' time; the folder is not looked at again. */
+    while (r->lists != NULL && revocations_tick(r->lists, 0, (uint32_t)(now / 1000000)))
+        ;
     pipeline_tick(r->pipe, now);
     pipeline_take(r->pipe, f, 1, now);
     while (pipeline_work(r->pipe, now))
@@ -294,6 +310,7 @@ static int run_capture(
 
 static void release(struct replay *r) {
     pipeline_free(r->pipe);
+    revocations_free(r->lists);
     onebox_free(r->box);
     for (size_t i = 0; i < r->n_versions; i++)
         map_version_free(&r->versions[i].version);
@@ -318,6 +335,8 @@ static int run_all(struct replay *r, struct ws_err *err) {
         rc = found_cell(r, start, err);
     if (rc == WS_OK)
         rc = open_box(r, start, err);
+    if (rc == WS_OK)
+        rc = open_lists(r, executor_trust(node_executor(onebox_node(r->box, 0))), err);
     if (rc != WS_OK)
         return rc;
     open_pipe(r);

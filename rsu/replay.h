@@ -15,6 +15,8 @@ struct replay_options {
     size_t n_captures;
     const char *map; /* file */
     const char *trust; /* folder of certificates; NULL: nobody is trusted */
+    const char *revocations; /* folder of signed lists; NULL: none */
+    const char *manager; /* file: certificate of the trust list manager; NULL: none */
     const char *policy; /* Lua file; NULL: the one that comes with the appliance */
     size_t validators; /* 1..VALIDATORS_MAX */
     uint64_t seed; /* of the validators' keys */

@@ -8,6 +8,7 @@
 #include "rsu/founding.h"
 #include "rsu/onebox.h"
 #include "rsu/replay.h"
+#include "rsu/revocations.h"
 
 struct replay_version {
     struct map_version version;
@@ -30,6 +31,7 @@ struct replay {
     struct buf policy_script, genesis;
     uint8_t seeds[VALIDATORS_MAX][32]; /* of the validators' keys */
     struct onebox *box;
+    struct revocations *lists;
     struct pipeline *pipe;
     struct admit_counters admit;
     uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;

@@ -63,7 +63,7 @@ static void store_unref(struct trust_store *store, void *ctx) {
     free(s);
 }
 
-static struct trust_store *store_of(const struct revocations *r) {
+static const struct trust_store *store_of(const struct revocations *r) {
     return r->store == NULL ? r->cfg.base : r->store->store;
 }
 
@@ -463,7 +463,8 @@ static struct trust_view *make_view(
     r->period_s = now_s;
     r->n.generation++;
     if (r->store == NULL)
-        return trust_view_new(r->cfg.base, NULL, NULL, set, r->n.generation);
+        /* A borrowed store is only read: nobody releases it. */
+        return trust_view_new((struct trust_store *)r->cfg.base, NULL, NULL, set, r->n.generation);
     (void)atomic_fetch_add(&r->store->refs, 1);
     return trust_view_new(r->store->store, store_unref, r->store, set, r->n.generation);
 }

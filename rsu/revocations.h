@@ -21,7 +21,7 @@
 struct revocations_config {
     const char *dir; /* copied */
     const char *manager; /* file with the trust list manager's certificate; NULL: none */
-    struct trust_store *base; /* borrowed; outlives every view */
+    const struct trust_store *base; /* borrowed; outlives every view */
     struct revocation_clock clock;
     struct revocation_limits limits;
     uint32_t ahead_s; /* a list may be issued so far in the future */

@@ -7,6 +7,7 @@
 #include "rsu/admit.h"
 #include "rsu/http.h"
 #include "rsu/radio.h"
+#include "rsu/revocations.h"
 #include "rsu/rsud.h"
 
 /* Everything the daemon owns; `face` is what HTTP sees of it. */
@@ -19,6 +20,7 @@ struct daemon {
     bool has_base_map;
     struct wal *wal;
     struct ring *ring[CONFIG_PORTS_MAX]; /* verified messages of each worker */
+    struct revocations *lists; /* NULL: none configured */
     int ring_fd; /* eventfd the workers write */
     struct admin *admin;
     struct http *http;

@@ -126,6 +126,14 @@ static bool ring_has_more(const struct daemon *d) {
     return false;
 }
 
+/* The folder of lists and the next linkage period; true: more to do. */
+static bool take_lists(struct daemon *d) {
+    if (d->lists == NULL)
+        return false;
+    struct ws_now now = ws_clock_now(&d->face.clock);
+    return revocations_tick(d->lists, now.mono_us, (uint32_t)(now.its_us / 1000000));
+}
+
 static int sleep_ms(struct daemon *d) {
     if (ring_has_more(d))
         return 0;
@@ -139,9 +147,10 @@ static int sleep_ms(struct daemon *d) {
 }
 
 void daemon_loop(struct daemon *d) {
+    bool lists_work = false;
     while (!d->stop) {
         struct epoll_event ev[8];
-        int n = epoll_wait(d->epoll, ev, 8, sleep_ms(d));
+        int n = epoll_wait(d->epoll, ev, 8, lists_work ? 0 : sleep_ms(d));
         for (int i = 0; i < n; i++) {
             if (ev[i].data.fd == d->signal_fd)
                 take_signal(d);
@@ -153,6 +162,7 @@ void daemon_loop(struct daemon *d) {
         }
         take_messages(d);
         take_links(d); /* each time: ZeroMQ's descriptor fires on edges only */
+        lists_work = take_lists(d);
         mailbox_serve(d->face.mailbox, &d->face);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
         if (d->face.radio != NULL)

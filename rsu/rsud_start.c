@@ -142,12 +142,31 @@ static void region_box(const struct genesis *g, struct pipeline_config *p) {
     }
 }
 
+static int open_lists(struct daemon *d, struct ws_err *err) {
+    if (d->config.revocations == NULL)
+        return WS_OK;
+    struct revocations_config cfg = {.dir = d->config.revocations,
+        .manager = d->config.list_manager,
+        .base = executor_trust(node_executor(d->face.node)),
+        .clock = REVOCATION_CLOCK_SCMS,
+        .limits = revocation_limits_default(),
+        .ahead_s = 60};
+    uint32_t now_s = (uint32_t)(ws_clock_now(&d->face.clock).its_us / 1000000);
+    if (revocations_open(&cfg, now_s, &d->lists, err) != WS_OK)
+        return ws_fail_in(err, "revocations");
+    struct revocations_counters n = revocations_read_counters(d->lists);
+    ws_log(WS_LOG_INFO, "lists", "%zu lists in force, %zu refused, %zu linkage values", n.lists,
+        n.refused, n.values);
+    return WS_OK;
+}
+
 static int open_ports(struct daemon *d, struct ws_err *err) {
     if (d->config.n_ports == 0)
         return WS_OK;
     int rc = pktio_start(d->config.memory_mb, err);
     struct pipeline_config pipe = {.limits = d->config.pipeline,
         .trust = executor_trust(node_executor(d->face.node)),
+        .views = d->lists == NULL ? NULL : revocations_slot(d->lists),
         .verify = true};
     region_box(d->face.genesis, &pipe);
     for (size_t i = 0; i < d->config.n_ports && rc == WS_OK; i++) {
@@ -257,6 +276,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_node(d, err);
     if (rc == WS_OK)
+        rc = open_lists(d, err);
+    if (rc == WS_OK)
         rc = open_ports(d, err);
     if (rc == WS_OK)
         rc = open_radio(d, err);
@@ -281,6 +302,7 @@ void daemon_stop(struct daemon *d) {
         worker_free(d->face.workers[i]);
     if (d->face.n_workers > 0)
         pktio_stop();
+    revocations_free(d->lists);
     node_close(d->face.node);
     cell_close(&d->face.cell);
     if (d->face.net != NULL)
