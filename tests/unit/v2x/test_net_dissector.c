@@ -79,7 +79,15 @@ static void write_capture(const char *path) {
         .quality = 3,
         .cause = 94,
         .sub_cause = 2,
+        .has_relevance = true,
+        .relevance_distance = 3,
+        .relevance_direction = 2,
+        .has_location = true,
+        .heading = 900,
+        .speed = 321,
     };
+    const struct cam_fields unit = {
+        .station_id = 779, .station_type = 15, .lat = 488410769, .lon = 91637345, .rsu = true};
     pcap_t *dead = pcap_open_dead(DLT_EN10MB, 65535);
     assert_non_null(dead);
     pcap_dumper_t *out = pcap_dump_open(dead, path);
@@ -94,6 +102,9 @@ static void write_capture(const char *path) {
     denm.terminate = true;
     denm_put(&b, &denm);
     dump_carriers(out, 2002, buf_span(&b));
+    buf_clear(&b);
+    cam_put(&b, &unit);
+    dump_carriers(out, 2001, buf_span(&b));
     buf_free(&b);
     pcap_dump_close(out);
     pcap_close(dead);
@@ -124,8 +135,8 @@ static void frames_are_understood(void **state) {
         skip();
 #define CARRIERS "::::::::\n::0x00000020::::::\n::0x00204097::::::\n:::1:::::\n"
     assert_string_equal(text,
-        ":2001:::469130859:1997:::\n" CARRIERS ":2002:::778::777:42:94\n" CARRIERS
-        ":2002:::778::777:42:\n" CARRIERS);
+        ":2001:::469130859:1997:::\n" CARRIERS ":2002:::778:321:777:42:94\n" CARRIERS
+        ":2002:::778::777:42:\n" CARRIERS ":2001:::779::::\n" CARRIERS);
 }
 
 int main(void) {
