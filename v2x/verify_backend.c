@@ -28,7 +28,12 @@ bool verify_backend_of_name(const char *name, enum verify_backend *ret_backend) 
 }
 
 const struct bulk_engine *verify_engine(enum verify_backend b) {
-    (void)b; /* the engines are not here yet */
+    if (b == VERIFY_PORTABLE)
+        return &bulk_portable;
+#if defined(__x86_64__)
+    if (b == VERIFY_IFMA && bulk_ifma.usable())
+        return &bulk_ifma;
+#endif
     return NULL;
 }
 

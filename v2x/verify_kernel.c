@@ -15,9 +15,7 @@
 enum {
     WELL_FILLED = 32,
     SKIPPED_MAX = 8, /* batches of others before a short queue has its turn */
-    /* Exceptional signatures given to the reference: one for each EXCEPTIONAL_PER items on average, so that a flood of
-     * them costs about as much as a flood of ordinary forgeries; EXCEPTIONAL_BURST after a quiet time. */
-    EXCEPTIONAL_PER = 32,
+    EXCEPTIONAL = 100, /* what the meter takes for an exceptional signature */
     EXCEPTIONAL_BURST = 16,
     REFERENCE_PER_POLL = 1, /* beside a batch */
 };
@@ -48,8 +46,8 @@ struct batch {
 
 struct verify_kernel {
     size_t capacity;
-    unsigned build_percent;
-    const struct bulk_engine *engine, *single;
+    unsigned build_percent, exceptional_percent;
+    const struct bulk_engine *engine;
     struct tables *tables; /* NULL without an engine */
     struct slot *slots;
     uint32_t free;
@@ -61,7 +59,7 @@ struct verify_kernel {
     void *scratch;
     struct verify_answer *answers; /* ring of `capacity` */
     size_t first_answer, n_answers;
-    unsigned meter; /* items towards the next exceptional case */
+    size_t meter; /* hundredths of exceptional cases */
     struct verify_counters n;
 };
 
@@ -73,36 +71,30 @@ static void *aligned(size_t octets) {
     return p;
 }
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static void set_up_engine(struct verify_kernel *k, const struct verify_config *cfg) {
-    const struct bulk_engine *e = k->engine, *s = k->single;
+    const struct bulk_engine *e = k->engine;
     for (size_t i = 0; i < ARRAY_LEN(k->batch); i++)
-        k->batch[i].prepared = aligned(larger(e->batch_octets, s->batch_octets));
-    k->scratch = aligned(larger(e->scratch_octets, s->scratch_octets));
+        k->batch[i].prepared = aligned(e->batch_octets);
+    k->scratch = aligned(e->scratch_octets);
     k->tables = tables_new(e, cfg->table_octets);
     /* Now, and not with the first message on the road. */
-    for (unsigned c = 0; c < BULK_CURVES; c++) {
+    for (unsigned c = 0; c < BULK_CURVES; c++)
         (void)verify_base(e, (enum bulk_curve)c);
-        (void)verify_base(s, (enum bulk_curve)c);
-    }
 }
 
-struct verify_kernel *verify_kernel_over(const struct verify_config *cfg,
-    const struct bulk_engine *engine, const struct bulk_engine *single) {
+struct verify_kernel *verify_kernel_over(
+    const struct verify_config *cfg, const struct bulk_engine *engine) {
     WS_ASSERT(cfg->capacity > 0 && cfg->capacity < NO_ITEM);
     struct verify_kernel *k = ws_alloc(sizeof(*k));
     k->capacity = cfg->capacity;
     k->build_percent = cfg->build_percent;
+    k->exceptional_percent = cfg->exceptional_percent;
     k->slots = ws_calloc(cfg->capacity, sizeof(*k->slots));
     k->answers = ws_calloc(cfg->capacity, sizeof(*k->answers));
     for (size_t i = 0; i < cfg->capacity; i++)
         k->slots[i].next = i + 1 < cfg->capacity ? (uint32_t)i + 1 : NO_ITEM;
-    k->meter = EXCEPTIONAL_PER * EXCEPTIONAL_BURST;
+    k->meter = EXCEPTIONAL * EXCEPTIONAL_BURST;
     k->engine = engine;
-    k->single = single == NULL ? engine : single;
     if (engine != NULL)
         set_up_engine(k, cfg);
     return k;
@@ -112,14 +104,14 @@ struct verify_config verify_config_default(size_t capacity) {
     return (struct verify_config){.capacity = capacity,
         .backend = VERIFY_AUTO,
         .table_octets = VERIFY_TABLE_OCTETS_DEFAULT,
-        .build_percent = 50};
+        .build_percent = 50,
+        .exceptional_percent = 3};
 }
 
 struct verify_kernel *verify_kernel_new(const struct verify_config *cfg) {
     WS_ASSERT(verify_backend_usable(cfg->backend));
     enum verify_backend b = verify_backend_resolve(cfg->backend);
-    struct verify_kernel *k =
-        verify_kernel_over(cfg, verify_engine(b), verify_engine(VERIFY_PORTABLE));
+    struct verify_kernel *k = verify_kernel_over(cfg, verify_engine(b));
     k->n.backend = b;
     return k;
 }
@@ -250,25 +242,26 @@ static void prepare(struct verify_kernel *k, struct batch *b, struct queue *q) {
     struct queue *other = &k->queue[0][0];
     for (size_t i = 0; i < (size_t)BULK_CURVES * BULK_TIERS; i++, other++)
         other->skipped = other == q || other->n == 0 ? 0 : other->skipped + 1;
-    b->engine = b->tier == BULK_COLD && b->n == 1 ? k->single : k->engine;
+    b->engine = k->engine;
     b->engine->prepare(verify_base(b->engine, curve), b->tier, jobs, b->n, b->prepared);
 }
 
 static void meter(struct verify_kernel *k, size_t items) {
-    k->meter += (unsigned)items;
-    if (k->meter > EXCEPTIONAL_PER * EXCEPTIONAL_BURST)
-        k->meter = EXCEPTIONAL_PER * EXCEPTIONAL_BURST;
+    size_t most = (size_t)EXCEPTIONAL * (EXCEPTIONAL_BURST + BULK_BATCH);
+    k->meter += items * k->exceptional_percent;
+    if (k->meter > most)
+        k->meter = most;
 }
 
 /* The reference decides, if the meter allows another one. */
 static void exceptional(struct verify_kernel *k, uint32_t i) {
     k->n.exceptional++;
-    if (k->meter < EXCEPTIONAL_PER) {
+    if (k->meter < EXCEPTIONAL) {
         k->n.declined++;
         answer(k, i, VERIFY_DECLINED);
         return;
     }
-    k->meter -= EXCEPTIONAL_PER;
+    k->meter -= EXCEPTIONAL;
     k->slots[i].exceptional = true;
     push(k, &k->reference, i);
 }
@@ -280,8 +273,7 @@ static void compute(struct verify_kernel *k) {
     static const enum verify_tier tier[] = {
         [BULK_COLD] = VERIFY_COLD, [BULK_MID] = VERIFY_MID, [BULK_FULL] = VERIFY_FULL};
     prepare(k, next, choose(k, WELL_FILLED));
-    b->engine->compute(
-        b->prepared, next->engine == b->engine ? next->prepared : NULL, k->scratch, ret);
+    b->engine->compute(b->prepared, next->engine != NULL ? next->prepared : NULL, k->scratch, ret);
     meter(k, b->n);
     k->n.batches++;
     for (size_t i = 0; i < b->n; i++) {

@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
-enum { SEC1_MAX = 1 + 2 * EC_MAX_OCTETS };
+enum { SEC1_MAX = 1 + 2 * EC_MAX_OCTETS, POINTS_MAX = 32 };
 
 static EVP_PKEY *pkey_of(enum ec_curve curve, uint8_t *sec1, size_t n) {
     /* The parameters only borrow; fromdata decompresses and refuses what is not on the curve. */
@@ -88,31 +88,80 @@ static struct verify_key *key_of(enum ec_curve curve, bool unproven) {
     return key;
 }
 
+/* 384-bit curves: OpenSSL looks whether the point is on the curve, so its form of the key is there at once. */
 static struct verify_key *new_by_openssl(const struct verify_key_source *src) {
     uint8_t sec1[SEC1_MAX];
     size_t n = sec1_of(src->curve, &src->point, sec1);
-    if (n == 0)
-        return NULL;
-    EVP_PKEY *pkey = pkey_of(src->curve, sec1, n);
+    EVP_PKEY *pkey = n == 0 ? NULL : pkey_of(src->curve, sec1, n);
     if (pkey == NULL)
         return NULL;
     struct verify_key *key = key_of(src->curve, src->unproven);
     atomic_init(&key->pkey, pkey);
-    if (ec_octets(src->curve) == 32) {
-        size_t got = 0;
-        WS_ASSERT(
-            EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, sec1, 65, &got) == 1);
-        WS_ASSERT(got == 65);
-        limbs_of(key->point.x, sec1 + 1);
-        limbs_of(key->point.y, sec1 + 33);
-    }
     return key;
+}
+
+/* Points of one 256-bit curve, waiting for their y. */
+struct points {
+    size_t n;
+    size_t source[POINTS_MAX];
+    uint64_t x[POINTS_MAX][4];
+    bool odd[POINTS_MAX];
+};
+
+static void finish(enum bulk_curve curve, struct points *w, const struct verify_key_source *sources,
+    struct verify_key **ret_keys) {
+    struct bulk_point point[POINTS_MAX];
+    bool ok[POINTS_MAX];
+    /* Eight lanes cost as much for one point as for eight. */
+    const struct bulk_engine *engine = w->n < 4 ? NULL : verify_engine(VERIFY_IFMA);
+    if (engine == NULL)
+        engine = verify_engine(VERIFY_PORTABLE);
+    engine->decompress(curve, (const uint64_t(*)[4])w->x, w->odd, w->n, point, ok);
+    for (size_t i = 0; i < w->n; i++) {
+        const struct verify_key_source *src = &sources[w->source[i]];
+        if (!ok[i])
+            continue;
+        if (src->point.form == EC_UNCOMPRESSED) {
+            /* On the curve if, and only if, its y is one of the two that x has. */
+            uint64_t y[4];
+            limbs_of(y, src->point.octets.p + 32);
+            if (memcmp(y, point[i].y, sizeof(y)) != 0)
+                continue;
+        }
+        struct verify_key *key = key_of(src->curve, src->unproven);
+        key->point = point[i];
+        ret_keys[w->source[i]] = key;
+    }
+    w->n = 0;
 }
 
 void verify_keys_new(
     const struct verify_key_source *sources, size_t n, struct verify_key **ret_keys) {
-    for (size_t i = 0; i < n; i++)
-        ret_keys[i] = new_by_openssl(&sources[i]);
+    struct points waiting[BULK_CURVES];
+    for (unsigned c = 0; c < BULK_CURVES; c++)
+        waiting[c].n = 0;
+    for (size_t i = 0; i < n; i++) {
+        enum bulk_curve curve;
+        uint8_t sec1[SEC1_MAX];
+        ret_keys[i] = NULL;
+        if (!verify_bulk_curve(sources[i].curve, &curve)) {
+            ret_keys[i] = new_by_openssl(&sources[i]);
+            continue;
+        }
+        size_t octets = sec1_of(sources[i].curve, &sources[i].point, sec1);
+        if (octets == 0)
+            continue;
+        struct points *w = &waiting[curve];
+        w->source[w->n] = i;
+        limbs_of(w->x[w->n], sec1 + 1);
+        w->odd[w->n] = sec1[0] == 4 ? (sec1[64] & 1) != 0 : sec1[0] == 3;
+        if (++w->n == POINTS_MAX)
+            finish(curve, w, sources, ret_keys);
+    }
+    for (unsigned c = 0; c < BULK_CURVES; c++) {
+        if (waiting[c].n > 0)
+            finish((enum bulk_curve)c, &waiting[c], sources, ret_keys);
+    }
 }
 
 struct verify_key *verify_key_new(enum ec_curve curve, const struct ec_point *point) {

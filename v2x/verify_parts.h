@@ -37,8 +37,8 @@ const struct bulk_engine *verify_engine(enum verify_backend b);
 /* An engine's multiples of a base point: made on the first call in the process, then shared by all kernels, to its end. */
 const struct bulk_base *verify_base(const struct bulk_engine *engine, enum bulk_curve curve);
 
-/* A kernel over an engine of the caller's; NULL: the reference alone. single: for a lone first message, NULL: `engine`. */
-struct verify_kernel *verify_kernel_over(const struct verify_config *cfg,
-    const struct bulk_engine *engine, const struct bulk_engine *single);
+/* A kernel over an engine of the caller's; NULL: the reference alone. */
+struct verify_kernel *verify_kernel_over(
+    const struct verify_config *cfg, const struct bulk_engine *engine);
 
 #endif

@@ -102,7 +102,7 @@ static const struct bulk_engine fake = {
 
 /* ---- signers ---- */
 
-/* Keys whose points the fake engine does not look into further than x. */
+/* Keys whose points the fake engine does not look into further than x. OpenSSL does: x = 0 leaves the point as it is. */
 static struct verify_key *fake_key(uint64_t x, bool unproven) {
     static const uint8_t g[64] = {0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6,
         0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1,
@@ -113,7 +113,8 @@ static struct verify_key *fake_key(uint64_t x, bool unproven) {
     struct verify_key *key =
         unproven ? verify_key_new_unproven(CURVE_P256, &point) : verify_key_new(CURVE_P256, &point);
     assert_non_null(key);
-    key->point.x[0] = x;
+    if (x != 0)
+        key->point.x[0] = x;
     return key;
 }
 
@@ -125,10 +126,12 @@ static struct verify_item item_of(struct verify_key *key, uint8_t ought) {
 }
 
 static struct verify_kernel *kernel_of(size_t table_octets, unsigned build_percent) {
-    struct verify_config cfg = {
-        .capacity = 512, .table_octets = table_octets, .build_percent = build_percent};
+    struct verify_config cfg = {.capacity = 512,
+        .table_octets = table_octets,
+        .build_percent = build_percent,
+        .exceptional_percent = 3};
     memset(&seen, 0, sizeof(seen));
-    return verify_kernel_over(&cfg, &fake, NULL);
+    return verify_kernel_over(&cfg, &fake);
 }
 
 /* Submits one item per key, polls all answers; they must be `want`. */
@@ -362,7 +365,8 @@ static void exceptional_cases_are_metered(void **state) {
     (void)state;
     struct verify_key *keys[KEYS];
     struct verify_kernel *k = kernel_of(1U << 20, 100);
-    make_keys(keys, 8, false);
+    for (size_t i = 0; i < 8; i++)
+        keys[i] = fake_key(0, false);
     round_of(k, keys, 8, OUGHT_ASK, VERIFY_BAD); /* OpenSSL's answer: these are no signatures */
     struct verify_counters c = counters_of(k);
     assert_int_equal(c.exceptional, 8);
@@ -385,7 +389,7 @@ static void exceptional_cases_are_metered(void **state) {
         }
     }
     assert_int_equal(good, sent / 8);
-    assert_in_range(bad, sent / 32, sent / 32 + 16);
+    assert_in_range(bad, sent / 40, sent / 32 + 16 + BULK_BATCH);
     assert_int_equal(declined, sent - good - bad);
     c = counters_of(k);
     assert_int_equal(c.declined, declined);
