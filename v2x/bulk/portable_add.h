@@ -28,6 +28,14 @@ static inline void fetch_ahead(struct pt_adder *q) {
         __builtin_prefetch(point_of(*q->line++), 0, 2);
 }
 
+/* Rows of this batch, from the second level or beyond to the first: a pass is too long for the CPU to see the next one. */
+#define AHEAD 6U
+
+static inline void fetch_operands(const struct pt_add *add) {
+    __builtin_prefetch(point_of(add->a), 0, 3);
+    __builtin_prefetch(point_of(add->b), 0, 3);
+}
+
 /* x1 = x2: a doubling, or infinity. Gives a d that is not zero. */
 static void add_exception(struct pt_adder *q, struct pt_add *add, fe *d) {
     fe y1, y2;
@@ -65,6 +73,8 @@ static inline __attribute__((always_inline)) void add_pass(struct pt_adder *q, b
         fe *chain = &product[i % CHAINS];
         fe_sub(&q->d[i], &point_of(add->b)->x, &point_of(add->a)->x);
         add->doubling = false;
+        if (with_signs && i + AHEAD < q->n)
+            fetch_operands(&add[AHEAD]);
         if (UNLIKELY(fe_zero(&q->d[i])))
             add_exception(q, add, &q->d[i]);
         q->before[i] = *chain;
@@ -76,6 +86,8 @@ static inline __attribute__((always_inline)) void add_pass(struct pt_adder *q, b
         const struct pt_aff *a = point_of(add->a), *b = point_of(add->b);
         fe *chain = &inv[i % CHAINS];
         fe l, y1, n, x3;
+        if (with_signs && i >= AHEAD)
+            fetch_operands(add - AHEAD);
         fe_mul(&l, chain, &q->before[i]);
         fe_mul(chain, chain, &q->d[i]);
         load_y(&y1, add->a, with_signs);
