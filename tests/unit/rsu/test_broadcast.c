@@ -193,7 +193,7 @@ static void test_hazard(void **state) {
     assert_int_equal(h.notices, 1);
     assert_int_equal(h.event.cause, 94);
     assert_int_equal(h.event.validity_s, 90);
-    assert_int_equal(h.event.lat, h.notice.lat);
+    assert_int_equal(h.event.state.lat, h.notice.lat);
     uint16_t sequence = h.event.action_sequence;
     h = listen(&r, now + 2 * SECOND);
     assert_int_equal(h.event.action_sequence, sequence);
