@@ -227,6 +227,145 @@ static struct instant pipeline_rate(struct bench *b, bool verify, bool known) {
     return rate_of(done, took);
 }
 
+/* ---- more than one core can do ---- */
+
+enum { AGES = 1000, SAFETY_EVERY = 50 };
+
+struct load {
+    struct bench *b;
+    uint64_t start_us, now_us; /* of the monotonic clock; what the pipeline was told last */
+    uint64_t age[AGES + 1]; /* messages by age in milliseconds when they came out */
+    uint64_t out, safety_out;
+    bool count;
+};
+
+static uint64_t load_time(struct load *l) {
+    l->now_us = PKI_NOW_US + (uint64_t)(seconds_of(CLOCK_MONOTONIC) * 1e6) - l->start_us;
+    return l->now_us;
+}
+
+static bool take_loaded(void *ctx, struct pkt_message *m) {
+    struct load *l = ctx;
+    uint64_t ms = (load_time(l) - m->received_its_us) / 1000;
+    if (l->count) {
+        l->out++;
+        l->safety_out += m->psid == PSID_DENM;
+        l->age[ms < AGES ? ms : AGES]++;
+    }
+    pkt_message_release(m);
+    return true;
+}
+
+/* Offers frames at a rate, in real time, and works on a batch between two helpings, as a worker does. */
+static double offer(
+    struct pipeline *p, struct load *l, const struct pkt_frame *f, size_t n, double rate) {
+    double start = seconds_of(CLOCK_MONOTONIC);
+    size_t done = 0;
+    while (done < n) {
+        double due = (seconds_of(CLOCK_MONOTONIC) - start) * rate;
+        while (done < n && (double)done < due) {
+            size_t left = (size_t)(due - (double)done) + 1;
+            size_t k = n - done < PIPELINE_BURST_MAX ? n - done : PIPELINE_BURST_MAX;
+            k = left < k ? left : k;
+            pipeline_take(p, &f[done], k, load_time(l));
+            done += k;
+        }
+        (void)pipeline_work(p, load_time(l));
+    }
+    double took = seconds_of(CLOCK_MONOTONIC) - start;
+    while (pipeline_work(p, load_time(l)))
+        ;
+    return took;
+}
+
+static unsigned age_p99(const struct load *l) {
+    uint64_t sum = 0;
+    unsigned ms = 0;
+    while (ms < AGES && (sum += l->age[ms]) * 100 < l->out * 99)
+        ms++;
+    return ms;
+}
+
+/* Frames of known signers, each after the first round: other ones in between as `make_other` says. */
+struct offered {
+    struct buf octets;
+    struct pkt_frame *frame;
+    size_t n, safety, known;
+};
+
+static void offered_add(
+    struct offered *o, const struct station *s, uint64_t psid, uint64_t gen, bool cert) {
+    size_t at = o->octets.n;
+    struct buf cam = {0};
+    make_cam(&cam, (uint32_t)o->n);
+    station_frame(&o->octets, s, psid, gen, buf_span(&cam), cert);
+    buf_free(&cam);
+    o->frame[o->n++] = (struct pkt_frame){.data = {NULL, o->octets.n - at},
+        .link = LINK_ETHERNET,
+        .original_octets = (uint32_t)(o->octets.n - at),
+        .number = o->n + 1};
+}
+
+/* flood: every other frame brings a new ticket with a wrong signature, from a new address. */
+static void offered_make(struct offered *o, const struct bench *b, bool flood) {
+    size_t n = b->n_frames;
+    o->frame = ws_calloc(n, sizeof(*o->frame));
+    struct station bad = {.key = b->car[0].key};
+    for (size_t i = 0; i < n; i++) {
+        const struct station *s = &b->car[i % b->n_cars];
+        uint64_t gen = PKI_NOW_US + b->n_frames + i;
+        if (flood && i % 2 == 1) {
+            buf_clear(&bad.cert);
+            buf_put(&bad.cert, s->cert.p, s->cert.n);
+            for (unsigned k = 0; k < 4; k++)
+                bad.cert.p[bad.cert.n - 1 - k] ^= (uint8_t)((i + 1) >> 8 * k);
+            for (unsigned k = 0; k < 4; k++)
+                bad.mac[k + 2] = (uint8_t)(i >> 8 * k);
+            bad.mac[0] = 6;
+            offered_add(o, &bad, PSID_CAM, gen, true);
+            continue;
+        }
+        bool safety = !flood && i % SAFETY_EVERY == 0;
+        o->safety += safety;
+        o->known++;
+        offered_add(o, s, safety ? PSID_DENM : PSID_CAM, gen, safety);
+    }
+    buf_free(&bad.cert);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        o->frame[i].data.p = o->octets.p + at;
+        at += o->frame[i].data.n;
+    }
+}
+
+static void load_rows(struct bench *b, struct instant most) {
+    struct pipeline_config cfg = config_of(b, true);
+    for (unsigned flood = 0; flood < 2; flood++) {
+        struct offered o = {0};
+        struct load l = {.b = b, .start_us = (uint64_t)(seconds_of(CLOCK_MONOTONIC) * 1e6)};
+        offered_make(&o, b, flood == 1);
+        struct pipeline *p = pipeline_new(&cfg, take_loaded, &l, NULL, NULL);
+        for (size_t i = 0; i < b->n_cars; i++) {
+            pipeline_take(p, &b->frame[i], 1, load_time(&l));
+            (void)pipeline_work(p, load_time(&l));
+        }
+        l.count = true;
+        double took = offer(p, &l, o.frame, o.n, 2 * most.wall);
+        double goodput = (double)l.out / took;
+        (void)printf(
+            flood == 0 ? "2 x overload: out" : "as many new invalid tickets as known frames: out");
+        (void)printf(" %.0f/s, %.2f of the most without, p99 age %u ms", goodput,
+            goodput / most.wall, age_p99(&l));
+        if (flood == 0)
+            (void)printf(
+                ", safety events out %llu of %zu", (unsigned long long)l.safety_out, o.safety);
+        (void)printf("\n");
+        pipeline_free(p);
+        free(o.frame);
+        buf_free(&o.octets);
+    }
+}
+
 static struct instant reading_rate(const struct bench *b) {
     struct instant took = {0};
     size_t done = 0;
@@ -351,12 +490,13 @@ int main(int argc, char **argv) {
     struct instant reading = reading_rate(&b);
     line("reading the capture alone (libpcap)", reading, reading, NULL);
     line("pipeline, signatures off", pipeline_rate(&b, false, true), reading, "reading");
-    line("pipeline, signatures on, signers known", pipeline_rate(&b, true, true), openssl,
-        "OpenSSL");
+    struct instant known = pipeline_rate(&b, true, true);
+    line("pipeline, signatures on, signers known", known, openssl, "OpenSSL");
     line("pipeline, signatures on, signers new", pipeline_rate(&b, true, false), openssl,
         "OpenSSL (two checks a frame)");
     line("capture through DPDK, signatures off", port_rate(&b, false), reading, "reading");
     line("capture through DPDK, signatures on", port_rate(&b, true), openssl, "OpenSSL");
+    load_rows(&b, known);
     pktio_stop();
     (void)unlink(b.path);
     return b.delivered == 0;
