@@ -114,14 +114,14 @@ static const uint32_t constants[64] __attribute__((aligned(16))) = {0x428a2f98, 
 #define ROUNDS(state0, state1, m, i)                                                               \
     do {                                                                                           \
         __m128i k_ = _mm_add_epi32(                                                                \
-            m[(i) % 4], _mm_load_si128((const __m128i *)(const void *)(constants + 4 * (i))));     \
-        state1 = _mm_sha256rnds2_epu32(state1, state0, k_);                                        \
-        state0 = _mm_sha256rnds2_epu32(state0, state1, _mm_shuffle_epi32(k_, 0x0e));               \
+            (m)[(i) % 4], _mm_load_si128((const __m128i *)(const void *)(constants + 4 * (i))));   \
+        (state1) = _mm_sha256rnds2_epu32(state1, state0, k_);                                      \
+        (state0) = _mm_sha256rnds2_epu32(state0, state1, _mm_shuffle_epi32(k_, 0x0e));             \
         if ((i) < 12)                                                                              \
-            m[(i) % 4] = _mm_sha256msg2_epu32(                                                     \
-                _mm_add_epi32(_mm_sha256msg1_epu32(m[(i) % 4], m[((i) + 1) % 4]),                  \
-                    _mm_alignr_epi8(m[((i) + 3) % 4], m[((i) + 2) % 4], 4)),                       \
-                m[((i) + 3) % 4]);                                                                 \
+            (m)[(i) % 4] = _mm_sha256msg2_epu32(                                                   \
+                _mm_add_epi32(_mm_sha256msg1_epu32((m)[(i) % 4], (m)[((i) + 1) % 4]),              \
+                    _mm_alignr_epi8((m)[((i) + 3) % 4], (m)[((i) + 2) % 4], 4)),                   \
+                (m)[((i) + 3) % 4]);                                                               \
     } while (0)
 
 #define BOTH(i)                                                                                    \

@@ -264,7 +264,6 @@ static void random_and_altered(void **state) {
     }
 }
 
-/* Runs `fill` for signers with small, large and random private keys; u_special gets a list of multipliers. */
 static BIGNUM *power(unsigned bit) {
     BIGNUM *v = BN_new();
     BN_set_bit(v, (int)bit);
@@ -481,9 +480,9 @@ static void x_of_r_above_the_order(void **state) {
         struct set s = {0}, goods = {0};
         BIGNUM *x = BN_dup(m.n), *r = BN_new(), *minus = BN_new();
         EC_POINT *point = EC_POINT_new(m.group), *q = EC_POINT_new(m.group);
-        do
+        do {
             BN_add_word(x, 1);
-        while (EC_POINT_set_compressed_coordinates(m.group, point, x, 0, m.ctx) != 1);
+        } while (EC_POINT_set_compressed_coordinates(m.group, point, x, 0, m.ctx) != 1);
         BN_sub(r, x, m.n);
         BIGNUM *inverse = BN_mod_inverse(NULL, r, m.n, m.ctx);
         BN_sub(minus, m.n, inverse);
@@ -570,12 +569,12 @@ static bool wycheproof_file(const char *name, size_t *ret_asked) {
     size_t n_keys = 0;
     for (size_t g = 0; g < json_array_size(groups) && n_keys < ARRAY_LEN(keys); g++) {
         const json_t *group = json_array_get(groups, g);
-        const json_t *public = json_object_get(group, "publicKey");
-        if (public == NULL)
-        public = json_object_get(group, "key");
+        const json_t *shown = json_object_get(group, "publicKey");
+        if (shown == NULL)
+            shown = json_object_get(group, "key");
         size_t c = 0;
-        while (c < ARRAY_LEN(curve_names) &&
-               strcmp(curve_names[c].name, text_at(public, "curve")) != 0)
+        while (
+            c < ARRAY_LEN(curve_names) && strcmp(curve_names[c].name, text_at(shown, "curve")) != 0)
             c++;
         const char *sha = text_at(group, "sha");
         const EVP_MD *md = strcmp(sha, "SHA-256") == 0   ? EVP_sha256()
@@ -586,7 +585,7 @@ static bool wycheproof_file(const char *name, size_t *ret_asked) {
             continue;
         enum ec_curve curve = curve_names[c].curve;
         size_t n = ec_octets(curve);
-        struct buf point = test_unhex(text_at(public, "uncompressed"));
+        struct buf point = test_unhex(text_at(shown, "uncompressed"));
         struct ec_point p = {EC_UNCOMPRESSED, span_of(point.p + 1, point.n - 1)};
         struct verify_key *key = verify_key_new(curve, &p);
         buf_free(&point);
@@ -621,7 +620,6 @@ static bool wycheproof_file(const char *name, size_t *ret_asked) {
                 have_good = true;
             }
         }
-        /* A key of which no signature is valid never gets a table, as on the road. */
     }
     *ret_asked = s.n;
     if (s.n > 0 && goods.n > 0) {
