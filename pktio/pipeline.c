@@ -110,6 +110,9 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->certs = cert_cache_new(l->cert_slots);
     p->notes = signer_notes_new(l->cert_slots / 4);
     struct verify_config kernel = verify_config_default(PIPELINE_BURST_MAX);
+    kernel.backend = l->backend;
+    if (l->table_octets != 0)
+        kernel.table_octets = l->table_octets;
     p->kernel = verify_kernel_new(&kernel);
     p->pool = pkt_message_pool_new(l->message_pool);
     p->slots = slots_new(l->queue_slots + 1); /* and one to read in */

@@ -60,6 +60,8 @@ struct pipeline_limits {
     size_t wait_share; /* of one sender; 32 */
     uint64_t wait_us; /* how long they wait; 1.2 s: a certificate comes once a second */
     unsigned fresh_percent; /* of the work under overload, for certificates heard first; 10 */
+    enum verify_backend backend; /* of signatures; VERIFY_AUTO */
+    size_t table_octets; /* for signers' tables, touched as signers come; verify.h's default */
 };
 
 /* What the owner may want to know for certificate requests between stations (TS 103 097 7.1.1). Any may be NULL.

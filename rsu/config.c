@@ -78,7 +78,15 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
 #undef TAKE
     if (rc == WS_OK)
         rc = power_of_two(j, "pipeline.source_slots", c->pipeline.source_slots);
-    return rc == WS_OK ? power_of_two(j, "pipeline.message_pool", c->pipeline.message_pool) : rc;
+    if (rc == WS_OK)
+        rc = power_of_two(j, "pipeline.message_pool", c->pipeline.message_pool);
+    if (rc != WS_OK || p->verify == NULL)
+        return rc;
+    if (!verify_backend_usable(*p->verify))
+        return ws_fail(j->err, WS_EINPUT, "%s: pipeline.verify: this machine cannot run '%s'",
+            j->path, verify_backend_name(*p->verify));
+    c->pipeline.backend = *p->verify;
+    return WS_OK;
 }
 
 static int take_clock(const struct job *j, const struct yaml_clock *y) {

@@ -28,7 +28,8 @@
     X(wait_slots, 1, 1U << 19, 512, 1, wait_slots)                                                 \
     X(wait_share, 1, 1U << 19, 32, 1, wait_share)                                                  \
     X(wait_ms, 1, 86400000, 1200, 1000, wait_us)                                                   \
-    X(fresh_percent, 1, 90, 10, 1, fresh_percent)
+    X(fresh_percent, 1, 90, 10, 1, fresh_percent)                                                  \
+    X(table_memory_mb, 1, 1048576, 1024, 1U << 20, table_octets)
 #define CONFIG_NODE(X)                                                                             \
     X(mempool_txs, 16, 10000000, 65536, 1, mempool_txs)                                            \
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
@@ -70,6 +71,7 @@ struct yaml_file {
 #define X(key, ...) char *key;
     struct yaml_pipeline {
         CONFIG_PIPELINE(X)
+        enum verify_backend *verify;
     } * pipeline;
     struct yaml_node {
         CONFIG_NODE(X)

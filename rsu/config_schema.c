@@ -18,6 +18,8 @@
 static const cyaml_strval_t bools[] = {{"false", 0}, {"true", 1}};
 static const cyaml_strval_t clocks[] = {{"system", WS_CLOCK_SYSTEM}, {"scaled", WS_CLOCK_SCALED}};
 static const cyaml_strval_t ports[] = {{"capture", PORT_CAPTURE}, {"af_packet", PORT_AF_PACKET}};
+static const cyaml_strval_t backends[] = {{"auto", VERIFY_AUTO}, {"ifma", VERIFY_IFMA},
+    {"portable", VERIFY_PORTABLE}, {"openssl", VERIFY_OPENSSL}};
 static const cyaml_strval_t levels[] = {
     {"error", WS_LOG_ERROR}, {"warn", WS_LOG_WARN}, {"info", WS_LOG_INFO}, {"debug", WS_LOG_DEBUG}};
 
@@ -46,7 +48,11 @@ static const cyaml_schema_value_t port_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_port, port_fields)};
 
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_pipeline),
-static const cyaml_schema_field_t pipeline_fields[] = {CONFIG_PIPELINE(X) CYAML_FIELD_END};
+static const cyaml_schema_field_t pipeline_fields[] = {
+    CONFIG_PIPELINE(X)
+        CYAML_FIELD_ENUM_PTR("verify", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+            struct yaml_pipeline, verify, backends, CYAML_ARRAY_LEN(backends)),
+    CYAML_FIELD_END};
 #undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_node),
 static const cyaml_schema_field_t node_fields[] = {CONFIG_NODE(X) CYAML_FIELD_END};

@@ -27,6 +27,8 @@ static const char whole[] =
            "pipeline:\n"
            "  source_slots: 64\n"
            "  freshness_ms: 1500\n"
+           "  verify: openssl\n"
+           "  table_memory_mb: 3\n"
            "node: {mempool_txs: 99}\n"
            "http: unix:api.sock\n"
            "http_connections: 7\n"
@@ -64,6 +66,8 @@ static void test_whole(void **state) {
     assert_string_equal(c.ports[0].captures[0], "etc/a.pcap");
     assert_string_equal(c.ports[0].captures[1], "/b.pcap");
     assert_false(c.ports[0].paced);
+    assert_int_equal(c.pipeline.backend, VERIFY_OPENSSL);
+    assert_int_equal(c.pipeline.table_octets, 3U << 20);
     assert_int_equal(c.ports[1].kind, PORT_AF_PACKET);
     assert_string_equal(c.ports[1].interface, "eth1");
     assert_int_equal(c.pipeline.source_slots, 64);
@@ -101,6 +105,8 @@ static void test_defaults(void **state) {
     assert_int_equal(c.pipeline.freshness_us, 2000000);
     assert_int_equal(c.pipeline.source_slots, 16384);
     config_free(&c);
+    assert_int_equal(c.pipeline.backend, VERIFY_AUTO);
+    assert_int_equal(c.pipeline.table_octets, VERIFY_TABLE_OCTETS_DEFAULT);
     /* A capture is paced unless told otherwise. */
     assert_int_equal(parse(NEEDED "ports: [{kind: capture, files: [a]}]\n", &c, &err), WS_OK);
     assert_true(c.ports[0].paced);
@@ -165,6 +171,9 @@ static void test_mistakes(void **state) {
         {NEEDED "memory_mb: 15\n", {"memory_mb", "16 to"}},
         {NEEDED "node: {sync_blocks: 0}\n", {"node.sync_blocks", "1 to 1024"}},
         {NEEDED "http_connections: 0\n", {"http_connections"}},
+        {NEEDED "pipeline: {verify: fast}\n",
+            {":5: pipeline", "allowed: auto, ifma, portable, openssl"}},
+        {NEEDED "pipeline: {table_memory_mb: 0}\n", {"pipeline.table_memory_mb"}},
         {NEEDED "pipeline: {source_slots: 100}\n", {"pipeline.source_slots", "power of two"}},
         {NEEDED "pipeline: {message_pool: 65}\n", {"pipeline.message_pool", "power of two"}},
         /* values */
