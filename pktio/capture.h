@@ -28,7 +28,14 @@ struct capture_writer;
 WARN_UNUSED int capture_create(
     const char *path, struct capture_writer **ret_writer, struct ws_err *err);
 void capture_put(struct capture_writer *w, uint64_t stamp_ns, struct span frame);
+/* The same as pcapng: frames of any link type, stamps as they are, each with a comment (NULL: none). */
+WARN_UNUSED int capture_create_annotated(
+    const char *path, struct capture_writer **ret_writer, struct ws_err *err);
+void capture_put_annotated(
+    struct capture_writer *w, const struct pkt_frame *f, const char *comment);
 /* Flushes, syncs, renames into place; reports any write error that happened. Frees w. */
 WARN_UNUSED int capture_finish(struct capture_writer *w, struct ws_err *err);
+/* Leaves nothing behind. Frees w. */
+void capture_discard(struct capture_writer *w);
 
 #endif

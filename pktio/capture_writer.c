@@ -1,7 +1,9 @@
 #include "pktio/capture.h"
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "pktio/pcapng.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@ enum {
     PCAP_MAGIC_NS = 0x4d3cb2a1, /* a1b23c4d stored with the low octet first */
     PCAP_SNAPLEN = 262144,
     FLUSH_AT = 1 << 18,
+    LINKS_MAX = 32, /* more than there are link types that are read */
 };
 #define NS_PER_S 1000000000U
 
@@ -28,6 +31,8 @@ struct capture_writer {
     int fd;
     struct buf out;
     uint64_t frames;
+    enum frame_link link[LINKS_MAX]; /* annotated: interfaces so far */
+    uint32_t n_links;
     struct ws_err failure; /* the first one; code 0: none */
 };
 
@@ -56,7 +61,7 @@ static void flush(struct capture_writer *w) {
     buf_clear(&w->out);
 }
 
-int capture_create(const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
+static int create(const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
     struct capture_writer *w = ws_alloc(sizeof(*w));
     struct stat st;
     bool straight = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
@@ -76,6 +81,15 @@ int capture_create(const char *path, struct capture_writer **ret_writer, struct 
         free(w);
         return rc;
     }
+    *ret_writer = w;
+    return WS_OK;
+}
+
+int capture_create(const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
+    struct capture_writer *w = NULL;
+    int rc = create(path, &w, err);
+    if (rc != WS_OK)
+        return rc;
     buf_u32(&w->out, PCAP_MAGIC_NS);
     put_le16(&w->out, 2);
     put_le16(&w->out, 4);
@@ -102,6 +116,37 @@ void capture_put(struct capture_writer *w, uint64_t stamp_ns, struct span frame)
     put_le32(&w->out, (uint32_t)frame.n);
     put_le32(&w->out, (uint32_t)frame.n);
     buf_put(&w->out, frame.p, frame.n);
+    if (w->out.n >= FLUSH_AT)
+        flush(w);
+}
+
+int capture_create_annotated(
+    const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
+    int rc = create(path, ret_writer, err);
+    if (rc == WS_OK)
+        pcapng_put_section(&(*ret_writer)->out, "wayside");
+    return rc;
+}
+
+/* One interface for each link type, described when its first frame comes. */
+static uint32_t interface_of(struct capture_writer *w, enum frame_link link) {
+    for (uint32_t i = 0; i < w->n_links; i++) {
+        if (w->link[i] == link)
+            return i;
+    }
+    WS_ASSERT(w->n_links < LINKS_MAX);
+    pcapng_put_interface(&w->out, link, "");
+    w->link[w->n_links] = link;
+    return w->n_links++;
+}
+
+void capture_put_annotated(
+    struct capture_writer *w, const struct pkt_frame *f, const char *comment) {
+    if (w->failure.code != WS_OK)
+        return;
+    w->frames++;
+    uint32_t interface = interface_of(w, f->link);
+    pcapng_put_frame(&w->out, interface, f, PCAPNG_INBOUND, comment);
     if (w->out.n >= FLUSH_AT)
         flush(w);
 }
@@ -138,4 +183,13 @@ int capture_finish(struct capture_writer *w, struct ws_err *err) {
     free(w->path);
     free(w);
     return rc;
+}
+
+void capture_discard(struct capture_writer *w) {
+    struct ws_err err = {0};
+    if (w->failure.code == WS_OK)
+        (void)ws_fail(&w->failure, WS_EIO, "%s: discarded", w->path);
+    buf_clear(&w->out);
+    int rc = capture_finish(w, &err);
+    WS_ASSERT(rc != WS_OK);
 }

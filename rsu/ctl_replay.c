@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { REPORT_MAX = 256U << 20 };
 
@@ -116,6 +117,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"freshness", CTL_NUMBER, &freshness, 1, 86400},
         {"origin", CTL_PLACE, &origin, 0, 0},
         {"out", CTL_TEXT, (void *)&opt.out, 0, 0},
+        {"record", CTL_TEXT, (void *)&opt.record, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
         {"quiet", CTL_FLAG, &quiet, 0, 0},
     };
@@ -124,6 +126,13 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (opt.map == NULL || opt.out == NULL)
         return ctl_misuse(v, "--map and --out are needed");
+    for (size_t i = 0; i < captures.n && opt.record != NULL; i++) {
+        struct stat st;
+        if (strcmp(captures.v[i], "-") == 0 ||
+            (stat(captures.v[i], &st) == 0 && !S_ISREG(st.st_mode)))
+            return ctl_misuse(
+                v, "--record: %.200s is no file, which could be read again", captures.v[i]);
+    }
     code = speed_of(v, speed, &opt.speed);
     if (code != CTL_DONE)
         return code;
@@ -164,6 +173,7 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "  --policy P.lua      the region's policy; the urban one unless given\n"
     "  --validators N      1 to 64; 4 unless given\n"
     "  --seed S            of the validators' keys; 0 unless given\n"
+    "  --record FILE       every frame with its verdict as comment, pcapng\n"
     "  --speed X|max       a multiple of real time; max unless given\n"
     "  --freshness SECONDS oldest message accepted; 60 unless given\n"
     "  --out DIR           made when missing\n"

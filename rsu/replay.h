@@ -25,6 +25,7 @@ struct replay_options {
     bool has_origin; /* of a map with local coordinates */
     int32_t lat0, lon0;
     const char *out; /* folder, made when missing */
+    const char *record; /* file: every frame with its verdict as comment, pcapng; NULL: none */
     FILE *progress; /* one line now and then; NULL: silent */
 };
 

@@ -45,3 +45,19 @@ status=0
 "$bin/rsuctl" replay cut.pcap --map "$town/town.osm" --trust trust --out cut >cut.log 2>&1 || status=$?
 [ "$status" -eq 3 ] && grep -q 'cut.pcap' cut.log || { cat cut.log; echo "a cut capture gives exit $status"; exit 1; }
 [ ! -e cut/report.json ] || { echo 'a failed replay left a report'; exit 1; }
+
+# Every frame with its verdict as comment; the recording replays to the same verdicts; a reader of others sees the comments.
+"$bin/rsuctl" replay drive.pcap --map "$town/town.osm" --trust trust --record heard.pcapng --out c >/dev/null 2>&1
+"$bin/rsuctl" replay heard.pcapng --map "$town/town.osm" --trust trust --out d >/dev/null 2>&1
+cmp -s <(cut -d, -f2- c/frames.csv) <(cut -d, -f2- d/frames.csv) || { echo 'a recording replays to other verdicts'; exit 1; }
+if command -v tshark >/dev/null; then
+    said=$(tshark -r heard.pcapng -T fields -e frame.comment 2>/dev/null | grep -c '^verified')
+    [ "$said" -eq "$(grep -c ',verified,' c/frames.csv)" ] || { echo "$said comments say verified"; exit 1; }
+    ! tshark -r heard.pcapng -Y _ws.malformed 2>/dev/null | grep -q . || { echo 'the recording is malformed'; exit 1; }
+fi
+status=0
+"$bin/rsuctl" replay drive.pcap --map "$town/town.osm" --trust trust --record no/such/folder/x --out e >e.log 2>&1 || status=$?
+[ "$status" -eq 3 ] && grep -q 'no/such/folder/x' e.log || { cat e.log; echo "no folder to record to: exit $status"; exit 1; }
+status=0
+"$bin/rsuctl" replay - --map "$town/town.osm" --record x --out e <drive.pcap >e.log 2>&1 || status=$?
+[ "$status" -eq 2 ] || { cat e.log; echo "recording standard input: exit $status"; exit 1; }
