@@ -104,9 +104,9 @@ static void test_defaults(void **state) {
     assert_int_equal(c.node.sync_blocks, node_limits_default().sync_blocks);
     assert_int_equal(c.pipeline.freshness_us, 2000000);
     assert_int_equal(c.pipeline.source_slots, 16384);
-    config_free(&c);
     assert_int_equal(c.pipeline.backend, VERIFY_AUTO);
     assert_int_equal(c.pipeline.table_octets, VERIFY_TABLE_OCTETS_DEFAULT);
+    config_free(&c);
     /* A capture is paced unless told otherwise. */
     assert_int_equal(parse(NEEDED "ports: [{kind: capture, files: [a]}]\n", &c, &err), WS_OK);
     assert_true(c.ports[0].paced);
