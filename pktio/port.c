@@ -62,6 +62,16 @@ int port_open(const struct port_config *cfg, const struct ws_clock *clock, struc
     return WS_OK;
 }
 
+uint64_t port_losses(struct port *p) {
+    if (p->kind == PORT_AF_PACKET)
+        port_af_packet_losses(p);
+    struct rte_eth_stats stats;
+    if (rte_eth_stats_get(p->id, &stats) != 0)
+        return 0;
+    p->sent.refused = stats.oerrors;
+    return stats.imissed + stats.rx_nombuf;
+}
+
 void port_close(struct port *p) {
     if (p == NULL)
         return;

@@ -4,6 +4,7 @@
 #ifndef WAYSIDE_PKTIO_PORT_H
 #define WAYSIDE_PKTIO_PORT_H
 
+#include "base/bytes.h"
 #include "pktio/worker.h"
 
 #include <stdatomic.h>
@@ -40,9 +41,9 @@ struct port {
     uint16_t id;
     struct rte_mempool *pool;
     char device[RTE_ETH_NAME_MAX_LEN]; /* for rte_vdev_uninit */
-    int ready_fd; /* readable while (af_packet) or after (capture) frames came */
+    int ready_fd; /* readable while (interfaces) or after (capture) frames came */
     struct capture_source *source; /* PORT_CAPTURE */
-    uint64_t kernel_ring; /* PORT_AF_PACKET: frames the kernel dropped so far */
+    uint64_t kernel_ring; /* interfaces: frames the kernel dropped so far */
     char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */
     int ask_fd; /* a socket to ask the kernel about the interface; -1: none */
     struct send_queue *send; /* NULL: nothing can be sent here */
@@ -82,6 +83,20 @@ void port_send_close(struct port *p);
 
 WARN_UNUSED int port_af_packet_open(
     struct port *p, const struct port_config *cfg, struct ws_err *err);
+
+void port_af_packet_losses(struct port *p);
+
+/* ---- shared by the kinds on kernel interfaces ---- */
+/* The drivers answer most failures with a bare -1, so the usual reasons are looked for first. */
+WARN_UNUSED int port_check_interface(const char *name, struct ws_err *err);
+/* Says when the interface is down; returns the longest frame it sends, at most `room`. */
+size_t port_look_at(struct port *p, const char *name, size_t room);
+/* The process's descriptors, four octets each. */
+void port_list_fds(struct buf *b);
+/* A socket of the family that is not in the list; -1: none. */
+int port_new_socket(const struct buf *before, int family);
+/* The driver's socket captures from its creation on; what came before the start is not ours. */
+void port_drain(struct port *p);
 
 /* Opens nothing yet: a file that cannot be read is a failure of the worker, not of the port. */
 WARN_UNUSED int port_capture_open(struct port *p, const struct port_config *cfg,
