@@ -155,6 +155,7 @@ struct http_view {
     struct admit_counters admit;
     struct transmit_counters transmit; /* zeros where the unit only listens */
     struct broadcast_counters broadcast;
+    uint64_t requests_dropped;
     uint64_t results[STATE_CONTRACTS_MAX][RSUD_CODES_MAX];
     size_t entries[STATE_CONTRACTS_MAX]; /* of state */
     uint64_t n_latencies; /* ever */

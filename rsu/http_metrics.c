@@ -232,6 +232,9 @@ static void put_radio(struct page *p) {
         "Certificates of others asked for in own CAM", t->asked);
     one(p, "wayside_certificates_given_total", METRIC_COUNTER,
         "Requests of others for the unit's ticket or its issuer answered", t->answered);
+    one(p, "wayside_certificate_requests_dropped_total", METRIC_COUNTER,
+        "Certificate requests on the way to the transmitter that found no room",
+        p->v->requests_dropped);
     one(p, "wayside_broadcast_items", METRIC_GAUGE, "Changes and hazards being said", b->items);
     one(p, "wayside_broadcast_out_of_reach_total", METRIC_COUNTER,
         "Changes not said because they are too far away", b->out_of_reach);

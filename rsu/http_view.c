@@ -37,6 +37,7 @@ static void copy(void *owner, void *ctx) {
     if (d->radio != NULL) {
         v->transmit = *radio_transmit_counters(d->radio);
         v->broadcast = *radio_broadcast_counters(d->radio);
+        v->requests_dropped = radio_requests_dropped(d->radio);
     }
     memcpy(v->results, d->results, sizeof(v->results));
     struct executor *ex = node_executor(d->node);

@@ -15,6 +15,7 @@ struct radio {
     struct sign_key *key;
     struct transmit *transmit;
     struct broadcast *broadcast;
+    struct requests *requests;
 };
 
 static int read_key(const struct config_radio *c, struct span ticket, struct sign_key **ret_key,
@@ -99,6 +100,7 @@ int radio_open(const struct config_radio *c, const struct mapset *map,
         .change_for_us = c->change_for_us,
         .items = c->items,
     };
+    r->requests = requests_new();
     r->broadcast = broadcast_new(&b, &map->frame, cell_id, r->transmit);
     *ret_radio = r;
     return WS_OK;
@@ -108,9 +110,14 @@ void radio_close(struct radio *r) {
     if (r == NULL)
         return;
     broadcast_free(r->broadcast);
+    requests_free(r->requests);
     transmit_free(r->transmit);
     sign_key_free(r->key);
     free(r);
+}
+
+struct pipeline_hooks radio_hooks(struct radio *r) {
+    return requests_hooks(r->requests);
 }
 
 struct recall {
@@ -139,6 +146,7 @@ void radio_event(struct radio *r, const struct event *e, uint64_t map_version, u
 }
 
 void radio_run(struct radio *r, uint64_t its_us) {
+    requests_take(r->requests, r->transmit, its_us);
     broadcast_run(r->broadcast, its_us);
 }
 
@@ -148,6 +156,10 @@ const struct transmit_counters *radio_transmit_counters(const struct radio *r) {
 
 const struct broadcast_counters *radio_broadcast_counters(const struct radio *r) {
     return broadcast_counters(r->broadcast);
+}
+
+uint64_t radio_requests_dropped(const struct radio *r) {
+    return requests_dropped(r->requests);
 }
 
 uint32_t radio_station_id(const struct radio *r) {

@@ -7,6 +7,7 @@
 #include "mapsvc/mapset.h"
 #include "rsu/broadcast.h"
 #include "rsu/config.h"
+#include "rsu/requests.h"
 
 struct radio;
 
@@ -18,6 +19,9 @@ WARN_UNUSED int radio_open(const struct config_radio *c, const struct mapset *ma
     struct ws_err *err);
 void radio_close(struct radio *r); /* NULL is fine */
 
+/* For the pipelines that hear for this radio; to be given to them before they start. */
+struct pipeline_hooks radio_hooks(struct radio *r);
+
 /* Takes up what the map contract decided in the last blocks before a start. */
 WARN_UNUSED int radio_recall(struct radio *r, struct store *s, uint8_t map_contract,
     uint64_t from_height, uint64_t map_version, uint64_t its_us, struct ws_err *err);
@@ -25,6 +29,7 @@ void radio_event(struct radio *r, const struct event *e, uint64_t map_version, u
 void radio_run(struct radio *r, uint64_t its_us);
 const struct transmit_counters *radio_transmit_counters(const struct radio *r);
 const struct broadcast_counters *radio_broadcast_counters(const struct radio *r);
+uint64_t radio_requests_dropped(const struct radio *r);
 uint32_t radio_station_id(const struct radio *r);
 
 #endif

@@ -24,7 +24,6 @@ struct daemon {
     int ring_fd; /* eventfd the workers write */
     struct admin *admin;
     struct http *http;
-    struct worker *antenna; /* of the port that sends */
     struct admit_counters admit;
     struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
     int epoll, signal_fd;

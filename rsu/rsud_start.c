@@ -4,6 +4,7 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/ring.h"
 #include "rsu/secret.h"
 
@@ -160,6 +161,27 @@ static int open_lists(struct daemon *d, struct ws_err *err) {
     return WS_OK;
 }
 
+static bool send_frame(void *ctx, struct span frame) {
+    struct daemon *d = ctx;
+    return worker_send(d->face.workers[d->config.radio.port - 1], frame);
+}
+
+/* Before the ports, which hear for it; it sends nothing until the loop runs. */
+static int open_radio(struct daemon *d, struct ws_err *err) {
+    const struct config_radio *c = &d->config.radio;
+    if (c->ticket == NULL)
+        return WS_OK;
+    const struct mapset *map = map_contract_current(d->face.cell.map);
+    int rc = radio_open(c, map, d->face.cell_id, send_frame, d, &d->face.radio, err);
+    if (rc != WS_OK)
+        return rc;
+    struct node_status s;
+    node_status(d->face.node, &s);
+    uint64_t from = s.height > RECALL_BLOCKS ? s.height - RECALL_BLOCKS : 1;
+    return radio_recall(d->face.radio, d->face.store, CELL_CONTRACT_MAP, from,
+        map_contract_version(d->face.cell.map), ws_clock_now(&d->face.clock).its_us, err);
+}
+
 static int open_ports(struct daemon *d, struct ws_err *err) {
     if (d->config.n_ports == 0)
         return WS_OK;
@@ -169,6 +191,10 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
         .views = d->lists == NULL ? NULL : revocations_slot(d->lists),
         .verify = true};
     region_box(d->face.genesis, &pipe);
+    struct ws_random random = ws_random_system();
+    ws_random_bytes(&random, &pipe.salt, sizeof(pipe.salt));
+    if (d->face.radio != NULL)
+        pipe.hooks = radio_hooks(d->face.radio);
     for (size_t i = 0; i < d->config.n_ports && rc == WS_OK; i++) {
         const struct config_port *c = &d->config.ports[i];
         struct port_config port = {.kind = c->kind,
@@ -184,27 +210,6 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
         d->face.n_workers++;
     }
     return rc;
-}
-
-static bool send_frame(void *ctx, struct span frame) {
-    struct daemon *d = ctx;
-    return worker_send(d->antenna, frame);
-}
-
-static int open_radio(struct daemon *d, struct ws_err *err) {
-    const struct config_radio *c = &d->config.radio;
-    if (c->ticket == NULL)
-        return WS_OK;
-    d->antenna = d->face.workers[c->port - 1];
-    const struct mapset *map = map_contract_current(d->face.cell.map);
-    int rc = radio_open(c, map, d->face.cell_id, send_frame, d, &d->face.radio, err);
-    if (rc != WS_OK)
-        return rc;
-    struct node_status s;
-    node_status(d->face.node, &s);
-    uint64_t from = s.height > RECALL_BLOCKS ? s.height - RECALL_BLOCKS : 1;
-    return radio_recall(d->face.radio, d->face.store, CELL_CONTRACT_MAP, from,
-        map_contract_version(d->face.cell.map), ws_clock_now(&d->face.clock).its_us, err);
 }
 
 static int watch(struct daemon *d, int fd, struct ws_err *err) {
@@ -278,9 +283,9 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_lists(d, err);
     if (rc == WS_OK)
-        rc = open_ports(d, err);
-    if (rc == WS_OK)
         rc = open_radio(d, err);
+    if (rc == WS_OK)
+        rc = open_ports(d, err);
     return rc == WS_OK ? open_faces(d, err) : rc;
 }
 
@@ -290,9 +295,9 @@ void daemon_stop(struct daemon *d) {
     if (d->http != NULL)
         http_stop(d->http);
     admin_close(d->admin);
-    radio_close(d->face.radio);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
+    radio_close(d->face.radio); /* the workers used its hooks */
     for (size_t i = 0; i < CONFIG_PORTS_MAX; i++) {
         for (struct pkt_message *m; d->ring[i] != NULL && (m = ring_pop(d->ring[i])) != NULL;)
             pkt_message_release(m);
