@@ -51,7 +51,8 @@ static INLINE struct pt load_lines(const uint64_t *line, uintptr_t origin) {
     DO(0)
     DO(1)
     DO(2)
-    DO(3) DO(4) DO(5) DO(6) DO(7)
+    DO(3)
+    DO(4) DO(5) DO(6) DO(7)
 #undef DO
         transpose(r);
     struct pt p;
