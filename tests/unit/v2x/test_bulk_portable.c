@@ -336,10 +336,11 @@ static void crafted_signatures(void **state) {
         const BIGNUM *n = EC_GROUP_get0_order(group);
         unsigned count = 0;
         static const unsigned widths[] = {4, 5, 6, 13, 32};
-        for (size_t w = 0; w < ARRAY_LEN(widths); w++)
+        for (size_t w = 0; w < ARRAY_LEN(widths); w++) {
             for (unsigned windows = 1; widths[w] * windows < 256; windows *= 2) {
+                const int b = (int)(widths[w] * windows);
                 BIGNUM *top = BN_new(), *v = u[count++] = BN_new();
-                BN_set_bit(top, (int)(widths[w] * windows));
+                BN_set_bit(top, b);
                 BN_nnmod(v, n, top, ctx);
                 BN_sub(v, top, v); /* -n mod 2^b */
                 BN_sub(v, v, top);
@@ -348,6 +349,7 @@ static void crafted_signatures(void **state) {
                 BN_nnmod(v, v, n, ctx);
                 BN_free(top);
             }
+        }
         for (unsigned i = 1; i <= 4; i++) {
             BN_set_word(u[count++] = BN_new(), i);
             BN_sub(u[count] = BN_new(), n, u[count - 1]);
@@ -383,7 +385,7 @@ static void crafted_signatures(void **state) {
         }
         const unsigned asked = run_samples(c, samples, made, 64);
         printf("curve %u: %zu crafted, %u of %zu answers ASK\n", c, made, asked, made * 6);
-        assert_true(asked * 20 < made * 6);
+        assert_int_equal(asked, 0); /* all are repaired in place, none is infinity too early */
         BN_free(k), BN_free(other);
         free(samples);
         for (unsigned i = 0; i < count; i++)
