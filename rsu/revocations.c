@@ -168,8 +168,8 @@ static bool follows(const struct signed_list *l, uint32_t than) {
 static void drop_kept(struct revocations *r, size_t i) {
     buf_free(&r->kept[i]->octets);
     free(r->kept[i]);
-    memmove((void *)&r->kept[i], (void *)&r->kept[i + 1], (r->n_kept - i - 1) * sizeof(r->kept[0]));
-    r->n_kept--;
+    for (r->n_kept--; i < r->n_kept; i++)
+        r->kept[i] = r->kept[i + 1];
 }
 
 enum offer { OFFER_TAKEN, OFFER_KNOWN, OFFER_OLD, OFFER_OTHER, OFFER_NO_BASE, OFFER_FULL };

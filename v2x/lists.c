@@ -155,7 +155,9 @@ int lists_read(struct span file, struct signed_list *ret_lists, size_t *ret_n, s
     }
     /* Ballots about roots and electors follow: their voters are not known here, so only empty ones are read. */
     c.p = file.p + end;
-    if (coer_count(&c, 0) != 0 || coer_count(&c, 0) != 0 || c.fail != COER_OK)
+    size_t roots = coer_count(&c, 0);
+    size_t electors = coer_count(&c, 0);
+    if (roots != 0 || electors != 0 || c.fail != COER_OK)
         return ws_fail(err, WS_ENOTSUP, "octet %zu: ballots of electors are not read", c.fail_at);
     if (c.p != c.end)
         return malformed(coer_at(&c), COER_TRAILING, err);

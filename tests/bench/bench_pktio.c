@@ -309,6 +309,7 @@ static void offered_add(
 /* flood: every other frame brings a new ticket with a wrong signature, from a new address. */
 static void offered_make(struct offered *o, const struct bench *b, bool flood) {
     size_t n = b->n_frames;
+    WS_ASSERT(b->n_cars > 0);
     o->frame = ws_calloc(n, sizeof(*o->frame));
     struct station bad = {.key = b->car[0].key};
     for (size_t i = 0; i < n; i++) {

@@ -7,7 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
-    FILE *f = fmemopen((void *)(uintptr_t)data, size, "rb");
+    union {
+        const void *in;
+        void *out;
+    } octets = {.in = data}; /* opened for reading only */
+    FILE *f = fmemopen(octets.out, size, "rb");
     if (f == NULL)
         return 0;
     struct pcapng *g = pcapng_new(f, "input");

@@ -117,7 +117,11 @@ struct reading {
 };
 
 static void open_octets(struct reading *r, struct span s) {
-    r->f = s.n > 0 ? fmemopen((void *)(uintptr_t)s.p, s.n, "rb") : fopen("/dev/null", "rb");
+    union {
+        const void *in;
+        void *out;
+    } octets = {.in = s.p}; /* opened for reading only */
+    r->f = s.n > 0 ? fmemopen(octets.out, s.n, "rb") : fopen("/dev/null", "rb");
     assert_non_null(r->f);
     r->g = pcapng_new(r->f, "x.pcapng");
     r->err.text[0] = '\0';
