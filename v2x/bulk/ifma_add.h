@@ -1,4 +1,6 @@
 /* Sums of affine points, eight lanes each, many at once with one shared inversion. Private to v2x/bulk/ifma_*. */
+/* Rows of macros without semicolons are beyond the formatter, which never comes to rest on them. */
+/* clang-format off */
 #ifndef WAYSIDE_V2X_BULK_IFMA_ADD_H
 #define WAYSIDE_V2X_BULK_IFMA_ADD_H
 
@@ -51,8 +53,7 @@ static INLINE struct pt load_lines(const uint64_t *line, uintptr_t origin) {
     DO(0)
     DO(1)
     DO(2)
-    DO(3)
-    DO(4) DO(5) DO(6) DO(7)
+    DO(3) DO(4) DO(5) DO(6) DO(7)
 #undef DO
         transpose(r);
     struct pt p;

@@ -7,6 +7,8 @@
  * then (a b + q p) / R < 2p.
  *
  * Included once for each curve, see ifma_curve.h. Private to v2x/bulk/ifma_*. */
+/* Rows of macros without semicolons are beyond the formatter, which never comes to rest on them. */
+/* clang-format off */
 #ifndef WAYSIDE_V2X_BULK_IFMA_FIELD_H
 #define WAYSIDE_V2X_BULK_IFMA_FIELD_H
 
@@ -77,8 +79,7 @@ static INLINE fe fe_carry(fe a) {
     a.l[(i) + 1] = _mm512_add_epi64(a.l[(i) + 1], _mm512_srai_epi64(a.l[i], 52));                  \
     a.l[i] = _mm512_and_si512(a.l[i], mask);
     STEP(0)
-    STEP(1)
-    STEP(2) STEP(3)
+    STEP(1) STEP(2) STEP(3)
 #undef STEP
         return a;
 }
@@ -117,15 +118,15 @@ static INLINE struct wide fe_square(fe a) {
     w.t[0] = w.t[1] = w.t[2] = w.t[3] = w.t[4] = zero;
     w.t[5] = w.t[6] = w.t[7] = w.t[8] = w.t[9] = zero;
     CELL(0, 1)
-    CELL(0, 2)
-    CELL(0, 3) CELL(0, 4) CELL(1, 2) CELL(1, 3) CELL(1, 4) CELL(2, 3) CELL(2, 4) CELL(3, 4)
+    CELL(0, 2) CELL(0, 3) CELL(0, 4) CELL(1, 2) CELL(1, 3) CELL(1, 4) CELL(2, 3) CELL(2, 4)
+        CELL(3, 4)
     /* Doubled here, not in an operand: that would have 53 bits. Columns 0 and 9 are still empty or take hi only. */
 #define DO(i) w.t[i] = _mm512_add_epi64(w.t[i], w.t[i]);
-        DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
+            DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
 #undef DO
-            CELL(0, 0) CELL(1, 1) CELL(2, 2) CELL(3, 3) CELL(4, 4)
+                CELL(0, 0) CELL(1, 1) CELL(2, 2) CELL(3, 3) CELL(4, 4)
 #undef CELL
-                return w;
+                    return w;
 }
 
 /* (t + q p) / R, raw and not negative, < 2p for t < p R. Each step clears column i. */
