@@ -370,6 +370,18 @@ static bool release_for(struct pipeline *p, const struct cert *c, const uint8_t 
     return any;
 }
 
+static void tell_proven(const struct pipeline *p, const struct cert_entry *e) {
+    const struct pipeline_hooks *h = &p->cfg.hooks;
+    if (h->proven == NULL || e == NULL)
+        return;
+    struct pipeline_proven c = {.cert = e->cert.all,
+        .hash = e->hash,
+        .issuer_hash = e->issuer_hash,
+        .key = e->key,
+        .store = p->cfg.trust};
+    h->proven(h->ctx, &c);
+}
+
 /* A certificate of an unknown chain may stay only now that a message proved somebody holds its key. */
 static void keep_unproven(struct pipeline *p, struct frame_work *w) {
     struct verify_key *key = w->fresh_key;
@@ -391,11 +403,12 @@ static void keep_implicit(struct pipeline *p, struct frame_work *w) {
     w->n_candidates = 1;
     w->at_candidate = 0;
     w->candidate[0] = cert_cache_find(p->certs, w->cert_hash);
-    if (w->candidate[0] == NULL)
-        w->candidate[0] =
-            cert_cache_add(p->certs, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
-    else
+    if (w->candidate[0] != NULL) {
         verify_key_unref(key);
+        return;
+    }
+    w->candidate[0] = cert_cache_add(p->certs, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
+    tell_proven(p, w->candidate[0]);
 }
 
 /* A message whose certificate was not in the cache when it was checked. False: it is not done yet. */
@@ -602,6 +615,7 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
         }
         p->n.signatures++;
         w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, r.key, r.issuer_hash);
+        tell_proven(p, w->candidate[0]);
         /* Those that waited come before the message that brought it, which then finds it in the cache. */
         if (release_for(p, c, w->cert_hash)) {
             slot_queue_put(&p->ready, s);
@@ -890,6 +904,19 @@ void pipeline_finish(struct pipeline *p, uint64_t its_us) {
     while (pipeline_work(p, its_us))
         ;
     stop_waiting(p, its_us, true);
+}
+
+void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_t its_us) {
+    p->its_us = its_us;
+    refresh_view(p);
+    struct cert cert;
+    size_t at = 0;
+    if (c->store != p->cfg.trust || cert_cache_has(p->certs, c->hash) ||
+        cert_parse(c->cert, &cert, &at) != COER_OK)
+        return;
+    (void)cert_cache_add(p->certs, &cert, c->hash, verify_key_ref(c->key), c->issuer_hash);
+    (void)release_for(p, &cert, c->hash);
+    count_levels(p);
 }
 
 size_t pipeline_missing(const struct pipeline *p, uint8_t (*ret_id3)[3], size_t max) {

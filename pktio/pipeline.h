@@ -64,7 +64,16 @@ struct pipeline_limits {
     size_t table_octets; /* for signers' tables, touched as signers come; verify.h's default */
 };
 
-/* What the owner may want to know for certificate requests between stations (TS 103 097 7.1.1). Any may be NULL.
+/* A certificate that was checked up to a root, or an implicit one that its holder's signature proved. Borrowed. */
+struct pipeline_proven {
+    struct span cert;
+    const uint8_t *hash, *issuer_hash; /* SHA-256, 32 octets each */
+    struct verify_key *key;
+    const struct trust_store *store; /* under which it was proven */
+};
+
+/* What the owner may want to know, for certificate requests between stations (TS 103 097 7.1.1) and for other pipelines
+ * that hear the same road. Any may be NULL.
  * Called in the pipeline's thread from take, work or tick; what is passed is borrowed for the call, and none may call
  * the pipeline. */
 struct pipeline_hooks {
@@ -75,6 +84,8 @@ struct pipeline_hooks {
     void (*requested)(void *ctx, struct span id3s, uint64_t its_us);
     /* A verified message carries this certificate of an authority, which nobody has checked. */
     void (*offered)(void *ctx, struct span cert, uint64_t its_us);
+    /* A certificate was proven here; others learn it with pipeline_learn. */
+    void (*proven)(void *ctx, const struct pipeline_proven *c);
 };
 
 struct pipeline_config {
@@ -121,6 +132,9 @@ bool pipeline_work(struct pipeline *p, uint64_t its_us);
 void pipeline_tick(struct pipeline *p, uint64_t its_us);
 /* The end of the road: works off what is queued and stops waiting. Every frame has its verdict then. */
 void pipeline_finish(struct pipeline *p, uint64_t its_us);
+/* What another pipeline of the same trust proved need not be checked here again. Messages that waited for it go on with
+ * the next pipeline_work. Ignored: proven under another store than the one in force here. Not from within a callback. */
+void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_t its_us);
 /* HashedId3 of the certificates waited for, oldest first; returns how many were written. */
 size_t pipeline_missing(const struct pipeline *p, uint8_t (*ret_id3)[3], size_t max);
 const struct pipeline_counters *pipeline_counters(const struct pipeline *p);

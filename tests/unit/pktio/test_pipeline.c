@@ -1230,6 +1230,63 @@ static void revoked_from_the_next_view_on(void **state) {
     buf_free(&list);
 }
 
+/* ---- what another pipeline proved ---- */
+
+static void learn_there(void *ctx, const struct pipeline_proven *c) {
+    struct pipeline **other = ctx;
+    pipeline_learn(*other, c, PKI_NOW_US);
+}
+
+static void learns_what_a_sibling_proved(void **state) {
+    struct fixture *f = *state;
+    struct pipeline *sibling = NULL;
+    f->cfg.hooks = (struct pipeline_hooks){.ctx = &sibling, .proven = learn_there};
+    struct pipeline *p = f->p;
+    pipeline_free(p);
+    sibling = pipeline_new(&f->cfg, sink, f, note, f);
+    f->cfg.hooks = (struct pipeline_hooks){0};
+    f->p = pipeline_new(&f->cfg, sink, f, note, f);
+    struct pipeline *teacher = sibling;
+    sibling = f->p;
+    /* One message waits here, the certificate is heard there. */
+    make(f, &f->car, PSID_CAM, f->now, false);
+    struct pkt_frame fr = {.data = buf_span(&f->frame),
+        .link = LINK_ETHERNET,
+        .original_octets = (uint32_t)f->frame.n,
+        .number = 1};
+    take(f, &fr, 1);
+    assert_int_equal(f->n_said, 0);
+    struct buf other = {0};
+    station_frame(&other, &f->car, PSID_CAM, f->now + 1, HELLO, true);
+    struct pkt_frame first = {
+        .data = buf_span(&other), .link = LINK_ETHERNET, .original_octets = (uint32_t)other.n};
+    pipeline_take(teacher, &first, 1, f->now);
+    while (pipeline_work(teacher, f->now))
+        ;
+    assert_int_equal(f->n_said, 1);
+    expect(f, f->last, PKT_VERIFIED);
+    while (pipeline_work(f->p, f->now))
+        ;
+    assert_int_equal(f->n_said, 2);
+    expect(f, f->last, PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->signatures, 1); /* not the chain's */
+    /* Under another store it does not count. */
+    f->cfg.trust = f->foreign.trust;
+    start(f);
+    sibling = f->p;
+    buf_clear(&other);
+    station_frame(&other, &f->truck, PSID_CAM, f->now + 2, HELLO, true);
+    first.data = buf_span(&other);
+    pipeline_take(teacher, &first, 1, f->now);
+    while (pipeline_work(teacher, f->now))
+        ;
+    expect(f, f->last, PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->certs, 0);
+    expect(f, cam(f, &f->truck, f->now, false), PKT_SIGNER_UNKNOWN);
+    pipeline_free(teacher);
+    buf_free(&other);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -1285,6 +1342,7 @@ int main(void) {
         T(nothing_old_comes_out),
         T(fresh_tickets_do_not_hold_up_known_signers),
         T(bad_signatures_cost_their_sender),
+        T(learns_what_a_sibling_proved),
     };
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }
