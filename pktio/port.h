@@ -36,12 +36,20 @@ struct port_sent {
         refused; /* of `frames`: the driver took them and then failed (port_losses brings it up to date) */
 };
 
+/* How one sleeps until a frame comes; in each case between port_before_sleep and port_after_sleep. */
+enum port_sleep {
+    PORT_SLEEP_FD, /* poll ready_fd */
+    PORT_SLEEP_INTERRUPT, /* the same; it is the receive interrupt's, which those two functions arm and disarm */
+    PORT_SLEEP_TIMED, /* ready_fd is -1, nothing tells of frames: look again after a while */
+};
+
 struct port {
     enum port_kind kind;
     uint16_t id;
     struct rte_mempool *pool;
     char device[RTE_ETH_NAME_MAX_LEN]; /* for rte_vdev_uninit */
-    int ready_fd; /* readable while (interfaces) or after (capture) frames came */
+    enum port_sleep sleep;
+    int ready_fd; /* readable while (interfaces) or after (capture) frames came; -1: see sleep */
     struct capture_source *source; /* PORT_CAPTURE */
     uint64_t kernel_ring; /* interfaces: frames the kernel dropped so far */
     char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */

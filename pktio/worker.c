@@ -121,7 +121,7 @@ static void run_frames(struct worker *w, const struct pkt_frame *f, size_t n, st
 
 static struct pkt_frame frame_of(struct worker *w, struct rte_mbuf *m, struct ws_now now) {
     struct span data = span_of(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m));
-    if (w->port->kind == PORT_AF_PACKET) {
+    if (w->port->kind != PORT_CAPTURE) {
         return (struct pkt_frame){
             .data = data,
             .link = LINK_ETHERNET,
@@ -289,7 +289,8 @@ static void sleep_until_frames(struct worker *w) {
     struct epoll_event e[2];
     eventfd_t count;
     w->sleeps++;
-    int n = epoll_wait(w->epoll_fd, e, 2, w->port->n_unsent > 0 ? 1 : IDLE_MS);
+    bool soon = w->port->n_unsent > 0 || w->port->sleep == PORT_SLEEP_TIMED;
+    int n = epoll_wait(w->epoll_fd, e, 2, soon ? 1 : IDLE_MS);
     if (n > 0)
         w->wakeups++;
     (void)eventfd_read(w->wake_fd, &count);
@@ -380,7 +381,7 @@ static int launch(struct worker *w, struct ws_err *err) {
     w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (w->wake_fd < 0 || w->epoll_fd < 0 || watch(w, w->wake_fd) != 0 ||
-        watch(w, w->port->ready_fd) != 0)
+        (w->port->sleep != PORT_SLEEP_TIMED && watch(w, w->port->ready_fd) != 0))
         return ws_fail(err, WS_EIO, "descriptors of a packet worker: %s", strerror(errno));
     int rc = pthread_create(&w->thread, NULL, loop, w);
     if (rc != 0)
