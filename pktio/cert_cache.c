@@ -232,6 +232,7 @@ struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
     e->proven = issuer_hash != NULL;
     e->view = 0;
     e->revoked = NULL;
+    e->region = e->cert.region.present ? &e->cert : NULL;
     if (e->proven)
         memcpy(e->issuer_hash, issuer_hash, 32);
     link_entry(c, bucket_of(c, hash + 24), e, false);

@@ -17,6 +17,8 @@ struct cert_entry {
     uint8_t hash[32];
     uint8_t hash384[48]; /* only of certificates with a 384-bit key */
     uint8_t issuer_hash[32]; /* proven */
+    /* Whose region counts: its own, or that of an issuer above it; NULL: none. cert_cache_add knows only its own. */
+    const struct cert *region;
     struct verify_key *key; /* NULL in a pipeline that does not verify */
     bool proven;
     uint64_t view; /* generation under which it was looked up in revocation lists; 0: not yet */

@@ -382,6 +382,16 @@ static void tell_proven(const struct pipeline *p, const struct cert_entry *e) {
     h->proven(h->ctx, &c);
 }
 
+/* A certificate without region counts in its issuer's (6.4.8). The store outlives the entry: another store empties
+ * the cache. */
+static struct cert_entry *add_proven(struct pipeline *p, const struct cert *c,
+    const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash) {
+    struct cert_entry *e = cert_cache_add(p->certs, c, hash, key, issuer_hash);
+    if (e != NULL)
+        e->region = trust_region_from(p->cfg.trust, &e->cert, e->issuer_hash);
+    return e;
+}
+
 /* A certificate of an unknown chain may stay only now that a message proved somebody holds its key. */
 static void keep_unproven(struct pipeline *p, struct frame_work *w) {
     struct verify_key *key = w->fresh_key;
@@ -407,7 +417,7 @@ static void keep_implicit(struct pipeline *p, struct frame_work *w) {
         verify_key_unref(key);
         return;
     }
-    w->candidate[0] = cert_cache_add(p->certs, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
+    w->candidate[0] = add_proven(p, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
     tell_proven(p, w->candidate[0]);
 }
 
@@ -509,7 +519,8 @@ static bool choose(
             return stage_fail(w, PKT_DUPLICATE, NULL);
         const char *list = revoked_by(p, found[i]);
         if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
-                         : stage_cert_permits(w, &found[i]->cert)) {
+                         : stage_cert_permits(w, &found[i]->cert) &&
+                               stage_region_permits(w, found[i]->region)) {
             w->candidate[w->n_candidates++] = found[i];
         } else if (!refused) {
             refused = true;
@@ -608,13 +619,17 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
             }
         }
         if (!r.proven) {
+            if (!stage_region_permits(w, trust_region_from(p->cfg.trust, c, r.issuer_hash))) {
+                verify_key_unref(r.key);
+                return STEP_FAILED;
+            }
             w->fresh = w->fresh_chain = true;
             w->fresh_key = r.key;
             memcpy(w->fresh_issuer, r.issuer_hash, 32);
             return STEP_ON;
         }
         p->n.signatures++;
-        w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, r.key, r.issuer_hash);
+        w->candidate[0] = add_proven(p, c, w->cert_hash, r.key, r.issuer_hash);
         tell_proven(p, w->candidate[0]);
         /* Those that waited come before the message that brought it, which then finds it in the cache. */
         if (release_for(p, c, w->cert_hash)) {
@@ -623,7 +638,8 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
         }
         if (w->candidate[0] != NULL && revoked_by(p, w->candidate[0]) != NULL)
             return step_of(stage_fail(w, PKT_REVOKED, w->candidate[0]->revoked));
-        return STEP_ON;
+        return step_of(
+            stage_region_permits(w, w->candidate[0] == NULL ? NULL : w->candidate[0]->region));
     case TRUST_UNKNOWN_ISSUER:
         if (c->type == CERT_IMPLICIT)
             return note_and_fail(p, w, NOTE_IMPLICIT);
@@ -914,7 +930,7 @@ void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_
     if (c->store != p->cfg.trust || cert_cache_has(p->certs, c->hash) ||
         cert_parse(c->cert, &cert, &at) != COER_OK)
         return;
-    (void)cert_cache_add(p->certs, &cert, c->hash, verify_key_ref(c->key), c->issuer_hash);
+    (void)add_proven(p, &cert, c->hash, verify_key_ref(c->key), c->issuer_hash);
     (void)release_for(p, &cert, c->hash);
     count_levels(p);
 }

@@ -147,7 +147,12 @@ bool stage_cert_permits(struct frame_work *w, const struct cert *c) {
         return stage_fail(w, PKT_NO_PERMISSION, NULL);
     if (s < c->valid_from_s || s >= c->valid_until_s)
         return stage_fail(w, PKT_CERT_TIME, NULL);
-    if (m->has_location && !cert_region_contains(c, m->lat, m->lon))
+    return stage_region_permits(w, c);
+}
+
+bool stage_region_permits(struct frame_work *w, const struct cert *region) {
+    const struct spdu *m = &w->spdu;
+    if (region != NULL && m->has_location && !cert_region_contains(region, m->lat, m->lon))
         return stage_fail(
             w, PKT_CERT_INVALID, "generationLocation outside the certificate's region");
     return true;

@@ -35,8 +35,11 @@ bool stage_fail(struct frame_work *w, enum pkt_verdict verdict, const char *text
 bool stage_classify(struct frame_work *w, const struct pkt_frame *f);
 bool stage_decode(struct frame_work *w);
 bool stage_freshness(struct frame_work *w, const struct pipeline_config *cfg, uint64_t its_us);
-/* What a certificate says about the message it signed: permission, validity, region. No cryptography. */
+/* What a certificate says about the message it signed: permission, validity, and region as far as it has one of its own.
+ * No cryptography. */
 bool stage_cert_permits(struct frame_work *w, const struct cert *c);
+/* The region of an issuer above it (6.4.8), for a signer that has none itself. NULL: none restricts it. */
+bool stage_region_permits(struct frame_work *w, const struct cert *region);
 /* How long a generation time counts as fresh. */
 uint64_t stage_window_us(const struct pipeline_limits *l, uint64_t psid);
 

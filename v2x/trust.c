@@ -320,6 +320,18 @@ bool trust_region_contains(
     return true;
 }
 
+const struct cert *trust_region_from(
+    const struct trust_store *t, const struct cert *c, const uint8_t issuer_hash[static 32]) {
+    if (c->region.present)
+        return c;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct issuer *e = &t->issuers[i];
+        if (memcmp(e->hash256, issuer_hash, 32) == 0)
+            return e->region_from == NO_REGION ? NULL : &t->issuers[e->region_from].cert;
+    }
+    return NULL;
+}
+
 struct verify_key *trust_unproven_key(const struct cert *c) {
     if (c->type != CERT_EXPLICIT)
         return NULL;

@@ -82,6 +82,12 @@ struct trust_result trust_check(const struct trust_store *t, const struct cert *
 bool trust_region_contains(
     const struct trust_store *t, const struct cert *c, int32_t lat, int32_t lon);
 
+/* The certificate whose region counts for c: c itself, else the next above it in the store that has one; NULL: none
+ * restricts it. issuer_hash: SHA-256 of its direct issuer (trust_result.issuer_hash), in the store or not. The answer
+ * points to c or into the store. */
+const struct cert *trust_region_from(
+    const struct trust_store *t, const struct cert *c, const uint8_t issuer_hash[static 32]);
+
 /* Key of a certificate whose chain could not be checked, so that "signature good, issuer unknown" can be
  * told from "signature bad". Never admits anything. NULL for bad keys, and for implicit certificates, whose key
  * nobody knows without the issuer. */

@@ -1,0 +1,263 @@
+/* The pipeline and the chains of its signers: what an issuer's certificate says about its tickets' messages. */
+#include "tests/support/cm.h"
+#include "tests/support/pki.h"
+
+#include "base/assert.h"
+#include "pktio/pipeline.h"
+#include "v2x/carrier.h"
+#include "v2x/psid.h"
+
+#include <stdio.h>
+
+static const struct span HELLO = {(const uint8_t *)"hello", 5};
+
+struct fixture {
+    struct pki pki;
+    struct pipeline_config cfg;
+    struct pipeline *p;
+    size_t n_said;
+    enum pkt_verdict last;
+    char detail[160];
+};
+
+static bool sink(void *ctx, struct pkt_message *m) {
+    (void)ctx;
+    pkt_message_release(m);
+    return true;
+}
+
+static void note(void *ctx, const struct pkt_frame *fr, enum pkt_verdict v, const char *detail) {
+    struct fixture *f = ctx;
+    (void)fr;
+    (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
+    f->last = v;
+    f->n_said++;
+}
+
+static void start(struct fixture *f) {
+    pipeline_free(f->p);
+    f->p = pipeline_new(&f->cfg, sink, f, note, f);
+}
+
+static int setup(void **state) {
+    struct fixture *f = ws_alloc(sizeof(*f));
+    pki_init(&f->pki, 1);
+    f->cfg = (struct pipeline_config){
+        .limits =
+            {
+                .source_slots = 64,
+                .replay_slots = 1024,
+                .cert_slots = 64,
+                .message_pool = 256,
+                .freshness_us = 2000000,
+                .freshness_own_us = 10000000,
+                .future_us = 500000,
+            },
+        .trust = f->pki.trust,
+        .verify = true,
+    };
+    start(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    pipeline_free(f->p);
+    pki_free(&f->pki);
+    free(f);
+    return 0;
+}
+
+static enum pkt_verdict run(struct fixture *f, struct span frame) {
+    struct pkt_frame fr = {
+        .data = frame, .link = LINK_ETHERNET, .original_octets = (uint32_t)frame.n, .number = 1};
+    f->n_said = 0;
+    pipeline_take(f->p, &fr, 1, PKI_NOW_US);
+    while (pipeline_work(f->p, PKI_NOW_US))
+        ;
+    if (f->n_said == 0)
+        pipeline_finish(f->p, PKI_NOW_US);
+    assert_int_equal(f->n_said, 1);
+    return f->last;
+}
+
+static void expect(struct fixture *f, enum pkt_verdict got, enum pkt_verdict want) {
+    if (got != want)
+        print_error("%s (%s)\n", pkt_verdict_name(got), f->detail);
+    assert_string_equal(pkt_verdict_name(got), pkt_verdict_name(want));
+}
+
+/* ---- regions ---- */
+
+/* An observation from a place so many units north of 48 degrees. */
+static enum pkt_verdict observe(
+    struct fixture *f, const struct station *s, int32_t north, uint64_t gen, bool cert) {
+    struct spdu_request rq = {.psid = PSID_MAP_OBSERVATION,
+        .generation_time = gen,
+        .has_location = true,
+        .lat = 480000000 + north,
+        .lon = 110000000,
+        .payload = HELLO,
+        .with_certificate = cert};
+    struct buf spdu = {0}, frame = {0};
+    spdu_put_signed(&spdu, &rq, s->key, buf_span(&s->cert));
+    carrier_put_gn_secured(&frame, s->mac, buf_span(&spdu));
+    enum pkt_verdict v = run(f, buf_span(&frame));
+    buf_free(&frame);
+    buf_free(&spdu);
+    return v;
+}
+
+/* An authority whose region is a kilometre around 48 N 11 E, or that inherits it from one above, and a ticket of it that
+ * has none. */
+struct narrow {
+    struct trust_store *store;
+    struct sign_key *key, *sub_key;
+    struct buf ca, sub;
+    struct station ticket;
+};
+
+static void narrow_make(struct fixture *f, struct narrow *n, bool two_steps, bool implicit) {
+    struct cert_request rq = {.name = "one place only",
+        .valid_from_s = PKI_FROM_S,
+        .valid_hours = 200,
+        .issue_all = true,
+        .issue_min_chain = 1,
+        .issue_chain_range = two_steps ? 1 : 0,
+        .has_circle = true,
+        .circle_lat = 480000000,
+        .circle_lon = 110000000,
+        .circle_radius_m = 1000};
+    struct cert_request root_rq = {.name = "root of it",
+        .valid_from_s = PKI_FROM_S,
+        .valid_hours = 300,
+        .issue_all = true,
+        .issue_min_chain = 1,
+        .issue_chain_range = 2};
+    struct sign_permission app = {.psid = PSID_MAP_OBSERVATION};
+    struct cert_request ticket_rq = {
+        .valid_from_s = PKI_FROM_S, .valid_hours = 100, .app = &app, .n_app = 1};
+    struct ws_random *rnd = &f->pki.rnd;
+    struct sign_key *root_key = sign_key_new(CURVE_P256, rnd);
+    struct buf root = {0};
+    struct ws_err err;
+    *n = (struct narrow){.store = trust_store_new(8)};
+    n->key = sign_key_new(CURVE_P256, rnd);
+    n->sub_key = sign_key_new(CURVE_P256, rnd);
+    cert_put(&root, &root_rq, root_key, NULL, (struct span){0});
+    cert_put(&n->ca, &rq, n->key, root_key, buf_span(&root));
+    assert_int_equal(trust_add_root(n->store, buf_span(&root), &err), WS_OK);
+    assert_int_equal(trust_add_issuer(n->store, buf_span(&n->ca)), TRUST_OK);
+    if (two_steps) {
+        rq.name = "under it";
+        rq.has_circle = false;
+        rq.issue_chain_range = 0;
+        cert_put(&n->sub, &rq, n->sub_key, n->key, buf_span(&n->ca));
+        assert_int_equal(trust_add_issuer(n->store, buf_span(&n->sub)), TRUST_OK);
+    }
+    const struct sign_key *issuer = two_steps ? n->sub_key : n->key;
+    struct span issuer_cert = buf_span(two_steps ? &n->sub : &n->ca);
+    n->ticket.mac[0] = 2;
+    if (implicit) {
+        n->ticket.key = cert_put_implicit(&n->ticket.cert, &ticket_rq, issuer, issuer_cert, rnd);
+    } else {
+        n->ticket.key = sign_key_new(CURVE_P256, rnd);
+        cert_put(&n->ticket.cert, &ticket_rq, n->ticket.key, issuer, issuer_cert);
+    }
+    sign_key_free(root_key);
+    buf_free(&root);
+    f->cfg.trust = n->store;
+    start(f);
+}
+
+static void narrow_free(struct fixture *f, struct narrow *n) {
+    f->cfg.trust = f->pki.trust;
+    start(f);
+    sign_key_free(n->key);
+    sign_key_free(n->sub_key);
+    buf_free(&n->ca);
+    buf_free(&n->sub);
+    station_free(&n->ticket);
+    trust_store_free(n->store);
+}
+
+/* A radius of 1000 m is 89932 units of latitude. */
+enum { INSIDE = 89932, OUTSIDE = 89933 };
+
+/* Whether a certificate is heard first, known, or named by digest, its issuer's region counts to the unit. */
+static void a_ticket_without_region_has_its_issuers(void **state) {
+    struct fixture *f = *state;
+    for (unsigned k = 0; k < 4; k++) {
+        struct narrow n;
+        narrow_make(f, &n, (k & 1) != 0, (k & 2) != 0);
+        uint64_t t = PKI_NOW_US;
+        expect(f, observe(f, &n.ticket, OUTSIDE, t, true), PKT_CERT_INVALID);
+        assert_non_null(strstr(f->detail, "region"));
+        expect(f, observe(f, &n.ticket, INSIDE, t, true), PKT_VERIFIED);
+        expect(f, observe(f, &n.ticket, OUTSIDE, t + 1, true), PKT_CERT_INVALID);
+        expect(f, observe(f, &n.ticket, OUTSIDE, t + 2, false), PKT_CERT_INVALID);
+        expect(f, observe(f, &n.ticket, -OUTSIDE, t + 3, false), PKT_CERT_INVALID);
+        expect(f, observe(f, &n.ticket, -INSIDE, t + 4, false), PKT_VERIFIED);
+        narrow_free(f, &n);
+    }
+}
+
+/* What waits for a certificate is judged by the region too, even when the message that brought it was outside. */
+static void the_region_counts_for_those_that_waited(void **state) {
+    struct fixture *f = *state;
+    struct narrow n;
+    narrow_make(f, &n, false, false);
+    struct buf frame[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) {
+        struct spdu_request rq = {.psid = PSID_MAP_OBSERVATION,
+            .generation_time = PKI_NOW_US + (unsigned)i,
+            .has_location = true,
+            .lat = 480000000 + (i == 0 ? OUTSIDE : INSIDE),
+            .lon = 110000000,
+            .payload = HELLO};
+        struct buf spdu = {0};
+        spdu_put_signed(&spdu, &rq, n.ticket.key, buf_span(&n.ticket.cert));
+        carrier_put_gn_secured(&frame[i], n.ticket.mac, buf_span(&spdu));
+        struct pkt_frame fr = {.data = buf_span(&frame[i]),
+            .link = LINK_ETHERNET,
+            .original_octets = (uint32_t)frame[i].n,
+            .number = 1};
+        pipeline_take(f->p, &fr, 1, PKI_NOW_US);
+        (void)pipeline_work(f->p, PKI_NOW_US);
+        buf_free(&spdu);
+    }
+    const struct pipeline_counters *c = pipeline_counters(f->p);
+    assert_int_equal(c->waiting, 2);
+    struct spdu_request rq = {.psid = PSID_MAP_OBSERVATION,
+        .generation_time = PKI_NOW_US + 5,
+        .has_location = true,
+        .lat = 480000000 + OUTSIDE,
+        .lon = 110000000,
+        .payload = HELLO,
+        .with_certificate = true};
+    struct buf spdu = {0}, last = {0};
+    spdu_put_signed(&spdu, &rq, n.ticket.key, buf_span(&n.ticket.cert));
+    carrier_put_gn_secured(&last, n.ticket.mac, buf_span(&spdu));
+    struct pkt_frame fr = {
+        .data = buf_span(&last), .link = LINK_ETHERNET, .original_octets = (uint32_t)last.n};
+    pipeline_take(f->p, &fr, 1, PKI_NOW_US);
+    while (pipeline_work(f->p, PKI_NOW_US))
+        ;
+    assert_int_equal(c->verdict[PKT_CERT_INVALID], 2);
+    assert_int_equal(c->verdict[PKT_VERIFIED], 1);
+    for (int i = 0; i < 2; i++)
+        buf_free(&frame[i]);
+    buf_free(&spdu);
+    buf_free(&last);
+    narrow_free(f, &n);
+}
+
+int main(void) {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_ticket_without_region_has_its_issuers),
+        T(the_region_counts_for_those_that_waited),
+    };
+    return cmocka_run_group_tests_name("pipeline_trust", tests, NULL, NULL);
+}
