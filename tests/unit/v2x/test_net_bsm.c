@@ -1,12 +1,11 @@
 /* v2x/bsm.h: every message of the recorded logs against what the recording unit noted beside it, and cuts and flips
  * of a message written bit by bit. */
 #include "tests/support/cm.h"
+#include "tests/support/obu_log.h"
 #include "v2x/bsm.h"
 #include "v2x/uper.h"
-#include "v2x/wsmp.h"
 
 #include <stdio.h>
-#include <zlib.h>
 
 /* ---- a message of our own ---- */
 
@@ -152,34 +151,8 @@ static void cuts_and_flips(void **state) {
 
 /* ---- recorded logs ---- */
 
-static uint32_t le(const uint8_t *p, unsigned n) {
-    uint32_t v = 0;
-    while (n-- > 0)
-        v = v << 8 | p[n];
-    return v;
-}
-
-static struct buf unpacked(const char *name) {
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/v2x/logs/%s.gz", test_data_dir(), name);
-    struct buf b = {0};
-    gzFile f = gzopen(path, "rb");
-    if (f == NULL)
-        return b;
-    uint8_t part[65536];
-    int n;
-    while ((n = gzread(f, part, sizeof(part))) > 0)
-        buf_put(&b, part, (size_t)n);
-    assert_int_equal(n, 0);
-    (void)gzclose(f);
-    return b;
-}
-
 /* The unsecured data inside, signed or not. */
 static struct span inner(struct span s) {
-    struct wsmp w;
-    if (s.p[1] == 0 && wsmp_read(s, &w) == WSMP_OK)
-        s = w.message;
     size_t at = s.p[1] == 0x80 ? 2 : 6;
     assert_int_equal(s.p[at - 2], 3);
     assert_int_equal(s.p[at - 1], 0x80);
@@ -199,51 +172,40 @@ static unsigned turn(unsigned a, unsigned b) {
 
 /* The unit notes where it was and what it did when the message was logged; for what it received, that is near. */
 static void read_log(const char *name, unsigned want, bool own) {
-    struct buf b = unpacked(name);
-    if (b.n == 0)
+    struct obu_log log;
+    if (!obu_log_open(test_data_dir(), name, &log))
         skip();
     unsigned messages = 0;
     unsigned same = 0;
-    for (size_t at = 0; at + 27 < b.n;) {
-        const uint8_t *p = b.p + at;
-        size_t n = le(p + 24, 2);
-        struct span payload = span_of(p + 26, n);
-        assert_true(at + 26 + n <= b.n);
-        at += 26 + n;
-        if (at < b.n && b.p[at] == 0x0a && n > 1 && payload.p[1] == 0)
-            at++;
-        if (payload.p[1] != 0 && payload.p[1] != 0x80 && payload.p[2] != 0)
-            continue;
-        if (payload.p[1] == 0x81 && payload.p[3] != 0x40)
-            continue; /* a certificate, not a message */
+    struct obu_record r;
+    while (obu_log_next(&log, &r)) {
         struct bsm m;
-        enum bsm_fail fail = bsm_read(inner(payload), &m);
+        enum bsm_fail fail = bsm_read(inner(r.message), &m);
         if (fail == BSM_OTHER)
             continue;
         assert_int_equal(fail, BSM_OK);
         messages++;
         const struct station_state *s = &m.state;
         assert_true(s->has_position);
-        if (le(p + 1, 4) != 0) { /* the unit knew where it was */
-            assert_true(labs((long)s->lat - (int32_t)le(p + 1, 4)) < 100000);
-            assert_true(labs((long)s->lon - (int32_t)le(p + 5, 4)) < 100000);
+        if (r.lat != 0) { /* the unit knew where it was */
+            assert_true(labs((long)s->lat - r.lat) < 100000);
+            assert_true(labs((long)s->lon - r.lon) < 100000);
         }
         assert_true(s->altitude_cm > -40960 && s->altitude_cm < 614400);
         assert_true(s->speed == STATION_SPEED_UNAVAILABLE || s->speed < 6000);
         assert_true(s->length_cm >= 100 && s->length_cm < 2500);
         assert_true(s->width_cm >= 50 && s->width_cm < 400);
-        long speed = (long)le(p + 13, 2) * 2;
-        bool near = labs((long)s->lat - (int32_t)le(p + 1, 4)) < 3000 &&
-                    labs((long)s->lon - (int32_t)le(p + 5, 4)) < 3000 &&
+        long speed = (long)r.speed * 2;
+        bool near = labs((long)s->lat - r.lat) < 3000 && labs((long)s->lon - r.lon) < 3000 &&
                     labs(speed - s->speed) < 200 &&
-                    (speed < 200 || turn(s->heading, (le(p + 15, 2) + 4) / 8 % 3600) < 100);
+                    (speed < 200 || turn(s->heading, (r.heading + 4U) / 8 % 3600) < 100);
         same += near;
     }
     print_message("%s: %u messages, %u where and as the unit itself\n", name, messages, same);
     assert_int_equal(messages, want);
     if (own)
         assert_true(same * 10 >= messages * 9);
-    buf_free(&b);
+    obu_log_close(&log);
 }
 
 static void own_log(void **state) {
