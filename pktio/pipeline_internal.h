@@ -1,0 +1,76 @@
+/* What the parts of the pipeline share: pipeline.c takes frames and chooses what is worked on, pipeline_signer.c finds the
+ * certificate, pipeline_check.c has signatures checked and hands messages on. Private to pktio/pipeline*.c. */
+#ifndef WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
+#define WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
+
+#include "pktio/replay_filter.h"
+#include "pktio/signer_notes.h"
+#include "pktio/slots.h"
+#include "pktio/source_budget.h"
+#include "pktio/waiting.h"
+
+/* Queues, best first: the last one is shed first. Fresh ones brought a certificate that is not known yet. */
+enum lane { LANE_SAFETY, LANE_FRESH_SAFETY, LANE_ROUTINE, LANE_OTHER, LANE_FRESH, LANES };
+
+struct pipeline {
+    struct pipeline_config cfg;
+    pipeline_sink sink;
+    void *sink_ctx;
+    pipeline_verdict_fn verdict_fn;
+    void *verdict_ctx;
+    struct source_budget *budget;
+    struct replay_filter *replay;
+    struct cert_cache *certs;
+    struct trust_view *view; /* NULL without cfg.views */
+    struct signer_notes *notes; /* enum note */
+    struct verify_kernel *kernel;
+    struct pkt_message_pool *pool;
+    struct pkt_message *spare; /* taken from the pool, refused by the sink */
+    struct pipeline_counters n;
+
+    struct slots *slots;
+    struct slot *reading; /* the one that a frame is read in before its class is known */
+    struct slot_queue lane[LANES];
+    struct slot_queue ready; /* before all others: their certificate came */
+    struct waiting *waiting;
+    uint64_t order;
+    uint64_t fresh_credit; /* in hundredths of a message */
+
+    /* the batch in work */
+    uint64_t its_us;
+    struct slot *pending[PIPELINE_BURST_MAX];
+    unsigned n_pending;
+};
+
+/* Notes on certificates outside the cache: implicit, or 1 + the trust verdict they failed with. */
+enum { NOTE_IMPLICIT = 1 + TRUST_VERDICT_COUNT };
+
+/* ---- pipeline.c ---- */
+/* Says the verdict in w; of a slot: also gives it back, its last use. */
+void pipeline_say(struct pipeline *p, const struct frame_work *w, const struct pkt_frame *f);
+void pipeline_end(struct pipeline *p, struct slot *s);
+bool pipeline_too_old(const struct pipeline *p, struct slot *s); /* then s->w says so */
+
+/* ---- pipeline_signer.c ---- */
+/* GONE: it has its verdict, waits, or stands in a queue again. FAILED: s->w says why. */
+enum step { STEP_ON, STEP_FAILED, STEP_GONE };
+enum step pipeline_find_signer(struct pipeline *p, struct slot *s);
+/* The messages that waited for this certificate, by either of its names, go on before everything else, oldest first.
+ * False: none did. */
+bool pipeline_release(struct pipeline *p, const struct cert *c, const uint8_t hash[static 32]);
+/* Into the cache, with where its holder may be. Takes key. */
+struct cert_entry *pipeline_add_proven(struct pipeline *p, const struct cert *c,
+    const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash);
+void pipeline_tell_proven(const struct pipeline *p, const struct cert_entry *e);
+
+/* ---- pipeline_check.c ---- */
+void pipeline_submit(struct pipeline *p, struct slot *s);
+/* Checks all that is pending and settles it. */
+void pipeline_flush(struct pipeline *p);
+/* The same signed octets are waiting for their check: only its outcome says whether this is a duplicate. */
+bool pipeline_pending_same(const struct pipeline *p, const struct frame_work *w);
+/* A pending message shows a certificate of this HashedId8 that is not in the cache yet. */
+bool pipeline_pending_shows(const struct pipeline *p, const uint8_t id8[static 8]);
+void pipeline_remember(struct pipeline *p, const struct frame_work *w);
+
+#endif

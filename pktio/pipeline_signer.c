@@ -1,0 +1,240 @@
+#include "pktio/pipeline_internal.h"
+
+/* Those that waited for this certificate go on, oldest first, ahead of everything else. */
+static bool release(struct pipeline *p, const uint8_t id8[static 8]) {
+    bool any = false;
+    for (struct slot *s = waiting_take(p->waiting, id8); s != NULL;
+         s = waiting_take(p->waiting, id8)) {
+        s->ready_us = p->its_us;
+        slot_queue_put(&p->ready, s);
+        any = true;
+    }
+    return any;
+}
+
+/* A certificate, by either of the names that messages may have for it. */
+bool pipeline_release(struct pipeline *p, const struct cert *c, const uint8_t hash[static 32]) {
+    if (waiting_used(p->waiting) == 0)
+        return false;
+    bool any = release(p, hash + 24);
+    if (ec_octets(c->key_curve) == 48) {
+        uint8_t hash384[48];
+        cert_hash384(c, hash384);
+        any |= release(p, hash384 + 40);
+    }
+    return any;
+}
+
+void pipeline_tell_proven(const struct pipeline *p, const struct cert_entry *e) {
+    const struct pipeline_hooks *h = &p->cfg.hooks;
+    if (h->proven == NULL || e == NULL)
+        return;
+    struct pipeline_proven c = {.cert = e->cert.all,
+        .hash = e->hash,
+        .issuer_hash = e->issuer_hash,
+        .key = e->key,
+        .store = p->cfg.trust};
+    h->proven(h->ctx, &c);
+}
+
+/* A certificate without region counts in its issuer's (6.4.8). The store outlives the entry: another store empties
+ * the cache. */
+struct cert_entry *pipeline_add_proven(struct pipeline *p, const struct cert *c,
+    const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash) {
+    struct cert_entry *e = cert_cache_add(p->certs, c, hash, key, issuer_hash);
+    if (e != NULL)
+        e->region = trust_region_from(p->cfg.trust, &e->cert, e->issuer_hash);
+    return e;
+}
+
+static bool fail_with_note(struct frame_work *w, unsigned note) {
+    if (note == NOTE_IMPLICIT)
+        return stage_fail(w, PKT_ISSUER_UNKNOWN, NULL);
+    enum trust_verdict v = (enum trust_verdict)(note - 1);
+    bool form = v == TRUST_MALFORMED || v == TRUST_PROFILE || v == TRUST_BAD_KEY;
+    return stage_fail(w, form ? PKT_BAD_CERT : PKT_CERT_INVALID, trust_verdict_text(v));
+}
+
+/* Lists are asked once for each certificate and view. NULL: not revoked. */
+static const char *revoked_by(const struct pipeline *p, struct cert_entry *e) {
+    if (p->view == NULL || !e->proven)
+        return NULL;
+    if (e->view != p->view->generation) {
+        struct revocation_answer a = trust_view_revoked(p->view, &e->cert, e->hash, e->issuer_hash);
+        e->view = p->view->generation;
+        e->revoked = a.kind == REVOCATION_NONE ? NULL : a.list;
+    }
+    return e->revoked;
+}
+
+/* Keeps of the candidates those whose certificate permits the message, and the first refusal for when none
+ * does. False also for a duplicate. */
+static bool choose(
+    struct pipeline *p, struct frame_work *w, struct cert_entry *const *found, size_t n_found) {
+    bool refused = false;
+    enum pkt_verdict verdict = PKT_BAD_SIGNATURE;
+    struct stage_detail detail = {0};
+    for (size_t i = 0; i < n_found; i++) {
+        uint8_t *id = w->id[w->n_candidates];
+        spdu_identity(&w->spdu, found[i]->hash, id);
+        if (replay_filter_seen(p->replay, id))
+            return stage_fail(w, PKT_DUPLICATE, NULL);
+        const char *list = revoked_by(p, found[i]);
+        if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
+                         : stage_cert_permits(w, &found[i]->cert) &&
+                               stage_region_permits(w, found[i]->region)) {
+            w->candidate[w->n_candidates++] = found[i];
+        } else if (!refused) {
+            refused = true;
+            verdict = w->verdict;
+            detail = w->detail;
+        }
+    }
+    if (w->n_candidates > 0)
+        return true;
+    w->verdict = verdict;
+    w->detail = detail;
+    return false;
+}
+
+static enum step step_of(bool go_on) {
+    return go_on ? STEP_ON : STEP_FAILED;
+}
+
+static enum step wait_for_certificate(struct pipeline *p, struct slot *s) {
+    const char *why = waiting_put(p->waiting, s, p->its_us);
+    if (why != NULL)
+        return step_of(stage_fail(&s->w, PKT_SIGNER_UNKNOWN, why));
+    const struct pipeline_hooks *h = &p->cfg.hooks;
+    if (h->missing != NULL)
+        h->missing(h->ctx, s->w.spdu.digest, p->its_us);
+    return STEP_GONE;
+}
+
+static enum step signer_by_digest(struct pipeline *p, struct slot *s) {
+    struct frame_work *w = &s->w;
+    struct cert_entry *found[CERT_CACHE_SAME_ID];
+    const uint8_t *id8 = w->spdu.digest;
+    enum cert_hash_alg alg = w->spdu.hash_id == 1 ? CERT_HASH_SHA384 : CERT_HASH_SHA256;
+    if (pipeline_pending_shows(p, id8)) {
+        pipeline_flush(p);
+        /* Some may have been waiting for what came to light, and they are first. */
+        if (p->ready.n > 0) {
+            slot_queue_put(&p->ready, s);
+            return STEP_GONE;
+        }
+    }
+    size_t n = cert_cache_find_id8(p->certs, id8, alg, found);
+    if (n == 0) {
+        unsigned note = signer_notes_of_id8(p->notes, id8);
+        return note != 0 ? step_of(fail_with_note(w, note)) : wait_for_certificate(p, s);
+    }
+    return step_of(choose(p, w, found, n));
+}
+
+static enum step note_and_fail(struct pipeline *p, struct frame_work *w, unsigned note) {
+    signer_notes_put(p->notes, w->cert_hash, (uint8_t)note);
+    (void)pipeline_release(p, &w->spdu.cert, w->cert_hash);
+    return step_of(fail_with_note(w, note));
+}
+
+/* A certificate that is heard for the first time, or again after the cache forgot it. */
+static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
+    struct frame_work *w = &s->w;
+    const struct cert *c = &w->spdu.cert;
+    unsigned note = signer_notes_of(p->notes, w->cert_hash);
+    if (note != 0)
+        return step_of(fail_with_note(w, note));
+    spdu_identity(&w->spdu, w->cert_hash, w->id[0]);
+    if (replay_filter_seen(p->replay, w->id[0]))
+        return step_of(stage_fail(w, PKT_DUPLICATE, NULL));
+    if (!stage_cert_permits(w, c))
+        return STEP_FAILED;
+    if (cert_cache_full(p->certs))
+        pipeline_flush(p);
+    w->n_candidates = 1;
+    if (!p->cfg.verify) {
+        w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, NULL, NULL);
+        if (w->candidate[0] == NULL)
+            return step_of(stage_fail(w, PKT_UNCHECKED, NULL));
+        if (pipeline_release(p, c, w->cert_hash)) {
+            slot_queue_put(&p->ready, s);
+            return STEP_GONE;
+        }
+        return STEP_ON;
+    }
+    uint32_t now_s = (uint32_t)(w->spdu.generation_time / 1000000);
+    struct trust_result r = trust_check(p->cfg.trust, c, now_s);
+    if (r.verdict != TRUST_OK)
+        source_budget_owe(p->budget, w->carrier.source, PIPELINE_COST_CHAIN, p->its_us);
+    switch (r.verdict) {
+    case TRUST_OK:
+        if (!r.proven && p->view != NULL) {
+            struct revocation_answer a =
+                trust_view_revoked(p->view, c, w->cert_hash, r.issuer_hash);
+            if (a.kind != REVOCATION_NONE) {
+                verify_key_unref(r.key);
+                return step_of(stage_fail(w, PKT_REVOKED, a.list));
+            }
+        }
+        if (!r.proven) {
+            if (!stage_region_permits(w, trust_region_from(p->cfg.trust, c, r.issuer_hash))) {
+                verify_key_unref(r.key);
+                return STEP_FAILED;
+            }
+            w->fresh = w->fresh_chain = true;
+            w->fresh_key = r.key;
+            memcpy(w->fresh_issuer, r.issuer_hash, 32);
+            return STEP_ON;
+        }
+        p->n.signatures++;
+        w->candidate[0] = pipeline_add_proven(p, c, w->cert_hash, r.key, r.issuer_hash);
+        pipeline_tell_proven(p, w->candidate[0]);
+        /* Those that waited come before the message that brought it, which then finds it in the cache. */
+        if (pipeline_release(p, c, w->cert_hash)) {
+            slot_queue_put(&p->ready, s);
+            return STEP_GONE;
+        }
+        if (w->candidate[0] != NULL && revoked_by(p, w->candidate[0]) != NULL)
+            return step_of(stage_fail(w, PKT_REVOKED, w->candidate[0]->revoked));
+        return step_of(
+            stage_region_permits(w, w->candidate[0] == NULL ? NULL : w->candidate[0]->region));
+    case TRUST_UNKNOWN_ISSUER:
+        if (c->type == CERT_IMPLICIT)
+            return note_and_fail(p, w, NOTE_IMPLICIT);
+        w->fresh = true;
+        w->fresh_key = trust_unproven_key(c);
+        if (w->fresh_key != NULL)
+            return STEP_ON;
+        w->fresh = false;
+        return note_and_fail(p, w, 1 + TRUST_BAD_KEY);
+    case TRUST_NOT_YET_VALID:
+    case TRUST_EXPIRED:
+        /* Not noted: time goes on. */
+        return step_of(stage_fail(w, PKT_CERT_INVALID, trust_verdict_text(r.verdict)));
+    case TRUST_BAD_SIGNATURE:
+        p->n.signatures++;
+        break;
+    case TRUST_MALFORMED:
+    case TRUST_CURVE_MISMATCH:
+    case TRUST_PERMISSION:
+    case TRUST_REGION:
+    case TRUST_VALIDITY_OUTSIDE:
+    case TRUST_PROFILE:
+    case TRUST_BAD_KEY:
+    case TRUST_STORE_FULL:
+    case TRUST_VERDICT_COUNT:
+        break;
+    }
+    return note_and_fail(p, w, 1 + (unsigned)r.verdict);
+}
+
+/* Its hash was made when the frame came in. */
+static enum step signer_by_certificate(struct pipeline *p, struct slot *s) {
+    struct cert_entry *e = cert_cache_find(p->certs, s->w.cert_hash);
+    return e != NULL ? step_of(choose(p, &s->w, &e, 1)) : signer_heard_first(p, s);
+}
+
+enum step pipeline_find_signer(struct pipeline *p, struct slot *s) {
+    return s->w.spdu.signer == SIGNER_DIGEST ? signer_by_digest(p, s) : signer_by_certificate(p, s);
+}
