@@ -64,7 +64,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->verdict_fn = verdict_fn;
     p->verdict_ctx = verdict_ctx;
     p->budget = source_budget_new(l->source_slots, l->source_rate, l->source_burst);
-    p->replay = replay_filter_new(l->replay_slots);
+    p->own_replay = cfg->window != NULL ? NULL : replay_window_new(l->replay_slots, cfg->salt);
+    p->replay = cfg->window != NULL ? cfg->window : p->own_replay;
     p->certs = cert_cache_new(l->cert_slots);
     p->notes = signer_notes_new(l->cert_slots / 4);
     struct verify_config kernel = verify_config_default(PIPELINE_BURST_MAX);
@@ -78,7 +79,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->waiting = waiting_new(l->wait_slots, l->wait_octets, l->wait_share, l->wait_us, p->cfg.salt);
     p->n.certs_max = l->cert_slots;
     p->n.sources_max = l->source_slots;
-    p->n.identities_max = l->replay_slots;
+    p->n.identities_max = cfg->window != NULL ? 0 : l->replay_slots;
     p->n.queued_max = l->queue_slots;
     p->n.waiting_max = l->wait_slots;
     return p;
@@ -88,7 +89,7 @@ void pipeline_free(struct pipeline *p) {
     if (p == NULL)
         return;
     source_budget_free(p->budget);
-    replay_filter_free(p->replay);
+    replay_window_free(p->own_replay);
     cert_cache_free(p->certs);
     trust_view_unref(p->view);
     signer_notes_free(p->notes);
@@ -278,9 +279,18 @@ static size_t queued(const struct pipeline *p) {
 static void count_levels(struct pipeline *p) {
     p->n.certs = cert_cache_used(p->certs);
     p->n.sources = source_budget_used(p->budget);
-    p->n.identities = replay_filter_used(p->replay);
     p->n.queued = queued(p);
     p->n.waiting = waiting_used(p->waiting);
+}
+
+/* Of a window of our own; whoever shares one asks the window. */
+static void count_identities(struct pipeline *p) {
+    if (p->own_replay == NULL)
+        return;
+    replay_window_age(p->own_replay, p->its_us);
+    struct replay_window_counters c = replay_window_counters(p->own_replay);
+    p->n.identities = c.used;
+    p->n.identities_evicted = c.evicted;
 }
 
 void pipeline_take(struct pipeline *p, const struct pkt_frame *frames, size_t n, uint64_t its_us) {
@@ -355,9 +365,10 @@ static void examine(struct pipeline *p, struct slot *s) {
     }
     if (p->cfg.verify) {
         p->pending[p->n_pending++] = s;
-    } else {
-        pipeline_remember(p, &s->w);
+    } else if (pipeline_claim(p, &s->w)) {
         finish_as(p, s, PKT_UNCHECKED, NULL);
+    } else {
+        pipeline_end(p, s);
     }
 }
 
@@ -382,7 +393,6 @@ static void refresh_view(struct pipeline *p) {
 bool pipeline_work(struct pipeline *p, uint64_t its_us) {
     p->its_us = its_us;
     refresh_view(p);
-    replay_filter_age(p->replay, its_us);
     bool in_order = queued(p) <= PIPELINE_BURST_MAX;
     for (unsigned i = 0; i < PIPELINE_BURST_MAX; i++) {
         struct slot *s = next_slot(p, in_order);
@@ -392,6 +402,7 @@ bool pipeline_work(struct pipeline *p, uint64_t its_us) {
     }
     pipeline_flush(p);
     count_levels(p);
+    count_identities(p);
     return p->n.queued > 0;
 }
 

@@ -2,7 +2,7 @@
  * verified messages to a sink (design, section 2). The same object runs behind DPDK in rsud and in replay.
  *
  *   take:  classify -> source budget -> decode -> freshness -> queue by class
- *   work:  age -> signer (or wait for its certificate) -> replay look-up -> verify -> age -> replay insert -> sink
+ *   work:  age -> signer (or wait for its certificate) -> replay look-up -> verify -> age -> replay claim -> sink
  *   tick:  those that waited for a certificate long enough
  *
  * A verdict may come long after its frame: a message that names its signer by digest waits for the certificate, and
@@ -15,6 +15,7 @@
 #define WAYSIDE_PKTIO_PIPELINE_H
 
 #include "pktio/message.h"
+#include "pktio/replay_window.h"
 #include "pktio/verdict.h"
 #include "v2x/carrier.h"
 #include "v2x/trust_view.h"
@@ -43,7 +44,7 @@ struct pipeline_limits {
     size_t source_slots; /* senders tracked at once (power of two, at least 8) */
     uint32_t source_rate; /* messages/s and sender, cell time; 0: no limit */
     uint32_t source_burst;
-    size_t replay_slots; /* identities remembered */
+    size_t replay_slots; /* identities remembered, in a window of its own */
     size_t cert_slots; /* certificates remembered, proven or not */
     size_t message_pool; /* verified messages in flight (power of two) */
     uint64_t freshness_us; /* oldest generation time accepted */
@@ -93,6 +94,7 @@ struct pipeline_config {
     const struct trust_store *trust; /* borrowed, not written while the pipeline runs */
     /* Where newer views come from, looked at before each batch; borrowed. NULL: `trust` for ever, nothing revoked. */
     struct trust_slot *views;
+    struct replay_window *window; /* shared with other pipelines; borrowed. NULL: one of its own */
     bool verify; /* false: benchmark without signature and chain checks; nothing is admitted */
     bool has_region; /* generation location, where present, must lie in this box */
     int32_t lat_min, lat_max, lon_min, lon_max; /* 0.1 microdegree */
@@ -106,7 +108,8 @@ struct pipeline_counters {
     uint64_t signatures; /* signature checks done, certificates included */
     uint64_t
         identities_evicted; /* forgotten while they still counted as fresh: replay_slots is too small */
-    size_t certs, certs_max, sources, sources_max, identities, identities_max; /* fill levels */
+    /* Fill levels; identities, and those evicted, are 0 with a shared window, which has counters of its own. */
+    size_t certs, certs_max, sources, sources_max, identities, identities_max;
     size_t queued, queued_max, waiting, waiting_max;
 };
 

@@ -4,10 +4,15 @@
 
 /* ---- hand-over ---- */
 
-void pipeline_remember(struct pipeline *p, const struct frame_work *w) {
+bool pipeline_duplicate(struct frame_work *w, enum replay_state state) {
+    return stage_fail(w, PKT_DUPLICATE, state == REPLAY_NEIGHBOUR ? "heard by a neighbour" : NULL);
+}
+
+bool pipeline_claim(struct pipeline *p, struct frame_work *w) {
     uint64_t until = w->spdu.generation_time + stage_window_us(&p->cfg.limits, w->spdu.psid);
-    if (!replay_filter_add(p->replay, w->id[w->at_candidate], until, p->its_us))
-        p->n.identities_evicted++;
+    enum replay_state state =
+        replay_window_claim(p->replay, w->id[w->at_candidate], until, p->its_us);
+    return state == REPLAY_NEW || pipeline_duplicate(w, state);
 }
 
 static void fill(struct pkt_message *m, const struct slot *slot) {
@@ -32,24 +37,28 @@ static void fill(struct pkt_message *m, const struct slot *slot) {
     m->frame = f->number;
 }
 
-/* The identity is learned only when the message was handed on: one that found no room may come again. */
+/* One that found no room may come again. */
+static void give_back(struct pipeline *p, struct frame_work *w, const char *text) {
+    replay_window_forget(p->replay, w->id[w->at_candidate]);
+    (void)stage_fail(w, PKT_RING_FULL, text);
+}
+
 static void hand_over(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
-    if (pipeline_too_old(p, s))
+    if (pipeline_too_old(p, s) || !pipeline_claim(p, w))
         return;
     struct pkt_message *m = p->spare != NULL ? p->spare : pkt_message_take(p->pool);
     p->spare = NULL;
     if (m == NULL) {
-        (void)stage_fail(w, PKT_RING_FULL, "no message free");
+        give_back(p, w, "no message free");
         return;
     }
     fill(m, s);
     if (!p->sink(p->sink_ctx, m)) {
         p->spare = m;
-        (void)stage_fail(w, PKT_RING_FULL, "ring is full");
+        give_back(p, w, "ring is full");
         return;
     }
-    pipeline_remember(p, w);
     w->verdict = PKT_VERIFIED;
     const struct pipeline_hooks *h = &p->cfg.hooks;
     if (h->requested != NULL && w->spdu.inline_p2pcd.n > 0)

@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
 #define WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
 
-#include "pktio/replay_filter.h"
+#include "pktio/replay_window.h"
 #include "pktio/signer_notes.h"
 #include "pktio/slots.h"
 #include "pktio/source_budget.h"
@@ -19,7 +19,8 @@ struct pipeline {
     pipeline_verdict_fn verdict_fn;
     void *verdict_ctx;
     struct source_budget *budget;
-    struct replay_filter *replay;
+    struct replay_window *replay; /* cfg.window, or own_replay */
+    struct replay_window *own_replay;
     struct cert_cache *certs;
     struct trust_view *view; /* NULL without cfg.views */
     struct signer_notes *notes; /* enum note */
@@ -71,6 +72,9 @@ void pipeline_flush(struct pipeline *p);
 bool pipeline_pending_same(const struct pipeline *p, const struct frame_work *w);
 /* A pending message shows a certificate of this HashedId8 that is not in the cache yet. */
 bool pipeline_pending_shows(const struct pipeline *p, const uint8_t id8[static 8]);
-void pipeline_remember(struct pipeline *p, const struct frame_work *w);
+/* From now on it is a duplicate wherever it comes. False: it is one already, and w says so. */
+bool pipeline_claim(struct pipeline *p, struct frame_work *w);
+/* It is a duplicate; w says of what. */
+bool pipeline_duplicate(struct frame_work *w, enum replay_state state);
 
 #endif

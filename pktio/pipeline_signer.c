@@ -77,8 +77,9 @@ static bool choose(
     for (size_t i = 0; i < n_found; i++) {
         uint8_t *id = w->id[w->n_candidates];
         spdu_identity(&w->spdu, found[i]->hash, id);
-        if (replay_filter_seen(p->replay, id))
-            return stage_fail(w, PKT_DUPLICATE, NULL);
+        enum replay_state state = replay_window_seen(p->replay, id);
+        if (state != REPLAY_NEW)
+            return pipeline_duplicate(w, state);
         const char *list = revoked_by(p, found[i]);
         if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
                          : stage_cert_permits(w, &found[i]->cert) &&
@@ -146,8 +147,9 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     if (note != 0)
         return step_of(fail_with_note(w, note));
     spdu_identity(&w->spdu, w->cert_hash, w->id[0]);
-    if (replay_filter_seen(p->replay, w->id[0]))
-        return step_of(stage_fail(w, PKT_DUPLICATE, NULL));
+    /* What only neighbours had goes on, for the sake of its certificate, until it is claimed. */
+    if (replay_window_seen(p->replay, w->id[0]) == REPLAY_HERE)
+        return step_of(pipeline_duplicate(w, REPLAY_HERE));
     if (!stage_cert_permits(w, c))
         return STEP_FAILED;
     if (cert_cache_full(p->certs))

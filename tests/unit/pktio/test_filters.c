@@ -3,7 +3,6 @@
 
 #include "base/random.h"
 #include "pktio/message.h"
-#include "pktio/replay_filter.h"
 #include "pktio/signer_notes.h"
 #include "pktio/source_budget.h"
 #include "pktio/verdict.h"
@@ -76,59 +75,6 @@ static void make_id(uint8_t id[static 32], uint64_t seed) {
     ws_random_bytes(&rnd, id, 32);
 }
 
-static void replay_remembers_until_the_time_is_over(void **state) {
-    (void)state;
-    struct replay_filter *f = replay_filter_new(100);
-    uint8_t id[32];
-    for (uint64_t i = 0; i < 50; i++) {
-        make_id(id, i);
-        assert_false(replay_filter_seen(f, id));
-        assert_true(replay_filter_add(f, id, 1000 + i, 900));
-        assert_true(replay_filter_seen(f, id));
-    }
-    replay_filter_age(f, 1025);
-    assert_int_equal(replay_filter_used(f), 25);
-    for (uint64_t i = 0; i < 50; i++) {
-        make_id(id, i);
-        assert_int_equal(replay_filter_seen(f, id), i >= 25);
-    }
-    replay_filter_free(f);
-}
-
-static void replay_full_says_so_and_forgets_the_oldest(void **state) {
-    (void)state;
-    enum { SLOTS = 7, ROUNDS = 200 }; /* no power of two */
-    struct replay_filter *f = replay_filter_new(SLOTS);
-    uint8_t id[32];
-    for (uint64_t i = 0; i < ROUNDS; i++) {
-        make_id(id, i);
-        assert_int_equal(replay_filter_add(f, id, 1000000, 1), i < SLOTS);
-        for (uint64_t k = 0; k <= i; k++) {
-            make_id(id, k);
-            assert_int_equal(replay_filter_seen(f, id), k + SLOTS > i);
-        }
-    }
-    assert_int_equal(replay_filter_used(f), SLOTS);
-    replay_filter_free(f);
-}
-
-static void replay_ids_of_one_bucket(void **state) {
-    (void)state;
-    struct replay_filter *f = replay_filter_new(16);
-    uint8_t id[32] = {0};
-    for (uint8_t i = 0; i < 16; i++) {
-        id[15] = i; /* same first octets: one chain */
-        assert_true(replay_filter_add(f, id, 100, 1));
-    }
-    for (uint8_t i = 0; i < 20; i++) {
-        id[15] = i;
-        assert_int_equal(replay_filter_seen(f, id), i < 16);
-    }
-    replay_filter_age(f, 101);
-    assert_int_equal(replay_filter_used(f), 0);
-    replay_filter_free(f);
-}
-
 static void notes_by_hash_and_by_id8(void **state) {
     (void)state;
     struct signer_notes *n = signer_notes_new(1);
@@ -177,9 +123,6 @@ int main(void) {
         cmocka_unit_test(budget_clock_goes_back),
         cmocka_unit_test(budget_of_zero_rate_is_no_limit),
         cmocka_unit_test(budget_forgets_the_longest_silent),
-        cmocka_unit_test(replay_remembers_until_the_time_is_over),
-        cmocka_unit_test(replay_full_says_so_and_forgets_the_oldest),
-        cmocka_unit_test(replay_ids_of_one_bucket),
         cmocka_unit_test(notes_by_hash_and_by_id8),
         cmocka_unit_test(message_pool_gives_and_takes),
     };

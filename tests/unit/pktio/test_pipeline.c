@@ -867,7 +867,7 @@ static void more_signers_than_slots(void **state) {
     assert_int_equal(f->n_got, 30);
 }
 
-static void replay_filter_too_small_is_counted(void **state) {
+static void replay_window_too_small_is_counted(void **state) {
     struct fixture *f = *state;
     f->cfg.limits.replay_slots = 4;
     start(f);
@@ -875,6 +875,66 @@ static void replay_filter_too_small_is_counted(void **state) {
         expect(f, cam(f, &f->car, f->now + i, true), PKT_VERIFIED);
     assert_int_equal(pipeline_counters(f->p)->identities, 4);
     assert_int_equal(pipeline_counters(f->p)->identities_evicted, 2);
+}
+
+/* ---- a window that several pipelines share ---- */
+
+static void what_another_pipeline_handed_on_is_a_duplicate(void **state) {
+    struct fixture *f = *state;
+    f->cfg.window = replay_window_new(64, 1);
+    start(f);
+    struct pipeline *other = pipeline_new(&f->cfg, sink, f, note, f);
+    struct pipeline *mine = f->p;
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+    f->p = other;
+    expect(f, run(f), PKT_DUPLICATE);
+    assert_string_equal(f->detail, pkt_verdict_text(PKT_DUPLICATE));
+    f->sink_full = true;
+    expect(f, cam(f, &f->car, f->now + 1, true), PKT_RING_FULL);
+    f->sink_full = false;
+    f->p = mine;
+    expect(f, run(f), PKT_VERIFIED); /* the claim was given back */
+    assert_int_equal(pipeline_counters(f->p)->identities_max, 0);
+    assert_int_equal(replay_window_counters(f->cfg.window).used, 2);
+    pipeline_free(other);
+    pipeline_finish(f->p, f->now);
+    struct replay_window *w = f->cfg.window;
+    f->cfg.window = NULL;
+    start(f);
+    replay_window_free(w);
+}
+
+static void neighbours_news_spares_the_check_but_not_the_certificate(void **state) {
+    struct fixture *f = *state;
+    f->cfg.window = replay_window_new(64, 1);
+    start(f);
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t id[32];
+        uint8_t hash[32];
+        struct carrier carrier;
+        struct spdu spdu;
+        struct cert cert;
+        size_t at;
+        make(f, &f->car, PSID_CAM, f->now + i, i == 0);
+        assert_int_equal(
+            carrier_read(LINK_ETHERNET, buf_span(&f->frame), &carrier), CARRIER_SECURED);
+        assert_int_equal(spdu_parse(carrier.message, &spdu, &at), COER_OK);
+        assert_int_equal(cert_parse(buf_span(&f->car.cert), &cert, &at), COER_OK);
+        cert_hash256(&cert, hash);
+        spdu_identity(&spdu, hash, id);
+        replay_window_hear(f->cfg.window, id, f->now + 2000000, f->now);
+        uint64_t before = pipeline_counters(f->p)->signatures;
+        expect(f, run(f), PKT_DUPLICATE);
+        assert_string_equal(f->detail, "heard by a neighbour");
+        /* The first brings a certificate that is new here: it is checked and kept for those that come. */
+        assert_int_equal(pipeline_counters(f->p)->signatures - before, i == 0 ? 2 : 0);
+        assert_int_equal(f->n_got, 0);
+    }
+    expect(f, cam(f, &f->car, f->now + 2, false), PKT_VERIFIED);
+    struct replay_window *w = f->cfg.window;
+    f->cfg.window = NULL;
+    start(f);
+    replay_window_free(w);
 }
 
 static void bit_flips_are_never_verified(void **state) {
@@ -1330,7 +1390,9 @@ int main(void) {
         T(unchecked_admits_nothing),
         T(verdicts_do_not_depend_on_bursts),
         T(more_signers_than_slots),
-        T(replay_filter_too_small_is_counted),
+        T(replay_window_too_small_is_counted),
+        T(what_another_pipeline_handed_on_is_a_duplicate),
+        T(neighbours_news_spares_the_check_but_not_the_certificate),
         T(bit_flips_are_never_verified),
         T(waits_and_goes_before_what_brought_the_certificate),
         T(waits_no_longer_than_it_may),
