@@ -199,6 +199,13 @@ static void app_element(struct coer *c) {
     psid_ssp_read(c, &entry);
 }
 
+static void keep_parity(struct cert *cert) {
+    struct ec_point *p = &cert->key;
+    cert->key_uncompressed = true;
+    p->form = (p->octets.p[p->octets.n - 1] & 1) != 0 ? EC_Y_ODD : EC_Y_EVEN;
+    p->octets.n /= 2;
+}
+
 static void issue_element(struct coer *c) {
     struct issue_group group;
     issue_group_read(c, &group);
@@ -239,8 +246,11 @@ static void tbs_read(struct coer *c, struct cert *cert) {
     } else {
         verification_key_read(c, cert);
     }
-    if (c->fail == COER_OK)
+    if (c->fail == COER_OK) {
         cert->key_encoding = span_of(from, (size_t)(c->p - from));
+        if (cert->key.form == EC_UNCOMPRESSED && cert->key.octets.p != NULL)
+            keep_parity(cert);
+    }
     if ((present & TBS_EXTENSION) != 0)
         coer_skip_additions(c);
 }

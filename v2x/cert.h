@@ -59,7 +59,10 @@ struct cert {
     bool has_request_permissions;
     bool verify_is_reconstruction; /* implicit: the point is the reconstruction value */
     enum ec_curve key_curve;
+    /* Never EC_UNCOMPRESSED: of a point sent with its y only x and the parity are hashed and signed (6.4.3), so nothing
+     * else of y may decide anything: else an altered copy of a certificate would be judged under the true one's hash. */
     struct ec_point key;
+    bool key_uncompressed; /* that is how it was sent */
     bool has_signature;
     struct ec_signature signature;
     struct span key_encoding; /* PublicVerificationKey, or the point of a reconstruction value */

@@ -5,7 +5,7 @@
 #include "v2x/verify.h"
 
 static bool tbs_is_canonical(const struct cert *c) {
-    return c->key.form != EC_UNCOMPRESSED &&
+    return !c->key_uncompressed &&
            (!c->has_encryption_key || c->encryption_key.form != EC_UNCOMPRESSED);
 }
 
@@ -29,7 +29,7 @@ static void put_tbs(struct buf *b, const struct cert *c) {
         ec_point_put_compressed(b, &c->encryption_key);
         from = c->encryption_key.octets.p + c->encryption_key.octets.n;
     }
-    if (c->key.form == EC_UNCOMPRESSED) {
+    if (c->key_uncompressed) {
         buf_put(b, from, (size_t)(c->key_encoding.p - from));
         struct buf point = {0};
         ec_point_put_compressed(&point, &c->key);
