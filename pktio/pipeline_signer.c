@@ -51,6 +51,8 @@ static bool fail_with_note(struct frame_work *w, unsigned note) {
     if (note == NOTE_IMPLICIT)
         return stage_fail(w, PKT_ISSUER_UNKNOWN, NULL);
     enum trust_verdict v = (enum trust_verdict)(note - 1);
+    if (v == TRUST_ALGORITHM)
+        return stage_fail(w, PKT_NOT_COUNTED_ALG, "certificate with SM2 or SM3");
     bool form = v == TRUST_MALFORMED || v == TRUST_PROFILE || v == TRUST_BAD_KEY;
     return stage_fail(w, form ? PKT_BAD_CERT : PKT_CERT_INVALID, trust_verdict_text(v));
 }
@@ -224,6 +226,7 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     case TRUST_VALIDITY_OUTSIDE:
     case TRUST_PROFILE:
     case TRUST_BAD_KEY:
+    case TRUST_ALGORITHM:
     case TRUST_STORE_FULL:
     case TRUST_VERDICT_COUNT:
         break;

@@ -63,6 +63,8 @@ static const char *broken_rule(const struct spdu *m) {
         return "generationTime is absent";
     if (m->signer == SIGNER_SELF)
         return "signer is self";
+    if (m->has_functional_type)
+        return "pduFunctionalType: not for an application";
     if (!cam && !denm && !own)
         return NULL;
     if (m->signer == SIGNER_CERTIFICATE && m->n_certs != 1)
@@ -94,10 +96,6 @@ bool stage_decode(struct frame_work *w) {
     size_t at = 0;
     enum coer_fail fail = spdu_parse(w->carrier.message, &w->spdu, &at);
     if (fail != COER_OK) {
-        const uint8_t *p = w->carrier.message.p;
-        /* Signed data whose hash algorithm is SM3: well formed, but not read (6.3.5). */
-        if (fail == COER_VALUE && at == 2 && p[1] == 0x81 && p[2] == 2)
-            return stage_fail(w, PKT_NOT_COUNTED_ALG, "hash algorithm SM3");
         (void)stage_fail(w, PKT_BAD_SPDU, coer_fail_text(fail));
         w->detail.has_at = true;
         w->detail.at = at;
@@ -106,6 +104,8 @@ bool stage_decode(struct frame_work *w) {
     const struct spdu *m = &w->spdu;
     if (m->content != SPDU_SIGNED)
         return stage_fail(w, PKT_NOT_SIGNED, NULL);
+    if (m->unsupported != NULL)
+        return stage_fail(w, PKT_NOT_COUNTED_ALG, m->unsupported);
     if (m->all.n > PKT_MESSAGE_OCTETS)
         return stage_fail(w, PKT_BAD_PROFILE, "message is too long");
     if (w->carrier.has_psid && w->carrier.psid != m->psid)

@@ -41,27 +41,49 @@ void ec_point_put_compressed(struct buf *b, const struct ec_point *point) {
     buf_put(b, point->octets.p, point->octets.n / 2);
 }
 
+const char *cert_unsupported_text(unsigned bits) {
+    if ((bits & CERT_SM2_KEY) != 0)
+        return "SM2 key";
+    if ((bits & CERT_SM2_SIGNATURE) != 0)
+        return "SM2 signature";
+    return (bits & CERT_SM3_HASH) != 0 ? "SM3 hash" : NULL;
+}
+
 /* The CHOICE that PublicVerificationKey and Signature share: two alternatives before the extension
- * marker, those after it inside an open type. SM2 (alternative 4) is not read. */
-static bool curve_read(struct coer *c, enum ec_curve *ret_curve) {
+ * marker, those after it inside an open type. */
+enum curve_form { CURVE_PLAIN, CURVE_OPEN, CURVE_SM2 };
+enum { ALTERNATIVE_SM2 = 4 };
+static enum curve_form curve_read(struct coer *c, enum ec_curve *ret_curve) {
     size_t at = coer_at(c);
     static const enum ec_curve curve[] = {CURVE_P256, CURVE_BP256, CURVE_BP384, CURVE_P384};
     unsigned alternative = coer_choice(c);
+    *ret_curve = CURVE_P256;
+    if (alternative == ALTERNATIVE_SM2)
+        return CURVE_SM2;
     if (alternative >= ARRAY_LEN(curve)) {
         coer_set_fail_at(c, at, COER_CHOICE);
-        alternative = 0;
+        return CURVE_PLAIN;
     }
     *ret_curve = curve[alternative];
-    return alternative >= 2;
+    return alternative >= 2 ? CURVE_OPEN : CURVE_PLAIN;
 }
 
 static void verification_key_read(struct coer *c, struct cert *cert) {
-    if (curve_read(c, &cert->key_curve)) {
-        struct coer inner = coer_open(c);
+    struct coer inner;
+    switch (curve_read(c, &cert->key_curve)) {
+    case CURVE_PLAIN:
+        ec_point_read(c, ec_octets(cert->key_curve), &cert->key);
+        break;
+    case CURVE_OPEN:
+        inner = coer_open(c);
         ec_point_read(&inner, ec_octets(cert->key_curve), &cert->key);
         coer_close(c, &inner);
-    } else {
-        ec_point_read(c, ec_octets(cert->key_curve), &cert->key);
+        break;
+    case CURVE_SM2:
+        (void)coer_octets(c);
+        cert->key = (struct ec_point){.form = EC_FILL};
+        cert->unsupported |= CERT_SM2_KEY;
+        break;
     }
 }
 
@@ -74,12 +96,21 @@ static void ecdsa_read(struct coer *c, struct ec_signature *sig) {
 }
 
 void ec_signature_read(struct coer *c, struct ec_signature *ret_signature) {
-    if (curve_read(c, &ret_signature->curve)) {
-        struct coer inner = coer_open(c);
+    struct coer inner;
+    switch (curve_read(c, &ret_signature->curve)) {
+    case CURVE_PLAIN:
+        ecdsa_read(c, ret_signature);
+        break;
+    case CURVE_OPEN:
+        inner = coer_open(c);
         ecdsa_read(&inner, ret_signature);
         coer_close(c, &inner);
-    } else {
-        ecdsa_read(c, ret_signature);
+        break;
+    case CURVE_SM2:
+        (void)coer_octets(c);
+        ret_signature->r = (struct ec_point){.form = EC_FILL};
+        ret_signature->s = (struct span){NULL, 0};
+        break;
     }
 }
 
@@ -88,9 +119,15 @@ void public_encryption_key_read(struct coer *c, struct ec_point *ret_point) {
     if (coer_u8(c) > 1) /* aes128Ccm, sm4Ccm */
         coer_set_fail_at(c, at, COER_VALUE);
     at = coer_at(c);
-    if (coer_choice(c) > 1) /* ECIES on NIST P-256 or Brainpool P256r1 */
+    unsigned alternative = coer_choice(c);
+    if (alternative <= 1) { /* ECIES on NIST P-256 or Brainpool P256r1 */
+        ec_point_read(c, 32, ret_point);
+        return;
+    }
+    if (alternative > 2) /* SM2 */
         coer_set_fail_at(c, at, COER_CHOICE);
-    ec_point_read(c, 32, ret_point);
+    (void)coer_octets(c);
+    *ret_point = (struct ec_point){.form = EC_FILL};
 }
 
 static void read_fixed(struct coer *c, uint8_t *dst, size_t n) {
@@ -117,12 +154,17 @@ static void issuer_read(struct coer *c, struct cert *cert) {
         case 1:
             cert->self_hash = CERT_HASH_SHA384;
             break;
-        default: /* SM3 is not offered */
+        case 2:
+            cert->unsupported |= CERT_SM3_HASH;
+            break;
+        default:
             coer_set_fail_at(c, at, COER_VALUE);
         }
         break;
-    case ISSUER_SHA384:
-    case ISSUER_SM3: {
+    case ISSUER_SM3:
+        cert->unsupported |= CERT_SM3_HASH;
+        /* fall through */
+    case ISSUER_SHA384: {
         struct coer inner = coer_open(c);
         read_fixed(&inner, cert->issuer_id, 8);
         coer_close(c, &inner);
@@ -136,7 +178,6 @@ static void issuer_read(struct coer *c, struct cert *cert) {
 }
 
 static void id_read(struct coer *c, struct cert *cert) {
-    size_t at = coer_at(c);
     unsigned kind = coer_choice(c);
     switch (kind) {
     case CERT_ID_LINKAGE: {
@@ -156,9 +197,10 @@ static void id_read(struct coer *c, struct cert *cert) {
         break;
     case CERT_ID_NONE:
         break;
-    default:
-        coer_set_fail_at(c, at, COER_CHOICE);
-        return;
+    default: /* behind the extension marker: an open type */
+        cert->id = coer_octets(c);
+        kind = CERT_ID_OTHER;
+        break;
     }
     cert->id_kind = (enum cert_id_kind)kind;
 }
@@ -213,6 +255,9 @@ static void issue_element(struct coer *c) {
 
 static void tbs_read(struct coer *c, struct cert *cert) {
     uint8_t present = coer_preamble(c, 0);
+    cert->has_assurance = (present & TBS_ASSURANCE) != 0;
+    cert->can_request_rollover = (present & TBS_ROLLOVER) != 0;
+    cert->has_additions = (present & TBS_EXTENSION) != 0;
     id_read(c, cert);
     read_fixed(c, cert->craca_id, 3);
     cert->crl_series = coer_u16(c);
@@ -220,14 +265,13 @@ static void tbs_read(struct coer *c, struct cert *cert) {
     if ((present & TBS_REGION) != 0)
         region_read(c, &cert->region);
     if ((present & TBS_ASSURANCE) != 0)
-        (void)coer_u8(c);
+        cert->assurance = coer_u8(c);
     if ((present & TBS_APP) != 0)
         cert->app_permissions = list_read(c, &cert->n_app, app_element);
     if ((present & TBS_ISSUE) != 0)
         cert->issue_permissions = list_read(c, &cert->n_issue, issue_element);
     if ((present & TBS_REQUEST) != 0) {
-        size_t n;
-        (void)list_read(c, &n, issue_element);
+        cert->request_permissions = list_read(c, &cert->n_request, issue_element);
         cert->has_request_permissions = true;
     }
     if ((present & TBS_ENCRYPTION_KEY) != 0) {
@@ -274,6 +318,8 @@ bool cert_read(struct coer *c, struct cert *ret_cert) {
     ret_cert->tbs = span_of(tbs, (size_t)(c->p - tbs));
     if (ret_cert->has_signature)
         ec_signature_read(c, &ret_cert->signature);
+    if (ret_cert->has_signature && ret_cert->signature.r.form == EC_FILL)
+        ret_cert->unsupported |= CERT_SM2_SIGNATURE;
     /* 6.4.5 and 6.4.6: an explicit certificate has a verification key and a signature, an implicit one a
      * reconstruction value and no signature; an implicit one cannot vouch for itself. */
     bool is_implicit = ret_cert->type == CERT_IMPLICIT;

@@ -21,14 +21,19 @@ struct ec_point {
 };
 struct ec_signature {
     enum ec_curve curve;
-    struct ec_point r;
+    struct ec_point
+        r; /* form EC_FILL: an SM2 signature, which is passed over; nothing else is set then */
     struct span s;
 };
 
 enum cert_type { CERT_EXPLICIT, CERT_IMPLICIT };
 enum cert_issuer_kind { ISSUER_SHA256, ISSUER_SELF, ISSUER_SHA384, ISSUER_SM3 };
-enum cert_id_kind { CERT_ID_LINKAGE, CERT_ID_NAME, CERT_ID_BINARY, CERT_ID_NONE };
+/* OTHER: an alternative that later editions put behind the extension marker. */
+enum cert_id_kind { CERT_ID_LINKAGE, CERT_ID_NAME, CERT_ID_BINARY, CERT_ID_NONE, CERT_ID_OTHER };
 enum cert_hash_alg { CERT_HASH_SHA256, CERT_HASH_SHA384 };
+/* Algorithms that a well-formed certificate may have and that are not read. */
+enum cert_unsupported { CERT_SM2_KEY = 1, CERT_SM2_SIGNATURE = 2, CERT_SM3_HASH = 4 };
+const char *cert_unsupported_text(unsigned bits); /* the first of them, in words; NULL for 0 */
 
 struct cert_region {
     bool present;
@@ -50,13 +55,19 @@ struct cert {
     uint32_t valid_from_s; /* Time32 */
     uint64_t valid_until_s; /* Time32 scale, exclusive */
     struct cert_region region;
+    bool has_assurance;
+    uint8_t assurance; /* level in bits 7 to 5, confidence in bits 1 and 0; nothing depends on it */
     bool has_encryption_key;
-    struct ec_point encryption_key; /* 32-octet curve */
+    struct ec_point encryption_key; /* 32-octet curve; EC_FILL for SM2 */
     struct span app_permissions; /* encoding of the elements, after the count; n_app of them */
     size_t n_app;
     struct span issue_permissions;
     size_t n_issue;
     bool has_request_permissions;
+    struct span request_permissions;
+    size_t n_request;
+    bool can_request_rollover;
+    bool has_additions; /* flags and extensions of 2022 and later: passed over, but hashed */
     bool verify_is_reconstruction; /* implicit: the point is the reconstruction value */
     enum ec_curve key_curve;
     /* Never EC_UNCOMPRESSED: of a point sent with its y only x and the parity are hashed and signed (6.4.3), so nothing
@@ -66,6 +77,8 @@ struct cert {
     bool has_signature;
     struct ec_signature signature;
     struct span key_encoding; /* PublicVerificationKey, or the point of a reconstruction value */
+    uint8_t
+        unsupported; /* enum cert_unsupported; then key and signature cannot be used, hashes are as received */
 };
 
 /* Most elements of the lists in a certificate that are read; more is COER_VALUE. The standard asks a

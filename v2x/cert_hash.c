@@ -10,7 +10,8 @@ static bool tbs_is_canonical(const struct cert *c) {
 }
 
 static bool is_canonical(const struct cert *c) {
-    return tbs_is_canonical(c) && (!c->has_signature || c->signature.r.form == EC_X_ONLY);
+    bool read = (c->unsupported & CERT_SM2_SIGNATURE) == 0;
+    return tbs_is_canonical(c) && (!c->has_signature || !read || c->signature.r.form == EC_X_ONLY);
 }
 
 /* CHOICE of the curve; alternatives after the extension marker wrap their value in a length. */
@@ -48,6 +49,11 @@ static void put_canonical(struct buf *b, const struct cert *c) {
     put_tbs(b, c);
     if (!c->has_signature)
         return;
+    if ((c->unsupported & CERT_SM2_SIGNATURE) != 0) {
+        const uint8_t *from = c->tbs.p + c->tbs.n;
+        buf_put(b, from, (size_t)(c->all.p + c->all.n - from));
+        return;
+    }
     struct buf value = {0};
     buf_u8(&value, 0x80 + EC_X_ONLY);
     buf_put(&value, c->signature.r.octets.p, ec_octets(c->signature.curve));

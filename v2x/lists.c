@@ -6,10 +6,6 @@
 #include <stdlib.h>
 
 enum {
-    PSID_SECURITY_MGMT = 0x23, /* deployed SCMS lists carry this one, */
-    PSID_CRL = 0x100, /* the standard's is this; the signer's rights are always under it */
-    PSID_ETSI_CRL = 622,
-    PSID_ETSI_CTL = 624,
     ETSI_CRL_CHOICE = 4,
     ETSI_ECTL_CHOICE = 5,
     ETSI_CTL_CHOICE = 6,
@@ -271,7 +267,8 @@ static bool signature_good(const struct signed_list *l, const struct signer *s) 
 
 /* ---- rights ---- */
 
-/* CrlSsp: preamble, version 1, is the CRACA or its issuer is, series that may be signed. */
+/* Deployed SCMS lists carry PSID 35 in their header, the standard's is 256; the signer's rights are always under that.
+ * CrlSsp: preamble, version 1, is the CRACA or its issuer is, series that may be signed. */
 static enum list_verdict crl_rights(
     const struct signed_list *l, const struct signer *s, uint8_t *ret_authority) {
     struct span ssp = {NULL, 0};

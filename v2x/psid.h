@@ -9,6 +9,10 @@
 #define PSID_CAM 0x24
 #define PSID_DENM 0x25
 #define PSID_SPAT_MAP_US 0x82
+#define PSID_SECURITY_MGMT 0x23 /* roles of authorities in an SCMS */
+#define PSID_CRL 0x100
+#define PSID_ETSI_CRL 622
+#define PSID_ETSI_CTL 624
 
 /* BTP-B destination port of our records on GeoNetworking: dynamic range, private to the cell. */
 #define BTP_PORT_WAYSIDE 0xbf1d

@@ -14,6 +14,7 @@ enum {
     HEADER_ENCRYPTION_KEY = 0x02,
     HEADER_PADDING = 0x01,
 };
+enum { HASH_SM3 = 2 };
 enum { PAYLOAD_EXTENSION = 0x80, PAYLOAD_DATA = 0x40, PAYLOAD_HASH = 0x20 };
 enum { ADDITION_INLINE_P2PCD = 0, ADDITION_REQUESTED_CERT = 1, ADDITION_FUNCTIONAL_TYPE = 2 };
 
@@ -45,8 +46,17 @@ static void header_key_read(struct coer *c, struct spdu *m) {
         public_encryption_key_read(c, &m->encryption_key);
         break;
     case 1:
-        expect_choice(c, 0, 0); /* aes128Ccm */
-        (void)coer_take(c, 16);
+        at = coer_at(c);
+        switch (coer_choice(c)) {
+        case 0: /* aes128Ccm */
+            (void)coer_take(c, 16);
+            break;
+        case 1: /* sm4Ccm, behind the extension marker */
+            (void)coer_octets(c);
+            break;
+        default:
+            coer_set_fail_at(c, at, COER_CHOICE);
+        }
         break;
     default:
         coer_set_fail_at(c, at, COER_CHOICE);
@@ -73,7 +83,8 @@ static void header_additions_read(struct coer *c, struct spdu *m) {
             break;
         }
         case ADDITION_FUNCTIONAL_TYPE:
-            (void)coer_u8(&inner);
+            m->functional_type = coer_u8(&inner);
+            m->has_functional_type = true;
             coer_close(c, &inner);
             break;
         default: /* contributed extensions and whatever later editions add */
@@ -176,7 +187,7 @@ static void signer_read(struct coer *c, struct spdu *m) {
 static void signed_read(struct coer *c, struct spdu *m, unsigned depth) {
     size_t at = coer_at(c);
     m->hash_id = coer_u8(c);
-    if (m->hash_id > 1) /* SM3 is not offered */
+    if (m->hash_id > HASH_SM3)
         coer_set_fail_at(c, at, COER_VALUE);
     const uint8_t *from = c->p;
     payload_read(c, m, depth);
@@ -184,6 +195,10 @@ static void signed_read(struct coer *c, struct spdu *m, unsigned depth) {
     m->tbs = span_of(from, (size_t)(c->p - from));
     signer_read(c, m);
     ec_signature_read(c, &m->signature);
+    if (m->hash_id == HASH_SM3)
+        m->unsupported = "hash algorithm SM3";
+    else if (m->signature.r.form == EC_FILL)
+        m->unsupported = "signature algorithm SM2";
 }
 
 static void symmetric_ciphertext_read(struct coer *c) {
@@ -294,7 +309,7 @@ bool spdu_digest(
     uint8_t tbs[48];
     bool sha384 = m->hash_id == 1;
     size_t n = sha384 ? 48 : 32;
-    if (signer_hash.n != n)
+    if (signer_hash.n != n || m->hash_id > 1)
         return false;
     tbs_hash(m, sha384, tbs);
     if (sha384)

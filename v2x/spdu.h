@@ -18,10 +18,14 @@ struct spdu {
     struct span all; /* exactly the structure, without trailing octets of the frame */
     enum spdu_content content;
     /* the rest only for SPDU_SIGNED, but payload also for SPDU_UNSECURED */
-    uint8_t hash_id; /* 0 SHA-256, 1 SHA-384 */
+    uint8_t hash_id; /* 0 SHA-256, 1 SHA-384, 2 SM3 */
+    const char
+        *unsupported; /* algorithm of hash or signature that is not read, in words; else NULL */
     bool has_ext_hash;
     bool has_generation_time, has_expiry_time, has_location;
     bool has_p2pcd_learning, has_missing_crl, has_encryption_key;
+    bool has_functional_type; /* meant for a part of the station that is no application (6.3.27) */
+    uint8_t functional_type;
     uint16_t elevation; /* raw: the editions disagree, never drop on it */
     struct span tbs; /* ToBeSignedData as received: the hashed octets */
     struct span payload; /* octets of the inner unsecuredData; empty when it is none */

@@ -24,6 +24,7 @@ struct issuer {
      * (6.4.8). In the store; NO_REGION if there is none up to the root. */
     size_t region_from;
     size_t above; /* TRUST_ROOT or index */
+    enum cert_family family;
 };
 #define NO_REGION SIZE_MAX
 
@@ -76,6 +77,7 @@ struct trust_issuer trust_issuer_at(const struct trust_store *t, size_t i) {
         .curve = e->public.curve,
         .point = &e->public.point,
         .above = e->above,
+        .family = e->family,
     };
 }
 
@@ -107,6 +109,7 @@ static void keep(struct trust_store *t, const struct cert *c, const struct publi
     struct verify_key *key, const struct issuer *issuer) {
     struct issuer *e = &t->issuers[t->n];
     e->above = issuer == NULL ? TRUST_ROOT : (size_t)(issuer - t->issuers);
+    e->family = issuer == NULL ? cert_family_of_root(c) : issuer->family;
     e->region_from = issuer == NULL ? NO_REGION : issuer->region_from;
     if (c->region.present)
         e->region_from = t->n;
@@ -137,7 +140,9 @@ static enum trust_verdict signature_verdict(
 }
 
 static enum trust_verdict root_verdict(const struct cert *c, struct verify_key **ret_key) {
-    if (c->type != CERT_EXPLICIT || c->issuer_kind != ISSUER_SELF || c->n_issue == 0)
+    if (c->unsupported != 0)
+        return TRUST_ALGORITHM;
+    if (cert_profile_broken(c, CERT_ROLE_ROOT, cert_family_of_root(c)) != NULL)
         return TRUST_PROFILE;
     struct verify_key *key = verify_key_new(c->key_curve, &c->key);
     if (key == NULL)
@@ -172,8 +177,11 @@ int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err) 
         keep(t, &c, NULL, key, NULL);
         return WS_OK;
     case TRUST_PROFILE:
-        return ws_fail(err, WS_EINPUT,
-            "root certificate %s: a root is explicit, self-signed and has the right to issue", id);
+        return ws_fail(err, WS_EINPUT, "root certificate %s: %s", id,
+            cert_profile_broken(&c, CERT_ROLE_ROOT, cert_family_of_root(&c)));
+    case TRUST_ALGORITHM:
+        return ws_fail(err, WS_EINPUT, "root certificate %s: %s, which is not read", id,
+            cert_unsupported_text(c.unsupported));
     case TRUST_BAD_KEY:
         return ws_fail(err, WS_EINPUT, "root certificate %s: its key is no point of the curve", id);
     case TRUST_CURVE_MISMATCH:
@@ -201,6 +209,9 @@ static bool is_issuer_of(const struct issuer *e, const struct cert *c) {
 /* ret_public: written when TRUST_OK is returned, not yet known to be on its curve. */
 static enum trust_verdict verdict_under(const struct trust_store *t, const struct cert *c,
     const struct issuer *e, struct public_key *ret_public) {
+    enum cert_role role = c->n_issue > 0 ? CERT_ROLE_ISSUER : CERT_ROLE_TICKET;
+    if (cert_profile_broken(c, role, e->family) != NULL)
+        return TRUST_PROFILE;
     if (c->valid_from_s < e->cert.valid_from_s || c->valid_until_s > e->cert.valid_until_s)
         return TRUST_VALIDITY_OUTSIDE;
     if (!cert_permissions_within(c, &e->cert))
@@ -253,7 +264,9 @@ enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
     cert_hash256(&c, hash);
     if (known(t, hash))
         return TRUST_OK;
-    if (c.issuer_kind == ISSUER_SELF || c.n_issue == 0)
+    if (c.unsupported != 0)
+        return TRUST_ALGORITHM;
+    if (cert_profile_broken(&c, CERT_ROLE_ISSUER, CERT_FAMILY_PLAIN) != NULL)
         return TRUST_PROFILE;
     if (t->n == t->max)
         return TRUST_STORE_FULL;
@@ -269,21 +282,16 @@ enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
     return TRUST_OK;
 }
 
-/* What an end-entity certificate for messages looks like in Europe and in the US alike; identifiers and
- * CRL fields differ and are left to the profiles. */
-static bool end_entity_profile(const struct cert *c) {
-    if (c->issuer_kind == ISSUER_SELF || c->n_app == 0 || c->n_issue != 0 ||
-        c->has_request_permissions)
-        return false;
-    return cert_psids_unique(c);
-}
-
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s) {
     struct trust_result result = {.verdict = TRUST_PROFILE};
     const struct issuer *issuer = NULL;
     struct public_key public;
     cert_hash256(c, result.hash);
-    if (!end_entity_profile(c))
+    if (c->unsupported != 0) {
+        result.verdict = TRUST_ALGORITHM;
+        return result;
+    }
+    if (cert_profile_broken(c, CERT_ROLE_TICKET, CERT_FAMILY_PLAIN) != NULL)
         return result;
     issuer = first_issuer(t, c);
     if (issuer == NULL) {

@@ -8,6 +8,7 @@
 #define WAYSIDE_V2X_TRUST_H
 
 #include "base/error.h"
+#include "v2x/cert_profile.h"
 #include "v2x/verify.h"
 
 #define TRUST_VERDICTS(X)                                                                          \
@@ -23,6 +24,8 @@
     X(TRUST_VALIDITY_OUTSIDE, "cert_validity") /* not inside the issuer's validity */              \
     X(TRUST_PROFILE, "cert_profile") /* breaks a rule of its type */                               \
     X(TRUST_BAD_KEY, "cert_bad_key") /* key is no point of its curve */                            \
+    X(TRUST_ALGORITHM,                                                                             \
+        "cert_algorithm") /* well formed, but with SM2 or SM3, which are not read */               \
     X(TRUST_STORE_FULL, "trust_store_full") /* only from trust_add_issuer */
 
 enum trust_verdict {
@@ -53,6 +56,7 @@ struct trust_issuer {
     struct verify_key *key; /* borrowed */
     enum ec_curve curve; /* of the key */
     const struct ec_point *point; /* the same key as a point */
+    enum cert_family family; /* of its root */
     size_t
         above; /* index of the issuer it was verified under, always smaller; TRUST_ROOT for a root */
 };
@@ -69,9 +73,9 @@ struct trust_result {
     struct verify_key *key; /* TRUST_OK: a new reference, the caller's; otherwise NULL */
 };
 
-/* Checks an end-entity certificate at time now_s (Time32 scale), cheapest first: profile (application
- * permissions, each PSID once, no right to issue), issuer, validity, permissions, region, signature (or, of an
- * implicit certificate, reconstruction from the issuer's key), key.
+/* Checks an end-entity certificate at time now_s (Time32 scale), cheapest first: algorithms, profile (application
+ * permissions, each PSID once, no right to issue), issuer, time, the profile of the issuer's family, validity inside the
+ * issuer's, permissions, region, signature (or, of an implicit certificate, reconstruction from the issuer's key), key.
  * The issuer's own validity is not asked for: the certificate's must lie inside it. When several issuers
  * share the HashedId8, the verdict is TRUST_OK if one of them signed, else that of the first. */
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);

@@ -69,6 +69,9 @@ static void name_of(const struct cert *c, char dst[static 80]) {
         (void)snprintf(dst, 80, "linkage value ");
         hex_encode(dst + 14, c->id.p + 3, 9); /* behind the preamble and the period */
         break;
+    case CERT_ID_OTHER:
+        (void)snprintf(dst, 80, "a kind of id that is not read");
+        break;
     case CERT_ID_NONE:
         (void)snprintf(dst, 80, "no name");
         break;
@@ -84,7 +87,15 @@ struct above {
     bool has_key;
     enum ec_curve curve;
     struct ec_point point;
+    enum cert_family family; /* PLAIN unless in the store */
 };
+
+/* above: NULL if there is none. */
+static enum cert_family family_of(const struct cert *c, const struct above *above) {
+    if (c->issuer_kind == ISSUER_SELF)
+        return cert_family_of_root(c);
+    return above == NULL ? CERT_FAMILY_PLAIN : above->family;
+}
 
 static bool names(const struct cert *c, const uint8_t *hash256, const uint8_t *hash384) {
     if (c->issuer_kind == ISSUER_SHA256)
@@ -104,7 +115,8 @@ static bool find_above(const struct trust_store *t, const struct cert *c, const 
             .index = i,
             .has_key = true,
             .curve = e.curve,
-            .point = *e.point};
+            .point = *e.point,
+            .family = e.family};
         memcpy(ret->hash256, e.hash256, 32);
         memcpy(ret->hash384, e.hash384, 48);
         return true;
@@ -135,23 +147,25 @@ static const struct cert *region_above(const struct trust_store *t, const struct
     return NULL;
 }
 
-static void explain_profile(struct explanation *x, struct explain_link *l, const struct cert *c) {
-    if (c->issuer_kind == ISSUER_SELF)
-        add(x, l, "profile", ok_if(c->n_issue > 0),
-            c->n_issue > 0 ? "a root: self-signed, with the right to issue"
-                           : "self-signed, but without the right to issue");
-    else if (c->n_issue > 0)
-        add(x, l, "profile", EXPLAIN_OK, "an issuing authority, %s",
-            c->type == CERT_IMPLICIT ? "implicit" : "explicit");
-    else if (c->has_request_permissions)
-        add(x, l, "profile", EXPLAIN_FAILS,
-            "an enrolment certificate: may ask for certificates, not sign messages");
-    else if (c->n_app == 0)
-        add(x, l, "profile", EXPLAIN_FAILS, "no permission to sign or to issue anything");
+/* What a certificate is taken for by its looks; the signer of a message has to be a ticket. */
+static enum cert_role role_of(const struct cert *c, bool signs) {
+    if (!signs && c->issuer_kind == ISSUER_SELF)
+        return CERT_ROLE_ROOT;
+    return !signs && c->n_issue > 0 ? CERT_ROLE_ISSUER : CERT_ROLE_TICKET;
+}
+
+static void explain_profile(struct explanation *x, struct explain_link *l, const struct cert *c,
+    enum cert_role role, enum cert_family family) {
+    static const char *const word[] = {"a root", "an issuing authority", "a ticket"};
+    const char *broken = cert_profile_broken(c, role, family);
+    if (c->unsupported != 0)
+        add(x, l, "algorithm", EXPLAIN_FAILS, "%s, which is not read",
+            cert_unsupported_text(c->unsupported));
+    if (broken != NULL)
+        add(x, l, "profile", EXPLAIN_FAILS, "%s", broken);
     else
-        add(x, l, "profile", ok_if(cert_psids_unique(c)),
-            cert_psids_unique(c) ? "a ticket, %s" : "a PSID twice, %s",
-            c->type == CERT_IMPLICIT ? "implicit" : "explicit");
+        add(x, l, "profile", EXPLAIN_OK, "%s, %s, by the rules of %s", word[role],
+            c->type == CERT_IMPLICIT ? "implicit" : "explicit", cert_family_text(family));
 }
 
 static void explain_validity(
@@ -291,6 +305,8 @@ static void explain_missing(struct explanation *x, struct explain_link *l, const
     hex_encode(id, c->issuer_id, 8);
     if (c->issuer_kind == ISSUER_SM3)
         add(x, l, "issuer", EXPLAIN_FAILS, "issuer %s is named by SM3, which is not read", id);
+    else if (c->unsupported != 0)
+        add(x, l, "issuer", EXPLAIN_OPEN, "issuer %s is not in the store", id);
     else if (c->type == CERT_IMPLICIT)
         add(x, l, "issuer", EXPLAIN_OPEN,
             "issuer %s is not in the store; without it nobody knows the key", id);
@@ -318,7 +334,7 @@ static void explain_root(
 
 /* *ret_key: the signer's, if it can be known; the caller's. */
 static void explain_chain(const struct trust_store *t, const struct cert *certs, size_t n,
-    uint32_t now_s, struct explanation *x, struct verify_key **ret_key) {
+    uint32_t now_s, bool signs, struct explanation *x, struct verify_key **ret_key) {
     const struct cert *c = &certs[0];
     struct above a = {0};
     for (size_t depth = 0; depth < EXPLAIN_LINKS; depth++) {
@@ -327,13 +343,14 @@ static void explain_chain(const struct trust_store *t, const struct cert *certs,
         cert_hash256(c, l->hash);
         name_of(c, l->name);
         l->in_store = in_store(t, l->hash);
-        explain_profile(x, l, c);
+        bool found = c->issuer_kind != ISSUER_SELF && find_above(t, c, certs, n, &a);
+        explain_profile(x, l, c, role_of(c, signs && depth == 0), family_of(c, found ? &a : NULL));
         explain_validity(x, l, c, now_s);
         explain_own_key(x, l, c, &key);
         bool more = false;
         if (c->issuer_kind == ISSUER_SELF) {
             explain_root(x, l, c, l->in_store);
-        } else if (!find_above(t, c, certs, n, &a)) {
+        } else if (!found) {
             explain_missing(x, l, c);
         } else {
             char id[17];
@@ -361,7 +378,7 @@ void trust_explain(const struct trust_store *t, const struct cert *certs, size_t
     WS_ASSERT(n > 0);
     struct verify_key *key = NULL;
     *ret = (struct explanation){.outcome = EXPLAIN_OK};
-    explain_chain(t, certs, n, now_s, ret, &key);
+    explain_chain(t, certs, n, now_s, false, ret, &key);
     verify_key_unref(key);
 }
 
@@ -372,6 +389,8 @@ static enum explain_outcome message_signature(
     size_t n;
     if (key == NULL)
         return EXPLAIN_OPEN;
+    if (m->unsupported != NULL)
+        return EXPLAIN_FAILS;
     if (m->hash_id == 1)
         cert_hash384(c, hash);
     else
@@ -392,10 +411,13 @@ void trust_explain_message(const struct trust_store *t, const struct spdu *m,
     *ret = (struct explanation){.outcome = EXPLAIN_OK, .has_message = true};
     if (m->has_generation_time)
         now_s = (uint32_t)(m->generation_time / 1000000);
-    explain_chain(t, certs, n, now_s, ret, &key);
+    explain_chain(t, certs, n, now_s, true, ret, &key);
     bool may = cert_app_permission(c, m->psid, NULL, NULL);
     add(ret, l, "permission", ok_if(may), "the ticket %s PSID %llu",
         may ? "permits" : "does not permit", (unsigned long long)m->psid);
+    if (m->has_functional_type)
+        add(ret, l, "profile", EXPLAIN_FAILS, "pduFunctionalType %u: not for an application",
+            m->functional_type);
     add(ret, l, "generationTime", m->has_generation_time ? EXPLAIN_OK : EXPLAIN_FAILS,
         m->has_generation_time ? "present" : "absent");
     if (m->has_location) {
@@ -404,6 +426,8 @@ void trust_explain_message(const struct trust_store *t, const struct spdu *m,
             inside ? "inside" : "outside");
     }
     enum explain_outcome o = message_signature(m, c, key);
+    if (m->unsupported != NULL)
+        add(ret, l, "algorithm", EXPLAIN_FAILS, "%s, which is not read", m->unsupported);
     add(ret, l, "signature", o,
         o == EXPLAIN_OPEN ? "no key to check it with" : "%s the ticket's key, on %s",
         o == EXPLAIN_OK ? "fits" : "does not fit", ec_curve_name(m->signature.curve));

@@ -54,6 +54,9 @@ static void put_id(struct buf *b, const struct sample_shape *shape) {
     case CERT_ID_BINARY:
         coer_put_octets(b, span_of("\x00\xff", 2));
         break;
+    case CERT_ID_OTHER:
+        coer_put_octets(b, span_of("\x01\x02", 2));
+        break;
     case CERT_ID_NONE:
         break;
     }

@@ -1,6 +1,7 @@
 /* The pipeline and the chains of its signers: what an issuer's certificate says about its tickets' messages. */
 #include "tests/support/cm.h"
 #include "tests/support/pki.h"
+#include "tests/unit/v2x/cert_parts.h"
 
 #include "base/assert.h"
 #include "pktio/pipeline.h"
@@ -253,11 +254,138 @@ static void the_region_counts_for_those_that_waited(void **state) {
     narrow_free(f, &n);
 }
 
+/* ---- algorithms that are not read ---- */
+
+#define SM2_KEY                                                                                    \
+    "808421"                                                                                       \
+    "82"                                                                                           \
+    "3131313131313131313131313131313131313131313131313131313131313131"
+#define SM2_SIGNATURE                                                                              \
+    "8440"                                                                                         \
+    "1111111111111111111111111111111111111111111111111111111111111111"                             \
+    "2222222222222222222222222222222222222222222222222222222222222222"
+
+/* In the signer's certificate, wherever it is, and whether its issuer is known or not; then also for those that name it by
+ * digest, and without any work on curves. */
+static void certificates_with_sm(void **state) {
+    struct fixture *f = *state;
+    static const struct cert_parts parts[] = {
+        {.key = SM2_KEY}, {.signature = SM2_SIGNATURE}, {.issuer = "83080102030405060708"}};
+    struct pki foreign;
+    pki_init(&foreign, 2);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(parts); i++) {
+        const struct pki *k = i % 2 == 0 ? &f->pki : &foreign;
+        struct cert_parts p = parts[i / 2];
+        p.from_s = PKI_FROM_S;
+        p.app = "0101000124";
+        struct station s = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2, 1}};
+        cert_put_parts(&s.cert, &p, s.key, k->ca_key, buf_span(&k->ca));
+        for (unsigned cert = 2; cert-- > 0;) {
+            struct buf frame = {0};
+            station_frame(&frame, &s, PSID_CAM, PKI_NOW_US + i, HELLO, cert == 1);
+            expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+            buf_free(&frame);
+        }
+        station_free(&s);
+    }
+    assert_int_equal(pipeline_counters(f->p)->signatures, 0);
+    assert_int_equal(pipeline_counters(f->p)->certs, 0);
+    pki_free(&foreign);
+}
+
+/* What an ordinary station signed, with its signature or a part of its header exchanged. */
+static void messages_with_sm_or_for_others(void **state) {
+    struct fixture *f = *state;
+    struct station s;
+    pki_vehicle(&f->pki, &s);
+    struct spdu_request rq = {.psid = PSID_CAM,
+        .generation_time = PKI_NOW_US,
+        .payload = HELLO,
+        .with_certificate = true};
+    struct buf good = {0}, frame = {0}, bad = {0};
+    spdu_put_signed(&good, &rq, s.key, buf_span(&s.cert));
+    struct buf sm2 = test_unhex(SM2_SIGNATURE);
+    /* 66 octets of signature: choice, form, r, s. */
+    buf_put(&bad, good.p, good.n - 66);
+    buf_put(&bad, sm2.p, sm2.n);
+    carrier_put_gn_secured(&frame, s.mac, buf_span(&bad));
+    expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+    assert_non_null(strstr(f->detail, "SM2"));
+    good.p[2] = 2;
+    buf_clear(&frame);
+    carrier_put_gn_secured(&frame, s.mac, buf_span(&good));
+    expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+    assert_non_null(strstr(f->detail, "SM3"));
+    good.p[2] = 0;
+    /* pduFunctionalType: 03 81 00, 40, 03 80 05 hello, then the header. */
+    struct spdu m;
+    size_t at;
+    assert_int_equal(spdu_parse(buf_span(&good), &m, &at), COER_OK);
+    size_t header = 3 + 1 + 3 + HELLO.n, tail = (size_t)(m.tbs.p - good.p) + m.tbs.n;
+    buf_clear(&bad);
+    buf_put(&bad, good.p, tail);
+    bad.p[header] |= 0x80;
+    buf_put(&bad, "\x02\x04\x20\x01\x01", 5);
+    buf_put(&bad, good.p + tail, good.n - tail);
+    buf_clear(&frame);
+    carrier_put_gn_secured(&frame, s.mac, buf_span(&bad));
+    expect(f, run(f, buf_span(&frame)), PKT_BAD_PROFILE);
+    assert_non_null(strstr(f->detail, "pduFunctionalType"));
+    buf_clear(&frame);
+    carrier_put_gn_secured(&frame, s.mac, buf_span(&good));
+    expect(f, run(f, buf_span(&frame)), PKT_VERIFIED);
+    buf_free(&good);
+    buf_free(&bad);
+    buf_free(&sm2);
+    buf_free(&frame);
+    station_free(&s);
+}
+
+/* A rule of the family that the root belongs to: the verdict of a certificate that breaks its profile. */
+static void a_ticket_with_a_name_under_a_european_root(void **state) {
+    struct fixture *f = *state;
+    struct ws_random *rnd = &f->pki.rnd;
+    struct sign_key *root_key = sign_key_new(CURVE_P256, rnd);
+    struct cert_parts parts = {.from_s = PKI_FROM_S,
+        .issue = "01012081c0",
+        .app = "0102"
+               "8002026e800101"
+               "80020270800201ff"};
+    struct buf root = {0}, frame = {0};
+    struct ws_err err = {0};
+    cert_put_parts(&root, &parts, root_key, NULL, (struct span){NULL, 0});
+    struct trust_store *store = trust_store_new(1);
+    if (trust_add_root(store, buf_span(&root), &err) != WS_OK)
+        fail_msg("%s", err.text);
+    f->cfg.trust = store;
+    start(f);
+    struct station s = {.key = sign_key_new(CURVE_P256, rnd), .mac = {2, 1}};
+    for (unsigned named = 0; named < 2; named++) {
+        struct cert_parts p = {.from_s = PKI_FROM_S, .app = "0101000124"};
+        p.id = named == 1 ? "81024141" : NULL;
+        buf_clear(&s.cert);
+        cert_put_parts(&s.cert, &p, s.key, root_key, buf_span(&root));
+        buf_clear(&frame);
+        station_frame(&frame, &s, PSID_CAM, PKI_NOW_US, HELLO, true);
+        expect(f, run(f, buf_span(&frame)), named == 1 ? PKT_BAD_CERT : PKT_VERIFIED);
+    }
+    station_free(&s);
+    buf_free(&frame);
+    buf_free(&root);
+    sign_key_free(root_key);
+    f->cfg.trust = f->pki.trust;
+    start(f);
+    trust_store_free(store);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_ticket_without_region_has_its_issuers),
         T(the_region_counts_for_those_that_waited),
+        T(certificates_with_sm),
+        T(messages_with_sm_or_for_others),
+        T(a_ticket_with_a_name_under_a_european_root),
     };
     return cmocka_run_group_tests_name("pipeline_trust", tests, NULL, NULL);
 }

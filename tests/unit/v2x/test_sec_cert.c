@@ -81,7 +81,7 @@ static void fields_of_samples(void **state) {
     assert_true(c.has_encryption_key);
     assert_true(cert_psids_unique(&c));
     buf_free(&b);
-    for (int id = CERT_ID_LINKAGE; id <= CERT_ID_NONE; id++) {
+    for (int id = CERT_ID_LINKAGE; id <= CERT_ID_OTHER; id++) {
         for (int issuer = ISSUER_SHA256; issuer <= ISSUER_SM3; issuer++) {
             struct sample_shape shape = {
                 .id = (enum cert_id_kind)id, .issuer = (enum cert_issuer_kind)issuer, .region = -1};
@@ -138,14 +138,14 @@ static void refusals_have_names(void **state) {
         {2, 2, COER_VALUE, 2}, /* type */
         {2, 1, COER_VALUE, 0}, /* implicit with verification key */
         {3, 0x84, COER_CHOICE, 3}, /* issuer */
-        {4, 2, COER_VALUE, 4}, /* SM3 */
-        {6, 0x84, COER_CHOICE, 6}, /* id */
+        {4, 3, COER_VALUE, 4}, /* hash algorithm */
+        {6, 0x44, COER_CHOICE, 6}, /* id */
         {7, 0x81, COER_LENGTH_FORM, 7}, /* length of the name */
         {23, 0x87, COER_CHOICE, 23}, /* duration */
         {27, 0x82, COER_CHOICE, 27}, /* verification key indicator */
-        {28, 0x84, COER_CHOICE, 28}, /* SM2 */
+        {28, 0x85, COER_CHOICE, 28}, /* curve */
         {29, 0x85, COER_CHOICE, 29}, /* form of the point */
-        {62, 0x84, COER_CHOICE, 62}, /* SM2 signature */
+        {62, 0x85, COER_CHOICE, 62}, /* curve of the signature */
         {63, 0x81, COER_CHOICE, 63}, /* fill as rSig */
     };
     struct sample_shape shape = {.id = CERT_ID_NAME, .issuer = ISSUER_SELF, .region = -1};
