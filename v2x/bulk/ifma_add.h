@@ -146,6 +146,8 @@ struct fetch {
 };
 
 static INLINE void fetch_some(struct fetch *f) {
+    if (f->at == f->end)
+        return; /* also where there is no next batch, and no line to count from */
     const uint64_t *end = (size_t)(f->end - f->at) < f->pace ? f->end : f->at + f->pace;
     for (; f->at < end; f->at++)
         _mm_prefetch(line_at(*f->at), _MM_HINT_T1);
