@@ -1,6 +1,7 @@
 #include "pktio/port.h"
 
 #include "base/mem.h"
+#include "pktio/port_check.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,9 +26,11 @@ int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err
 
 int port_setup(struct port *p, unsigned n_tx, struct ws_err *err) {
     struct rte_eth_conf conf = {0};
+    unsigned frames = p->ring_frames == 0 ? PORT_RING_FRAMES : p->ring_frames;
     int rc = rte_eth_dev_configure(p->id, 1, (uint16_t)n_tx, &conf);
     if (rc == 0)
-        rc = rte_eth_rx_queue_setup(p->id, 0, 1024, (unsigned)SOCKET_ID_ANY, NULL, p->pool);
+        rc = rte_eth_rx_queue_setup(
+            p->id, 0, (uint16_t)frames, (unsigned)SOCKET_ID_ANY, NULL, p->pool);
     for (unsigned i = 0; rc == 0 && i < n_tx; i++)
         rc = rte_eth_tx_queue_setup(p->id, (uint16_t)i, 1024, (unsigned)SOCKET_ID_ANY, NULL);
     if (rc == 0)
@@ -40,18 +43,23 @@ int port_setup(struct port *p, unsigned n_tx, struct ws_err *err) {
 
 int port_open(const struct port_config *cfg, const struct ws_clock *clock, struct port **ret,
     struct ws_err *err) {
+    int rc = port_check(cfg, err);
+    if (rc != WS_OK)
+        return rc;
     struct port *p = ws_alloc(sizeof(*p));
     p->kind = cfg->kind;
     p->id = RTE_MAX_ETHPORTS;
     p->ready_fd = -1;
     p->ask_fd = -1;
-    int rc = WS_EINPUT;
     switch (cfg->kind) {
     case PORT_CAPTURE:
         rc = port_capture_open(p, cfg, clock, err);
         break;
     case PORT_AF_PACKET:
         rc = port_af_packet_open(p, cfg, err);
+        break;
+    case PORT_AF_XDP:
+        rc = port_af_xdp_open(p, cfg, err);
         break;
     }
     if (rc != WS_OK) {
@@ -65,9 +73,14 @@ int port_open(const struct port_config *cfg, const struct ws_clock *clock, struc
 uint64_t port_losses(struct port *p) {
     if (p->kind == PORT_AF_PACKET)
         port_af_packet_losses(p);
+    if (p->kind == PORT_AF_XDP)
+        port_af_xdp_losses(p);
     struct rte_eth_stats stats;
     if (rte_eth_stats_get(p->id, &stats) != 0)
         return 0;
+    /* Its imissed are in kernel_ring; its oerrors are frames it had no room for, which are tried again. */
+    if (p->kind == PORT_AF_XDP)
+        return stats.rx_nombuf;
     p->sent.refused = stats.oerrors;
     return stats.imissed + stats.rx_nombuf;
 }
@@ -83,6 +96,8 @@ void port_close(struct port *p) {
     }
     if (p->device[0] != '\0')
         (void)rte_vdev_uninit(p->device);
+    if (p->kind == PORT_AF_XDP)
+        port_af_xdp_close(p);
     if (p->ask_fd >= 0)
         (void)close(p->ask_fd);
     if (p->kind == PORT_CAPTURE && p->ready_fd >= 0)

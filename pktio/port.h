@@ -8,6 +8,7 @@
 #include "pktio/worker.h"
 
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -36,6 +37,9 @@ struct port_sent {
         refused; /* of `frames`: the driver took them and then failed (port_losses brings it up to date) */
 };
 
+#define PORT_RING_FRAMES                                                                           \
+    1024 /* 10 ms of what a city cell is heard to say: 100,000 frames a second */
+
 /* How one sleeps until a frame comes; in each case between port_before_sleep and port_after_sleep. */
 enum port_sleep {
     PORT_SLEEP_FD, /* poll ready_fd */
@@ -50,6 +54,8 @@ struct port {
     char device[RTE_ETH_NAME_MAX_LEN]; /* for rte_vdev_uninit */
     enum port_sleep sleep;
     int ready_fd; /* readable while (interfaces) or after (capture) frames came; -1: see sleep */
+    ino_t ready_inode; /* PORT_AF_XDP: to know the driver's socket by */
+    unsigned ring_frames; /* of the driver's receive ring; 0: PORT_RING_FRAMES */
     struct capture_source *source; /* PORT_CAPTURE */
     uint64_t kernel_ring; /* interfaces: frames the kernel dropped so far */
     char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */
@@ -94,9 +100,12 @@ WARN_UNUSED int port_af_packet_open(
 
 void port_af_packet_losses(struct port *p);
 
+WARN_UNUSED int port_af_xdp_open(struct port *p, const struct port_config *cfg, struct ws_err *err);
+void port_af_xdp_losses(struct port *p);
+/* After the driver was closed, before the pool is freed. */
+void port_af_xdp_close(struct port *p);
+
 /* ---- shared by the kinds on kernel interfaces ---- */
-/* The drivers answer most failures with a bare -1, so the usual reasons are looked for first. */
-WARN_UNUSED int port_check_interface(const char *name, struct ws_err *err);
 /* Says when the interface is down; returns the longest frame it sends, at most `room`. */
 size_t port_look_at(struct port *p, const char *name, size_t room);
 /* The process's descriptors, four octets each. */

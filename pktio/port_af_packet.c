@@ -64,9 +64,7 @@ int port_af_packet_open(struct port *p, const struct port_config *cfg, struct ws
     if (mbufs < MBUFS_MIN)
         return ws_fail(
             err, WS_EINPUT, "%u packet buffers: an interface needs at least %u", mbufs, MBUFS_MIN);
-    int rc = port_check_interface(cfg->interface, err);
-    if (rc == WS_OK)
-        rc = port_pool(p, mbufs, DATA_ROOM, err);
+    int rc = port_pool(p, mbufs, DATA_ROOM, err);
     if (rc != WS_OK)
         return rc;
     struct buf before = {0};

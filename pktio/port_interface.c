@@ -1,41 +1,16 @@
-/* What the ports on kernel interfaces share: the questions asked before DPDK is, and the driver's own socket. */
+/* What the ports on kernel interfaces share: what the kernel says of the interface, and the driver's own socket. */
 #include "pktio/port.h"
 
 #include "base/bytes.h"
 #include "base/log.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <linux/capability.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-static bool capable(unsigned cap) {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {0};
-    if (syscall(SYS_capget, &head, data) != 0)
-        return true; /* then the driver finds out */
-    return (data[cap / 32].effective >> cap % 32 & 1) != 0;
-}
-
-/* The driver answers most failures with a bare -1, so the usual reasons are looked for first. */
-int port_check_interface(const char *name, struct ws_err *err) {
-    if (name == NULL || name[0] == '\0')
-        return ws_fail(err, WS_EINPUT, "no interface is named");
-    if (strpbrk(name, ",=[]") != NULL)
-        return ws_fail(err, WS_EINPUT, "interface %s: the name cannot be given to DPDK", name);
-    if (if_nametoindex(name) == 0)
-        return ws_fail(err, WS_ENOTFOUND, "interface %s: %s", name, strerror(errno));
-    if (!capable(CAP_NET_RAW) || !capable(CAP_NET_ADMIN))
-        return ws_fail(err, WS_EIO,
-            "interface %s: capturing needs the capabilities CAP_NET_RAW and CAP_NET_ADMIN", name);
-    return WS_OK;
-}
 
 size_t port_look_at(struct port *p, const char *name, size_t room) {
     struct ifreq rq = {0};

@@ -15,7 +15,8 @@ void pktio_stop(void);
 
 enum port_kind {
     PORT_CAPTURE, /* files replayed through a ring port, paced by the cell clock or as fast as it goes */
-    PORT_AF_PACKET, /* a kernel interface */
+    PORT_AF_PACKET, /* a kernel interface, shared with the kernel */
+    PORT_AF_XDP, /* a kernel interface taken for ourselves, faster to send on; root only */
 };
 
 struct port_config {
@@ -23,16 +24,16 @@ struct port_config {
     const char *const *captures; /* PORT_CAPTURE: paths in order */
     size_t n_captures;
     bool paced; /* PORT_CAPTURE: frame is due when the cell clock reaches its stamp */
-    const char *interface; /* PORT_AF_PACKET */
+    const char *interface; /* PORT_AF_PACKET, PORT_AF_XDP */
     unsigned
-        mbufs; /* pool size; 0: default for the kind; captures at least 64, interfaces at least 256 */
+        mbufs; /* pool size; 0: default for the kind; captures at least 64, af_packet 256, af_xdp 4096 */
 };
 
 struct worker;
 
 struct worker_counters {
     struct pipeline_counters pipe;
-    uint64_t kernel_ring; /* frames the kernel dropped before we saw them (af_packet) */
+    uint64_t kernel_ring; /* frames the kernel dropped before we saw them (interfaces) */
     uint64_t port_missed; /* imissed + rx_nombuf of the driver */
     uint64_t wakeups, sleeps;
     uint64_t sent, sent_octets;

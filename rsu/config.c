@@ -159,8 +159,8 @@ static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
     }
     if (y->files_count > 0 || y->paced != NULL || y->interface == NULL)
         return ws_fail(j->err, WS_EINPUT,
-            "%s: ports[%zu]: kind: af_packet has an interface, and neither files nor paced",
-            j->path, i + 1);
+            "%s: ports[%zu]: kind: %s has an interface, and neither files nor paced", j->path,
+            i + 1, y->kind == PORT_AF_XDP ? "af_xdp" : "af_packet");
     if (!value_interface(y->interface))
         return ws_fail(j->err, WS_EINPUT,
             "%s: ports[%zu].interface: '%.40s' is not the name of an interface (1 to 15 letters)",

@@ -6,11 +6,11 @@
 #include "ledger/exec/hash.h"
 #include "ledger/light/types.h"
 #include "mapsvc/mapset.h"
+#include "pktio/port_check.h"
 #include "rsu/radio.h"
 #include "rsu/secret.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,9 +115,12 @@ static int check_ports(const struct config *c, struct ws_err *err) {
                 return rc;
             }
         }
-        if (p->interface != NULL && if_nametoindex(p->interface) == 0)
-            return ws_fail(err, WS_ENOTFOUND, "ports[%zu].interface: this machine has no '%s'",
-                i + 1, p->interface);
+        const struct port_config port = {.kind = p->kind, .interface = p->interface};
+        int rc = port_check(&port, err);
+        if (rc != WS_OK) {
+            (void)ws_fail_in(err, "ports[%zu]", i + 1);
+            return rc;
+        }
     }
     return WS_OK;
 }

@@ -17,7 +17,8 @@
 
 static const cyaml_strval_t bools[] = {{"false", 0}, {"true", 1}};
 static const cyaml_strval_t clocks[] = {{"system", WS_CLOCK_SYSTEM}, {"scaled", WS_CLOCK_SCALED}};
-static const cyaml_strval_t ports[] = {{"capture", PORT_CAPTURE}, {"af_packet", PORT_AF_PACKET}};
+static const cyaml_strval_t ports[] = {
+    {"capture", PORT_CAPTURE}, {"af_packet", PORT_AF_PACKET}, {"af_xdp", PORT_AF_XDP}};
 static const cyaml_strval_t backends[] = {{"auto", VERIFY_AUTO}, {"ifma", VERIFY_IFMA},
     {"portable", VERIFY_PORTABLE}, {"openssl", VERIFY_OPENSSL}};
 static const cyaml_strval_t levels[] = {

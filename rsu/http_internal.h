@@ -177,7 +177,6 @@ enum peer_state http_view_peer(const struct http *h, const struct http_view *v, 
 const char *http_peer_state_name(enum peer_state s);
 /* Counters of the workers, by port. Any thread. */
 struct worker_counters *http_ports(const struct http *h); /* n_workers; to be freed */
-const char *http_port_kind(enum port_kind k);
 
 /* ---- handlers ---- */
 const char *http_route(size_t i); /* path, with "*" for what varies; NULL: no more */

@@ -2,6 +2,7 @@
 #include "rsu/http_internal.h"
 
 #include "base/mem.h"
+#include "pktio/port_check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,8 +98,8 @@ static json_t *policy(const struct http_view *v) {
 static json_t *port(const struct config_port *cfg, size_t i, const struct worker_counters *c) {
     json_t *o = json_object();
     json_put(o, "port", json_count(i));
-    json_put(o, "kind", json_string(http_port_kind(cfg->kind)));
-    if (cfg->kind == PORT_AF_PACKET)
+    json_put(o, "kind", json_string(port_kind_name(cfg->kind)));
+    if (cfg->interface != NULL)
         json_put(o, "interface", text(cfg->interface));
     json_put(o, "frames", json_count(c->pipe.frames));
     json_put(o, "octets", json_count(c->pipe.octets));

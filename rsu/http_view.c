@@ -113,13 +113,3 @@ struct worker_counters *http_ports(const struct http *h) {
         worker_read_counters(h->d->workers[i], &c[i]);
     return c;
 }
-
-const char *http_port_kind(enum port_kind k) {
-    switch (k) {
-    case PORT_CAPTURE:
-        return "capture";
-    case PORT_AF_PACKET:
-        return "af_packet";
-    }
-    return "unknown";
-}

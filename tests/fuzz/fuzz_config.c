@@ -19,7 +19,7 @@ static void check_bounds(const struct config *c) {
     for (size_t i = 0; i < c->n_ports; i++) {
         const struct config_port *p = &c->ports[i];
         WS_ASSERT((p->kind == PORT_CAPTURE) == (p->n_captures > 0));
-        WS_ASSERT((p->kind == PORT_AF_PACKET) == (p->interface != NULL));
+        WS_ASSERT((p->kind != PORT_CAPTURE) == (p->interface != NULL));
     }
 }
 

@@ -157,7 +157,8 @@ static void test_mistakes(void **state) {
         {NEEDED "ports: [{kind: capture, files: []}]\n", {":5: ports[1].files", "1 to 64"}},
         {NEEDED "ports: [{kind: capture, files: [a], paced: maybe}]\n",
             {":5: ports[1].paced", "allowed: false, true"}},
-        {NEEDED "ports: [{kind: pcap, files: [a]}]\n", {"ports[1].kind", "capture, af_packet"}},
+        {NEEDED "ports: [{kind: pcap, files: [a]}]\n",
+            {"ports[1].kind", "capture, af_packet, af_xdp"}},
         {NEEDED "clock: {kind: 1}\n", {"clock.kind", "allowed: system, scaled"}},
         {NEEDED "log_level: loud\n", {":5: log_level", "error, warn, info, debug"}},
         /* numbers: what the library would let through */
@@ -190,6 +191,7 @@ static void test_mistakes(void **state) {
         {NEEDED "ports: [{kind: capture}]\n", {"ports[1]", "files"}},
         {NEEDED "ports: [{kind: capture, files: [a], interface: eth0}]\n", {"ports[1]"}},
         {NEEDED "ports: [{kind: af_packet}]\n", {"ports[1]", "interface"}},
+        {NEEDED "ports: [{kind: af_xdp, files: [a]}]\n", {"ports[1]", "af_xdp has an interface"}},
         {NEEDED "ports: [{kind: af_packet, interface: eth0, paced: true}]\n",
             {"ports[1]", "paced"}},
         {NEEDED "ports: [{kind: af_packet, interface: a-name-too-long-by-far}]\n",

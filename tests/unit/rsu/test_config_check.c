@@ -300,7 +300,7 @@ static void test_ports_and_folders(void **state) {
 static void test_interface(void **state) {
     struct rig *r = *state;
     add_line(r, "ports: [{kind: af_packet, interface: no-such-if}]");
-    expect_no(r, WS_ENOTFOUND, "ports[1].interface", "no-such-if");
+    expect_no(r, WS_ENOTFOUND, "ports[1]: interface", "no-such-if");
 }
 
 /* Takes "key: value" out of the file. */
