@@ -5,13 +5,21 @@
 /* ---- hand-over ---- */
 
 bool pipeline_duplicate(struct frame_work *w, enum replay_state state) {
-    return stage_fail(w, PKT_DUPLICATE, state == REPLAY_NEIGHBOUR ? "heard by a neighbour" : NULL);
+    static const char *const text[] = {[REPLAY_HELD] = "the cell has it from a neighbour",
+        [REPLAY_NEIGHBOUR] = "heard by a neighbour"};
+    return stage_fail(w, PKT_DUPLICATE, text[state]);
+}
+
+/* Beacons stay local, so a neighbour who lies about them takes from us what we would have heard once more. What the
+ * cell is to agree on is a duplicate only when our own node has it: a neighbour could claim it and not deliver. */
+bool pipeline_believes(const struct frame_work *w) {
+    return pipeline_class_of(w->spdu.psid) == PIPELINE_ROUTINE;
 }
 
 bool pipeline_claim(struct pipeline *p, struct frame_work *w) {
     uint64_t until = w->spdu.generation_time + stage_window_us(&p->cfg.limits, w->spdu.psid);
-    enum replay_state state =
-        replay_window_claim(p->replay, w->id[w->at_candidate], until, p->its_us);
+    enum replay_state state = replay_window_claim(
+        p->replay, w->id[w->at_candidate], until, p->its_us, pipeline_believes(w));
     return state == REPLAY_NEW || pipeline_duplicate(w, state);
 }
 

@@ -74,6 +74,8 @@ bool pipeline_pending_same(const struct pipeline *p, const struct frame_work *w)
 bool pipeline_pending_shows(const struct pipeline *p, const uint8_t id8[static 8]);
 /* From now on it is a duplicate wherever it comes. False: it is one already, and w says so. */
 bool pipeline_claim(struct pipeline *p, struct frame_work *w);
+/* A neighbour's word alone makes it a duplicate. */
+bool pipeline_believes(const struct frame_work *w);
 /* It is a duplicate; w says of what. */
 bool pipeline_duplicate(struct frame_work *w, enum replay_state state);
 

@@ -80,7 +80,7 @@ static bool choose(
         uint8_t *id = w->id[w->n_candidates];
         spdu_identity(&w->spdu, found[i]->hash, id);
         enum replay_state state = replay_window_seen(p->replay, id);
-        if (state != REPLAY_NEW)
+        if (state != REPLAY_NEW && (state != REPLAY_NEIGHBOUR || pipeline_believes(w)))
             return pipeline_duplicate(w, state);
         const char *list = revoked_by(p, found[i]);
         if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
@@ -149,7 +149,7 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     if (note != 0)
         return step_of(fail_with_note(w, note));
     spdu_identity(&w->spdu, w->cert_hash, w->id[0]);
-    /* What only neighbours had goes on, for the sake of its certificate, until it is claimed. */
+    /* What others had goes on, for the sake of its certificate, until it is claimed. */
     if (replay_window_seen(p->replay, w->id[0]) == REPLAY_HERE)
         return step_of(pipeline_duplicate(w, REPLAY_HERE));
     if (!stage_cert_permits(w, c))

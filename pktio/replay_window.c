@@ -13,8 +13,6 @@
  * the few identities that live for a minute do not keep the many that live for two seconds from being forgotten. */
 
 enum {
-    KEPT =
-        16, /* octets of SHA-256: looking like another's message takes a second preimage of 128 bits */
     LINE = 64,
     CELLS = 10,
     SHARDS_MAX = 16,
@@ -22,6 +20,8 @@ enum {
     AGES = 16, /* queues by remaining lifetime: below 1, 2, 4 ... 2^14 s, and more */
     QUEUES = 2 * AGES, /* ours, then the neighbours' */
     QUEUE_BITS = 5,
+    HELD_BIT = QUEUE_BITS,
+    UNTIL_SHIFT = QUEUE_BITS + 1,
 };
 #define NONE UINT32_MAX
 
@@ -34,13 +34,14 @@ struct bucket {
 _Static_assert(sizeof(struct bucket) == LINE, "a bucket is one cache line");
 
 struct place {
-    uint8_t id[KEPT];
-    uint64_t until_queue; /* until_us << QUEUE_BITS | queue */
+    uint8_t id[REPLAY_ID_OCTETS];
+    uint64_t until_queue; /* until_us, held, queue, from the top */
     uint32_t older, newer; /* in its queue; newer: in the list of free ones too */
 };
 
 struct shard {
     _Alignas(LINE) pthread_mutex_t lock;
+    void *raw; /* of the buckets, before they were put on lines; zero pages until they are used */
     struct bucket *bucket;
     struct place *place;
     uint32_t bucket_mask;
@@ -62,21 +63,14 @@ struct replay_window {
 
 /* ---- start and end ---- */
 
-static void *lines(size_t n, size_t size) {
-    WS_ASSERT(n <= SIZE_MAX / size);
-    void *p = aligned_alloc(LINE, n * size);
-    WS_ASSERT(p != NULL);
-    memset(p, 0, n * size);
-    return p;
-}
-
 static void shard_init(struct shard *s, uint32_t slots) {
     uint32_t buckets = 1;
     while (buckets * 5U < slots)
         buckets *= 2;
     int rc = pthread_mutex_init(&s->lock, NULL);
     WS_ASSERT(rc == 0);
-    s->bucket = lines(buckets, sizeof(*s->bucket));
+    s->raw = ws_calloc((size_t)buckets + 1, sizeof(*s->bucket));
+    s->bucket = (struct bucket *)((uint8_t *)s->raw + (LINE - (uintptr_t)s->raw % LINE) % LINE);
     s->bucket_mask = buckets - 1;
     s->place = ws_calloc(slots, sizeof(*s->place));
     s->slots = slots;
@@ -92,7 +86,10 @@ struct replay_window *replay_window_new(size_t slots, uint64_t salt) {
     while ((2U << bits) <= SHARDS_MAX && slots >> (bits + 1) >= SHARD_LEAST)
         bits++;
     size_t size = sizeof(struct replay_window) + (sizeof(struct shard) << bits);
-    struct replay_window *w = lines((size + LINE - 1) / LINE, LINE);
+    size = (size + LINE - 1) / LINE * LINE;
+    struct replay_window *w = aligned_alloc(LINE, size);
+    WS_ASSERT(w != NULL);
+    memset(w, 0, size);
     w->shard_bits = bits;
     w->salt = salt;
     for (uint32_t i = 0; i < 1U << bits; i++)
@@ -105,7 +102,7 @@ void replay_window_free(struct replay_window *w) {
         return;
     for (uint32_t i = 0; i < 1U << w->shard_bits; i++) {
         (void)pthread_mutex_destroy(&w->shard[i].lock);
-        free(w->shard[i].bucket);
+        free(w->shard[i].raw);
         free(w->shard[i].place);
     }
     free(w);
@@ -138,7 +135,7 @@ static unsigned queue_of(const struct place *p) {
 }
 
 static uint64_t until_of(const struct place *p) {
-    return p->until_queue >> QUEUE_BITS;
+    return p->until_queue >> UNTIL_SHIFT;
 }
 
 static bool is_told(const struct place *p) {
@@ -150,7 +147,7 @@ static uint32_t find(const struct shard *s, uint64_t h, const uint8_t *id) {
     for (uint32_t step = 0; step <= s->bucket_mask; step++) {
         const struct bucket *b = bucket_at(s, h, step);
         for (unsigned i = 0; i < b->used; i++) {
-            if (b->tag[i] == tag && memcmp(s->place[b->place[i]].id, id, KEPT) == 0)
+            if (b->tag[i] == tag && memcmp(s->place[b->place[i]].id, id, REPLAY_ID_OCTETS) == 0)
                 return b->place[i];
         }
         if (b->passed == 0)
@@ -273,11 +270,11 @@ static void add(
         q = AGES - 1;
     if (told)
         q += AGES;
-    if (until_us > UINT64_MAX >> QUEUE_BITS)
-        until_us = UINT64_MAX >> QUEUE_BITS;
+    if (until_us > UINT64_MAX >> UNTIL_SHIFT)
+        until_us = UINT64_MAX >> UNTIL_SHIFT;
     struct place *p = &s->place[at];
-    memcpy(p->id, id, KEPT);
-    p->until_queue = until_us << QUEUE_BITS | q;
+    memcpy(p->id, id, REPLAY_ID_OCTETS);
+    p->until_queue = until_us << UNTIL_SHIFT | q;
     enqueue(s, at, q);
     point_to(s, h, at);
     s->used++;
@@ -297,7 +294,8 @@ static void unlock(struct shard *s) {
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-void replay_window_prefetch(const struct replay_window *w, const uint8_t id[static 32]) {
+void replay_window_prefetch(
+    const struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]) {
     uint64_t h = mixed(w->salt, id);
     __builtin_prefetch(bucket_at(&w->shard[shard_of(w, h)], h, 0));
 }
@@ -305,10 +303,14 @@ void replay_window_prefetch(const struct replay_window *w, const uint8_t id[stat
 static enum replay_state state_of(const struct shard *s, uint32_t at) {
     if (at == NONE)
         return REPLAY_NEW;
-    return is_told(&s->place[at]) ? REPLAY_NEIGHBOUR : REPLAY_HERE;
+    const struct place *p = &s->place[at];
+    if (is_told(p))
+        return REPLAY_NEIGHBOUR;
+    return (p->until_queue >> HELD_BIT & 1) != 0 ? REPLAY_HELD : REPLAY_HERE;
 }
 
-enum replay_state replay_window_seen(struct replay_window *w, const uint8_t id[static 32]) {
+enum replay_state replay_window_seen(
+    struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]) {
     uint64_t h = mixed(w->salt, id);
     struct shard *s = locked(w, h);
     enum replay_state state = state_of(s, find(s, h, id));
@@ -316,28 +318,52 @@ enum replay_state replay_window_seen(struct replay_window *w, const uint8_t id[s
     return state;
 }
 
-enum replay_state replay_window_claim(
-    struct replay_window *w, const uint8_t id[static 32], uint64_t until_us, uint64_t now_us) {
+static void add_ours(const struct replay_window *w, struct shard *s, uint64_t h, const uint8_t *id,
+    uint64_t until_us, uint64_t now_us) {
+    age(w, s, now_us);
+    if (s->used == s->slots) {
+        bool told = s->told_used > 0;
+        drop(w, s, first_due(s, told ? TOLD_QUEUES : ALL_QUEUES));
+        if (told)
+            s->told_evicted++;
+        else
+            s->evicted++;
+    }
+    add(s, h, id, until_us, now_us, false);
+}
+
+enum replay_state replay_window_claim(struct replay_window *w,
+    const uint8_t id[static REPLAY_ID_OCTETS], uint64_t until_us, uint64_t now_us, bool believe) {
     uint64_t h = mixed(w->salt, id);
     struct shard *s = locked(w, h);
-    enum replay_state state = state_of(s, find(s, h, id));
-    if (state == REPLAY_NEW) {
-        age(w, s, now_us);
-        if (s->used == s->slots) {
-            bool told = s->told_used > 0;
-            drop(w, s, first_due(s, told ? TOLD_QUEUES : ALL_QUEUES));
-            if (told)
-                s->told_evicted++;
-            else
-                s->evicted++;
-        }
-        add(s, h, id, until_us, now_us, false);
+    uint32_t at = find(s, h, id);
+    enum replay_state state = state_of(s, at);
+    if (state == REPLAY_NEIGHBOUR && !believe) {
+        drop(w, s, at);
+        state = REPLAY_NEW;
+    }
+    if (state == REPLAY_NEW)
+        add_ours(w, s, h, id, until_us, now_us);
+    unlock(s);
+    return state;
+}
+
+void replay_window_hold(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS],
+    uint64_t until_us, uint64_t now_us) {
+    uint64_t h = mixed(w->salt, id);
+    struct shard *s = locked(w, h);
+    uint32_t at = find(s, h, id);
+    enum replay_state state = state_of(s, at);
+    if (state == REPLAY_NEIGHBOUR)
+        drop(w, s, at);
+    if (state == REPLAY_NEIGHBOUR || state == REPLAY_NEW) {
+        add_ours(w, s, h, id, until_us, now_us);
+        s->place[find(s, h, id)].until_queue |= UINT64_C(1) << HELD_BIT;
     }
     unlock(s);
-    return state;
 }
 
-void replay_window_forget(struct replay_window *w, const uint8_t id[static 32]) {
+void replay_window_forget(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]) {
     uint64_t h = mixed(w->salt, id);
     struct shard *s = locked(w, h);
     uint32_t at = find(s, h, id);
@@ -346,8 +372,8 @@ void replay_window_forget(struct replay_window *w, const uint8_t id[static 32]) 
     unlock(s);
 }
 
-void replay_window_hear(
-    struct replay_window *w, const uint8_t id[static 32], uint64_t until_us, uint64_t now_us) {
+void replay_window_hear(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS],
+    uint64_t until_us, uint64_t now_us) {
     uint64_t h = mixed(w->salt, id);
     struct shard *s = locked(w, h);
     age(w, s, now_us);

@@ -11,10 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define REPLAY_ID_OCTETS                                                                           \
+    16 /* of an identity, from its front: looking like another's takes a second preimage of 128 bits */
+
 enum replay_state {
     REPLAY_NEW,
     REPLAY_HERE, /* handed on by a pipeline of this process */
-    REPLAY_NEIGHBOUR, /* only heard of */
+    REPLAY_HELD, /* our own mempool or ledger has it, from a neighbour */
+    REPLAY_NEIGHBOUR, /* a neighbour says that he handed it on; nothing proves it */
 };
 
 struct replay_window_counters {
@@ -35,17 +39,23 @@ struct replay_window *replay_window_new(size_t slots, uint64_t salt);
 void replay_window_free(struct replay_window *w);
 
 /* Fetches what a look-up of id reads first; no effect otherwise. */
-void replay_window_prefetch(const struct replay_window *w, const uint8_t id[static 32]);
-enum replay_state replay_window_seen(struct replay_window *w, const uint8_t id[static 32]);
+void replay_window_prefetch(
+    const struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]);
+enum replay_state replay_window_seen(
+    struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]);
 /* Looks and remembers in one step: of several with the same message at the same instant one gets REPLAY_NEW and hands
- * it on. until_us: cell time at which its generation time stops being fresh. */
-enum replay_state replay_window_claim(
-    struct replay_window *w, const uint8_t id[static 32], uint64_t until_us, uint64_t now_us);
+ * it on. until_us: cell time at which its generation time stops being fresh. believe: a neighbour's word is enough for
+ * a duplicate; otherwise such a message is new, and ours from then on. */
+enum replay_state replay_window_claim(struct replay_window *w,
+    const uint8_t id[static REPLAY_ID_OCTETS], uint64_t until_us, uint64_t now_us, bool believe);
 /* Gives a claim back: the message could not be handed on and may come again. */
-void replay_window_forget(struct replay_window *w, const uint8_t id[static 32]);
-/* A neighbour handed this message on. until_us follows from our own clock and rules. */
-void replay_window_hear(
-    struct replay_window *w, const uint8_t id[static 32], uint64_t until_us, uint64_t now_us);
+void replay_window_forget(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS]);
+/* Our own node holds this message, verified. */
+void replay_window_hold(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS],
+    uint64_t until_us, uint64_t now_us);
+/* A neighbour says that he handed this message on. until_us follows from our own clock and rules. */
+void replay_window_hear(struct replay_window *w, const uint8_t id[static REPLAY_ID_OCTETS],
+    uint64_t until_us, uint64_t now_us);
 /* Forgets what need not be remembered any more; claims and news do so for their shard on the way. */
 void replay_window_age(struct replay_window *w, uint64_t now_us);
 struct replay_window_counters replay_window_counters(struct replay_window *w);

@@ -47,6 +47,10 @@ struct config {
     struct pipeline_limits pipeline;
     struct node_limits node;
     struct config_radio radio;
+    struct config_gossip {
+        uint32_t rate; /* identities a second; 0: none told, none taken */
+        uint64_t batch_us;
+    } gossip;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
     char *revocations; /* folder of signed lists; NULL: none */

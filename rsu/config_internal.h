@@ -16,7 +16,7 @@
     X(source_slots, 8, 1U << 24, 16384, 1, source_slots)                                           \
     X(source_rate, 0, 1000000, 100, 1, source_rate)                                                \
     X(source_burst, 1, 1000000, 200, 1, source_burst)                                              \
-    X(replay_slots, 16, 1U << 26, 131072, 1, replay_slots)                                         \
+    X(replay_slots, 16, 1U << 26, 524288, 1, replay_slots)                                         \
     X(cert_slots, 16, 1U << 22, 16384, 1, cert_slots)                                              \
     X(message_pool, 64, 1U << 18, 4096, 1, message_pool)                                           \
     X(freshness_ms, 1, 86400000, 2000, 1000, freshness_us)                                         \
@@ -45,6 +45,9 @@
     X(change_repeat_ms, 100, 3600000, 5000, 1000, change_repeat_us)                                \
     X(change_for_s, 1, 86400, 600, 1000000, change_for_us)                                         \
     X(items, 1, 4096, 64, 1, items)
+#define CONFIG_GOSSIP(X)                                                                           \
+    X(rate, 0, 1000000, 20000, 1, rate)                                                            \
+    X(batch_ms, 1, 1000, 20, 1000, batch_us)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
@@ -80,6 +83,9 @@ struct yaml_file {
         char *ticket, *issuer, *ticket_key, *place;
         CONFIG_RADIO(X)
     } * radio;
+    struct yaml_gossip {
+        CONFIG_GOSSIP(X)
+    } * gossip;
     CONFIG_TOP(X)
 #undef X
     enum ws_log_level *log_level;

@@ -153,6 +153,8 @@ struct http_view {
     bool has_net;
     struct net_counters net;
     struct admit_counters admit;
+    struct gossip_counters gossip; /* zeros where it is switched off */
+    struct replay_window_counters window;
     struct transmit_counters transmit; /* zeros where the unit only listens */
     struct broadcast_counters broadcast;
     uint64_t requests_dropped;

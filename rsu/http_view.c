@@ -34,6 +34,10 @@ static void copy(void *owner, void *ctx) {
     v->counters = *node_counters(d->node);
     copy_peers(d, v);
     v->admit = *d->admit;
+    if (d->gossip != NULL)
+        v->gossip = gossip_counters(d->gossip);
+    if (d->window != NULL)
+        v->window = replay_window_counters(d->window);
     if (d->radio != NULL) {
         v->transmit = *radio_transmit_counters(d->radio);
         v->broadcast = *radio_broadcast_counters(d->radio);

@@ -90,13 +90,19 @@ static void on_committed(
         b->cfg.committed(b->cfg.ctx, m->index, blk, c, o);
 }
 
+static void on_taken(void *ctx, const struct tx *t) {
+    struct member *m = ctx;
+    if (m->box->cfg.taken != NULL)
+        m->box->cfg.taken(m->box->cfg.ctx, m->index, t);
+}
+
 /* ---- life ---- */
 
 static int open_node(struct onebox *b, struct member *m, struct ws_err *err) {
     int rc = cell_open(b->cfg.genesis, b->cfg.map, &m->cell, err);
     if (rc != WS_OK)
         return rc;
-    struct node_io io = {send_to, on_committed, m, m->store, m->wal, m->signer};
+    struct node_io io = {send_to, on_committed, m, m->store, m->wal, m->signer, on_taken};
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL; /* the node's now, also on failure */
     return node_open(ex, m->cell.sections, &io, &b->cfg.limits, b->now, &m->node, err);

@@ -19,6 +19,8 @@ struct onebox_config {
     /* Called once for each block, when the first validator has made it durable. */
     void (*committed)(void *ctx, size_t validator, const struct block *b, const struct commit *c,
         const struct exec_outcome *o);
+    /* A vehicle's message is in the validator's mempool; may be NULL. */
+    void (*taken)(void *ctx, size_t validator, const struct tx *t);
     void *ctx;
 };
 WARN_UNUSED int onebox_new(

@@ -10,6 +10,7 @@
 #include "pktio/worker.h"
 #include "rsu/cell.h"
 #include "rsu/config.h"
+#include "rsu/gossip.h"
 #include "rsu/mailbox.h"
 
 #define RSUD_CODES_MAX 64
@@ -34,6 +35,8 @@ struct rsud {
     struct net *net;
     struct cell cell;
     struct admit_counters *admit;
+    struct replay_window *window; /* (any) of all workers */
+    struct gossip *gossip; /* NULL: switched off */
     struct radio *radio; /* NULL: the unit only listens */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */

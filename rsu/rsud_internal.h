@@ -15,7 +15,7 @@ struct daemon {
     struct rsud face;
     struct config config;
     struct signer *signer;
-    uint8_t curve_secret[32];
+    uint8_t curve_secret[32], curve_public[32];
     struct mapset base_map;
     bool has_base_map;
     struct wal *wal;
@@ -39,6 +39,7 @@ void daemon_loop(struct daemon *d);
 void daemon_send(void *ctx, size_t peer, struct span msg);
 void daemon_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
+void daemon_taken(void *ctx, const struct tx *t);
 void daemon_order(void *ctx, struct span order, struct buf *ret_line);
 
 #endif

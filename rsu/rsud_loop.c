@@ -18,6 +18,15 @@ enum {
     RADIO_MS = 50, /* how late a repeated message may be */
 };
 
+/* The node holds it, so it is no news on the air either. Never forgotten too early: of the two windows the longer. */
+void daemon_taken(void *ctx, const struct tx *t) {
+    struct daemon *d = ctx;
+    const struct pipeline_limits *l = &d->config.pipeline;
+    uint64_t keep = l->freshness_own_us > l->freshness_us ? l->freshness_own_us : l->freshness_us;
+    replay_window_hold(
+        d->face.window, t->id, t->spdu.generation_time + keep, ws_clock_now(&d->face.clock).its_us);
+}
+
 void daemon_send(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
     (void)net_send(d->face.net, peer, msg);
@@ -55,6 +64,8 @@ void daemon_committed(
     (void)c;
     uint64_t now = ws_clock_now(&d->face.clock).mono_us;
     for (size_t i = 0; i < b->n_txs; i++) {
+        if (b->txs[i]->kind == TX_MESSAGE)
+            daemon_taken(d, b->txs[i]);
         note_committed(d, b->txs[i]->id, now);
         const struct tx_result *r = &o->results[i];
         if (r->contract < STATE_CONTRACTS_MAX && r->code < RSUD_CODES_MAX)
@@ -75,8 +86,12 @@ static void take_messages(struct daemon *d) {
             struct pkt_message *m = ring_pop(d->ring[w]);
             if (m == NULL)
                 break;
-            if (admit_message(d->face.node, m, now, &d->admit) == ADMIT_TAKEN)
+            enum admit_outcome o = admit_message(d->face.node, m, now, &d->admit);
+            if (o == ADMIT_TAKEN)
                 note_admitted(d, m, now.mono_us);
+            else if (o == ADMIT_BEACON && d->face.gossip != NULL &&
+                     pipeline_class_of(m->psid) == PIPELINE_ROUTINE)
+                gossip_note(d->face.gossip, m->id, now.mono_us);
             pkt_message_release(m);
         }
     }
@@ -86,8 +101,13 @@ static void take_links(struct daemon *d) {
     net_tick(d->face.net);
     size_t peer;
     struct span msg;
-    for (unsigned i = 0; i < HELPING && net_receive(d->face.net, &peer, &msg); i++)
-        node_message(d->face.node, peer, msg, ws_clock_now(&d->face.clock));
+    for (unsigned i = 0; i < HELPING && net_receive(d->face.net, &peer, &msg); i++) {
+        struct ws_now now = ws_clock_now(&d->face.clock);
+        if (!gossip_owns(msg))
+            node_message(d->face.node, peer, msg, now);
+        else if (d->face.gossip != NULL)
+            gossip_take(d->face.gossip, peer, msg, now);
+    }
 }
 
 void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
@@ -139,6 +159,8 @@ static int sleep_ms(struct daemon *d) {
         return 0;
     uint64_t now = ws_clock_now(&d->face.clock).mono_us;
     uint64_t wake = node_next_wake(d->face.node);
+    if (d->face.gossip != NULL && gossip_due(d->face.gossip) < wake)
+        wake = gossip_due(d->face.gossip);
     if (wake <= now)
         return 0;
     uint64_t ms = (wake - now + 999) / 1000;
@@ -162,6 +184,8 @@ void daemon_loop(struct daemon *d) {
         }
         take_messages(d);
         take_links(d); /* each time: ZeroMQ's descriptor fires on edges only */
+        if (d->face.gossip != NULL)
+            gossip_run(d->face.gossip, ws_clock_now(&d->face.clock).mono_us);
         lists_work = take_lists(d);
         mailbox_serve(d->face.mailbox, &d->face);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));

@@ -82,6 +82,7 @@ static int open_links(struct daemon *d, struct ws_err *err) {
     struct net_config *cfg = ws_alloc(sizeof(*cfg));
     cfg->secret = d->curve_secret;
     net_curve_public(d->curve_secret, cfg->public_key);
+    memcpy(d->curve_public, cfg->public_key, sizeof(d->curve_public));
     cfg->bind = d->config.bind;
     cfg->me = SIZE_MAX;
     cfg->n_peers = set->n;
@@ -116,9 +117,39 @@ static int open_links(struct daemon *d, struct ws_err *err) {
     return rc;
 }
 
+static void send_to_linked(void *ctx, size_t peer, struct span msg) {
+    struct daemon *d = ctx;
+    if (net_peer_up(d->face.net, peer))
+        (void)net_send(d->face.net, peer, msg);
+}
+
+/* What all workers and the neighbours know of messages that were handed on. */
+static void open_window(struct daemon *d) {
+    const struct pipeline_limits *l = &d->config.pipeline;
+    struct ws_random random = ws_random_system();
+    d->face.window = replay_window_new(l->replay_slots, ws_random_u64(&random));
+    size_t me = 0;
+    const struct validator_set *set = &d->face.genesis->validators;
+    while (
+        me < set->n && memcmp(set->v[me].curve_key, d->curve_public, sizeof(d->curve_public)) != 0)
+        me++;
+    struct gossip_config cfg = {.window = d->face.window,
+        .n_peers = set->n,
+        .me = me,
+        .rate = d->config.gossip.rate,
+        .batch_us = d->config.gossip.batch_us,
+        .keep_us = l->freshness_us + l->future_us,
+        .send = send_to_linked,
+        .ctx = d};
+    if (cfg.rate > 0)
+        d->face.gossip = gossip_new(&cfg);
+}
+
 static int open_node(struct daemon *d, struct ws_err *err) {
+    open_window(d);
     struct node_io io = {.send = daemon_send,
         .committed = daemon_committed,
+        .taken = daemon_taken,
         .ctx = d,
         .store = d->face.store,
         .wal = d->wal,
@@ -193,6 +224,7 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
     region_box(d->face.genesis, &pipe);
     struct ws_random random = ws_random_system();
     ws_random_bytes(&random, &pipe.salt, sizeof(pipe.salt));
+    pipe.window = d->face.window;
     if (d->face.radio != NULL)
         pipe.hooks = radio_hooks(d->face.radio);
     for (size_t i = 0; i < d->config.n_ports && rc == WS_OK; i++) {
@@ -307,6 +339,8 @@ void daemon_stop(struct daemon *d) {
         worker_free(d->face.workers[i]);
     if (d->face.n_workers > 0)
         pktio_stop();
+    replay_window_free(d->face.window);
+    gossip_free(d->face.gossip);
     revocations_free(d->lists);
     node_close(d->face.node);
     cell_close(&d->face.cell);

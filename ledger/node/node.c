@@ -197,6 +197,8 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
         return TX_TOO_LARGE;
     }
+    if (v == TX_GOOD && t->kind == TX_MESSAGE && n->io.taken != NULL)
+        n->io.taken(n->io.ctx, t);
     return TX_GOOD;
 }
 

@@ -35,6 +35,9 @@ struct node_io {
     struct store *store; /* borrowed */
     struct wal *wal; /* borrowed */
     const struct signer *signer; /* borrowed; NULL: an observer that follows without voting */
+    /* A vehicle's message is checked and in the mempool now, from our own admission or from a peer. NULL: nobody
+     * asks. It must not call the node. */
+    void (*taken)(void *ctx, const struct tx *t);
 };
 
 #define NODE_DROPS(X)                                                                              \

@@ -128,7 +128,7 @@ static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err
     int rc = cell_open(buf_span(&w->genesis), &w->town.map, &m->cell, err);
     if (rc != WS_OK)
         return rc;
-    struct node_io io = {send_to, on_committed, m, m->store, m->wal, m->signer};
+    struct node_io io = {send_to, on_committed, m, m->store, m->wal, m->signer, NULL};
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL;
     rc = node_open(ex, m->cell.sections, &io, &w->limits, w->now, &m->node, err);

@@ -879,6 +879,27 @@ static void replay_window_too_small_is_counted(void **state) {
 
 /* ---- a window that several pipelines share ---- */
 
+static void end_shared(struct fixture *f) {
+    struct replay_window *w = f->cfg.window;
+    f->cfg.window = NULL;
+    start(f);
+    replay_window_free(w);
+}
+
+/* Of the fixture's frame, which its car has signed. */
+static void identity(const struct fixture *f, uint8_t ret[static 32]) {
+    uint8_t hash[32];
+    struct carrier carrier;
+    struct spdu spdu;
+    struct cert cert;
+    size_t at;
+    assert_int_equal(carrier_read(LINK_ETHERNET, buf_span(&f->frame), &carrier), CARRIER_SECURED);
+    assert_int_equal(spdu_parse(carrier.message, &spdu, &at), COER_OK);
+    assert_int_equal(cert_parse(buf_span(&f->car.cert), &cert, &at), COER_OK);
+    cert_hash256(&cert, hash);
+    spdu_identity(&spdu, hash, ret);
+}
+
 static void what_another_pipeline_handed_on_is_a_duplicate(void **state) {
     struct fixture *f = *state;
     f->cfg.window = replay_window_new(64, 1);
@@ -897,11 +918,7 @@ static void what_another_pipeline_handed_on_is_a_duplicate(void **state) {
     assert_int_equal(pipeline_counters(f->p)->identities_max, 0);
     assert_int_equal(replay_window_counters(f->cfg.window).used, 2);
     pipeline_free(other);
-    pipeline_finish(f->p, f->now);
-    struct replay_window *w = f->cfg.window;
-    f->cfg.window = NULL;
-    start(f);
-    replay_window_free(w);
+    end_shared(f);
 }
 
 static void neighbours_news_spares_the_check_but_not_the_certificate(void **state) {
@@ -910,18 +927,8 @@ static void neighbours_news_spares_the_check_but_not_the_certificate(void **stat
     start(f);
     for (unsigned i = 0; i < 2; i++) {
         uint8_t id[32];
-        uint8_t hash[32];
-        struct carrier carrier;
-        struct spdu spdu;
-        struct cert cert;
-        size_t at;
         make(f, &f->car, PSID_CAM, f->now + i, i == 0);
-        assert_int_equal(
-            carrier_read(LINK_ETHERNET, buf_span(&f->frame), &carrier), CARRIER_SECURED);
-        assert_int_equal(spdu_parse(carrier.message, &spdu, &at), COER_OK);
-        assert_int_equal(cert_parse(buf_span(&f->car.cert), &cert, &at), COER_OK);
-        cert_hash256(&cert, hash);
-        spdu_identity(&spdu, hash, id);
+        identity(f, id);
         replay_window_hear(f->cfg.window, id, f->now + 2000000, f->now);
         uint64_t before = pipeline_counters(f->p)->signatures;
         expect(f, run(f), PKT_DUPLICATE);
@@ -931,10 +938,26 @@ static void neighbours_news_spares_the_check_but_not_the_certificate(void **stat
         assert_int_equal(f->n_got, 0);
     }
     expect(f, cam(f, &f->car, f->now + 2, false), PKT_VERIFIED);
-    struct replay_window *w = f->cfg.window;
-    f->cfg.window = NULL;
+    end_shared(f);
+}
+
+static void what_the_cell_agrees_on_needs_more_than_a_neighbours_word(void **state) {
+    struct fixture *f = *state;
+    uint8_t id[32];
+    f->cfg.window = replay_window_new(64, 1);
     start(f);
-    replay_window_free(w);
+    make(f, &f->car, PSID_DENM, f->now, true);
+    identity(f, id);
+    replay_window_hear(f->cfg.window, id, f->now + 2000000, f->now);
+    expect(f, run(f), PKT_VERIFIED);
+    expect(f, run(f), PKT_DUPLICATE);
+    make(f, &f->car, PSID_DENM, f->now + 1, true);
+    identity(f, id);
+    replay_window_hear(f->cfg.window, id, f->now + 2000000, f->now);
+    replay_window_hold(f->cfg.window, id, f->now + 2000000, f->now);
+    expect(f, run(f), PKT_DUPLICATE);
+    assert_string_equal(f->detail, "the cell has it from a neighbour");
+    end_shared(f);
 }
 
 static void bit_flips_are_never_verified(void **state) {
@@ -1392,6 +1415,7 @@ int main(void) {
         T(more_signers_than_slots),
         T(replay_window_too_small_is_counted),
         T(what_another_pipeline_handed_on_is_a_duplicate),
+        T(what_the_cell_agrees_on_needs_more_than_a_neighbours_word),
         T(neighbours_news_spares_the_check_but_not_the_certificate),
         T(bit_flips_are_never_verified),
         T(waits_and_goes_before_what_brought_the_certificate),

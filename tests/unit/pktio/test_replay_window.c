@@ -25,7 +25,7 @@ static enum replay_state claim(
     struct replay_window *w, uint64_t seed, uint64_t until, uint64_t now) {
     uint8_t id[32];
     make_id(id, seed);
-    return replay_window_claim(w, id, until, now);
+    return replay_window_claim(w, id, until, now, true);
 }
 
 static void hear(struct replay_window *w, uint64_t seed, uint64_t until, uint64_t now) {
@@ -106,7 +106,7 @@ static void identities_alike_in_all_but_the_last_octet_kept(void **state) {
     uint8_t id[32] = {0};
     for (unsigned i = 0; i < 256; i++) {
         id[15] = (uint8_t)i;
-        assert_int_equal(replay_window_claim(w, id, 100, 1), REPLAY_NEW);
+        assert_int_equal(replay_window_claim(w, id, 100, 1, true), REPLAY_NEW);
     }
     for (unsigned i = 0; i < 256; i++) {
         id[15] = (uint8_t)i;
@@ -137,6 +137,39 @@ static void told_is_not_the_same_as_heard(void **state) {
     assert_int_equal(n.used, 2);
     replay_window_age(w, 101);
     assert_int_equal(seen(w, 1), REPLAY_NEW);
+    replay_window_free(w);
+}
+
+static void hold(struct replay_window *w, uint64_t seed, uint64_t until, uint64_t now) {
+    uint8_t id[32];
+    make_id(id, seed);
+    replay_window_hold(w, id, until, now);
+}
+
+static void a_word_is_not_what_the_node_holds(void **state) {
+    (void)state;
+    struct replay_window *w = replay_window_new(64, 1);
+    uint8_t id[32];
+    make_id(id, 1);
+    hear(w, 1, 100, 1);
+    assert_int_equal(replay_window_claim(w, id, 100, 2, false), REPLAY_NEW); /* not believed */
+    assert_int_equal(seen(w, 1), REPLAY_HERE);
+    assert_int_equal(replay_window_claim(w, id, 100, 2, false), REPLAY_HERE);
+    hear(w, 2, 100, 1);
+    hold(w, 2, 100, 1);
+    assert_int_equal(seen(w, 2), REPLAY_HELD);
+    make_id(id, 2);
+    assert_int_equal(replay_window_claim(w, id, 100, 2, false), REPLAY_HELD);
+    hold(w, 3, 100, 1);
+    hear(w, 3, 100, 1);
+    assert_int_equal(seen(w, 3), REPLAY_HELD);
+    hold(w, 1, 100, 1);
+    assert_int_equal(seen(w, 1), REPLAY_HERE); /* it was ours before */
+    struct replay_window_counters n = replay_window_counters(w);
+    assert_int_equal(n.used, 3);
+    assert_int_equal(n.told_used, 0);
+    replay_window_age(w, 101);
+    assert_int_equal(replay_window_counters(w).used, 0);
     replay_window_free(w);
 }
 
@@ -215,7 +248,7 @@ static void compare(size_t slots, uint64_t salt, bool neighbours) {
         case 3:
         case 4:
         case 5:
-            assert_int_equal(replay_window_claim(w, id, until, S), known[i]);
+            assert_int_equal(replay_window_claim(w, id, until, S, true), known[i]);
             if (known[i] == REPLAY_NEW)
                 known[i] = REPLAY_HERE;
             break;
@@ -303,6 +336,7 @@ int main(void) {
         cmocka_unit_test(a_claim_is_given_back),
         cmocka_unit_test(identities_alike_in_all_but_the_last_octet_kept),
         cmocka_unit_test(told_is_not_the_same_as_heard),
+        cmocka_unit_test(a_word_is_not_what_the_node_holds),
         cmocka_unit_test(a_flood_from_neighbours_displaces_nothing_of_ours),
         cmocka_unit_test(a_neighbour_has_a_quarter_at_most),
         cmocka_unit_test(same_as_a_plain_list),
