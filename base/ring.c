@@ -44,6 +44,27 @@ void *ring_pop(struct ring *r) {
     return item;
 }
 
+size_t ring_push_some(struct ring *r, void *const *items, size_t n) {
+    size_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    size_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    size_t room = r->mask + 1 - (tail - head);
+    n = n < room ? n : room;
+    for (size_t i = 0; i < n; i++)
+        r->slot[(tail + i) & r->mask] = items[i];
+    atomic_store_explicit(&r->tail, tail + n, memory_order_release);
+    return n;
+}
+
+size_t ring_pop_some(struct ring *r, void **ret_items, size_t n) {
+    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    size_t used = atomic_load_explicit(&r->tail, memory_order_acquire) - head;
+    n = n < used ? n : used;
+    for (size_t i = 0; i < n; i++)
+        ret_items[i] = r->slot[(head + i) & r->mask];
+    atomic_store_explicit(&r->head, head + n, memory_order_release);
+    return n;
+}
+
 size_t ring_used(struct ring *r) {
     size_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
     size_t head = atomic_load_explicit(&r->head, memory_order_acquire);

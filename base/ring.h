@@ -22,6 +22,9 @@ struct ring *ring_create(size_t capacity);
 void ring_destroy(struct ring *r);
 bool ring_push(struct ring *r, void *item); /* producer; false when full */
 void *ring_pop(struct ring *r); /* consumer; NULL when empty */
+/* The same for several at once, for the price of one: the first so many were put, or got. */
+size_t ring_push_some(struct ring *r, void *const *items, size_t n); /* producer */
+size_t ring_pop_some(struct ring *r, void **ret_items, size_t n); /* consumer */
 size_t ring_used(struct ring *r); /* any thread; a snapshot */
 
 #endif

@@ -15,8 +15,12 @@ int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err
      * buffers the reader waits for. af_packet takes and gives in one thread, where the cache pays. */
     bool capture = p->kind == PORT_CAPTURE;
     unsigned cache = capture || n < 768 ? 0 : 256;
+    /* What the other threads have in their rings and caches is not taken from the first one's. */
+    if (!capture)
+        n += (p->workers - 1) * (PORT_HANDOVER_SLOTS + cache * 3 / 2 + PIPELINE_BURST_MAX);
     p->pool = rte_pktmbuf_pool_create_by_ops(name, n, cache, sizeof(struct frame_meta),
-        (uint16_t)data_room, SOCKET_ID_ANY, capture ? "ring_sp_sc" : "ring_mp_mc");
+        (uint16_t)data_room, SOCKET_ID_ANY,
+        capture && p->workers == 1 ? "ring_sp_sc" : "ring_mp_mc");
     if (p->pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
             "a pool of %u packet buffers: %s (memory given to pktio_start)", n,
@@ -48,6 +52,7 @@ int port_open(const struct port_config *cfg, const struct ws_clock *clock, struc
         return rc;
     struct port *p = ws_alloc(sizeof(*p));
     p->kind = cfg->kind;
+    p->workers = cfg->workers == 0 ? 1 : cfg->workers;
     p->id = RTE_MAX_ETHPORTS;
     p->ready_fd = -1;
     p->ask_fd = -1;

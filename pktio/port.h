@@ -15,6 +15,7 @@
 #include <rte_mbuf.h>
 
 #define PORT_SEND_BURST 32
+#define PORT_HANDOVER_SLOTS 512 /* frames of an interface on their way to one other thread */
 
 /* In the private area of each mbuf of a capture port. */
 struct frame_meta {
@@ -51,6 +52,7 @@ struct port {
     enum port_kind kind;
     uint16_t id;
     struct rte_mempool *pool;
+    unsigned workers; /* threads that give buffers back; at least 1 */
     char device[RTE_ETH_NAME_MAX_LEN]; /* for rte_vdev_uninit */
     enum port_sleep sleep;
     int ready_fd; /* readable while (interfaces) or after (capture) frames came; -1: see sleep */

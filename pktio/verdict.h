@@ -50,6 +50,7 @@
     /* overload */                                                                                 \
     X(PKT_SHED_OVERLOAD, "shed_overload", "gave way to messages of a higher or newer kind")        \
     X(PKT_SHED_AGE, "shed_age", "too old by the time its turn came")                               \
+    X(PKT_HANDOVER_FULL, "handover_full", "the thread that has this sender's frames was too slow") \
     /* hand-over */                                                                                \
     X(PKT_RING_FULL, "ring_full", "the ledger's side was too slow")
 

@@ -1,5 +1,9 @@
 /* Packet workers on DPDK ports: receive a burst, run the pipeline, hand on, sleep on descriptors when
- * the road is idle (dpdk facts, sections 1, 5, 6). No DPDK type leaves this folder. */
+ * the road is idle (dpdk facts, sections 1, 5, 6). No DPDK type leaves this folder.
+ *
+ * A worker is one port and one or more threads, each with a pipeline of its own (decision 0014). The first owns the port;
+ * it looks at the sender of each frame, keeps its own share of the senders and hands the frames of the others over through
+ * rings. What one of the threads learns about certificates the others learn from it. */
 #ifndef WAYSIDE_PKTIO_WORKER_H
 #define WAYSIDE_PKTIO_WORKER_H
 
@@ -27,14 +31,19 @@ struct port_config {
     const char *interface; /* PORT_AF_PACKET, PORT_AF_XDP */
     unsigned
         mbufs; /* pool size; 0: default for the kind; captures at least 64, af_packet 256, af_xdp 4096 */
+    unsigned
+        workers; /* threads, at most WORKER_THREADS_MAX; 0 is 1; a capture on its own time: 1 */
 };
+#define WORKER_THREADS_MAX 16
 
 struct worker;
 
 struct worker_counters {
-    struct pipeline_counters pipe;
+    struct pipeline_counters pipe; /* of all threads together */
     uint64_t kernel_ring; /* frames the kernel dropped before we saw them (interfaces) */
     uint64_t port_missed; /* imissed + rx_nombuf of the driver */
+    uint64_t handover_dropped; /* PKT_HANDOVER_FULL, which is among pipe's verdicts too */
+    uint64_t lessons_dropped; /* proven certificates that found no room on their way to a sibling */
     uint64_t wakeups, sleeps;
     uint64_t sent, sent_octets;
     uint64_t send_dropped; /* worker_send said false */
@@ -47,14 +56,17 @@ struct worker_counters {
     char failure[WS_ERR_TEXT]; /* PORT_CAPTURE: the capture could not be read to its end */
 };
 
-/* Own pthread, registered with DPDK. A capture that is not paced lives on its own time: each frame meets the
+/* Own pthreads, registered with DPDK. A capture that is not paced lives on its own time: each frame meets the
  * cell clock at its own stamp (rounded up to a millisecond); otherwise `clock` is asked once a burst. clock is
- * borrowed until worker_stop; MANUAL only for captures that are not paced. Verified messages go into `out` (struct pkt_message *); `out_fd`, an eventfd
- * of the consumer, is written after a burst that put something in. verdict_fn (may be NULL) is called in the
- * worker's thread once for each frame, maybe long after it came. cfg strings are copied. */
+ * borrowed until worker_stop; MANUAL only for captures that are not paced.
+ * Verified messages (struct pkt_message *) go into `out`: one ring for each thread, all to be emptied, and the messages to
+ * be released, by one and the same consumer. `out_fd`, an eventfd of the consumer, is written after a burst that put
+ * something in. verdict_fn (may be NULL) is called once for each frame, maybe long after it came, in the thread that had
+ * the frame: with several threads by several at once, and so are the hooks of `pipe`. cfg strings are copied. The limits
+ * of `pipe` are each thread's; but threads always share their replay window, the one given or one of their own. */
 typedef pipeline_verdict_fn worker_verdict_fn;
 WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeline_config *pipe,
-    const struct ws_clock *clock, struct ring *out, int out_fd, worker_verdict_fn verdict_fn,
+    const struct ws_clock *clock, struct ring *const *out, int out_fd, worker_verdict_fn verdict_fn,
     void *verdict_ctx, struct worker **ret_worker, struct ws_err *err);
 /* One thread at a time (the producer; not the worker's own): copies the frame, from its destination address on, into
  * the port's bounded queue, from where the worker sends it. False, and counted as send_dropped: the queue is full, the
@@ -62,7 +74,8 @@ WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeli
 WARN_UNUSED bool worker_send(struct worker *w, struct span frame);
 /* Any thread: a snapshot (per-field atomic reads; readers may see a burst half counted). */
 void worker_read_counters(struct worker *w, struct worker_counters *ret);
-/* Stops the thread and the port; messages already in `out` stay valid until worker_free. */
+unsigned worker_threads(const struct worker *w);
+/* Stops the threads and the port; messages already in `out` stay valid until worker_free. */
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w);
 

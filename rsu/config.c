@@ -147,6 +147,21 @@ static int take_peers(const struct job *j, const struct yaml_file *f) {
     return WS_OK;
 }
 
+static int take_workers(
+    const struct job *j, size_t i, const struct yaml_port *y, struct config_port *p) {
+    char group[32];
+    uint64_t n = 1;
+    (void)snprintf(group, sizeof(group), "ports[%zu].", i + 1);
+    int rc = number(j, group, "workers", y->workers, 1, WORKER_THREADS_MAX, &n);
+    p->workers = (unsigned)n;
+    if (rc == WS_OK && n > 1 && p->kind == PORT_CAPTURE && !p->paced)
+        rc = ws_fail(j->err, WS_EINPUT,
+            "%s: %sworkers: a capture that is not paced has one worker, so that it gives the same "
+            "answer every time",
+            j->path, group);
+    return rc;
+}
+
 static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
     struct config_port *p = &j->c->ports[i];
     p->kind = y->kind;
@@ -156,6 +171,9 @@ static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
     p->captures = ws_calloc(y->files_count, sizeof(*p->captures));
     for (size_t k = 0; k < y->files_count; k++)
         p->captures[k] = resolve(j, y->files[k]);
+    int rc = take_workers(j, i, y, p);
+    if (rc != WS_OK)
+        return rc;
     if (y->kind == PORT_CAPTURE) {
         if (y->files_count == 0 || y->interface != NULL)
             return ws_fail(j->err, WS_EINPUT,

@@ -18,6 +18,7 @@ struct config_port {
     size_t n_captures;
     bool paced;
     char *interface;
+    unsigned workers; /* threads */
 };
 
 /* What the unit sends; ticket NULL: it only listens. */

@@ -68,7 +68,7 @@ struct yaml_file {
         char **files;
         unsigned files_count;
         bool *paced;
-        char *interface;
+        char *interface, *workers;
     } * ports;
     unsigned ports_count;
 #define X(key, ...) char *key;

@@ -44,7 +44,8 @@ static const cyaml_schema_field_t port_fields[] = {
         &file_value, 1, CONFIG_FILES_MAX),
     CYAML_FIELD_ENUM_PTR("paced", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
         struct yaml_port, paced, bools, CYAML_ARRAY_LEN(bools)),
-    TEXT(interface, OPTIONAL, struct yaml_port), CYAML_FIELD_END};
+    TEXT(interface, OPTIONAL, struct yaml_port), TEXT(workers, OPTIONAL, struct yaml_port),
+    CYAML_FIELD_END};
 static const cyaml_schema_value_t port_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_port, port_fields)};
 

@@ -54,6 +54,9 @@ static void put_port_counters(struct page *p) {
         "Frames the driver had no buffer for", port_missed);
     PORT_FAMILY(p, "wayside_port_signature_checks_total", METRIC_COUNTER,
         "Signature checks of messages and certificates", pipe.signatures);
+    PORT_FAMILY(p, "wayside_port_lessons_dropped_total", METRIC_COUNTER,
+        "Proven certificates not told to another worker of the port, which then proves them itself",
+        lessons_dropped);
     PORT_FAMILY(p, "wayside_port_wakeups_total", METRIC_COUNTER,
         "Times the worker woke on a descriptor", wakeups);
     PORT_FAMILY(

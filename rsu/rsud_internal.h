@@ -19,7 +19,8 @@ struct daemon {
     struct mapset base_map;
     bool has_base_map;
     struct wal *wal;
-    struct ring *ring[CONFIG_PORTS_MAX]; /* verified messages of each worker */
+    struct ring *ring[CONFIG_PORTS_MAX]
+                     [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     struct revocations *lists; /* NULL: none configured */
     int ring_fd; /* eventfd the workers write */
     struct admin *admin;

@@ -79,21 +79,26 @@ void daemon_committed(
 
 /* ---- inputs ---- */
 
+static void take_helping(struct daemon *d, struct ring *from, struct ws_now now) {
+    for (unsigned i = 0; i < HELPING; i++) {
+        struct pkt_message *m = ring_pop(from);
+        if (m == NULL)
+            return;
+        enum admit_outcome o = admit_message(d->face.node, m, now, &d->admit);
+        if (o == ADMIT_TAKEN)
+            note_admitted(d, m, now.mono_us);
+        else if (o == ADMIT_BEACON && d->face.gossip != NULL &&
+                 pipeline_class_of(m->psid) == PIPELINE_ROUTINE)
+            gossip_note(d->face.gossip, m->id, now.mono_us);
+        pkt_message_release(m);
+    }
+}
+
 static void take_messages(struct daemon *d) {
     struct ws_now now = ws_clock_now(&d->face.clock);
     for (size_t w = 0; w < d->face.n_workers; w++) {
-        for (unsigned i = 0; i < HELPING; i++) {
-            struct pkt_message *m = ring_pop(d->ring[w]);
-            if (m == NULL)
-                break;
-            enum admit_outcome o = admit_message(d->face.node, m, now, &d->admit);
-            if (o == ADMIT_TAKEN)
-                note_admitted(d, m, now.mono_us);
-            else if (o == ADMIT_BEACON && d->face.gossip != NULL &&
-                     pipeline_class_of(m->psid) == PIPELINE_ROUTINE)
-                gossip_note(d->face.gossip, m->id, now.mono_us);
-            pkt_message_release(m);
-        }
+        for (unsigned i = 0; i < d->config.ports[w].workers; i++)
+            take_helping(d, d->ring[w][i], now);
     }
 }
 
@@ -140,8 +145,10 @@ static void take_signal(struct daemon *d) {
 
 static bool ring_has_more(const struct daemon *d) {
     for (size_t w = 0; w < d->face.n_workers; w++) {
-        if (ring_used(d->ring[w]) > 0)
-            return true;
+        for (unsigned i = 0; i < d->config.ports[w].workers; i++) {
+            if (ring_used(d->ring[w][i]) > 0)
+                return true;
+        }
     }
     return false;
 }

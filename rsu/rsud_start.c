@@ -221,6 +221,10 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
         .trust = executor_trust(node_executor(d->face.node)),
         .views = d->lists == NULL ? NULL : revocations_slot(d->lists),
         .verify = true};
+    size_t threads = 0;
+    for (size_t i = 0; i < d->config.n_ports; i++)
+        threads += d->config.ports[i].workers;
+    pipe.limits.table_octets /= threads; /* the configuration bounds the process */
     region_box(d->face.genesis, &pipe);
     struct ws_random random = ws_random_system();
     ws_random_bytes(&random, &pipe.salt, sizeof(pipe.salt));
@@ -233,8 +237,10 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
             .captures = (const char *const *)c->captures,
             .n_captures = c->n_captures,
             .paced = c->paced,
-            .interface = c->interface};
-        d->ring[i] = ring_create(RING_SLOTS);
+            .interface = c->interface,
+            .workers = c->workers};
+        for (unsigned k = 0; k < c->workers; k++)
+            d->ring[i][k] = ring_create(RING_SLOTS);
         rc = worker_start(&port, &pipe, &d->face.clock, d->ring[i], d->ring_fd, NULL, NULL,
             &d->face.workers[i], err);
         if (rc != WS_OK)
@@ -330,10 +336,11 @@ void daemon_stop(struct daemon *d) {
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
     radio_close(d->face.radio); /* the workers used its hooks */
-    for (size_t i = 0; i < CONFIG_PORTS_MAX; i++) {
-        for (struct pkt_message *m; d->ring[i] != NULL && (m = ring_pop(d->ring[i])) != NULL;)
+    for (size_t i = 0; i < (size_t)CONFIG_PORTS_MAX * WORKER_THREADS_MAX; i++) {
+        struct ring *r = d->ring[i / WORKER_THREADS_MAX][i % WORKER_THREADS_MAX];
+        for (struct pkt_message *m; r != NULL && (m = ring_pop(r)) != NULL;)
             pkt_message_release(m);
-        ring_destroy(d->ring[i]);
+        ring_destroy(r);
     }
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_free(d->face.workers[i]);

@@ -416,7 +416,7 @@ static struct instant port_rate(struct bench *b, bool verify) {
         struct worker *w = NULL;
         struct ws_err err;
         struct worker_counters c;
-        if (worker_start(&port, &cfg, &clock, out, fd, note_time, b, &w, &err) != WS_OK)
+        if (worker_start(&port, &cfg, &clock, &out, fd, note_time, b, &w, &err) != WS_OK)
             die(&err);
         do {
             struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -88,6 +88,43 @@ static void ring_keeps_order_across_threads(void **state) {
     ring_destroy(r);
 }
 
+static void *produce_some(void *arg) {
+    struct ring *r = arg;
+    void *next[7];
+    for (size_t i = 0; i < ITEMS;) {
+        size_t n = 0;
+        for (; n < 7 && i + n < ITEMS; n++)
+            next[n] = &items[i + n];
+        i += ring_push_some(r, next, n);
+    }
+    return NULL;
+}
+
+static void ring_keeps_order_of_several(void **state) {
+    (void)state;
+    struct ring *r = ring_create(16);
+    pthread_t t;
+    void *got[5];
+    assert_int_equal(ring_pop_some(r, got, 5), 0);
+    assert_int_equal(pthread_create(&t, NULL, produce_some, r), 0);
+    for (size_t next = 0; next < ITEMS;) {
+        size_t n = ring_pop_some(r, got, 5);
+        for (size_t i = 0; i < n; i++)
+            assert_ptr_equal(got[i], &items[next++]);
+    }
+    assert_int_equal(pthread_join(t, NULL), 0);
+    /* Full is full: the first so many find room. */
+    void *many[20];
+    for (size_t i = 0; i < 20; i++)
+        many[i] = &items[i];
+    assert_int_equal(ring_push_some(r, many, 20), 16);
+    assert_int_equal(ring_push_some(r, many, 1), 0);
+    assert_int_equal(ring_pop_some(r, got, 5), 5);
+    assert_int_equal(ring_push_some(r, many + 16, 4), 4);
+    assert_int_equal(ring_used(r), 15);
+    ring_destroy(r);
+}
+
 static void ring_is_bounded(void **state) {
     (void)state;
     struct ring *r = ring_create(4);
@@ -141,6 +178,7 @@ int main(void) {
         cmocka_unit_test(scaled_clock),
         cmocka_unit_test(seeded_random_repeats),
         cmocka_unit_test(ring_keeps_order_across_threads),
+        cmocka_unit_test(ring_keeps_order_of_several),
         cmocka_unit_test(ring_is_bounded),
         cmocka_unit_test(files_are_whole_or_absent),
         cmocka_unit_test(errors_carry_their_way),

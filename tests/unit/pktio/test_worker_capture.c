@@ -331,7 +331,7 @@ static void refused_with_a_reason(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct worker *w = NULL;
         struct ws_err err = {0};
-        assert_int_equal(worker_start(&cases[i].cfg, &b->cfg, cases[i].clock, b->out, b->out_fd,
+        assert_int_equal(worker_start(&cases[i].cfg, &b->cfg, cases[i].clock, &b->out, b->out_fd,
                              NULL, NULL, &w, &err),
             cases[i].code);
         assert_non_null(strstr(err.text, cases[i].word));

@@ -14,6 +14,7 @@
 #include <linux/if_xdp.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -193,6 +194,60 @@ static void every_buffer_serves(void **state) {
     buf_free(&frame);
 }
 
+static void slow_siblings(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+    atomic_uint *n = ctx;
+    char name[16] = "";
+    assert_true(f->data.n > 0 && detail != NULL);
+    (void)pthread_getname_np(pthread_self(), name, sizeof(name));
+    if (strcmp(name, "ws-packet+") == 0)
+        (void)usleep(2000);
+    atomic_fetch_add(&n[v], 1);
+}
+
+/* A sibling that does not keep up costs its own senders' frames, by name, and nobody else's. */
+static void a_slow_sibling_drops_by_name(void **state) {
+    struct bench *b = *state;
+    enum { FRAMES = 3000 };
+    struct buf frame = {0};
+    atomic_uint n[PKT_VERDICT_COUNT] = {0};
+    struct ring *other = ring_create(OUT_RING);
+    struct ring *out[] = {b->out, other};
+    struct worker *w = NULL;
+    struct ws_err err;
+    set_clock(b);
+    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0", .workers = 2};
+    assert_int_equal(
+        worker_start(&cfg, &b->cfg, &b->clock, out, b->out_fd, slow_siblings, n, &w, &err), WS_OK);
+    station_frame(&frame, &b->car, PSID_CAM, 1, span_of("old", 3), true);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        put_be32(frame.p + 6, i); /* in the source address */
+        assert_int_equal(send(sender, frame.p, frame.n, 0), frame.n);
+        if (i % 100 == 99)
+            (void)usleep(2000);
+    }
+    struct worker_counters c;
+    for (unsigned i = 0; i < 10000; i++) {
+        worker_read_counters(w, &c);
+        if (c.pipe.verdict[PKT_STALE] + c.pipe.verdict[PKT_HANDOVER_FULL] + c.kernel_ring >= FRAMES)
+            break;
+        (void)usleep(1000);
+    }
+    assert_int_equal(c.kernel_ring, 0);
+    assert_int_equal(c.port_missed, 0);
+    assert_int_equal(c.pipe.frames, FRAMES);
+    assert_int_equal(c.pipe.verdict[PKT_STALE] + c.pipe.verdict[PKT_HANDOVER_FULL], FRAMES);
+    assert_int_equal(c.pipe.verdict[PKT_HANDOVER_FULL], c.handover_dropped);
+    assert_true(c.handover_dropped > 0);
+    assert_true(c.pipe.verdict[PKT_STALE] > FRAMES / 3); /* all of the first one's */
+    worker_stop(w);
+    assert_int_equal(atomic_load(&n[PKT_STALE]), c.pipe.verdict[PKT_STALE]);
+    assert_int_equal(atomic_load(&n[PKT_HANDOVER_FULL]), c.handover_dropped);
+    worker_free(w);
+    ring_destroy(other);
+    buf_free(&frame);
+}
+
 /* Stop and start again in one process. */
 static void the_same_interface_again(void **state) {
     struct bench *b = *state;
@@ -240,7 +295,7 @@ static void a_taken_queue_is_named(void **state) {
     struct ws_err err = {0};
     set_clock(b);
     assert_int_equal(
-        worker_start(&cfg, &b->cfg, &b->clock, b->out, b->out_fd, NULL, NULL, &w, &err), WS_EBUSY);
+        worker_start(&cfg, &b->cfg, &b->clock, &b->out, b->out_fd, NULL, NULL, &w, &err), WS_EBUSY);
     assert_non_null(strstr(err.text, "ws0: another AF_XDP socket"));
     (void)close(fd);
     (void)munmap(area, AREA);
@@ -383,6 +438,7 @@ int main(void) {
         T(an_idle_interface_sleeps_and_wakes),
         T(what_the_kernel_drops_is_counted),
         T(every_buffer_serves),
+        T(a_slow_sibling_drops_by_name),
         T(the_same_interface_again),
         T(a_taken_queue_is_named),
         T(what_is_sent_arrives),

@@ -88,7 +88,7 @@ struct worker *bench_start(struct bench *b, struct port_config *cfg) {
         cfg->n_captures = 1;
     }
     b->n_seen = 0;
-    int rc = worker_start(cfg, &b->cfg, &b->clock, b->out, b->out_fd, note, b, &w, &err);
+    int rc = worker_start(cfg, &b->cfg, &b->clock, &b->out, b->out_fd, note, b, &w, &err);
     if (cfg->captures == paths)
         cfg->captures = NULL;
     if (rc != WS_OK)

@@ -23,7 +23,7 @@ static const char whole[] =
            "clock: {kind: scaled, epoch: 2026-05-01T08:00:00Z, start_mono_us: 12, rate: 2.5}\n"
            "ports:\n"
            "  - {kind: capture, files: [a.pcap, /b.pcap], paced: false}\n"
-           "  - {kind: af_packet, interface: eth1}\n"
+           "  - {kind: af_packet, interface: eth1, workers: 3}\n"
            "pipeline:\n"
            "  source_slots: 64\n"
            "  freshness_ms: 1500\n"
@@ -70,6 +70,8 @@ static void test_whole(void **state) {
     assert_int_equal(c.pipeline.table_octets, 3U << 20);
     assert_int_equal(c.ports[1].kind, PORT_AF_PACKET);
     assert_string_equal(c.ports[1].interface, "eth1");
+    assert_int_equal(c.ports[0].workers, 1);
+    assert_int_equal(c.ports[1].workers, 3);
     assert_int_equal(c.pipeline.source_slots, 64);
     assert_int_equal(c.pipeline.freshness_us, 1500000);
     assert_int_equal(c.node.mempool_txs, 99);
@@ -189,6 +191,12 @@ static void test_mistakes(void **state) {
                 ", endpoint: tcp://h:2}\n",
             {"peers[2].address", "peers[1]"}},
         {NEEDED "ports: [{kind: capture}]\n", {"ports[1]", "files"}},
+        {NEEDED "ports: [{kind: capture, files: [a], paced: false, workers: 2}]\n",
+            {"ports[1].workers", "one worker"}},
+        {NEEDED "ports: [{kind: af_packet, interface: eth0, workers: 17}]\n",
+            {"ports[1].workers", "from 1 to 16"}},
+        {NEEDED "ports: [{kind: af_packet, interface: eth0, workers: 0}]\n",
+            {"ports[1].workers", "from 1 to 16"}},
         {NEEDED "ports: [{kind: capture, files: [a], interface: eth0}]\n", {"ports[1]"}},
         {NEEDED "ports: [{kind: af_packet}]\n", {"ports[1]", "interface"}},
         {NEEDED "ports: [{kind: af_xdp, files: [a]}]\n", {"ports[1]", "af_xdp has an interface"}},

@@ -1,0 +1,108 @@
+/* What the parts of a worker share: worker.c starts, stops and counts, worker_run.c is what its threads do, worker_frames.c
+ * brings frames through a pipeline. Private to pktio/worker*.c. */
+#ifndef WAYSIDE_PKTIO_WORKER_INTERNAL_H
+#define WAYSIDE_PKTIO_WORKER_INTERNAL_H
+
+#include "pktio/lessons.h"
+#include "pktio/port.h"
+
+#include <pthread.h>
+
+/* Counters as a strand last published them: a reader never touches what the thread writes. */
+enum cell {
+    CELL_FRAMES,
+    CELL_OCTETS,
+    CELL_SIGNATURES,
+    CELL_EVICTED,
+    CELL_CERTS,
+    CELL_SOURCES,
+    CELL_IDENTITIES,
+    CELL_QUEUED,
+    CELL_WAITING,
+    CELL_WAKEUPS,
+    CELL_SLEEPS,
+    CELL_LATE,
+    /* of the first strand alone */
+    CELL_KERNEL_RING,
+    CELL_PORT_MISSED,
+    CELL_SENT,
+    CELL_SENT_OCTETS,
+    CELL_SEND_ERRORS,
+    CELL_HANDOVER_DROPPED,
+    CELL_HANDOVER_OCTETS, /* of the frames dropped */
+    CELL_VERDICT,
+    CELLS = CELL_VERDICT + PKT_VERDICT_COUNT
+};
+
+/* A thread with its pipeline. The first of a worker owns the port; the others, siblings, take from `in`. */
+struct strand {
+    struct worker *w;
+    unsigned index;
+    struct pipeline *pipe;
+    size_t queued_max, waiting_max;
+    struct ring *out;
+    pthread_t thread;
+    bool running;
+    int wake_fd;
+    atomic_bool sleeps_now; /* set before the last look at what it waits for */
+    atomic_uint_fast64_t cell[CELLS];
+    struct lessons *lessons; /* what its siblings proved; NULL: it has none */
+    atomic_uint_fast64_t lessons_dropped;
+
+    /* siblings */
+    struct ring *in; /* of buffers; ours, because ThreadSanitizer does not understand DPDK's */
+    uint64_t handed; /* put into `in`; the first strand's */
+    atomic_uint_fast64_t
+        returned; /* of these, given back: when both agree, no buffer is under way */
+    atomic_bool ending; /* what is in the ring is all that will come */
+    atomic_bool ended; /* and that was worked off */
+
+    /* the thread's own */
+    bool pushed; /* since out_fd was written last */
+    bool backlog; /* frames are queued */
+    uint64_t wakeups, sleeps, late_us_max;
+    uint64_t its_us; /* the time of the latest frames */
+    uint8_t *whole; /* a frame that came in several buffers */
+};
+
+struct worker {
+    struct port *port;
+    struct pipeline_config pipe; /* limits and hooks as given */
+    struct replay_window *own_window; /* several threads and none was given */
+    const struct ws_clock *clock;
+    bool paced;
+    bool own_time; /* a capture as fast as it goes: each frame at its own stamp */
+    worker_verdict_fn verdict_fn;
+    void *verdict_ctx;
+    int out_fd;
+    atomic_bool stop;
+    int epoll_fd; /* of the first strand */
+    atomic_uint_fast64_t send_dropped;
+    atomic_bool finished;
+    unsigned n_strands;
+    struct strand *strand;
+
+    /* the first strand's own */
+    uint64_t port_missed;
+    uint64_t losses_read_us;
+    uint64_t running_number; /* of frames from interfaces */
+    uint64_t handover_dropped, handover_octets;
+};
+
+/* ---- worker_frames.c ---- */
+void strand_open(struct strand *s); /* the pipeline, with hooks that share what it proves */
+void strand_run(struct strand *s, struct rte_mbuf *const *m, size_t n, struct ws_now now);
+/* Between two bursts: what siblings proved, one batch, and whoever waited long enough. */
+void strand_work(struct strand *s);
+void strand_finish(struct strand *s); /* no frame will come any more */
+void strand_tell(struct strand *s); /* wakes the consumer if there is something new for it */
+bool strand_has_lessons(struct strand *s);
+/* Any thread. */
+void strand_wake(struct strand *s);
+struct pkt_frame worker_frame_of(struct rte_mbuf *m);
+
+/* ---- worker_run.c ---- */
+void *worker_first(void *strand);
+void *worker_sibling(void *strand);
+
+#endif
