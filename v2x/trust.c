@@ -104,9 +104,9 @@ static bool public_key_implicit(
         &e->public.point, ret_public->xy);
 }
 
-/* Takes the reference to key, which is that of `public`. issuer: the one above, NULL for a root. */
-static void keep(struct trust_store *t, const struct cert *c, const struct public_key *public,
-    struct verify_key *key, const struct issuer *issuer) {
+/* Takes the reference to key, which is that of `source` (NULL: the one in c). issuer: the one above, NULL for a root. */
+static void keep(struct trust_store *t, const struct cert *c,
+    const struct verify_key_source *source, struct verify_key *key, const struct issuer *issuer) {
     struct issuer *e = &t->issuers[t->n];
     e->above = issuer == NULL ? TRUST_ROOT : (size_t)(issuer - t->issuers);
     e->family = issuer == NULL ? cert_family_of_root(c) : issuer->family;
@@ -122,21 +122,24 @@ static void keep(struct trust_store *t, const struct cert *c, const struct publi
     if (c->type == CERT_EXPLICIT) {
         public_key_explicit(&e->cert, &e->public);
     } else {
-        e->public = *public;
-        e->public.point.octets.p = e->public.xy;
+        memcpy(e->public.xy, source->point.octets.p, source->point.octets.n);
+        e->public.curve = source->curve;
+        e->public.point =
+            (struct ec_point){source->point.form, span_of(e->public.xy, source->point.octets.n)};
     }
     e->key = key;
 }
 
-static enum trust_verdict signature_verdict(
-    const struct cert *c, const uint8_t *issuer_hash, bool sha384, struct verify_key *key) {
-    struct verify_item item = {.key = key};
+/* The question whether `key` signed c; false: they are of different curves. */
+static bool signature_item(const struct cert *c, const uint8_t *issuer_hash, bool sha384,
+    struct verify_key *key, struct verify_item *ret_item) {
     size_t n;
-    if (!verify_item_signature(&item, &c->signature))
-        return TRUST_CURVE_MISMATCH;
-    cert_digest(c, issuer_hash, sha384, item.digest, &n);
-    item.digest_octets = (uint8_t)n;
-    return verify_one(&item) == VERIFY_GOOD ? TRUST_OK : TRUST_BAD_SIGNATURE;
+    *ret_item = (struct verify_item){.key = key};
+    if (!verify_item_signature(ret_item, &c->signature))
+        return false;
+    cert_digest(c, issuer_hash, sha384, ret_item->digest, &n);
+    ret_item->digest_octets = (uint8_t)n;
+    return true;
 }
 
 static enum trust_verdict root_verdict(const struct cert *c, struct verify_key **ret_key) {
@@ -147,7 +150,10 @@ static enum trust_verdict root_verdict(const struct cert *c, struct verify_key *
     struct verify_key *key = verify_key_new(c->key_curve, &c->key);
     if (key == NULL)
         return TRUST_BAD_KEY;
-    enum trust_verdict v = signature_verdict(c, NULL, c->self_hash == CERT_HASH_SHA384, key);
+    struct verify_item item;
+    enum trust_verdict v = TRUST_CURVE_MISMATCH;
+    if (signature_item(c, NULL, c->self_hash == CERT_HASH_SHA384, key, &item))
+        v = verify_one(&item) == VERIFY_GOOD ? TRUST_OK : TRUST_BAD_SIGNATURE;
     if (v != TRUST_OK) {
         verify_key_unref(key);
         return v;
@@ -206,9 +212,17 @@ static bool is_issuer_of(const struct issuer *e, const struct cert *c) {
     return false;
 }
 
-/* ret_public: written when TRUST_OK is returned, not yet known to be on its curve. */
+static void set_key(struct trust_check *k, enum ec_curve curve, const struct ec_point *point) {
+    k->curve = curve;
+    k->form = point->form;
+    if (point->octets.n > 0)
+        memcpy(k->octets, point->octets.p, point->octets.n);
+}
+
+/* All rules but the signature itself; TRUST_OK: it is left open, or there is none (implicit: the key is reconstructed, not yet
+ * known to be on its curve). */
 static enum trust_verdict verdict_under(const struct trust_store *t, const struct cert *c,
-    const struct issuer *e, struct public_key *ret_public) {
+    const struct issuer *e, struct trust_check *k) {
     enum cert_role role = c->n_issue > 0 ? CERT_ROLE_ISSUER : CERT_ROLE_TICKET;
     if (cert_profile_broken(c, role, e->family) != NULL)
         return TRUST_PROFILE;
@@ -218,14 +232,23 @@ static enum trust_verdict verdict_under(const struct trust_store *t, const struc
         return TRUST_PERMISSION;
     if (e->region_from != NO_REGION && !cert_region_inside(c, &t->issuers[e->region_from].cert))
         return TRUST_REGION;
-    bool sha384 = c->issuer_kind == ISSUER_SHA384;
     if (c->type == CERT_IMPLICIT) {
+        struct public_key public;
         if (ec_octets(e->public.curve) != 32)
             return TRUST_CURVE_MISMATCH;
-        return public_key_implicit(c, e, ret_public) ? TRUST_OK : TRUST_BAD_KEY;
+        if (!public_key_implicit(c, e, &public))
+            return TRUST_BAD_KEY;
+        set_key(k, public.curve, &public.point);
+        return TRUST_OK;
     }
-    public_key_explicit(c, ret_public);
-    return signature_verdict(c, sha384 ? e->hash384 : e->hash256, sha384, e->key);
+    bool sha384 = c->issuer_kind == ISSUER_SHA384;
+    uint64_t tag = k->item.tag;
+    if (!signature_item(c, sha384 ? e->hash384 : e->hash256, sha384, e->key, &k->item))
+        return TRUST_CURVE_MISMATCH;
+    k->item.tag = tag;
+    set_key(k, c->key_curve, &c->key);
+    k->open = true;
+    return TRUST_OK;
 }
 
 static const struct issuer *first_issuer(const struct trust_store *t, const struct cert *c) {
@@ -236,23 +259,62 @@ static const struct issuer *first_issuer(const struct trust_store *t, const stru
     return NULL;
 }
 
-/* *ret_issuer: the one that signed, else the first candidate, else NULL. */
-static enum trust_verdict chain_verdict(const struct trust_store *t, const struct cert *c,
-    const struct issuer **ret_issuer, struct public_key *ret_public) {
-    const struct issuer *first = first_issuer(t, c);
-    *ret_issuer = first;
-    if (first == NULL)
-        return TRUST_UNKNOWN_ISSUER;
-    enum trust_verdict first_verdict = verdict_under(t, c, first, ret_public);
-    if (first_verdict == TRUST_OK)
-        return TRUST_OK;
-    for (const struct issuer *e = first + 1; e < t->issuers + t->n; e++) {
-        if (is_issuer_of(e, c) && verdict_under(t, c, e, ret_public) == TRUST_OK) {
-            *ret_issuer = e;
-            return TRUST_OK;
-        }
+/* Goes on to the next issuer, from k->at on, that the rules allow. None: the verdict is that of the first. */
+static void next_issuer(const struct trust_store *t, const struct cert *c, struct trust_check *k) {
+    for (; k->at < t->n; k->at++) {
+        const struct issuer *e = &t->issuers[k->at];
+        if (!is_issuer_of(e, c))
+            continue;
+        enum trust_verdict v = verdict_under(t, c, e, k);
+        if (k->at == k->first)
+            k->first_verdict = v;
+        if (v != TRUST_OK)
+            continue;
+        k->result.verdict = TRUST_OK;
+        memcpy(k->result.issuer_hash, e->hash256, sizeof(e->hash256));
+        return;
     }
-    return first_verdict;
+    k->result.verdict = k->first_verdict;
+    memcpy(k->result.issuer_hash, t->issuers[k->first].hash256, 32);
+}
+
+/* The chain alone. */
+static void chain_begin(const struct trust_store *t, const struct cert *c, struct trust_check *k) {
+    const struct issuer *first = first_issuer(t, c);
+    if (first == NULL) {
+        k->result.verdict = TRUST_UNKNOWN_ISSUER;
+        return;
+    }
+    k->at = k->first = (size_t)(first - t->issuers);
+    next_issuer(t, c, k);
+}
+
+void trust_check_answer(const struct trust_store *t, const struct cert *c,
+    struct trust_check *check, enum verify_answer_kind answer) {
+    WS_ASSERT(check->open);
+    check->open = false;
+    if (answer == VERIFY_GOOD) {
+        check->result.proven = true;
+        return;
+    }
+    if (check->at == check->first)
+        check->first_verdict = TRUST_BAD_SIGNATURE;
+    check->at++;
+    next_issuer(t, c, check);
+}
+
+/* To the end, one signature after the other. */
+static void chain_end(const struct trust_store *t, const struct cert *c, struct trust_check *k) {
+    while (k->open)
+        trust_check_answer(t, c, k, verify_one(&k->item));
+}
+
+struct verify_key_source trust_check_key(const struct trust_check *check) {
+    WS_ASSERT(check->result.verdict == TRUST_OK);
+    size_t n = ec_octets(check->curve);
+    return (struct verify_key_source){.curve = check->curve,
+        .point = {check->form, span_of(check->octets, check->form == EC_UNCOMPRESSED ? 2 * n : n)},
+        .unproven = check->open};
 }
 
 enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
@@ -270,49 +332,54 @@ enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
         return TRUST_PROFILE;
     if (t->n == t->max)
         return TRUST_STORE_FULL;
-    const struct issuer *issuer;
-    struct public_key public;
-    enum trust_verdict v = chain_verdict(t, &c, &issuer, &public);
-    if (v != TRUST_OK)
-        return v;
-    struct verify_key *key = verify_key_new(public.curve, &public.point);
+    struct trust_check k = {0};
+    chain_begin(t, &c, &k);
+    chain_end(t, &c, &k);
+    if (k.result.verdict != TRUST_OK)
+        return k.result.verdict;
+    struct verify_key_source source = trust_check_key(&k);
+    struct verify_key *key = verify_key_new(source.curve, &source.point);
     if (key == NULL)
         return TRUST_BAD_KEY;
-    keep(t, &c, &public, key, issuer);
+    keep(t, &c, &source, key, &t->issuers[k.at]);
     return TRUST_OK;
 }
 
-struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s) {
-    struct trust_result result = {.verdict = TRUST_PROFILE};
-    const struct issuer *issuer = NULL;
-    struct public_key public;
-    cert_hash256(c, result.hash);
+void trust_check_begin(
+    const struct trust_store *t, const struct cert *c, uint32_t now_s, struct trust_check *ret) {
+    memset(ret, 0, sizeof(*ret));
+    struct trust_result *result = &ret->result;
+    cert_hash256(c, result->hash);
     if (c->unsupported != 0) {
-        result.verdict = TRUST_ALGORITHM;
-        return result;
+        result->verdict = TRUST_ALGORITHM;
+        return;
     }
-    if (cert_profile_broken(c, CERT_ROLE_TICKET, CERT_FAMILY_PLAIN) != NULL)
-        return result;
-    issuer = first_issuer(t, c);
-    if (issuer == NULL) {
-        result.verdict = TRUST_UNKNOWN_ISSUER;
-        return result;
+    if (cert_profile_broken(c, CERT_ROLE_TICKET, CERT_FAMILY_PLAIN) != NULL) {
+        result->verdict = TRUST_PROFILE;
+        return;
     }
-    memcpy(result.issuer_hash, issuer->hash256, sizeof(result.issuer_hash));
-    if (now_s < c->valid_from_s || now_s >= c->valid_until_s) {
-        result.verdict = now_s < c->valid_from_s ? TRUST_NOT_YET_VALID : TRUST_EXPIRED;
-        return result;
+    const struct issuer *first = first_issuer(t, c);
+    if (first != NULL && (now_s < c->valid_from_s || now_s >= c->valid_until_s)) {
+        memcpy(result->issuer_hash, first->hash256, sizeof(result->issuer_hash));
+        result->verdict = now_s < c->valid_from_s ? TRUST_NOT_YET_VALID : TRUST_EXPIRED;
+        return;
     }
-    result.verdict = chain_verdict(t, c, &issuer, &public);
-    WS_ASSERT(issuer != NULL);
-    memcpy(result.issuer_hash, issuer->hash256, sizeof(result.issuer_hash));
-    if (result.verdict != TRUST_OK)
-        return result;
-    result.key = verify_key_new(public.curve, &public.point);
-    result.proven = result.key != NULL && c->type == CERT_EXPLICIT;
-    if (result.key == NULL)
-        result.verdict = TRUST_BAD_KEY;
-    return result;
+    chain_begin(t, c, ret);
+}
+
+struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s) {
+    struct trust_check k;
+    trust_check_begin(t, c, now_s, &k);
+    chain_end(t, c, &k);
+    if (k.result.verdict != TRUST_OK)
+        return k.result;
+    struct verify_key_source source = trust_check_key(&k);
+    verify_keys_new(&source, 1, &k.result.key);
+    if (k.result.key == NULL) {
+        k.result.verdict = TRUST_BAD_KEY;
+        k.result.proven = false;
+    }
+    return k.result;
 }
 
 bool trust_region_contains(

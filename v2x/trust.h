@@ -80,6 +80,34 @@ struct trust_result {
  * share the HashedId8, the verdict is TRUST_OK if one of them signed, else that of the first. */
 struct trust_result trust_check(const struct trust_store *t, const struct cert *c, uint32_t now_s);
 
+/* The same in two halves, for a caller that has the elliptic-curve work done in batches: begin does everything else and leaves
+ * the authority's signature open, answer takes what became of it. Both are cheap (implicit certificates apart: they are
+ * reconstructed in begin, as above). Several certificates may be in the making at once. */
+struct trust_check {
+    /* .verdict is final unless open. .key stays NULL; .proven is set with the verdict. */
+    struct trust_result result;
+    /* `item` waits for its answer. tag is the caller's; the key is borrowed from the store, and is like any proven key: a
+     * kernel makes tables for issuers that are heard of often. */
+    bool open;
+    struct verify_item item;
+    /* below: trust's own */
+    size_t at, first; /* issuers: the one asked, the first with that HashedId8 */
+    enum trust_verdict first_verdict;
+    enum ec_curve curve;
+    enum ec_form form;
+    uint8_t octets[2 * EC_MAX_OCTETS];
+};
+void trust_check_begin(
+    const struct trust_store *t, const struct cert *c, uint32_t now_s, struct trust_check *ret);
+/* Open only, asserted; t may have grown since, c is the same. May leave it open again: another issuer has the same HashedId8,
+ * and the next item asks for it. Anything but GOOD says that this issuer did not sign. */
+void trust_check_answer(const struct trust_store *t, const struct cert *c,
+    struct trust_check *check, enum verify_answer_kind answer);
+/* What its holder signs with, for verify_keys_new (NULL from there: TRUST_BAD_KEY). While the check is open, or its verdict is
+ * TRUST_OK; else asserted. Marked unproven while it is open: such a key may be asked about messages, side by side with the
+ * question here, and verify_key_prove when that is answered. The span points into `check`. */
+struct verify_key_source trust_check_key(const struct trust_check *check);
+
 /* Is the place inside the region in which c counts? A certificate without region inherits its issuer's
  * (6.4.8), which only the store knows. Every issuer in the store with the HashedId8 that c names must
  * agree; unknown issuers restrict nothing. For a signer that was checked; lat/lon in 0.1 microdegree. */

@@ -25,6 +25,8 @@ struct verify_key_source {
 /* Many at once, cheaper than one by one. ret_keys[i] is NULL where verify_key_new would say so. */
 void verify_keys_new(
     const struct verify_key_source *sources, size_t n, struct verify_key **ret_keys);
+/* The chain of an unproven key's certificate was proven after all: from here on it may have tables. Any thread. */
+void verify_key_prove(struct verify_key *key);
 struct verify_key *verify_key_ref(struct verify_key *key);
 void verify_key_unref(struct verify_key *key); /* NULL is fine */
 enum ec_curve verify_key_curve(const struct verify_key *key);

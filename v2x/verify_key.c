@@ -81,7 +81,7 @@ static struct verify_key *key_of(enum ec_curve curve, bool unproven) {
     static _Atomic uint64_t last_serial;
     struct verify_key *key = ws_alloc(sizeof(*key));
     key->curve = curve;
-    key->unproven = unproven;
+    atomic_init(&key->unproven, unproven);
     key->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
     atomic_init(&key->refs, 1);
     atomic_init(&key->pkey, NULL);
@@ -176,6 +176,10 @@ struct verify_key *verify_key_new_unproven(enum ec_curve curve, const struct ec_
     struct verify_key *key;
     verify_keys_new(&source, 1, &key);
     return key;
+}
+
+void verify_key_prove(struct verify_key *key) {
+    atomic_store_explicit(&key->unproven, false, memory_order_relaxed);
 }
 
 struct verify_key *verify_key_ref(struct verify_key *key) {

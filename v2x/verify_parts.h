@@ -10,7 +10,7 @@
 
 struct verify_key {
     enum ec_curve curve;
-    bool unproven;
+    atomic_bool unproven; /* goes to false, never back */
     atomic_uint refs;
     /* Never given twice in the life of the process: what tables are found by. The key itself may be gone by then, and a
      * short digest of it would let somebody else's signature pass under its table. */
@@ -26,6 +26,11 @@ EVP_PKEY *verify_key_pkey(struct verify_key *key);
 static inline bool verify_bulk_curve(enum ec_curve curve, enum bulk_curve *ret_curve) {
     *ret_curve = curve == CURVE_P256 ? BULK_P256 : BULK_BP256;
     return ec_octets(curve) == 32;
+}
+
+/* Relaxed: nothing else hangs on it. */
+static inline bool verify_key_unproven(const struct verify_key *key) {
+    return atomic_load_explicit(&key->unproven, memory_order_relaxed);
 }
 
 /* r as a number in [1, n-1] (see the definition) and s in [1, n-1]; false: such a signature is bad. ret_r: as long as

@@ -165,7 +165,7 @@ void tables_prefetch(const struct tables *t, const struct verify_key *key) {
 struct tables_use tables_take(struct tables *t, const struct verify_key *key) {
     struct tables_use use = {TABLES_NOBODY, BULK_COLD, NULL};
     t->now++;
-    if (key->unproven)
+    if (verify_key_unproven(key))
         return use;
     uint32_t i = find(t, key->serial);
     if (i == TABLES_NOBODY)
@@ -285,7 +285,7 @@ void tables_release(struct tables *t, uint32_t signer, bool good) {
 
 void tables_admit(struct tables *t, const struct verify_key *key) {
     enum bulk_curve curve;
-    if (t->max_signers == 0 || key->unproven || !verify_bulk_curve(key->curve, &curve) ||
+    if (t->max_signers == 0 || verify_key_unproven(key) || !verify_bulk_curve(key->curve, &curve) ||
         find(t, key->serial) != TABLES_NOBODY || !room_for_signer(t))
         return;
     uint32_t i = t->free_signer;

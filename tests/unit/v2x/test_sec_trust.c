@@ -79,6 +79,43 @@ static void world_free(struct world *w) {
     trust_store_free(w->store);
 }
 
+/* In two halves it is the same; and nobody's signature makes it something else. */
+static void check_halves(const struct trust_store *store, const struct cert *c, uint32_t now,
+    const struct trust_result *want) {
+    struct trust_check k;
+    struct verify_key *key = NULL;
+    bool asked = false;
+    trust_check_begin(store, c, now, &k);
+    for (; k.open; asked = true) {
+        struct verify_key_source source = trust_check_key(&k);
+        assert_true(source.unproven);
+        trust_check_answer(store, c, &k, verify_one(&k.item));
+    }
+    if (k.result.verdict == TRUST_OK) {
+        struct verify_key_source source = trust_check_key(&k);
+        assert_false(source.unproven);
+        verify_keys_new(&source, 1, &key);
+    }
+    assert_int_equal(k.result.verdict == TRUST_OK && key == NULL ? TRUST_BAD_KEY : k.result.verdict,
+        want->verdict);
+    assert_memory_equal(k.result.hash, want->hash, 32);
+    assert_memory_equal(k.result.issuer_hash, want->issuer_hash, 32);
+    if (want->verdict == TRUST_OK)
+        assert_int_equal(k.result.proven, want->proven);
+    assert_true(asked == (want->verdict == TRUST_BAD_SIGNATURE ||
+                             ((want->verdict == TRUST_OK || want->verdict == TRUST_BAD_KEY) &&
+                                 c->type == CERT_EXPLICIT)));
+    verify_key_unref(key);
+    static const enum verify_answer_kind other[] = {VERIFY_BAD, VERIFY_BROKEN, VERIFY_DECLINED};
+    for (size_t i = 0; asked && i < ARRAY_LEN(other); i++) {
+        trust_check_begin(store, c, now, &k);
+        while (k.open)
+            trust_check_answer(store, c, &k, other[i]);
+        assert_int_equal(k.result.verdict, TRUST_BAD_SIGNATURE);
+        assert_false(k.result.proven);
+    }
+}
+
 static enum trust_verdict check(const struct trust_store *store, struct span octets, uint32_t now) {
     struct cert c;
     size_t at;
@@ -88,6 +125,7 @@ static enum trust_verdict check(const struct trust_store *store, struct span oct
     uint8_t hash[32];
     cert_hash256(&c, hash);
     assert_memory_equal(r.hash, hash, 32);
+    check_halves(store, &c, now, &r);
     verify_key_unref(r.key);
     return r.verdict;
 }
@@ -107,6 +145,54 @@ static enum trust_verdict add_ca(struct world *w) {
     enum trust_verdict v = trust_add_issuer(w->store, buf_span(&b));
     buf_free(&b);
     return v;
+}
+
+/* A ticket's signature and its holder's first message in the same kernel at once. The key has no table before both are
+ * good and it is proven. */
+static void side_by_side(void **state) {
+    (void)state;
+    struct world w;
+    world_make(&w);
+    struct cert c;
+    size_t at;
+    assert_int_equal(cert_parse(buf_span(&w.ticket), &c, &at), COER_OK);
+    struct trust_check k;
+    trust_check_begin(w.store, &c, T0 + 50 * HOUR, &k);
+    assert_true(k.open);
+    struct verify_key_source source = trust_check_key(&k);
+    struct verify_key *key;
+    verify_keys_new(&source, 1, &key);
+    struct verify_item items[2] = {k.item, {.key = key, .digest_octets = 32, .tag = 1}};
+    sign_digest(w.ticket_key, items[1].digest, items[1].r, items[1].s);
+    struct verify_config cfg = verify_config_default(8);
+    cfg.table_octets = (size_t)1 << 20;
+    struct verify_kernel *kernel = verify_kernel_new(&cfg);
+    struct verify_counters n;
+    for (unsigned round = 0; round < 3; round++) {
+        struct verify_answer answers[2];
+        assert_int_equal(verify_submit(kernel, items, 2), 2);
+        for (size_t got = 0; got < 2;) {
+            size_t more = verify_poll(kernel, answers, 2);
+            for (size_t i = 0; i < more; i++) {
+                assert_int_equal(answers[i].kind, VERIFY_GOOD);
+                if (answers[i].tag == 0 && round == 0)
+                    trust_check_answer(w.store, &c, &k, answers[i].kind);
+            }
+            got += more;
+        }
+        assert_int_equal(verify_poll(kernel, answers, 2), 0); /* builds what waits */
+        assert_int_equal(verify_poll(kernel, answers, 2), 0);
+        verify_kernel_counters(kernel, &n);
+        /* The issuer's from the first on; the ticket's with the first message after it was proven. */
+        assert_int_equal(n.tables[VERIFY_MID], round < 2 ? 1 : 2);
+        if (round == 1)
+            verify_key_prove(key);
+    }
+    assert_int_equal(k.result.verdict, TRUST_OK);
+    assert_true(k.result.proven);
+    verify_kernel_free(kernel);
+    verify_key_unref(key);
+    world_free(&w);
 }
 
 static void times(void **state) {
@@ -504,6 +590,7 @@ static void issuers_are_listed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(issuers_are_listed),
+        cmocka_unit_test(side_by_side),
         cmocka_unit_test(times),
         cmocka_unit_test(issuer_unknown_or_known),
         cmocka_unit_test(outside_of_the_issuer),
