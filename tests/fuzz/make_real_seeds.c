@@ -51,7 +51,7 @@ static void put_frame(struct span frame) {
     buf_put(&b, frame.p, frame.n);
     put("carrier", buf_span(&b));
     buf_clear(&b);
-    buf_u8(&b, 0);
+    buf_u16(&b, 0); /* modes, link */
     buf_u16(&b, (uint16_t)frame.n);
     buf_put(&b, frame.p, frame.n);
     put("pipeline", buf_span(&b));

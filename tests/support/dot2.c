@@ -183,11 +183,16 @@ static void put_tbs(struct buf *b, const struct dot2_cert_spec *spec, const stru
         buf_u8(b, 0x81);
         buf_u8(b, 4);
         buf_put(b, "dot2", 4);
+    } else if (spec->linkage != NULL) {
+        buf_u16(b, 0x8000);
+        buf_u16(b, spec->i_cert);
+        buf_put(b, spec->linkage, 9);
     } else {
         buf_u8(b, 0x83);
     }
     buf_u8(b, 0);
-    buf_u32(b, 0); /* cracaId, crlSeries */
+    buf_u16(b, 0);
+    buf_u16(b, spec->linkage != NULL ? 1 : 0); /* behind cracaId: crlSeries */
     buf_u32(b, spec->from_s);
     buf_u8(b, 0x84);
     buf_u16(b, spec->hours);

@@ -39,6 +39,8 @@ struct dot2_cert_spec {
     enum dot2_form r_form;
     uint32_t from_s;
     uint16_t hours;
+    const uint8_t *linkage; /* end entity: linkage value, 9 octets; NULL: without id */
+    uint16_t i_cert; /* its period */
     const uint64_t *psids; /* end entity */
     size_t n_psids;
 };
