@@ -97,7 +97,7 @@ static int load(struct init *o, struct ws_err *err) {
         .has_origin = o->origin.given, .lat0 = o->origin.lat, .lon0 = o->origin.lon};
     int rc = map_import(o->map_file, &how, &o->map, &o->report, err);
     if (rc == WS_OK && o->trust_dir != NULL)
-        rc = trust_files_load(o->trust_dir, &o->trust, err);
+        rc = trust_files_load(o->trust_dir, TRUST_ROOTS_MAX, &o->trust, err);
     if (rc == WS_OK)
         rc = name_policy(o, err);
     for (size_t i = 0; i < o->captures.n && rc == WS_OK; i++) {
@@ -259,7 +259,8 @@ const struct ctl_verb ctl_cell_init = {"cell", "init", "found a cell on this mac
     "  --origin LAT,LON        place of (0,0) of a map with local coordinates only\n"
     "  --validators N          1 to 64; 4 unless given\n"
     "  --name NAME             of the cell\n"
-    "  --trust DIR             certificates of the vehicles' roots and issuing authorities\n"
+    "  --trust PATH            certificates of the vehicles' roots and issuing authorities, file "
+    "or folder\n"
     "  --policy FILE.lua       the region's policy; the urban one unless given\n"
     "  --authorities N         1 to 16; 1 unless given\n"
     "  --policy-quorum N       how many of them deploy a policy; 1 unless given\n"

@@ -165,7 +165,7 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "\n"
     "  --map MAP           the map as registered: Lanelet2, OpenDRIVE or .wmap\n"
     "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
-    "  --trust DIR         certificates of the vehicles' roots and issuing authorities; nobody is\n"
+    "  --trust PATH        certificates of the vehicles' roots and issuing authorities; nobody is\n"
     "                      believed without\n"
     "  --revocations DIR   signed lists: revocations of both kinds, trust lists; certificates of "
     "their signers\n"

@@ -2,68 +2,32 @@
 #include "rsu/ctl_trust.h"
 
 #include "base/fileio.h"
-#include "rsu/founding.h"
+#include "base/mem.h"
+#include "rsu/trust_files.h"
 #include "v2x/cert_parts.h"
 #include "v2x/trust_explain.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-int ctl_trust_open(const struct ctl_verb *v, const char *dir, struct trust_store **ret_store) {
+int ctl_trust_open(
+    const struct ctl_verb *v, const char *path, uint64_t max, struct trust_store **ret_store) {
     struct trust_files files = {0};
     struct ws_err err = {0};
+    struct buf why = {0};
     *ret_store = NULL;
-    if (dir != NULL && trust_files_load(dir, &files, &err) != WS_OK)
+    if (path != NULL && trust_files_load(path, (size_t)max, &files, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
-    *ret_store = trust_store_new(TRUST_ROOTS_MAX);
+    *ret_store = trust_store_new((size_t)max);
     /* The loader has checked them and put them in order. */
-    for (size_t i = 0; i < files.n; i++) {
-        if (trust_add_root(*ret_store, buf_span(&files.cert[i]), &err) != WS_OK)
-            (void)trust_add_issuer(*ret_store, buf_span(&files.cert[i]));
-    }
+    for (size_t i = 0; i < files.n; i++)
+        (void)trust_files_add(*ret_store, buf_span(&files.cert[i]), &why);
+    buf_free(&why);
     trust_files_free(&files);
     return CTL_DONE;
-}
-
-/* Text of nothing but hex digits and white space becomes octets. */
-static void unhex(struct buf *b) {
-    size_t digits = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        if (isxdigit(b->p[i]) != 0)
-            b->p[digits++] = b->p[i];
-        else if (isspace(b->p[i]) == 0)
-            return;
-    }
-    char pair[3] = {0};
-    for (size_t i = 0; i + 1 < digits; i += 2) {
-        memcpy(pair, b->p + i, 2);
-        (void)hex_decode(b->p + i / 2, 1, pair);
-    }
-    b->n = digits / 2;
-}
-
-static bool is_text(const struct buf *b) {
-    for (size_t i = 0; i < b->n; i++) {
-        if (isxdigit(b->p[i]) == 0 && isspace(b->p[i]) == 0)
-            return false;
-    }
-    return b->n > 0;
-}
-
-int ctl_trust_read(const char *path, struct buf *ret, struct ws_err *err) {
-    *ret = (struct buf){0};
-    int rc = file_read(path, 4 * CTL_TRUST_OCTETS, ret, err);
-    if (rc == WS_OK && is_text(ret))
-        unhex(ret);
-    if (rc == WS_OK && ret->n > CTL_TRUST_OCTETS)
-        rc = ws_fail(err, WS_ELIMIT, "%s: too long for a certificate", path);
-    return rc;
 }
 
 /* ---- show ---- */
@@ -129,9 +93,11 @@ static json_t *one_json(const struct trust_store *t, size_t i) {
 
 static int show(const struct ctl_verb *v, int argc, char **argv) {
     const char *dir = NULL;
+    uint64_t max = CTL_TRUST_CERTS;
     bool json = false;
     const struct ctl_option options[] = {
         {"trust", CTL_TEXT, (void *)&dir, 0, 0},
+        {"max-certs", CTL_NUMBER, &max, 1, CTL_TRUST_CERTS_MAX},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -140,7 +106,7 @@ static int show(const struct ctl_verb *v, int argc, char **argv) {
     if (dir == NULL)
         return ctl_misuse(v, "--trust is needed");
     struct trust_store *t;
-    code = ctl_trust_open(v, dir, &t);
+    code = ctl_trust_open(v, dir, max, &t);
     if (code != CTL_DONE)
         return code;
     json_t *all = json_array();
@@ -183,159 +149,104 @@ const struct ctl_verb ctl_trust_show = {"trust", "show", "list roots and issuing
 
 /* ---- add ---- */
 
-enum { INPUTS_MAX = 64 };
-struct input {
-    char path[PATH_MAX];
-    struct buf cert;
-    bool added;
-};
-
-static int visible(const struct dirent *e) {
-    return e->d_name[0] != '.';
-}
-
-static int collect(const char *path, struct input *in, size_t *ret_n, struct ws_err *err) {
-    struct stat st;
-    *ret_n = 0;
-    if (stat(path, &st) != 0)
-        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(st.st_mode)) {
-        (void)snprintf(in[0].path, PATH_MAX, "%s", path);
-        *ret_n = 1;
-        return ctl_trust_read(path, &in[0].cert, err);
-    }
-    struct dirent **names = NULL;
-    int n = scandir(path, &names, visible, alphasort);
-    if (n < 0)
-        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
-    int rc =
-        n > INPUTS_MAX ? ws_fail(err, WS_ELIMIT, "%s: more than %d files", path, INPUTS_MAX) : 0;
-    for (int i = 0; i < n; i++) {
-        if (rc == WS_OK) {
-            (void)snprintf(in[*ret_n].path, PATH_MAX, "%s/%s", path, names[i]->d_name);
-            rc = ctl_trust_read(in[*ret_n].path, &in[*ret_n].cert, err);
-            ++*ret_n;
-        }
-        free(names[i]);
-    }
-    free((void *)names);
-    return rc;
-}
-
-/* One attempt; true: it is in the store now. */
-static bool try_add(struct trust_store *t, const struct input *in, struct buf *why) {
-    struct cert c;
-    size_t at;
-    struct ws_err err = {0};
-    buf_clear(why);
-    enum coer_fail f = cert_parse(buf_span(&in->cert), &c, &at);
-    if (f != COER_OK) {
-        buf_printf(why, "no certificate: %s at octet %zu", coer_fail_text(f), at);
-        return false;
-    }
-    if (c.issuer_kind == ISSUER_SELF) {
-        if (trust_add_root(t, buf_span(&in->cert), &err) == WS_OK)
-            return true;
-        buf_printf(why, "%s", err.text);
-        return false;
-    }
-    enum trust_verdict verdict = trust_add_issuer(t, buf_span(&in->cert));
-    if (verdict == TRUST_OK)
-        return true;
-    struct explanation x;
-    trust_explain(t, &c, 1, c.valid_from_s, &x);
-    buf_printf(why, "%s", trust_verdict_text(verdict));
-    for (size_t i = 0; i < x.link[0].n; i++) {
-        if (x.link[0].check[i].outcome != EXPLAIN_OK)
-            buf_printf(why, "; %s", x.link[0].check[i].text);
-    }
-    return false;
-}
-
-static int keep(const struct input *in, const char *dir, struct ws_err *err) {
+static int keep(struct span cert, const char *dir, struct ws_err *err) {
     struct cert c;
     size_t at;
     uint8_t hash[32];
     char id[17];
     char path[PATH_MAX];
-    if (cert_parse(buf_span(&in->cert), &c, &at) != COER_OK)
-        return ws_fail(err, WS_EINPUT, "%s: no certificate", in->path);
+    if (cert_parse(cert, &c, &at) != COER_OK)
+        return ws_fail(err, WS_EINPUT, "no certificate");
     cert_hash256(&c, hash);
     hex_encode(id, hash + 24, 8);
-    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
-        return ws_fail(err, WS_EIO, "%s: %s", dir, strerror(errno));
     (void)snprintf(path, sizeof(path), "%s/%s.cert", dir, id);
-    return file_write(path, buf_span(&in->cert), 0644, err);
+    int rc = dir_make(dir, err);
+    return rc == WS_OK ? file_write(path, cert, 0644, err) : rc;
 }
 
-static int add_all(
-    const struct ctl_verb *v, struct input *in, size_t n, struct trust_store *t, const char *dir) {
+/* In whatever order: until nothing more fits. */
+static int add_all(const struct ctl_verb *v, const struct trust_files *in, struct trust_store *t,
+    const char *dir) {
     struct ws_err err = {0};
     struct buf why = {0};
     int code = CTL_DONE;
+    bool *added = ws_calloc(in->n + 1, sizeof(*added));
     for (bool progress = true; progress && code == CTL_DONE;) {
         progress = false;
-        for (size_t i = 0; i < n && code == CTL_DONE; i++) {
+        for (size_t i = 0; i < in->n && code == CTL_DONE; i++) {
             size_t before = trust_count(t);
-            if (in[i].added || !try_add(t, &in[i], &why))
+            if (added[i] || !trust_files_add(t, buf_span(&in->cert[i]), &why))
                 continue;
-            in[i].added = progress = true;
+            added[i] = progress = true;
             bool fresh = trust_count(t) > before;
-            if (fresh && keep(&in[i], dir, &err) != WS_OK)
+            if (fresh && keep(buf_span(&in->cert[i]), dir, &err) != WS_OK)
                 code = ctl_fail(v, CTL_UNREACHABLE, &err);
             else
-                (void)printf("%s: %s\n", in[i].path, fresh ? "added" : "was there already");
+                (void)printf("%s: %s\n", in->from[i], fresh ? "added" : "was there already");
         }
     }
-    for (size_t i = 0; i < n && code != CTL_UNREACHABLE; i++) {
-        if (in[i].added)
+    for (size_t i = 0; i < in->n && code != CTL_UNREACHABLE; i++) {
+        if (added[i])
             continue;
-        (void)try_add(t, &in[i], &why);
-        (void)printf("%s: not added: %.*s\n", in[i].path, (int)why.n, (const char *)why.p);
+        (void)trust_files_add(t, buf_span(&in->cert[i]), &why);
+        (void)printf("%s: not added: %.*s\n", in->from[i], (int)why.n, (const char *)why.p);
         code = CTL_NO;
     }
+    free(added);
     buf_free(&why);
     return code;
 }
 
 static int add(const struct ctl_verb *v, int argc, char **argv) {
     const char *dir = NULL;
+    uint64_t max = CTL_TRUST_CERTS;
     struct ctl_list words = {0};
     struct stat st;
-    const struct ctl_option options[] = {{"trust", CTL_TEXT, (void *)&dir, 0, 0}};
+    const struct ctl_option options[] = {
+        {"trust", CTL_TEXT, (void *)&dir, 0, 0},
+        {"max-certs", CTL_NUMBER, &max, 1, CTL_TRUST_CERTS_MAX},
+    };
     int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, CTL_LIST_MAX, &code))
         return code;
     if (dir == NULL)
         return ctl_misuse(v, "--trust is needed");
+    if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        return ctl_misuse(v, "--trust: %.200s is no folder", dir);
     struct trust_store *t;
-    code = ctl_trust_open(v, stat(dir, &st) == 0 ? dir : NULL, &t);
+    code = ctl_trust_open(v, stat(dir, &st) == 0 ? dir : NULL, max, &t);
     if (code != CTL_DONE)
         return code;
-    struct input *in = calloc(INPUTS_MAX, sizeof(*in));
     struct ws_err err = {0};
-    size_t n = 0;
-    if (in == NULL)
-        code = CTL_UNREACHABLE;
-    else if (collect(words.v[0], in, &n, &err) != WS_OK)
-        code = ctl_fail(v, CTL_UNREACHABLE, &err);
-    else
-        code = add_all(v, in, n, t, dir);
-    for (size_t i = 0; i < n; i++)
-        buf_free(&in[i].cert);
-    free(in);
+    struct trust_files in = {0};
+    struct buf bad = {0};
+    for (size_t i = 0; i < words.n && code == CTL_DONE; i++) {
+        if (trust_files_read(words.v[i], (size_t)max, &in, &bad, &err) != WS_OK)
+            code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    }
+    if (code == CTL_DONE)
+        code = add_all(v, &in, t, dir);
+    if (bad.n > 0) {
+        (void)printf("%.*s", (int)bad.n, (const char *)bad.p);
+        code = code == CTL_DONE ? CTL_NO : code;
+    }
+    buf_free(&bad);
+    trust_files_free(&in);
     trust_store_free(t);
     return code;
 }
 
 const struct ctl_verb ctl_trust_add = {"trust", "add", "check certificates and keep them",
-    "FILE|DIR --trust DIR\n"
+    "FILE|DIR... --trust DIR\n"
     "\n"
-    "Checks a root or issuing certificate, or all in a folder in whatever order, against what is "
-    "in\n"
-    "the trust folder, and copies those that chain to a root there (HASHEDID8.cert). A root is "
-    "kept when\n"
-    "its own signature is good: whoever adds one trusts it. Files are COER or hex digits. Exit "
-    "code 1 when\n"
-    "one was refused; the reason is said.\n",
+    "Checks roots and issuing certificates, in whatever order, against what is in the trust "
+    "folder, and\n"
+    "copies those that chain to a root there (HASHEDID8.cert). A root is kept when its own "
+    "signature is\n"
+    "good: whoever adds one trusts it. Files hold one certificate or several: COER, hex digits, "
+    "base64 or\n"
+    "PEM blocks. Exit code 1 when one was refused; the reason is said.\n"
+    "\n"
+    "  --trust DIR       where they are kept; made when missing\n"
+    "  --max-certs N     more than N certificates are a mistake; 4096 unless given\n",
     add};

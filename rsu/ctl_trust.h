@@ -7,11 +7,13 @@
 
 /* Larger files are no certificates and no single messages. */
 #define CTL_TRUST_OCTETS 65535
+/* Most trust certificates, unless --max-certs says otherwise, and the most that it may say. */
+#define CTL_TRUST_CERTS 4096
+#define CTL_TRUST_CERTS_MAX 1000000
 
-/* Store of the certificates in dir; NULL: an empty one. CTL_DONE, or the exit code after saying what is wrong. */
+/* Store of at most max certificates in path (file or folder); NULL: an empty one. CTL_DONE, or the exit code after saying
+ * what is wrong. */
 WARN_UNUSED int ctl_trust_open(
-    const struct ctl_verb *v, const char *dir, struct trust_store **ret_store);
-/* A file's octets: as they are, or from hex digits with white space between them. */
-WARN_UNUSED int ctl_trust_read(const char *path, struct buf *ret, struct ws_err *err);
+    const struct ctl_verb *v, const char *path, uint64_t max, struct trust_store **ret_store);
 
 #endif

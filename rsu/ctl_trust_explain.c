@@ -1,6 +1,7 @@
 /* rsuctl trust explain: which link of a chain fails, and by which rule. */
 #include "base/fileio.h"
 #include "pktio/capture.h"
+#include "rsu/cert_text.h"
 #include "rsu/ctl_trust.h"
 #include "v2x/trust_explain.h"
 
@@ -123,7 +124,9 @@ static int of_file(const char *path, uint64_t frame, struct question *q, struct 
         return ws_fail(err, WS_EINPUT, "%s: --frame is for captures", path);
     buf_free(&q->octets);
     q->octets = (struct buf){0};
-    int rc = ctl_trust_read(path, &q->octets, err);
+    int rc = file_read(path, 4 * CTL_TRUST_OCTETS, &q->octets, err);
+    if (rc == WS_OK && cert_text_decode(&q->octets, NULL, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", path);
     if (rc != WS_OK)
         return rc;
     if (q->octets.n > 1 &&
@@ -226,10 +229,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     const char *dir = NULL;
     const char *at = NULL;
     uint64_t frame = 0;
+    uint64_t max = CTL_TRUST_CERTS;
     bool json = false;
     struct ctl_list words = {0};
     const struct ctl_option options[] = {
         {"trust", CTL_TEXT, (void *)&dir, 0, 0},
+        {"max-certs", CTL_NUMBER, &max, 1, CTL_TRUST_CERTS_MAX},
         {"frame", CTL_NUMBER, &frame, 1, UINT32_MAX},
         {"at", CTL_TEXT, (void *)&at, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
@@ -248,7 +253,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     if (now < UNIX_OF_ITS || now > UNIX_OF_ITS + (time_t)UINT32_MAX - LEAP)
         return ctl_misuse(v, "the time is outside the years 2004 to 2140");
     struct trust_store *t;
-    code = ctl_trust_open(v, dir, &t);
+    code = ctl_trust_open(v, dir, max, &t);
     if (code != CTL_DONE)
         return code;
     struct question *q = calloc(1, sizeof(*q));

@@ -1,108 +1,11 @@
 #include "rsu/founding.h"
 
-#include "base/fileio.h"
 #include "ledger/exec/hash.h"
 #include "rsu/cell.h"
-#include "v2x/trust.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- trust ---- */
-
-void trust_files_free(struct trust_files *t) {
-    for (size_t i = 0; i < t->n; i++)
-        buf_free(&t->cert[i]);
-    t->n = 0;
-}
-
-static int not_hidden(const struct dirent *e) {
-    return e->d_name[0] != '.';
-}
-
-struct pile {
-    size_t n;
-    struct buf cert[TRUST_ROOTS_MAX];
-    char name[TRUST_ROOTS_MAX][256];
-};
-
-static int read_pile(const char *dir, struct pile *p, struct ws_err *err) {
-    struct dirent **names = NULL;
-    int n = scandir(dir, &names, not_hidden, alphasort);
-    if (n < 0)
-        return ws_fail(err, WS_EIO, "%s: %s", dir, strerror(errno));
-    int rc = WS_OK;
-    for (int i = 0; i < n && rc == WS_OK; i++) {
-        char path[4096];
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
-        if (p->n == TRUST_ROOTS_MAX) {
-            rc = ws_fail(
-                err, WS_ELIMIT, "%s: more than %d trust certificates", dir, TRUST_ROOTS_MAX);
-            break;
-        }
-        (void)snprintf(p->name[p->n], sizeof(p->name[0]), "%s", names[i]->d_name);
-        rc = file_read(path, 65535, &p->cert[p->n++], err);
-    }
-    for (int i = 0; i < n; i++)
-        free(names[i]);
-    free((void *)names);
-    return rc;
-}
-
-static int sort_pile(struct pile *p, struct trust_store *store, const char *dir,
-    struct trust_files *ret, struct ws_err *err) {
-    bool used[TRUST_ROOTS_MAX] = {false};
-    enum trust_verdict last[TRUST_ROOTS_MAX] = {TRUST_OK};
-    for (bool progress = true; progress;) {
-        progress = false;
-        for (size_t i = 0; i < p->n; i++) {
-            struct cert c;
-            size_t at = 0;
-            if (used[i])
-                continue;
-            enum coer_fail f = cert_parse(buf_span(&p->cert[i]), &c, &at);
-            if (f != COER_OK)
-                return ws_fail(err, WS_EINPUT, "%s/%s: no certificate: %s at octet %zu", dir,
-                    p->name[i], coer_fail_text(f), at);
-            if (c.issuer_kind == ISSUER_SELF) {
-                if (trust_add_root(store, buf_span(&p->cert[i]), err) != WS_OK)
-                    return ws_fail_in(err, "%s/%s", dir, p->name[i]);
-            } else {
-                last[i] = trust_add_issuer(store, buf_span(&p->cert[i]));
-                if (last[i] != TRUST_OK)
-                    continue;
-            }
-            ret->cert[ret->n++] = p->cert[i];
-            p->cert[i] = (struct buf){0};
-            used[i] = true;
-            progress = true;
-        }
-    }
-    for (size_t i = 0; i < p->n; i++) {
-        if (!used[i])
-            return ws_fail(
-                err, WS_EINPUT, "%s/%s: %s", dir, p->name[i], trust_verdict_text(last[i]));
-    }
-    return WS_OK;
-}
-
-int trust_files_load(const char *dir, struct trust_files *ret, struct ws_err *err) {
-    *ret = (struct trust_files){0};
-    struct pile p = {0};
-    struct trust_store *store = trust_store_new(TRUST_ROOTS_MAX);
-    int rc = read_pile(dir, &p, err);
-    if (rc == WS_OK)
-        rc = sort_pile(&p, store, dir, ret, err);
-    for (size_t i = 0; i < p.n; i++)
-        buf_free(&p.cert[i]);
-    trust_store_free(store);
-    if (rc != WS_OK)
-        trust_files_free(ret);
-    return rc;
-}
 
 /* ---- region ---- */
 
@@ -138,6 +41,9 @@ static void region_of_map(const struct mapset *m, uint32_t margin_m, struct gene
 }
 
 int founding_genesis(const struct founding *f, struct buf *ret_octets, struct ws_err *err) {
+    if (f->trust != NULL && f->trust->n > TRUST_ROOTS_MAX)
+        return ws_fail(err, WS_ELIMIT, "%zu trust certificates: a genesis holds %d at most",
+            f->trust->n, TRUST_ROOTS_MAX);
     struct genesis *g = calloc(1, sizeof(*g));
     if (g == NULL)
         return ws_fail(err, WS_ENOMEM, "no memory");

@@ -5,16 +5,7 @@
 
 #include "ledger/light/types.h"
 #include "mapsvc/mapset.h"
-
-/* Trust certificates (COER, one in each file, any name) of a folder: roots first, each issuing certificate after
- * its issuer. Owns the octets. */
-struct trust_files {
-    size_t n;
-    struct buf cert[TRUST_ROOTS_MAX];
-};
-/* The text names the file and what is wrong with it; a certificate whose issuer is not there is an error. */
-WARN_UNUSED int trust_files_load(const char *dir, struct trust_files *ret, struct ws_err *err);
-void trust_files_free(struct trust_files *t);
+#include "rsu/trust_files.h"
 
 /* The policy that comes with the appliance, for those who name none: scripts/policies/urban.lua. */
 extern const char founding_policy_name[];

@@ -25,7 +25,7 @@ static int load_inputs(struct replay *r, struct ws_err *err) {
     struct map_import_options how = {.has_origin = o->has_origin, .lat0 = o->lat0, .lon0 = o->lon0};
     int rc = map_import(o->map, &how, &r->map, &r->map_report, err);
     if (rc == WS_OK && o->trust != NULL)
-        rc = trust_files_load(o->trust, &r->trust, err);
+        rc = trust_files_load(o->trust, TRUST_ROOTS_MAX, &r->trust, err);
     if (rc == WS_OK && o->policy != NULL)
         rc = file_read(o->policy, cell_policy_limits()->source + 1, &r->policy_script, err);
     return rc;

@@ -14,7 +14,7 @@ struct replay_options {
     const char *const *captures;
     size_t n_captures;
     const char *map; /* file */
-    const char *trust; /* folder of certificates; NULL: nobody is trusted */
+    const char *trust; /* file or folder of certificates; NULL: nobody is trusted */
     const char *revocations; /* folder of signed lists; NULL: none */
     const char *manager; /* file: certificate of the trust list manager; NULL: none */
     const char *policy; /* Lua file; NULL: the one that comes with the appliance */

@@ -196,13 +196,24 @@ expect 0 'was there already' "$ctl" trust add pki --trust kept
 od -An -v -tx1 pki/aa-1.cert >aa.hex
 expect 0 'was there already' "$ctl" trust add aa.hex --trust kept
 expect 1 'no certificate' "$ctl" trust add cap.pcap --trust kept
+cat pki/*.cert >chain.bin
+{
+    printf -- '-----BEGIN CERTIFICATES-----\n'
+    base64 chain.bin
+    printf -- '-----END CERTIFICATES-----\n'
+} >chain.pem
+expect 0 'chain.pem: certificate [0-9]+: added' "$ctl" trust add chain.pem --trust from-pem
+expect 0 'kind": *"issuer' "$ctl" trust show --trust chain.bin --json
+expect 3 'more than 1 trust certificates' "$ctl" trust show --trust chain.pem --max-certs 1
+expect 1 'cap.pcap: no certificate.*|added' "$ctl" trust add cap.pcap chain.bin --trust from-both
+expect 2 'is no folder' "$ctl" trust add pki --trust chain.bin
 expect 0 'outcome: believed' "$ctl" trust explain cap.pcap --trust kept
 expect 1 'open +issuer +issuer [0-9a-f]{16} is not in the store' "$ctl" trust explain cap.pcap --frame 2
 expect 1 '"outcome": *"open"' "$ctl" trust explain cap.pcap --json
 expect 3 'the capture has [0-9]+ frames' "$ctl" trust explain cap.pcap --frame 4000000
 expect 1 'fails +time +valid from' "$ctl" trust explain aa.hex --trust kept --at 2005-01-01T00:00:00Z
 expect 2 'is not a time' "$ctl" trust explain aa.hex --at yesterday
-expect 3 "no certificate" "$ctl" trust explain "$town/demo.sh"
+expect 3 'line 7: neither hex digits nor base64' "$ctl" trust explain "$town/demo.sh"
 
 echo "$done commands, $bad wrong"
 [ $bad -eq 0 ]

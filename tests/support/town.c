@@ -1,6 +1,7 @@
 #include "tests/support/town.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "ledger/exec/crypto.h"
 #include "v2x/psid.h"
 
@@ -22,6 +23,8 @@ static void build_pki(struct town *t, struct ws_random *rnd) {
         .issue_min_chain = 2,
         .issue_chain_range = 0};
     t->root_key = sign_key_new(CURVE_P256, rnd);
+    t->trust.cert = ws_calloc(1 + TOWN_ISSUERS, sizeof(*t->trust.cert));
+    t->trust.from = ws_calloc(1 + TOWN_ISSUERS, sizeof(*t->trust.from));
     struct span root_cert = put_cert(&t->trust.cert[0], &root, t->root_key, NULL, span_of("", 0));
     t->trust.n = 1 + TOWN_ISSUERS;
     for (size_t i = 0; i < TOWN_ISSUERS; i++) {
