@@ -107,6 +107,7 @@ static bool public_key_implicit(
 /* Takes the reference to key, which is that of `source` (NULL: the one in c). issuer: the one above, NULL for a root. */
 static void keep(struct trust_store *t, const struct cert *c,
     const struct verify_key_source *source, struct verify_key *key, const struct issuer *issuer) {
+    WS_ASSERT(t->issuers != NULL && t->n < t->max);
     struct issuer *e = &t->issuers[t->n];
     e->above = issuer == NULL ? TRUST_ROOT : (size_t)(issuer - t->issuers);
     e->family = issuer == NULL ? cert_family_of_root(c) : issuer->family;

@@ -18,7 +18,8 @@ enum {
     MID_SHARE = 8, /* of the memory, 1/MID_SHARE is for MID tables */
 };
 
-/* Price of a table in signatures checked with FULL tables (measured: bench_verify). */
+/* Price of a table in signatures checked with FULL tables, rounded (measured with bench_bulk, which prints what a table and a
+ * check cost; as good for both engines and curves as a budget needs). */
 enum { PRICE_MID = 3, PRICE_FULL = 20 };
 
 enum want { WANT_NOTHING, WANT_MID, WANT_FULL };
