@@ -192,25 +192,41 @@ static struct cert_entry *crowded(struct cert_cache *c, const uint8_t *id8) {
     return n >= UNPROVEN_PER_BUCKET ? last : NULL;
 }
 
-static bool make_room(struct cert_cache *c, const uint8_t *hash, bool proven) {
-    struct cert_entry *e = proven ? NULL : crowded(c, hash + 24);
-    if (e != NULL) {
-        drop(c, e);
-        return true;
-    }
-    if (c->idle != NONE)
-        return true;
-    if (c->unproven.oldest != NONE)
-        drop(c, &c->entry[c->unproven.oldest]);
-    else if (proven)
-        drop(c, &c->entry[c->proven.oldest]);
-    else
-        return false;
-    return true;
+/* Least recently used, and not pinned. */
+static struct cert_entry *droppable(const struct cert_cache *c, const struct order *o) {
+    uint32_t i = o->oldest;
+    while (i != NONE && c->entry[i].pins > 0)
+        i = c->entry[i].newer;
+    return i == NONE ? NULL : &c->entry[i];
 }
 
-bool cert_cache_full(const struct cert_cache *c) {
-    return c->idle == NONE;
+static bool make_room(struct cert_cache *c, const uint8_t *hash, bool proven) {
+    struct cert_entry *e = proven ? NULL : crowded(c, hash + 24);
+    if (e != NULL && e->pins > 0)
+        return false;
+    if (e == NULL && c->idle != NONE)
+        return true;
+    if (e == NULL)
+        e = droppable(c, &c->unproven);
+    if (e == NULL && proven)
+        e = droppable(c, &c->proven);
+    if (e != NULL)
+        drop(c, e);
+    return e != NULL;
+}
+
+void cert_cache_pin(struct cert_entry *e) {
+    e->pins++;
+}
+
+void cert_cache_unpin(struct cert_entry *e) {
+    WS_ASSERT(e->pins > 0);
+    e->pins--;
+}
+
+bool cert_cache_room(const struct cert_cache *c) {
+    return c->idle != NONE || droppable(c, &c->unproven) != NULL ||
+           droppable(c, &c->proven) != NULL;
 }
 
 struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,

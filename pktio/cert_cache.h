@@ -28,13 +28,14 @@ struct cert_entry {
     uint32_t index;
     uint32_t next_id, next_id384;
     uint32_t newer, older;
+    uint32_t pins;
 };
 
 struct cert_cache;
 
 struct cert_cache *cert_cache_new(size_t slots); /* > 0, asserted */
 void cert_cache_free(struct cert_cache *c); /* drops the references to keys */
-/* Both count as use. Entries are valid until the next cert_cache_add. */
+/* Both count as use. Entries are valid until the next cert_cache_add, pinned ones until they are no longer. */
 struct cert_entry *cert_cache_find(struct cert_cache *c, const uint8_t hash[static 32]);
 /* Does not count as use. */
 bool cert_cache_has(const struct cert_cache *c, const uint8_t hash[static 32]);
@@ -42,10 +43,12 @@ bool cert_cache_has(const struct cert_cache *c, const uint8_t hash[static 32]);
  * which hash it is the end. */
 size_t cert_cache_find_id8(struct cert_cache *c, const uint8_t id8[static 8],
     enum cert_hash_alg alg, struct cert_entry *ret_entries[static CERT_CACHE_SAME_ID]);
-/* True: the next add may have to drop an entry. */
-bool cert_cache_full(const struct cert_cache *c);
+void cert_cache_pin(struct cert_entry *e);
+void cert_cache_unpin(struct cert_entry *e);
+/* False: the next add may find every entry pinned. */
+bool cert_cache_room(const struct cert_cache *c);
 /* cert: at most CERT_CACHE_OCTETS (asserted), not in the cache; its octets are copied. Takes key (may be NULL).
- * NULL: an unproven one found no room, key was dropped. issuer_hash: proven, else NULL. */
+ * NULL: it found no room (an unproven one displaces no proven one, and nothing displaces what is pinned), key was dropped. issuer_hash: proven, else NULL. */
 struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
     const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash);
 size_t cert_cache_used(const struct cert_cache *c);

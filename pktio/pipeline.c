@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/*~ pipeline_take brings a frame through everything that is cheap and copies the rest into a slot. pipeline_work
- * takes up to a batch of them: their signers are looked up, and those whose signature has to be checked gather in
- * `pending` and are checked together. A frame whose verdict depends on one that is still pending (the same message
- * again, or a digest of a certificate that only a pending message has shown) has the pending ones checked first.
- * While no more than a burst is queued, frames go in the order of their arrival. So verdicts do not depend on how
- * frames fell into bursts, except for which certificate of an unknown chain a full cache forgets first, and except
- * under overload, where time decides. */
+/*~ pipeline_take brings a frame through everything that is cheap and copies the rest into a slot. pipeline_work takes up
+ * to a burst of them: they are hashed together, their signers are looked up, and those whose signature has to be checked
+ * stand in a line whose head is settled as answers come (pipeline_check.c). A frame whose verdict depends on one in the
+ * line (the same message again, or a digest of a certificate that only a message in the line has shown) has the line
+ * settled first. While no more than a burst is queued, frames go in the order of their arrival. So verdicts do not
+ * depend on how frames fell into bursts, except for which certificate of an unknown chain a full cache forgets first,
+ * and except under overload, where time decides. */
 
 enum {
     DETAIL_TEXT = 128,
@@ -68,11 +68,14 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->replay = cfg->window != NULL ? cfg->window : p->own_replay;
     p->certs = cert_cache_new(l->cert_slots);
     p->notes = signer_notes_new(l->cert_slots / 4);
-    struct verify_config kernel = verify_config_default(PIPELINE_BURST_MAX);
+    struct verify_config kernel = verify_config_default(CHECK_LINE_MAX);
     kernel.backend = l->backend;
     if (l->table_octets != 0)
         kernel.table_octets = l->table_octets;
     p->kernel = verify_kernel_new(&kernel);
+    /* So many entries of the cache are held at most, so that it always has another one to drop. */
+    size_t held = l->cert_slots / (2 * CERT_CACHE_SAME_ID);
+    p->line.most = held >= CHECK_LINE_MAX ? CHECK_LINE_MAX : held < 2 ? 2 : (unsigned)held;
     p->pool = pkt_message_pool_new(l->message_pool);
     p->slots = slots_new(l->queue_slots + 1); /* and one to read in */
     p->reading = slots_take(p->slots);
@@ -139,11 +142,6 @@ void pipeline_end(struct pipeline *p, struct slot *s) {
     slots_give(p->slots, s);
 }
 
-static void finish_as(struct pipeline *p, struct slot *s, enum pkt_verdict v, const char *text) {
-    (void)stage_fail(&s->w, v, text);
-    pipeline_end(p, s);
-}
-
 static void finish_waiting(struct pipeline *p, struct slot *s, const char *text) {
     (void)stage_fail(&s->w, PKT_SIGNER_UNKNOWN, text);
     s->w.detail.has_at = s->w.detail.waited = true;
@@ -195,6 +193,7 @@ static void copy_in(struct slot *s, const struct pkt_frame *f) {
 static bool read_in(struct pipeline *p, struct slot *s, const struct pkt_frame *f) {
     struct frame_work *w = &s->w;
     reset(w);
+    w->hashed = false;
     if (!stage_classify(w, f))
         return false;
     if (!source_budget_charge(p->budget, w->carrier.source, p->its_us))
@@ -347,13 +346,10 @@ static struct slot *next_slot(struct pipeline *p, bool in_order) {
 }
 
 static void examine(struct pipeline *p, struct slot *s) {
-    reset(&s->w);
-    if (pipeline_too_old(p, s)) {
-        pipeline_end(p, s);
-        return;
-    }
-    if (pipeline_pending_same(p, &s->w))
-        pipeline_flush(p);
+    if (pipeline_in_line(p, &s->w))
+        pipeline_check(p, 0);
+    if (p->line.n == p->line.most)
+        pipeline_check(p, p->line.most / 2);
     switch (pipeline_find_signer(p, s)) {
     case STEP_GONE:
         return;
@@ -361,23 +357,49 @@ static void examine(struct pipeline *p, struct slot *s) {
         pipeline_end(p, s);
         return;
     case STEP_ON:
-        break;
-    }
-    if (p->cfg.verify) {
-        p->pending[p->n_pending++] = s;
-    } else if (pipeline_claim(p, &s->w)) {
-        finish_as(p, s, PKT_UNCHECKED, NULL);
-    } else {
-        pipeline_end(p, s);
+        pipeline_line_up(p, s);
+        return;
     }
 }
 
-/* Between two batches nothing points into the cache. Another store may judge every chain differently, so what was
+/* False: it is too old, and gone. */
+static bool get_ready(struct pipeline *p, struct slot *s) {
+    reset(&s->w);
+    if (!pipeline_too_old(p, s))
+        return true;
+    pipeline_end(p, s);
+    return false;
+}
+
+/* A burst of those whose turn it is, hashed together. */
+static unsigned next_batch(struct pipeline *p, struct slot *ret_slots[static PIPELINE_BURST_MAX]) {
+    struct v2x_sha256_job job[PIPELINE_BURST_MAX];
+    size_t n_jobs = 0;
+    unsigned n = 0;
+    bool in_order = queued(p) <= PIPELINE_BURST_MAX;
+    for (unsigned i = 0; i < PIPELINE_BURST_MAX; i++) {
+        struct slot *s = next_slot(p, in_order);
+        if (s == NULL)
+            break;
+        if (!get_ready(p, s))
+            continue;
+        ret_slots[n++] = s;
+        if (!s->w.hashed)
+            job[n_jobs++] = (struct v2x_sha256_job){
+                .parts = &s->w.spdu.tbs, .n_parts = 1, .ret_hash = s->w.tbs_hash};
+        s->w.hashed = true;
+    }
+    v2x_sha256_batch(job, n_jobs);
+    return n;
+}
+
+/* With nobody in the line nothing points into the cache. Another store may judge every chain differently, so what was
  * concluded under the old one goes with it; other revocations alone only make certificates be looked up again. */
 static void refresh_view(struct pipeline *p) {
     if (p->cfg.views == NULL ||
         (p->view != NULL && trust_slot_generation(p->cfg.views) == p->view->generation))
         return;
+    pipeline_check(p, 0);
     struct trust_view *next = trust_slot_take(p->cfg.views);
     if (p->cfg.trust != next->store) {
         cert_cache_free(p->certs);
@@ -393,17 +415,21 @@ static void refresh_view(struct pipeline *p) {
 bool pipeline_work(struct pipeline *p, uint64_t its_us) {
     p->its_us = its_us;
     refresh_view(p);
-    bool in_order = queued(p) <= PIPELINE_BURST_MAX;
-    for (unsigned i = 0; i < PIPELINE_BURST_MAX; i++) {
-        struct slot *s = next_slot(p, in_order);
-        if (s == NULL)
-            break;
-        examine(p, s);
+    struct slot *batch[PIPELINE_BURST_MAX];
+    unsigned n = next_batch(p, batch);
+    for (unsigned i = 0; i < n; i++) {
+        examine(p, batch[i]);
+        for (struct slot *s = slot_queue_take(&p->ready); s != NULL; s = slot_queue_take(&p->ready))
+            if (get_ready(p, s))
+                examine(p, s);
     }
-    pipeline_flush(p);
+    /* While more comes in, the kernel is kept full; when nothing does, nobody waits, and then there is time for tables. */
+    bool idle = n == 0 && p->line.n == 0;
+    pipeline_check(p, n > 0 ? p->line.most / 2 : 0);
+    bool built = idle && verify_build(p->kernel);
     count_levels(p);
     count_identities(p);
-    return p->n.queued > 0;
+    return p->n.queued > 0 || p->line.n > 0 || built;
 }
 
 static void stop_waiting(struct pipeline *p, uint64_t its_us, bool all) {

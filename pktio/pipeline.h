@@ -129,7 +129,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
 void pipeline_free(struct pipeline *p); /* frames still queued or waiting get no verdict */
 /* Takes n <= PIPELINE_BURST_MAX frames; what they point to is not needed afterwards. its_us: the cell clock. */
 void pipeline_take(struct pipeline *p, const struct pkt_frame *frames, size_t n, uint64_t its_us);
-/* Checks one batch. True: more is queued. */
+/* Takes up a burst of what is queued, or, when nothing is, brings what is in check to its end, and then makes use of the time
+ * for tables. True: call it again before sleeping. In between new frames may be taken, which keeps batches full. */
 bool pipeline_work(struct pipeline *p, uint64_t its_us);
 /* Ages what waits; call it when the clock moved on, at least every wait_us / 4 or so. */
 void pipeline_tick(struct pipeline *p, uint64_t its_us);

@@ -1,6 +1,7 @@
 #include "pktio/pipeline_internal.h"
 
 #include "base/assert.h"
+#include "base/bytes.h"
 
 /* ---- hand-over ---- */
 
@@ -16,7 +17,8 @@ bool pipeline_believes(const struct frame_work *w) {
     return pipeline_class_of(w->spdu.psid) == PIPELINE_ROUTINE;
 }
 
-bool pipeline_claim(struct pipeline *p, struct frame_work *w) {
+/* From now on it is a duplicate wherever it comes. False: it is one already, and w says so. */
+static bool claim(struct pipeline *p, struct frame_work *w) {
     uint64_t until = w->spdu.generation_time + stage_window_us(&p->cfg.limits, w->spdu.psid);
     enum replay_state state = replay_window_claim(
         p->replay, w->id[w->at_candidate], until, p->its_us, pipeline_believes(w));
@@ -53,7 +55,7 @@ static void give_back(struct pipeline *p, struct frame_work *w, const char *text
 
 static void hand_over(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
-    if (pipeline_too_old(p, s) || !pipeline_claim(p, w))
+    if (pipeline_too_old(p, s) || !claim(p, w))
         return;
     struct pkt_message *m = p->spare != NULL ? p->spare : pkt_message_take(p->pool);
     p->spare = NULL;
@@ -78,10 +80,11 @@ static void hand_over(struct pipeline *p, struct slot *s) {
 /* ---- signatures ---- */
 
 /* Makes the item for the current candidate; false: this signature cannot be of this key. */
-static bool make_item(const struct frame_work *w, unsigned tag, struct verify_item *ret_item) {
+static bool make_item(struct slot *s, struct verify_item *ret_item) {
+    const struct frame_work *w = &s->w;
     const struct cert_entry *e = w->fresh ? NULL : w->candidate[w->at_candidate];
     ret_item->key = w->fresh ? w->fresh_key : e->key;
-    ret_item->tag = tag;
+    ret_item->tag = (uint64_t)(uintptr_t)s;
     if (w->spdu.hash_id == 0) {
         /* With SHA-256 the signed digest (5.3.1) is the identity of the message. */
         memcpy(ret_item->digest, w->id[w->at_candidate], 32);
@@ -97,61 +100,145 @@ static bool make_item(const struct frame_work *w, unsigned tag, struct verify_it
     return verify_item_signature(ret_item, &w->spdu.signature);
 }
 
-/* Submits the current candidate of the given frames and waits for every answer. ret_kind by position in `which`;
- * ret_asked false: not even submitted, the curves differ. */
-static void check(struct pipeline *p, struct slot *const *which, unsigned n,
-    enum verify_answer_kind ret_kind[static PIPELINE_BURST_MAX],
-    bool ret_asked[static PIPELINE_BURST_MAX]) {
-    struct verify_item items[PIPELINE_BURST_MAX];
-    struct verify_answer answers[PIPELINE_BURST_MAX];
-    size_t n_items = 0;
-    for (unsigned i = 0; i < n; i++) {
-        ret_asked[i] = make_item(&which[i]->w, i, &items[n_items]);
-        if (ret_asked[i])
-            n_items++;
-    }
-    size_t submitted = 0;
-    size_t answered = 0;
-    while (answered < n_items) {
-        submitted += verify_submit(p->kernel, items + submitted, n_items - submitted);
-        size_t got = verify_poll(p->kernel, answers, ARRAY_LEN(answers));
-        for (size_t i = 0; i < got; i++)
-            ret_kind[answers[i].tag] = answers[i].kind;
-        answered += got;
-    }
-    p->n.signatures += n_items;
+/* ---- the line ---- */
+
+static struct slot *at(const struct check_line *l, unsigned i) {
+    return l->slot[(l->first + i) % CHECK_LINE_MAX];
 }
 
-/* Checks all pending frames; those that fail under one certificate are tried with the next of the same
- * HashedId8. Afterwards each has its answer in w->verdict: PKT_VERIFIED stands for "fits". */
-static void check_pending(struct pipeline *p) {
-    struct slot *which[PIPELINE_BURST_MAX];
-    unsigned n = p->n_pending;
-    memcpy(which, p->pending, n * sizeof(struct slot *));
-    while (n > 0) {
-        enum verify_answer_kind kind[PIPELINE_BURST_MAX];
-        bool asked[PIPELINE_BURST_MAX];
-        check(p, which, n, kind, asked);
-        unsigned again = 0;
-        for (unsigned i = 0; i < n; i++) {
-            struct frame_work *w = &which[i]->w;
-            if (asked[i] && kind[i] == VERIFY_GOOD) {
-                w->verdict = PKT_VERIFIED;
-            } else if (asked[i] && kind[i] == VERIFY_BROKEN) {
-                (void)stage_fail(w, PKT_VERIFY_BROKEN, NULL);
-            } else if (w->at_candidate + 1 < w->n_candidates) {
-                w->at_candidate++;
-                which[again++] = which[i];
-            } else {
-                (void)stage_fail(w, PKT_BAD_SIGNATURE,
-                    asked[i] ? NULL : "curve of the signature is not that of the key");
-                source_budget_owe(
-                    p->budget, w->carrier.source, PIPELINE_COST_BAD_SIGNATURE, p->its_us);
-            }
-        }
-        n = again;
+static uint16_t *mark_of(struct check_line *l, const struct frame_work *w) {
+    return &l->mark[be32(w->tbs_hash) % CHECK_LINE_MARKS];
+}
+
+void pipeline_line_up(struct pipeline *p, struct slot *s) {
+    struct check_line *l = &p->line;
+    WS_ASSERT(l->n < l->most);
+    s->state = SLOT_FOUND;
+    l->slot[(l->first + l->n++) % CHECK_LINE_MAX] = s;
+    l->n_fresh += s->w.fresh;
+    ++*mark_of(l, &s->w);
+    s->n_held = s->w.fresh ? 0 : s->w.n_candidates;
+    for (unsigned i = 0; i < s->n_held; i++) {
+        s->held[i] = s->w.candidate[i];
+        cert_cache_pin(s->held[i]);
     }
 }
+
+static void leave(struct check_line *l) {
+    struct slot *s = at(l, 0);
+    l->first = (l->first + 1) % CHECK_LINE_MAX;
+    l->n--;
+    l->submitted--;
+    l->n_fresh -= s->w.fresh;
+    --*mark_of(l, &s->w);
+    for (unsigned i = 0; i < s->n_held; i++)
+        cert_cache_unpin(s->held[i]);
+}
+
+bool pipeline_in_line(const struct pipeline *p, const struct frame_work *w) {
+    const struct check_line *l = &p->line;
+    if (l->mark[be32(w->tbs_hash) % CHECK_LINE_MARKS] == 0)
+        return false;
+    for (unsigned i = 0; i < l->n; i++) {
+        if (memcmp(at(l, i)->w.tbs_hash, w->tbs_hash, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool pipeline_line_shows(const struct pipeline *p, const uint8_t id8[static 8]) {
+    const struct check_line *l = &p->line;
+    for (unsigned i = 0, fresh = 0; fresh < l->n_fresh; i++) {
+        const struct frame_work *w = &at(l, i)->w;
+        uint8_t hash384[48];
+        if (!w->fresh)
+            continue;
+        fresh++;
+        if (memcmp(w->cert_hash + 24, id8, 8) == 0)
+            return true;
+        if (ec_octets(w->spdu.cert.key_curve) != 48)
+            continue;
+        cert_hash384(&w->spdu.cert, hash384);
+        if (memcmp(hash384 + 40, id8, 8) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- asking ---- */
+
+static void refuse(struct slot *s, enum pkt_verdict v, const char *text) {
+    s->state = SLOT_REFUSED;
+    (void)stage_fail(&s->w, v, text);
+}
+
+/* The current candidate, or the next whose curve fits. False: there is none. */
+static bool next_item(struct slot *s, struct verify_item *ret_item) {
+    struct frame_work *w = &s->w;
+    for (; w->at_candidate < w->n_candidates; w->at_candidate++) {
+        if (make_item(s, ret_item)) {
+            s->state = SLOT_ASKED;
+            return true;
+        }
+    }
+    refuse(s, PKT_BAD_SIGNATURE, "curve of the signature is not that of the key");
+    return false;
+}
+
+/* Identities are hashed together. */
+static void identify(struct slot *const *slots, size_t n) {
+    struct v2x_sha256_job job[PIPELINE_BURST_MAX * CERT_CACHE_SAME_ID];
+    struct span part[PIPELINE_BURST_MAX * CERT_CACHE_SAME_ID][2];
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct frame_work *w = &slots[i]->w;
+        for (unsigned c = 0; c < w->n_candidates && !w->fresh; c++, k++) {
+            part[k][0] = span_of(w->tbs_hash, 32);
+            part[k][1] = span_of(w->candidate[c]->hash, 32);
+            job[k] = (struct v2x_sha256_job){.parts = part[k], .n_parts = 2, .ret_hash = w->id[c]};
+        }
+    }
+    v2x_sha256_batch(job, k);
+}
+
+/* Those that were found since the last time. */
+static void submit(struct pipeline *p) {
+    struct check_line *l = &p->line;
+    while (l->submitted < l->n) {
+        struct slot *some[PIPELINE_BURST_MAX];
+        struct verify_item items[PIPELINE_BURST_MAX];
+        unsigned n = 0;
+        size_t n_items = 0;
+        for (; n < PIPELINE_BURST_MAX && l->submitted < l->n; n++)
+            some[n] = at(l, l->submitted++);
+        identify(some, n);
+        for (unsigned i = 0; i < n; i++) {
+            struct slot *s = some[i];
+            if (!s->w.fresh && !pipeline_choose(p, &s->w))
+                s->state = SLOT_REFUSED;
+            else if (!p->cfg.verify)
+                s->state = SLOT_ANSWERED;
+            else if (next_item(s, &items[n_items]))
+                n_items++;
+        }
+        size_t taken = verify_submit(p->kernel, items, n_items);
+        WS_ASSERT(taken == n_items); /* the line is no longer than the kernel holds */
+        p->n.signatures += n_items;
+    }
+}
+
+/* One batch of the kernel. */
+static void poll_answers(struct pipeline *p) {
+    struct verify_answer answers[PIPELINE_BURST_MAX];
+    size_t n = verify_poll(p->kernel, answers, ARRAY_LEN(answers));
+    for (size_t i = 0; i < n; i++) {
+        struct slot *s = (struct slot *)(uintptr_t)answers[i].tag;
+        s->answer = answers[i].kind;
+        s->state = SLOT_ANSWERED;
+    }
+}
+
+/* ---- settling ---- */
 
 /* A certificate of an unknown chain may stay only now that a message proved somebody holds its key. */
 static void keep_unproven(struct pipeline *p, struct frame_work *w) {
@@ -166,8 +253,8 @@ static void keep_unproven(struct pipeline *p, struct frame_work *w) {
 }
 
 /* The signature fits the key that an implicit certificate and its issuer make together: from now on it is as
- * good as one that an authority signed. */
-static void keep_implicit(struct pipeline *p, struct frame_work *w) {
+ * good as one that an authority signed. False: there is no room for it. */
+static bool keep_implicit(struct pipeline *p, struct frame_work *w) {
     struct verify_key *key = w->fresh_key;
     w->fresh = false;
     w->fresh_key = NULL;
@@ -176,20 +263,26 @@ static void keep_implicit(struct pipeline *p, struct frame_work *w) {
     w->candidate[0] = cert_cache_find(p->certs, w->cert_hash);
     if (w->candidate[0] != NULL) {
         verify_key_unref(key);
-        return;
+        return true;
     }
     w->candidate[0] = pipeline_add_proven(p, &w->spdu.cert, w->cert_hash, key, w->fresh_issuer);
+    if (w->candidate[0] == NULL)
+        return stage_fail(w, PKT_RING_FULL, "no room for its certificate");
     pipeline_tell_proven(p, w->candidate[0]);
+    return true;
 }
 
-/* A message whose certificate was not in the cache when it was checked. False: it is not done yet. */
+/* It left the line. False: it stands in another queue now. */
 static bool settle_fresh(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
-    if (!w->fresh_chain || w->verdict != PKT_VERIFIED) {
+    if (w->verdict != PKT_VERIFIED || !w->fresh_chain) {
+        if (w->verdict == PKT_VERIFIED)
+            (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
         keep_unproven(p, w);
         return true;
     }
-    keep_implicit(p, w);
+    if (!keep_implicit(p, w))
+        return true;
     if (pipeline_release(p, &w->spdu.cert, w->cert_hash)) {
         slot_queue_put(&p->ready, s); /* behind those that waited for it */
         return false;
@@ -198,48 +291,59 @@ static bool settle_fresh(struct pipeline *p, struct slot *s) {
     return true;
 }
 
-void pipeline_flush(struct pipeline *p) {
-    check_pending(p);
-    for (unsigned i = 0; i < p->n_pending; i++) {
-        struct frame_work *w = &p->pending[i]->w;
-        if (w->verdict != PKT_VERIFIED || (w->fresh && w->fresh_chain))
-            continue;
-        if (w->fresh || !w->candidate[w->at_candidate]->proven)
-            (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
-        else
-            hand_over(p, p->pending[i]);
+/* The first in the line has its answer. It may be asked about another certificate of the same HashedId8 then. */
+static void settle(struct pipeline *p, struct slot *s) {
+    struct frame_work *w = &s->w;
+    if (s->state == SLOT_ANSWERED && p->cfg.verify) {
+        switch (s->answer) {
+        case VERIFY_GOOD:
+            w->verdict = PKT_VERIFIED;
+            break;
+        case VERIFY_BROKEN:
+            (void)stage_fail(w, PKT_VERIFY_BROKEN, NULL);
+            break;
+        case VERIFY_BAD:
+        case VERIFY_DECLINED: {
+            struct verify_item item;
+            w->at_candidate++;
+            if (w->at_candidate < w->n_candidates && next_item(s, &item)) {
+                size_t taken = verify_submit(p->kernel, &item, 1);
+                WS_ASSERT(taken == 1);
+                p->n.signatures++;
+                return;
+            }
+            (void)stage_fail(w, PKT_BAD_SIGNATURE, NULL);
+            break;
+        }
+        }
     }
-    /* Adding to the cache may drop entries that the loop above still looks at, hence only now. */
-    for (unsigned i = 0; i < p->n_pending; i++) {
-        if (!p->pending[i]->w.fresh || settle_fresh(p, p->pending[i]))
-            pipeline_end(p, p->pending[i]);
+    if (w->verdict == PKT_BAD_SIGNATURE)
+        source_budget_owe(p->budget, w->carrier.source, PIPELINE_COST_BAD_SIGNATURE, p->its_us);
+    leave(&p->line);
+    bool done = true;
+    if (w->fresh) {
+        done = settle_fresh(p, s);
+    } else if (w->verdict == PKT_VERIFIED && !p->cfg.verify) {
+        if (claim(p, w))
+            (void)stage_fail(w, PKT_UNCHECKED, NULL);
+    } else if (w->verdict == PKT_VERIFIED && !w->candidate[w->at_candidate]->proven) {
+        (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
+    } else if (w->verdict == PKT_VERIFIED) {
+        hand_over(p, s);
     }
-    p->n_pending = 0;
+    if (done)
+        pipeline_end(p, s);
 }
 
-/* The same signed octets are waiting for their check: only its outcome says whether this is a duplicate. */
-bool pipeline_pending_same(const struct pipeline *p, const struct frame_work *w) {
-    for (unsigned i = 0; i < p->n_pending; i++) {
-        if (span_equal(p->pending[i]->w.spdu.tbs, w->spdu.tbs))
-            return true;
-    }
-    return false;
-}
-
-/* A pending message shows a certificate of this HashedId8 that is not in the cache yet. */
-bool pipeline_pending_shows(const struct pipeline *p, const uint8_t id8[static 8]) {
-    for (unsigned i = 0; i < p->n_pending; i++) {
-        const struct frame_work *w = &p->pending[i]->w;
-        uint8_t hash384[48];
-        if (!w->fresh)
+void pipeline_check(struct pipeline *p, unsigned rest) {
+    struct check_line *l = &p->line;
+    submit(p);
+    while (l->n > rest) {
+        struct slot *s = at(l, 0);
+        if (s->state == SLOT_ASKED) {
+            poll_answers(p);
             continue;
-        if (memcmp(w->cert_hash + 24, id8, 8) == 0)
-            return true;
-        if (ec_octets(w->spdu.cert.key_curve) != 48)
-            continue;
-        cert_hash384(&w->spdu.cert, hash384);
-        if (memcmp(hash384 + 40, id8, 8) == 0)
-            return true;
+        }
+        settle(p, s);
     }
-    return false;
 }

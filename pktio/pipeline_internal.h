@@ -12,6 +12,19 @@
 /* Queues, best first: the last one is shed first. Fresh ones brought a certificate that is not known yet. */
 enum lane { LANE_SAFETY, LANE_FRESH_SAFETY, LANE_ROUTINE, LANE_OTHER, LANE_FRESH, LANES };
 
+/* Enough for the kernel to fill a batch while another is computed, and the tables of a third are fetched. */
+#define CHECK_LINE_MAX 256
+#define CHECK_LINE_MARKS 1024
+
+/* A ring in the order of arrival, which is the order in which verdicts and messages come out: first those whose answer
+ * is awaited, or there, then those that were not submitted yet. */
+struct check_line {
+    struct slot *slot[CHECK_LINE_MAX];
+    unsigned first, n, submitted, most;
+    unsigned n_fresh; /* with a certificate that is not in the cache */
+    uint16_t mark[CHECK_LINE_MARKS]; /* how many, by hash of what is signed */
+};
+
 struct pipeline {
     struct pipeline_config cfg;
     pipeline_sink sink;
@@ -37,10 +50,8 @@ struct pipeline {
     uint64_t order;
     uint64_t fresh_credit; /* in hundredths of a message */
 
-    /* the batch in work */
-    uint64_t its_us;
-    struct slot *pending[PIPELINE_BURST_MAX];
-    unsigned n_pending;
+    uint64_t its_us; /* of the call that is running */
+    struct check_line line; /* whose signers are found */
 };
 
 /* Notes on certificates outside the cache: implicit, or 1 + the trust verdict they failed with. */
@@ -64,16 +75,19 @@ struct cert_entry *pipeline_add_proven(struct pipeline *p, const struct cert *c,
     const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash);
 void pipeline_tell_proven(const struct pipeline *p, const struct cert_entry *e);
 
+/* Of the candidates that were found, keeps those whose certificate permits the message; identities are made. False: w
+ * says why none does; also for a duplicate. */
+bool pipeline_choose(struct pipeline *p, struct frame_work *w);
+
 /* ---- pipeline_check.c ---- */
-void pipeline_submit(struct pipeline *p, struct slot *s);
-/* Checks all that is pending and settles it. */
-void pipeline_flush(struct pipeline *p);
-/* The same signed octets are waiting for their check: only its outcome says whether this is a duplicate. */
-bool pipeline_pending_same(const struct pipeline *p, const struct frame_work *w);
-/* A pending message shows a certificate of this HashedId8 that is not in the cache yet. */
-bool pipeline_pending_shows(const struct pipeline *p, const uint8_t id8[static 8]);
-/* From now on it is a duplicate wherever it comes. False: it is one already, and w says so. */
-bool pipeline_claim(struct pipeline *p, struct frame_work *w);
+/* Its signer was found; there is room in the line. */
+void pipeline_line_up(struct pipeline *p, struct slot *s);
+/* Submits what is in the line, has checks done until at most `rest` are left there, and settles those that are answered. */
+void pipeline_check(struct pipeline *p, unsigned rest);
+/* The same signed octets stand in the line: only their outcome says whether this is a duplicate. */
+bool pipeline_in_line(const struct pipeline *p, const struct frame_work *w);
+/* A message in the line shows a certificate of this HashedId8 that is not in the cache yet. */
+bool pipeline_line_shows(const struct pipeline *p, const uint8_t id8[static 8]);
 /* A neighbour's word alone makes it a duplicate. */
 bool pipeline_believes(const struct frame_work *w);
 /* It is a duplicate; w says of what. */

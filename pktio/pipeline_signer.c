@@ -69,32 +69,33 @@ static const char *revoked_by(const struct pipeline *p, struct cert_entry *e) {
     return e->revoked;
 }
 
-/* Keeps of the candidates those whose certificate permits the message, and the first refusal for when none
- * does. False also for a duplicate. */
-static bool choose(
-    struct pipeline *p, struct frame_work *w, struct cert_entry *const *found, size_t n_found) {
+bool pipeline_choose(struct pipeline *p, struct frame_work *w) {
+    unsigned found = w->n_candidates;
     bool refused = false;
     enum pkt_verdict verdict = PKT_BAD_SIGNATURE;
     struct stage_detail detail = {0};
-    for (size_t i = 0; i < n_found; i++) {
-        uint8_t *id = w->id[w->n_candidates];
-        spdu_identity(&w->spdu, found[i]->hash, id);
-        enum replay_state state = replay_window_seen(p->replay, id);
+    w->n_candidates = 0;
+    for (unsigned i = 0; i < found; i++) {
+        struct cert_entry *e = w->candidate[i];
+        enum replay_state state = replay_window_seen(p->replay, w->id[i]);
         if (state != REPLAY_NEW && (state != REPLAY_NEIGHBOUR || pipeline_believes(w)))
             return pipeline_duplicate(w, state);
-        const char *list = revoked_by(p, found[i]);
+        const char *list = revoked_by(p, e);
         if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
-                         : stage_cert_permits(w, &found[i]->cert) &&
-                               stage_region_permits(w, found[i]->region)) {
-            w->candidate[w->n_candidates++] = found[i];
+                         : stage_cert_permits(w, &e->cert) && stage_region_permits(w, e->region)) {
+            if (i != w->n_candidates)
+                memcpy(w->id[w->n_candidates], w->id[i], 32);
+            w->candidate[w->n_candidates++] = e;
         } else if (!refused) {
             refused = true;
             verdict = w->verdict;
             detail = w->detail;
         }
     }
-    if (w->n_candidates > 0)
+    if (w->n_candidates > 0) {
+        w->verdict = PKT_VERIFIED;
         return true;
+    }
     w->verdict = verdict;
     w->detail = detail;
     return false;
@@ -116,23 +117,22 @@ static enum step wait_for_certificate(struct pipeline *p, struct slot *s) {
 
 static enum step signer_by_digest(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
-    struct cert_entry *found[CERT_CACHE_SAME_ID];
     const uint8_t *id8 = w->spdu.digest;
     enum cert_hash_alg alg = w->spdu.hash_id == 1 ? CERT_HASH_SHA384 : CERT_HASH_SHA256;
-    if (pipeline_pending_shows(p, id8)) {
-        pipeline_flush(p);
+    if (pipeline_line_shows(p, id8)) {
+        pipeline_check(p, 0);
         /* Some may have been waiting for what came to light, and they are first. */
         if (p->ready.n > 0) {
             slot_queue_put(&p->ready, s);
             return STEP_GONE;
         }
     }
-    size_t n = cert_cache_find_id8(p->certs, id8, alg, found);
-    if (n == 0) {
+    w->n_candidates = (unsigned)cert_cache_find_id8(p->certs, id8, alg, w->candidate);
+    if (w->n_candidates == 0) {
         unsigned note = signer_notes_of_id8(p->notes, id8);
         return note != 0 ? step_of(fail_with_note(w, note)) : wait_for_certificate(p, s);
     }
-    return step_of(choose(p, w, found, n));
+    return STEP_ON;
 }
 
 static enum step note_and_fail(struct pipeline *p, struct frame_work *w, unsigned note) {
@@ -148,19 +148,21 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     unsigned note = signer_notes_of(p->notes, w->cert_hash);
     if (note != 0)
         return step_of(fail_with_note(w, note));
-    spdu_identity(&w->spdu, w->cert_hash, w->id[0]);
+    v2x_sha256(span_of(w->tbs_hash, 32), span_of(w->cert_hash, 32), w->id[0]);
     /* What others had goes on, for the sake of its certificate, until it is claimed. */
     if (replay_window_seen(p->replay, w->id[0]) == REPLAY_HERE)
         return step_of(pipeline_duplicate(w, REPLAY_HERE));
     if (!stage_cert_permits(w, c))
         return STEP_FAILED;
-    if (cert_cache_full(p->certs))
-        pipeline_flush(p);
     w->n_candidates = 1;
+    if (!cert_cache_room(p->certs))
+        pipeline_check(p, 0);
     if (!p->cfg.verify) {
         w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, NULL, NULL);
-        if (w->candidate[0] == NULL)
-            return step_of(stage_fail(w, PKT_UNCHECKED, NULL));
+        if (w->candidate[0] == NULL) {
+            pipeline_check(p, 0);
+            w->candidate[0] = cert_cache_add(p->certs, c, w->cert_hash, NULL, NULL);
+        }
         if (pipeline_release(p, c, w->cert_hash)) {
             slot_queue_put(&p->ready, s);
             return STEP_GONE;
@@ -199,10 +201,7 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
             slot_queue_put(&p->ready, s);
             return STEP_GONE;
         }
-        if (w->candidate[0] != NULL && revoked_by(p, w->candidate[0]) != NULL)
-            return step_of(stage_fail(w, PKT_REVOKED, w->candidate[0]->revoked));
-        return step_of(
-            stage_region_permits(w, w->candidate[0] == NULL ? NULL : w->candidate[0]->region));
+        return STEP_ON;
     case TRUST_UNKNOWN_ISSUER:
         if (c->type == CERT_IMPLICIT)
             return note_and_fail(p, w, NOTE_IMPLICIT);
@@ -236,8 +235,12 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
 
 /* Its hash was made when the frame came in. */
 static enum step signer_by_certificate(struct pipeline *p, struct slot *s) {
-    struct cert_entry *e = cert_cache_find(p->certs, s->w.cert_hash);
-    return e != NULL ? step_of(choose(p, &s->w, &e, 1)) : signer_heard_first(p, s);
+    struct frame_work *w = &s->w;
+    w->candidate[0] = cert_cache_find(p->certs, w->cert_hash);
+    if (w->candidate[0] == NULL)
+        return signer_heard_first(p, s);
+    w->n_candidates = 1;
+    return STEP_ON;
 }
 
 enum step pipeline_find_signer(struct pipeline *p, struct slot *s) {

@@ -17,6 +17,11 @@ struct slot {
     uint64_t taken_us; /* cell clock when the frame came in */
     uint64_t ready_us; /* the same, or when its certificate came */
     enum pipeline_class class;
+    /* in the line for a check of its signature */
+    enum slot_state { SLOT_FOUND, SLOT_ASKED, SLOT_ANSWERED, SLOT_REFUSED } state;
+    enum verify_answer_kind answer;
+    struct cert_entry *held[CERT_CACHE_SAME_ID]; /* pinned: what was found, permitted or not */
+    unsigned n_held;
     /* in the waiting room */
     struct slot *id_next, *older, *newer;
     uint64_t waiting_since_us;

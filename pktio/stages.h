@@ -19,6 +19,8 @@ struct frame_work {
     struct carrier carrier;
     struct spdu spdu;
     uint8_t cert_hash[32]; /* of a certificate that came along */
+    bool hashed;
+    uint8_t tbs_hash[32]; /* hashed: SHA-256 of ToBeSignedData */
     /* Certificates the signature is tried with: from the cache, or one fresh key of an unknown chain. */
     struct cert_entry *candidate[CERT_CACHE_SAME_ID];
     uint8_t id[CERT_CACHE_SAME_ID][32]; /* identity of the message under each */

@@ -311,11 +311,8 @@ size_t verify_poll(struct verify_kernel *k, struct verify_answer *ret_answers, s
         return 0;
     if (k->n_answers > 0)
         return hand_out(k, ret_answers, max);
-    if (k->in_flight == 0) {
-        if (k->tables != NULL)
-            (void)tables_build(k->tables, k->scratch, true);
+    if (k->in_flight == 0)
         return 0;
-    }
     if (k->engine != NULL && k->batch[k->current].engine == NULL)
         prepare(k, &k->batch[k->current], choose(k, 1));
     if (k->batch[k->current].engine == NULL) {
@@ -326,6 +323,10 @@ size_t verify_poll(struct verify_kernel *k, struct verify_answer *ret_answers, s
         (void)tables_build(k->tables, k->scratch, false);
     }
     return hand_out(k, ret_answers, max);
+}
+
+bool verify_build(struct verify_kernel *k) {
+    return k->tables != NULL && tables_build(k->tables, k->scratch, true);
 }
 
 size_t verify_in_flight(const struct verify_kernel *k) {

@@ -47,15 +47,32 @@ static void the_least_recently_used_gives_way(void **state) {
     struct fixture *f = *state;
     struct cert_cache *c = cert_cache_new(3);
     for (uint8_t i = 0; i < 3; i++) {
-        assert_false(cert_cache_full(c));
         assert_non_null(add(f, c, 1, i, true));
     }
-    assert_true(cert_cache_full(c));
     assert_true(has(c, 1, 0)); /* used again: 1 is the oldest now */
     assert_non_null(add(f, c, 1, 3, true));
     assert_int_equal(cert_cache_used(c), 3);
     assert_false(has(c, 1, 1));
     assert_true(has(c, 1, 0) && has(c, 1, 2) && has(c, 1, 3));
+    cert_cache_free(c);
+}
+
+static void the_pinned_do_not_give_way(void **state) {
+    struct fixture *f = *state;
+    struct cert_cache *c = cert_cache_new(2);
+    struct cert_entry *oldest = add(f, c, 1, 0, true);
+    cert_cache_pin(oldest);
+    assert_non_null(add(f, c, 1, 1, true));
+    assert_true(cert_cache_room(c));
+    struct cert_entry *other = add(f, c, 1, 2, true);
+    assert_true(has(c, 1, 0) && !has(c, 1, 1));
+    cert_cache_pin(other);
+    assert_false(cert_cache_room(c));
+    assert_null(add(f, c, 1, 3, true));
+    cert_cache_unpin(oldest);
+    assert_non_null(add(f, c, 1, 3, true));
+    assert_true(!has(c, 1, 0) && has(c, 1, 2));
+    cert_cache_unpin(other);
     cert_cache_free(c);
 }
 
@@ -161,6 +178,7 @@ int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(the_least_recently_used_gives_way),
+        T(the_pinned_do_not_give_way),
         T(unproven_never_displaces_proven),
         T(same_hashed_id8),
         T(unproven_of_one_bucket_are_few),

@@ -814,14 +814,16 @@ static void verdicts_do_not_depend_on_bursts(void **state) {
     for (size_t i = 0; i < handed; i++)
         order[i] = f->got[i]->frame;
     struct ws_random rnd = ws_random_seeded(9);
-    for (unsigned round = 0; round < 5; round++) {
+    for (unsigned round = 0; round < 10; round++) {
+        f->cfg.limits.cert_slots = round % 2 == 0 ? 64 : 4096; /* more of them, a longer line */
         start(f);
         forget(f, many);
         for (size_t i = 0; i < MIX;) {
-            size_t n = round == 0 ? PIPELINE_BURST_MAX
-                                  : 1 + (size_t)ws_random_below(&rnd, PIPELINE_BURST_MAX);
+            size_t n = round < 2 ? PIPELINE_BURST_MAX
+                                 : 1 + (size_t)ws_random_below(&rnd, PIPELINE_BURST_MAX);
             n = n > MIX - i ? MIX - i : n;
-            take(f, &fr[i], n);
+            pipeline_take(f->p, &fr[i], n, f->now);
+            (void)pipeline_work(f->p, f->now); /* the line stays standing */
             i += n;
         }
         pipeline_finish(f->p, f->now);
@@ -933,8 +935,8 @@ static void neighbours_news_spares_the_check_but_not_the_certificate(void **stat
         uint64_t before = pipeline_counters(f->p)->signatures;
         expect(f, run(f), PKT_DUPLICATE);
         assert_string_equal(f->detail, "heard by a neighbour");
-        /* The first brings a certificate that is new here: it is checked and kept for those that come. */
-        assert_int_equal(pipeline_counters(f->p)->signatures - before, i == 0 ? 2 : 0);
+        /* The first brings a certificate that is new here: its chain is checked for those that come. */
+        assert_int_equal(pipeline_counters(f->p)->signatures - before, i == 0 ? 1 : 0);
         assert_int_equal(f->n_got, 0);
     }
     expect(f, cam(f, &f->car, f->now + 2, false), PKT_VERIFIED);
@@ -1209,7 +1211,7 @@ static void fresh_tickets_do_not_hold_up_known_signers(void **state) {
     (void)pipeline_work(f->p, f->now);
     (void)pipeline_work(f->p, f->now);
     const struct pipeline_counters *n = pipeline_counters(f->p);
-    assert_true(n->verdict[PKT_VERIFIED] >= 1 + EACH - 3);
+    assert_true(n->verdict[PKT_VERIFIED] >= 1 + EACH - 3 - 8); /* some stand in the line */
     assert_in_range(n->verdict[PKT_CERT_INVALID], 1, 3);
     pipeline_finish(f->p, f->now);
     assert_int_equal(n->verdict[PKT_VERIFIED], 1 + EACH);
