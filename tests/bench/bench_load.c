@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SIGNERS = 1000, WARM = 20, EACH = 100, AGES = 1000, SAFETY_EVERY = 50 };
+enum { SIGNERS = 1000, WARM = 40, EACH = 100, AGES = 1000, SAFETY_EVERY = 50 };
 
 /* Sections of the traffic, by first frame. */
 struct sections {
