@@ -424,9 +424,8 @@ bool pipeline_work(struct pipeline *p, uint64_t its_us) {
                 examine(p, s);
     }
     /* While more comes in, the kernel is kept full; when nothing does, nobody waits, and then there is time for tables. */
-    bool idle = n == 0 && p->line.n == 0;
     pipeline_check(p, n > 0 ? p->line.most / 2 : 0);
-    bool built = idle && verify_build(p->kernel);
+    bool built = n == 0 && verify_build(p->kernel);
     count_levels(p);
     count_identities(p);
     return p->n.queued > 0 || p->line.n > 0 || built;
