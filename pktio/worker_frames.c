@@ -104,15 +104,18 @@ static uint64_t own_time_of(const struct pkt_frame *f) {
     return its - its % VIRTUAL_STEP_US + VIRTUAL_STEP_US;
 }
 
-/* On its own time nothing is in a hurry: each group is worked off before the next comes, so nothing is shed. */
+/* On its own time nothing is in a hurry: what is queued is taken up before the next burst comes, so nothing is shed, and
+ * all is brought to its end before time moves on, so nothing grows old. */
 static void run_group(struct strand *s, const struct pkt_frame *f, size_t n, uint64_t its_us) {
-    pipeline_tick(s->pipe, its_us);
-    pipeline_take(s->pipe, f, n, its_us);
-    s->its_us = its_us;
-    if (!s->w->own_time)
-        return;
-    while (pipeline_work(s->pipe, its_us))
+    bool own = s->w->own_time;
+    while (own && its_us != s->its_us && pipeline_work(s->pipe, s->its_us))
         ;
+    if (!own || its_us != s->its_us)
+        pipeline_tick(s->pipe, its_us);
+    pipeline_take(s->pipe, f, n, its_us);
+    if (own)
+        (void)pipeline_work(s->pipe, its_us);
+    s->its_us = its_us;
 }
 
 static void run_frames(struct strand *s, const struct pkt_frame *f, size_t n, struct ws_now now) {

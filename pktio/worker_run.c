@@ -264,6 +264,8 @@ void *worker_first(void *strand) {
     }
     while (port_send(w->port))
         ;
+    strand_finish(s); /* a verdict for every frame that was taken */
+    strand_tell(s);
     w->losses_read_us = 0;
     read_losses(w);
     publish_port(s);
@@ -325,6 +327,8 @@ void *worker_sibling(void *strand) {
             publish(s);
         strand_tell(s);
     }
+    strand_finish(s);
+    strand_tell(s);
     publish(s);
     if (registered)
         rte_thread_unregister();
