@@ -61,6 +61,7 @@ struct port {
     struct capture_source *source; /* PORT_CAPTURE */
     uint64_t kernel_ring; /* interfaces: frames the kernel dropped so far */
     char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */
+    int interface_index; /* of the kernel's, at the start */
     int ask_fd; /* a socket to ask the kernel about the interface; -1: none */
     struct send_queue *send; /* NULL: nothing can be sent here */
     struct rte_mempool *send_pool;

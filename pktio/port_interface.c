@@ -15,6 +15,7 @@
 size_t port_look_at(struct port *p, const char *name, size_t room) {
     struct ifreq rq = {0};
     (void)snprintf(p->interface, sizeof(p->interface), "%s", name);
+    p->interface_index = (int)if_nametoindex(name);
     p->ask_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "%s", name);
     if (ioctl(p->ask_fd, SIOCGIFFLAGS, &rq) == 0 && (rq.ifr_flags & IFF_UP) == 0)

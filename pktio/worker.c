@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -53,9 +52,16 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
         .sent_octets = at(first, CELL_SENT_OCTETS),
         .send_dropped = atomic_load_explicit(&w->send_dropped, memory_order_relaxed),
         .send_errors = at(first, CELL_SEND_ERRORS),
-        .stamp_jumps = w->port->source != NULL ? capture_source_jumps(w->port->source) : 0,
+        .stamp_jumps = w->source != NULL ? capture_source_jumps(w->source) : 0,
+        .state = (enum worker_state)atomic_load(&w->state),
+        .state_changes = atomic_load_explicit(&w->changes, memory_order_relaxed),
+        .reopened = atomic_load_explicit(&w->opened, memory_order_relaxed),
+        .reopen_failures = atomic_load_explicit(&w->open_failures, memory_order_relaxed),
         .finished = finished,
     };
+    (void)pthread_mutex_lock(&w->trouble_lock);
+    (void)snprintf(ret->trouble, sizeof(ret->trouble), "%s", w->trouble);
+    (void)pthread_mutex_unlock(&w->trouble_lock);
     for (unsigned i = 0; i < w->n_strands; i++)
         add_strand(&w->strand[i], ret);
     if (w->own_window != NULL) {
@@ -67,9 +73,8 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
     ret->pipe.frames += ret->handover_dropped;
     ret->pipe.octets += at(first, CELL_HANDOVER_OCTETS);
     ret->pipe.verdict[PKT_HANDOVER_FULL] += ret->handover_dropped;
-    if (finished && w->port->source != NULL)
-        (void)snprintf(
-            ret->failure, sizeof(ret->failure), "%s", capture_source_failure(w->port->source));
+    if (finished && w->source != NULL)
+        (void)snprintf(ret->failure, sizeof(ret->failure), "%s", capture_source_failure(w->source));
 }
 
 unsigned worker_threads(const struct worker *w) {
@@ -79,7 +84,7 @@ unsigned worker_threads(const struct worker *w) {
 /* ---- sending ---- */
 
 bool worker_send(struct worker *w, struct span frame) {
-    if (w->port->send == NULL || !send_queue_put(w->port->send, frame)) {
+    if (w->send == NULL || !send_queue_put(w->send, frame)) {
         atomic_fetch_add_explicit(&w->send_dropped, 1, memory_order_relaxed);
         return false;
     }
@@ -88,11 +93,6 @@ bool worker_send(struct worker *w, struct span frame) {
 }
 
 /* ---- start and stop ---- */
-
-static int watch(struct worker *w, int fd) {
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e);
-}
 
 static int open_strand(struct strand *s, struct ws_err *err) {
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -109,10 +109,6 @@ static int open_strand(struct strand *s, struct ws_err *err) {
 }
 
 static int launch(struct worker *w, struct ws_err *err) {
-    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll_fd < 0 || watch(w, w->strand[0].wake_fd) != 0 ||
-        (w->port->sleep != PORT_SLEEP_TIMED && watch(w, w->port->ready_fd) != 0))
-        return ws_fail(err, WS_EIO, "descriptors of a packet worker: %s", strerror(errno));
     for (unsigned i = w->n_strands; i-- > 0;) {
         struct strand *s = &w->strand[i];
         int rc = pthread_create(&s->thread, NULL, i == 0 ? worker_first : worker_sibling, s);
@@ -120,7 +116,16 @@ static int launch(struct worker *w, struct ws_err *err) {
             return ws_fail(err, WS_EIO, "a packet worker: %s", strerror(rc));
         s->running = true;
     }
-    return port_begin(w->port, err);
+    return WS_OK;
+}
+
+/* Captures are never opened again. */
+static void keep_config(struct worker *w, const struct port_config *port) {
+    w->cfg = *port;
+    w->cfg.captures = NULL;
+    w->cfg.n_captures = 0;
+    if (port->interface != NULL)
+        w->cfg.interface = w->names[0] = ws_strdup(port->interface);
 }
 
 static int check(const struct port_config *port, struct ws_err *err) {
@@ -140,11 +145,16 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     struct port *p = NULL;
     int rc = check(port, err);
     if (rc == WS_OK)
-        rc = port_open(port, clock, &p, err);
+        rc = worker_open(port, clock, &p, err);
     if (rc != WS_OK)
         return rc;
     struct worker *w = ws_alloc(sizeof(*w));
     w->port = p;
+    w->source = p->source;
+    w->send = p->send;
+    keep_config(w, port);
+    (void)pthread_mutex_init(&w->trouble_lock, NULL);
+    w->backoff.random = ws_random_seeded(pipe->salt ^ p->id);
     w->pipe = *pipe;
     if (port->workers > 1 && pipe->window == NULL)
         w->pipe.window = w->own_window = replay_window_new(pipe->limits.replay_slots, pipe->salt);
@@ -154,7 +164,6 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     w->verdict_fn = verdict_fn;
     w->verdict_ctx = verdict_ctx;
     w->out_fd = out_fd;
-    w->epoll_fd = -1;
     w->n_strands = port->workers == 0 ? 1 : port->workers;
     w->strand = ws_calloc(w->n_strands, sizeof(*w->strand));
     for (unsigned i = 0; i < w->n_strands; i++) {
@@ -166,6 +175,8 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     for (unsigned i = 0; i < w->n_strands && rc == WS_OK; i++)
         rc = open_strand(&w->strand[i], err);
     if (rc == WS_OK)
+        rc = port_begin(p, err);
+    if (rc == WS_OK)
         rc = launch(w, err);
     if (rc != WS_OK) {
         worker_free(w);
@@ -176,8 +187,8 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
 }
 
 void worker_stop(struct worker *w) {
-    if (w->port->source != NULL)
-        capture_source_stop(w->port->source);
+    if (w->source != NULL)
+        capture_source_stop(w->source);
     atomic_store(&w->stop, true);
     for (unsigned i = 0; i < w->n_strands; i++) {
         struct strand *s = &w->strand[i];
@@ -205,15 +216,19 @@ void worker_free(struct worker *w) {
     worker_stop(w);
     for (unsigned i = 0; i < w->n_strands; i++)
         close_strand(&w->strand[i]);
-    if (w->epoll_fd >= 0)
-        (void)close(w->epoll_fd);
-    port_close(w->port);
+    if (w->port != NULL)
+        w->port->send = NULL;
+    worker_close(w->port);
+    send_queue_free(w->send);
     for (unsigned i = 0; i < w->n_strands; i++) {
         lessons_free(w->strand[i].lessons);
         pipeline_free(w->strand[i].pipe);
         free(w->strand[i].whole);
     }
     replay_window_free(w->own_window);
+    (void)pthread_mutex_destroy(&w->trouble_lock);
+    for (size_t i = 0; i < ARRAY_LEN(w->names); i++)
+        free(w->names[i]);
     free(w->strand);
     free(w);
 }

@@ -38,6 +38,11 @@ struct port_config {
 
 struct worker;
 
+/* DOWN: there, but without a link. LOST: not there any more, or not to be opened; it is tried again, after 100 ms at first
+ * and 10 s at most. STOPPED: by worker_order. */
+enum worker_state { WORKER_UP, WORKER_DOWN, WORKER_LOST, WORKER_STOPPED };
+const char *worker_state_name(enum worker_state s); /* "up", "down", "lost", "stopped" */
+
 struct worker_counters {
     struct pipeline_counters pipe; /* of all threads together */
     uint64_t kernel_ring; /* frames the kernel dropped before we saw them (interfaces) */
@@ -52,6 +57,9 @@ struct worker_counters {
     uint64_t late_us_max; /* paced replay: how far behind the clock the latest frame was */
     uint64_t
         stamp_jumps; /* paced replay: stamps that went back, or more than an hour ahead: not waited for */
+    enum worker_state state; /* of the port */
+    uint64_t state_changes, reopened, reopen_failures;
+    char trouble[WS_ERR_TEXT]; /* why it is DOWN or LOST */
     bool finished; /* PORT_CAPTURE: the end marker was processed */
     char failure[WS_ERR_TEXT]; /* PORT_CAPTURE: the capture could not be read to its end */
 };
@@ -74,6 +82,9 @@ WARN_UNUSED int worker_start(const struct port_config *port, const struct pipeli
 WARN_UNUSED bool worker_send(struct worker *w, struct span frame);
 /* Any thread: a snapshot (per-field atomic reads; readers may see a burst half counted). */
 void worker_read_counters(struct worker *w, struct worker_counters *ret);
+/* Any thread: closes the port, or opens it again, soon; state says when it is done. What is learned of senders and
+ * certificates stays. False: a capture cannot be stopped. */
+WARN_UNUSED bool worker_order(struct worker *w, bool run);
 unsigned worker_threads(const struct worker *w);
 /* Stops the threads and the port; messages already in `out` stay valid until worker_free. */
 void worker_stop(struct worker *w);

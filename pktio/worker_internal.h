@@ -3,6 +3,7 @@
 #ifndef WAYSIDE_PKTIO_WORKER_INTERNAL_H
 #define WAYSIDE_PKTIO_WORKER_INTERNAL_H
 
+#include "pktio/backoff.h"
 #include "pktio/lessons.h"
 #include "pktio/port.h"
 
@@ -66,7 +67,17 @@ struct strand {
 };
 
 struct worker {
+    /* The first strand's while it runs; NULL: lost or stopped. Siblings use it only while they have buffers of it. */
     struct port *port;
+    struct port_config cfg; /* of an interface, to open it again; owns its strings */
+    char *names[2]; /* these */
+    struct capture_source *source; /* of a capture, which is never lost */
+    struct send_queue *send; /* outlives the port; NULL: nothing can be sent */
+    atomic_int state; /* enum worker_state */
+    atomic_bool want_stopped;
+    atomic_uint_fast64_t changes, opened, open_failures;
+    pthread_mutex_t trouble_lock;
+    char trouble[WS_ERR_TEXT];
     struct pipeline_config pipe; /* limits and hooks as given */
     struct replay_window *own_window; /* several threads and none was given */
     const struct ws_clock *clock;
@@ -76,7 +87,6 @@ struct worker {
     void *verdict_ctx;
     int out_fd;
     atomic_bool stop;
-    int epoll_fd; /* of the first strand */
     atomic_uint_fast64_t send_dropped;
     atomic_bool finished;
     unsigned n_strands;
@@ -85,6 +95,13 @@ struct worker {
     /* the first strand's own */
     uint64_t port_missed;
     uint64_t losses_read_us;
+    struct backoff backoff;
+    uint64_t open_at_us, looked_at_us; /* monotonic */
+    uint64_t frame_at_us; /* monotonic: of the latest frame */
+    bool naps_said;
+    struct {
+        uint64_t kernel_ring, missed, sent, octets, errors;
+    } past; /* of ports closed before */
     uint64_t running_number; /* of frames from interfaces */
     uint64_t handover_dropped, handover_octets;
 };
@@ -100,6 +117,14 @@ bool strand_has_lessons(struct strand *s);
 /* Any thread. */
 void strand_wake(struct strand *s);
 struct pkt_frame worker_frame_of(struct rte_mbuf *m);
+
+/* ---- worker_port.c ---- */
+/* Orders, and now and then (`look`: now) whether the port is still there. False: there is none for the time being. */
+bool worker_attend(struct worker *w, bool look);
+/* port_open and port_close, one at a time in the process. */
+WARN_UNUSED int worker_open(const struct port_config *cfg, const struct ws_clock *clock,
+    struct port **ret, struct ws_err *err);
+void worker_close(struct port *p);
 
 /* ---- worker_run.c ---- */
 void *worker_first(void *strand);

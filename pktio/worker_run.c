@@ -7,14 +7,14 @@
 #include "pktio/worker_internal.h"
 
 #include "base/log.h"
+#include "pktio/idle.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
-    IDLE_MS = 100, /* longest sleep; then the kernel's counters are read again */
     LOSSES_EVERY_US = 100000,
     /* Taking frames is cheap and decides, by their class, which of them are worked on; so under load several bursts are
      * taken for each batch that is checked. */
@@ -48,18 +48,20 @@ static void publish(struct strand *s) {
 static void publish_port(struct strand *s) {
     const struct worker *w = s->w;
     publish(s);
-    set(s, CELL_KERNEL_RING, w->port->kernel_ring);
-    set(s, CELL_PORT_MISSED, w->port_missed);
-    set(s, CELL_SENT, w->port->sent.frames - w->port->sent.refused);
-    set(s, CELL_SENT_OCTETS, w->port->sent.octets);
-    set(s, CELL_SEND_ERRORS, w->port->sent.errors + w->port->sent.refused);
+    static const struct port_sent nothing;
+    const struct port_sent *n = w->port == NULL ? &nothing : &w->port->sent;
+    set(s, CELL_KERNEL_RING, w->past.kernel_ring + (w->port == NULL ? 0 : w->port->kernel_ring));
+    set(s, CELL_PORT_MISSED, w->past.missed + w->port_missed);
+    set(s, CELL_SENT, w->past.sent + n->frames - n->refused);
+    set(s, CELL_SENT_OCTETS, w->past.octets + n->octets);
+    set(s, CELL_SEND_ERRORS, w->past.errors + n->errors + n->refused);
     set(s, CELL_HANDOVER_DROPPED, w->handover_dropped);
     set(s, CELL_HANDOVER_OCTETS, w->handover_octets);
 }
 
 static void read_losses(struct worker *w) {
     uint64_t now = ws_clock_now(w->clock).mono_us;
-    if (now - w->losses_read_us < LOSSES_EVERY_US)
+    if (w->port == NULL || now - w->losses_read_us < LOSSES_EVERY_US)
         return;
     w->losses_read_us = now;
     w->port_missed = port_losses(w->port);
@@ -157,6 +159,7 @@ static bool run_burst(struct strand *s, struct rte_mbuf **m, size_t n) {
     struct worker *w = s->w;
     struct ws_now now = ws_clock_now(w->clock);
     bool end = n > 0 && is_end(w, m[n - 1]);
+    w->frame_at_us = now.mono_us;
     if (end)
         give_back(w, &m[--n], 1);
     stamp(w, m, n, now);
@@ -180,32 +183,71 @@ static bool run_bursts(struct strand *s, struct rte_mbuf **m, size_t n) {
     return false;
 }
 
-static void sleep_until_frames(struct strand *s) {
-    const struct worker *w = s->w;
-    struct epoll_event e[2];
+/* Sleeps until a descriptor of ours fires or the time is over; true: something is wrong with the port's own. */
+static bool sleep_on(struct strand *s, int port_fd, uint64_t us) {
+    struct pollfd p[2] = {{.fd = s->wake_fd, .events = POLLIN}, {.fd = port_fd, .events = POLLIN}};
+    struct timespec t = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
     eventfd_t count;
     s->sleeps++;
-    bool soon = w->port->n_unsent > 0 || w->port->sleep == PORT_SLEEP_TIMED;
-    int n = epoll_wait(w->epoll_fd, e, 2, soon ? 1 : IDLE_MS);
-    if (n > 0)
+    if (ppoll(p, port_fd < 0 ? 1 : 2, &t, NULL) > 0)
         s->wakeups++;
     (void)eventfd_read(s->wake_fd, &count);
+    return port_fd >= 0 && (p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
-/* Returns what came before the other side knew that we sleep. */
-static size_t rest(struct strand *s, struct rte_mbuf **m) {
+static bool ordered(struct worker *w) {
+    return atomic_load(&w->want_stopped) != (atomic_load(&w->state) == WORKER_STOPPED);
+}
+
+static bool rest_by_ladder(struct strand *s) {
+    struct worker *w = s->w;
+    struct port *p = w->port;
+    uint64_t now = ws_clock_now(w->clock).mono_us;
+    struct idle_look look = {.told = p->sleep != PORT_SLEEP_TIMED,
+        .unsent = p->n_unsent > 0,
+        .quiet_us = now - w->frame_at_us};
+    struct idle_rest r = idle_next(&look);
+    if (r.step == IDLE_NAP && !w->naps_said) {
+        w->naps_said = true;
+        (void)prctl(PR_SET_TIMERSLACK, 1UL);
+        ws_log(WS_LOG_INFO, "pktio",
+            "port %s has neither a descriptor nor an interrupt to sleep on: it is looked at every "
+            "0.1 to 0.9 ms",
+            p->device);
+    }
+    return sleep_on(s, look.told ? p->ready_fd : -1, r.us);
+}
+
+/* Returns what came before the other side knew that we sleep; *ret_look: the port's descriptor complains. */
+static size_t rest(struct strand *s, struct rte_mbuf **m, bool *ret_look) {
     struct worker *w = s->w;
     (void)atomic_exchange(&s->sleeps_now, true);
     port_before_sleep(w->port);
     size_t n = receive(w, m);
-    if (n == 0 && !port_send(w->port) && !strand_has_lessons(s)) {
+    if (n == 0 && !port_send(w->port) && !strand_has_lessons(s) && !ordered(w)) {
         read_losses(w);
         publish_port(s);
-        sleep_until_frames(s);
+        *ret_look = rest_by_ladder(s);
     }
     port_after_sleep(w->port);
     atomic_store(&s->sleeps_now, false);
     return n;
+}
+
+/* The port is lost or stopped; those who wait for a certificate are still told when it is too late. */
+static void rest_without_port(struct strand *s) {
+    struct worker *w = s->w;
+    strand_work(s);
+    strand_tell(s);
+    publish_port(s);
+    (void)atomic_exchange(&s->sleeps_now, true);
+    uint64_t now = ws_clock_now(w->clock).mono_us;
+    bool stopped = atomic_load(&w->state) == WORKER_STOPPED;
+    uint64_t left = w->open_at_us > now ? w->open_at_us - now : 0;
+    uint64_t us = stopped || left > IDLE_WAIT_US ? IDLE_WAIT_US : left;
+    if (!s->backlog && !ordered(w))
+        (void)sleep_on(s, -1, us);
+    atomic_store(&s->sleeps_now, false);
 }
 
 static bool all_ended(struct worker *w) {
@@ -249,11 +291,17 @@ void *worker_first(void *strand) {
     struct worker *w = s->w;
     struct rte_mbuf *m[PIPELINE_BURST_MAX];
     bool registered = begin("ws-packet");
+    bool look = false;
     while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+        if (!worker_attend(w, look)) {
+            rest_without_port(s);
+            continue;
+        }
+        look = false;
         bool sending = port_send(w->port);
         size_t n = receive(w, m);
         if (n == 0 && !sending && !s->backlog)
-            n = rest(s, m);
+            n = rest(s, m, &look);
         bool end = run_bursts(s, m, n);
         strand_work(s);
         if (end)
@@ -262,7 +310,7 @@ void *worker_first(void *strand) {
             publish_port(s);
         strand_tell(s);
     }
-    while (port_send(w->port))
+    while (w->port != NULL && port_send(w->port))
         ;
     strand_finish(s); /* a verdict for every frame that was taken */
     strand_tell(s);
@@ -281,17 +329,12 @@ static size_t take(struct strand *s, struct rte_mbuf **m) {
 }
 
 static void sibling_rest(struct strand *s) {
-    struct pollfd p = {.fd = s->wake_fd, .events = POLLIN};
-    eventfd_t count;
     (void)atomic_exchange(&s->sleeps_now, true);
     if (ring_used(s->in) == 0 && !strand_has_lessons(s) &&
         atomic_load(&s->ending) == atomic_load(&s->ended)) {
         publish(s);
-        s->sleeps++;
-        if (poll(&p, 1, IDLE_MS) > 0)
-            s->wakeups++;
+        (void)sleep_on(s, -1, IDLE_WAIT_US);
     }
-    (void)eventfd_read(s->wake_fd, &count);
     atomic_store(&s->sleeps_now, false);
 }
 

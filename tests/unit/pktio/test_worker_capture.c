@@ -109,6 +109,7 @@ static void a_file_cut_in_a_record(void **state) {
     assert_false(worker_send(w, span_of("nobody hears", 12))); /* captures only receive */
     worker_read_counters(w, &c);
     assert_int_equal(c.send_dropped, 1);
+    assert_false(worker_order(w, false)); /* nor can they be stopped */
     assert_int_equal(c.sent, 0);
     assert_int_equal(c.pipe.frames, 19);
     assert_non_null(strstr(c.failure, b->path));

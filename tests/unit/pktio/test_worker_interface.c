@@ -33,6 +33,27 @@ static bool write_proc(const char *path, const char *text) {
     return ok;
 }
 
+/* NULL, or why not. */
+static const char *make_pair(void) {
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
+    if (system("ip link add ws0 type veth peer name ws1 2>/dev/null") != 0)
+        return "no veth pair (ip link add)";
+    (void)write_proc("/proc/sys/net/ipv6/conf/ws0/disable_ipv6", "1");
+    (void)write_proc("/proc/sys/net/ipv6/conf/ws1/disable_ipv6", "1");
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    if (system("ip link set ws0 up && ip link set ws1 up") != 0)
+        return "the veth pair does not come up";
+    if (sender >= 0)
+        (void)close(sender);
+    sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_P_ALL),
+        .sll_ifindex = (int)if_nametoindex("ws1")};
+    if (sender < 0 || bind(sender, (struct sockaddr *)&to, sizeof(to)) != 0)
+        return "no packet socket to send with";
+    return NULL;
+}
+
 /* A name space where this process has all rights, whoever runs it. */
 static const char *enter_namespace(void) {
     static char why[128];
@@ -48,21 +69,7 @@ static const char *enter_namespace(void) {
         if (!write_proc("/proc/self/setgroups", "deny") || !write_proc("/proc/self/uid_map", map))
             return "no user name space";
     }
-    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
-    if (system("ip link add ws0 type veth peer name ws1 2>/dev/null") != 0)
-        return "no veth pair (ip link add)";
-    (void)write_proc("/proc/sys/net/ipv6/conf/ws0/disable_ipv6", "1");
-    (void)write_proc("/proc/sys/net/ipv6/conf/ws1/disable_ipv6", "1");
-    /* NOLINTNEXTLINE(cert-env33-c) */
-    if (system("ip link set ws0 up && ip link set ws1 up") != 0)
-        return "the veth pair does not come up";
-    sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    struct sockaddr_ll to = {.sll_family = AF_PACKET,
-        .sll_protocol = htons(ETH_P_ALL),
-        .sll_ifindex = (int)if_nametoindex("ws1")};
-    if (sender < 0 || bind(sender, (struct sockaddr *)&to, sizeof(to)) != 0)
-        return "no packet socket to send with";
-    return NULL;
+    return make_pair();
 }
 
 static int setup(void **state) {
@@ -416,6 +423,139 @@ static void an_interface_that_is_down_sends_nothing(void **state) {
     worker_free(w);
 }
 
+static void wait_state(struct worker *w, enum worker_state want, struct worker_counters *c) {
+    for (unsigned i = 0; i < 20000; i++) {
+        worker_read_counters(w, c);
+        if (c->state == want)
+            return;
+        (void)usleep(1000);
+    }
+    fail_msg("the port is %s, not %s: %s", worker_state_name(c->state), worker_state_name(want),
+        c->trouble);
+}
+
+/* Sends until one frame more was verified: the port may not listen yet. */
+static void hear_one_more(struct bench *b, struct worker *w) {
+    struct buf frame = {0};
+    struct worker_counters c;
+    worker_read_counters(w, &c);
+    uint64_t before = c.pipe.verdict[PKT_VERIFIED];
+    for (unsigned i = 0; i < 1000 && c.pipe.verdict[PKT_VERIFIED] == before; i++) {
+        send_cam(b, &frame, ws_clock_now(&b->clock).its_us, i == 0);
+        (void)usleep(10000);
+        worker_read_counters(w, &c);
+    }
+    assert_true(c.pipe.verdict[PKT_VERIFIED] > before);
+    buf_free(&frame);
+}
+
+/* Deleted and made again under the same name, and that twice: frames flow again, with one thread and with two. */
+static void an_interface_that_vanishes_comes_back(void **state) {
+    struct bench *b = *state;
+    static const uint8_t octets[100] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        struct ring *other = ring_create(OUT_RING);
+        struct ring *out[] = {b->out, other};
+        struct worker *w = NULL;
+        struct ws_err err = {0};
+        struct worker_counters c;
+        set_clock(b);
+        struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0", .workers = workers};
+        if (worker_start(&cfg, &b->cfg, &b->clock, out, b->out_fd, NULL, NULL, &w, &err) != WS_OK)
+            fail_msg("%s", err.text);
+        hear_one_more(b, w);
+        for (unsigned turn = 1; turn <= 2; turn++) {
+            /* NOLINTNEXTLINE(cert-env33-c) */
+            assert_int_equal(system("ip link del ws0"), 0);
+            wait_state(w, WORKER_LOST, &c);
+            assert_true(c.trouble[0] != '\0');
+            assert_true(worker_send(w, span_of(octets, sizeof(octets))));
+            wait_sent(w, turn, &c); /* counted, and not kept for later */
+            assert_true(c.send_errors >= turn);
+            (void)usleep(300000);
+            worker_read_counters(w, &c);
+            assert_true(c.sleeps < 1000); /* no busy waiting for it */
+            const char *why = make_pair();
+            if (why != NULL)
+                fail_msg("%s", why);
+            wait_state(w, WORKER_UP, &c);
+            assert_int_equal(c.reopened, turn);
+            hear_one_more(b, w);
+        }
+        worker_read_counters(w, &c);
+        assert_true(c.reopen_failures > 0);
+        assert_true(c.state_changes >= 4 && c.state_changes <= 12);
+        uint64_t sent = c.sent + c.send_errors;
+        assert_true(worker_send(w, span_of(octets, sizeof(octets))));
+        wait_sent(w, sent + 1, &c);
+        assert_true(c.sent > 0);
+        worker_stop(w);
+        size_t n = bench_drain(b);
+        for (struct pkt_message *m; (m = ring_pop(other)) != NULL; n++)
+            pkt_message_release(m);
+        assert_int_equal(n, c.pipe.verdict[PKT_VERIFIED]);
+        worker_free(w);
+        ring_destroy(other);
+    }
+}
+
+/* Down and up again: named, no busy loop on the socket's complaint, and frames flow. */
+static void an_interface_that_is_down_is_named(void **state) {
+    struct bench *b = *state;
+    struct worker_counters c;
+    set_clock(b);
+    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    hear_one_more(b, w);
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    assert_int_equal(system("ip link set ws0 down"), 0);
+    wait_state(w, WORKER_DOWN, &c);
+    uint64_t before = c.sleeps;
+    (void)usleep(500000);
+    worker_read_counters(w, &c);
+    assert_true(c.sleeps - before < 50);
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    assert_int_equal(system("ip link set ws0 up"), 0);
+    wait_state(w, WORKER_UP, &c);
+    assert_int_equal(c.state_changes, 2);
+    assert_int_equal(c.reopened, 0);
+    hear_one_more(b, w);
+    (void)bench_drain(b);
+    worker_free(w);
+}
+
+static void stopped_and_started_by_order(void **state) {
+    struct bench *b = *state;
+    struct buf frame = {0};
+    struct worker_counters c;
+    set_clock(b);
+    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    hear_one_more(b, w);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        assert_true(worker_order(w, false));
+        wait_state(w, WORKER_STOPPED, &c);
+        uint64_t frames = c.pipe.frames;
+        for (unsigned i = 0; i < 10; i++)
+            send_cam(b, &frame, ws_clock_now(&b->clock).its_us, true);
+        (void)usleep(100000);
+        worker_read_counters(w, &c);
+        assert_int_equal(c.pipe.frames, frames); /* deaf */
+        assert_true(worker_order(w, true));
+        wait_state(w, WORKER_UP, &c);
+        assert_int_equal(c.reopened, turn);
+        hear_one_more(b, w);
+    }
+    /* Ordered twice is ordered once, and an order taken back at once costs nothing. */
+    assert_true(worker_order(w, true));
+    assert_true(worker_order(w, false));
+    assert_true(worker_order(w, true));
+    hear_one_more(b, w);
+    (void)bench_drain(b);
+    worker_free(w);
+    buf_free(&frame);
+}
+
 int main(void) {
     const char *why = enter_namespace();
     if (why != NULL) {
@@ -444,6 +584,9 @@ int main(void) {
         T(what_is_sent_arrives),
         T(what_is_not_sent_is_counted),
         T(an_interface_that_is_down_sends_nothing),
+        T(an_interface_that_is_down_is_named),
+        T(stopped_and_started_by_order),
+        T(an_interface_that_vanishes_comes_back),
     };
     int rc = cmocka_run_group_tests_name("an interface through DPDK", tests, NULL, NULL);
     pktio_stop();
