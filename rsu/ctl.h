@@ -28,6 +28,7 @@ extern const struct ctl_verb ctl_cell_init, ctl_cell_status, ctl_cell_validators
 extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_map_watch,
     ctl_map_verify;
 extern const struct ctl_verb ctl_policy_check, ctl_policy_deploy, ctl_policy_show;
+extern const struct ctl_verb ctl_port_list, ctl_port_stop, ctl_port_start;
 extern const struct ctl_verb ctl_block_show, ctl_block_verify;
 extern const struct ctl_verb ctl_trust_show, ctl_trust_add, ctl_trust_explain;
 extern const struct ctl_verb ctl_replay;

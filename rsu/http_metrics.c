@@ -61,6 +61,31 @@ static void put_port_counters(struct page *p) {
         "Times the worker woke on a descriptor", wakeups);
     PORT_FAMILY(
         p, "wayside_port_sleeps_total", METRIC_COUNTER, "Times the worker went to sleep", sleeps);
+    PORT_FAMILY(p, "wayside_port_handover_drops_total", METRIC_COUNTER,
+        "Frames dropped between the workers of a port; their verdict is handover_full",
+        handover_dropped);
+    PORT_FAMILY(p, "wayside_port_sent_total", METRIC_COUNTER, "Frames sent", sent);
+    PORT_FAMILY(
+        p, "wayside_port_sent_octets_total", METRIC_COUNTER, "Octets of these frames", sent_octets);
+    PORT_FAMILY(p, "wayside_port_send_drops_total", METRIC_COUNTER,
+        "Frames to send that the port's queue did not take", send_dropped);
+    PORT_FAMILY(p, "wayside_port_send_errors_total", METRIC_COUNTER,
+        "Frames to send that found the interface down or gone, or that the driver refused",
+        send_errors);
+    metrics_family(&p->m, "wayside_port_state", METRIC_GAUGE,
+        "1 for the state the port is in; down: no link, lost: being opened again, stopped: by "
+        "order");
+    for (size_t i = 0; i < p->h->d->n_workers; i++) {
+        for (int s = WORKER_UP; s <= WORKER_STOPPED; s++)
+            metrics_value(&p->m, (int)p->port[i].state == s ? 1 : 0, "port", p->label[i], "state",
+                worker_state_name((enum worker_state)s), NULL);
+    }
+    PORT_FAMILY(p, "wayside_port_state_changes_total", METRIC_COUNTER,
+        "Changes of the port's state", state_changes);
+    PORT_FAMILY(p, "wayside_port_reopened_total", METRIC_COUNTER, "Times the port was opened again",
+        reopened);
+    PORT_FAMILY(p, "wayside_port_reopen_failures_total", METRIC_COUNTER, "Times it could not be",
+        reopen_failures);
     PORT_FAMILY(p, "wayside_port_stamp_jumps_total", METRIC_COUNTER,
         "Stamps of a paced capture that were not waited for", stamp_jumps);
     PORT_FAMILY(p, "wayside_port_capture_finished", METRIC_GAUGE,

@@ -101,6 +101,9 @@ static json_t *port(const struct config_port *cfg, size_t i, const struct worker
     json_put(o, "kind", json_string(port_kind_name(cfg->kind)));
     if (cfg->interface != NULL)
         json_put(o, "interface", text(cfg->interface));
+    json_put(o, "state", json_string(worker_state_name(c->state)));
+    json_put(o, "trouble", text(c->trouble));
+    json_put(o, "workers", json_count(cfg->workers));
     json_put(o, "frames", json_count(c->pipe.frames));
     json_put(o, "octets", json_count(c->pipe.octets));
     json_put(o, "kernel_ring", json_count(c->kernel_ring));
@@ -172,14 +175,18 @@ static json_t *cell(const struct http *h) {
     return o;
 }
 
-/* The first capture that could not be read to its end, or false. */
-static bool capture_failed(const struct http *h, char *dst, size_t size) {
+/* The first port that is lost, or capture that could not be read to its end, or false. */
+static bool port_failed(const struct http *h, char *dst, size_t size) {
     struct worker_counters *c = http_ports(h);
     bool failed = false;
     for (size_t i = 0; i < h->d->n_workers && !failed; i++) {
         failed = c[i].failure[0] != '\0';
         if (failed)
             (void)snprintf(dst, size, "Port %zu stopped: %s", i, c[i].failure);
+        if (!failed && c[i].state == WORKER_LOST) {
+            failed = true;
+            (void)snprintf(dst, size, "Port %zu is lost: %s", i, c[i].trouble);
+        }
     }
     free(c);
     return failed;
@@ -199,7 +206,7 @@ bool http_healthy(const struct http *h, const struct http_view *v, char *dst, si
             "No block for %" PRIu64 " s at height %" PRIu64 "; one is due every %" PRIu64 " ms.",
             silence / 1000000, v->node.height, h->d->genesis->params.block_interval_us / 1000);
     else
-        return !capture_failed(h, dst, size);
+        return !port_failed(h, dst, size);
     return false;
 }
 

@@ -35,6 +35,8 @@ struct daemon {
 /* rsud_start.c */
 WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err);
 void daemon_stop(struct daemon *d);
+/* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
+bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_loop.c */
 void daemon_loop(struct daemon *d);
 void daemon_send(void *ctx, size_t peer, struct span msg);

@@ -119,6 +119,8 @@ void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
     struct daemon *d = ctx;
     struct ws_err err = {0};
     struct tx *t = NULL;
+    if (daemon_port_order(d, order, ret_line))
+        return;
     if (tx_parse(order, &t, &err) != WS_OK) {
         buf_printf(ret_line, "no %s", err.text);
         return;

@@ -104,3 +104,42 @@ until [ "$(metric 2 'wayside_frames_total{port="0",verdict="verified"}')" -ge 3 
     sleep 1
 done
 echo "veth.sh: $kind: unit 2 hears again after it was killed"
+
+# The radio is pulled out of running units and put back, then stopped and started by order; the cell goes on.
+state() { "$bin/rsuctl" port list --admin "$out/cell/rsu$1/admin.sock" | awk '$3 == "radio0" { print $4 }'; }
+wait_for() { # WORDS COMMAND...: until the command says the words
+    local want=$1 until=$((SECONDS + 30))
+    shift
+    while [ "$("$@")" != "$want" ]; do
+        [ $SECONDS -lt $until ] || fail "$* says '$("$@")', not '$want'"
+        sleep 0.2
+    done
+}
+verified() { metric "$1" 'wayside_frames_total{port="0",verdict="verified"}'; }
+hear_more() {
+    local before until=$((SECONDS + 30))
+    before=$(verified "$1")
+    while [ "$(verified "$1")" -le "$before" ]; do
+        [ $SECONDS -lt $until ] || fail "unit $1 hears nothing any more"
+        sleep 0.2
+    done
+}
+height=$(metric 1 'wayside_height')
+ip -n "$a" link del radio0 || fail 'radio0 cannot be deleted'
+for i in 1 2; do wait_for lost state $i; done
+[ "$(ip netns exec "$a" curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8100/healthz)" = 503 ] || fail 'healthy without its radio'
+ip link add radio0 netns "$a" type veth peer name radio0 netns "$b" || fail 'radio again'
+for ns in "$a" "$b"; do ip -n "$ns" link set radio0 up; done
+for i in 1 2; do wait_for up state $i; done
+for i in 1 2; do hear_more $i; done
+"$bin/rsuctl" port stop radio0 --admin "$out/cell/rsu1/admin.sock" >/dev/null || fail 'port stop'
+[ "$(state 1)" = stopped ] || fail "stopped, but $(state 1)"
+before=$(verified 1)
+sleep 1
+[ "$(verified 1)" = "$before" ] || fail 'a stopped port hears'
+"$bin/rsuctl" port start 0 --admin "$out/cell/rsu1/admin.sock" >/dev/null || fail 'port start'
+hear_more 1
+"$bin/rsuctl" port stop 1 --admin "$out/cell/rsu1/admin.sock" >/dev/null 2>&1 && fail 'a capture was stopped'
+"$bin/rsuctl" port stop eth7 --admin "$out/cell/rsu1/admin.sock" >/dev/null 2>&1 && fail 'a port that is not there was stopped'
+[ "$(metric 1 'wayside_height')" -gt "$height" ] || fail 'the cell stood still'
+echo "veth.sh: $kind: radios deleted and made again, stopped and started: reopened $(metric 1 'wayside_port_reopened_total{port="0"}') and $(metric 2 'wayside_port_reopened_total{port="0"}') times"

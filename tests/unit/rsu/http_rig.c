@@ -28,6 +28,11 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
         (void)snprintf(ret->failure, sizeof(ret->failure), "drive.pcap: frame 9 is torn");
 }
 
+const char *worker_state_name(enum worker_state s) {
+    static const char *const names[] = {"up", "down", "lost", "stopped"};
+    return names[s];
+}
+
 /* ---- links ---- */
 
 /* Stand for those of ledger/net/net.h. */
