@@ -11,20 +11,31 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 cd "$out"
 
-# capture NAME VERDICT COUNT: every frame has a verdict, so many of them this one, none is admitted
+# capture NAME VERDICT COUNT [MALFORMED]: every frame has a verdict, so many of them this one, none is admitted; the recording
+# has the verdict as comment on every frame, and whoever dissects it finds no more malformed than in the original.
 capture() {
     local file=$data/v2x/captures/$1
-    "$bin/rsuctl" replay "$file" --map "$town/town.osm" --out replay >log 2>&1 || { cat log; exit 1; }
+    "$bin/rsuctl" replay "$file" --map "$town/town.osm" --out replay --record heard.pcapng >log 2>&1 ||
+        { cat log; exit 1; }
     local got
     got=$(grep -c ",$2," replay/frames.csv || true)
     [ "$got" -eq "$3" ] || { cut -d, -f4 replay/frames.csv | sort | uniq -c; echo "$1: $got frames $2 instead of $3"; exit 1; }
     grep -q '"taken": 0' replay/report.json || { echo "$1: something was admitted"; exit 1; }
+    if command -v tshark >/dev/null; then
+        # "frame stamp verdict" of both; the stamps to the nanosecond, so that nothing was lost on the way.
+        tail -n +2 replay/frames.csv | cut -d, -f2-4 | tr , ' ' >said
+        tshark -r heard.pcapng -T fields -e frame.number -e frame.time_epoch -e frame.comment 2>/dev/null |
+            sed -E 's/\t/ /g; s/^([0-9]+ [0-9.]+ [a-z_]+):.*/\1/' >heard
+        cmp -s said heard || { diff said heard | head -5; echo "$1: comments and frames.csv differ"; exit 1; }
+        got=$(tshark -r heard.pcapng -Y _ws.malformed 2>/dev/null | wc -l)
+        [ "$got" -eq "${4:-0}" ] || { echo "$1: $got frames malformed in the recording"; exit 1; }
+    fi
     rm -r replay
 }
 capture its-g5-cam-secured-boslx.pcapng signature_good_issuer_unknown 9
 capture its-g5-cam-secured-vanetza.pcap signature_good_issuer_unknown 2
 capture its-g5-denm-secured-npra.pcap signature_good_issuer_unknown 5
-capture its-g5-cam-cpm-unsecured-msvan3t.pcapng unsecured 929
+capture its-g5-cam-cpm-unsecured-msvan3t.pcapng unsecured 929 3
 capture wsmp-bsm-signed-commsignia.pcap issuer_unknown 511
 capture wsmp-map-signed-commsignia.pcap issuer_unknown 103
 
