@@ -4,6 +4,8 @@
 #ifndef WAYSIDE_PKTIO_MESSAGE_H
 #define WAYSIDE_PKTIO_MESSAGE_H
 
+#include "pktio/plausibility.h"
+#include "v2x/carrier.h"
 #include "v2x/spdu.h"
 
 #define PKT_MESSAGE_OCTETS                                                                         \
@@ -22,6 +24,9 @@ struct pkt_message {
     bool has_location;
     int32_t lat, lon; /* 0.1 microdegree */
     uint64_t received_its_us; /* cell clock when the frame was taken up */
+    enum carrier_kind carrier;
+    uint64_t source; /* as struct carrier has it */
+    struct plausibility plausibility; /* filled by whoever keeps the tracks; unjudged before */
     uint32_t capture; /* replay: index of the capture file; else 0 */
     uint64_t frame; /* replay: number of the frame in it, from 1; else running number */
     struct pkt_message_pool *pool;

@@ -43,6 +43,9 @@ static void fill(struct pkt_message *m, const struct slot *slot) {
     m->lat = s->has_location ? s->lat : 0;
     m->lon = s->has_location ? s->lon : 0;
     m->received_its_us = slot->taken_us;
+    m->carrier = w->carrier.kind;
+    m->source = w->carrier.source;
+    m->plausibility = (struct plausibility){0};
     m->capture = f->capture;
     m->frame = f->number;
 }
