@@ -53,6 +53,8 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
     static const struct yaml_node no_node;
     static const struct yaml_radio no_radio;
     static const struct yaml_gossip no_gossip;
+    static const struct yaml_lists no_lists;
+    const struct yaml_lists *s = f->lists == NULL ? &no_lists : f->lists;
     const struct yaml_gossip *g = f->gossip == NULL ? &no_gossip : f->gossip;
     const struct yaml_radio *r = f->radio == NULL ? &no_radio : f->radio;
     const struct yaml_pipeline *p = f->pipeline == NULL ? &no_pipeline : f->pipeline;
@@ -76,6 +78,9 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
 #undef X
 #define X(...) TAKE("gossip.", g, &c->gossip, __VA_ARGS__)
     CONFIG_GOSSIP(X)
+#undef X
+#define X(...) TAKE("lists.", s, &c->lists, __VA_ARGS__)
+    CONFIG_LISTS(X)
 #undef X
 #define X(...) TAKE("", f, c, __VA_ARGS__)
     CONFIG_TOP(X)

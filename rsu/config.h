@@ -52,6 +52,12 @@ struct config {
         uint32_t rate; /* identities a second; 0: none told, none taken */
         uint64_t batch_us;
     } gossip;
+    struct config_lists {
+        uint64_t scan_us; /* the folder is looked at this often */
+        uint32_t ahead_s; /* a list may be issued so far in the future */
+        uint32_t period_start_s, period_s; /* linkage periods, Time32 */
+        size_t entries, values, groups; /* struct revocation_limits */
+    } lists;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
     char *revocations; /* folder of signed lists; NULL: none */

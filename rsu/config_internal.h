@@ -48,6 +48,14 @@
 #define CONFIG_GOSSIP(X)                                                                           \
     X(rate, 0, 1000000, 20000, 1, rate)                                                            \
     X(batch_ms, 1, 1000, 20, 1000, batch_us)
+#define CONFIG_LISTS(X)                                                                            \
+    X(scan_s, 1, 86400, 5, 1000000, scan_us)                                                       \
+    X(ahead_s, 0, 86400, 60, 1, ahead_s)                                                           \
+    X(period_start, 0, UINT32_MAX, 347619603, 1, period_start_s)                                   \
+    X(period_s, 1, UINT32_MAX, 604800, 1, period_s)                                                \
+    X(entries, 1, 10000000, 200000, 1, entries)                                                    \
+    X(linkage_values, 1, 1000000000, 8000000, 1, values)                                           \
+    X(groups, 0, 100000, 256, 1, groups)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
@@ -86,6 +94,9 @@ struct yaml_file {
     struct yaml_gossip {
         CONFIG_GOSSIP(X)
     } * gossip;
+    struct yaml_lists {
+        CONFIG_LISTS(X)
+    } * lists;
     CONFIG_TOP(X)
 #undef X
     enum ws_log_level *log_level;

@@ -62,6 +62,9 @@ static const cyaml_schema_field_t node_fields[] = {CONFIG_NODE(X) CYAML_FIELD_EN
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_gossip),
 static const cyaml_schema_field_t gossip_fields[] = {CONFIG_GOSSIP(X) CYAML_FIELD_END};
 #undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_lists),
+static const cyaml_schema_field_t lists_fields[] = {CONFIG_LISTS(X) CYAML_FIELD_END};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_radio),
 static const cyaml_schema_field_t radio_fields[] = {TEXT(ticket, 0, struct yaml_radio),
     TEXT(issuer, OPTIONAL, struct yaml_radio), TEXT(ticket_key, 0, struct yaml_radio),
@@ -90,6 +93,8 @@ static const cyaml_schema_field_t top_fields[] = {
         "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
     CYAML_FIELD_MAPPING_PTR("gossip", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
         gossip, gossip_fields),
+    CYAML_FIELD_MAPPING_PTR(
+        "lists", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, lists, lists_fields),
     TEXT(http, OPTIONAL, struct yaml_file),
     TEXT(admin, OPTIONAL, struct yaml_file),
     TEXT(revocations, OPTIONAL, struct yaml_file),

@@ -12,6 +12,7 @@
 #include "rsu/http_target.h"
 #include "rsu/json_base.h"
 #include "rsu/radio.h"
+#include "rsu/revocations.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -144,6 +145,7 @@ void map_cache_free(struct map_cache *m);
 
 struct http_view {
     uint64_t mono_us;
+    uint32_t its_s; /* cell clock, Time32 */
     bool healthy;
     char why[WS_ERR_TEXT];
     struct node_status node;
@@ -158,6 +160,16 @@ struct http_view {
     struct transmit_counters transmit; /* zeros where the unit only listens */
     struct broadcast_counters broadcast;
     uint64_t requests_dropped;
+    bool has_lists;
+    struct revocations_counters lists;
+    size_t n_lists;
+    struct http_list {
+        char name[128], authority[17], series[8], sequence[16];
+        const char *kind; /* static */
+        uint32_t issued_s, next_s;
+        size_t entries;
+        bool applied;
+    } list[REVOCATIONS_LISTS_MAX];
     uint64_t results[STATE_CONTRACTS_MAX][RSUD_CODES_MAX];
     size_t entries[STATE_CONTRACTS_MAX]; /* of state */
     uint64_t n_latencies; /* ever */
@@ -169,6 +181,8 @@ struct http_view {
     uint8_t policy_hash[32];
 };
 bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
+struct metrics;
+void http_put_lists(struct metrics *m, const struct http_view *v);
 /* Nearest rank; 0 without latencies. */
 uint64_t http_view_latency(const struct http_view *v, unsigned percent);
 bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size);

@@ -24,6 +24,27 @@ static void copy_policy(const struct rsud *d, struct http_view *v) {
     memcpy(v->policy_hash, policy_contract_hash(d->cell.policy), 32);
 }
 
+static void copy_lists(const struct revocations *r, struct http_view *v) {
+    static const char *const kind[] = {"crl", "etsi_crl", "ctl", "ectl"};
+    v->has_lists = true;
+    v->lists = revocations_read_counters(r);
+    v->n_lists = revocations_count(r);
+    for (size_t i = 0; i < v->n_lists; i++) {
+        struct revocations_list l = revocations_at(r, i);
+        struct http_list *to = &v->list[i];
+        (void)snprintf(to->name, sizeof(to->name), "%s", l.name);
+        hex_encode(to->authority, l.authority + 24, 8);
+        (void)snprintf(
+            to->series, sizeof(to->series), "%u", l.kind == LIST_CRL ? l.list->crl.series : 0U);
+        (void)snprintf(to->sequence, sizeof(to->sequence), "%u", l.sequence);
+        to->kind = kind[l.kind];
+        to->issued_s = l.facts.issued_s;
+        to->next_s = l.facts.next_s;
+        to->entries = l.facts.entries;
+        to->applied = l.applied;
+    }
+}
+
 static void copy(void *owner, void *ctx) {
     const struct rsud *d = owner;
     struct http_view *v = ctx;
@@ -43,6 +64,8 @@ static void copy(void *owner, void *ctx) {
         v->broadcast = *radio_broadcast_counters(d->radio);
         v->requests_dropped = radio_requests_dropped(d->radio);
     }
+    if (d->lists != NULL)
+        copy_lists(d->lists, v);
     memcpy(v->results, d->results, sizeof(v->results));
     struct executor *ex = node_executor(d->node);
     for (size_t i = 0; i < executor_contracts(ex); i++)
@@ -64,7 +87,9 @@ bool http_view(struct http *h, struct http_view *ret, struct http_reply *r) {
     memset(ret, 0, sizeof(*ret));
     if (!http_ask(h, copy, ret, r))
         return false;
-    ret->mono_us = ws_clock_now(&h->d->clock).mono_us;
+    struct ws_now now = ws_clock_now(&h->d->clock);
+    ret->mono_us = now.mono_us;
+    ret->its_s = (uint32_t)(now.its_us / 1000000);
     qsort(ret->latency_us, ret->n_kept, sizeof(ret->latency_us[0]), ascending);
     return true;
 }

@@ -20,6 +20,8 @@
 struct admit_counters;
 /* What the unit sends (rsu/radio.h). */
 struct radio;
+/* Signed lists (rsu/revocations.h). */
+struct revocations;
 
 struct rsud {
     const struct config *config; /* (any) */
@@ -38,6 +40,7 @@ struct rsud {
     struct replay_window *window; /* (any) of all workers */
     struct gossip *gossip; /* NULL: switched off */
     struct radio *radio; /* NULL: the unit only listens */
+    struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */
     uint64_t commit_latency_us

@@ -21,7 +21,6 @@ struct daemon {
     struct wal *wal;
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
-    struct revocations *lists; /* NULL: none configured */
     int ring_fd; /* eventfd the workers write */
     struct admin *admin;
     struct http *http;

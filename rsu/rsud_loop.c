@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/ring.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -139,7 +140,13 @@ void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
 
 static void take_signal(struct daemon *d) {
     struct signalfd_siginfo si;
-    if (read(d->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+    while (read(d->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+        if (si.ssi_signo == SIGHUP) {
+            ws_log(WS_LOG_INFO, "rsud", "looking at the signed lists on signal");
+            if (d->face.lists != NULL)
+                revocations_reload(d->face.lists);
+            continue;
+        }
         ws_log(WS_LOG_INFO, "rsud", "stopping on signal %u", si.ssi_signo);
         d->stop = true;
     }
@@ -157,10 +164,10 @@ static bool ring_has_more(const struct daemon *d) {
 
 /* The folder of lists and the next linkage period; true: more to do. */
 static bool take_lists(struct daemon *d) {
-    if (d->lists == NULL)
+    if (d->face.lists == NULL)
         return false;
     struct ws_now now = ws_clock_now(&d->face.clock);
-    return revocations_tick(d->lists, now.mono_us, (uint32_t)(now.its_us / 1000000));
+    return revocations_tick(d->face.lists, now.mono_us, (uint32_t)(now.its_us / 1000000));
 }
 
 static int sleep_ms(struct daemon *d) {

@@ -177,16 +177,21 @@ static void region_box(const struct genesis *g, struct pipeline_config *p) {
 static int open_lists(struct daemon *d, struct ws_err *err) {
     if (d->config.revocations == NULL)
         return WS_OK;
+    const struct config_lists *c = &d->config.lists;
+    char state[4096];
+    (void)snprintf(state, sizeof(state), "%s/lists", d->config.data);
     struct revocations_config cfg = {.dir = d->config.revocations,
         .manager = d->config.list_manager,
+        .state = state,
+        .scan_us = c->scan_us,
         .base = executor_trust(node_executor(d->face.node)),
-        .clock = REVOCATION_CLOCK_SCMS,
-        .limits = revocation_limits_default(),
-        .ahead_s = 60};
+        .clock = {c->period_start_s, c->period_s},
+        .limits = {.entries = c->entries, .values = c->values, .groups = c->groups},
+        .ahead_s = c->ahead_s};
     uint32_t now_s = (uint32_t)(ws_clock_now(&d->face.clock).its_us / 1000000);
-    if (revocations_open(&cfg, now_s, &d->lists, err) != WS_OK)
+    if (revocations_open(&cfg, now_s, &d->face.lists, err) != WS_OK)
         return ws_fail_in(err, "revocations");
-    struct revocations_counters n = revocations_read_counters(d->lists);
+    struct revocations_counters n = revocations_read_counters(d->face.lists);
     ws_log(WS_LOG_INFO, "lists", "%zu lists in force, %zu refused, %zu linkage values", n.lists,
         n.refused, n.values);
     return WS_OK;
@@ -219,7 +224,7 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
     int rc = pktio_start(d->config.memory_mb, err);
     struct pipeline_config pipe = {.limits = d->config.pipeline,
         .trust = executor_trust(node_executor(d->face.node)),
-        .views = d->lists == NULL ? NULL : revocations_slot(d->lists),
+        .views = d->face.lists == NULL ? NULL : revocations_slot(d->face.lists),
         .verify = true};
     size_t threads = 0;
     for (size_t i = 0; i < d->config.n_ports; i++)
@@ -263,6 +268,7 @@ static int open_descriptors(struct daemon *d, struct ws_err *err) {
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -348,7 +354,7 @@ void daemon_stop(struct daemon *d) {
         pktio_stop();
     replay_window_free(d->face.window);
     gossip_free(d->face.gossip);
-    revocations_free(d->lists);
+    revocations_free(d->face.lists);
     node_close(d->face.node);
     cell_close(&d->face.cell);
     if (d->face.net != NULL)

@@ -2,9 +2,6 @@
 
 #include "v2x/psid.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-
 enum {
     ETSI_CRL_CHOICE = 4,
     ETSI_ECTL_CHOICE = 5,
@@ -43,6 +40,8 @@ const char *list_verdict_text(enum list_verdict v) {
         return "its signer is not of the authority that the list names";
     case LIST_NOT_YET:
         return "it is issued in the future";
+    case LIST_ALGORITHM:
+        return "it is signed with SM2 or SM3, which are not read";
     case LIST_OUTDATED:
         return "its next update is overdue";
     }
@@ -316,19 +315,15 @@ static enum list_verdict etsi_rights(
     return LIST_OK;
 }
 
-static uint32_t issued_at(const struct signed_list *l, uint32_t now_s) {
-    if (l->kind == LIST_CRL)
-        return l->crl.issued_s;
-    if (l->kind == LIST_ETSI_CRL)
-        return l->etsi.this_update_s;
-    return l->spdu.has_generation_time ? (uint32_t)(l->spdu.generation_time / 1000000) : now_s;
-}
-
 enum list_verdict list_check(
     const struct signed_list *l, const struct list_trust *t, uint8_t ret_authority[static 32]) {
     struct signer s = {0};
-    uint32_t issued_s = issued_at(l, t->now_s);
+    uint32_t issued_s = list_facts(l).issued_s;
     bool trust_list = l->kind == LIST_RCA_CTL || l->kind == LIST_ECTL;
+    if (trust_list && !l->spdu.has_generation_time)
+        issued_s = t->now_s;
+    if (l->spdu.unsupported != NULL)
+        return LIST_ALGORITHM;
     if (issued_s > t->now_s && issued_s - t->now_s > t->ahead_s)
         return LIST_NOT_YET;
     enum list_verdict v = find_signer(l, t, issued_s, &s);
@@ -343,46 +338,4 @@ enum list_verdict list_check(
         v = LIST_OUTDATED;
     verify_key_unref(s.key);
     return v;
-}
-
-/* ---- for people ---- */
-
-static void describe(const struct signed_list *l, struct buf *b) {
-    char id[17];
-    buf_printf(b, "%s at octet %zu, %s, ", list_kind_text(l->kind), l->at,
-        list_is_delta(l) ? "delta" : "full");
-    if (l->spdu.signer == SIGNER_DIGEST) {
-        hex_encode(id, l->spdu.digest, 8);
-        buf_printf(b, "signed by %s, ", id);
-    }
-    switch (l->kind) {
-    case LIST_CRL:
-        hex_encode(id, l->crl.craca, 8);
-        buf_printf(b, "authority %s, series %u, ", id, l->crl.series);
-        if (crl_is_linked(&l->crl))
-            buf_printf(b, "period %u index %u: %zu devices, %zu groups\n", l->crl.i_rev,
-                (unsigned)(l->crl.serial & 0xff), l->crl.n_devices, l->crl.n_groups);
-        else
-            buf_printf(b, "serial %" PRIu32 ": %zu certificates\n", l->crl.serial, l->crl.n_hashes);
-        break;
-    case LIST_ETSI_CRL:
-        buf_printf(b, "%zu authorities revoked\n", l->etsi.ids.n / 8);
-        break;
-    case LIST_RCA_CTL:
-    case LIST_ECTL:
-        buf_printf(b, "sequence %u: %zu commands\n", l->ctl.sequence, l->ctl.n);
-        break;
-    }
-}
-
-int lists_describe(struct span file, struct buf *ret_text, struct ws_err *err) {
-    struct signed_list *l = calloc(LISTS_IN_FILE, sizeof(*l));
-    size_t n = 0;
-    if (l == NULL)
-        return ws_fail(err, WS_ENOMEM, "no memory");
-    int rc = lists_read(file, l, &n, err);
-    for (size_t i = 0; i < n && rc == WS_OK; i++)
-        describe(&l[i], ret_text);
-    free(l);
-    return rc;
 }

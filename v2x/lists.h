@@ -49,6 +49,7 @@ enum list_verdict {
     LIST_NO_PERMISSION,
     LIST_WRONG_AUTHORITY,
     LIST_NOT_YET,
+    LIST_ALGORITHM,
     LIST_OUTDATED, /* trust lists only: a revocation stays one */
 };
 const char *list_verdict_text(enum list_verdict v);
@@ -63,7 +64,19 @@ enum list_verdict list_check(
 uint32_t list_sequence(const struct signed_list *l);
 bool list_is_delta(const struct signed_list *l);
 
-/* One line for each list of a file, for people; WS_EINPUT if it is none. */
+/* What a list says about itself, believed or not. */
+struct list_facts {
+    bool has_signer; /* false: signed by nobody who has a certificate */
+    uint8_t signer[8]; /* HashedId8 */
+    uint32_t issued_s; /* Time32; 0: a trust list that does not say */
+    uint32_t next_s; /* Time32: when the next one was due */
+    size_t entries; /* certificates, devices and groups, authorities, or commands */
+};
+struct list_facts list_facts(const struct signed_list *l);
+
+/* One line, for people. */
+void list_describe(const struct signed_list *l, struct buf *ret_text);
+/* One line for each list of a file; WS_EINPUT if it is none. */
 WARN_UNUSED int lists_describe(struct span file, struct buf *ret_text, struct ws_err *err);
 
 #endif

@@ -17,7 +17,9 @@ struct world {
     struct buf root, ca, new_ca, manager, far_root;
     uint8_t root_hash[32], ca_hash[32], new_ca_hash[32];
     struct trust_store *base;
-    char dir[64], manager_path[80];
+    char dir[64], manager_path[80], state[80];
+    bool keeps; /* from one run to the next */
+    struct revocation_limits limits;
     struct revocations *r;
     uint64_t mono_us;
 };
@@ -72,6 +74,8 @@ static void world_make(struct world *w) {
     assert_int_equal(trust_add_issuer(w->base, buf_span(&w->ca)), TRUST_OK);
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/lists-%d-XXXXXX", (int)getpid());
     assert_non_null(mkdtemp(w->dir));
+    (void)snprintf(w->state, sizeof(w->state), "%s/.state/lists", w->dir);
+    w->limits = revocation_limits_default();
     (void)snprintf(w->manager_path, sizeof(w->manager_path), "%s/.manager", w->dir);
     assert_int_equal(file_write(w->manager_path, buf_span(&w->manager), 0644, &err), WS_OK);
 }
@@ -81,7 +85,8 @@ static void world_open(struct world *w, bool manager) {
         .manager = manager ? w->manager_path : NULL,
         .base = w->base,
         .clock = REVOCATION_CLOCK_SCMS,
-        .limits = revocation_limits_default(),
+        .limits = w->limits,
+        .state = w->keeps ? w->state : NULL,
         .ahead_s = 60};
     struct ws_err err;
     if (revocations_open(&cfg, NOW_S, &w->r, &err) != WS_OK)
@@ -273,12 +278,198 @@ static void a_manager_must_be_named(void **state) {
     world_free(&w);
 }
 
+static void remove_file(struct world *w, const char *name) {
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void restart(struct world *w) {
+    revocations_free(w->r);
+    w->r = NULL;
+    world_open(w, true);
+}
+
+static uint64_t refused(const struct world *w, enum revocations_reason why) {
+    return revocations_read_counters(w->r).refused_total[why];
+}
+
+/* What was in force is in force after a restart, though its file is gone and an older one lies in its place. */
+static void no_older_list_comes_back_with_a_restart(void **state) {
+    (void)state;
+    struct world w;
+    struct buf payload = {0};
+    world_make(&w);
+    w.keeps = true;
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    put_hash_list(&w, "b.crl", CRL_HASH_DELTA, 6, 2);
+    put_hash_list(&w, "c.crl", CRL_HASH_DELTA, 7, 3);
+    list_put_ctl(&payload, false, NOW_S + 1000, true, 9, 1);
+    list_put_add(&payload, 2, buf_span(&w.new_ca));
+    put_file(&w, "root.ctl", &payload, 624, w.root_key, &w.root);
+    world_open(&w, true);
+    assert_int_equal(revocations_count(w.r), 4);
+    assert_int_equal(store_count(&w), 3);
+    static const char *const files[] = {"a.crl", "b.crl", "c.crl", "root.ctl"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        remove_file(&w, files[i]);
+    put_hash_list(&w, "old.crl", CRL_HASH_FULL, 4, 9);
+    list_put_ctl(&payload, false, NOW_S + 2000, true, 8, 1);
+    list_put_add(&payload, 2, buf_span(&w.ca));
+    put_file(&w, "old.ctl", &payload, 624, w.root_key, &w.root);
+    for (unsigned run = 0; run < 2; run++) {
+        restart(&w);
+        assert_int_equal(revocations_count(w.r), 4);
+        assert_int_equal(store_count(&w), 3);
+        assert_true(revoked(&w, 1, w.ca_hash) && revoked(&w, 2, w.ca_hash));
+        assert_true(revoked(&w, 3, w.ca_hash));
+        assert_false(revoked(&w, 9, w.ca_hash));
+        assert_int_equal(refused(&w, REFUSED_OLD), 2);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        struct revocations_list l = revocations_at(w.r, i);
+        assert_non_null(strstr("a.crl b.crl c.crl root.ctl", l.name));
+        assert_true(l.applied);
+        assert_memory_equal(l.authority, w.root_hash, 32);
+        assert_memory_equal(l.facts.signer, w.root_hash + 24, 8);
+        assert_int_equal(l.facts.entries, 1);
+        assert_int_equal(l.facts.issued_s, NOW_S);
+    }
+    /* A newer one replaces them here too. */
+    put_hash_list(&w, "new.crl", CRL_HASH_FULL, 20, 7);
+    tick(&w, NOW_S);
+    remove_file(&w, "new.crl");
+    restart(&w);
+    assert_int_equal(revocations_count(w.r), 2);
+    assert_true(revoked(&w, 7, w.ca_hash));
+    assert_false(revoked(&w, 1, w.ca_hash));
+    /* A file that was damaged is no list any more; the others count. */
+    char command[256];
+    (void)snprintf(command, sizeof(command),
+        "for f in '%s'/*.list; do printf x | dd of=$f bs=1 seek=150 conv=notrunc status=none; "
+        "break; done",
+        w.state);
+    assert_int_equal(system(command), 0);
+    restart(&w);
+    assert_int_equal(revocations_count(w.r), 2); /* the older ones of the folder */
+    world_free(&w);
+}
+
+static void a_list_beyond_the_limits_does_not_stop_the_others(void **state) {
+    (void)state;
+    struct world w;
+    struct buf payload = {0};
+    uint8_t many[20][10] = {{0}};
+    world_make(&w);
+    w.limits.entries = 12;
+    struct crl_writer writer = {.form = CRL_HASH_FULL,
+        .series = 1,
+        .craca = w.root_hash + 24,
+        .issued_s = NOW_S,
+        .next_s = NOW_S + 86400,
+        .serial = 1,
+        .ids = (const uint8_t(*)[10])many,
+        .n_ids = 11};
+    for (uint8_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i][0] = (uint8_t)(100 + i);
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    world_open(&w, false);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    put_hash_list(&w, "b.crl", CRL_HASH_FULL, 6, 2);
+    writer.series = 0;
+    writer.n_ids = 20;
+    writer.serial = 7;
+    list_put_crl(&payload, &writer);
+    put_file(&w, "c.crl", &payload, 0x100, w.root_key, &w.root);
+    tick(&w, NOW_S);
+    /* The longer one is the newest of its series, and too long: the one before it stays in force. */
+    assert_int_equal(refused(&w, REFUSED_LIMIT), 1);
+    assert_int_equal(revocations_count(w.r), 1);
+    assert_true(revoked(&w, 2, w.ca_hash));
+    assert_true(revocations_at(w.r, 0).applied);
+    assert_non_null(strstr(revocations_refused(w.r), "c.crl: octet 0: more lists or entries"));
+    /* A newer one that fits. */
+    put_hash_list(&w, "d.crl", CRL_HASH_FULL, 8, 3);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 3, w.ca_hash));
+    assert_true(revocations_at(w.r, 0).applied);
+    world_free(&w);
+}
+
+/* Overdue: said, and in force all the same. */
+static void overdue_lists_go_on_counting(void **state) {
+    (void)state;
+    struct world w;
+    world_make(&w);
+    w.keeps = true;
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    world_open(&w, false);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    assert_int_equal(revocations_at(w.r, 0).facts.next_s, NOW_S + 86400);
+    tick(&w, NOW_S + 86401);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    tick(&w, NOW_S + 400 * 86400);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    restart(&w);
+    assert_true(revoked(&w, 1, w.ca_hash));
+    world_free(&w);
+}
+
+/* On request the folder is looked at before its time, and though it looks the same. */
+static void reload_on_request(void **state) {
+    (void)state;
+    struct world w;
+    struct buf text = {0};
+    char path[128];
+    world_make(&w);
+    world_open(&w, false);
+    uint64_t scans = revocations_read_counters(w.r).scans;
+    tick(&w, NOW_S);
+    assert_int_equal(revocations_read_counters(w.r).scans, scans);
+    put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
+    (void)revocations_tick(w.r, w.mono_us, NOW_S);
+    assert_false(revoked(&w, 1, w.ca_hash));
+    revocations_reload(w.r);
+    while (revocations_tick(w.r, w.mono_us, NOW_S)) {
+    }
+    assert_true(revoked(&w, 1, w.ca_hash));
+    revocations_reload(w.r);
+    (void)revocations_tick(w.r, w.mono_us, NOW_S);
+    assert_int_equal(revocations_read_counters(w.r).scans, scans + 2);
+    /* Lists in hex, as people send them. */
+    put_hash_list(&w, "b.crl", CRL_HASH_FULL, 6, 2);
+    (void)snprintf(path, sizeof(path), "%s/b.crl", w.dir);
+    struct buf octets = {0};
+    assert_int_equal(file_read(path, 65535, &octets, NULL), WS_OK);
+    hex_encode((char *)buf_grow(&text, 2 * octets.n + 1), octets.p, octets.n);
+    text.p[text.n - 1] = '\n';
+    assert_int_equal(file_write(path, buf_span(&text), 0644, NULL), WS_OK);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 2, w.ca_hash));
+    /* A signature with SM2: two octets of curve and length in place of those of P-256. */
+    octets.p[octets.n - 66] = 0x84;
+    octets.p[octets.n - 65] = 64;
+    assert_int_equal(file_write(path, buf_span(&octets), 0644, NULL), WS_OK);
+    tick(&w, NOW_S);
+    assert_int_equal(refused(&w, REFUSED_ALGORITHM), 1);
+    assert_non_null(strstr(revocations_refused(w.r), "SM2"));
+    for (unsigned i = 0; i < REFUSED_REASONS; i++)
+        assert_true(strlen(revocations_reason_name((enum revocations_reason)i)) > 2);
+    buf_free(&octets);
+    buf_free(&text);
+    world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_go_forward_only),
         cmocka_unit_test(bad_files_change_nothing),
         cmocka_unit_test(trust_lists_add_and_delete),
         cmocka_unit_test(a_manager_must_be_named),
+        cmocka_unit_test(no_older_list_comes_back_with_a_restart),
+        cmocka_unit_test(a_list_beyond_the_limits_does_not_stop_the_others),
+        cmocka_unit_test(overdue_lists_go_on_counting),
+        cmocka_unit_test(reload_on_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,7 @@ static void composite_hash_list(void **state) {
     assert_int_equal(lists_describe(buf_span(&b), &text, &err), WS_OK);
     buf_u8(&text, 0);
     assert_string_equal((char *)text.p, "1609.2 CRL at octet 3, full, signed by 22217322023a8435, "
+                                        "issued 2023-03-03T09:11:33Z, next 2023-03-04T09:11:33Z, "
                                         "authority 22217322023a8435, series "
                                         "3, serial 0: 1 certificates\n");
     buf_free(&text);
