@@ -45,9 +45,8 @@ static void publish(struct strand *s) {
         set(s, CELL_VERDICT + v, n->verdict[v]);
 }
 
-static void publish_port(struct strand *s) {
+static void publish_losses(struct strand *s) {
     const struct worker *w = s->w;
-    publish(s);
     static const struct port_sent nothing;
     const struct port_sent *n = w->port == NULL ? &nothing : &w->port->sent;
     set(s, CELL_KERNEL_RING, w->past.kernel_ring + (w->port == NULL ? 0 : w->port->kernel_ring));
@@ -57,6 +56,11 @@ static void publish_port(struct strand *s) {
     set(s, CELL_SEND_ERRORS, w->past.errors + n->errors + n->refused);
     set(s, CELL_HANDOVER_DROPPED, w->handover_dropped);
     set(s, CELL_HANDOVER_OCTETS, w->handover_octets);
+}
+
+static void publish_port(struct strand *s) {
+    publish(s);
+    publish_losses(s);
 }
 
 static void read_losses(struct worker *w) {
@@ -175,7 +179,7 @@ static bool run_bursts(struct strand *s, struct rte_mbuf **m, size_t n) {
         if (run_burst(s, m, n))
             return true;
         read_losses(s->w);
-        publish_port(s);
+        publish_losses(s); /* the pipeline's when the work is done */
         if (n < PIPELINE_BURST_MAX || i + 1 == BURSTS)
             break;
         n = receive(s->w, m);

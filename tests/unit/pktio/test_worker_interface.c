@@ -100,7 +100,10 @@ static void set_clock(struct bench *b) {
 static void wait_frames(struct worker *w, uint64_t n, struct worker_counters *c) {
     for (unsigned i = 0; i < 10000; i++) {
         worker_read_counters(w, c);
-        if (c->pipe.frames + c->kernel_ring >= n)
+        uint64_t done = c->kernel_ring; /* a verdict may come after its frame was counted */
+        for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
+            done += c->pipe.verdict[v];
+        if (done >= n)
             return;
         (void)usleep(1000);
     }

@@ -33,6 +33,8 @@ struct bench *bench_new(void) {
                 .freshness_us = 2000000,
                 .freshness_own_us = 2000000,
                 .future_us = 500000,
+                .max_age_us = 10000000, /* this machine may be slow */
+                .max_age_safety_us = 10000000,
             },
         .trust = b->pki.trust,
         .verify = true,
