@@ -57,9 +57,9 @@ static int16_t read_curvature(struct uper *r, uint8_t protocol_version) {
     return unavailable ? STATION_UNAVAILABLE : (int16_t)v;
 }
 
-/* CenDsrcTollingZone: latitude, longitude, optional id of 27 bits, extensible. */
-static void read_tolling_zone(struct uper *r) {
-    bool extended = uper_flag(r);
+/* CenDsrcTollingZone: latitude, longitude, optional id of 27 bits; extensible since the second dictionary. */
+static void read_tolling_zone(struct uper *r, uint8_t protocol_version) {
+    bool extended = protocol_version != ITS_VERSION_1 && uper_flag(r);
     bool has_id = uper_flag(r);
     (void)uper_int(r, -900000000, 900000001);
     (void)uper_int(r, -1800000000, 1800000001);
@@ -101,7 +101,7 @@ static void read_vehicle(struct uper *r, uint8_t protocol_version, struct statio
     if ((present & HAS_PERFORMANCE) != 0)
         (void)uper_bits(r, 3);
     if ((present & HAS_TOLLING) != 0)
-        read_tolling_zone(r);
+        read_tolling_zone(r, protocol_version);
 }
 
 static void read_light_bar(struct uper *r, struct cam_special *s) {

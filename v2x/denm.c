@@ -10,7 +10,6 @@ enum {
     HAS_SITUATION = 0x4,
     HAS_LOCATION = 0x2,
     HAS_ALACARTE = 0x1,
-    HISTORY_MAX = 23,
     TRACES_MAX = 7,
     HEADING_UNAVAILABLE = 3601,
     SPEED_UNAVAILABLE = 16383,
@@ -60,10 +59,10 @@ static void read_situation(struct uper *r, struct its_pdu *pdu) {
     if (has_linked)
         its_read_cause(r, pdu->protocol_version, &pdu->linked_cause, &pdu->linked_sub_cause);
     if (has_history) {
-        pdu->n_history = (uint8_t)uper_int(r, 1, HISTORY_MAX);
+        pdu->n_history = (uint8_t)uper_int(r, 1, ITS_HISTORY_MAX);
         for (unsigned i = 0; i < pdu->n_history && r->fail == UPER_OK; i++) {
-            (void)its_read_path_point(r);
-            (void)uper_bits(r, 3);
+            pdu->history[i] = its_read_path_point(r);
+            (void)uper_bits(r, 3); /* quality of the point */
         }
     }
     if (extended)
@@ -105,25 +104,26 @@ static void skip_impact(struct uper *r) {
     uper_skip(r, 6 + 7 + 8 + 5 + 20 + 10 + 1); /* centre of mass to request or response */
 }
 
-/* False: closed lanes, which the first dictionary writes in another way, end the reading. */
-static bool read_roadworks(struct uper *r, struct its_pdu *pdu) {
+/* ClosedLanes. The first dictionary has one hard shoulder and always the lanes, up to 14 of them. */
+static void skip_closed_lanes(struct uper *r, bool first) {
+    bool extended = uper_flag(r);
+    unsigned present = first ? (unsigned)uper_bits(r, 1) << 2 | 1 : (unsigned)uper_bits(r, 3);
+    uper_skip(r, (present & 4) != 0 ? 2 : 0);
+    uper_skip(r, (present & 2) != 0 ? 2 : 0);
+    if ((present & 1) != 0)
+        uper_skip(r, (size_t)uper_int(r, 1, first ? 14 : 13));
+    if (extended)
+        uper_skip_additions(r);
+}
+
+static void read_roadworks(struct uper *r, struct its_pdu *pdu) {
     unsigned present = (unsigned)uper_bits(r, 9);
     uint8_t cause;
     uint8_t sub_cause;
     pdu->has_roadworks = true;
     uper_skip(r, (present & 0x100) != 0 ? 2 : 0); /* light bar, siren */
-    if ((present & 0x080) != 0) {
-        if (pdu->protocol_version == ITS_VERSION_1)
-            return false;
-        bool extended = uper_flag(r);
-        unsigned lanes = (unsigned)uper_bits(r, 3);
-        uper_skip(r, (lanes & 4) != 0 ? 2 : 0);
-        uper_skip(r, (lanes & 2) != 0 ? 2 : 0);
-        if ((lanes & 1) != 0)
-            uper_skip(r, (size_t)uper_int(r, 1, 13));
-        if (extended)
-            uper_skip_additions(r);
-    }
+    if ((present & 0x080) != 0)
+        skip_closed_lanes(r, pdu->protocol_version == ITS_VERSION_1);
     if ((present & 0x040) != 0) /* vehicles kept out */
         uper_skip(r, (uper_flag(r) ? uper_open_type(r) : (size_t)uper_int(r, 1, 3)) * 8);
     if ((present & 0x020) != 0)
@@ -137,7 +137,6 @@ static bool read_roadworks(struct uper *r, struct its_pdu *pdu) {
         uper_skip(r, uper_flag(r) ? 7 : 2);
     if ((present & 0x001) != 0)
         uper_skip(r, (uper_flag(r) ? uper_open_type(r) : (size_t)uper_int(r, 1, 8)) * 48);
-    return true;
 }
 
 static void read_alacarte(struct uper *r, struct its_pdu *pdu) {
@@ -151,8 +150,8 @@ static void read_alacarte(struct uper *r, struct its_pdu *pdu) {
     if ((present & 0x10) != 0)
         skip_impact(r);
     uper_skip(r, (present & 0x08) != 0 ? 7 : 0); /* temperature */
-    if ((present & 0x04) != 0 && !read_roadworks(r, pdu))
-        return;
+    if ((present & 0x04) != 0)
+        read_roadworks(r, pdu);
     if ((present & 0x02) != 0) /* how the position was found */
         uper_skip(r, uper_flag(r) ? 7 : 3);
     if ((present & 0x01) != 0) {

@@ -38,6 +38,8 @@ struct cam_special {
     uint8_t speed_limit_kmh; /* safety car; 0 none */
 };
 
+#define ITS_HISTORY_MAX 23
+
 struct its_pdu {
     enum its_pdu_kind kind;
     uint8_t protocol_version;
@@ -63,7 +65,8 @@ struct its_pdu {
     uint8_t quality; /* 0 unavailable, 1 lowest to 7 highest */
     uint8_t cause, sub_cause;
     uint8_t linked_cause, linked_sub_cause; /* 0: none */
-    uint8_t n_history; /* points of the event's own history, 0 to 23 */
+    uint8_t n_history; /* points of the event's own history, 0 to 23, chained from its position */
+    struct station_path_point history[ITS_HISTORY_MAX];
     bool has_relevance_distance, has_relevance_direction;
     uint8_t relevance_distance; /* 0 below 50 m, 100, 200, 500 m, 1, 5, 10 km, 7 more */
     uint8_t relevance_direction; /* 0 all, 1 upstream, 2 downstream, 3 opposite traffic */

@@ -270,7 +270,7 @@ static void cam_all_members(void **state) {
             uper_put_bits(&w, 7, 102);
         }
         uper_put_bits(&w, 3, 7); /* performance class */
-        uper_put_bits(&w, 2, 1); /* tolling zone with its id */
+        uper_put_bits(&w, version == 1 ? 1 : 2, 1); /* tolling zone with its id */
         uper_put_int(&w, -900000000, 900000001, 1);
         uper_put_int(&w, -1800000000, 1800000001, 1);
         uper_put_bits(&w, 27, 5);
