@@ -11,6 +11,9 @@
  * of a bucket are few; proven ones need a signature of an authority each. */
 enum { UNPROVEN_PER_BUCKET = 8 };
 
+/* Counters of last octets for each bucket. */
+enum { TAILS = 8 };
+
 /* Least recently used order. */
 struct order {
     uint32_t newest, oldest;
@@ -20,6 +23,7 @@ struct cert_cache {
     struct cert_entry *entry;
     uint8_t *octets;
     uint32_t *bucket, *bucket384;
+    uint8_t *tail; /* how many certificates there are with last octets of this hash; stays at 255 */
     uint32_t mask;
     uint32_t slots, used;
     uint32_t idle; /* entries given back, linked by next_id */
@@ -44,6 +48,7 @@ struct cert_cache *cert_cache_new(size_t slots) {
     c->mask = buckets - 1;
     c->bucket = new_buckets(buckets);
     c->bucket384 = new_buckets(buckets);
+    c->tail = ws_calloc((size_t)buckets * TAILS, 1);
     c->entry = ws_calloc(slots, sizeof(*c->entry));
     c->octets = ws_calloc(slots, CERT_CACHE_OCTETS);
     c->idle = NONE;
@@ -64,6 +69,7 @@ void cert_cache_free(struct cert_cache *c) {
         verify_key_unref(c->entry[i].key);
     free(c->entry);
     free(c->octets);
+    free(c->tail);
     free(c->bucket);
     free(c->bucket384);
     free(c);
@@ -113,6 +119,29 @@ static uint32_t *bucket_of(struct cert_cache *c, const uint8_t *id8) {
 
 static uint32_t *bucket384_of(struct cert_cache *c, const uint8_t *id8) {
     return &c->bucket384[be64(id8) & c->mask];
+}
+
+/* The last octets are of the signature or, in an implicit certificate, of the point. */
+static size_t tail_of(const struct cert_cache *c, struct span cert) {
+    uint64_t v = cert.n < 8 ? 0 : be64(cert.p + cert.n - 8);
+    return (v * 0x9e3779b97f4a7c15U >> 32) & ((uint64_t)TAILS * (c->mask + (uint64_t)1) - 1);
+}
+
+bool cert_cache_may_have(const struct cert_cache *c, const struct cert *cert) {
+    return c->tail[tail_of(c, cert->all)] > 0;
+}
+
+void cert_cache_prefetch(const struct cert_cache *c, const uint8_t id8[static 8]) {
+    __builtin_prefetch(&c->bucket[be64(id8) & c->mask]);
+}
+
+void cert_cache_prefetch_entry(const struct cert_cache *c, const uint8_t id8[static 8]) {
+    uint32_t i = c->bucket[be64(id8) & c->mask];
+    if (i == NONE)
+        return;
+    const uint8_t *e = (const uint8_t *)&c->entry[i];
+    for (size_t at = 0; at < sizeof(c->entry[i]); at += 64)
+        __builtin_prefetch(e + at);
 }
 
 struct cert_entry *cert_cache_find(struct cert_cache *c, const uint8_t hash[static 32]) {
@@ -172,6 +201,9 @@ static void drop(struct cert_cache *c, struct cert_entry *e) {
     if (has_384(e))
         unlink_entry(c, bucket384_of(c, e->hash384 + 40), e, true);
     order_remove(c, e);
+    uint8_t *tail = &c->tail[tail_of(c, e->cert.all)];
+    if (*tail < UINT8_MAX)
+        --*tail;
     verify_key_unref(e->key);
     e->key = NULL;
     e->next_id = c->idle;
@@ -257,6 +289,9 @@ struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
         link_entry(c, bucket384_of(c, e->hash384 + 40), e, true);
     }
     order_push(c, e);
+    uint8_t *tail = &c->tail[tail_of(c, e->cert.all)];
+    if (*tail < UINT8_MAX)
+        ++*tail;
     c->used++;
     return e;
 }

@@ -30,13 +30,15 @@ struct pkt_message {
     uint32_t capture; /* replay: index of the capture file; else 0 */
     uint64_t frame; /* replay: number of the frame in it, from 1; else running number */
     struct pkt_message_pool *pool;
+    struct pkt_message *next; /* the pool's, like the following */
+    bool taken;
     uint8_t octets[PKT_MESSAGE_OCTETS];
 };
 
-struct pkt_message_pool *pkt_message_pool_new(size_t n); /* n: power of two */
+struct pkt_message_pool *pkt_message_pool_new(size_t n);
 void pkt_message_pool_free(struct pkt_message_pool *p);
 struct pkt_message *pkt_message_take(
     struct pkt_message_pool *p); /* the pool's worker; NULL when used up */
-void pkt_message_release(struct pkt_message *m); /* one receiving thread */
+void pkt_message_release(struct pkt_message *m); /* any thread */
 
 #endif

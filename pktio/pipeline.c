@@ -189,15 +189,27 @@ static void copy_in(struct slot *s, const struct pkt_frame *f) {
     *m = span_of(s->octets + at, m->n < n - at ? m->n : n - at);
 }
 
+/* There is no slot left, and nothing queued that would give way to a message of this lane or a worse one. */
+static bool crowded_out(const struct pipeline *p, enum lane lane) {
+    if (slots_left(p->slots) > 0)
+        return false;
+    unsigned worse = (unsigned)lane + 1;
+    while (worse < LANES && p->lane[worse].n == 0)
+        worse++;
+    return worse == LANES;
+}
+
+/* The same, from the first octets: what is shed under overload must cost next to nothing. */
+static bool shed_unread(const struct pipeline *p, const struct carrier *c) {
+    uint64_t psid;
+    if (!crowded_out(p, LANE_ROUTINE) || !spdu_peek_psid(c->message, &psid))
+        return false;
+    return pipeline_class_of(psid) != PIPELINE_SAFETY;
+}
+
 /* False: w has the verdict. */
 static bool read_in(struct pipeline *p, struct slot *s, const struct pkt_frame *f) {
     struct frame_work *w = &s->w;
-    reset(w);
-    w->hashed = false;
-    if (!stage_classify(w, f))
-        return false;
-    if (!source_budget_charge(p->budget, w->carrier.source, p->its_us))
-        return stage_fail(w, PKT_SOURCE_BUDGET, NULL);
     if (f->data.n > SLOT_OCTETS) {
         /* Only what is read is kept, so it is read in place first. */
         if (!stage_decode(w))
@@ -212,6 +224,9 @@ static bool read_in(struct pipeline *p, struct slot *s, const struct pkt_frame *
         return true;
     if (w->spdu.cert.all.n > CERT_CACHE_OCTETS)
         return stage_fail(w, PKT_BAD_PROFILE, "certificate is too long");
+    if (crowded_out(p, LANE_FRESH) && pipeline_class_of(w->spdu.psid) != PIPELINE_SAFETY &&
+        !cert_cache_may_have(p->certs, &w->spdu.cert))
+        return stage_fail(w, PKT_SHED_OVERLOAD, NULL);
     cert_hash256(&w->spdu.cert, w->cert_hash);
     return true;
 }
@@ -250,9 +265,24 @@ static bool make_room(struct pipeline *p, enum lane lane) {
     return true;
 }
 
-static void take_up(struct pipeline *p, const struct pkt_frame *f) {
+static bool worth_reading(
+    struct pipeline *p, struct frame_work *w, const struct stage_heard *heard) {
+    reset(w);
+    w->hashed = false;
+    w->carrier = heard->carrier;
+    if (!heard->go_on)
+        return stage_fail(w, heard->verdict, heard->text);
+    if (!source_budget_charge(p->budget, w->carrier.source, p->its_us))
+        return stage_fail(w, PKT_SOURCE_BUDGET, NULL);
+    if (shed_unread(p, &w->carrier))
+        return stage_fail(w, PKT_SHED_OVERLOAD, NULL);
+    return true;
+}
+
+static void take_up(
+    struct pipeline *p, const struct pkt_frame *f, const struct stage_heard *heard) {
     struct slot *s = p->reading;
-    if (!read_in(p, s, f)) {
+    if (!worth_reading(p, &s->w, heard) || !read_in(p, s, f)) {
         pipeline_say(p, &s->w, f);
         return;
     }
@@ -295,9 +325,14 @@ static void count_identities(struct pipeline *p) {
 void pipeline_take(struct pipeline *p, const struct pkt_frame *frames, size_t n, uint64_t its_us) {
     WS_ASSERT(n <= PIPELINE_BURST_MAX);
     p->its_us = its_us;
+    struct stage_heard heard[PIPELINE_BURST_MAX];
+    for (size_t i = 0; i < n; i++) {
+        stage_classify(&frames[i], &heard[i]);
+        source_budget_prefetch(p->budget, heard[i].carrier.source);
+    }
     for (size_t i = 0; i < n; i++) {
         p->n.octets += frames[i].data.n;
-        take_up(p, &frames[i]);
+        take_up(p, &frames[i], &heard[i]);
     }
     p->n.frames += n;
     count_levels(p);
@@ -371,6 +406,11 @@ static bool get_ready(struct pipeline *p, struct slot *s) {
     return false;
 }
 
+/* What its certificate is looked for by. */
+static const uint8_t *name_of(const struct frame_work *w) {
+    return w->spdu.signer == SIGNER_DIGEST ? w->spdu.digest : w->cert_hash + 24;
+}
+
 /* A burst of those whose turn it is, hashed together. */
 static unsigned next_batch(struct pipeline *p, struct slot *ret_slots[static PIPELINE_BURST_MAX]) {
     struct v2x_sha256_job job[PIPELINE_BURST_MAX];
@@ -389,7 +429,11 @@ static unsigned next_batch(struct pipeline *p, struct slot *ret_slots[static PIP
                 .parts = &s->w.spdu.tbs, .n_parts = 1, .ret_hash = s->w.tbs_hash};
         s->w.hashed = true;
     }
+    for (unsigned i = 0; i < n; i++)
+        cert_cache_prefetch(p->certs, name_of(&ret_slots[i]->w));
     v2x_sha256_batch(job, n_jobs);
+    for (unsigned i = 0; i < n; i++)
+        cert_cache_prefetch_entry(p->certs, name_of(&ret_slots[i]->w));
     return n;
 }
 

@@ -7,8 +7,8 @@
  *
  * A verdict may come long after its frame: a message that names its signer by digest waits for the certificate, and
  * when the certificate turns out good it is handed on before the message that brought it. While no more than a burst
- * is queued, frames are worked off as they came; beyond that by class, and when the queues are full the oldest of the
- * lowest class is shed (decision 0011).
+ * is queued, frames are worked off as they came; beyond that by class. When the queues are full a frame takes the place
+ * of the oldest of the lowest class below its own, and is shed when there is none (decision 0011).
  *
  * All memory is allocated by pipeline_new from the limits. One thread per object. */
 #ifndef WAYSIDE_PKTIO_PIPELINE_H

@@ -215,6 +215,8 @@ static void submit(struct pipeline *p) {
         for (; n < PIPELINE_BURST_MAX && l->submitted < l->n; n++)
             some[n] = at(l, l->submitted++);
         identify(some, n);
+        for (unsigned i = 0; i < n; i++)
+            replay_window_prefetch(p->replay, some[i]->w.id[0]);
         for (unsigned i = 0; i < n; i++) {
             struct slot *s = some[i];
             if (!s->w.fresh && !pipeline_choose(p, &s->w))

@@ -44,8 +44,8 @@ void slots_give(struct slots *p, struct slot *s) {
     p->used--;
 }
 
-size_t slots_used(const struct slots *p) {
-    return p->used;
+size_t slots_left(const struct slots *p) {
+    return p->n - p->used;
 }
 
 void slot_queue_put(struct slot_queue *q, struct slot *s) {

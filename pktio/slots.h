@@ -40,6 +40,6 @@ struct slots *slots_new(size_t n); /* > 0, asserted */
 void slots_free(struct slots *p);
 struct slot *slots_take(struct slots *p); /* NULL: all are in use */
 void slots_give(struct slots *p, struct slot *s);
-size_t slots_used(const struct slots *p);
+size_t slots_left(const struct slots *p);
 
 #endif

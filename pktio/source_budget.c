@@ -8,6 +8,9 @@
 /* Micro-tokens, so that tokens gained are microseconds times the rate, without a division. */
 #define TOKEN 1000000U
 
+/* Fibonacci hashing: neighbouring addresses fall into different sets. */
+#define MIX 0x9e3779b97f4a7c15U
+
 struct bucket {
     uint64_t source;
     uint64_t last_us;
@@ -43,9 +46,15 @@ void source_budget_free(struct source_budget *b) {
 }
 
 static struct bucket *set_of(struct source_budget *b, uint64_t source) {
-    /* Fibonacci hashing: neighbouring addresses fall into different sets. */
-    uint64_t mixed = source * 0x9e3779b97f4a7c15U;
+    uint64_t mixed = source * MIX;
     return &b->slot[((size_t)(mixed >> 32) & b->set_mask) * SOURCE_BUDGET_WAYS];
+}
+
+void source_budget_prefetch(const struct source_budget *b, uint64_t source) {
+    uint64_t mixed = source * MIX;
+    const struct bucket *set = &b->slot[((size_t)(mixed >> 32) & b->set_mask) * SOURCE_BUDGET_WAYS];
+    for (size_t i = 0; i < SOURCE_BUDGET_WAYS; i++)
+        __builtin_prefetch(&set[i]);
 }
 
 static struct bucket *bucket_of(struct source_budget *b, uint64_t source, uint64_t now_us) {

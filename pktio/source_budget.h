@@ -18,6 +18,8 @@ struct source_budget;
  * burst: size of the bucket in messages. */
 struct source_budget *source_budget_new(size_t slots, uint32_t rate, uint32_t burst);
 void source_budget_free(struct source_budget *b);
+/* Fetches what charging this sender reads; no effect otherwise. */
+void source_budget_prefetch(const struct source_budget *b, uint64_t source);
 /* Takes one message off the sender's bucket; false: nothing was left. A clock that goes back refills nothing. */
 bool source_budget_charge(struct source_budget *b, uint64_t source, uint64_t now_us);
 /* Work that this sender caused beyond its messages, in messages. Taken off from the next instant on, not within the

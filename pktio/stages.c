@@ -43,14 +43,13 @@ static enum pkt_verdict of_carrier(enum carrier_verdict v) {
     return PKT_BAD_CARRIER;
 }
 
-bool stage_classify(struct frame_work *w, const struct pkt_frame *f) {
-    enum carrier_verdict v = carrier_read(f->link, f->data, &w->carrier);
+void stage_classify(const struct pkt_frame *f, struct stage_heard *ret) {
+    enum carrier_verdict v = carrier_read(f->link, f->data, &ret->carrier);
     /* A frame cut by the capture is not the sender's fault, whatever it then looks like inside. */
-    if (v != CARRIER_NOT_V2X && f->original_octets > f->data.n)
-        return stage_fail(w, PKT_CUT_FRAME, NULL);
-    if (v != CARRIER_SECURED)
-        return stage_fail(w, of_carrier(v), carrier_verdict_text(v));
-    return true;
+    bool cut = v != CARRIER_NOT_V2X && f->original_octets > f->data.n;
+    ret->go_on = v == CARRIER_SECURED && !cut;
+    ret->verdict = cut ? PKT_CUT_FRAME : of_carrier(v);
+    ret->text = cut ? NULL : carrier_verdict_text(v);
 }
 
 /* TS 103 097 7.1 and the rules shared by every profile we read. Other applications have profiles of their own;

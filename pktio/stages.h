@@ -32,9 +32,17 @@ struct frame_work {
     uint8_t fresh_issuer[32];
 };
 
+/* What a frame is by its carrier. go_on false: nothing more is to be read, for the reason given. */
+struct stage_heard {
+    struct carrier carrier;
+    bool go_on;
+    enum pkt_verdict verdict;
+    const char *text;
+};
+void stage_classify(const struct pkt_frame *f, struct stage_heard *ret);
+
 /* Each returns true to go on; else w->verdict and w->detail say why not. */
 bool stage_fail(struct frame_work *w, enum pkt_verdict verdict, const char *text);
-bool stage_classify(struct frame_work *w, const struct pkt_frame *f);
 bool stage_decode(struct frame_work *w);
 bool stage_freshness(struct frame_work *w, const struct pipeline_config *cfg, uint64_t its_us);
 /* What a certificate says about the message it signed: permission, validity, and region as far as it has one of its own.

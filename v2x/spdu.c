@@ -326,3 +326,16 @@ void spdu_identity(
     tbs_hash(m, false, tbs);
     v2x_sha256(span_of(tbs, 32), span_of(cert_hash256, 32), ret_id);
 }
+
+bool spdu_peek_psid(struct span octets, uint64_t *ret_psid) {
+    static const uint8_t before[] = {3, 0x81}, within[] = {PAYLOAD_DATA, 3, 0x80};
+    struct coer c = coer_of(octets);
+    if (octets.n < 16 || memcmp(octets.p, before, sizeof(before)) != 0 ||
+        memcmp(octets.p + 3, within, sizeof(within)) != 0)
+        return false;
+    (void)coer_take(&c, 6);
+    (void)coer_octets(&c); /* the payload */
+    (void)coer_preamble(&c, 0);
+    *ret_psid = coer_uint(&c);
+    return c.fail == COER_OK;
+}

@@ -53,6 +53,9 @@ struct spdu {
 /* Reads the structure at the start of octets; trailing octets of the frame may follow. */
 WARN_UNUSED enum coer_fail spdu_parse(
     struct span octets, struct spdu *ret_spdu, size_t *ret_fail_at);
+/* The PSID of signed data, without reading the rest, for whoever has to choose what to read at all. False: only spdu_parse
+ * can tell. What it says of data that spdu_parse refuses means nothing. */
+WARN_UNUSED bool spdu_peek_psid(struct span octets, uint64_t *ret_psid);
 /* The same for signed lists, which come from files and may be long. */
 #define SPDU_MAX_LIST_OCTETS (64U << 20)
 WARN_UNUSED enum coer_fail spdu_parse_list(

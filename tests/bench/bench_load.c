@@ -21,6 +21,7 @@ struct sections {
 
 struct load {
     double start;
+    uint64_t now_us; /* cell time of the work that is going on */
     uint64_t age[AGES + 1]; /* messages by age in milliseconds when they came out */
     uint64_t out, safety_out;
 };
@@ -31,13 +32,14 @@ static double processor_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static uint64_t load_time(const struct load *l) {
-    return PKI_NOW_US + (uint64_t)((processor_s() - l->start) * 1e6);
+static uint64_t load_time(struct load *l) {
+    l->now_us = PKI_NOW_US + (uint64_t)((processor_s() - l->start) * 1e6);
+    return l->now_us;
 }
 
 static bool take(void *ctx, struct pkt_message *m) {
     struct load *l = ctx;
-    uint64_t ms = (load_time(l) - m->received_its_us) / 1000;
+    uint64_t ms = l->now_us < m->received_its_us ? 0 : (l->now_us - m->received_its_us) / 1000;
     l->out++;
     l->safety_out += m->psid == PSID_DENM;
     l->age[ms < AGES ? ms : AGES]++;

@@ -11,6 +11,8 @@ static bool inside(struct span s, const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct spdu m;
     size_t at = 0;
+    uint64_t peeked;
+    bool peeks = spdu_peek_psid(span_of(data, size), &peeked);
     if (spdu_parse(span_of(data, size), &m, &at) != COER_OK) {
         WS_ASSERT(at <= size);
         return 0;
@@ -26,8 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     WS_ASSERT(again.all.n == m.all.n);
     uint16_t port;
     WS_ASSERT(inside(spdu_app_payload(&m, &port), data, m.all.n));
+    WS_ASSERT(!peeks || (m.content == SPDU_SIGNED && peeked == m.psid));
     if (m.content != SPDU_SIGNED)
         return 0;
+    /* Of what carries its payload, without an external hash: always. */
+    WS_ASSERT(peeks || m.has_ext_hash || m.payload.n == 0);
     static const uint8_t hash[48];
     uint8_t digest[48], id[32];
     size_t n = 0;
