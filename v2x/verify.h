@@ -133,8 +133,10 @@ bool verify_item_signature(struct verify_item *item, const struct ec_signature *
 void v2x_sha256(struct span a, struct span b, uint8_t ret_hash[static 32]);
 void v2x_sha384(struct span a, struct span b, uint8_t ret_hash[static 48]);
 
-/* SHA-256 of the concatenation of some runs, for many messages at once: together they are cheaper than one by one, most of
- * all when neighbours are about equally long. ret_hash may be part of a later job's input, not of the same call's. */
+/* SHA-256 of the concatenation of some runs, for many messages at once: together they are cheaper than one by one, from two on,
+ * with nothing to gain above some sixteen. Lengths need not match. A part that starts where a block of 64 octets does is read
+ * in place, others are copied: best is one part, or a long one first. ret_hash may be part of a later job's input, not of the
+ * same call's: digests in two stages are two calls, the first of which writes its hashes where the second reads them. */
 struct v2x_sha256_job {
     const struct span *parts;
     size_t n_parts;

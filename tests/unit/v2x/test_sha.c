@@ -22,7 +22,7 @@ static size_t ways(way_fn ret[static 2]) {
     ret[n++] = one_by_one;
 #if defined(__x86_64__)
     if (usable())
-        ret[n++] = two_by_two;
+        ret[n++] = four_by_four;
 #endif
     return n;
 }
