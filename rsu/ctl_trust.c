@@ -1,10 +1,9 @@
-/* rsuctl trust show, rsuctl trust add: the folder of certificates that a cell is founded on. */
+/* rsuctl trust add, and what the verbs of `trust` share: the certificates and lists that somebody believes. */
 #include "rsu/ctl_trust.h"
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "rsu/trust_files.h"
-#include "v2x/cert_parts.h"
 #include "v2x/trust_explain.h"
 
 #include <limits.h>
@@ -12,142 +11,71 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
-int ctl_trust_open(
-    const struct ctl_verb *v, const char *path, uint64_t max, struct trust_store **ret_store) {
-    struct trust_files files = {0};
+enum { UNIX_OF_ITS = 1072915200, LEAP = 5 };
+
+static int open_lists(
+    const struct ctl_verb *v, const struct ctl_trust_options *o, struct ctl_trust *t) {
     struct ws_err err = {0};
-    struct buf why = {0};
-    *ret_store = NULL;
-    if (path != NULL && trust_files_load(path, (size_t)max, &files, &err) != WS_OK)
+    const struct revocations_config cfg = {.dir = o->lists,
+        .manager = o->manager,
+        .base = t->base,
+        .clock = REVOCATION_CLOCK_SCMS,
+        .limits = revocation_limits_default(),
+        .ahead_s = UINT32_MAX};
+    ws_log_set_level(WS_LOG_ERROR); /* what is refused is part of the answer here */
+    if (revocations_open(&cfg, t->now_s, &t->lists, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
-    *ret_store = trust_store_new((size_t)max);
-    /* The loader has checked them and put them in order. */
-    for (size_t i = 0; i < files.n; i++)
-        (void)trust_files_add(*ret_store, buf_span(&files.cert[i]), &why);
-    buf_free(&why);
-    trust_files_free(&files);
     return CTL_DONE;
 }
 
-/* ---- show ---- */
-
-static void put_psids(const struct cert *c, struct buf *b) {
-    struct coer list = coer_of(c->app_permissions);
-    for (size_t i = 0; i < c->n_app; i++) {
-        struct psid_ssp entry;
-        psid_ssp_read(&list, &entry);
-        buf_printf(b, "%s%llu", i == 0 ? "" : ",", (unsigned long long)entry.psid);
-    }
-}
-
-static void put_issues(const struct cert *c, struct buf *b) {
-    struct coer list = coer_of(c->issue_permissions);
-    bool first = true;
-    for (size_t i = 0; i < c->n_issue; i++) {
-        struct issue_group g;
-        issue_group_read(&list, &g);
-        if (g.all)
-            buf_printf(b, "%sall", first ? "" : ",");
-        first = first && !g.all;
-        struct coer ranges = coer_of(g.ranges);
-        for (size_t k = 0; k < g.n_ranges; k++) {
-            struct ssp_range r;
-            ssp_range_read(&ranges, &r);
-            buf_printf(b, "%s%llu", first ? "" : ",", (unsigned long long)r.psid);
-            first = false;
-        }
-    }
-}
-
-static const char *region_text(const struct cert *c) {
-    static const char *const kind[] = {"circle", "rectangles", "polygon", "identified"};
-    return c->region.present ? kind[c->region.kind] : "none";
-}
-
-static json_t *one_json(const struct trust_store *t, size_t i) {
-    struct trust_issuer e = trust_issuer_at(t, i);
-    struct cert c = *e.cert;
-    struct explanation x;
-    char hash[65], from[EXPLAIN_TIME], until[EXPLAIN_TIME];
-    struct buf apps = {0}, issues = {0};
-    trust_explain(t, &c, 1, c.valid_from_s, &x);
-    hex_encode(hash, e.hash256, 32);
-    explain_time(c.valid_from_s, from);
-    explain_time(c.valid_until_s, until);
-    put_psids(&c, &apps);
-    put_issues(&c, &issues);
-    buf_u8(&apps, 0);
-    buf_u8(&issues, 0);
-    char above[65] = "";
-    if (e.above != TRUST_ROOT)
-        hex_encode(above, trust_issuer_at(t, e.above).hash256, 32);
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "hashed_id8",
-        hash + 48, "hash", hash, "kind", e.above == TRUST_ROOT ? "root" : "issuer", "name",
-        x.link[0].name, "valid_from", from, "valid_until", until, "signs", (const char *)apps.p,
-        "issues", (const char *)issues.p, "region", region_text(&c), "issuer", above);
-    buf_free(&apps);
-    buf_free(&issues);
-    return o;
-}
-
-static int show(const struct ctl_verb *v, int argc, char **argv) {
-    const char *dir = NULL;
-    uint64_t max = CTL_TRUST_CERTS;
-    bool json = false;
-    const struct ctl_option options[] = {
-        {"trust", CTL_TEXT, (void *)&dir, 0, 0},
-        {"max-certs", CTL_NUMBER, &max, 1, CTL_TRUST_CERTS_MAX},
-        {"json", CTL_FLAG, &json, 0, 0},
-    };
-    int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), NULL, 0, 0, &code))
-        return code;
-    if (dir == NULL)
-        return ctl_misuse(v, "--trust is needed");
-    struct trust_store *t;
-    code = ctl_trust_open(v, dir, max, &t);
-    if (code != CTL_DONE)
-        return code;
-    json_t *all = json_array();
-    for (size_t i = 0; i < trust_count(t); i++)
-        (void)json_array_append_new(all, one_json(t, i));
-    if (json) {
-        code = ctl_print_json(v, all);
-    } else {
-        struct buf b = {0};
-        size_t i;
-        json_t *o;
-        json_array_foreach(all, i, o) {
-            const char *issuer = json_string_value(json_object_get(o, "issuer"));
-            buf_printf(&b, "%s  %-6s  %s\n", json_string_value(json_object_get(o, "hashed_id8")),
-                json_string_value(json_object_get(o, "kind")),
-                json_string_value(json_object_get(o, "name")));
-            if (issuer[0] != '\0')
-                buf_printf(&b, "  under %s\n", issuer + 48);
-            buf_printf(&b, "  valid %s to %s, region %s\n",
-                json_string_value(json_object_get(o, "valid_from")),
-                json_string_value(json_object_get(o, "valid_until")),
-                json_string_value(json_object_get(o, "region")));
-            buf_printf(&b, "  signs PSID [%s], issues PSID [%s]\n",
-                json_string_value(json_object_get(o, "signs")),
-                json_string_value(json_object_get(o, "issues")));
-        }
-        code = ctl_print(v, buf_span(&b));
-        buf_free(&b);
-    }
-    json_decref(all);
-    trust_store_free(t);
+int ctl_trust_open(const struct ctl_verb *v, const struct ctl_trust_options *o, uint32_t now_s,
+    struct ctl_trust *ret) {
+    struct trust_files files = {0};
+    struct ws_err err = {0};
+    struct buf why = {0};
+    *ret = (struct ctl_trust){.now_s = now_s};
+    if (o->manager != NULL && o->lists == NULL)
+        return ctl_misuse(v, "--list-manager: of no use without --revocations");
+    if (o->path != NULL && trust_files_load(o->path, (size_t)o->max, &files, &err) != WS_OK)
+        return ctl_fail(v, CTL_UNREACHABLE, &err);
+    ret->base = trust_store_new((size_t)o->max);
+    /* The loader has checked them and put them in order. */
+    for (size_t i = 0; i < files.n; i++)
+        (void)trust_files_add(ret->base, buf_span(&files.cert[i]), &why);
+    buf_free(&why);
+    trust_files_free(&files);
+    int code = o->lists == NULL ? CTL_DONE : open_lists(v, o, ret);
+    if (code == CTL_DONE)
+        ret->view = ret->lists == NULL ? trust_view_new(ret->base, NULL, NULL, NULL, 1)
+                                       : trust_slot_take(revocations_slot(ret->lists));
+    else
+        ctl_trust_close(ret);
     return code;
 }
 
-const struct ctl_verb ctl_trust_show = {"trust", "show", "list roots and issuing authorities",
-    "--trust DIR [--json]\n"
-    "\n"
-    "Names, hashes, validity, permissions and region of the certificates in DIR.\n",
-    show};
+void ctl_trust_close(struct ctl_trust *t) {
+    trust_view_unref(t->view);
+    revocations_free(t->lists);
+    trust_store_free(t->base);
+    *t = (struct ctl_trust){0};
+}
 
-/* ---- add ---- */
+bool ctl_trust_time(const char *text, uint32_t *ret_s) {
+    time_t now = time(NULL);
+    if (text != NULL) {
+        struct tm tm = {0};
+        const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        if (end == NULL || *end != '\0')
+            return false;
+        now = timegm(&tm);
+    }
+    if (now < UNIX_OF_ITS || now > UNIX_OF_ITS + (time_t)UINT32_MAX - LEAP)
+        return false;
+    *ret_s = (uint32_t)(now - UNIX_OF_ITS + LEAP);
+    return true;
+}
 
 static int keep(struct span cert, const char *dir, struct ws_err *err) {
     struct cert c;
@@ -162,6 +90,19 @@ static int keep(struct span cert, const char *dir, struct ws_err *err) {
     (void)snprintf(path, sizeof(path), "%s/%s.cert", dir, id);
     int rc = dir_make(dir, err);
     return rc == WS_OK ? file_write(path, cert, 0644, err) : rc;
+}
+
+static void say_added(const char *from, struct span cert, bool fresh) {
+    struct cert c;
+    size_t at;
+    uint8_t hash[32];
+    char id[17];
+    if (cert_parse(cert, &c, &at) != COER_OK)
+        return;
+    cert_hash256(&c, hash);
+    hex_encode(id, hash + 24, 8);
+    (void)printf("%s: %s %s %s\n", from, c.issuer_kind == ISSUER_SELF ? "root" : "issuer", id,
+        fresh ? "added" : "was there already");
 }
 
 /* In whatever order: until nothing more fits. */
@@ -182,7 +123,7 @@ static int add_all(const struct ctl_verb *v, const struct trust_files *in, struc
             if (fresh && keep(buf_span(&in->cert[i]), dir, &err) != WS_OK)
                 code = ctl_fail(v, CTL_UNREACHABLE, &err);
             else
-                (void)printf("%s: %s\n", in->from[i], fresh ? "added" : "was there already");
+                say_added(in->from[i], buf_span(&in->cert[i]), fresh);
         }
     }
     for (size_t i = 0; i < in->n && code != CTL_UNREACHABLE; i++) {
@@ -213,8 +154,9 @@ static int add(const struct ctl_verb *v, int argc, char **argv) {
         return ctl_misuse(v, "--trust is needed");
     if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
         return ctl_misuse(v, "--trust: %.200s is no folder", dir);
-    struct trust_store *t;
-    code = ctl_trust_open(v, stat(dir, &st) == 0 ? dir : NULL, max, &t);
+    struct ctl_trust t;
+    const struct ctl_trust_options have = {.path = stat(dir, &st) == 0 ? dir : NULL, .max = max};
+    code = ctl_trust_open(v, &have, 0, &t);
     if (code != CTL_DONE)
         return code;
     struct ws_err err = {0};
@@ -225,14 +167,14 @@ static int add(const struct ctl_verb *v, int argc, char **argv) {
             code = ctl_fail(v, CTL_UNREACHABLE, &err);
     }
     if (code == CTL_DONE)
-        code = add_all(v, &in, t, dir);
+        code = add_all(v, &in, t.base, dir);
     if (bad.n > 0) {
         (void)printf("%.*s", (int)bad.n, (const char *)bad.p);
         code = code == CTL_DONE ? CTL_NO : code;
     }
     buf_free(&bad);
     trust_files_free(&in);
-    trust_store_free(t);
+    ctl_trust_close(&t);
     return code;
 }
 

@@ -150,7 +150,8 @@ bool trust_files_add(struct trust_store *t, struct span cert, struct buf *ret_wh
     trust_explain(t, &c, 1, c.valid_from_s, x);
     for (size_t i = 0; i < x->link[0].n; i++) {
         if (x->link[0].check[i].outcome != EXPLAIN_OK)
-            buf_printf(ret_why, "; %s", x->link[0].check[i].text);
+            buf_printf(ret_why, "; %s %s: %s", x->link[0].check[i].rule,
+                explain_outcome_text(x->link[0].check[i].outcome), x->link[0].check[i].text);
     }
     free(x);
     return false;

@@ -286,9 +286,12 @@ static void explain_proof(struct explanation *x, struct explain_link *l, const s
     if (c->signature.curve != a->curve)
         add(x, l, "signature", EXPLAIN_FAILS, "made on %s, but the issuer's key is on %s",
             ec_curve_name(c->signature.curve), ec_curve_name(a->curve));
-    else
-        add(x, l, "signature", ok_if(signed_by(c, hash, sha384, a->curve, &a->point)),
-            "the issuer's, on %s", ec_curve_name(a->curve));
+    else {
+        bool good = signed_by(c, hash, sha384, a->curve, &a->point);
+        add(x, l, "signature", ok_if(good),
+            good ? "the issuer's, on %s" : "not of the issuer's key, on %s",
+            ec_curve_name(a->curve));
+    }
 }
 
 static void explain_own_key(struct explanation *x, struct explain_link *l, const struct cert *c,
@@ -325,9 +328,9 @@ static bool in_store(const struct trust_store *t, const uint8_t hash[static 32])
 
 static void explain_root(
     struct explanation *x, struct explain_link *l, const struct cert *c, bool known) {
-    add(x, l, "signature",
-        ok_if(signed_by(c, NULL, c->self_hash == CERT_HASH_SHA384, c->key_curve, &c->key)),
-        "its own, on %s", ec_curve_name(c->signature.curve));
+    bool good = signed_by(c, NULL, c->self_hash == CERT_HASH_SHA384, c->key_curve, &c->key);
+    add(x, l, "signature", ok_if(good), good ? "its own, on %s" : "not of its own key, on %s",
+        ec_curve_name(c->signature.curve));
     add(x, l, "issuer", known ? EXPLAIN_OK : EXPLAIN_OPEN,
         known ? "a root of the store" : "a root that is not in the store: nothing under it counts");
 }
@@ -371,6 +374,12 @@ static void explain_chain(const struct trust_store *t, const struct cert *certs,
             return;
         c = a.cert;
     }
+}
+
+void trust_explain_add(struct explanation *x, size_t link, const char *rule, enum explain_outcome o,
+    const char *text) {
+    WS_ASSERT(link < x->n_links);
+    add(x, &x->link[link], rule, o, "%s", text);
 }
 
 void trust_explain(const struct trust_store *t, const struct cert *certs, size_t n, uint32_t now_s,

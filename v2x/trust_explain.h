@@ -8,7 +8,7 @@
 #include "v2x/trust.h"
 
 #define EXPLAIN_LINKS 8
-#define EXPLAIN_CHECKS 10
+#define EXPLAIN_CHECKS 14
 #define EXPLAIN_TEXT 200
 
 enum explain_outcome {
@@ -45,6 +45,10 @@ void trust_explain(const struct trust_store *t, const struct cert *certs, size_t
 /* A signed message under certs[0], which is its signer's certificate; at its generation time, else at now_s. */
 void trust_explain_message(const struct trust_store *t, const struct spdu *m,
     const struct cert *certs, size_t n, uint32_t now_s, struct explanation *ret);
+
+/* Adds a check to a link of the chain, for what this module does not know (lists). */
+void trust_explain_add(
+    struct explanation *x, size_t link, const char *rule, enum explain_outcome o, const char *text);
 
 /* "2026-03-08T12:00:00Z" of a Time32 (which counts leap seconds; those since 2017 are taken for all). */
 #define EXPLAIN_TIME 24

@@ -202,13 +202,26 @@ cat pki/*.cert >chain.bin
     base64 chain.bin
     printf -- '-----END CERTIFICATES-----\n'
 } >chain.pem
-expect 0 'chain.pem: certificate [0-9]+: added' "$ctl" trust add chain.pem --trust from-pem
+expect 0 'chain.pem: certificate [0-9]+: issuer [0-9a-f]{16} added' "$ctl" trust add chain.pem --trust from-pem
 expect 0 'kind": *"issuer' "$ctl" trust show --trust chain.bin --json
 expect 3 'more than 1 trust certificates' "$ctl" trust show --trust chain.pem --max-certs 1
 expect 1 'cap.pcap: no certificate.*|added' "$ctl" trust add cap.pcap chain.bin --trust from-both
 expect 2 'is no folder' "$ctl" trust add pki --trust chain.bin
 expect 0 'outcome: believed' "$ctl" trust explain cap.pcap --trust kept
 expect 1 'open +issuer +issuer [0-9a-f]{16} is not in the store' "$ctl" trust explain cap.pcap --frame 2
+expect 0 'verdict: verified' "$ctl" trust explain cap.pcap --trust kept
+expect 1 'verdict: signature_good_issuer_unknown' "$ctl" trust explain cap.pcap
+expect 0 'verdict: ok' "$ctl" trust explain $(od -An -tx1 -v pki/aa-1.cert | tr -d ' \n') --trust chain.pem
+expect 1 'verdict: issuer_unknown' "$ctl" trust explain pki/aa-1.cert
+expect 1 '"verdict": *"cert_expired"' "$ctl" trust explain pki/aa-1.cert --trust pki --at 2090-01-01T00:00:00Z --json
+expect 3 'neither a certificate nor a 1609.2 message nor a list' "$ctl" trust explain 00112233445566778899
+mkdir -p no-lists
+expect 0 '0 signed lists in force' "$ctl" trust show --trust pki --revocations no-lists
+expect 0 'revoked +on none of 0 lists' "$ctl" trust explain cap.pcap --trust kept --revocations no-lists
+expect 2 'of no use without --revocations' "$ctl" trust show --trust pki --list-manager pki/aa-1.cert
+expect 0 '"lists": *\[' "$ctl" trust show --trust pki --revocations no-lists --json
+printf '\003\201\000\101' >no-lists/bad.crl
+expect 0 'bad.crl: no list: octet 3' "$ctl" trust show --trust pki --revocations no-lists
 expect 1 '"outcome": *"open"' "$ctl" trust explain cap.pcap --json
 expect 3 'the capture has [0-9]+ frames' "$ctl" trust explain cap.pcap --frame 4000000
 expect 1 'fails +time +valid from' "$ctl" trust explain aa.hex --trust kept --at 2005-01-01T00:00:00Z
