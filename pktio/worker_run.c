@@ -17,9 +17,13 @@
 enum {
     LOSSES_EVERY_US = 100000,
     /* Taking frames is cheap and decides, by their class, which of them are worked on; so under load several bursts are
-     * taken for each batch that is checked. */
+     * taken for each batch that is checked. But a capture waits, and is better late than shed. */
     BURSTS = 8,
 };
+
+static unsigned bursts_of(const struct worker *w) {
+    return w->source != NULL ? 1 : BURSTS;
+}
 
 /* ---- counters ---- */
 
@@ -180,7 +184,7 @@ static bool run_bursts(struct strand *s, struct rte_mbuf **m, size_t n) {
             return true;
         read_losses(s->w);
         publish_losses(s); /* the pipeline's when the work is done */
-        if (n < PIPELINE_BURST_MAX || i + 1 == BURSTS)
+        if (n < PIPELINE_BURST_MAX || i + 1 == bursts_of(s->w))
             break;
         n = receive(s->w, m);
     }
@@ -367,7 +371,7 @@ void *worker_sibling(void *strand) {
             strand_run(s, m, took, ws_clock_now(w->clock));
             give_back(w, m, took);
             atomic_fetch_add_explicit(&s->returned, took, memory_order_release);
-            n = took == PIPELINE_BURST_MAX && i + 1 < BURSTS ? take(s, m) : 0;
+            n = took == PIPELINE_BURST_MAX && i + 1 < bursts_of(w) ? take(s, m) : 0;
         }
         strand_work(s);
         if (any)

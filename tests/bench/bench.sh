@@ -15,6 +15,9 @@ echo "== hashes and signatures"
 echo "== packet path (frames/s; OpenSSL's own verify in the same run)"
 "$build/tests/bench/bench_pktio"
 
+echo "== a second worker, and an idle one"
+"$build/tests/bench/bench_workers"
+
 echo "== map contract"
 "$build/tests/bench/bench_map"
 
