@@ -176,9 +176,7 @@ static void put_psid(struct buf *b, uint64_t psid) {
     buf_put(b, octets + 8 - n, n);
 }
 
-static void put_tbs(struct buf *b, const struct dot2_cert_spec *spec, const struct dot2_key *key,
-    enum dot2_form key_form) {
-    buf_u8(b, spec->authority ? 0x08 : 0x10);
+static void put_id(struct buf *b, const struct dot2_cert_spec *spec) {
     if (spec->authority) {
         buf_u8(b, 0x81);
         buf_u8(b, 4);
@@ -193,29 +191,112 @@ static void put_tbs(struct buf *b, const struct dot2_cert_spec *spec, const stru
     buf_u8(b, 0);
     buf_u16(b, 0);
     buf_u16(b, spec->linkage != NULL ? 1 : 0); /* behind cracaId: crlSeries */
-    buf_u32(b, spec->from_s);
-    buf_u8(b, 0x84);
-    buf_u16(b, spec->hours);
-    if (spec->authority) {
-        WS_ASSERT(spec->chain_length >= 1 && spec->chain_length < 128);
-        bool is_default = spec->chain_length == 1;
-        buf_u16(b, 0x0101);
-        buf_u8(b, is_default ? 0x00 : 0x80);
+}
+
+static void put_corner(struct buf *b, int32_t lat, int32_t lon) {
+    buf_i32(b, lat);
+    buf_i32(b, lon);
+}
+
+static void put_region(struct buf *b, unsigned kind) {
+    enum { LAT = 480000000, LON = 110000000, AWAY = 4500000 };
+    switch (kind % 4) {
+    case 0: /* circle */
+        buf_u8(b, 0x80);
+        put_corner(b, LAT, LON);
+        buf_u16(b, 50000);
+        break;
+    case 1: /* two rectangles, the second of which counts */
         buf_u8(b, 0x81);
-        if (!is_default) {
-            buf_u8(b, 1);
-            buf_u8(b, (uint8_t)spec->chain_length);
-        }
-    } else {
-        buf_u8(b, 1);
-        buf_u8(b, (uint8_t)spec->n_psids);
-        for (size_t i = 0; i < spec->n_psids; i++) {
-            buf_u8(b, 0);
-            put_psid(b, spec->psids[i]);
+        buf_u16(b, 0x0102);
+        put_corner(b, LAT + 9 * AWAY, LON);
+        put_corner(b, LAT + 8 * AWAY, LON + AWAY);
+        put_corner(b, LAT + AWAY, LON - AWAY);
+        put_corner(b, LAT - AWAY, LON + AWAY);
+        break;
+    case 2: /* triangle */
+        buf_u8(b, 0x82);
+        buf_u16(b, 0x0103);
+        put_corner(b, LAT - AWAY, LON - 3 * AWAY);
+        put_corner(b, LAT - AWAY, LON + 3 * AWAY);
+        put_corner(b, LAT + 3 * AWAY, LON);
+        break;
+    default: /* Germany, and two of its regions */
+        buf_u8(b, 0x83);
+        buf_u16(b, 0x0102);
+        buf_u8(b, 0x80);
+        buf_u16(b, 276);
+        buf_u8(b, 0x81);
+        buf_u16(b, 276);
+        buf_u32(b, 0x01020102);
+    }
+}
+
+static void put_permissions(struct buf *b, const struct dot2_cert_spec *spec) {
+    buf_u8(b, 1);
+    buf_u8(b, (uint8_t)spec->n_psids);
+    for (size_t i = 0; i < spec->n_psids; i++) {
+        bool ssp = (spec->members & DOT2_SSP) != 0 && i < 2;
+        buf_u8(b, ssp ? 0x80 : 0);
+        put_psid(b, spec->psids[i]);
+        if (ssp && i == 0)
+            buf_u32(b, 0x8002aabb);
+        if (ssp && i == 1) {
+            buf_u32(b, 0x81040301);
+            buf_u16(b, 0xffff);
         }
     }
+}
+
+static void put_issue_permissions(struct buf *b, const struct dot2_cert_spec *spec) {
+    WS_ASSERT(spec->chain_length >= 1 && spec->chain_length < 128);
+    bool is_default = spec->chain_length == 1;
+    buf_u16(b, 0x0101);
+    buf_u8(b, is_default ? 0x00 : 0x80);
+    buf_u8(b, 0x81);
+    if (!is_default) {
+        buf_u8(b, 1);
+        buf_u8(b, (uint8_t)spec->chain_length);
+    }
+}
+
+/* The encryption key is a point of the holder's choice; here G of its curve will do. */
+static void put_encryption_key(struct buf *b, const struct dot2_cert_spec *spec, bool canonical) {
+    enum dot2_curve curve = spec->hours % 2 == 0 ? DOT2_P256 : DOT2_BP256;
+    struct dot2_key *one = key_of(curve, BN_bin2bn((const uint8_t *)"\x05", 1, NULL));
+    bool y = (spec->members & DOT2_ENCRYPTION_KEY_Y) != 0 && !canonical;
+    buf_u8(b, 0); /* AES-128 CCM */
+    buf_u8(b, curve == DOT2_P256 ? 0x80 : 0x81);
+    (void)put_point(b, one, one->q, y ? DOT2_UNCOMPRESSED : DOT2_COMPRESSED);
+    dot2_key_free(one);
+}
+
+static void put_tbs(
+    struct buf *b, const struct dot2_cert_spec *spec, const struct dot2_key *key, bool canonical) {
+    unsigned members = spec->authority ? 0 : spec->members;
+    unsigned preamble = spec->authority ? 0x08 : 0x10;
+    preamble |= (members & DOT2_ADDITIONS) != 0 ? 0x80 : 0;
+    preamble |= (members & DOT2_REGION) != 0 ? 0x40 : 0;
+    preamble |= (members & DOT2_ASSURANCE) != 0 ? 0x20 : 0;
+    preamble |= (members & DOT2_ROLLOVER) != 0 ? 0x02 : 0;
+    preamble |= (members & DOT2_ENCRYPTION_KEY) != 0 ? 0x01 : 0;
+    buf_u8(b, (uint8_t)preamble);
+    put_id(b, spec);
+    buf_u32(b, spec->from_s);
+    buf_u8(b, (members & DOT2_MINUTES) != 0 ? 0x83 : 0x84);
+    buf_u16(b, (uint16_t)(spec->hours * ((members & DOT2_MINUTES) != 0 ? 60 : 1)));
+    if ((members & DOT2_REGION) != 0)
+        put_region(b, spec->chain_length);
+    if ((members & DOT2_ASSURANCE) != 0)
+        buf_u8(b, 0x61);
+    if (spec->authority)
+        put_issue_permissions(b, spec);
+    else
+        put_permissions(b, spec);
+    if ((members & DOT2_ENCRYPTION_KEY) != 0)
+        put_encryption_key(b, spec, canonical);
     struct buf point = {0};
-    (void)put_point(&point, key, key->q, key_form);
+    (void)put_point(&point, key, key->q, canonical ? DOT2_COMPRESSED : spec->key_form);
     if (spec->implicit) {
         buf_u8(b, 0x81);
         buf_put(b, point.p, point.n);
@@ -224,6 +305,12 @@ static void put_tbs(struct buf *b, const struct dot2_cert_spec *spec, const stru
         put_on_curve(b, key->curve, &point);
     }
     buf_free(&point);
+    if ((members & DOT2_ADDITIONS) != 0) {
+        /* Bitmap of ten: number 9, which no edition has yet. */
+        buf_u32(b, 0x03060040);
+        buf_u8(b, 3);
+        buf_put(b, "new", 3);
+    }
 }
 
 static void put_head(struct buf *b, bool implicit, const struct dot2_cert *issuer, bool sha384) {
@@ -251,8 +338,8 @@ void dot2_cert_make(struct dot2_cert *ret, const struct dot2_cert_spec *spec,
     bool sha384 = wants_sha384(signer->curve);
     struct buf tbs = {0}, tbs_canonical = {0};
     uint8_t octets[48];
-    put_tbs(&tbs, spec, shown, spec->key_form);
-    put_tbs(&tbs_canonical, spec, shown, DOT2_COMPRESSED);
+    put_tbs(&tbs, spec, shown, false);
+    put_tbs(&tbs_canonical, spec, shown, true);
     struct span digest = digest_of(sha384, buf_span(&tbs_canonical),
         issuer == NULL ? span_of("", 0) : buf_span(&issuer->canonical), octets);
     *ret = (struct dot2_cert){.key = shown, .curve = curve};
@@ -281,8 +368,9 @@ void dot2_cert_make(struct dot2_cert *ret, const struct dot2_cert_spec *spec,
         BN_free(e.s);
     }
     if (spec->key_form == DOT2_UNCOMPRESSED) {
-        ret->no_matter.from[2] = tbs_end - curves[curve].octets;
-        ret->no_matter.to[2] = tbs_end;
+        size_t additions = (spec->members & DOT2_ADDITIONS) != 0 && !spec->authority ? 8 : 0;
+        ret->no_matter.from[2] = tbs_end - additions - curves[curve].octets;
+        ret->no_matter.to[2] = tbs_end - additions;
     }
     buf_free(&tbs);
     buf_free(&tbs_canonical);

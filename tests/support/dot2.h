@@ -30,6 +30,20 @@ struct dot2_cert {
     struct dot2_key *key;
     enum dot2_curve curve; /* of key */
 };
+/* Optional members of a ticket, for struct dot2_cert_spec. */
+enum {
+    DOT2_REGION =
+        1, /* 50 km around 48 degrees north, 11 east, in one of the geometric kinds by chain_length */
+    DOT2_ASSURANCE = 2,
+    DOT2_SSP = 4, /* opaque on the first permission, a bitmap on the second */
+    DOT2_ENCRYPTION_KEY = 8,
+    DOT2_ENCRYPTION_KEY_Y = 16, /* sent with its y */
+    DOT2_ADDITIONS = 32, /* of editions to come */
+    DOT2_MINUTES = 64, /* the duration in another unit */
+    DOT2_ROLLOVER = 128,
+    DOT2_MEMBERS = 256
+};
+
 struct dot2_cert_spec {
     enum dot2_curve curve; /* explicit: of the new key */
     bool implicit; /* the key comes out of the issuer's, on its curve */
@@ -39,6 +53,7 @@ struct dot2_cert_spec {
     enum dot2_form r_form;
     uint32_t from_s;
     uint16_t hours;
+    unsigned members; /* end entity: of the above */
     const uint8_t *linkage; /* end entity: linkage value, 9 octets; NULL: without id */
     uint16_t i_cert; /* its period */
     const uint64_t *psids; /* end entity */
