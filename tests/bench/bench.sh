@@ -18,6 +18,9 @@ echo "== packet path (frames/s; OpenSSL's own verify in the same run)"
 echo "== a second worker, and an idle one"
 "$build/tests/bench/bench_workers"
 
+echo "== revocation lists"
+"$build/tests/bench/bench_lists"
+
 echo "== map contract"
 "$build/tests/bench/bench_map"
 

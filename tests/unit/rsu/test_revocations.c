@@ -5,6 +5,7 @@
 #include "rsu/revocations.h"
 #include "tests/support/lists.h"
 #include "tests/support/pki.h"
+#include "v2x/linkage.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -460,6 +461,96 @@ static void reload_on_request(void **state) {
     world_free(&w);
 }
 
+/* ---- linkage from period to period ---- */
+
+enum { WEEK = 604800, PERIODS = 5 };
+static const uint32_t WEEK_0 = 347619603;
+
+struct device {
+    uint16_t i; /* of the list */
+    uint8_t value[PERIODS][LINKAGE_OCTETS]; /* for j = 3 in period i, i + 1, ... */
+};
+
+static void device_make(struct device *d, uint8_t seed1[16], uint8_t seed2[16]) {
+    uint8_t s1[16], s2[16];
+    struct linkage *l = linkage_new();
+    memcpy(s1, seed1, 16);
+    memcpy(s2, seed2, 16);
+    for (unsigned k = 0; k < PERIODS; k++) {
+        struct linkage_seeds seeds = {1, 2, s1, s2};
+        linkage_values(l, &seeds, 3, 1, d->value[k]);
+        linkage_evolve(l, 1, s1);
+        linkage_evolve(l, 2, s2);
+    }
+    linkage_free(l);
+}
+
+/* Is the device's certificate of its k-th period revoked by the view in force? */
+static bool device_revoked(struct world *w, const struct device *d, unsigned k) {
+    uint8_t id[12] = {0}, hash[32] = {0};
+    put_be16(id + 1, (uint16_t)(d->i + k));
+    memcpy(id + 3, d->value[k], LINKAGE_OCTETS);
+    struct cert c = {.id_kind = CERT_ID_LINKAGE, .id = span_of(id, sizeof(id))};
+    struct trust_view *v = trust_slot_take(revocations_slot(w->r));
+    struct revocation_answer a = trust_view_revoked(v, &c, hash, w->ca_hash);
+    trust_view_unref(v);
+    return a.kind == REVOCATION_LINKAGE;
+}
+
+/* Certificates count an hour longer than their period and come before it: at each instant those of the last, the present
+ * and the next period are known, also in the second in which a period begins and before any work was done for it. */
+static void linkage_from_week_to_week(void **state) {
+    (void)state;
+    struct world w;
+    uint8_t s1[16] = "first seed......", s2[16] = "second seed.....";
+    world_make(&w);
+    struct device d = {.i = (uint16_t)((NOW_S - WEEK_0) / WEEK)};
+    const struct crl_seeds seeds = {.jmax = 20,
+        .i_max = (uint16_t)(d.i + PERIODS - 2),
+        .la1 = 1,
+        .la2 = 2,
+        .seed1 = s1,
+        .seed2 = s2};
+    struct crl_writer writer = {.form = CRL_LINKED_FULL,
+        .craca = w.root_hash + 24,
+        .issued_s = NOW_S,
+        .next_s = NOW_S + WEEK,
+        .serial = (uint32_t)d.i << 8,
+        .seeds = &seeds,
+        .n_seeds = 1};
+    struct buf payload = {0};
+    device_make(&d, s1, s2);
+    list_put_crl(&payload, &writer);
+    put_file(&w, "lv.crl", &payload, 0x100, w.root_key, &w.root);
+    world_open(&w, false);
+    uint32_t begin = WEEK_0 + (uint32_t)(d.i + 1) * WEEK; /* of its second period */
+    for (unsigned k = 0; k < PERIODS; k++)
+        assert_int_equal(device_revoked(&w, &d, k), k <= 1);
+    uint64_t generation = trust_slot_generation(revocations_slot(w.r));
+    tick(&w, begin - 1);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), generation);
+    assert_true(device_revoked(&w, &d, 0) && device_revoked(&w, &d, 1));
+    /* The first instant of the new week, before the owner had its turn: the old view knows it already. */
+    assert_true(device_revoked(&w, &d, 1));
+    tick(&w, begin);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), generation + 1);
+    for (unsigned k = 0; k < PERIODS; k++)
+        assert_int_equal(device_revoked(&w, &d, k), k <= 2); /* the last one still counts */
+    tick(&w, begin + 3600);
+    assert_true(device_revoked(&w, &d, 0));
+    tick(&w, begin + WEEK);
+    for (unsigned k = 0; k < PERIODS; k++)
+        assert_int_equal(device_revoked(&w, &d, k), k >= 1 && k <= 3);
+    /* Behind iMax nothing is revoked; weeks that were slept through are caught up with. */
+    tick(&w, begin + 3 * WEEK);
+    for (unsigned k = 0; k < PERIODS; k++)
+        assert_int_equal(device_revoked(&w, &d, k), k == 3);
+    /* A clock that goes back finds what it needs. */
+    tick(&w, begin + 2 * WEEK);
+    assert_true(device_revoked(&w, &d, 3));
+    world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_go_forward_only),
@@ -470,6 +561,7 @@ int main(void) {
         cmocka_unit_test(a_list_beyond_the_limits_does_not_stop_the_others),
         cmocka_unit_test(overdue_lists_go_on_counting),
         cmocka_unit_test(reload_on_request),
+        cmocka_unit_test(linkage_from_week_to_week),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
