@@ -278,6 +278,7 @@ struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
     memcpy(e->hash, hash, 32);
     e->key = key;
     e->proven = issuer_hash != NULL;
+    e->permitted = (struct cert_permitted){0};
     e->view = 0;
     e->revoked = NULL;
     e->region = e->cert.region.present ? &e->cert : NULL;

@@ -12,6 +12,12 @@
 /* HashedId8 collisions that are followed up. */
 #define CERT_CACHE_SAME_ID 4
 
+/* A PSID for which a certificate was found to have permission; most are asked about one again and again. */
+struct cert_permitted {
+    bool any;
+    uint64_t psid;
+};
+
 struct cert_entry {
     struct cert cert; /* spans into octets */
     uint8_t hash[32];
@@ -21,6 +27,7 @@ struct cert_entry {
     const struct cert *region;
     struct verify_key *key; /* NULL in a pipeline that does not verify */
     bool proven;
+    struct cert_permitted permitted;
     uint64_t view; /* generation under which it was looked up in revocation lists; 0: not yet */
     const char *revoked; /* the list it is on, NULL if none */
     /* below: the cache's own */

@@ -82,7 +82,8 @@ bool pipeline_choose(struct pipeline *p, struct frame_work *w) {
             return pipeline_duplicate(w, state);
         const char *list = revoked_by(p, e);
         if (list != NULL ? stage_fail(w, PKT_REVOKED, list)
-                         : stage_cert_permits(w, &e->cert) && stage_region_permits(w, e->region)) {
+                         : stage_cert_permits(w, &e->cert, &e->permitted) &&
+                               stage_region_permits(w, e->region)) {
             if (i != w->n_candidates)
                 memcpy(w->id[w->n_candidates], w->id[i], 32);
             w->candidate[w->n_candidates++] = e;
@@ -152,7 +153,8 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     /* What others had goes on, for the sake of its certificate, until it is claimed. */
     if (replay_window_seen(p->replay, w->id[0]) == REPLAY_HERE)
         return step_of(pipeline_duplicate(w, REPLAY_HERE));
-    if (!stage_cert_permits(w, c))
+    struct cert_permitted permitted = {0};
+    if (!stage_cert_permits(w, c, &permitted))
         return STEP_FAILED;
     w->n_candidates = 1;
     if (!cert_cache_room(p->certs))

@@ -137,13 +137,14 @@ bool stage_freshness(struct frame_work *w, const struct pipeline_config *cfg, ui
     return true;
 }
 
-bool stage_cert_permits(struct frame_work *w, const struct cert *c) {
+bool stage_cert_permits(struct frame_work *w, const struct cert *c, struct cert_permitted *memo) {
     const struct spdu *m = &w->spdu;
     uint64_t s = m->generation_time / 1000000;
     if (m->all.n + c->all.n > PKT_MESSAGE_OCTETS)
         return stage_fail(w, PKT_BAD_PROFILE, "message and certificate are too long");
-    if (!cert_app_permission(c, m->psid, NULL, NULL))
+    if ((!memo->any || memo->psid != m->psid) && !cert_app_permission(c, m->psid, NULL, NULL))
         return stage_fail(w, PKT_NO_PERMISSION, NULL);
+    *memo = (struct cert_permitted){.any = true, .psid = m->psid};
     if (s < c->valid_from_s || s >= c->valid_until_s)
         return stage_fail(w, PKT_CERT_TIME, NULL);
     return stage_region_permits(w, c);

@@ -46,8 +46,8 @@ bool stage_fail(struct frame_work *w, enum pkt_verdict verdict, const char *text
 bool stage_decode(struct frame_work *w);
 bool stage_freshness(struct frame_work *w, const struct pipeline_config *cfg, uint64_t its_us);
 /* What a certificate says about the message it signed: permission, validity, and region as far as it has one of its own.
- * No cryptography. */
-bool stage_cert_permits(struct frame_work *w, const struct cert *c);
+ * No cryptography. memo: what the certificate was found to permit before. */
+bool stage_cert_permits(struct frame_work *w, const struct cert *c, struct cert_permitted *memo);
 /* The region of an issuer above it (6.4.8), for a signer that has none itself. NULL: none restricts it. */
 bool stage_region_permits(struct frame_work *w, const struct cert *region);
 /* How long a generation time counts as fresh. */

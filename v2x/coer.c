@@ -39,37 +39,6 @@ void coer_set_fail(struct coer *c, enum coer_fail f) {
     coer_set_fail_at(c, coer_at(c), f);
 }
 
-struct span coer_take(struct coer *c, size_t n) {
-    if (c->fail == COER_OK && (size_t)(c->end - c->p) < n)
-        coer_set_fail(c, COER_TRUNCATED);
-    if (c->fail != COER_OK)
-        return (struct span){NULL, 0};
-    struct span s = {c->p, n};
-    if (n > 0)
-        c->p += n;
-    return s;
-}
-
-uint8_t coer_u8(struct coer *c) {
-    struct span s = coer_take(c, 1);
-    return s.p == NULL ? 0 : s.p[0];
-}
-
-uint16_t coer_u16(struct coer *c) {
-    struct span s = coer_take(c, 2);
-    return s.p == NULL ? 0 : be16(s.p);
-}
-
-uint32_t coer_u32(struct coer *c) {
-    struct span s = coer_take(c, 4);
-    return s.p == NULL ? 0 : be32(s.p);
-}
-
-uint64_t coer_u64(struct coer *c) {
-    struct span s = coer_take(c, 8);
-    return s.p == NULL ? 0 : be64(s.p);
-}
-
 static uint64_t big_endian(struct span s) {
     uint64_t v = 0;
     for (size_t i = 0; i < s.n; i++)

@@ -30,16 +30,49 @@ struct coer {
 struct coer coer_of(struct span s);
 void coer_set_fail(struct coer *c, enum coer_fail f); /* here; keeps an earlier one */
 void coer_set_fail_at(struct coer *c, size_t at, enum coer_fail f);
-uint8_t coer_u8(struct coer *c);
-uint16_t coer_u16(struct coer *c);
-uint32_t coer_u32(struct coer *c);
-uint64_t coer_u64(struct coer *c);
+static inline size_t coer_at(const struct coer *c) {
+    return (size_t)(c->p - c->start);
+}
+
+/* Inline: reading one message takes a hundred of these. */
+static inline struct span coer_take(struct coer *c, size_t n) {
+    if (c->fail != COER_OK)
+        return (struct span){NULL, 0};
+    if ((size_t)(c->end - c->p) < n) {
+        coer_set_fail(c, COER_TRUNCATED);
+        return (struct span){NULL, 0};
+    }
+    struct span s = {c->p, n};
+    if (n > 0)
+        c->p += n;
+    return s;
+}
+
+static inline uint8_t coer_u8(struct coer *c) {
+    struct span s = coer_take(c, 1);
+    return s.p == NULL ? 0 : s.p[0];
+}
+
+static inline uint16_t coer_u16(struct coer *c) {
+    struct span s = coer_take(c, 2);
+    return s.p == NULL ? 0 : be16(s.p);
+}
+
+static inline uint32_t coer_u32(struct coer *c) {
+    struct span s = coer_take(c, 4);
+    return s.p == NULL ? 0 : be32(s.p);
+}
+
+static inline uint64_t coer_u64(struct coer *c) {
+    struct span s = coer_take(c, 8);
+    return s.p == NULL ? 0 : be64(s.p);
+}
+
 size_t coer_length(struct coer *c); /* X.696 8.6, shortest form only */
 uint64_t coer_uint(struct coer *c); /* INTEGER (0..MAX), at most 8 octets */
 int64_t coer_int(struct coer *c); /* unbounded INTEGER, at most 8 octets */
 size_t coer_count(struct coer *c, size_t max); /* SEQUENCE OF count */
 unsigned coer_choice(struct coer *c); /* 0x80 + index -> index */
-struct span coer_take(struct coer *c, size_t n);
 struct span coer_octets(struct coer *c); /* length + octets */
 /* One preamble octet; the bits set in `padding` must be zero. */
 uint8_t coer_preamble(struct coer *c, uint8_t padding);
@@ -59,10 +92,6 @@ struct coer_additions {
 struct coer_additions coer_read_additions(struct coer *c);
 size_t coer_next_addition(const struct coer *c, struct coer_additions *a);
 void coer_skip_additions(struct coer *c);
-
-static inline size_t coer_at(const struct coer *c) {
-    return (size_t)(c->p - c->start);
-}
 
 /* Writer: the same shapes appended to a growing buffer. */
 void coer_put_length(struct buf *b, size_t n);
