@@ -378,6 +378,183 @@ static void a_ticket_with_a_name_under_a_european_root(void **state) {
     trust_store_free(store);
 }
 
+/* ---- the certificate cache under attack ---- */
+
+static enum pkt_verdict cam(
+    struct fixture *f, const struct station *s, uint64_t gen, bool certificate) {
+    struct buf frame = {0};
+    station_frame(&frame, s, PSID_CAM, gen, HELLO, certificate);
+    enum pkt_verdict v = run(f, buf_span(&frame));
+    buf_free(&frame);
+    return v;
+}
+
+enum { CARS = 8, SLOTS = 16, FLOOD = 120 };
+
+/* Whoever has no authority behind him may send as many certificates as he likes, with keys that he has or has not: those
+ * who were proven stay known by their digest. */
+static void a_flood_of_certificates_leaves_the_proven_alone(void **state) {
+    struct fixture *f = *state;
+    struct pki foreign;
+    struct station car[CARS];
+    pki_init(&foreign, 2);
+    f->cfg.limits.cert_slots = SLOTS;
+    start(f);
+    uint64_t t = PKI_NOW_US;
+    for (size_t i = 0; i < CARS; i++) {
+        pki_vehicle(&f->pki, &car[i]);
+        expect(f, cam(f, &car[i], t++, true), PKT_VERIFIED);
+    }
+    for (unsigned i = 0; i < FLOOD; i++) {
+        struct station s;
+        switch (i % 4) {
+        case 0: /* of an authority that nobody knows, but he holds the key */
+            pki_vehicle(&foreign, &s);
+            expect(f, cam(f, &s, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
+            break;
+        case 1: { /* in the name of the known authority, which did not sign it */
+            struct pki liar = f->pki;
+            liar.ca_key = foreign.ca_key;
+            liar.rnd = ws_random_seeded(1000 + i);
+            pki_vehicle(&liar, &s);
+            expect(f, cam(f, &s, t++, true), PKT_CERT_INVALID);
+            break;
+        }
+        case 2: { /* implicit in the known authority's name: there is some key, and he has not got it */
+            struct sign_permission app = {.psid = PSID_CAM};
+            struct cert_request rq = {
+                .valid_from_s = PKI_FROM_S, .valid_hours = 168, .app = &app, .n_app = 1};
+            s = (struct station){.mac = {2, (uint8_t)i}};
+            s.key =
+                cert_put_implicit(&s.cert, &rq, foreign.ca_key, buf_span(&f->pki.ca), &foreign.rnd);
+            expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
+            break;
+        }
+        default: /* a car's certificate, and a message that is not the car's */
+            s = (struct station){.key = sign_key_new(CURVE_P256, &foreign.rnd), .mac = {2}};
+            buf_put(&s.cert, car[i % CARS].cert.p, car[i % CARS].cert.n);
+            expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
+        }
+        station_free(&s);
+    }
+    assert_true(pipeline_counters(f->p)->certs <= SLOTS);
+    uint64_t before = pipeline_counters(f->p)->signatures;
+    for (size_t i = 0; i < CARS; i++)
+        expect(f, cam(f, &car[i], t++, false), PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->signatures, before + CARS); /* no chain again */
+    for (size_t i = 0; i < CARS; i++)
+        station_free(&car[i]);
+    pki_free(&foreign);
+}
+
+/* What was refused is refused again without work, also when its signature is presented in another form, and a copy of a good
+ * certificate that was tampered with is not taken for the good one. */
+static void refusals_are_remembered_under_the_whole_hash(void **state) {
+    struct fixture *f = *state;
+    struct station s, bad;
+    struct cert c;
+    size_t at;
+    uint64_t t = PKI_NOW_US;
+    pki_vehicle(&f->pki, &s);
+    bad = (struct station){.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2, 9}};
+    buf_put(&bad.cert, s.cert.p, s.cert.n);
+    assert_int_equal(cert_parse(buf_span(&bad.cert), &c, &at), COER_OK);
+    /* The validity, an hour more. */
+    size_t hours = (size_t)(c.tbs.p - c.all.p) + 1 + 1 + 5 + 4 + 1;
+    bad.cert.p[hours + 1]++;
+    expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
+    uint64_t before = pipeline_counters(f->p)->signatures;
+    for (unsigned i = 0; i < 5; i++)
+        expect(f, cam(f, &bad, t++, i % 2 == 0), PKT_CERT_INVALID);
+    /* rSig with a parity: the same hash. */
+    uint8_t *form = bad.cert.p + (size_t)(c.signature.r.octets.p - c.all.p) - 1;
+    assert_int_equal(*form, 0x80);
+    *form = 0x82;
+    expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
+    assert_int_equal(pipeline_counters(f->p)->signatures, before);
+    assert_int_equal(pipeline_counters(f->p)->certs, 0);
+    expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
+    /* And the good one with a parity is the good one. */
+    form = s.cert.p + (size_t)(c.signature.r.octets.p - c.all.p) - 1;
+    *form = 0x83;
+    expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->certs, 1);
+    station_free(&s);
+    station_free(&bad);
+}
+
+/* Others with the same eight octets are tried one after the other; which of them a message is of, its signature says. */
+static void hashed_id8_of_several(void **state) {
+    struct fixture *f = *state;
+    struct station car, other[3];
+    struct cert c;
+    size_t at;
+    uint8_t hash[32], issuer[32];
+    pki_vehicle(&f->pki, &car);
+    assert_int_equal(cert_parse(buf_span(&car.cert), &c, &at), COER_OK);
+    cert_hash256(&c, hash);
+    memcpy(issuer, trust_issuer_at(f->pki.trust, 1).hash256, 32);
+    for (uint8_t i = 0; i < ARRAY_LEN(other); i++) {
+        uint8_t same[32];
+        pki_vehicle(&f->pki, &other[i]);
+        assert_int_equal(cert_parse(buf_span(&other[i].cert), &c, &at), COER_OK);
+        memcpy(same, hash, 32);
+        same[0] ^= (uint8_t)(i + 1);
+        /* A sibling tells of certificates whose hashes end alike; none such can be made. */
+        struct verify_key *key = verify_key_new(c.key_curve, &c.key);
+        struct pipeline_proven p = {.cert = buf_span(&other[i].cert),
+            .hash = same,
+            .issuer_hash = issuer,
+            .key = key,
+            .store = f->pki.trust};
+        pipeline_learn(f->p, &p, PKI_NOW_US);
+        verify_key_unref(key);
+    }
+    expect(f, cam(f, &car, PKI_NOW_US, true), PKT_VERIFIED);
+    assert_int_equal(pipeline_counters(f->p)->certs, 4);
+    for (unsigned i = 1; i < 6; i++)
+        expect(f, cam(f, &car, PKI_NOW_US + i, false), PKT_VERIFIED);
+    /* One who is none of them. */
+    struct station liar = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
+    buf_put(&liar.cert, car.cert.p, car.cert.n);
+    expect(f, cam(f, &liar, PKI_NOW_US + 9, false), PKT_BAD_SIGNATURE);
+    station_free(&liar);
+    station_free(&car);
+    for (size_t i = 0; i < ARRAY_LEN(other); i++)
+        station_free(&other[i]);
+}
+
+/* A certificate that ran out is of no use although it is known, and gives way to those in use. */
+static void what_ran_out_leaves_the_cache(void **state) {
+    struct fixture *f = *state;
+    enum { FEW = 4 };
+    struct station old[FEW], fresh[FEW];
+    f->cfg.limits.cert_slots = FEW;
+    f->cfg.limits.freshness_us = UINT64_C(7200) * 1000000;
+    f->cfg.limits.future_us = UINT64_C(7200) * 1000000;
+    start(f);
+    const uint64_t psid = PSID_CAM;
+    const uint64_t end_us = (PKI_FROM_S + UINT64_C(7200)) * 1000000;
+    for (size_t i = 0; i < FEW; i++) {
+        pki_station(&f->pki, &old[i], &psid, 1, PKI_FROM_S, 2);
+        expect(f, cam(f, &old[i], PKI_NOW_US, true), PKT_VERIFIED);
+        expect(f, cam(f, &old[i], end_us - 1, false), PKT_VERIFIED);
+        expect(f, cam(f, &old[i], end_us, false), PKT_CERT_TIME);
+        expect(f, cam(f, &old[i], end_us + 1, true), PKT_CERT_TIME);
+    }
+    for (size_t i = 0; i < FEW; i++) {
+        pki_vehicle(&f->pki, &fresh[i]);
+        expect(f, cam(f, &fresh[i], end_us, true), PKT_VERIFIED);
+    }
+    assert_int_equal(pipeline_counters(f->p)->certs, FEW);
+    for (size_t i = 0; i < FEW; i++) {
+        expect(f, cam(f, &fresh[i], end_us + 5, false), PKT_VERIFIED);
+        expect(f, cam(f, &old[i], PKI_NOW_US + 5, false), PKT_SIGNER_UNKNOWN);
+        station_free(&old[i]);
+        station_free(&fresh[i]);
+    }
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -386,6 +563,10 @@ int main(void) {
         T(certificates_with_sm),
         T(messages_with_sm_or_for_others),
         T(a_ticket_with_a_name_under_a_european_root),
+        T(a_flood_of_certificates_leaves_the_proven_alone),
+        T(refusals_are_remembered_under_the_whole_hash),
+        T(hashed_id8_of_several),
+        T(what_ran_out_leaves_the_cache),
     };
     return cmocka_run_group_tests_name("pipeline_trust", tests, NULL, NULL);
 }
