@@ -1,6 +1,7 @@
 #include "rsu/admit.h"
 
 #include "mapsvc/notice.h"
+#include "mapsvc/observation.h"
 #include "v2x/psid.h"
 
 const char *admit_outcome_name(enum admit_outcome o) {
@@ -45,15 +46,35 @@ static enum admit_outcome submit(struct node *n, const struct pkt_message *m, st
     return outcome_of(v);
 }
 
-/* A neighbour's broadcast has the PSID of observations, and another first octet. */
-static bool is_notice(const struct pkt_message *m) {
+static struct span content_of(const struct pkt_message *m) {
     struct spdu s;
     size_t at = 0;
     uint16_t port = 0;
-    if (m->psid != PSID_MAP_OBSERVATION || spdu_parse(m->spdu, &s, &at) != COER_OK)
+    if (spdu_parse(m->spdu, &s, &at) != COER_OK)
+        return (struct span){0};
+    return spdu_app_payload(&s, &port);
+}
+
+/* A neighbour's broadcast has the PSID of observations, and another first octet. */
+static bool is_notice(const struct pkt_message *m) {
+    if (m->psid != PSID_MAP_OBSERVATION)
         return false;
-    struct span app = spdu_app_payload(&s, &port);
+    struct span app = content_of(m);
     return app.n > 0 && app.p[0] == NOTICE_VERSION;
+}
+
+void admit_judge(struct plausibility_tracks *t, struct pkt_message *m) {
+    struct plausibility_sample s;
+    struct observation o;
+    plausibility_read(m, &s);
+    if (m->psid == PSID_MAP_OBSERVATION && observation_read(content_of(m), &o, NULL) == WS_OK) {
+        s.has_position = true;
+        s.lat = o.lat;
+        s.lon = o.lon;
+        s.position_time_us = o.time;
+        s.direct = false; /* it may have waited for coverage, far from where it was seen */
+    }
+    plausibility_judge(t, &s, &m->plausibility);
 }
 
 enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, struct ws_now now,

@@ -26,6 +26,10 @@ struct admit_counters {
     uint64_t certificates; /* submitted */
 };
 
+/* How believable it is, into m->plausibility; of our observations by the place and time in them. Nothing is refused
+ * for it, and no transaction carries it: validators agree on messages, not on what one antenna thinks of them. */
+void admit_judge(struct plausibility_tracks *t, struct pkt_message *m);
+
 enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, struct ws_now now,
     struct admit_counters *counters);
 

@@ -52,6 +52,9 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
     static const struct yaml_pipeline no_pipeline;
     static const struct yaml_node no_node;
     static const struct yaml_radio no_radio;
+    static const struct yaml_plausibility no_plausibility;
+    const struct yaml_plausibility *q =
+        f->plausibility == NULL ? &no_plausibility : f->plausibility;
     static const struct yaml_gossip no_gossip;
     static const struct yaml_lists no_lists;
     const struct yaml_lists *s = f->lists == NULL ? &no_lists : f->lists;
@@ -76,6 +79,9 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
 #define X(...) TAKE("radio.", r, &c->radio, __VA_ARGS__)
     CONFIG_RADIO(X)
 #undef X
+#define X(...) TAKE("plausibility.", q, &c->plausibility, __VA_ARGS__)
+    CONFIG_PLAUSIBILITY(X)
+#undef X
 #define X(...) TAKE("gossip.", g, &c->gossip, __VA_ARGS__)
     CONFIG_GOSSIP(X)
 #undef X
@@ -90,6 +96,8 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
         rc = power_of_two(j, "pipeline.source_slots", c->pipeline.source_slots);
     if (rc == WS_OK)
         rc = power_of_two(j, "pipeline.message_pool", c->pipeline.message_pool);
+    if (rc == WS_OK)
+        rc = power_of_two(j, "plausibility.tracks", c->plausibility.tracks);
     if (rc != WS_OK || p->verify == NULL)
         return rc;
     if (!verify_backend_usable(*p->verify))
@@ -217,6 +225,20 @@ static int take_radio(const struct job *j, const struct yaml_file *f) {
     return WS_OK;
 }
 
+/* Where nothing is said, the antenna stands where the sending one does. */
+static int take_antenna(const struct job *j, const struct yaml_file *f) {
+    struct plausibility_config *p = &j->c->plausibility;
+    const char *place = f->plausibility == NULL ? NULL : f->plausibility->place;
+    p->has_place = place != NULL || f->radio != NULL;
+    p->lat = j->c->radio.lat;
+    p->lon = j->c->radio.lon;
+    if (place == NULL || value_place(place, &p->lat, &p->lon))
+        return WS_OK;
+    return ws_fail(j->err, WS_EINPUT,
+        "%s: plausibility.place: '%.60s' is not a place like 48.7651234,11.4231234", j->path,
+        place);
+}
+
 static int take_places(const struct job *j, const struct yaml_file *f) {
     struct config *c = j->c;
     c->genesis = resolve(j, f->genesis);
@@ -297,6 +319,8 @@ int config_parse(
     }
     if (rc == WS_OK)
         rc = take_radio(&j, f);
+    if (rc == WS_OK)
+        rc = take_antenna(&j, f);
     config_yaml_free(f);
     if (rc != WS_OK) {
         clean(err);

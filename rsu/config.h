@@ -48,6 +48,7 @@ struct config {
     struct pipeline_limits pipeline;
     struct node_limits node;
     struct config_radio radio;
+    struct plausibility_config plausibility; /* its salt is 0 */
     struct config_gossip {
         uint32_t rate; /* identities a second; 0: none told, none taken */
         uint64_t batch_us;

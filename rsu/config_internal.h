@@ -56,6 +56,9 @@
     X(entries, 1, 10000000, 200000, 1, entries)                                                    \
     X(linkage_values, 1, 1000000000, 8000000, 1, values)                                           \
     X(groups, 0, 100000, 256, 1, groups)
+#define CONFIG_PLAUSIBILITY(X)                                                                     \
+    X(tracks, 8, 1U << 22, 16384, 1, tracks)                                                       \
+    X(reach_m, 1, 100000, 2000, 1, reach_m)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
@@ -91,6 +94,10 @@ struct yaml_file {
         char *ticket, *issuer, *ticket_key, *place;
         CONFIG_RADIO(X)
     } * radio;
+    struct yaml_plausibility {
+        char *place;
+        CONFIG_PLAUSIBILITY(X)
+    } * plausibility;
     struct yaml_gossip {
         CONFIG_GOSSIP(X)
     } * gossip;

@@ -59,6 +59,10 @@ static const cyaml_schema_field_t pipeline_fields[] = {
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_node),
 static const cyaml_schema_field_t node_fields[] = {CONFIG_NODE(X) CYAML_FIELD_END};
 #undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_plausibility),
+static const cyaml_schema_field_t plausibility_fields[] = {
+    TEXT(place, OPTIONAL, struct yaml_plausibility), CONFIG_PLAUSIBILITY(X) CYAML_FIELD_END};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_gossip),
 static const cyaml_schema_field_t gossip_fields[] = {CONFIG_GOSSIP(X) CYAML_FIELD_END};
 #undef X
@@ -91,6 +95,8 @@ static const cyaml_schema_field_t top_fields[] = {
         "node", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, node, node_fields),
     CYAML_FIELD_MAPPING_PTR(
         "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
+    CYAML_FIELD_MAPPING_PTR("plausibility", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        struct yaml_file, plausibility, plausibility_fields),
     CYAML_FIELD_MAPPING_PTR("gossip", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
         gossip, gossip_fields),
     CYAML_FIELD_MAPPING_PTR(

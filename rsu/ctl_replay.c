@@ -64,6 +64,12 @@ static void put_summary(
     buf_printf(b, "frames: %llu, verified: %llu\n", (unsigned long long)s->frames,
         (unsigned long long)s->verified);
     put_counts(json_object_get(report, "frames_by_verdict"), "  by verdict: ", b);
+    const json_t *p = json_object_get(report, "plausibility");
+    buf_printf(b, "plausibility: %lld clean, %lld flagged, %lld with nothing to compare with\n",
+        (long long)json_integer_value(json_object_get(p, "clean")),
+        (long long)json_integer_value(json_object_get(p, "flagged")),
+        (long long)json_integer_value(json_object_get(p, "unjudged")));
+    put_counts(json_object_get(p, "flags"), "  by flag: ", b);
     buf_printf(b, "blocks: %llu with %llu transactions; map versions: %llu with %llu changes\n",
         (unsigned long long)s->blocks, (unsigned long long)s->txs, (unsigned long long)s->versions,
         (unsigned long long)s->changes);
@@ -99,6 +105,8 @@ static int tell(
 static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct ctl_list captures = {0};
     struct ctl_place origin = {0};
+    struct ctl_place place = {0};
+    uint64_t reach = 2000;
     const char *speed = NULL;
     uint64_t validators = 4;
     uint64_t freshness = 60;
@@ -116,6 +124,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"speed", CTL_TEXT, (void *)&speed, 0, 0},
         {"freshness", CTL_NUMBER, &freshness, 1, 86400},
         {"origin", CTL_PLACE, &origin, 0, 0},
+        {"place", CTL_PLACE, &place, 0, 0},
+        {"reach", CTL_NUMBER, &reach, 1, 100000},
         {"out", CTL_TEXT, (void *)&opt.out, 0, 0},
         {"record", CTL_TEXT, (void *)&opt.record, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
@@ -143,6 +153,10 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     opt.has_origin = origin.given;
     opt.lat0 = origin.lat;
     opt.lon0 = origin.lon;
+    opt.has_place = place.given;
+    opt.place_lat = place.lat;
+    opt.place_lon = place.lon;
+    opt.reach_m = (uint32_t)reach;
     opt.progress = quiet ? NULL : stderr;
     if (opt.trust == NULL && !quiet)
         (void)fprintf(
@@ -165,6 +179,9 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "\n"
     "  --map MAP           the map as registered: Lanelet2, OpenDRIVE or .wmap\n"
     "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
+    "  --place LAT,LON     of the antenna that heard the captures, for plausibility; not judged "
+    "without\n"
+    "  --reach METRES      how far it hears; 2000 unless given\n"
     "  --trust PATH        certificates of the vehicles' roots and issuing authorities; nobody is\n"
     "                      believed without\n"
     "  --revocations DIR   signed lists: revocations of both kinds, trust lists; certificates of "

@@ -157,6 +157,7 @@ struct http_view {
     struct admit_counters admit;
     struct gossip_counters gossip; /* zeros where it is switched off */
     struct replay_window_counters window;
+    struct plausibility_counters plausibility;
     struct transmit_counters transmit; /* zeros where the unit only listens */
     struct broadcast_counters broadcast;
     uint64_t requests_dropped;
@@ -180,6 +181,9 @@ struct http_view {
     uint64_t policy_sequence;
     uint8_t policy_hash[32];
 };
+struct metrics;
+/* Families about what was heard before and how believable it was. */
+void http_metrics_heard(struct metrics *m, const struct http_view *v);
 bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
 struct metrics;
 void http_put_lists(struct metrics *m, const struct http_view *v);

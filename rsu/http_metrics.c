@@ -120,40 +120,6 @@ static void put_tables(struct page *p) {
     }
 }
 
-/* ---- what was heard before, here or at a neighbour ---- */
-
-static void put_replay(struct page *p) {
-    static const char key[] = "origin";
-    static const char ours[] = "unit";
-    static const char theirs[] = "neighbours";
-    const struct replay_window_counters *w = &p->v->window;
-    const struct gossip_counters *g = &p->v->gossip;
-    metrics_family(&p->m, "wayside_replay_identities", METRIC_GAUGE,
-        "Message identities remembered, by who handed the message on");
-    metrics_value(&p->m, w->used - w->told_used, key, ours, NULL);
-    metrics_value(&p->m, w->told_used, key, theirs, NULL);
-    metrics_family(&p->m, "wayside_replay_identities_max", METRIC_GAUGE,
-        "Their bounds; those of neighbours lie within those of the unit");
-    metrics_value(&p->m, w->slots, key, ours, NULL);
-    metrics_value(&p->m, w->told_slots, key, theirs, NULL);
-    metrics_family(&p->m, "wayside_replay_evicted_total", METRIC_COUNTER,
-        "Identities forgotten while still fresh; replay_slots is too small");
-    metrics_value(&p->m, w->evicted, key, ours, NULL);
-    metrics_value(&p->m, w->told_evicted, key, theirs, NULL);
-    metrics_family(&p->m, "wayside_gossip_sent_total", METRIC_COUNTER,
-        "Identities of beacons for the neighbours; unsent: the rate was used up");
-    metrics_value(&p->m, g->told, "outcome", "sent", NULL);
-    metrics_value(&p->m, g->untold, "outcome", "unsent", NULL);
-    one(p, "wayside_gossip_batches_total", METRIC_COUNTER, "Batches these went out in", g->batches);
-    metrics_family(&p->m, "wayside_gossip_received_total", METRIC_COUNTER,
-        "Identities from neighbours; over_rate: beyond what one neighbour may tell, not taken");
-    metrics_value(&p->m, w->told, "outcome", "new", NULL);
-    metrics_value(&p->m, w->told_known, "outcome", "known", NULL);
-    metrics_value(&p->m, g->over_rate, "outcome", "over_rate", NULL);
-    one(p, "wayside_gossip_malformed_total", METRIC_COUNTER,
-        "Batches from neighbours that could not be read", g->malformed);
-}
-
 /* ---- admission and ledger ---- */
 
 static void put_admission(struct page *p) {
@@ -372,7 +338,7 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
             put_port_counters(&p);
             put_tables(&p);
         }
-        put_replay(&p);
+        http_metrics_heard(&p.m, v);
         put_admission(&p);
         put_transactions(&p);
         put_node(&p);

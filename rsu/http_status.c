@@ -144,6 +144,19 @@ static json_t *admission(const struct http_view *v) {
     return o;
 }
 
+static json_t *plausibility(const struct http_view *v) {
+    const struct plausibility_counters *n = &v->plausibility;
+    json_t *o = json_object();
+    json_put(o, "clean", json_count(n->clean));
+    json_put(o, "flagged", json_count(n->judged - n->clean));
+    json_put(o, "unjudged", json_count(n->unjudged));
+    json_t *flags = json_object();
+    for (int f = 0; f < PLAUSIBILITY_FLAG_COUNT; f++)
+        json_put(flags, plausibility_flag_name((enum plausibility_flag)f), json_count(n->flag[f]));
+    json_put(o, "flags", flags);
+    return o;
+}
+
 static json_t *results(const struct http *h, const struct http_view *v) {
     json_t *o = json_object();
     for (size_t i = 0; i < h->n_contracts; i++) {
@@ -239,6 +252,7 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
         json_put(o, "validators", validators(h, v));
         put_ports(h, o);
         json_put(o, "admission", admission(v));
+        json_put(o, "plausibility", plausibility(v));
         json_put(o, "transactions", results(h, v));
         json_put(o, "commit_latency_ms", latency(v));
         json_put(o, "streams", json_count(streams_count(h->streams)));

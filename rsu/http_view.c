@@ -57,6 +57,8 @@ static void copy(void *owner, void *ctx) {
     v->admit = *d->admit;
     if (d->gossip != NULL)
         v->gossip = gossip_counters(d->gossip);
+    if (d->tracks != NULL)
+        v->plausibility = plausibility_counters(d->tracks);
     if (d->window != NULL)
         v->window = replay_window_counters(d->window);
     if (d->radio != NULL) {

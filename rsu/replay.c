@@ -15,6 +15,7 @@ enum {
     QUIET_GAP_US = 60000000, /* a longer silence in the capture is passed over */
     TAIL_US = 30000000, /* after the last frame, beyond the policy's longest wait */
     STEP_US = 1000000,
+    TRACKS = 65536, /* signers whose way is followed */
     WAITING_MAX = 1024, /* messages that wait for a certificate */
 };
 
@@ -97,8 +98,15 @@ static int open_box(struct replay *r, uint64_t start_its_us, struct ws_err *err)
     return onebox_new(&cfg, &r->box, err);
 }
 
+static struct replay_frame *line_of(struct replay *r, uint32_t capture, uint64_t number);
+
 static bool on_verified(void *ctx, struct pkt_message *m) {
     struct replay *r = ctx;
+    struct buf words = {0};
+    admit_judge(r->tracks, m);
+    plausibility_print(&m->plausibility, &words);
+    buf_u8(&words, 0);
+    line_of(r, m->capture, m->frame)->plausibility = (char *)words.p;
     /* A real cell's RSUs hear a message each where they stand; here they take turns, by the message's own identity. */
     size_t at = m->id[31] % r->opt->validators;
     (void)admit_message(onebox_node(r->box, at), m, onebox_now(r->box), &r->admit);
@@ -146,6 +154,12 @@ static void open_pipe(struct replay *r) {
         .verify = true,
     };
     r->pipe = pipeline_new(&cfg, on_verified, r, note_verdict, r);
+    struct plausibility_config tracks = {.tracks = TRACKS,
+        .has_place = r->opt->has_place,
+        .lat = r->opt->place_lat,
+        .lon = r->opt->place_lon,
+        .reach_m = r->opt->reach_m};
+    r->tracks = plausibility_new(&tracks);
 }
 
 /* ---- what the cell decides ---- */
@@ -242,10 +256,10 @@ static int run_to(struct replay *r, uint64_t its_us, struct ws_err *err) {
 }
 
 /* Frames are numbered in each capture from 1, and verdicts that come late belong to frames not long ago. */
-static struct replay_frame *line_of(struct replay *r, const struct pkt_frame *f) {
+static struct replay_frame *line_of(struct replay *r, uint32_t capture, uint64_t number) {
     for (size_t i = r->n_frames; i-- > r->first_open;) {
         struct replay_frame *line = &r->frames[i];
-        if (line->capture == f->capture && line->number == f->number)
+        if (line->capture == capture && line->number == number)
             return line;
     }
     WS_ASSERT(false);
@@ -255,7 +269,7 @@ static struct replay_frame *line_of(struct replay *r, const struct pkt_frame *f)
 static void note_verdict(
     void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
     struct replay *r = ctx;
-    struct replay_frame *line = line_of(r, f);
+    struct replay_frame *line = line_of(r, f->capture, f->number);
     WS_ASSERT(line->verdict == PKT_VERDICT_COUNT);
     line->why = detail[0] == '\0' ? NULL : ws_strdup(detail);
     line->verdict = v;
@@ -308,47 +322,9 @@ static int run_capture(
     return rc;
 }
 
-/* Verdicts may come long after their frames, so the captures are read again once all of them are known. */
-static int record(struct replay *r, struct ws_err *err) {
-    struct capture_writer *w = NULL;
-    struct buf comment = {0};
-    size_t line = 0;
-    int rc = capture_create_annotated(r->opt->record, &w, err);
-    for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++) {
-        struct capture *c = NULL;
-        struct pkt_frame f;
-        rc = capture_open(r->opt->captures[i], (uint32_t)i, &c, err);
-        if (rc != WS_OK)
-            break;
-        while (line < r->n_frames && (rc = capture_next(c, &f, err)) == 1) {
-            const struct replay_frame *l = &r->frames[line];
-            if (l->capture != f.capture || l->number != f.number) {
-                rc =
-                    ws_fail(err, WS_EIO, "%s: not the file that was replayed", r->opt->captures[i]);
-                break;
-            }
-            line++;
-            buf_clear(&comment);
-            buf_printf(&comment, "%s", pkt_verdict_name(l->verdict));
-            if (l->why != NULL)
-                buf_printf(&comment, ": %s", l->why);
-            buf_u8(&comment, 0);
-            capture_put_annotated(w, &f, (const char *)comment.p);
-        }
-        capture_close(c);
-        rc = rc == 1 ? WS_OK : rc;
-    }
-    buf_free(&comment);
-    if (w == NULL)
-        return rc;
-    if (rc == WS_OK)
-        return capture_finish(w, err);
-    capture_discard(w);
-    return rc;
-}
-
 static void release(struct replay *r) {
     pipeline_free(r->pipe);
+    plausibility_free(r->tracks);
     revocations_free(r->lists);
     onebox_free(r->box);
     for (size_t i = 0; i < r->n_versions; i++)
@@ -358,8 +334,10 @@ static void release(struct replay *r) {
     trust_files_free(&r->trust);
     buf_free(&r->policy_script);
     buf_free(&r->genesis);
-    for (size_t i = 0; i < r->n_frames; i++)
+    for (size_t i = 0; i < r->n_frames; i++) {
         free(r->frames[i].why);
+        free(r->frames[i].plausibility);
+    }
     free(r->frames);
     buf_free(&r->events_csv);
     free(r);
@@ -391,7 +369,7 @@ static int run_all(struct replay *r, struct ws_err *err) {
     struct ws_now now = onebox_now(r->box);
     rc = onebox_run_until(r->box, now.mono_us + TAIL_US, err);
     if (rc == WS_OK && r->opt->record != NULL)
-        rc = record(r, err);
+        rc = replay_record(r, err);
     return rc == WS_OK ? replay_write(r, err) : rc;
 }
 

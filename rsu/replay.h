@@ -24,6 +24,10 @@ struct replay_options {
     uint64_t freshness_us; /* oldest generation time against the capture's clock */
     bool has_origin; /* of a map with local coordinates */
     int32_t lat0, lon0;
+    bool
+        has_place; /* of the antenna that heard the captures; without it nothing is said about reach */
+    int32_t place_lat, place_lon;
+    uint32_t reach_m;
     const char *out; /* folder, made when missing */
     const char *record; /* file: every frame with its verdict as comment, pcapng; NULL: none */
     FILE *progress; /* one line now and then; NULL: silent */

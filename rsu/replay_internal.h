@@ -1,4 +1,4 @@
-/* Shared by replay.c (running) and replay_report.c (writing). Internal to rsu/. */
+/* Shared by replay.c (running), replay_report.c and replay_record.c (writing). Internal to rsu/. */
 #ifndef WAYSIDE_RSU_REPLAY_INTERNAL_H
 #define WAYSIDE_RSU_REPLAY_INTERNAL_H
 
@@ -21,6 +21,7 @@ struct replay_frame {
     uint64_t number, stamp_ns;
     enum pkt_verdict verdict; /* PKT_VERDICT_COUNT: not yet known */
     char *why; /* owned; NULL: nothing to add */
+    char *plausibility; /* owned; NULL: not verified */
 };
 
 struct replay {
@@ -33,6 +34,7 @@ struct replay {
     struct onebox *box;
     struct revocations *lists;
     struct pipeline *pipe;
+    struct plausibility_tracks *tracks;
     struct admit_counters admit;
     uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;
     size_t n_frames, cap_frames;
@@ -50,6 +52,8 @@ struct replay {
 
 /* How many frames ended with this verdict. */
 uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v);
+/* Writes opt->record. */
+WARN_UNUSED int replay_record(const struct replay *r, struct ws_err *err);
 /* Writes every file; all or none of a file. */
 WARN_UNUSED int replay_write(struct replay *r, struct ws_err *err);
 

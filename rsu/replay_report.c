@@ -29,7 +29,7 @@ uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v) {
 
 static int put_frames(const struct replay *r, struct ws_err *err) {
     struct buf b = {0};
-    buf_printf(&b, "capture,frame,stamp,verdict,reason\n");
+    buf_printf(&b, "capture,frame,stamp,verdict,reason,plausibility\n");
     for (size_t i = 0; i < r->n_frames; i++) {
         const struct replay_frame *f = &r->frames[i];
         buf_printf(&b, "%u,%" PRIu64 ",%" PRIu64 ".%09" PRIu64 ",%s,\"", f->capture + 1, f->number,
@@ -37,7 +37,7 @@ static int put_frames(const struct replay *r, struct ws_err *err) {
         /* Free text of ours; a quote in it would break the line. */
         for (const char *why = f->why; why != NULL && *why != '\0'; why++)
             buf_u8(&b, *why == '"' ? '\'' : (uint8_t)*why);
-        buf_printf(&b, "\"\n");
+        buf_printf(&b, "\",%s\n", f->plausibility == NULL ? "" : f->plausibility);
     }
     int rc = put_file(r, "frames.csv", buf_span(&b), err);
     buf_free(&b);
@@ -99,6 +99,16 @@ static json_t *admissions(const struct replay *r) {
         (void)json_object_set_new(o, admit_outcome_name((enum admit_outcome)i),
             json_integer((json_int_t)r->admit.outcome[i]));
     return o;
+}
+
+static json_t *plausibility(const struct replay *r) {
+    struct plausibility_counters n = plausibility_counters(r->tracks);
+    json_t *flags = json_object();
+    for (int f = 0; f < PLAUSIBILITY_FLAG_COUNT; f++)
+        (void)json_object_set_new(flags, plausibility_flag_name((enum plausibility_flag)f),
+            json_integer((json_int_t)n.flag[f]));
+    return json_pack("{s:I, s:I, s:I, s:o}", "clean", (json_int_t)n.clean, "flagged",
+        (json_int_t)(n.judged - n.clean), "unjudged", (json_int_t)n.unjudged, "flags", flags);
 }
 
 static json_t *results(const struct replay *r) {
@@ -190,6 +200,7 @@ static json_t *report(const struct replay *r) {
         "map_elements", (json_int_t)r->map.n);
     (void)json_object_set_new(o, "frames_by_verdict", verdicts(r));
     (void)json_object_set_new(o, "admission", admissions(r));
+    (void)json_object_set_new(o, "plausibility", plausibility(r));
     (void)json_object_set_new(o, "results", results(r));
     (void)json_object_set_new(o, "versions", versions(r));
     (void)json_object_set_new(o, "candidates", candidates(r));
@@ -258,6 +269,15 @@ static int put_html(const struct replay *r, struct ws_err *err) {
     buf_printf(&b, "</table>\n<h2>Admission</h2>\n<table>\n");
     for (int i = 0; i < ADMIT_OUTCOME_COUNT; i++)
         row(&b, admit_outcome_name((enum admit_outcome)i), r->admit.outcome[i]);
+    struct plausibility_counters n = plausibility_counters(r->tracks);
+    buf_printf(&b, "</table>\n<h2>Plausibility of verified messages</h2>\n<table>\n");
+    row(&b, "clean", n.clean);
+    row(&b, "flagged", n.judged - n.clean);
+    row(&b, "nothing to compare with", n.unjudged);
+    for (int f = 0; f < PLAUSIBILITY_FLAG_COUNT; f++) {
+        if (n.flag[f] > 0)
+            row(&b, plausibility_flag_text((enum plausibility_flag)f), n.flag[f]);
+    }
     buf_printf(&b, "</table>\n</html>\n");
     int rc = put_file(r, "report.html", buf_span(&b), err);
     buf_free(&b);

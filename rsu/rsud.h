@@ -38,6 +38,7 @@ struct rsud {
     struct cell cell;
     struct admit_counters *admit;
     struct replay_window *window; /* (any) of all workers */
+    struct plausibility_tracks *tracks;
     struct gossip *gossip; /* NULL: switched off */
     struct radio *radio; /* NULL: the unit only listens */
     struct revocations *lists; /* NULL: none configured */

@@ -123,7 +123,7 @@ static void send_to_linked(void *ctx, size_t peer, struct span msg) {
         (void)net_send(d->face.net, peer, msg);
 }
 
-/* What all workers and the neighbours know of messages that were handed on. */
+/* What all workers and the neighbours know of messages that were handed on, and what their signers said. */
 static void open_window(struct daemon *d) {
     const struct pipeline_limits *l = &d->config.pipeline;
     struct ws_random random = ws_random_system();
@@ -143,6 +143,9 @@ static void open_window(struct daemon *d) {
         .ctx = d};
     if (cfg.rate > 0)
         d->face.gossip = gossip_new(&cfg);
+    struct plausibility_config tracks = d->config.plausibility;
+    tracks.salt = ws_random_u64(&random);
+    d->face.tracks = plausibility_new(&tracks);
 }
 
 static int open_node(struct daemon *d, struct ws_err *err) {
@@ -354,6 +357,7 @@ void daemon_stop(struct daemon *d) {
         pktio_stop();
     replay_window_free(d->face.window);
     gossip_free(d->face.gossip);
+    plausibility_free(d->face.tracks);
     revocations_free(d->face.lists);
     node_close(d->face.node);
     cell_close(&d->face.cell);

@@ -124,6 +124,37 @@ static void test_plain_path(void **state) {
     config_free(&c);
 }
 
+static void test_the_antenna(void **state) {
+    (void)state;
+    static const char listens[] = NEEDED "ports: [{kind: af_packet, interface: eth0}]\n";
+    static const char sends[] = NEEDED "ports: [{kind: af_packet, interface: eth0}]\n"
+                                       "radio: {ticket: t, ticket_key: k, place: \"48.5,11.25\"}\n";
+    struct config c;
+    struct ws_err err;
+    assert_int_equal(parse(listens, &c, &err), WS_OK);
+    assert_false(c.plausibility.has_place);
+    assert_int_equal(c.plausibility.tracks, 16384);
+    assert_int_equal(c.plausibility.reach_m, 2000);
+    assert_int_equal(c.gossip.rate, 20000);
+    assert_int_equal(c.gossip.batch_us, 20000);
+    config_free(&c);
+    assert_int_equal(parse(sends, &c, &err), WS_OK);
+    assert_true(c.plausibility.has_place);
+    assert_int_equal(c.plausibility.lat, 485000000);
+    assert_int_equal(c.plausibility.lon, 112500000);
+    config_free(&c);
+    struct buf b = {0};
+    buf_printf(&b, "%splausibility: {place: \"-1.5,2\", reach_m: 700, tracks: 64}\n", sends);
+    buf_u8(&b, 0);
+    assert_int_equal(parse((const char *)b.p, &c, &err), WS_OK);
+    assert_int_equal(c.plausibility.lat, -15000000);
+    assert_int_equal(c.plausibility.lon, 20000000);
+    assert_int_equal(c.plausibility.reach_m, 700);
+    assert_int_equal(c.plausibility.tracks, 64);
+    config_free(&c);
+    buf_free(&b);
+}
+
 struct mistake {
     const char *text;
     const char *says[3]; /* all of them are in the message */
@@ -179,6 +210,12 @@ static void test_mistakes(void **state) {
         {NEEDED "pipeline: {table_memory_mb: 0}\n", {"pipeline.table_memory_mb"}},
         {NEEDED "pipeline: {source_slots: 100}\n", {"pipeline.source_slots", "power of two"}},
         {NEEDED "pipeline: {message_pool: 65}\n", {"pipeline.message_pool", "power of two"}},
+        {NEEDED "gossip: {rate: 1000001}\n", {"gossip.rate", "0 to 1000000"}},
+        {NEEDED "gossip: {batch_ms: 0}\n", {"gossip.batch_ms", "1 to 1000"}},
+        {NEEDED "gossip: {ratio: 1}\n", {":5: gossip", "ratio", "rate, batch_ms"}},
+        {NEEDED "plausibility: {tracks: 100}\n", {"plausibility.tracks", "power of two"}},
+        {NEEDED "plausibility: {reach_m: 0}\n", {"plausibility.reach_m", "1 to 100000"}},
+        {NEEDED "plausibility: {place: here}\n", {"plausibility.place", "'here'"}},
         /* values */
         {NEEDED "http: localhost:80\n", {"http", "ADDRESS:PORT", "unix:PATH"}},
         {NEEDED "http: 127.0.0.1:65536\n", {"http", "65536"}},
@@ -312,6 +349,7 @@ int main(void) {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_plain_path),
+        cmocka_unit_test(test_the_antenna),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_lists_too_long),
         cmocka_unit_test(test_long_socket),

@@ -1,0 +1,44 @@
+/* Every frame once more, with what became of it as comment. */
+#include "pktio/capture.h"
+#include "rsu/replay_internal.h"
+
+/* Verdicts may come long after their frames, so the captures are read again once all of them are known. */
+int replay_record(const struct replay *r, struct ws_err *err) {
+    struct capture_writer *w = NULL;
+    struct buf comment = {0};
+    size_t line = 0;
+    int rc = capture_create_annotated(r->opt->record, &w, err);
+    for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++) {
+        struct capture *c = NULL;
+        struct pkt_frame f;
+        rc = capture_open(r->opt->captures[i], (uint32_t)i, &c, err);
+        if (rc != WS_OK)
+            break;
+        while (line < r->n_frames && (rc = capture_next(c, &f, err)) == 1) {
+            const struct replay_frame *l = &r->frames[line];
+            if (l->capture != f.capture || l->number != f.number) {
+                rc =
+                    ws_fail(err, WS_EIO, "%s: not the file that was replayed", r->opt->captures[i]);
+                break;
+            }
+            line++;
+            buf_clear(&comment);
+            buf_printf(&comment, "%s", pkt_verdict_name(l->verdict));
+            if (l->why != NULL)
+                buf_printf(&comment, ": %s", l->why);
+            if (l->plausibility != NULL)
+                buf_printf(&comment, "; %s", l->plausibility);
+            buf_u8(&comment, 0);
+            capture_put_annotated(w, &f, (const char *)comment.p);
+        }
+        capture_close(c);
+        rc = rc == 1 ? WS_OK : rc;
+    }
+    buf_free(&comment);
+    if (w == NULL)
+        return rc;
+    if (rc == WS_OK)
+        return capture_finish(w, err);
+    capture_discard(w);
+    return rc;
+}
