@@ -1,10 +1,10 @@
 /* DPDK's environment: one start in the life of a process (dpdk facts, section 2). */
-#include "pktio/worker.h"
+#include "pktio/eal.h"
 
-#include "base/bytes.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "pktio/port_check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,7 +17,7 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 
-enum { ARGS_MAX = 12, MEMORY_MB_MIN = 16 };
+enum { MEMORY_MB_MIN = 16 };
 
 /* ---- logs ---- */
 
@@ -63,34 +63,6 @@ static void restore_log(FILE *before) {
 
 /* ---- arguments ---- */
 
-/* Free octets in huge pages of the default size or any other; 0 where there are none. */
-static uint64_t huge_free(void) {
-    static const char root[] = "/sys/kernel/mm/hugepages";
-    uint64_t octets = 0;
-    DIR *dir = opendir(root);
-    if (dir == NULL)
-        return 0;
-    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        unsigned long kb = 0;
-        unsigned long pages = 0;
-        char path[300];
-        if (strncmp(e->d_name, "hugepages-", 10) != 0)
-            continue;
-        kb = strtoul(e->d_name + 10, NULL, 10);
-        (void)snprintf(path, sizeof(path), "%s/%s/free_hugepages", root, e->d_name);
-        FILE *f = fopen(path, "re");
-        if (f == NULL)
-            continue;
-        char line[32] = "";
-        if (fgets(line, sizeof(line), f) != NULL)
-            pages = strtoul(line, NULL, 10);
-        (void)fclose(f);
-        octets += (uint64_t)kb * 1024 * pages;
-    }
-    (void)closedir(dir);
-    return octets;
-}
-
 /* "0@(0,1,5)": one logical core that may run on every CPU this process may run on, so that EAL pins nobody. */
 static void put_lcores(struct buf *b, const cpu_set_t *cpus) {
     buf_printf(b, "0@(");
@@ -102,60 +74,90 @@ static void put_lcores(struct buf *b, const cpu_set_t *cpus) {
         comma = ",";
     }
     buf_printf(b, ")");
-    buf_u8(b, 0);
 }
 
-static int init(unsigned memory_mb, bool huge, char *lcores, struct ws_err *err) {
-    char memory[16];
-    (void)snprintf(memory, sizeof(memory), "%u", memory_mb);
+static unsigned put(struct buf *b, const char *argument) {
+    buf_put(b, argument, strlen(argument) + 1);
+    return 1;
+}
+
+unsigned eal_line(const struct eal_wish *wish, struct buf *b) {
+    unsigned n = put(b, "wayside") + put(b, "--no-telemetry");
+    if (wish->n_nics == 0)
+        n += put(b, "--no-pci");
+    for (size_t i = 0; i < wish->n_nics; i++)
+        n += put(b, "-a") + put(b, wish->nics[i]);
+    /* --no-huge and --in-memory exclude each other; either way nothing is shared with other processes. */
+    n += wish->huge ? put(b, "--in-memory") : put(b, "--no-huge") + put(b, "--no-shconf");
+    n += put(b, "-m");
+    buf_printf(b, "%u", wish->memory_mb);
+    buf_u8(b, 0);
+    n += put(b, "--lcores");
+    put_lcores(b, wish->cpus);
+    buf_u8(b, 0);
+    return n + 2;
+}
+
+static int init(const struct eal_wish *wish, struct ws_err *err) {
+    struct buf line = {0};
+    unsigned argc = eal_line(wish, &line);
     /* EAL reorders and overwrites its arguments: private, writable copies. */
-    char name[] = "wayside";
-    char no_pci[] = "--no-pci";
-    char no_telemetry[] = "--no-telemetry";
-    char in_memory[] = "--in-memory";
-    char no_huge[] = "--no-huge";
-    char no_shconf[] = "--no-shconf";
-    char m[] = "-m";
-    char l[] = "--lcores";
-    char *argv[ARGS_MAX] = {name, no_pci, no_telemetry, m, memory, l, lcores};
-    int argc = 7;
-    if (huge) {
-        argv[argc++] = in_memory;
-    } else {
-        argv[argc++] = no_huge;
-        argv[argc++] = no_shconf;
+    char **argv = ws_calloc(argc + 1, sizeof(*argv));
+    char *at = (char *)line.p;
+    for (unsigned i = 0; i < argc; i++) {
+        argv[i] = at;
+        at += strlen(at) + 1;
     }
-    if (rte_eal_init(argc, argv) >= 0)
+    int rc = rte_eal_init((int)argc, argv);
+    free((void *)argv);
+    buf_free(&line);
+    if (rc >= 0)
         return WS_OK;
     if (rte_errno == EALREADY)
         return ws_fail(err, WS_EEXIST,
             "DPDK was started before in this process and cannot be started a second time");
     return ws_fail(err, WS_EIO,
-        "DPDK could not start with %u MB %s: %s (its own words are in the log)", memory_mb,
-        huge ? "of huge pages" : "without huge pages", rte_strerror(rte_errno));
+        "DPDK could not start with %u MB %s: %s (its own words are in the log)", wish->memory_mb,
+        wish->huge ? "of huge pages" : "without huge pages", rte_strerror(rte_errno));
+}
+
+static int check_nics(unsigned memory_mb, const char *const *nics, size_t n, struct ws_err *err) {
+    int rc = n == 0 ? WS_OK : port_check_huge_pages("", memory_mb, err);
+    for (size_t i = 0; i < n && rc == WS_OK; i++)
+        rc = port_check_nic("", nics[i], err);
+    return rc;
 }
 
 int pktio_start(unsigned memory_mb, struct ws_err *err) {
+    return pktio_start_nics(memory_mb, NULL, 0, err);
+}
+
+int pktio_start_nics(
+    unsigned memory_mb, const char *const *addresses, size_t n, struct ws_err *err) {
     if (memory_mb < MEMORY_MB_MIN)
         return ws_fail(
             err, WS_EINPUT, "%u MB for packets: at least %u are needed", memory_mb, MEMORY_MB_MIN);
+    int rc = check_nics(memory_mb, addresses, n, err);
+    if (rc != WS_OK)
+        return rc;
     cpu_set_t cpus;
     if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
         return ws_fail(err, WS_EIO, "the CPUs of this process: %s", strerror(errno));
-    struct buf lcores = {0};
-    put_lcores(&lcores, &cpus);
     FILE *log_before = redirect_log();
-    bool huge = huge_free() >= (uint64_t)memory_mb << 20;
-    int rc = init(memory_mb, huge, (char *)lcores.p, err);
+    const struct eal_wish wish = {.memory_mb = memory_mb,
+        .huge = port_huge_pages("") >= (uint64_t)memory_mb << 20,
+        .cpus = &cpus,
+        .nics = addresses,
+        .n_nics = n};
+    rc = init(&wish, err);
     /* Belt and braces: whatever EAL did, the caller may run where it could run before. */
     (void)pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-    buf_free(&lcores);
     if (rc != WS_OK) {
         restore_log(log_before);
         return rc;
     }
     ws_log(WS_LOG_INFO, "pktio", "DPDK runs with %u MB %s", memory_mb,
-        huge ? "of huge pages" : "without huge pages");
+        wish.huge ? "of huge pages" : "without huge pages");
     return WS_OK;
 }
 

@@ -1,12 +1,16 @@
 #include "pktio/port.h"
 
 #include "base/mem.h"
-#include "pktio/port_check.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
+
+unsigned port_pool_extra(const struct port *p, unsigned cache) {
+    return (p->workers - 1) * (PORT_HANDOVER_SLOTS + cache * 3 / 2 + PIPELINE_BURST_MAX);
+}
 
 int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err) {
     char name[RTE_MEMPOOL_NAMESIZE];
@@ -15,15 +19,14 @@ int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err
      * buffers the reader waits for. af_packet takes and gives in one thread, where the cache pays. */
     bool capture = p->kind == PORT_CAPTURE;
     unsigned cache = capture || n < 768 ? 0 : 256;
-    /* What the other threads have in their rings and caches is not taken from the first one's. */
     if (!capture)
-        n += (p->workers - 1) * (PORT_HANDOVER_SLOTS + cache * 3 / 2 + PIPELINE_BURST_MAX);
+        n += port_pool_extra(p, cache);
     p->pool = rte_pktmbuf_pool_create_by_ops(name, n, cache, sizeof(struct frame_meta),
         (uint16_t)data_room, SOCKET_ID_ANY,
         capture && p->workers == 1 ? "ring_sp_sc" : "ring_mp_mc");
     if (p->pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers: %s (memory given to pktio_start)", n,
+            "a pool of %u packet buffers: %s (memory_mb)", n,
             rte_strerror(rte_errno));
     return WS_OK;
 }
@@ -31,12 +34,15 @@ int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err
 int port_setup(struct port *p, unsigned n_tx, struct ws_err *err) {
     struct rte_eth_conf conf = {0};
     unsigned frames = p->ring_frames == 0 ? PORT_RING_FRAMES : p->ring_frames;
+    unsigned send_frames = p->send_ring_frames == 0 ? PORT_RING_FRAMES : p->send_ring_frames;
+    conf.intr_conf.rxq = p->interrupts;
     int rc = rte_eth_dev_configure(p->id, 1, (uint16_t)n_tx, &conf);
     if (rc == 0)
-        rc = rte_eth_rx_queue_setup(
-            p->id, 0, (uint16_t)frames, (unsigned)SOCKET_ID_ANY, NULL, p->pool);
+        rc = rte_eth_rx_queue_setup(p->id, 0, (uint16_t)frames, (unsigned)SOCKET_ID_ANY, NULL,
+            p->pool == NULL ? p->send_pool : p->pool);
     for (unsigned i = 0; rc == 0 && i < n_tx; i++)
-        rc = rte_eth_tx_queue_setup(p->id, (uint16_t)i, 1024, (unsigned)SOCKET_ID_ANY, NULL);
+        rc = rte_eth_tx_queue_setup(
+            p->id, (uint16_t)i, (uint16_t)send_frames, (unsigned)SOCKET_ID_ANY, NULL);
     if (rc == 0)
         rc = rte_eth_dev_start(p->id);
     if (rc != 0)
@@ -66,6 +72,15 @@ int port_open(const struct port_config *cfg, const struct ws_clock *clock, struc
     case PORT_AF_XDP:
         rc = port_af_xdp_open(p, cfg, err);
         break;
+    case PORT_TAP:
+        rc = port_tap_open(p, cfg, err);
+        break;
+    case PORT_RING:
+        rc = port_ring_open(p, cfg, err);
+        break;
+    case PORT_NIC:
+        rc = port_nic_open(p, cfg, err);
+        break;
     }
     if (rc != WS_OK) {
         port_close(p);
@@ -80,14 +95,35 @@ uint64_t port_losses(struct port *p) {
         port_af_packet_losses(p);
     if (p->kind == PORT_AF_XDP)
         port_af_xdp_losses(p);
+    if (p->kind == PORT_TAP)
+        port_tap_losses(p);
     struct rte_eth_stats stats;
     if (rte_eth_stats_get(p->id, &stats) != 0)
         return 0;
-    /* Its imissed are in kernel_ring; its oerrors are frames it had no room for, which are tried again. */
-    if (p->kind == PORT_AF_XDP)
-        return stats.rx_nombuf;
-    p->sent.refused = stats.oerrors;
-    return stats.imissed + stats.rx_nombuf;
+    /* The other drivers count what they had no room for, and that is tried again. */
+    if (p->kind == PORT_AF_PACKET || p->kind == PORT_NIC)
+        p->sent.refused = stats.oerrors;
+    /* What net_af_xdp missed is in kernel_ring. */
+    return stats.rx_nombuf + (p->kind == PORT_AF_XDP ? 0 : stats.imissed);
+}
+
+void port_before_sleep(struct port *p) {
+    if (p->source != NULL)
+        capture_source_tell(p->source, true);
+    if (p->kind == PORT_TAP)
+        port_tap_prompt(p);
+    if (p->sleep == PORT_SLEEP_INTERRUPT)
+        (void)rte_eth_dev_rx_intr_enable(p->id, 0);
+}
+
+void port_after_sleep(struct port *p) {
+    eventfd_t n;
+    if (p->source != NULL)
+        capture_source_tell(p->source, false);
+    if (p->sleep == PORT_SLEEP_INTERRUPT)
+        (void)rte_eth_dev_rx_intr_disable(p->id, 0);
+    if (p->sleep == PORT_SLEEP_INTERRUPT || p->kind == PORT_CAPTURE || p->kind == PORT_RING)
+        (void)eventfd_read(p->ready_fd, &n);
 }
 
 void port_close(struct port *p) {
@@ -95,17 +131,21 @@ void port_close(struct port *p) {
         return;
     if (p->source != NULL)
         capture_source_stop(p->source);
-    if (p->id != RTE_MAX_ETHPORTS) {
+    if (p->id != RTE_MAX_ETHPORTS && p->kind == PORT_NIC) {
+        port_nic_close(p);
+    } else if (p->id != RTE_MAX_ETHPORTS) {
         (void)rte_eth_dev_stop(p->id);
         (void)rte_eth_dev_close(p->id);
     }
-    if (p->device[0] != '\0')
+    if (p->device[0] != '\0' && p->kind != PORT_NIC)
         (void)rte_vdev_uninit(p->device);
     if (p->kind == PORT_AF_XDP)
         port_af_xdp_close(p);
     if (p->ask_fd >= 0)
         (void)close(p->ask_fd);
-    if (p->kind == PORT_CAPTURE && p->ready_fd >= 0)
+    if (p->kind == PORT_RING)
+        port_ring_close(p);
+    if ((p->kind == PORT_CAPTURE || p->kind == PORT_RING) && p->ready_fd >= 0)
         (void)close(p->ready_fd);
     port_send_close(p);
     capture_source_free(p->source);

@@ -5,7 +5,7 @@
 #define WAYSIDE_PKTIO_PORT_H
 
 #include "base/bytes.h"
-#include "pktio/worker.h"
+#include "pktio/port_check.h"
 
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -16,6 +16,7 @@
 
 #define PORT_SEND_BURST 32
 #define PORT_HANDOVER_SLOTS 512 /* frames of an interface on their way to one other thread */
+#define PORT_FRAME_MAX 2048 /* octets of a frame that fits into one buffer for sending */
 
 /* In the private area of each mbuf of a capture port. */
 struct frame_meta {
@@ -57,7 +58,11 @@ struct port {
     enum port_sleep sleep;
     int ready_fd; /* readable while (interfaces) or after (capture) frames came; -1: see sleep */
     ino_t ready_inode; /* PORT_AF_XDP: to know the driver's socket by */
-    unsigned ring_frames; /* of the driver's receive ring; 0: PORT_RING_FRAMES */
+    unsigned ring_frames, send_ring_frames; /* of the driver's rings; 0: PORT_RING_FRAMES */
+    bool interrupts; /* asked of the driver */
+    int signal; /* PORT_TAP: what the driver waits for */
+    pid_t prompted; /* the thread that sends it to itself */
+    struct rte_ring *ring; /* PORT_RING */
     struct capture_source *source; /* PORT_CAPTURE */
     uint64_t kernel_ring; /* interfaces: frames the kernel dropped so far */
     char interface[RTE_ETH_NAME_MAX_LEN]; /* of the kernel; empty: none */
@@ -90,6 +95,8 @@ uint64_t port_losses(struct port *p);
 bool port_send(struct port *p);
 
 /* ---- shared by the kinds ---- */
+/* Of a pool, for the other threads of a worker: what is in their rings and caches is not taken from the first one's. */
+unsigned port_pool_extra(const struct port *p, unsigned cache);
 WARN_UNUSED int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err);
 /* One receive queue, started. */
 WARN_UNUSED int port_setup(struct port *p, unsigned n_tx, struct ws_err *err);
@@ -108,6 +115,16 @@ void port_af_xdp_losses(struct port *p);
 /* After the driver was closed, before the pool is freed. */
 void port_af_xdp_close(struct port *p);
 
+WARN_UNUSED int port_tap_open(struct port *p, const struct port_config *cfg, struct ws_err *err);
+void port_tap_losses(struct port *p);
+void port_tap_prompt(struct port *p); /* the next look for frames is in earnest */
+
+WARN_UNUSED int port_ring_open(struct port *p, const struct port_config *cfg, struct ws_err *err);
+void port_ring_close(struct port *p); /* after the driver was closed */
+
+WARN_UNUSED int port_nic_open(struct port *p, const struct port_config *cfg, struct ws_err *err);
+void port_nic_close(struct port *p); /* closes the driver */
+
 /* ---- shared by the kinds on kernel interfaces ---- */
 /* Says when the interface is down; returns the longest frame it sends, at most `room`. */
 size_t port_look_at(struct port *p, const char *name, size_t room);
@@ -123,6 +140,8 @@ WARN_UNUSED int port_capture_open(struct port *p, const struct port_config *cfg,
     const struct ws_clock *clock, struct ws_err *err);
 void capture_source_stop(struct capture_source *s); /* joins the reader */
 void capture_source_free(struct capture_source *s);
+/* With true, a frame that is handed over makes the port's ready_fd readable. */
+void capture_source_tell(struct capture_source *s, bool on);
 /* Valid once the end marker was received. Empty: read to the end. */
 const char *capture_source_failure(const struct capture_source *s);
 uint64_t capture_source_jumps(struct capture_source *s); /* any thread */

@@ -15,8 +15,8 @@ enum {
     FRAME_HEADER = 52, /* of the kernel's before each frame in the ring */
     BLOCK_SIZE = 4096, /* a multiple of the frame size, or reception stops without a word */
     DATA_ROOM = 2176, /* at least FRAME_SIZE - 52 + headroom, or the driver refuses */
-    MBUFS_DEFAULT = 1023,
-    MBUFS_MIN = 256,
+    RING_FRAMES = 4096,
+    RING_FRAMES_LEAST = 512,
 };
 
 void port_af_packet_losses(struct port *p) {
@@ -30,46 +30,38 @@ void port_af_packet_losses(struct port *p) {
 /* ---- the port ---- */
 
 /* The rings are locked memory; an ordinary user's limit may allow only smaller ones. */
-static int make_device(struct port *p, const char *interface, struct ws_err *err) {
-    static const unsigned counts[] = {4096, 2048, 1024, 512};
+static int make_device(struct port *p, const struct port_config *cfg, struct ws_err *err) {
+    const unsigned wanted = cfg->ring_frames == 0 ? RING_FRAMES : cfg->ring_frames;
     char name[sizeof(p->device)];
     (void)snprintf(name, sizeof(name), "net_af_packet_ws%lx", (unsigned long)(uintptr_t)p);
     int rc = -1;
-    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+    for (unsigned n = wanted; rc != 0 && n >= RING_FRAMES_LEAST; n /= 2) {
         char args[160];
         (void)snprintf(args, sizeof(args), "iface=%s,qpairs=1,blocksz=%u,framesz=%u,framecnt=%u",
-            interface, BLOCK_SIZE, FRAME_SIZE, counts[i]);
+            cfg->interface, BLOCK_SIZE, FRAME_SIZE, n);
         rc = rte_vdev_init(name, args);
-        if (rc == 0) {
-            if (i > 0)
-                ws_log(WS_LOG_WARN, "pktio",
-                    "interface %s: only %u frames of kernel ring (raise the limit of locked memory "
-                    "to 64 "
-                    "MB); bursts may be lost",
-                    interface, counts[i]);
-            (void)snprintf(p->device, sizeof(p->device), "%s", name);
-            break;
-        }
+        if (rc == 0 && n < wanted)
+            ws_log(WS_LOG_WARN, "pktio",
+                "interface %s: only %u frames of kernel ring (raise the limit of locked memory to "
+                "%u MB); bursts may be lost",
+                cfg->interface, n, wanted * FRAME_SIZE * 4 >> 20);
     }
     if (rc != 0)
-        return ws_fail(
-            err, WS_EIO, "interface %s: net_af_packet does not take it (see the log)", interface);
+        return ws_fail(err, WS_EIO, "interface %s: net_af_packet does not take it (see the log)",
+            cfg->interface);
+    (void)snprintf(p->device, sizeof(p->device), "%s", name);
     return rte_eth_dev_get_port_by_name(name, &p->id) == 0
                ? WS_OK
-               : ws_fail(err, WS_EIO, "interface %s: DPDK made no port", interface);
+               : ws_fail(err, WS_EIO, "interface %s: DPDK made no port", cfg->interface);
 }
 
 int port_af_packet_open(struct port *p, const struct port_config *cfg, struct ws_err *err) {
-    unsigned mbufs = cfg->mbufs == 0 ? MBUFS_DEFAULT : cfg->mbufs;
-    if (mbufs < MBUFS_MIN)
-        return ws_fail(
-            err, WS_EINPUT, "%u packet buffers: an interface needs at least %u", mbufs, MBUFS_MIN);
-    int rc = port_pool(p, mbufs, DATA_ROOM, err);
+    int rc = port_pool(p, cfg->mbufs == 0 ? PORT_MBUFS : cfg->mbufs, DATA_ROOM, err);
     if (rc != WS_OK)
         return rc;
     struct buf before = {0};
     port_list_fds(&before);
-    rc = make_device(p, cfg->interface, err);
+    rc = make_device(p, cfg, err);
     if (rc == WS_OK)
         p->ready_fd = port_new_socket(&before, AF_PACKET);
     buf_free(&before);

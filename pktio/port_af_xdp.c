@@ -1,14 +1,14 @@
 /* A kernel interface through net_af_xdp (dpdk facts, sections 2, 3): the kernel writes frames straight into our pool.
  * What arrives on the interface is taken away from the kernel's own stack. */
 #include "pktio/port.h"
-#include "pktio/port_check.h"
-#include "pktio/port_xdp.h"
+#include "pktio/port_link.h"
 
 #include "base/log.h"
 
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,16 +32,40 @@ enum {
     STARTS = 3,
     BUSY_TRIES = 50,
     BUSY_WAIT_US = 20000,
+    LET_GO_US = 50000, /* usually enough for the kernel to let go of a queue */
 };
 
+static void unmap(struct rte_mempool_memhdr *part, void *ctx) {
+    (void)ctx;
+    (void)munmap(part->addr, part->len);
+}
+
 /* The driver tells the kernel that buffers lie one behind the other from the pool's first octet on, and how many there
- * are; without huge pages DPDK would start each on a page of its own, and those beyond the told end would be lost. */
+ * are; without huge pages DPDK would start each on a page of its own, and those beyond the told end would be lost. So
+ * the memory is our own, in one piece. */
+static int fill_pool(struct rte_mempool *pool, unsigned n) {
+    struct rte_mempool_objsz size;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    (void)rte_mempool_calc_obj_size(pool->elt_size, pool->flags, &size);
+    size_t octets = ((size_t)size.total_size * n + page - 1) / page * page;
+    void *at = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    int rc = rte_mempool_populate_iova(pool, at, RTE_BAD_IOVA, octets, unmap, NULL);
+    if (rc == (int)n)
+        return 0;
+    if (rc < 0)
+        (void)munmap(at, octets);
+    return rc < 0 ? rc : -ENOMEM;
+}
+
 static int make_pool(struct port *p, unsigned n, struct ws_err *err) {
     char name[RTE_MEMPOOL_NAMESIZE];
     struct rte_pktmbuf_pool_private room = {
         .mbuf_data_room_size = DATA_ROOM, .mbuf_priv_size = sizeof(struct frame_meta)};
     unsigned octets = sizeof(struct rte_mbuf) + sizeof(struct frame_meta) + DATA_ROOM;
     (void)snprintf(name, sizeof(name), "ws%lx", (unsigned long)(uintptr_t)p);
+    n += port_pool_extra(p, CACHE);
     p->pool = rte_mempool_create_empty(
         name, n, octets, CACHE, sizeof(room), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
     int rc = -rte_errno;
@@ -49,15 +73,12 @@ static int make_pool(struct port *p, unsigned n, struct ws_err *err) {
         rc = rte_mempool_set_ops_byname(p->pool, "ring_mp_mc", NULL);
         if (rc == 0) {
             rte_pktmbuf_pool_init(p->pool, &room);
-            rc = rte_mempool_populate_default(p->pool);
+            rc = fill_pool(p->pool, n);
         }
-        if (rc >= 0 && p->pool->nb_mem_chunks != 1)
-            rc = -ENOMEM;
     }
     if (p->pool == NULL || rc < 0)
-        return ws_fail(err, rc == -ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers in one piece: %s (memory given to pktio_start)", n,
-            rte_strerror(-rc));
+        return ws_fail(err, rc == -ENOMEM ? WS_ELIMIT : WS_EIO, "a pool of %u packet buffers: %s",
+            n, rte_strerror(-rc));
     (void)rte_mempool_obj_iter(p->pool, rte_pktmbuf_init, NULL);
     return WS_OK;
 }
@@ -84,8 +105,6 @@ static void close_socket(int fd, ino_t inode) {
 
 void port_af_xdp_close(struct port *p) {
     close_socket(p->ready_fd, p->ready_inode);
-    /* The kernel takes a moment to let go of the queue, and whoever closes a port often opens it again. */
-    (void)usleep(BUSY_WAIT_US);
 }
 
 static void close_new_sockets(const struct buf *before) {
@@ -139,15 +158,15 @@ static int start(struct port *p, const char *interface, unsigned nth, struct ws_
     return rc;
 }
 
-/* The driver answers every failure alike, so the kernel is asked. WS_OK: it was a queue that the kernel had not let go of
- * yet and has now, or something else, which the next start tells. */
-static int ask_why(const char *interface, struct ws_err *err) {
+/* The driver answers every failure alike, and each costs a device, so the kernel is asked first. It takes a while to let go
+ * of a queue whose socket was closed. */
+static int await_queue(const char *interface, struct ws_err *err) {
     int rc = xdp_try_queue(if_nametoindex(interface), 0);
     for (unsigned i = 0; rc == -EBUSY && i < BUSY_TRIES; i++) {
         (void)usleep(BUSY_WAIT_US);
         rc = xdp_try_queue(if_nametoindex(interface), 0);
     }
-    (void)usleep(BUSY_WAIT_US); /* and lets go of ours */
+    (void)usleep(LET_GO_US); /* and of ours */
     if (rc == -EBUSY)
         return ws_fail(err, WS_EBUSY, "interface %s: another AF_XDP socket has its receive queue 0",
             interface);
@@ -161,9 +180,9 @@ int port_af_xdp_open(struct port *p, const struct port_config *cfg, struct ws_er
     if (rc != WS_OK)
         return rc;
     p->ring_frames = RING_FRAMES;
-    rc = start(p, cfg->interface, 0, err);
-    for (unsigned i = 1; rc != WS_OK && i < STARTS; i++) {
-        rc = ask_why(cfg->interface, err);
+    rc = WS_EBUSY;
+    for (unsigned i = 0; rc != WS_OK && i < STARTS; i++) {
+        rc = await_queue(cfg->interface, err);
         if (rc != WS_OK)
             return rc;
         rc = start(p, cfg->interface, i, err);

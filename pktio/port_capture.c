@@ -86,16 +86,8 @@ static void hand_batch(struct capture_source *s) {
         signal_fd(s->port->ready_fd);
 }
 
-void port_before_sleep(struct port *p) {
-    if (p->source != NULL)
-        (void)atomic_exchange(&p->source->worker_sleeps, true);
-}
-
-void port_after_sleep(struct port *p) {
-    if (p->source == NULL)
-        return;
-    atomic_store(&p->source->worker_sleeps, false);
-    drain_fd(p->ready_fd);
+void capture_source_tell(struct capture_source *s, bool on) {
+    (void)atomic_exchange(&s->worker_sleeps, on);
 }
 
 void port_received(struct port *p) {

@@ -1,6 +1,6 @@
 #include "pktio/port_check.h"
 
-#include "pktio/port_xdp.h"
+#include "pktio/port_link.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -25,6 +25,12 @@ const char *port_kind_name(enum port_kind k) {
         return "af_packet";
     case PORT_AF_XDP:
         return "af_xdp";
+    case PORT_TAP:
+        return "tap";
+    case PORT_RING:
+        return "ring";
+    case PORT_NIC:
+        return "nic";
     }
     return "unknown";
 }
@@ -37,16 +43,45 @@ static bool capable(unsigned cap) {
     return (data[cap / 32].effective >> cap % 32 & 1) != 0;
 }
 
-static int check_interface(const char *name, struct ws_err *err) {
+static int check_name(const char *name, struct ws_err *err) {
     if (name == NULL || name[0] == '\0')
         return ws_fail(err, WS_EINPUT, "no interface is named");
     if (strpbrk(name, ",=[]") != NULL)
         return ws_fail(err, WS_EINPUT, "interface %s: the name cannot be given to DPDK", name);
+    return WS_OK;
+}
+
+static int check_interface(const char *name, struct ws_err *err) {
+    int rc = check_name(name, err);
+    if (rc != WS_OK)
+        return rc;
     if (if_nametoindex(name) == 0)
         return ws_fail(err, WS_ENOTFOUND, "interface %s: %s", name, strerror(errno));
     if (!capable(CAP_NET_RAW) || !capable(CAP_NET_ADMIN))
         return ws_fail(err, WS_EIO,
             "interface %s: capturing needs the capabilities CAP_NET_RAW and CAP_NET_ADMIN", name);
+    return WS_OK;
+}
+
+static int check_tap(const char *name, struct ws_err *err) {
+    static const char device[] = "/dev/net/tun";
+    int rc = check_name(name, err);
+    if (rc != WS_OK)
+        return rc;
+    if (strlen(name) >= IF_NAMESIZE)
+        return ws_fail(err, WS_EINPUT, "interface %s: a name has at most %u letters", name,
+            (unsigned)IF_NAMESIZE - 1);
+    if (if_nametoindex(name) != 0)
+        return ws_fail(err, WS_EEXIST,
+            "interface %s: it is there already; kind: tap makes one (ip link delete %s, if nobody "
+            "has it)",
+            name, name);
+    if (!capable(CAP_NET_ADMIN))
+        return ws_fail(
+            err, WS_EIO, "interface %s: making it needs the capability CAP_NET_ADMIN", name);
+    if (access(device, R_OK | W_OK) != 0)
+        return ws_fail(
+            err, WS_EIO, "interface %s: kind: tap needs %s: %s", name, device, strerror(errno));
     return WS_OK;
 }
 
@@ -113,9 +148,6 @@ static unsigned receive_queues(const char *name) {
 static int check_af_xdp(const struct port_config *cfg, struct ws_err *err) {
     const char *name = cfg->interface;
     unsigned mbufs = cfg->mbufs == 0 ? PORT_XDP_MBUFS : cfg->mbufs;
-    if (mbufs < PORT_XDP_MBUFS_MIN)
-        return ws_fail(err, WS_EINPUT, "%u packet buffers: af_xdp needs at least %u", mbufs,
-            (unsigned)PORT_XDP_MBUFS_MIN);
     int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (fd < 0 && errno == EAFNOSUPPORT)
         return ws_fail(
@@ -147,10 +179,32 @@ static int check_af_xdp(const struct port_config *cfg, struct ws_err *err) {
 
 /* ---- all ---- */
 
+static int check_sizes(const struct port_config *cfg, struct ws_err *err) {
+    unsigned least =
+        cfg->kind == PORT_AF_XDP || cfg->kind == PORT_NIC ? PORT_XDP_MBUFS_MIN : PORT_MBUFS_MIN;
+    if (cfg->mbufs != 0 && (cfg->mbufs < least || cfg->mbufs > PORT_MBUFS_MAX))
+        return ws_fail(err, WS_EINPUT,
+            "%u packet buffers: %s needs at least %u, and %u are the most", cfg->mbufs,
+            port_kind_name(cfg->kind), least, (unsigned)PORT_MBUFS_MAX);
+    unsigned n = cfg->ring_frames;
+    if (n != 0 && (n < PORT_RING_FRAMES || n > PORT_RING_FRAMES_MAX || (n & (n - 1)) != 0))
+        return ws_fail(err, WS_EINPUT,
+            "a ring of %u frames: a power of two from %u to %u is allowed", n,
+            (unsigned)PORT_RING_FRAMES, (unsigned)PORT_RING_FRAMES_MAX);
+    return WS_OK;
+}
+
 int port_check(const struct port_config *cfg, struct ws_err *err) {
     if (cfg->kind == PORT_CAPTURE)
         return WS_OK;
-    int rc = check_interface(cfg->interface, err);
+    int rc = check_sizes(cfg, err);
+    if (rc != WS_OK || cfg->kind == PORT_RING)
+        return rc;
+    if (cfg->kind == PORT_TAP)
+        return check_tap(cfg->interface, err);
+    if (cfg->kind == PORT_NIC)
+        return port_check_nic("", cfg->device, err);
+    rc = check_interface(cfg->interface, err);
     if (rc == WS_OK && cfg->kind == PORT_AF_XDP)
         rc = check_af_xdp(cfg, err);
     return rc;

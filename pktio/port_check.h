@@ -6,6 +6,11 @@
 #include "pktio/worker.h"
 
 enum {
+    PORT_RING_FRAMES = 1024, /* 10 ms of what a city cell says at most: 100,000 frames a second */
+    PORT_RING_FRAMES_MAX = 16384,
+    PORT_MBUFS = 1023, /* af_packet, tap */
+    PORT_MBUFS_MIN = 256,
+    PORT_MBUFS_MAX = 1 << 20,
     PORT_XDP_MBUFS =
         8191, /* both receive rings, what is being sent, and as much again to work on */
     PORT_XDP_MBUFS_MIN = 4096, /* fewer do not fill the driver's rings, and it refuses */
@@ -14,7 +19,17 @@ enum {
 /* The names of the kinds as they are written in a configuration. */
 const char *port_kind_name(enum port_kind k);
 
-/* Names what lacks: the interface, a right, locked memory, an interface that is free. Files of captures are not looked at. */
+/* Names what lacks: the interface, a right, locked memory, an interface that is free, a card that may be taken. Files of
+ * captures are not looked at, nor whether there are enough huge pages. */
 WARN_UNUSED int port_check(const struct port_config *cfg, struct ws_err *err);
+
+/* A card at a PCI address like 0000:03:00.0: it is there, is a network card, and is bound to a driver that leaves it to us.
+ * root: of the file system, "" but for tests. */
+WARN_UNUSED int port_check_nic(const char *root, const char *address, struct ws_err *err);
+/* A card reads and writes memory by itself, so that has to be huge pages. */
+WARN_UNUSED int port_check_huge_pages(const char *root, unsigned memory_mb, struct ws_err *err);
+/* Free octets in huge pages of all sizes. */
+uint64_t port_huge_pages(const char *root);
+bool port_is_pci_address(const char *text);
 
 #endif

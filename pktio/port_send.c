@@ -4,12 +4,13 @@
 #include "pktio/send_queue.h"
 
 #include <net/if.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 enum {
     QUEUE_SLOTS = 512,
     SEND_MBUFS = 511,
-    DATA_ROOM = 2176,
+    DATA_ROOM = PORT_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 };
 
 int port_send_setup(struct port *p, size_t octets, struct ws_err *err) {
@@ -21,7 +22,7 @@ int port_send_setup(struct port *p, size_t octets, struct ws_err *err) {
             name, SEND_MBUFS, 0, sizeof(struct frame_meta), DATA_ROOM, SOCKET_ID_ANY);
     if (p->send_pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers to send with: %s (memory given to pktio_start)",
+            "a pool of %u packet buffers to send with: %s (memory_mb)",
             SEND_MBUFS, rte_strerror(rte_errno));
     p->send = send_queue_new(QUEUE_SLOTS, octets < room ? octets : room);
     return WS_OK;
@@ -38,6 +39,9 @@ void port_send_close(struct port *p) {
  * the interface comes up again; what it says about the link in 22.11 is always "up", so the kernel is asked. */
 static bool link_down(const struct port *p) {
     struct ifreq rq = {0};
+    struct rte_eth_link link;
+    if (p->kind == PORT_NIC)
+        return rte_eth_link_get_nowait(p->id, &link) == 0 && link.link_status == RTE_ETH_LINK_DOWN;
     if (p->ask_fd < 0)
         return false;
     (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "%s", p->interface);
@@ -80,6 +84,8 @@ bool port_send(struct port *p) {
     for (unsigned i = 0; i < took; i++)
         p->sent.octets += octets[i];
     p->sent.frames += took;
+    if (p->kind == PORT_RING && took > 0)
+        (void)eventfd_write(p->ready_fd, 1); /* fails only when it is readable already */
     p->n_unsent -= took;
     for (unsigned i = 0; i < p->n_unsent; i++)
         p->unsent[i] = p->unsent[took + i];

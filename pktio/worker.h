@@ -15,12 +15,18 @@
 /* Starts DPDK's environment once in the life of the process: without huge pages unless there are some, without
  * pinning the caller, without shared files. memory_mb: for mbuf pools. Logs go to base/log. */
 WARN_UNUSED int pktio_start(unsigned memory_mb, struct ws_err *err);
+/* The same with network cards, which no other process may have; needs huge pages, and says what else is missing. */
+WARN_UNUSED int pktio_start_nics(
+    unsigned memory_mb, const char *const *addresses, size_t n, struct ws_err *err);
 void pktio_stop(void);
 
 enum port_kind {
     PORT_CAPTURE, /* files replayed through a ring port, paced by the cell clock or as fast as it goes */
     PORT_AF_PACKET, /* a kernel interface, shared with the kernel */
     PORT_AF_XDP, /* a kernel interface taken for ourselves, faster to send on; root only */
+    PORT_TAP, /* a kernel interface that we make */
+    PORT_RING, /* what is sent comes back as received, inside the process */
+    PORT_NIC, /* a network card, driven by DPDK itself; named to pktio_start_nics before */
 };
 
 struct port_config {
@@ -28,9 +34,13 @@ struct port_config {
     const char *const *captures; /* PORT_CAPTURE: paths in order */
     size_t n_captures;
     bool paced; /* PORT_CAPTURE: frame is due when the cell clock reaches its stamp */
-    const char *interface; /* PORT_AF_PACKET, PORT_AF_XDP */
-    unsigned
-        mbufs; /* pool size; 0: default for the kind; captures at least 64, af_packet 256, af_xdp 4096 */
+    const char *interface; /* PORT_AF_PACKET, PORT_AF_XDP; PORT_TAP: what it is to be called */
+    const char *device; /* PORT_NIC: PCI address like 0000:03:00.0 */
+    /* Powers of two from 1024, 10 ms of a city cell's peak, to 16384; 0: default for the kind. Of the kernel's ring (af_packet),
+     * its queue (tap), the card's ring (nic) or the ring itself; not for captures and af_xdp. */
+    unsigned ring_frames;
+    /* Pool size; 0: default for the kind; captures at least 64, af_packet and tap 256, af_xdp and nic 4096; not for ring. */
+    unsigned mbufs;
     unsigned
         workers; /* threads, at most WORKER_THREADS_MAX; 0 is 1; a capture on its own time: 1 */
 };

@@ -12,18 +12,11 @@
 #include <string.h>
 #include <sys/un.h>
 
-struct job {
-    const char *path;
-    struct config *c;
-    struct ws_err *err;
-};
-
 static char *copy(const char *s) {
     return s == NULL ? NULL : ws_strdup(s);
 }
 
-/* Relative to the file's folder. */
-static char *resolve(const struct job *j, const char *name) {
+char *config_resolve(const struct config_job *j, const char *name) {
     const char *slash = strrchr(j->path, '/');
     if (name == NULL || name[0] == '/' || slash == NULL)
         return copy(name);
@@ -33,7 +26,7 @@ static char *resolve(const struct job *j, const char *name) {
     return (char *)b.p;
 }
 
-static int number(const struct job *j, const char *group, const char *key, const char *text,
+int config_number(const struct config_job *j, const char *group, const char *key, const char *text,
     uint64_t lo, uint64_t hi, uint64_t *ret) {
     if (text == NULL || value_u64(text, lo, hi, ret))
         return WS_OK;
@@ -41,14 +34,14 @@ static int number(const struct job *j, const char *group, const char *key, const
         j->path, group, key, text, (unsigned long long)lo, (unsigned long long)hi);
 }
 
-static int power_of_two(const struct job *j, const char *key, uint64_t v) {
+static int power_of_two(const struct config_job *j, const char *key, uint64_t v) {
     if ((v & (v - 1)) == 0)
         return WS_OK;
     return ws_fail(j->err, WS_EINPUT, "%s: %s: %llu is not a power of two", j->path, key,
         (unsigned long long)v);
 }
 
-static int take_numbers(const struct job *j, const struct yaml_file *f) {
+static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     static const struct yaml_pipeline no_pipeline;
     static const struct yaml_node no_node;
     static const struct yaml_radio no_radio;
@@ -68,7 +61,7 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
 #define TAKE(group, from, to, key, lo, hi, usual, times, field)                                    \
     v = usual;                                                                                     \
     if (rc == WS_OK)                                                                               \
-        rc = number(j, group, #key, (from)->key, lo, hi, &v);                                      \
+        rc = config_number(j, group, #key, (from)->key, lo, hi, &v);                               \
     (to)->field = (__typeof__((to)->field))(v * (times));
 #define X(...) TAKE("pipeline.", p, &c->pipeline, __VA_ARGS__)
     CONFIG_PIPELINE(X)
@@ -107,7 +100,7 @@ static int take_numbers(const struct job *j, const struct yaml_file *f) {
     return WS_OK;
 }
 
-static int take_clock(const struct job *j, const struct yaml_clock *y) {
+static int take_clock(const struct config_job *j, const struct yaml_clock *y) {
     struct ws_clock *c = &j->c->clock;
     *c = (struct ws_clock){.kind = WS_CLOCK_SYSTEM};
     if (y == NULL)
@@ -131,11 +124,11 @@ static int take_clock(const struct job *j, const struct yaml_clock *y) {
     if (!value_ppm(y->rate, &c->rate_ppm))
         return ws_fail(j->err, WS_EINPUT,
             "%s: clock.rate: '%.40s' is not a number from 0.001 to 1000", j->path, y->rate);
-    return number(
+    return config_number(
         j, "clock.", "start_mono_us", y->start_mono_us, 0, UINT64_C(1) << 60, &c->start_mono_us);
 }
 
-static int take_peers(const struct job *j, const struct yaml_file *f) {
+static int take_peers(const struct config_job *j, const struct yaml_file *f) {
     struct config *c = j->c;
     for (size_t i = 0; i < f->peers_count; i++) {
         const struct yaml_peer *p = &f->peers[i];
@@ -160,58 +153,14 @@ static int take_peers(const struct job *j, const struct yaml_file *f) {
     return WS_OK;
 }
 
-static int take_workers(
-    const struct job *j, size_t i, const struct yaml_port *y, struct config_port *p) {
-    char group[32];
-    uint64_t n = 1;
-    (void)snprintf(group, sizeof(group), "ports[%zu].", i + 1);
-    int rc = number(j, group, "workers", y->workers, 1, WORKER_THREADS_MAX, &n);
-    p->workers = (unsigned)n;
-    if (rc == WS_OK && n > 1 && p->kind == PORT_CAPTURE && !p->paced)
-        rc = ws_fail(j->err, WS_EINPUT,
-            "%s: %sworkers: a capture that is not paced has one worker, so that it gives the same "
-            "answer every time",
-            j->path, group);
-    return rc;
-}
-
-static int take_port(const struct job *j, size_t i, const struct yaml_port *y) {
-    struct config_port *p = &j->c->ports[i];
-    p->kind = y->kind;
-    p->paced = y->kind == PORT_CAPTURE && (y->paced == NULL || *y->paced);
-    p->interface = copy(y->interface);
-    p->n_captures = y->files_count;
-    p->captures = ws_calloc(y->files_count, sizeof(*p->captures));
-    for (size_t k = 0; k < y->files_count; k++)
-        p->captures[k] = resolve(j, y->files[k]);
-    int rc = take_workers(j, i, y, p);
-    if (rc != WS_OK)
-        return rc;
-    if (y->kind == PORT_CAPTURE) {
-        if (y->files_count == 0 || y->interface != NULL)
-            return ws_fail(j->err, WS_EINPUT,
-                "%s: ports[%zu]: kind: capture has files, and no interface", j->path, i + 1);
-        return WS_OK;
-    }
-    if (y->files_count > 0 || y->paced != NULL || y->interface == NULL)
-        return ws_fail(j->err, WS_EINPUT,
-            "%s: ports[%zu]: kind: %s has an interface, and neither files nor paced", j->path,
-            i + 1, y->kind == PORT_AF_XDP ? "af_xdp" : "af_packet");
-    if (!value_interface(y->interface))
-        return ws_fail(j->err, WS_EINPUT,
-            "%s: ports[%zu].interface: '%.40s' is not the name of an interface (1 to 15 letters)",
-            j->path, i + 1, y->interface);
-    return WS_OK;
-}
-
-static int take_radio(const struct job *j, const struct yaml_file *f) {
+static int take_radio(const struct config_job *j, const struct yaml_file *f) {
     const struct yaml_radio *y = f->radio;
     struct config_radio *r = &j->c->radio;
     if (y == NULL)
         return WS_OK;
-    r->ticket = resolve(j, y->ticket);
-    r->issuer = resolve(j, y->issuer);
-    r->ticket_key = resolve(j, y->ticket_key);
+    r->ticket = config_resolve(j, y->ticket);
+    r->issuer = config_resolve(j, y->issuer);
+    r->ticket_key = config_resolve(j, y->ticket_key);
     if (!value_place(y->place, &r->lat, &r->lon))
         return ws_fail(j->err, WS_EINPUT,
             "%s: radio.place: '%.60s' is not a place like 48.7651234,11.4231234", j->path,
@@ -226,7 +175,7 @@ static int take_radio(const struct job *j, const struct yaml_file *f) {
 }
 
 /* Where nothing is said, the antenna stands where the sending one does. */
-static int take_antenna(const struct job *j, const struct yaml_file *f) {
+static int take_antenna(const struct config_job *j, const struct yaml_file *f) {
     struct plausibility_config *p = &j->c->plausibility;
     const char *place = f->plausibility == NULL ? NULL : f->plausibility->place;
     p->has_place = place != NULL || f->radio != NULL;
@@ -239,17 +188,17 @@ static int take_antenna(const struct job *j, const struct yaml_file *f) {
         place);
 }
 
-static int take_places(const struct job *j, const struct yaml_file *f) {
+static int take_places(const struct config_job *j, const struct yaml_file *f) {
     struct config *c = j->c;
-    c->genesis = resolve(j, f->genesis);
-    c->map = resolve(j, f->map);
-    c->key = resolve(j, f->key);
-    c->curve_key = resolve(j, f->curve_key);
-    c->data = resolve(j, f->data);
+    c->genesis = config_resolve(j, f->genesis);
+    c->map = config_resolve(j, f->map);
+    c->key = config_resolve(j, f->key);
+    c->curve_key = config_resolve(j, f->curve_key);
+    c->data = config_resolve(j, f->data);
     c->bind = copy(f->bind);
-    c->admin = resolve(j, f->admin);
-    c->revocations = resolve(j, f->revocations);
-    c->list_manager = resolve(j, f->list_manager);
+    c->admin = config_resolve(j, f->admin);
+    c->revocations = config_resolve(j, f->revocations);
+    c->list_manager = config_resolve(j, f->list_manager);
     if (c->list_manager != NULL && c->revocations == NULL)
         return ws_fail(
             j->err, WS_EINPUT, "%s: list_manager: of no use without revocations", j->path);
@@ -273,7 +222,7 @@ static int take_places(const struct job *j, const struct yaml_file *f) {
         return ws_fail(j->err, WS_EINPUT,
             "%s: http: '%.100s' is neither ADDRESS:PORT nor unix:PATH", j->path, f->http);
     }
-    char *at = resolve(j, f->http + skip);
+    char *at = config_resolve(j, f->http + skip);
     struct buf b = {0};
     buf_printf(&b, "%s%s", prefix, at);
     buf_u8(&b, 0);
@@ -304,7 +253,7 @@ int config_parse(
         clean(err);
         return rc;
     }
-    struct job j = {path, ret_config, err};
+    struct config_job j = {path, ret_config, err};
     ret_config->log_level = ws_strdup(levels[f->log_level == NULL ? WS_LOG_INFO : *f->log_level]);
     rc = take_places(&j, f);
     if (rc == WS_OK)
@@ -315,7 +264,7 @@ int config_parse(
         rc = take_peers(&j, f);
     for (size_t i = 0; i < f->ports_count && rc == WS_OK; i++) {
         ret_config->n_ports = i + 1;
-        rc = take_port(&j, i, &f->ports[i]);
+        rc = config_take_port(&j, i, &f->ports[i]);
     }
     if (rc == WS_OK)
         rc = take_radio(&j, f);
@@ -349,6 +298,7 @@ void config_free(struct config *c) {
             free(c->ports[i].captures[k]);
         free((void *)c->ports[i].captures);
         free(c->ports[i].interface);
+        free(c->ports[i].device);
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,

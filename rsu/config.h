@@ -17,7 +17,8 @@ struct config_port {
     char **captures;
     size_t n_captures;
     bool paced;
-    char *interface;
+    char *interface, *device;
+    unsigned ring_frames, mbufs; /* 0: default of the kind */
     unsigned workers; /* threads */
 };
 

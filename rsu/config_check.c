@@ -115,8 +115,14 @@ static int check_ports(const struct config *c, struct ws_err *err) {
                 return rc;
             }
         }
-        const struct port_config port = {.kind = p->kind, .interface = p->interface};
+        const struct port_config port = {.kind = p->kind,
+            .interface = p->interface,
+            .device = p->device,
+            .ring_frames = p->ring_frames,
+            .mbufs = p->mbufs};
         int rc = port_check(&port, err);
+        if (rc == WS_OK && p->kind == PORT_NIC)
+            rc = port_check_huge_pages("", c->memory_mb, err);
         if (rc != WS_OK) {
             (void)ws_fail_in(err, "ports[%zu]", i + 1);
             return rc;

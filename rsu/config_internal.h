@@ -79,7 +79,7 @@ struct yaml_file {
         char **files;
         unsigned files_count;
         bool *paced;
-        char *interface, *workers;
+        char *interface, *device, *ring_frames, *buffers, *workers;
     } * ports;
     unsigned ports_count;
 #define X(key, ...) char *key;
@@ -113,6 +113,21 @@ struct yaml_file {
 WARN_UNUSED int config_yaml_load(
     const char *path, struct span text, struct yaml_file **ret_file, struct ws_err *err);
 void config_yaml_free(struct yaml_file *f);
+
+/* What is being made of which file. */
+struct config_job {
+    const char *path;
+    struct config *c;
+    struct ws_err *err;
+};
+
+/* A path relative to the file's folder; to be freed. */
+char *config_resolve(const struct config_job *j, const char *name);
+/* *ret stays as it is when the text is NULL. group is put before the key in messages. */
+WARN_UNUSED int config_number(const struct config_job *j, const char *group, const char *key,
+    const char *text, uint64_t lo, uint64_t hi, uint64_t *ret);
+/* Into the configuration's ports[i], whose number it does not change. */
+WARN_UNUSED int config_take_port(const struct config_job *j, size_t i, const struct yaml_port *y);
 
 /* The file's judged values, without reading the file (for tests and the fuzz target). */
 WARN_UNUSED int config_parse(

@@ -17,8 +17,8 @@
 
 static const cyaml_strval_t bools[] = {{"false", 0}, {"true", 1}};
 static const cyaml_strval_t clocks[] = {{"system", WS_CLOCK_SYSTEM}, {"scaled", WS_CLOCK_SCALED}};
-static const cyaml_strval_t ports[] = {
-    {"capture", PORT_CAPTURE}, {"af_packet", PORT_AF_PACKET}, {"af_xdp", PORT_AF_XDP}};
+static const cyaml_strval_t ports[] = {{"capture", PORT_CAPTURE}, {"af_packet", PORT_AF_PACKET},
+    {"af_xdp", PORT_AF_XDP}, {"tap", PORT_TAP}, {"ring", PORT_RING}, {"nic", PORT_NIC}};
 static const cyaml_strval_t backends[] = {{"auto", VERIFY_AUTO}, {"ifma", VERIFY_IFMA},
     {"portable", VERIFY_PORTABLE}, {"openssl", VERIFY_OPENSSL}};
 static const cyaml_strval_t levels[] = {
@@ -44,8 +44,9 @@ static const cyaml_schema_field_t port_fields[] = {
         &file_value, 1, CONFIG_FILES_MAX),
     CYAML_FIELD_ENUM_PTR("paced", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
         struct yaml_port, paced, bools, CYAML_ARRAY_LEN(bools)),
-    TEXT(interface, OPTIONAL, struct yaml_port), TEXT(workers, OPTIONAL, struct yaml_port),
-    CYAML_FIELD_END};
+    TEXT(interface, OPTIONAL, struct yaml_port), TEXT(device, OPTIONAL, struct yaml_port),
+    TEXT(ring_frames, OPTIONAL, struct yaml_port), TEXT(buffers, OPTIONAL, struct yaml_port),
+    TEXT(workers, OPTIONAL, struct yaml_port), CYAML_FIELD_END};
 static const cyaml_schema_value_t port_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_port, port_fields)};
 

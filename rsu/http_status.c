@@ -101,6 +101,8 @@ static json_t *port(const struct config_port *cfg, size_t i, const struct worker
     json_put(o, "kind", json_string(port_kind_name(cfg->kind)));
     if (cfg->interface != NULL)
         json_put(o, "interface", text(cfg->interface));
+    if (cfg->device != NULL)
+        json_put(o, "device", text(cfg->device));
     json_put(o, "state", json_string(worker_state_name(c->state)));
     json_put(o, "trouble", text(c->trouble));
     json_put(o, "workers", json_count(cfg->workers));

@@ -224,7 +224,13 @@ static int open_radio(struct daemon *d, struct ws_err *err) {
 static int open_ports(struct daemon *d, struct ws_err *err) {
     if (d->config.n_ports == 0)
         return WS_OK;
-    int rc = pktio_start(d->config.memory_mb, err);
+    const char *nics[CONFIG_PORTS_MAX];
+    size_t n_nics = 0;
+    for (size_t i = 0; i < d->config.n_ports; i++) {
+        if (d->config.ports[i].kind == PORT_NIC)
+            nics[n_nics++] = d->config.ports[i].device;
+    }
+    int rc = pktio_start_nics(d->config.memory_mb, nics, n_nics, err);
     struct pipeline_config pipe = {.limits = d->config.pipeline,
         .trust = executor_trust(node_executor(d->face.node)),
         .views = d->face.lists == NULL ? NULL : revocations_slot(d->face.lists),
@@ -246,6 +252,9 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
             .n_captures = c->n_captures,
             .paced = c->paced,
             .interface = c->interface,
+            .device = c->device,
+            .ring_frames = c->ring_frames,
+            .mbufs = c->mbufs,
             .workers = c->workers};
         for (unsigned k = 0; k < c->workers; k++)
             d->ring[i][k] = ring_create(RING_SLOTS);

@@ -19,7 +19,11 @@ static void check_bounds(const struct config *c) {
     for (size_t i = 0; i < c->n_ports; i++) {
         const struct config_port *p = &c->ports[i];
         WS_ASSERT((p->kind == PORT_CAPTURE) == (p->n_captures > 0));
-        WS_ASSERT((p->kind != PORT_CAPTURE) == (p->interface != NULL));
+        WS_ASSERT((p->kind == PORT_NIC) == (p->device != NULL));
+        bool interface = p->kind == PORT_AF_PACKET || p->kind == PORT_AF_XDP || p->kind == PORT_TAP;
+        WS_ASSERT(interface == (p->interface != NULL));
+        WS_ASSERT(p->ring_frames == 0 || (p->ring_frames >= 1024 && p->ring_frames <= 16384));
+        WS_ASSERT(p->mbufs == 0 || p->mbufs >= 256);
     }
 }
 

@@ -3,7 +3,7 @@
 #include "tests/support/cm.h"
 
 #include "pktio/port_check.h"
-#include "pktio/port_xdp.h"
+#include "pktio/port_link.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -32,6 +32,9 @@ static void test_names(void **state) {
     assert_string_equal(port_kind_name(PORT_CAPTURE), "capture");
     assert_string_equal(port_kind_name(PORT_AF_PACKET), "af_packet");
     assert_string_equal(port_kind_name(PORT_AF_XDP), "af_xdp");
+    assert_string_equal(port_kind_name(PORT_TAP), "tap");
+    assert_string_equal(port_kind_name(PORT_RING), "ring");
+    assert_string_equal(port_kind_name(PORT_NIC), "nic");
 }
 
 static void test_interfaces(void **state) {
@@ -45,6 +48,33 @@ static void test_interfaces(void **state) {
     assert_int_equal(port_check(&(struct port_config){.kind = PORT_CAPTURE}, NULL), WS_OK);
 }
 
+static void test_sizes(void **state) {
+    (void)state;
+    static const unsigned wrong[] = {1, 512, 1023, 1025, 32768};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        says(&(struct port_config){.kind = PORT_RING, .ring_frames = wrong[i]}, WS_EINPUT,
+            "power of two from 1024 to 16384");
+    for (unsigned n = 1024; n <= 16384; n *= 2)
+        assert_int_equal(
+            port_check(&(struct port_config){.kind = PORT_RING, .ring_frames = n}, NULL), WS_OK);
+    says(&(struct port_config){.kind = PORT_TAP, .interface = "t0", .mbufs = 255}, WS_EINPUT,
+        "tap needs at least 256");
+    says(&(struct port_config){.kind = PORT_NIC, .device = "0000:00:00.0", .mbufs = 4095},
+        WS_EINPUT, "nic needs at least 4096");
+    says(&(struct port_config){.kind = PORT_AF_PACKET, .interface = "lo", .mbufs = 2000000},
+        WS_EINPUT, "1048576 are the most");
+    assert_int_equal(port_check(&(struct port_config){.kind = PORT_RING}, NULL), WS_OK);
+}
+
+static void test_tap(void **state) {
+    (void)state;
+    says(&(struct port_config){.kind = PORT_TAP}, WS_EINPUT, "no interface");
+    says(&(struct port_config){.kind = PORT_TAP, .interface = "a=b"}, WS_EINPUT, "a=b");
+    says(&(struct port_config){.kind = PORT_TAP, .interface = "sixteen-letters-"}, WS_EINPUT,
+        "at most 15");
+    says(&(struct port_config){.kind = PORT_TAP, .interface = "lo"}, WS_EEXIST, "there already");
+}
+
 /* What a process without rights is told; in a child, which does not come back. */
 static int without_rights(void) {
     const struct port_config packet = {.kind = PORT_AF_PACKET, .interface = "lo"};
@@ -56,6 +86,9 @@ static int without_rights(void) {
         return 2;
     if (port_check(&xdp, &err) != WS_EIO || strstr(err.text, "CAP_NET_RAW") == NULL)
         return 3;
+    const struct port_config tap = {.kind = PORT_TAP, .interface = "wstap0"};
+    if (port_check(&tap, &err) != WS_EIO || strstr(err.text, "CAP_NET_ADMIN") == NULL)
+        return 4;
     return 0;
 }
 
@@ -231,6 +264,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_interfaces),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_tap),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_program),

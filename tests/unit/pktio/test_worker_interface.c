@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const enum port_kind kind = TEST_KIND;
 static int sender = -1;
 
 static bool write_proc(const char *path, const char *text) {
@@ -33,25 +34,26 @@ static bool write_proc(const char *path, const char *text) {
     return ok;
 }
 
-/* NULL, or why not. */
-static const char *make_pair(void) {
-    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
-    if (system("ip link add ws0 type veth peer name ws1 2>/dev/null") != 0)
-        return "no veth pair (ip link add)";
-    (void)write_proc("/proc/sys/net/ipv6/conf/ws0/disable_ipv6", "1");
-    (void)write_proc("/proc/sys/net/ipv6/conf/ws1/disable_ipv6", "1");
-    /* NOLINTNEXTLINE(cert-env33-c) */
-    if (system("ip link set ws0 up && ip link set ws1 up") != 0)
-        return "the veth pair does not come up";
+/* Where frames come from and go to: the other end of the pair, or the kernel's side of what the port made. */
+static bool open_sender(const char *interface) {
     if (sender >= 0)
         (void)close(sender);
     sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     struct sockaddr_ll to = {.sll_family = AF_PACKET,
         .sll_protocol = htons(ETH_P_ALL),
-        .sll_ifindex = (int)if_nametoindex("ws1")};
-    if (sender < 0 || bind(sender, (struct sockaddr *)&to, sizeof(to)) != 0)
-        return "no packet socket to send with";
-    return NULL;
+        .sll_ifindex = (int)if_nametoindex(interface)};
+    return sender >= 0 && bind(sender, (struct sockaddr *)&to, sizeof(to)) == 0;
+}
+
+/* NULL, or why not. */
+static const char *make_pair(void) {
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
+    if (system("ip link add ws0 type veth peer name ws1 2>/dev/null") != 0)
+        return "no veth pair (ip link add)";
+    /* NOLINTNEXTLINE(cert-env33-c) */
+    if (system("ip link set ws0 up && ip link set ws1 up") != 0)
+        return "the veth pair does not come up";
+    return open_sender("ws1") ? NULL : "no packet socket to send with";
 }
 
 /* A name space where this process has all rights, whoever runs it. */
@@ -69,7 +71,9 @@ static const char *enter_namespace(void) {
         if (!write_proc("/proc/self/setgroups", "deny") || !write_proc("/proc/self/uid_map", map))
             return "no user name space";
     }
-    return make_pair();
+    /* The kernel's own first words on a new interface are not to be counted. */
+    (void)write_proc("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    return kind == PORT_TAP ? NULL : make_pair();
 }
 
 static int setup(void **state) {
@@ -85,7 +89,45 @@ static int teardown(void **state) {
 static void send_cam(struct bench *b, struct buf *frame, uint64_t generation_time, bool cert) {
     buf_clear(frame);
     station_frame(frame, &b->car, PSID_CAM, generation_time, span_of("hello", 5), cert);
-    assert_int_equal(send(sender, frame->p, frame->n, 0), frame->n);
+    ssize_t n = send(sender, frame->p, frame->n, 0);
+    if (n < 0 && errno == ENETDOWN) /* it was down once, and the socket has not said so yet */
+        n = send(sender, frame->p, frame->n, 0);
+    assert_int_equal(n, frame->n);
+}
+
+static void wait_running(void) {
+    struct ifreq rq = {0};
+    (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "ws0");
+    for (unsigned i = 0; i < 500; i++) { /* the kernel may take a second to say so */
+        assert_int_equal(ioctl(sender, SIOCGIFFLAGS, &rq), 0);
+        if ((rq.ifr_flags & IFF_RUNNING) != 0)
+            return;
+        (void)usleep(10000);
+    }
+    fail_msg("the interface does not run again");
+}
+
+static struct worker *start(struct bench *b) {
+    struct port_config cfg = {.kind = kind, .interface = "ws0"};
+    struct worker *w = bench_start(b, &cfg);
+    if (kind == PORT_TAP) {
+        assert_true(open_sender("ws0"));
+        wait_running();
+    }
+    return w;
+}
+
+static void finish(struct worker *w) {
+    worker_free(w);
+}
+
+/* Frames that the kernel had no room for are the sender's to know. */
+static uint64_t send_frame(const struct buf *frame) {
+    ssize_t n = send(sender, frame->p, frame->n, 0);
+    if (n < 0 && errno == ENOBUFS && kind == PORT_TAP)
+        return 0;
+    assert_int_equal(n, frame->n);
+    return 1;
 }
 
 /* A clock that says the ticket's hour and runs. */
@@ -114,8 +156,7 @@ static void frames_come_through_an_interface(void **state) {
     enum { FRAMES = 300 };
     struct buf frame = {0};
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     for (unsigned i = 0; i < FRAMES; i++) {
         send_cam(b, &frame, ws_clock_now(&b->clock).its_us, i % 10 == 0);
         if (i % 50 == 49)
@@ -131,7 +172,7 @@ static void frames_come_through_an_interface(void **state) {
     assert_false(c.finished);
     assert_int_equal(bench_drain(b), FRAMES);
     assert_true(b->seen[0].stamp_ns >= bench_stamp_ns()); /* stamped by the cell clock */
-    worker_free(w);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -139,8 +180,7 @@ static void an_idle_interface_sleeps_and_wakes(void **state) {
     struct bench *b = *state;
     struct buf frame = {0};
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     struct worker_counters c;
     (void)usleep(500000);
     worker_read_counters(w, &c);
@@ -149,7 +189,7 @@ static void an_idle_interface_sleeps_and_wakes(void **state) {
     wait_frames(w, 1, &c);
     assert_int_equal(c.pipe.verdict[PKT_VERIFIED], 1);
     assert_int_equal(bench_drain(b), 1);
-    worker_free(w);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -160,24 +200,24 @@ static void what_the_kernel_drops_is_counted(void **state) {
     struct buf frame = {0};
     set_clock(b);
     b->slow_us = 2000;
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     station_frame(
         &frame, &b->car, PSID_CAM, 1, span_of("old", 3), true); /* stale: cheap to refuse */
+    uint64_t out = 0;
     for (unsigned i = 0; i < FRAMES; i++)
-        assert_int_equal(send(sender, frame.p, frame.n, 0), frame.n);
+        out += send_frame(&frame);
     (void)usleep(200000);
     struct worker_counters c;
     worker_read_counters(w, &c);
-    assert_true(c.kernel_ring + c.port_missed > 0);
+    assert_true(c.kernel_ring + c.port_missed + (FRAMES - out) > 0);
     worker_stop(w);
     worker_read_counters(w, &c);
     assert_int_equal(c.pipe.frames, c.pipe.verdict[PKT_STALE]);
     /* What was in the ring at the stop is neither; the ring holds 4096 at most. */
     uint64_t known = c.pipe.frames + c.kernel_ring + c.port_missed;
     assert_true(known <= FRAMES);
-    assert_true(known + 4096 >= FRAMES);
-    worker_free(w);
+    assert_true(known + 4096 >= out);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -187,8 +227,7 @@ static void every_buffer_serves(void **state) {
     enum { FRAMES = 30000, AT_ONCE = 500 };
     struct buf frame = {0};
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     struct worker_counters c;
     station_frame(&frame, &b->car, PSID_CAM, 1, span_of("old", 3), true); /* stale: cheap */
     for (uint64_t i = 1; i <= FRAMES; i++) {
@@ -200,7 +239,7 @@ static void every_buffer_serves(void **state) {
     worker_read_counters(w, &c);
     assert_int_equal(c.pipe.verdict[PKT_STALE], FRAMES);
     assert_int_equal(c.kernel_ring, 0);
-    worker_free(w);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -226,9 +265,13 @@ static void a_slow_sibling_drops_by_name(void **state) {
     struct worker *w = NULL;
     struct ws_err err;
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0", .workers = 2};
+    struct port_config cfg = {.kind = kind, .interface = "ws0", .workers = 2};
     assert_int_equal(
         worker_start(&cfg, &b->cfg, &b->clock, out, b->out_fd, slow_siblings, n, &w, &err), WS_OK);
+    if (kind == PORT_TAP) {
+        assert_true(open_sender("ws0"));
+        wait_running();
+    }
     station_frame(&frame, &b->car, PSID_CAM, 1, span_of("old", 3), true);
     for (unsigned i = 0; i < FRAMES; i++) {
         put_be32(frame.p + 6, i); /* in the source address */
@@ -253,7 +296,7 @@ static void a_slow_sibling_drops_by_name(void **state) {
     worker_stop(w);
     assert_int_equal(atomic_load(&n[PKT_STALE]), c.pipe.verdict[PKT_STALE]);
     assert_int_equal(atomic_load(&n[PKT_HANDOVER_FULL]), c.handover_dropped);
-    worker_free(w);
+    finish(w);
     ring_destroy(other);
     buf_free(&frame);
 }
@@ -264,14 +307,13 @@ static void the_same_interface_again(void **state) {
     struct buf frame = {0};
     for (unsigned i = 0; i < 3; i++) {
         set_clock(b);
-        struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-        struct worker *w = bench_start(b, &cfg);
+        struct worker *w = start(b);
         send_cam(b, &frame, ws_clock_now(&b->clock).its_us, true);
         struct worker_counters c;
         wait_frames(w, 1, &c);
         assert_int_equal(c.pipe.verdict[PKT_VERIFIED], 1);
         assert_int_equal(bench_drain(b), 1);
-        worker_free(w);
+        finish(w);
     }
     buf_free(&frame);
 }
@@ -280,7 +322,6 @@ static void the_same_interface_again(void **state) {
 static void a_taken_queue_is_named(void **state) {
     struct bench *b = *state;
     enum { AREA = 16384 };
-    const enum port_kind kind = TEST_KIND;
     if (kind != PORT_AF_XDP)
         skip();
     int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -300,7 +341,7 @@ static void a_taken_queue_is_named(void **state) {
         rc = bind(fd, (const struct sockaddr *)&at, sizeof(at));
     }
     assert_int_equal(rc, 0);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
+    struct port_config cfg = {.kind = kind, .interface = "ws0"};
     struct worker *w = NULL;
     struct ws_err err = {0};
     set_clock(b);
@@ -316,7 +357,7 @@ static void a_taken_queue_is_named(void **state) {
     wait_frames(w, 1, &c);
     assert_int_equal(c.pipe.verdict[PKT_VERIFIED], 1);
     assert_int_equal(bench_drain(b), 1);
-    worker_free(w);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -336,8 +377,7 @@ static void what_is_sent_arrives(void **state) {
     struct buf frame = {0};
     uint8_t got[2048];
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     (void)usleep(20000); /* asleep: the first frame must wake it */
     station_frame(&frame, &b->car, PSID_CAM, PKI_NOW_US, span_of("hello", 5), true);
     while (recv(sender, got, sizeof(got), MSG_DONTWAIT) > 0)
@@ -358,7 +398,7 @@ static void what_is_sent_arrives(void **state) {
     assert_int_equal(c.sent, FRAMES);
     assert_int_equal(c.sent_octets, FRAMES * frame.n);
     assert_int_equal(c.send_errors, 0);
-    worker_free(w);
+    finish(w);
     buf_free(&frame);
 }
 
@@ -369,8 +409,7 @@ static void what_is_not_sent_is_counted(void **state) {
     static const uint8_t octets[1514] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
     uint64_t taken = 0;
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     assert_false(worker_send(w, span_of(octets, 0)));
     static const uint8_t longer[1515];
     assert_false(worker_send(w, span_of(longer, sizeof(longer))));
@@ -381,19 +420,7 @@ static void what_is_not_sent_is_counted(void **state) {
     assert_int_equal(c.sent + c.send_errors, taken);
     assert_int_equal(c.send_dropped, 2 + FRAMES - taken);
     assert_int_equal(c.sent_octets, c.sent * sizeof(octets));
-    worker_free(w);
-}
-
-static void wait_running(void) {
-    struct ifreq rq = {0};
-    (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "ws0");
-    for (unsigned i = 0; i < 500; i++) { /* the kernel may take a second to say so */
-        assert_int_equal(ioctl(sender, SIOCGIFFLAGS, &rq), 0);
-        if ((rq.ifr_flags & IFF_RUNNING) != 0)
-            return;
-        (void)usleep(10000);
-    }
-    fail_msg("the interface does not run again");
+    finish(w);
 }
 
 /* Nothing stale leaves when the interface comes up again. */
@@ -402,8 +429,7 @@ static void an_interface_that_is_down_sends_nothing(void **state) {
     static const uint8_t octets[100] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
     uint8_t got[2048];
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     /* NOLINTNEXTLINE(cert-env33-c) */
     assert_int_equal(system("ip link set ws0 down"), 0);
     for (unsigned i = 0; i < 10; i++)
@@ -423,7 +449,7 @@ static void an_interface_that_is_down_sends_nothing(void **state) {
     assert_true(worker_send(w, span_of(octets, sizeof(octets))));
     wait_sent(w, 11, &c);
     assert_int_equal(c.sent, 1);
-    worker_free(w);
+    finish(w);
 }
 
 static void wait_state(struct worker *w, enum worker_state want, struct worker_counters *c) {
@@ -456,6 +482,8 @@ static void hear_one_more(struct bench *b, struct worker *w) {
 static void an_interface_that_vanishes_comes_back(void **state) {
     struct bench *b = *state;
     static const uint8_t octets[100] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x47};
+    if (kind == PORT_TAP)
+        skip(); /* nobody has to make that again */
     for (unsigned workers = 1; workers <= 2; workers++) {
         struct ring *other = ring_create(OUT_RING);
         struct ring *out[] = {b->out, other};
@@ -463,7 +491,7 @@ static void an_interface_that_vanishes_comes_back(void **state) {
         struct ws_err err = {0};
         struct worker_counters c;
         set_clock(b);
-        struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0", .workers = workers};
+        struct port_config cfg = {.kind = kind, .interface = "ws0", .workers = workers};
         if (worker_start(&cfg, &b->cfg, &b->clock, out, b->out_fd, NULL, NULL, &w, &err) != WS_OK)
             fail_msg("%s", err.text);
         hear_one_more(b, w);
@@ -502,13 +530,39 @@ static void an_interface_that_vanishes_comes_back(void **state) {
     }
 }
 
+/* What we made and somebody deleted is made again, without anybody's help. */
+static void a_deleted_tap_is_made_again(void **state) {
+    struct bench *b = *state;
+    struct worker_counters c;
+    if (kind != PORT_TAP)
+        skip();
+    set_clock(b);
+    struct worker *w = start(b);
+    hear_one_more(b, w);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        /* NOLINTNEXTLINE(cert-env33-c) */
+        assert_int_equal(system("ip link del ws0"), 0);
+        for (unsigned i = 0; i < 10000; i++) {
+            worker_read_counters(w, &c);
+            if (c.reopened == turn && c.state == WORKER_UP)
+                break;
+            (void)usleep(1000);
+        }
+        assert_int_equal(c.reopened, turn);
+        assert_true(open_sender("ws0"));
+        wait_running();
+        hear_one_more(b, w);
+    }
+    (void)bench_drain(b);
+    worker_free(w);
+}
+
 /* Down and up again: named, no busy loop on the socket's complaint, and frames flow. */
 static void an_interface_that_is_down_is_named(void **state) {
     struct bench *b = *state;
     struct worker_counters c;
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     hear_one_more(b, w);
     /* NOLINTNEXTLINE(cert-env33-c) */
     assert_int_equal(system("ip link set ws0 down"), 0);
@@ -532,14 +586,13 @@ static void stopped_and_started_by_order(void **state) {
     struct buf frame = {0};
     struct worker_counters c;
     set_clock(b);
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
-    struct worker *w = bench_start(b, &cfg);
+    struct worker *w = start(b);
     hear_one_more(b, w);
     for (unsigned turn = 1; turn <= 2; turn++) {
         assert_true(worker_order(w, false));
         wait_state(w, WORKER_STOPPED, &c);
         uint64_t frames = c.pipe.frames;
-        for (unsigned i = 0; i < 10; i++)
+        for (unsigned i = 0; i < 10 && kind != PORT_TAP; i++)
             send_cam(b, &frame, ws_clock_now(&b->clock).its_us, true);
         (void)usleep(100000);
         worker_read_counters(w, &c);
@@ -547,12 +600,19 @@ static void stopped_and_started_by_order(void **state) {
         assert_true(worker_order(w, true));
         wait_state(w, WORKER_UP, &c);
         assert_int_equal(c.reopened, turn);
+        if (kind == PORT_TAP)
+            assert_true(open_sender("ws0"));
         hear_one_more(b, w);
     }
     /* Ordered twice is ordered once, and an order taken back at once costs nothing. */
     assert_true(worker_order(w, true));
     assert_true(worker_order(w, false));
     assert_true(worker_order(w, true));
+    if (kind == PORT_TAP) {
+        (void)usleep(500000); /* or it was carried out */
+        wait_state(w, WORKER_UP, &c);
+        assert_true(open_sender("ws0"));
+    }
     hear_one_more(b, w);
     (void)bench_drain(b);
     worker_free(w);
@@ -566,7 +626,7 @@ int main(void) {
         return TEST_SKIPPED;
     }
     struct ws_err err;
-    struct port_config cfg = {.kind = TEST_KIND, .interface = "ws0"};
+    struct port_config cfg = {.kind = kind, .interface = "ws0"};
     if (port_check(&cfg, &err) != WS_OK) {
         (void)printf("skipped: %s\n", err.text);
         return TEST_SKIPPED;
@@ -587,6 +647,7 @@ int main(void) {
         T(what_is_sent_arrives),
         T(what_is_not_sent_is_counted),
         T(an_interface_that_is_down_sends_nothing),
+        T(a_deleted_tap_is_made_again),
         T(an_interface_that_is_down_is_named),
         T(stopped_and_started_by_order),
         T(an_interface_that_vanishes_comes_back),

@@ -115,6 +115,37 @@ static void test_defaults(void **state) {
     config_free(&c);
 }
 
+static void test_ports(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    static const char text[] =
+        NEEDED "ports:\n"
+               "  - {kind: af_packet, interface: e0, ring_frames: 16384, buffers: 2047}\n"
+               "  - {kind: af_xdp, interface: e1, buffers: 4096, workers: 2}\n"
+               "  - {kind: tap, interface: t0}\n"
+               "  - {kind: ring, ring_frames: 1024}\n"
+               "  - {kind: nic, device: \"0000:03:00.1\", ring_frames: 2048}\n";
+    if (config_parse("rsud.yaml", span_of(text, sizeof(text) - 1), &c, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(c.n_ports, 5);
+    assert_int_equal(c.ports[0].kind, PORT_AF_PACKET);
+    assert_int_equal(c.ports[0].ring_frames, 16384);
+    assert_int_equal(c.ports[0].mbufs, 2047);
+    assert_int_equal(c.ports[1].kind, PORT_AF_XDP);
+    assert_int_equal(c.ports[1].mbufs, 4096);
+    assert_int_equal(c.ports[1].workers, 2);
+    assert_int_equal(c.ports[2].kind, PORT_TAP);
+    assert_string_equal(c.ports[2].interface, "t0");
+    assert_int_equal(c.ports[2].ring_frames, 0);
+    assert_int_equal(c.ports[3].kind, PORT_RING);
+    assert_int_equal(c.ports[3].ring_frames, 1024);
+    assert_int_equal(c.ports[4].kind, PORT_NIC);
+    assert_string_equal(c.ports[4].device, "0000:03:00.1");
+    assert_int_equal(c.ports[4].ring_frames, 2048);
+    config_free(&c);
+}
+
 /* Paths are left alone where the file's own path has no folder. */
 static void test_plain_path(void **state) {
     (void)state;
@@ -191,7 +222,7 @@ static void test_mistakes(void **state) {
         {NEEDED "ports: [{kind: capture, files: [a], paced: maybe}]\n",
             {":5: ports[1].paced", "allowed: false, true"}},
         {NEEDED "ports: [{kind: pcap, files: [a]}]\n",
-            {"ports[1].kind", "capture, af_packet, af_xdp"}},
+            {"ports[1].kind", "capture, af_packet, af_xdp, tap, ring, nic"}},
         {NEEDED "clock: {kind: 1}\n", {"clock.kind", "allowed: system, scaled"}},
         {NEEDED "log_level: loud\n", {":5: log_level", "error, warn, info, debug"}},
         /* numbers: what the library would let through */
@@ -236,7 +267,25 @@ static void test_mistakes(void **state) {
             {"ports[1].workers", "from 1 to 16"}},
         {NEEDED "ports: [{kind: capture, files: [a], interface: eth0}]\n", {"ports[1]"}},
         {NEEDED "ports: [{kind: af_packet}]\n", {"ports[1]", "interface"}},
-        {NEEDED "ports: [{kind: af_xdp, files: [a]}]\n", {"ports[1]", "af_xdp has an interface"}},
+        {NEEDED "ports: [{kind: af_xdp, files: [a]}]\n",
+            {"ports[1]", "kind: af_xdp lacks interface", "allowed: buffers, workers"}},
+        {NEEDED "ports: [{kind: af_xdp, interface: e, ring_frames: 2048}]\n",
+            {"ports[1]", "kind: af_xdp has no ring_frames"}},
+        {NEEDED "ports: [{kind: af_xdp, interface: e, buffers: 4095}]\n",
+            {"ports[1].buffers", "4096"}},
+        {NEEDED "ports: [{kind: af_packet, interface: e, buffers: 255}]\n",
+            {"ports[1].buffers", "256"}},
+        {NEEDED "ports: [{kind: tap, interface: e, ring_frames: 1023}]\n",
+            {"ports[1].ring_frames", "1024 to 16384"}},
+        {NEEDED "ports: [{kind: tap, interface: e, ring_frames: 1500}]\n",
+            {"ports[1].ring_frames", "power of two"}},
+        {NEEDED "ports: [{kind: tap}]\n", {"ports[1]", "kind: tap lacks interface"}},
+        {NEEDED "ports: [{kind: ring, interface: e}]\n",
+            {"ports[1]", "kind: ring has no interface", "allowed: ring_frames, workers"}},
+        {NEEDED "ports: [{kind: nic}]\n", {"ports[1]", "kind: nic lacks device"}},
+        {NEEDED "ports: [{kind: nic, device: 03:00.0}]\n", {"ports[1].device", "0000:03:00.0"}},
+        {NEEDED "ports: [{kind: af_packet, interface: e}, {kind: af_xdp, interface: e}]\n",
+            {"ports[2].interface", "same as in ports[1]"}},
         {NEEDED "ports: [{kind: af_packet, interface: eth0, paced: true}]\n",
             {"ports[1]", "paced"}},
         {NEEDED "ports: [{kind: af_packet, interface: a-name-too-long-by-far}]\n",
@@ -350,6 +399,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_plain_path),
         cmocka_unit_test(test_the_antenna),
+        cmocka_unit_test(test_ports),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_lists_too_long),
         cmocka_unit_test(test_long_socket),

@@ -1,4 +1,4 @@
-#include "pktio/port_xdp.h"
+#include "pktio/port_link.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- what is attached ---- */
+/* ---- what the kernel says of it ---- */
 
 static const struct rtattr *find(const void *from, size_t n, unsigned type) {
     const struct rtattr *a = from;
@@ -33,13 +33,7 @@ static const struct rtattr *find_in(const struct rtattr *a, unsigned type) {
     return a == NULL ? NULL : find(RTA_DATA(a), RTA_PAYLOAD(a), type);
 }
 
-static uint32_t id_in(const struct nlmsghdr *h) {
-    if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
-        return 0;
-    size_t head = NLMSG_SPACE(sizeof(struct ifinfomsg));
-    if (h->nlmsg_len <= head)
-        return 0;
-    const struct rtattr *xdp = find((const char *)h + head, h->nlmsg_len - head, IFLA_XDP);
+static uint32_t program_in(const struct rtattr *xdp) {
     const struct rtattr *mode = find_in(xdp, IFLA_XDP_ATTACHED);
     if (mode == NULL || RTA_PAYLOAD(mode) < 1 ||
         *(const uint8_t *)RTA_DATA(mode) == XDP_ATTACHED_NONE)
@@ -57,7 +51,24 @@ static uint32_t id_in(const struct nlmsghdr *h) {
     return 0;
 }
 
-static int ask_id(unsigned ifindex, uint32_t *ret) {
+static struct link_facts facts_in(const struct nlmsghdr *h) {
+    struct link_facts f = {0};
+    struct rtnl_link_stats64 stats;
+    size_t head = NLMSG_SPACE(sizeof(struct ifinfomsg));
+    if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len <= head)
+        return f;
+    const char *from = (const char *)h + head;
+    f.xdp_program = program_in(find(from, h->nlmsg_len - head, IFLA_XDP));
+    const struct rtattr *a = find(from, h->nlmsg_len - head, IFLA_STATS64);
+    size_t n = a == NULL ? 0 : RTA_PAYLOAD(a);
+    memset(&stats, 0, sizeof(stats));
+    if (n > 0)
+        memcpy(&stats, RTA_DATA(a), n < sizeof(stats) ? n : sizeof(stats));
+    f.tx_dropped = stats.tx_dropped;
+    return f;
+}
+
+int link_ask(unsigned ifindex, struct link_facts *ret) {
     struct {
         struct nlmsghdr h;
         struct ifinfomsg m;
@@ -82,7 +93,7 @@ static int ask_id(unsigned ifindex, uint32_t *ret) {
         const struct nlmsgerr *e = NLMSG_DATA(h);
         return h->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) && e->error != 0 ? e->error : -EPROTO;
     }
-    *ret = h->nlmsg_type == RTM_NEWLINK ? id_in(h) : 0;
+    *ret = facts_in(h);
     return 0;
 }
 
@@ -111,7 +122,9 @@ static void ask_name(struct xdp_program *p) {
 
 int xdp_program_of(unsigned ifindex, struct xdp_program *ret) {
     *ret = (struct xdp_program){.name = "without a name"};
-    int rc = ask_id(ifindex, &ret->id);
+    struct link_facts link = {0};
+    int rc = link_ask(ifindex, &link);
+    ret->id = link.xdp_program;
     if (rc != 0 || ret->id == 0)
         return rc;
     ask_name(ret);
