@@ -68,11 +68,12 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->replay = cfg->window != NULL ? cfg->window : p->own_replay;
     p->certs = cert_cache_new(l->cert_slots);
     p->notes = signer_notes_new(l->cert_slots / 4);
-    struct verify_config kernel = verify_config_default(CHECK_LINE_MAX);
+    struct verify_config kernel = verify_config_default(CHECK_LINE_MAX + PIPELINE_BURST_MAX);
     kernel.backend = l->backend;
     if (l->table_octets != 0)
         kernel.table_octets = l->table_octets;
     p->kernel = verify_kernel_new(&kernel);
+    p->chains = chains_new();
     /* So many entries of the cache are held at most, so that it always has another one to drop. */
     size_t held = l->cert_slots / (2 * CERT_CACHE_SAME_ID);
     p->line.most = held >= CHECK_LINE_MAX ? CHECK_LINE_MAX : held < 2 ? 2 : (unsigned)held;
@@ -96,6 +97,7 @@ void pipeline_free(struct pipeline *p) {
     cert_cache_free(p->certs);
     trust_view_unref(p->view);
     signer_notes_free(p->notes);
+    chains_free(p->chains);
     verify_kernel_free(p->kernel);
     pkt_message_pool_free(p->pool);
     waiting_free(p->waiting);
@@ -461,12 +463,15 @@ bool pipeline_work(struct pipeline *p, uint64_t its_us) {
     refresh_view(p);
     struct slot *batch[PIPELINE_BURST_MAX];
     unsigned n = next_batch(p, batch);
+    if (p->cfg.verify)
+        pipeline_check_chains(p, batch, n);
     for (unsigned i = 0; i < n; i++) {
         examine(p, batch[i]);
         for (struct slot *s = slot_queue_take(&p->ready); s != NULL; s = slot_queue_take(&p->ready))
             if (get_ready(p, s))
                 examine(p, s);
     }
+    chains_drop(p->chains);
     /* While more comes in, the kernel is kept full; when nothing does, nobody waits, and then there is time for tables. */
     pipeline_check(p, n > 0 ? p->line.most / 2 : 0);
     bool built = n == 0 && verify_build(p->kernel);

@@ -227,16 +227,17 @@ static void submit(struct pipeline *p) {
                 n_items++;
         }
         size_t taken = verify_submit(p->kernel, items, n_items);
-        WS_ASSERT(taken == n_items); /* the line is no longer than the kernel holds */
+        WS_ASSERT(taken == n_items); /* the kernel holds a line and a burst of chains */
         p->n.signatures += n_items;
     }
 }
 
-/* One batch of the kernel. */
-static void poll_answers(struct pipeline *p) {
+void pipeline_poll(struct pipeline *p) {
     struct verify_answer answers[PIPELINE_BURST_MAX];
     size_t n = verify_poll(p->kernel, answers, ARRAY_LEN(answers));
     for (size_t i = 0; i < n; i++) {
+        if (chains_answer(p->chains, &answers[i]))
+            continue;
         struct slot *s = (struct slot *)(uintptr_t)answers[i].tag;
         s->answer = answers[i].kind;
         s->state = SLOT_ANSWERED;
@@ -346,7 +347,7 @@ void pipeline_check(struct pipeline *p, unsigned rest) {
     while (l->n > rest) {
         struct slot *s = at(l, 0);
         if (s->state == SLOT_ASKED) {
-            poll_answers(p);
+            pipeline_poll(p);
             continue;
         }
         settle(p, s);

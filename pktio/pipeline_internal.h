@@ -1,5 +1,5 @@
 /* What the parts of the pipeline share: pipeline.c takes frames and chooses what is worked on, pipeline_signer.c finds the
- * certificate, pipeline_check.c has signatures checked and hands messages on. Private to pktio/pipeline*.c. */
+ * certificate, pipeline_chains.c checks new ones, pipeline_check.c has signatures checked and hands messages on. Private to pktio/pipeline*.c. */
 #ifndef WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
 #define WAYSIDE_PKTIO_PIPELINE_INTERNAL_H
 
@@ -25,6 +25,8 @@ struct check_line {
     uint16_t mark[CHECK_LINE_MARKS]; /* how many, by hash of what is signed */
 };
 
+struct chains;
+
 struct pipeline {
     struct pipeline_config cfg;
     pipeline_sink sink;
@@ -38,6 +40,7 @@ struct pipeline {
     struct trust_view *view; /* NULL without cfg.views */
     struct signer_notes *notes; /* enum note */
     struct verify_kernel *kernel;
+    struct chains *chains;
     struct pkt_message_pool *pool;
     struct pkt_message *spare; /* taken from the pool, refused by the sink */
     struct pipeline_counters n;
@@ -63,6 +66,18 @@ void pipeline_say(struct pipeline *p, const struct frame_work *w, const struct p
 void pipeline_end(struct pipeline *p, struct slot *s);
 bool pipeline_too_old(const struct pipeline *p, struct slot *s); /* then s->w says so */
 
+/* ---- pipeline_chains.c ---- */
+struct chains *chains_new(void);
+void chains_free(struct chains *c);
+void chains_drop(struct chains *c); /* what was found out for the last burst */
+/* False: the answer is not for a certificate. */
+bool chains_answer(struct chains *c, const struct verify_answer *a);
+/* Checks the chains of certificates that a burst shows for the first time. */
+void pipeline_check_chains(struct pipeline *p, struct slot *const *slots, unsigned n);
+/* trust_check, of which the work may be done already. */
+struct trust_result pipeline_trust(
+    struct pipeline *p, const struct cert *cert, const uint8_t hash[static 32], uint32_t now_s);
+
 /* ---- pipeline_signer.c ---- */
 /* GONE: it has its verdict, waits, or stands in a queue again. FAILED: s->w says why. */
 enum step { STEP_ON, STEP_FAILED, STEP_GONE };
@@ -84,6 +99,8 @@ bool pipeline_choose(struct pipeline *p, struct frame_work *w);
 void pipeline_line_up(struct pipeline *p, struct slot *s);
 /* Submits what is in the line, has checks done until at most `rest` are left there, and settles those that are answered. */
 void pipeline_check(struct pipeline *p, unsigned rest);
+/* One batch of the kernel; answers are noted where they belong. */
+void pipeline_poll(struct pipeline *p);
 /* The same signed octets stand in the line: only their outcome says whether this is a duplicate. */
 bool pipeline_in_line(const struct pipeline *p, const struct frame_work *w);
 /* A message in the line shows a certificate of this HashedId8 that is not in the cache yet. */

@@ -172,7 +172,7 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
         return STEP_ON;
     }
     uint32_t now_s = (uint32_t)(w->spdu.generation_time / 1000000);
-    struct trust_result r = trust_check(p->cfg.trust, c, now_s);
+    struct trust_result r = pipeline_trust(p, c, w->cert_hash, now_s);
     if (r.verdict != TRUST_OK)
         source_budget_owe(p->budget, w->carrier.source, PIPELINE_COST_CHAIN, p->its_us);
     switch (r.verdict) {
