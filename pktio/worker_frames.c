@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 enum {
     VIRTUAL_STEP_US = 1000,
@@ -104,6 +105,16 @@ static uint64_t own_time_of(const struct pkt_frame *f) {
     return its - its % VIRTUAL_STEP_US + VIRTUAL_STEP_US;
 }
 
+/* A capture that is read as fast as it goes waits for whoever takes its messages. */
+static void wait_for_consumer(struct strand *s) {
+    struct worker *w = s->w;
+    while (ring_used(s->out) > w->pipe.limits.message_pool / 2 &&
+           !atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+        strand_tell(s);
+        (void)usleep(50);
+    }
+}
+
 /* On its own time nothing is in a hurry: what is queued is taken up before the next burst comes, so nothing is shed, and
  * all is brought to its end before time moves on, so nothing grows old. */
 static void run_group(struct strand *s, const struct pkt_frame *f, size_t n, uint64_t its_us) {
@@ -113,8 +124,10 @@ static void run_group(struct strand *s, const struct pkt_frame *f, size_t n, uin
     if (!own || its_us != s->its_us)
         pipeline_tick(s->pipe, its_us);
     pipeline_take(s->pipe, f, n, its_us);
-    if (own)
+    if (own) {
         (void)pipeline_work(s->pipe, its_us);
+        wait_for_consumer(s);
+    }
     s->its_us = its_us;
 }
 
