@@ -81,6 +81,9 @@ struct pipeline_hooks {
     void *ctx;
     /* A message began to wait for this certificate (HashedId8; its last three octets go into a request). */
     void (*missing)(void *ctx, const uint8_t id8[static 8], uint64_t its_us);
+    /* A signer's certificate is under this issuer, which the store does not have; explicit ones only when a message's
+     * signature fitted. */
+    void (*issuer_missing)(void *ctx, const uint8_t id8[static 8], uint64_t its_us);
     /* A verified message asks for these certificates: n times 3 octets. */
     void (*requested)(void *ctx, struct span id3s, uint64_t its_us);
     /* A verified message carries this certificate of an authority, which nobody has checked. */

@@ -246,6 +246,14 @@ void pipeline_poll(struct pipeline *p) {
 
 /* ---- settling ---- */
 
+/* The signature fits, and only the issuer is missing: it is worth asking for. */
+static void fail_for_issuer(struct pipeline *p, struct frame_work *w, const struct cert *c) {
+    const struct pipeline_hooks *h = &p->cfg.hooks;
+    (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
+    if (h->issuer_missing != NULL)
+        h->issuer_missing(h->ctx, c->issuer_id, p->its_us);
+}
+
 /* A certificate of an unknown chain may stay only now that a message proved somebody holds its key. */
 static void keep_unproven(struct pipeline *p, struct frame_work *w) {
     struct verify_key *key = w->fresh_key;
@@ -283,7 +291,7 @@ static bool settle_fresh(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
     if (w->verdict != PKT_VERIFIED || !w->fresh_chain) {
         if (w->verdict == PKT_VERIFIED)
-            (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
+            fail_for_issuer(p, w, &w->spdu.cert);
         keep_unproven(p, w);
         return true;
     }
@@ -333,7 +341,7 @@ static void settle(struct pipeline *p, struct slot *s) {
         if (claim(p, w))
             (void)stage_fail(w, PKT_UNCHECKED, NULL);
     } else if (w->verdict == PKT_VERIFIED && !w->candidate[w->at_candidate]->proven) {
-        (void)stage_fail(w, PKT_GOOD_ISSUER_UNKNOWN, NULL);
+        fail_for_issuer(p, w, &w->candidate[w->at_candidate]->cert);
     } else if (w->verdict == PKT_VERIFIED) {
         hand_over(p, s);
     }

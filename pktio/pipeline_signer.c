@@ -147,6 +147,8 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
     const struct cert *c = &w->spdu.cert;
     unsigned note = signer_notes_of(p->notes, w->cert_hash);
+    if (note == NOTE_IMPLICIT && p->cfg.hooks.issuer_missing != NULL)
+        p->cfg.hooks.issuer_missing(p->cfg.hooks.ctx, c->issuer_id, p->its_us);
     if (note != 0)
         return step_of(fail_with_note(w, note));
     v2x_sha256(span_of(w->tbs_hash, 32), span_of(w->cert_hash, 32), w->id[0]);
@@ -205,8 +207,11 @@ static enum step signer_heard_first(struct pipeline *p, struct slot *s) {
         }
         return STEP_ON;
     case TRUST_UNKNOWN_ISSUER:
-        if (c->type == CERT_IMPLICIT)
+        if (c->type == CERT_IMPLICIT) {
+            if (p->cfg.hooks.issuer_missing != NULL)
+                p->cfg.hooks.issuer_missing(p->cfg.hooks.ctx, c->issuer_id, p->its_us);
             return note_and_fail(p, w, NOTE_IMPLICIT);
+        }
         w->fresh = true;
         w->fresh_key = trust_unproven_key(c);
         if (w->fresh_key != NULL)

@@ -32,6 +32,11 @@ static void on_missing(void *ctx, const uint8_t id8[static 8], uint64_t its_us) 
     h->missing(h->ctx, id8, its_us);
 }
 
+static void on_issuer_missing(void *ctx, const uint8_t id8[static 8], uint64_t its_us) {
+    const struct pipeline_hooks *h = &((struct strand *)ctx)->w->pipe.hooks;
+    h->issuer_missing(h->ctx, id8, its_us);
+}
+
 static void on_requested(void *ctx, struct span id3s, uint64_t its_us) {
     const struct pipeline_hooks *h = &((struct strand *)ctx)->w->pipe.hooks;
     h->requested(h->ctx, id3s, its_us);
@@ -68,6 +73,7 @@ void strand_open(struct strand *s) {
     cfg.hooks = (struct pipeline_hooks){
         .ctx = s,
         .missing = h->missing == NULL ? NULL : on_missing,
+        .issuer_missing = h->issuer_missing == NULL ? NULL : on_issuer_missing,
         .requested = h->requested == NULL ? NULL : on_requested,
         .offered = h->offered == NULL ? NULL : on_offered,
         .proven = h->proven == NULL && !siblings ? NULL : on_proven,

@@ -59,6 +59,7 @@ struct config {
         uint32_t ahead_s; /* a list may be issued so far in the future */
         uint32_t period_start_s, period_s; /* linkage periods, Time32 */
         size_t entries, values, groups; /* struct revocation_limits */
+        size_t learned_max; /* issuing certificates from neighbours; 0: none */
     } lists;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;

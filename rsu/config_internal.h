@@ -55,7 +55,8 @@
     X(period_s, 1, UINT32_MAX, 604800, 1, period_s)                                                \
     X(entries, 1, 10000000, 200000, 1, entries)                                                    \
     X(linkage_values, 1, 1000000000, 8000000, 1, values)                                           \
-    X(groups, 0, 100000, 256, 1, groups)
+    X(groups, 0, 100000, 256, 1, groups)                                                           \
+    X(learned_issuers, 0, 64, 16, 1, learned_max)
 #define CONFIG_PLAUSIBILITY(X)                                                                     \
     X(tracks, 8, 1U << 22, 16384, 1, tracks)                                                       \
     X(reach_m, 1, 100000, 2000, 1, reach_m)

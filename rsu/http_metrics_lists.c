@@ -65,4 +65,11 @@ void http_put_lists(struct metrics *m, const struct http_view *v) {
         "Linkage values in the set: of the last, the present and the next period", v->lists.values);
     one(m, "wayside_revocation_octets", METRIC_GAUGE, "Memory of the set", v->lists.octets);
     put_each(m, v);
+    one(m, "wayside_learned_issuers", METRIC_GAUGE,
+        "Issuing certificates learned from neighbours, under roots of the cell", v->lists.learned);
+    metrics_family(m, "wayside_issuers_offered_total", METRIC_COUNTER,
+        "Issuing certificates that verified messages carried, by what became of them");
+    for (int i = 0; i < LEARNED_OUTCOMES; i++)
+        metrics_value(m, v->lists.offered[i], "outcome",
+            revocations_learned_name((enum revocations_learned)i), NULL);
 }

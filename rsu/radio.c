@@ -162,6 +162,10 @@ uint64_t radio_requests_dropped(const struct radio *r) {
     return requests_dropped(r->requests);
 }
 
+bool radio_offer(struct radio *r, struct buf *ret_cert) {
+    return requests_offer(r->requests, ret_cert);
+}
+
 uint32_t radio_station_id(const struct radio *r) {
     return transmit_station_id(r->transmit);
 }

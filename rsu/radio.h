@@ -30,6 +30,7 @@ void radio_run(struct radio *r, uint64_t its_us);
 const struct transmit_counters *radio_transmit_counters(const struct radio *r);
 const struct broadcast_counters *radio_broadcast_counters(const struct radio *r);
 uint64_t radio_requests_dropped(const struct radio *r);
+bool radio_offer(struct radio *r, struct buf *ret_cert); /* see requests_offer */
 uint32_t radio_station_id(const struct radio *r);
 
 #endif

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { STEP_WORK = 4096 };
+enum { STEP_WORK = 4096, LEARN_PAUSE_US = 5000000 };
 
 const char *revocations_reason_name(enum revocations_reason why) {
     static const char *const names[] = {
@@ -161,6 +161,8 @@ static void say_overdue(struct revocations *r, uint32_t now_s) {
 }
 
 static void look(struct revocations *r, uint32_t now_s) {
+    if (r->dir == NULL)
+        return;
     uint64_t print = rev_folder_print(r->dir);
     if (print != r->fingerprint) {
         r->fingerprint = print;
@@ -181,8 +183,14 @@ bool revocations_tick(struct revocations *r, uint64_t mono_us, uint32_t now_s) {
     if (mono_us >= r->scan_at_us) {
         r->scan_at_us = mono_us + (r->cfg.scan_us == 0 ? REVOCATIONS_SCAN_US : r->cfg.scan_us);
         look(r, now_s);
+        r->learned_new |= rev_learned_forget(r, now_s);
     }
-    if (r->next == NULL && trust_list_ran_out(r, now_s)) {
+    bool learned = r->learned_new && mono_us >= r->learn_at_us;
+    if (r->next == NULL && (learned || trust_list_ran_out(r, now_s))) {
+        if (learned)
+            r->learn_at_us = mono_us + LEARN_PAUSE_US;
+        (void)rev_learned_forget(r, now_s);
+        r->learned_new = false;
         rev_store_rebuild(r, now_s);
         start_next(r);
     }
@@ -220,13 +228,13 @@ static int load_manager(struct revocations *r, struct ws_err *err) {
 int revocations_open(const struct revocations_config *cfg, uint32_t now_s, struct revocations **ret,
     struct ws_err *err) {
     struct stat st;
-    if (stat(cfg->dir, &st) != 0 || !S_ISDIR(st.st_mode))
+    if (cfg->dir != NULL && (stat(cfg->dir, &st) != 0 || !S_ISDIR(st.st_mode)))
         return ws_fail(err, WS_EIO, "%s: %s", cfg->dir,
             S_ISDIR(st.st_mode) ? strerror(errno) : "not a folder that can be read");
     struct revocations *r = ws_alloc(sizeof(*r));
     r->cfg = *cfg;
-    r->dir = ws_strdup(cfg->dir);
-    r->state = cfg->state == NULL ? NULL : ws_strdup(cfg->state);
+    r->dir = cfg->dir == NULL ? NULL : ws_strdup(cfg->dir);
+    r->state = cfg->state == NULL || cfg->dir == NULL ? NULL : ws_strdup(cfg->state);
     int rc = cfg->manager == NULL ? WS_OK : load_manager(r, err);
     if (rc == WS_OK)
         rc = rev_state_load(r, err);
@@ -234,9 +242,11 @@ int revocations_open(const struct revocations_config *cfg, uint32_t now_s, struc
         revocations_free(r);
         return rc;
     }
-    r->fingerprint = rev_folder_print(r->dir);
     rev_store_rebuild(r, now_s);
-    (void)rev_scan(r, now_s);
+    if (r->dir != NULL) {
+        r->fingerprint = rev_folder_print(r->dir);
+        (void)rev_scan(r, now_s);
+    }
     start_next(r);
     rev_state_save(r);
     say_overdue(r, now_s);
@@ -261,6 +271,8 @@ void revocations_free(struct revocations *r) {
     revocation_source_free(r->source);
     revocation_source_free(r->next);
     buf_free(&r->refused);
+    for (size_t i = 0; i < r->n_learned; i++)
+        buf_free(&r->learned[i]);
     free(r->dir);
     free(r->state);
     free(r);

@@ -22,7 +22,7 @@
 #define REVOCATIONS_FILE_MAX (64U << 20)
 
 struct revocations_config {
-    const char *dir; /* copied */
+    const char *dir; /* copied; NULL: no lists, only what is learned */
     const char *manager; /* file with the trust list manager's certificate; NULL: none */
     /* Folder of our own, made when missing, where lists in force are kept from one run to the next, so that no older one
      * comes back with a restart; copied. NULL: none. */
@@ -32,6 +32,8 @@ struct revocations_config {
     struct revocation_clock clock;
     struct revocation_limits limits;
     uint32_t ahead_s; /* a list may be issued so far in the future */
+    size_t
+        learned_max; /* issuing certificates learned from neighbours at most, at most REVOCATIONS_LEARNED_MAX; 0: none */
 };
 
 /* Why a file or list was not taken: what metrics call it. */
@@ -58,6 +60,23 @@ enum revocations_reason {
 };
 const char *revocations_reason_name(enum revocations_reason why);
 
+/* What became of an issuing certificate that a neighbour sent. */
+#define REVOCATIONS_LEARNED_MAX 64
+#define REVOCATIONS_LEARNED(X)                                                                     \
+    X(LEARNED_NEW, "learned")                                                                      \
+    X(LEARNED_KNOWN, "known")                                                                      \
+    X(LEARNED_REFUSED, "refused") /* does not chain to a root here, or is no issuer's */           \
+    X(LEARNED_REVOKED, "revoked")                                                                  \
+    X(LEARNED_TIME, "not_valid_now")                                                               \
+    X(LEARNED_FULL, "full")
+enum revocations_learned {
+#define X(id, name) id,
+    REVOCATIONS_LEARNED(X)
+#undef X
+        LEARNED_OUTCOMES
+};
+const char *revocations_learned_name(enum revocations_learned l);
+
 struct revocations_counters {
     size_t lists; /* in force */
     size_t refused; /* lists and files refused at the last scan */
@@ -65,6 +84,8 @@ struct revocations_counters {
     uint64_t scans; /* that found a change */
     uint64_t generation; /* of the view in force */
     size_t values, octets; /* linkage values in the set, and its memory */
+    size_t learned; /* issuing certificates from neighbours */
+    uint64_t offered[LEARNED_OUTCOMES];
 };
 
 /* A list in force. */
@@ -88,6 +109,10 @@ void revocations_free(struct revocations *r); /* after the last reader of the sl
 /* Looks at the folder when it is time, works on the next set for some milliseconds at most, publishes it when it is
  * complete. True: more work is waiting. now_s: cell clock (Time32). */
 bool revocations_tick(struct revocations *r, uint64_t mono_us, uint32_t now_s);
+/* An issuing certificate that came in a verified message (peer-to-peer distribution). It counts from one of the next ticks on
+ * if it chains to a root of the store, is valid now and not revoked; never a root. It is forgotten when it runs out and with the
+ * process. The ledger's own judgement stays with genesis. */
+enum revocations_learned revocations_learn(struct revocations *r, struct span cert, uint32_t now_s);
 /* Looks at the folder with the next tick, changed or not. */
 void revocations_reload(struct revocations *r);
 size_t revocations_count(const struct revocations *r);

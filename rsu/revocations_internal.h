@@ -42,6 +42,13 @@ struct revocations {
     uint32_t period_s; /* the instant the last set was made for */
     uint64_t scan_at_us, fingerprint;
     struct buf refused;
+    size_t n_learned;
+    struct buf learned[REVOCATIONS_LEARNED_MAX];
+    bool learned_new; /* some are not in the store yet */
+    uint64_t
+        learn_at_us; /* not before: each new store makes the packet path check every certificate again */
+    size_t at_unwanted;
+    uint8_t unwanted[32][32]; /* hashes of the last ones refused */
     struct revocations_counters n;
 };
 
@@ -58,6 +65,9 @@ bool rev_same_series(const struct kept *k, const struct signed_list *l, const ui
 /* What was in force when the process ended; and what is in force now, for the next start. */
 WARN_UNUSED int rev_state_load(struct revocations *r, struct ws_err *err);
 void rev_state_save(struct revocations *r);
+
+/* revocations_learn.c: drops what ran out; true if anything did. */
+bool rev_learned_forget(struct revocations *r, uint32_t now_s);
 
 /* revocations_folder.c */
 uint64_t rev_folder_print(const char *dir);

@@ -68,9 +68,9 @@ void rev_store_rebuild(struct revocations *r, uint32_t now_s) {
     collect(r, LIST_RCA_CTL, now_s, issuers);
     rev_store_unref(NULL, r->store);
     r->store = NULL;
-    if (roots->n + issuers->n > 0) {
+    if (roots->n + issuers->n + r->n_learned > 0) {
         size_t n = trust_count(r->cfg.base);
-        struct trust_store *t = trust_store_new(n + roots->n + issuers->n);
+        struct trust_store *t = trust_store_new(n + roots->n + issuers->n + r->n_learned);
         for (size_t i = 0; i < n; i++) {
             struct trust_issuer e = trust_issuer_at(r->cfg.base, i);
             if (e.above == TRUST_ROOT)
@@ -82,6 +82,8 @@ void rev_store_rebuild(struct revocations *r, uint32_t now_s) {
             (void)!trust_add_root(t, roots->added[i].cert.all, &err);
         for (size_t i = 0; i < issuers->n; i++)
             (void)trust_add_issuer(t, issuers->added[i].cert.all);
+        for (size_t i = 0; i < r->n_learned; i++)
+            (void)trust_add_issuer(t, buf_span(&r->learned[i]));
         r->store = ws_alloc(sizeof(*r->store));
         atomic_init(&r->store->refs, 1);
         r->store->store = t;

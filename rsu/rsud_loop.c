@@ -168,6 +168,12 @@ static bool take_lists(struct daemon *d) {
     if (d->face.lists == NULL)
         return false;
     struct ws_now now = ws_clock_now(&d->face.clock);
+    struct buf cert = {0};
+    while (d->face.radio != NULL && radio_offer(d->face.radio, &cert)) {
+        (void)revocations_learn(d->face.lists, buf_span(&cert), (uint32_t)(now.its_us / 1000000));
+        buf_clear(&cert);
+    }
+    buf_free(&cert);
     return revocations_tick(d->face.lists, now.mono_us, (uint32_t)(now.its_us / 1000000));
 }
 

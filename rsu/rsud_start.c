@@ -178,9 +178,10 @@ static void region_box(const struct genesis *g, struct pipeline_config *p) {
 }
 
 static int open_lists(struct daemon *d, struct ws_err *err) {
-    if (d->config.revocations == NULL)
-        return WS_OK;
     const struct config_lists *c = &d->config.lists;
+    bool learns = c->learned_max > 0 && d->config.radio.ticket != NULL;
+    if (d->config.revocations == NULL && !learns)
+        return WS_OK;
     char state[4096];
     (void)snprintf(state, sizeof(state), "%s/lists", d->config.data);
     struct revocations_config cfg = {.dir = d->config.revocations,
@@ -190,7 +191,8 @@ static int open_lists(struct daemon *d, struct ws_err *err) {
         .base = executor_trust(node_executor(d->face.node)),
         .clock = {c->period_start_s, c->period_s},
         .limits = {.entries = c->entries, .values = c->values, .groups = c->groups},
-        .ahead_s = c->ahead_s};
+        .ahead_s = c->ahead_s,
+        .learned_max = learns ? c->learned_max : 0};
     uint32_t now_s = (uint32_t)(ws_clock_now(&d->face.clock).its_us / 1000000);
     if (revocations_open(&cfg, now_s, &d->face.lists, err) != WS_OK)
         return ws_fail_in(err, "revocations");

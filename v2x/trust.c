@@ -318,26 +318,46 @@ struct verify_key_source trust_check_key(const struct trust_check *check) {
         .unproven = check->open};
 }
 
+/* The chain of an issuing certificate; TRUST_OK: *ret_check has its key. */
+static enum trust_verdict issuer_verdict(
+    const struct trust_store *t, const struct cert *c, struct trust_check *ret_check) {
+    if (c->unsupported != 0)
+        return TRUST_ALGORITHM;
+    if (cert_profile_broken(c, CERT_ROLE_ISSUER, CERT_FAMILY_PLAIN) != NULL)
+        return TRUST_PROFILE;
+    *ret_check = (struct trust_check){0};
+    chain_begin(t, c, ret_check);
+    chain_end(t, c, ret_check);
+    return ret_check->result.verdict;
+}
+
+enum trust_verdict trust_issuer_verdict(const struct trust_store *t, struct span cert) {
+    struct cert c;
+    size_t at;
+    uint8_t hash[32];
+    struct trust_check k;
+    if (cert_parse(cert, &c, &at) != COER_OK)
+        return TRUST_MALFORMED;
+    cert_hash256(&c, hash);
+    return known(t, hash) ? TRUST_OK : issuer_verdict(t, &c, &k);
+}
+
 enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert) {
     struct cert c;
     size_t at;
+    struct trust_check k;
     if (cert_parse(cert, &c, &at) != COER_OK)
         return TRUST_MALFORMED;
     uint8_t hash[32];
     cert_hash256(&c, hash);
     if (known(t, hash))
         return TRUST_OK;
-    if (c.unsupported != 0)
-        return TRUST_ALGORITHM;
-    if (cert_profile_broken(&c, CERT_ROLE_ISSUER, CERT_FAMILY_PLAIN) != NULL)
-        return TRUST_PROFILE;
-    if (t->n == t->max)
+    if (t->n == t->max && c.unsupported == 0 &&
+        cert_profile_broken(&c, CERT_ROLE_ISSUER, CERT_FAMILY_PLAIN) == NULL)
         return TRUST_STORE_FULL;
-    struct trust_check k = {0};
-    chain_begin(t, &c, &k);
-    chain_end(t, &c, &k);
-    if (k.result.verdict != TRUST_OK)
-        return k.result.verdict;
+    enum trust_verdict v = issuer_verdict(t, &c, &k);
+    if (v != TRUST_OK)
+        return v;
     struct verify_key_source source = trust_check_key(&k);
     struct verify_key *key = verify_key_new(source.curve, &source.point);
     if (key == NULL)

@@ -44,6 +44,8 @@ void trust_store_free(struct trust_store *t);
  * already in the store. Octets are copied. Adding one twice is fine. The text says which rule failed. */
 WARN_UNUSED int trust_add_root(struct trust_store *t, struct span cert, struct ws_err *err);
 enum trust_verdict trust_add_issuer(struct trust_store *t, struct span cert);
+/* What trust_add_issuer would say, of a store with room; adds nothing. */
+enum trust_verdict trust_issuer_verdict(const struct trust_store *t, struct span cert);
 size_t trust_count(const struct trust_store *t);
 
 /* What the store holds, for signed lists (who may sign one, what stands under a revoked authority) and for

@@ -555,6 +555,118 @@ static void what_ran_out_leaves_the_cache(void **state) {
     }
 }
 
+/* ---- an issuer that a neighbour knows ---- */
+
+struct heard {
+    unsigned missing, offered;
+    uint8_t id8[8];
+    struct buf cert;
+};
+
+static void note_issuer(void *ctx, const uint8_t id8[static 8], uint64_t its_us) {
+    struct heard *h = ctx;
+    assert_int_equal(its_us, PKI_NOW_US);
+    memcpy(h->id8, id8, 8);
+    h->missing++;
+}
+
+static void note_offer(void *ctx, struct span cert, uint64_t its_us) {
+    struct heard *h = ctx;
+    assert_int_equal(its_us, PKI_NOW_US);
+    buf_clear(&h->cert);
+    buf_put(&h->cert, cert.p, cert.n);
+    h->offered++;
+}
+
+/* Asked for when a ticket under it was heard whose holder has its key; believed with the view that has it, and not before. */
+static void an_issuer_is_asked_for_offered_and_believed(void **state) {
+    struct fixture *f = *state;
+    struct heard h = {0};
+    struct cert c;
+    size_t at;
+    uint8_t hash[32];
+    struct ws_err err;
+    /* Another authority of the same root. */
+    struct pki second = f->pki;
+    second.ca_key = sign_key_new(CURVE_P256, &f->pki.rnd);
+    second.ca = (struct buf){0};
+    struct cert_request rq = {.name = "second authority",
+        .valid_from_s = PKI_FROM_S,
+        .valid_hours = 2000,
+        .issue_all = true,
+        .issue_min_chain = 1};
+    cert_put(&second.ca, &rq, second.ca_key, f->pki.root_key, buf_span(&f->pki.root));
+    assert_int_equal(cert_parse(buf_span(&second.ca), &c, &at), COER_OK);
+    cert_hash256(&c, hash);
+    struct trust_slot *slot = trust_slot_new(trust_view_new(f->pki.trust, NULL, NULL, NULL, 1));
+    f->cfg.views = slot;
+    f->cfg.hooks =
+        (struct pipeline_hooks){.ctx = &h, .issuer_missing = note_issuer, .offered = note_offer};
+    start(f);
+    struct station car, explicit, liar, hidden = {.mac = {2, 7}};
+    pki_vehicle(&f->pki, &car);
+    pki_vehicle(&second, &explicit);
+    struct sign_permission app = {.psid = PSID_CAM};
+    rq = (struct cert_request){
+        .valid_from_s = PKI_FROM_S, .valid_hours = 168, .app = &app, .n_app = 1};
+    hidden.key =
+        cert_put_implicit(&hidden.cert, &rq, second.ca_key, buf_span(&second.ca), &f->pki.rnd);
+    liar = (struct station){.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
+    buf_put(&liar.cert, explicit.cert.p, explicit.cert.n);
+    uint64_t t = PKI_NOW_US;
+    expect(f, cam(f, &liar, t++, true), PKT_BAD_SIGNATURE);
+    assert_int_equal(h.missing, 0);
+    expect(f, cam(f, &explicit, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
+    assert_int_equal(h.missing, 1);
+    assert_memory_equal(h.id8, hash + 24, 8);
+    expect(f, cam(f, &explicit, t++, false), PKT_GOOD_ISSUER_UNKNOWN); /* and again */
+    assert_int_equal(h.missing, 2);
+    expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
+    expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
+    assert_int_equal(h.missing, 4);
+    /* The car knows it; somebody whom nobody knows is not listened to. */
+    for (unsigned i = 0; i < 2; i++) {
+        const struct station *s = i == 0 ? &explicit : &car;
+        struct buf spdu = {0}, frame = {0};
+        if (i == 1)
+            expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
+        struct spdu_request give = {.psid = PSID_CAM,
+            .generation_time = t++,
+            .payload = HELLO,
+            .give = buf_span(&second.ca)};
+        spdu_put_signed(&spdu, &give, s->key, buf_span(&s->cert));
+        carrier_put_gn_secured(&frame, s->mac, buf_span(&spdu));
+        expect(f, run(f, buf_span(&frame)), i == 0 ? PKT_GOOD_ISSUER_UNKNOWN : PKT_VERIFIED);
+        assert_int_equal(h.offered, i);
+        buf_free(&frame);
+        buf_free(&spdu);
+    }
+    assert_true(span_equal(buf_span(&h.cert), buf_span(&second.ca)));
+    struct trust_store *more = trust_store_new(3);
+    assert_int_equal(trust_add_root(more, buf_span(&f->pki.root), &err), WS_OK);
+    assert_int_equal(trust_add_issuer(more, buf_span(&f->pki.ca)), TRUST_OK);
+    assert_int_equal(trust_issuer_verdict(more, buf_span(&h.cert)), TRUST_OK);
+    assert_int_equal(trust_count(more), 2);
+    assert_int_equal(trust_add_issuer(more, buf_span(&h.cert)), TRUST_OK);
+    trust_slot_publish(slot, trust_view_new(more, trust_view_free_store, NULL, NULL, 2));
+    unsigned before = h.missing;
+    expect(f, cam(f, &explicit, t++, true), PKT_VERIFIED);
+    expect(f, cam(f, &explicit, t++, false), PKT_VERIFIED);
+    expect(f, cam(f, &hidden, t++, true), PKT_VERIFIED);
+    expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
+    assert_int_equal(h.missing, before);
+    f->cfg.views = NULL;
+    f->cfg.hooks = (struct pipeline_hooks){0};
+    start(f);
+    trust_slot_free(slot);
+    struct station *const all[] = {&car, &explicit, &liar, &hidden};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        station_free(all[i]);
+    sign_key_free(second.ca_key);
+    buf_free(&second.ca);
+    buf_free(&h.cert);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -567,6 +679,7 @@ int main(void) {
         T(refusals_are_remembered_under_the_whole_hash),
         T(hashed_id8_of_several),
         T(what_ran_out_leaves_the_cache),
+        T(an_issuer_is_asked_for_offered_and_believed),
     };
     return cmocka_run_group_tests_name("pipeline_trust", tests, NULL, NULL);
 }

@@ -63,12 +63,48 @@ static void test_requests(void **state) {
     requests_take(r, t, now); /* taken once */
     assert_int_equal(cam(t, &frame, now).signer, SIGNER_DIGEST);
 
+    /* Issuers have a small part of it, and nobody need show himself for them. */
+    for (uint8_t i = 0; i < 10; i++) {
+        const uint8_t issuer[8] = {[5] = 7, [7] = i};
+        h.issuer_missing(h.ctx, issuer, now);
+        h.issuer_missing(h.ctx, issuer, now);
+    }
+    now += 3000000; /* what was asked for before is forgotten */
+    (void)cam(t, &frame, now);
+    requests_take(r, t, now);
+    m = cam(t, &frame, now);
+    assert_int_equal(m.signer, SIGNER_DIGEST);
+    assert_int_equal(m.inline_p2pcd.n, 2 * 3);
+    assert_memory_equal(m.inline_p2pcd.p, "\x07\x00\x00\x07\x00\x01", 6);
+    uint64_t dropped = requests_dropped(r);
+    assert_int_equal(dropped, 16);
+
+    /* Certificates that others give, each once, and no more than there is room for. */
+    struct buf got = {0};
+    uint8_t big[REQUESTS_OFFER_OCTETS + 1] = {0};
+    assert_false(requests_offer(r, &got));
+    for (uint8_t i = 0; i < 6; i++) {
+        const uint8_t cert[3] = {1, 2, i};
+        h.offered(h.ctx, span_of(cert, 3), now);
+        h.offered(h.ctx, span_of(cert, 3), now);
+    }
+    h.offered(h.ctx, span_of(big, sizeof(big)), now);
+    assert_int_equal(requests_dropped(r), dropped + 2 * 2 + 1);
+    for (uint8_t i = 0; i < REQUESTS_OFFERS; i++) {
+        buf_clear(&got);
+        assert_true(requests_offer(r, &got));
+        assert_int_equal(got.n, 3);
+    }
+    assert_false(requests_offer(r, &got));
+    buf_free(&got);
+    dropped = requests_dropped(r);
+
     for (unsigned i = 0; i < 1000; i++) {
         const uint8_t many[8] = {[6] = (uint8_t)(i >> 8), [7] = (uint8_t)i};
         h.missing(h.ctx, many, now);
         h.missing(h.ctx, many, now);
     }
-    assert_int_equal(requests_dropped(r), 2 * (1000 - 64));
+    assert_int_equal(requests_dropped(r), dropped + UINT64_C(2) * (1000 - 64));
     requests_take(r, t, now);
     assert_int_equal(cam(t, &frame, now).inline_p2pcd.n, 3 * TRANSMIT_ASK_MAX);
     requests_free(r);

@@ -21,6 +21,8 @@ struct world {
     char dir[64], manager_path[80], state[80];
     bool keeps; /* from one run to the next */
     struct revocation_limits limits;
+    size_t learned_max;
+    bool no_folder;
     struct revocations *r;
     uint64_t mono_us;
 };
@@ -82,7 +84,8 @@ static void world_make(struct world *w) {
 }
 
 static void world_open(struct world *w, bool manager) {
-    struct revocations_config cfg = {.dir = w->dir,
+    struct revocations_config cfg = {.dir = w->no_folder ? NULL : w->dir,
+        .learned_max = w->learned_max,
         .manager = manager ? w->manager_path : NULL,
         .base = w->base,
         .clock = REVOCATION_CLOCK_SCMS,
@@ -551,6 +554,123 @@ static void linkage_from_week_to_week(void **state) {
     world_free(&w);
 }
 
+/* ---- issuing certificates from neighbours ---- */
+
+/* An authority under this one. */
+static struct buf authority(struct world *w, const char *name, const struct sign_key *issuer,
+    const struct buf *issuer_cert, uint16_t hours) {
+    struct cert_request rq = {.name = name,
+        .valid_from_s = PKI_FROM_S - 3600,
+        .valid_hours = hours,
+        .issue_all = true,
+        .issue_min_chain = 1};
+    struct sign_key *key = sign_key_new(CURVE_P256, &w->rnd);
+    struct buf b = {0};
+    cert_put(&b, &rq, key, issuer, buf_span(issuer_cert));
+    sign_key_free(key);
+    return b;
+}
+
+static void expect_learned(struct world *w, const struct buf *cert, enum revocations_learned l) {
+    uint64_t before = revocations_read_counters(w->r).offered[l];
+    assert_string_equal(revocations_learned_name(revocations_learn(w->r, buf_span(cert), NOW_S)),
+        revocations_learned_name(l));
+    assert_int_equal(revocations_read_counters(w->r).offered[l], before + 1);
+}
+
+static void authorities_are_learned_under_known_roots_only(void **state) {
+    (void)state;
+    struct world w;
+    world_make(&w);
+    w.learned_max = 2;
+    w.no_folder = true;
+    world_open(&w, false);
+    struct buf first = authority(&w, "first", w.root_key, &w.root, 10);
+    struct buf second = authority(&w, "second", w.root_key, &w.root, 1000);
+    struct buf third = authority(&w, "third", w.root_key, &w.root, 1000);
+    struct buf far = authority(&w, "far", w.far_root_key, &w.far_root, 1000);
+    struct buf forged = authority(&w, "forged", w.far_root_key, &w.root, 1000);
+    struct buf old = authority(&w, "old", w.root_key, &w.root, 1);
+    struct buf junk = {0};
+    buf_put(&junk, "\x80\x03\x00", 3);
+    expect_learned(&w, &junk, LEARNED_REFUSED);
+    expect_learned(&w, &w.root, LEARNED_KNOWN);
+    expect_learned(&w, &w.ca, LEARNED_KNOWN);
+    expect_learned(&w, &w.far_root, LEARNED_REFUSED); /* never a root */
+    expect_learned(&w, &far, LEARNED_REFUSED);
+    expect_learned(&w, &forged, LEARNED_REFUSED);
+    expect_learned(&w, &forged, LEARNED_REFUSED); /* remembered */
+    expect_learned(&w, &old, LEARNED_TIME);
+    assert_int_equal(store_count(&w), 2);
+    uint64_t generation = trust_slot_generation(revocations_slot(w.r));
+    tick(&w, NOW_S);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), generation);
+    expect_learned(&w, &first, LEARNED_NEW);
+    expect_learned(&w, &first, LEARNED_KNOWN);
+    tick(&w, NOW_S);
+    assert_int_equal(trust_slot_generation(revocations_slot(w.r)), generation + 1);
+    assert_int_equal(store_count(&w), 3);
+    assert_false(revoked(&w, 1, w.ca_hash));
+    /* A second one counts after a pause: each new store costs the packet path what it knew. */
+    expect_learned(&w, &second, LEARNED_NEW);
+    while (revocations_tick(w.r, w.mono_us + 1, NOW_S)) {
+    }
+    assert_int_equal(store_count(&w), 3);
+    tick(&w, NOW_S);
+    assert_int_equal(store_count(&w), 4);
+    expect_learned(&w, &third, LEARNED_FULL);
+    assert_int_equal(revocations_read_counters(w.r).learned, 2);
+    /* What ran out makes room. */
+    tick(&w, NOW_S + 10 * 3600);
+    tick(&w, NOW_S + 10 * 3600);
+    assert_int_equal(store_count(&w), 3);
+    assert_int_equal(revocations_read_counters(w.r).learned, 1);
+    expect_learned(&w, &third, LEARNED_NEW);
+    struct buf *const all[] = {&first, &second, &third, &far, &forged, &old, &junk};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        buf_free(all[i]);
+    world_free(&w);
+}
+
+static void revoked_authorities_are_not_learned(void **state) {
+    (void)state;
+    struct world w;
+    struct buf payload = {0};
+    uint8_t hash[32], ids[1][10];
+    world_make(&w);
+    w.learned_max = 8;
+    struct buf bad = authority(&w, "bad", w.root_key, &w.root, 1000);
+    struct buf late = authority(&w, "late", w.root_key, &w.root, 1000);
+    hash_of(&bad, hash);
+    memcpy(ids[0], hash + 22, 10);
+    struct crl_writer writer = {.form = CRL_HASH_FULL,
+        .craca = w.root_hash + 24,
+        .issued_s = NOW_S,
+        .next_s = NOW_S + 86400,
+        .serial = 1,
+        .ids = (const uint8_t(*)[10])ids,
+        .n_ids = 1};
+    list_put_crl(&payload, &writer);
+    put_file(&w, "a.crl", &payload, 0x100, w.root_key, &w.root);
+    world_open(&w, false);
+    expect_learned(&w, &bad, LEARNED_REVOKED);
+    expect_learned(&w, &late, LEARNED_NEW);
+    tick(&w, NOW_S);
+    assert_int_equal(store_count(&w), 3);
+    hash_of(&late, hash);
+    assert_false(revoked(&w, 9, hash));
+    /* One that is revoked afterwards stays in the store, and nobody under it is believed. */
+    memcpy(ids[0], hash + 22, 10);
+    writer.serial = 2;
+    list_put_crl(&payload, &writer);
+    put_file(&w, "a.crl", &payload, 0x100, w.root_key, &w.root);
+    tick(&w, NOW_S);
+    assert_true(revoked(&w, 9, hash));
+    buf_free(&bad);
+    buf_free(&late);
+    world_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_go_forward_only),
@@ -562,6 +682,8 @@ int main(void) {
         cmocka_unit_test(overdue_lists_go_on_counting),
         cmocka_unit_test(reload_on_request),
         cmocka_unit_test(linkage_from_week_to_week),
+        cmocka_unit_test(authorities_are_learned_under_known_roots_only),
+        cmocka_unit_test(revoked_authorities_are_not_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
