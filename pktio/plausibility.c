@@ -141,7 +141,8 @@ void plausibility_read(const struct pkt_message *m, struct plausibility_sample *
         .heading = STATION_HEADING_UNAVAILABLE,
         .speed_confidence = STATION_CONFIDENCE_UNAVAILABLE,
         .heading_confidence = STATION_CONFIDENCE_UNAVAILABLE,
-        .has_position = m->has_location,
+        .has_position = m->has_location && m->lat != STATION_LAT_UNAVAILABLE &&
+                        m->lon != STATION_LON_UNAVAILABLE,
         .lat = m->lat,
         .lon = m->lon};
     memcpy(s->signer, m->cert_hash, sizeof(s->signer));

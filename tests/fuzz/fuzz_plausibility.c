@@ -98,6 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct plausibility b = {0};
         read_one(&r, &time_us, &m);
         plausibility_read(&m, &s);
+        WS_ASSERT(!s.has_position ||
+                  (s.lat <= 900000000 && s.lon <= 1800000000)); /* unknown is no place */
         plausibility_judge(one, &s, &a);
         plausibility_judge(two, &s, &b);
         check(&a);
