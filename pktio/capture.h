@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "pktio/pipeline.h"
 
+#include <sys/types.h>
+
 struct capture;
 
 /* index goes into each frame. "-" is stdin. A link type that carrier_read does not know is refused by name: in a
@@ -28,13 +30,23 @@ struct capture_writer;
 WARN_UNUSED int capture_create(
     const char *path, struct capture_writer **ret_writer, struct ws_err *err);
 void capture_put(struct capture_writer *w, uint64_t stamp_ns, struct span frame);
-/* The same as pcapng: frames of any link type, stamps as they are, each with a comment (NULL: none). */
+/* The same as pcapng: frames of any link type, stamps as they are, each with a comment (NULL: none). mode: of the file. */
 WARN_UNUSED int capture_create_annotated(
-    const char *path, struct capture_writer **ret_writer, struct ws_err *err);
+    const char *path, mode_t mode, struct capture_writer **ret_writer, struct ws_err *err);
 void capture_put_annotated(
     struct capture_writer *w, const struct pkt_frame *f, const char *comment);
 /* Flushes, syncs, renames into place; reports any write error that happened. Frees w. */
 WARN_UNUSED int capture_finish(struct capture_writer *w, struct ws_err *err);
+/* What was put so far goes to the kernel; false: writing failed, now or before. */
+bool capture_flush(struct capture_writer *w);
+struct capture_progress {
+    uint64_t octets; /* of the file, once everything put so far is written */
+    uint64_t frames, safe_frames; /* put; with the kernel */
+    bool failed;
+};
+struct capture_progress capture_progress(const struct capture_writer *w);
+/* As capture_finish, but a file that could not be written to its end stays, up to the last whole frame that was. */
+WARN_UNUSED int capture_keep(struct capture_writer *w, struct ws_err *err);
 /* Leaves nothing behind. Frees w. */
 void capture_discard(struct capture_writer *w);
 

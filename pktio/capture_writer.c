@@ -31,6 +31,7 @@ struct capture_writer {
     int fd;
     struct buf out;
     uint64_t frames;
+    uint64_t safe_octets, safe_frames; /* given to the kernel, whole blocks */
     enum frame_link link[LINKS_MAX]; /* annotated: interfaces so far */
     uint32_t n_links;
     struct ws_err failure; /* the first one; code 0: none */
@@ -58,10 +59,15 @@ static void flush(struct capture_writer *w) {
         p += put;
         left -= (size_t)put;
     }
+    if (w->failure.code == WS_OK) {
+        w->safe_octets += w->out.n;
+        w->safe_frames = w->frames;
+    }
     buf_clear(&w->out);
 }
 
-static int create(const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
+static int create(
+    const char *path, mode_t mode, struct capture_writer **ret_writer, struct ws_err *err) {
     struct capture_writer *w = ws_alloc(sizeof(*w));
     struct stat st;
     bool straight = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
@@ -73,7 +79,7 @@ static int create(const char *path, struct capture_writer **ret_writer, struct w
         w->tmp = (char *)tmp.p;
     }
     const char *name = straight ? w->path : w->tmp;
-    w->fd = open(name, O_WRONLY | O_CLOEXEC | (straight ? 0 : O_CREAT | O_TRUNC), 0644);
+    w->fd = open(name, O_WRONLY | O_CLOEXEC | (straight ? 0 : O_CREAT | O_TRUNC), mode);
     if (w->fd < 0) {
         int rc = ws_fail(err, WS_EIO, "%s: %s", name, strerror(errno));
         free(w->tmp);
@@ -87,7 +93,7 @@ static int create(const char *path, struct capture_writer **ret_writer, struct w
 
 int capture_create(const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
     struct capture_writer *w = NULL;
-    int rc = create(path, &w, err);
+    int rc = create(path, 0644, &w, err);
     if (rc != WS_OK)
         return rc;
     buf_u32(&w->out, PCAP_MAGIC_NS);
@@ -121,8 +127,8 @@ void capture_put(struct capture_writer *w, uint64_t stamp_ns, struct span frame)
 }
 
 int capture_create_annotated(
-    const char *path, struct capture_writer **ret_writer, struct ws_err *err) {
-    int rc = create(path, ret_writer, err);
+    const char *path, mode_t mode, struct capture_writer **ret_writer, struct ws_err *err) {
+    int rc = create(path, mode, ret_writer, err);
     if (rc == WS_OK)
         pcapng_put_section(&(*ret_writer)->out, "wayside");
     return rc;
@@ -183,6 +189,31 @@ int capture_finish(struct capture_writer *w, struct ws_err *err) {
     free(w->path);
     free(w);
     return rc;
+}
+
+bool capture_flush(struct capture_writer *w) {
+    flush(w);
+    return w->failure.code == WS_OK;
+}
+
+struct capture_progress capture_progress(const struct capture_writer *w) {
+    return (struct capture_progress){.octets = w->safe_octets + w->out.n,
+        .frames = w->frames,
+        .safe_frames = w->safe_frames,
+        .failed = w->failure.code != WS_OK};
+}
+
+int capture_keep(struct capture_writer *w, struct ws_err *err) {
+    flush(w);
+    struct ws_err failure = w->failure;
+    /* What the kernel took of the block that failed is cut off again. */
+    if (failure.code != WS_OK && w->tmp != NULL && w->safe_octets > 0 &&
+        ftruncate(w->fd, (off_t)w->safe_octets) == 0)
+        w->failure.code = WS_OK;
+    int rc = capture_finish(w, err);
+    if (failure.code != WS_OK && err != NULL)
+        *err = failure;
+    return failure.code != WS_OK ? failure.code : rc;
 }
 
 void capture_discard(struct capture_writer *w) {

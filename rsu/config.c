@@ -52,6 +52,8 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     static const struct yaml_lists no_lists;
     const struct yaml_lists *s = f->lists == NULL ? &no_lists : f->lists;
     const struct yaml_gossip *g = f->gossip == NULL ? &no_gossip : f->gossip;
+    static const struct yaml_record no_record;
+    const struct yaml_record *d = f->record == NULL ? &no_record : f->record;
     const struct yaml_radio *r = f->radio == NULL ? &no_radio : f->radio;
     const struct yaml_pipeline *p = f->pipeline == NULL ? &no_pipeline : f->pipeline;
     const struct yaml_node *n = f->node == NULL ? &no_node : f->node;
@@ -81,10 +83,16 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
 #define X(...) TAKE("lists.", s, &c->lists, __VA_ARGS__)
     CONFIG_LISTS(X)
 #undef X
+#define X(...) TAKE("record.", d, &c->record, __VA_ARGS__)
+    CONFIG_RECORD(X)
+#undef X
 #define X(...) TAKE("", f, c, __VA_ARGS__)
     CONFIG_TOP(X)
 #undef X
 #undef TAKE
+    if (rc == WS_OK && c->record.total_octets < c->record.file_octets)
+        rc =
+            ws_fail(j->err, WS_EINPUT, "%s: record.total_mb: smaller than record.file_mb", j->path);
     if (rc == WS_OK)
         rc = power_of_two(j, "pipeline.source_slots", c->pipeline.source_slots);
     if (rc == WS_OK)
@@ -199,6 +207,7 @@ static int take_places(const struct config_job *j, const struct yaml_file *f) {
     c->admin = config_resolve(j, f->admin);
     c->revocations = config_resolve(j, f->revocations);
     c->list_manager = config_resolve(j, f->list_manager);
+    c->record.folder = f->record == NULL ? NULL : config_resolve(j, f->record->folder);
     if (c->list_manager != NULL && c->revocations == NULL)
         return ws_fail(
             j->err, WS_EINPUT, "%s: list_manager: of no use without revocations", j->path);
@@ -302,7 +311,7 @@ void config_free(struct config *c) {
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
-        c->radio.ticket_key};
+        c->radio.ticket_key, c->record.folder};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

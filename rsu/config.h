@@ -33,6 +33,13 @@ struct config_radio {
     size_t items;
 };
 
+/* Frames and verdicts into files; folder NULL: not recorded. */
+struct config_record {
+    char *folder;
+    uint64_t file_octets, total_octets, reserve_octets;
+    size_t files, queue_octets;
+};
+
 struct config {
     char *genesis, *map; /* files; map may be NULL once the node has started before */
     char *key, *curve_key; /* files with 64 hex digits, mode 0600; key NULL: observer */
@@ -50,6 +57,7 @@ struct config {
     struct node_limits node;
     struct config_radio radio;
     struct plausibility_config plausibility; /* its salt is 0 */
+    struct config_record record;
     struct config_gossip {
         uint32_t rate; /* identities a second; 0: none told, none taken */
         uint64_t batch_us;

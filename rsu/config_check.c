@@ -159,6 +159,11 @@ static int check_faces(const struct config *c, struct ws_err *err) {
         rc = check_folder_of(c->data, "data", err);
     else if (access(c->data, R_OK | W_OK | X_OK) != 0)
         rc = not_there(c->data, "data", err);
+    if (rc == WS_OK && c->record.folder != NULL && access(c->record.folder, F_OK) != 0)
+        rc = check_folder_of(c->record.folder, "record.folder", err);
+    else if (rc == WS_OK && c->record.folder != NULL &&
+             access(c->record.folder, R_OK | W_OK | X_OK) != 0)
+        rc = not_there(c->record.folder, "record.folder", err);
     if (rc == WS_OK && c->admin != NULL)
         rc = check_folder_of(c->admin, "admin", err);
     if (rc == WS_OK && c->http != NULL && strncmp(c->http, unix_prefix, skip) == 0)

@@ -60,6 +60,12 @@
 #define CONFIG_PLAUSIBILITY(X)                                                                     \
     X(tracks, 8, 1U << 22, 16384, 1, tracks)                                                       \
     X(reach_m, 1, 100000, 2000, 1, reach_m)
+#define CONFIG_RECORD(X)                                                                           \
+    X(file_mb, 1, 65536, 64, 1U << 20, file_octets)                                                \
+    X(files, 1, 100000, 64, 1, files)                                                              \
+    X(total_mb, 1, 1048576, 4096, 1U << 20, total_octets)                                          \
+    X(reserve_mb, 0, 1048576, 1024, 1U << 20, reserve_octets)                                      \
+    X(queue_mb, 1, 4096, 16, 1U << 20, queue_octets)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
@@ -105,6 +111,10 @@ struct yaml_file {
     struct yaml_lists {
         CONFIG_LISTS(X)
     } * lists;
+    struct yaml_record {
+        char *folder;
+        CONFIG_RECORD(X)
+    } * record;
     CONFIG_TOP(X)
 #undef X
     enum ws_log_level *log_level;

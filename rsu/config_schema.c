@@ -76,6 +76,11 @@ static const cyaml_schema_field_t radio_fields[] = {TEXT(ticket, 0, struct yaml_
     TEXT(place, 0, struct yaml_radio), CONFIG_RADIO(X) CYAML_FIELD_END};
 #undef X
 
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_record),
+static const cyaml_schema_field_t record_fields[] = {
+    TEXT(folder, 0, struct yaml_record), CONFIG_RECORD(X) CYAML_FIELD_END};
+#undef X
+
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_file),
 static const cyaml_schema_field_t top_fields[] = {
     TEXT(genesis, 0, struct yaml_file),
@@ -102,6 +107,8 @@ static const cyaml_schema_field_t top_fields[] = {
         gossip, gossip_fields),
     CYAML_FIELD_MAPPING_PTR(
         "lists", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, lists, lists_fields),
+    CYAML_FIELD_MAPPING_PTR("record", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
+        record, record_fields),
     TEXT(http, OPTIONAL, struct yaml_file),
     TEXT(admin, OPTIONAL, struct yaml_file),
     TEXT(revocations, OPTIONAL, struct yaml_file),

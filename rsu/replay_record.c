@@ -7,7 +7,7 @@ int replay_record(const struct replay *r, struct ws_err *err) {
     struct capture_writer *w = NULL;
     struct buf comment = {0};
     size_t line = 0;
-    int rc = capture_create_annotated(r->opt->record, &w, err);
+    int rc = capture_create_annotated(r->opt->record, 0644, &w, err);
     for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++) {
         struct capture *c = NULL;
         struct pkt_frame f;

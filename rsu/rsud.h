@@ -7,6 +7,7 @@
 #include "ledger/net/net.h"
 #include "ledger/node/node.h"
 #include "ledger/node/query.h"
+#include "pktio/recorder.h"
 #include "pktio/worker.h"
 #include "rsu/cell.h"
 #include "rsu/config.h"
@@ -40,6 +41,7 @@ struct rsud {
     struct replay_window *window; /* (any) of all workers */
     struct plausibility_tracks *tracks;
     struct gossip *gossip; /* NULL: switched off */
+    struct recorder *recorder; /* (any) counters; NULL: frames are not recorded */
     struct radio *radio; /* NULL: the unit only listens */
     struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]

@@ -24,7 +24,8 @@ enum {
     GENESIS_MAX = 16U << 20,
     RING_SLOTS = 8192,
     QUESTIONS_MAX = 64,
-    RECALL_BLOCKS = 100000
+    RECALL_BLOCKS = 100000,
+    RECORD_SLACK_US = 200000,
 };
 
 static int load_keys(struct daemon *d, struct ws_err *err) {
@@ -223,6 +224,31 @@ static int open_radio(struct daemon *d, struct ws_err *err) {
         map_contract_version(d->face.cell.map), ws_clock_now(&d->face.clock).its_us, err);
 }
 
+/* A verdict comes late when a message waited for its certificate. */
+static int open_recorder(struct daemon *d, struct ws_err *err) {
+    const struct config_record *c = &d->config.record;
+    const struct ws_clock *clock = &d->config.clock;
+    if (c->folder == NULL)
+        return WS_OK;
+    uint64_t hold_us = d->config.pipeline.wait_us;
+    if (clock->kind == WS_CLOCK_SCALED)
+        hold_us = hold_us * 1000000 / clock->rate_ppm;
+    struct recorder_config cfg = {.folder = c->folder,
+        .file_octets = c->file_octets,
+        .files = c->files,
+        .total_octets = c->total_octets,
+        .reserve_octets = c->reserve_octets,
+        .queue_octets = c->queue_octets,
+        .hold_us = hold_us + RECORD_SLACK_US};
+    int rc = recorder_open(&cfg, &d->face.recorder, err);
+    return rc == WS_OK ? rc : ws_fail_in(err, "record");
+}
+
+static void record_frame(
+    void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+    recorder_put(ctx, f, v, detail);
+}
+
 static int open_ports(struct daemon *d, struct ws_err *err) {
     if (d->config.n_ports == 0)
         return WS_OK;
@@ -260,8 +286,9 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
             .workers = c->workers};
         for (unsigned k = 0; k < c->workers; k++)
             d->ring[i][k] = ring_create(RING_SLOTS);
-        rc = worker_start(&port, &pipe, &d->face.clock, d->ring[i], d->ring_fd, NULL, NULL,
-            &d->face.workers[i], err);
+        rc = worker_start(&port, &pipe, &d->face.clock, d->ring[i], d->ring_fd,
+            d->face.recorder == NULL ? NULL : record_frame, d->face.recorder, &d->face.workers[i],
+            err);
         if (rc != WS_OK)
             return ws_fail_in(err, "ports[%zu]", i);
         d->face.n_workers++;
@@ -343,6 +370,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_radio(d, err);
     if (rc == WS_OK)
+        rc = open_recorder(d, err);
+    if (rc == WS_OK)
         rc = open_ports(d, err);
     return rc == WS_OK ? open_faces(d, err) : rc;
 }
@@ -355,6 +384,7 @@ void daemon_stop(struct daemon *d) {
     admin_close(d->admin);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
+    recorder_close(d->face.recorder);
     radio_close(d->face.radio); /* the workers used its hooks */
     for (size_t i = 0; i < (size_t)CONFIG_PORTS_MAX * WORKER_THREADS_MAX; i++) {
         struct ring *r = d->ring[i / WORKER_THREADS_MAX][i % WORKER_THREADS_MAX];
