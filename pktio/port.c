@@ -26,8 +26,7 @@ int port_pool(struct port *p, unsigned n, unsigned data_room, struct ws_err *err
         capture && p->workers == 1 ? "ring_sp_sc" : "ring_mp_mc");
     if (p->pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers: %s (memory_mb)", n,
-            rte_strerror(rte_errno));
+            "a pool of %u packet buffers: %s (memory_mb)", n, rte_strerror(rte_errno));
     return WS_OK;
 }
 

@@ -22,8 +22,8 @@ int port_send_setup(struct port *p, size_t octets, struct ws_err *err) {
             name, SEND_MBUFS, 0, sizeof(struct frame_meta), DATA_ROOM, SOCKET_ID_ANY);
     if (p->send_pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers to send with: %s (memory_mb)",
-            SEND_MBUFS, rte_strerror(rte_errno));
+            "a pool of %u packet buffers to send with: %s (memory_mb)", SEND_MBUFS,
+            rte_strerror(rte_errno));
     p->send = send_queue_new(QUEUE_SLOTS, octets < room ? octets : room);
     return WS_OK;
 }

@@ -126,6 +126,8 @@ static void keep_config(struct worker *w, const struct port_config *port) {
     w->cfg.n_captures = 0;
     if (port->interface != NULL)
         w->cfg.interface = w->names[0] = ws_strdup(port->interface);
+    if (port->device != NULL)
+        w->cfg.device = w->names[1] = ws_strdup(port->device);
 }
 
 static int check(const struct port_config *port, struct ws_err *err) {

@@ -29,7 +29,9 @@ const char *worker_state_name(enum worker_state s) {
 }
 
 static const char *name_of(const struct worker *w) {
-    return w->cfg.interface != NULL ? w->cfg.interface : port_kind_name(w->cfg.kind);
+    if (w->cfg.interface != NULL)
+        return w->cfg.interface;
+    return w->cfg.device != NULL ? w->cfg.device : port_kind_name(w->cfg.kind);
 }
 
 /* Each change is counted and said once. */
