@@ -9,6 +9,8 @@
 
 #include "v2x/cert.h"
 
+#include <limits.h>
+
 /* ---- keys ---- */
 
 struct verify_key;
@@ -71,6 +73,8 @@ enum verify_backend verify_backend_resolve(enum verify_backend b); /* never AUTO
 /* Room for the tables of 10,000 signers, both tiers. */
 #define VERIFY_TABLE_OCTETS_DEFAULT ((size_t)1024 << 20)
 
+#define VERIFY_EXCEPTIONAL_ALL UINT_MAX
+
 struct verify_config {
     size_t capacity; /* items in flight, > 0; 256 and more keep batches full */
     enum verify_backend backend; /* usable: the caller asks first */
@@ -80,12 +84,12 @@ struct verify_config {
     /* Time spent on building tables, as a share of the time spent on checking signatures, in percent, while there are
      * signatures to check; 0: none then. A poll builds one group of tables at most, about 0.4 ms. */
     unsigned build_percent;
-    /* Signatures that an engine does not decide go to the reference, thirty times slower: so many in a hundred at most (and 16
-     * at once after a quiet time), so that a flood of them costs about what a flood of ordinary forgeries costs. More are
-     * DECLINED. 100: none ever is. */
+    /* Signatures that an engine does not decide go to the reference, thirty times slower and on Brainpool a hundred: as a share
+     * of the time spent on checking, in percent (and for 16 at once after a quiet time, or 2 on Brainpool). More are DECLINED, so
+     * that a flood of them takes no more than this share from honest signers. VERIFY_EXCEPTIONAL_ALL: none ever is. */
     unsigned exceptional_percent;
 };
-/* AUTO, the default memory, 50 percent for tables, 3 percent exceptional. */
+/* AUTO, the default memory, 50 percent for tables, 25 percent exceptional. */
 struct verify_config verify_config_default(size_t capacity);
 
 struct verify_kernel;
@@ -103,7 +107,7 @@ size_t verify_in_flight(const struct verify_kernel *k); /* submitted and not pol
 bool verify_build(struct verify_kernel *k);
 
 /* By what an answer was found. REFERENCE: OpenSSL, one by one (384-bit curves, exceptional cases). COLD: nothing known of the
- * signer. MID, FULL: small and large table. */
+ * signer (P-256 on a CPU without BMI2 and ADX: by OpenSSL as well, which is faster there). MID, FULL: small and large table. */
 enum verify_tier { VERIFY_REFERENCE, VERIFY_COLD, VERIFY_MID, VERIFY_FULL, VERIFY_TIERS };
 struct verify_counters {
     uint64_t answered

@@ -3,6 +3,7 @@
 #include "tests/unit/v2x/bulk_craft.h"
 
 #include "base/mem.h"
+#include "v2x/bulk/portable.h"
 
 #include <openssl/ecdsa.h>
 #include <stdio.h>
@@ -192,7 +193,8 @@ int main(int argc, char **argv) {
 #if defined(__x86_64__)
         &bulk_ifma,
 #endif
-        &bulk_portable
+        &bulk_portable,
+        &bulk_portable_plain
     };
     if (argc > 1)
         seconds_per_row = strtod(argv[1], NULL);

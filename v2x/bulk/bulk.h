@@ -45,6 +45,8 @@ struct bulk_base;
 struct bulk_engine {
     const char *name; /* "ifma", "portable" */
     bool (*usable)(void); /* CPU and operating system have what it needs */
+    /* False: on this CPU, a constant of the machine, OpenSSL checks one signature faster than this does when COLD. */
+    bool (*cold_pays)(enum bulk_curve c);
     size_t table_octets[BULK_TIERS]; /* per signer, a multiple of 64; [COLD] is 0 */
     size_t batch_octets; /* a prepared batch */
     /* One thread's working memory for compute and build; keeps nothing between calls. */

@@ -26,6 +26,11 @@ static bool usable(void) {
     return (b & need_b) == need_b && (c & need_c) == need_c;
 }
 
+static bool cold_pays(enum bulk_curve c) {
+    (void)c;
+    return true;
+}
+
 static struct bulk_base *base_new(enum bulk_curve c) {
     struct bulk_base *b = aligned_alloc(64, sizeof(*b));
     WS_ASSERT(b != NULL);
@@ -100,6 +105,7 @@ static void decompress(enum bulk_curve c, const uint64_t (*x)[4], const bool *od
 const struct bulk_engine bulk_ifma = {
     .name = "ifma",
     .usable = usable,
+    .cold_pays = cold_pays,
     .table_octets = {[BULK_MID] = IFMA_MID_OCTETS, [BULK_FULL] = IFMA_FULL_OCTETS},
     .batch_octets = sizeof(struct ifma_batch),
     .scratch_octets = IFMA_SCRATCH_OCTETS,
