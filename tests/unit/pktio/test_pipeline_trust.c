@@ -494,7 +494,7 @@ static void hashed_id8_of_several(void **state) {
     assert_int_equal(cert_parse(buf_span(&car.cert), &c, &at), COER_OK);
     cert_hash256(&c, hash);
     memcpy(issuer, trust_issuer_at(f->pki.trust, 1).hash256, 32);
-    for (uint8_t i = 0; i < ARRAY_LEN(other); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(other); i++) {
         uint8_t same[32];
         pki_vehicle(&f->pki, &other[i]);
         assert_int_equal(cert_parse(buf_span(&other[i].cert), &c, &at), COER_OK);

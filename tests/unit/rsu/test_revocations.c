@@ -374,7 +374,7 @@ static void a_list_beyond_the_limits_does_not_stop_the_others(void **state) {
         .serial = 1,
         .ids = (const uint8_t(*)[10])many,
         .n_ids = 11};
-    for (uint8_t i = 0; i < ARRAY_LEN(many); i++)
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
         many[i][0] = (uint8_t)(100 + i);
     put_hash_list(&w, "a.crl", CRL_HASH_FULL, 5, 1);
     world_open(&w, false);
