@@ -558,7 +558,8 @@ static void describe_denm(struct line *l, bool first, const struct its_pdu *p) {
     number_if(l, m, "relevanceDistance", p->has_relevance_distance, p->relevance_distance);
     number_if(
         l, m, "relevanceTrafficDirection", p->has_relevance_direction, p->relevance_direction);
-    number_if(l, m, "validityDuration", p->validity_s != 600, p->validity_s); /* the default is not sent */
+    number_if(l, m, "validityDuration", p->validity_s != 600,
+        p->validity_s); /* the default is not sent */
     number(l, m, "stationType", s->station_type);
     number_if(l, m, "informationQuality", p->has_event, p->quality);
     struct buf *c = column(l, its, "causeCode");
@@ -641,11 +642,12 @@ static void compare(unsigned n, const struct line *want, char *text) {
         assert_non_null(field);
         const char *got = plain(field);
         size_t len = want->value[i].n;
-        bool same = strncmp(got, (const char *)want->value[i].p, len) == 0 &&
+        const char *ours = len > 0 ? (const char *)want->value[i].p : "";
+        bool same = strncmp(got, ours, len) == 0 &&
                     (got[len] == '\0' || (want->is_start[i] && (len == 0 || got[len] == ',')));
         if (!same)
             fail_msg("message %u: %s is %s to the dissector, %.*s to us", n, want->name[i], got,
-                (int)len, (const char *)want->value[i].p);
+                (int)len, ours);
     }
 }
 
