@@ -29,26 +29,39 @@ static enum ws_log_level level_of(int dpdk) {
     return WS_LOG_DEBUG; /* notices of the library are no events of ours */
 }
 
+/* A driver may complain about each frame. The stream calls us one thread at a time. */
 static ssize_t log_write(void *cookie, const char *text, size_t n) {
-    (void)cookie;
+    static const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
+    struct ws_log_limit *limit = cookie;
     enum ws_log_level level = level_of(rte_log_cur_msg_loglevel());
     size_t at = 0;
     while (at < n) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t len = end == NULL ? n - at : (size_t)(end - (text + at));
         if (len > 0)
-            ws_log(level, "dpdk", "%.*s", (int)len, text + at);
+            ws_log_limited(
+                limit, ws_clock_now(&clock).mono_us, level, "dpdk", "%.*s", (int)len, text + at);
         at += len + 1;
     }
     return (ssize_t)n;
 }
 
+static int log_close(void *cookie) {
+    free(cookie);
+    return 0;
+}
+
 /* Returns the stream that was in use before. */
 static FILE *redirect_log(void) {
     FILE *before = rte_log_get_stream();
-    FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){.write = log_write});
-    if (f == NULL)
+    struct ws_log_limit *limit = ws_alloc(sizeof(*limit));
+    *limit = (struct ws_log_limit){.burst = 50, .period_us = 10000000};
+    FILE *f =
+        fopencookie(limit, "w", (cookie_io_functions_t){.write = log_write, .close = log_close});
+    if (f == NULL) {
+        free(limit);
         return before; /* then the lines go where DPDK puts them */
+    }
     (void)setvbuf(f, NULL, _IOLBF, 1024);
     if (rte_openlog_stream(f) != 0)
         (void)fclose(f);

@@ -518,3 +518,7 @@ size_t pipeline_missing(const struct pipeline *p, uint8_t (*ret_id3)[3], size_t 
 const struct pipeline_counters *pipeline_counters(const struct pipeline *p) {
     return &p->n;
 }
+
+void pipeline_verify_counters(const struct pipeline *p, struct verify_counters *ret_counters) {
+    verify_kernel_counters(p->kernel, ret_counters);
+}

@@ -145,5 +145,6 @@ void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_
 /* HashedId3 of the certificates waited for, oldest first; returns how many were written. */
 size_t pipeline_missing(const struct pipeline *p, uint8_t (*ret_id3)[3], size_t max);
 const struct pipeline_counters *pipeline_counters(const struct pipeline *p);
+void pipeline_verify_counters(const struct pipeline *p, struct verify_counters *ret_counters);
 
 #endif

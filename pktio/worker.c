@@ -8,75 +8,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* ---- counters ---- */
-
-static uint64_t at(struct strand *s, unsigned cell) {
-    return atomic_load_explicit(&s->cell[cell], memory_order_relaxed);
-}
-
-static void add_strand(struct strand *s, struct worker_counters *to) {
-    const struct pipeline_limits *l = &s->w->pipe.limits;
-    struct pipeline_counters *p = &to->pipe;
-    p->frames += at(s, CELL_FRAMES);
-    p->octets += at(s, CELL_OCTETS);
-    p->signatures += at(s, CELL_SIGNATURES);
-    p->identities_evicted += at(s, CELL_EVICTED);
-    p->certs += at(s, CELL_CERTS);
-    p->certs_max += l->cert_slots;
-    p->sources += at(s, CELL_SOURCES);
-    p->sources_max += l->source_slots;
-    p->identities += at(s, CELL_IDENTITIES);
-    p->identities_max += s->w->pipe.window == NULL ? l->replay_slots : 0;
-    p->queued += at(s, CELL_QUEUED);
-    p->queued_max += s->queued_max;
-    p->waiting += at(s, CELL_WAITING);
-    p->waiting_max += s->waiting_max;
-    for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
-        p->verdict[v] += at(s, CELL_VERDICT + v);
-    to->wakeups += at(s, CELL_WAKEUPS);
-    to->sleeps += at(s, CELL_SLEEPS);
-    to->lessons_dropped += atomic_load_explicit(&s->lessons_dropped, memory_order_relaxed);
-    uint64_t late = at(s, CELL_LATE);
-    to->late_us_max = late > to->late_us_max ? late : to->late_us_max;
-}
-
-void worker_read_counters(struct worker *w, struct worker_counters *ret) {
-    struct strand *first = &w->strand[0];
-    /* First, so that whoever sees "finished" sees every frame counted. */
-    bool finished = atomic_load_explicit(&w->finished, memory_order_acquire);
-    *ret = (struct worker_counters){
-        .kernel_ring = at(first, CELL_KERNEL_RING),
-        .port_missed = at(first, CELL_PORT_MISSED),
-        .handover_dropped = at(first, CELL_HANDOVER_DROPPED),
-        .sent = at(first, CELL_SENT),
-        .sent_octets = at(first, CELL_SENT_OCTETS),
-        .send_dropped = atomic_load_explicit(&w->send_dropped, memory_order_relaxed),
-        .send_errors = at(first, CELL_SEND_ERRORS),
-        .stamp_jumps = w->source != NULL ? capture_source_jumps(w->source) : 0,
-        .state = (enum worker_state)atomic_load(&w->state),
-        .state_changes = atomic_load_explicit(&w->changes, memory_order_relaxed),
-        .reopened = atomic_load_explicit(&w->opened, memory_order_relaxed),
-        .reopen_failures = atomic_load_explicit(&w->open_failures, memory_order_relaxed),
-        .finished = finished,
-    };
-    (void)pthread_mutex_lock(&w->trouble_lock);
-    (void)snprintf(ret->trouble, sizeof(ret->trouble), "%s", w->trouble);
-    (void)pthread_mutex_unlock(&w->trouble_lock);
-    for (unsigned i = 0; i < w->n_strands; i++)
-        add_strand(&w->strand[i], ret);
-    if (w->own_window != NULL) {
-        struct replay_window_counters n = replay_window_counters(w->own_window);
-        ret->pipe.identities = n.used;
-        ret->pipe.identities_max = n.slots;
-        ret->pipe.identities_evicted = n.evicted;
-    }
-    ret->pipe.frames += ret->handover_dropped;
-    ret->pipe.octets += at(first, CELL_HANDOVER_OCTETS);
-    ret->pipe.verdict[PKT_HANDOVER_FULL] += ret->handover_dropped;
-    if (finished && w->source != NULL)
-        (void)snprintf(ret->failure, sizeof(ret->failure), "%s", capture_source_failure(w->source));
-}
-
 unsigned worker_threads(const struct worker *w) {
     return w->n_strands;
 }
@@ -156,6 +87,7 @@ int worker_start(const struct port_config *port, const struct pipeline_config *p
     w->send = p->send;
     keep_config(w, port);
     (void)pthread_mutex_init(&w->trouble_lock, NULL);
+    w->changes_said = (struct ws_log_limit){.burst = 20, .period_us = 60000000};
     w->backoff.random = ws_random_seeded(pipe->salt ^ p->id);
     w->pipe = *pipe;
     if (port->workers > 1 && pipe->window == NULL)

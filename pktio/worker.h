@@ -95,6 +95,13 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret);
 /* Any thread: closes the port, or opens it again, soon; state says when it is done. What is learned of senders and
  * certificates stays. False: a capture cannot be stopped. */
 WARN_UNUSED bool worker_order(struct worker *w, bool run);
+/* Of one thread, from 0: its share of the above. */
+struct worker_thread_counters {
+    struct pipeline_counters pipe;
+    uint64_t wakeups, sleeps;
+    struct verify_counters verify;
+};
+void worker_read_thread(struct worker *w, unsigned thread, struct worker_thread_counters *ret);
 unsigned worker_threads(const struct worker *w);
 /* Stops the threads and the port; messages already in `out` stay valid until worker_free. */
 void worker_stop(struct worker *w);

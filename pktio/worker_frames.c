@@ -81,6 +81,7 @@ void strand_open(struct strand *s) {
     s->pipe = pipeline_new(&cfg, push_out, s, w->verdict_fn, w->verdict_ctx);
     s->queued_max = pipeline_counters(s->pipe)->queued_max;
     s->waiting_max = pipeline_counters(s->pipe)->waiting_max;
+    pipeline_verify_counters(s->pipe, &s->verify);
     s->lessons = siblings ? lessons_new(LESSONS) : NULL;
     s->whole = ws_alloc(FRAME_MAX);
 }

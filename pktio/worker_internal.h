@@ -3,11 +3,15 @@
 #ifndef WAYSIDE_PKTIO_WORKER_INTERNAL_H
 #define WAYSIDE_PKTIO_WORKER_INTERNAL_H
 
+#include "base/log.h"
 #include "pktio/backoff.h"
 #include "pktio/lessons.h"
 #include "pktio/port.h"
 
 #include <pthread.h>
+
+/* What changes in struct verify_counters, as numbers; answers by tier come first, and so on (worker_counters.c). */
+#define STRAND_VERIFY_CELLS (4 * VERIFY_TIERS + 6)
 
 /* Counters as a strand last published them: a reader never touches what the thread writes. */
 enum cell {
@@ -31,7 +35,9 @@ enum cell {
     CELL_SEND_ERRORS,
     CELL_HANDOVER_DROPPED,
     CELL_HANDOVER_OCTETS, /* of the frames dropped */
-    CELL_VERDICT,
+    /* struct verify_counters, but for what never changes */
+    CELL_VERIFY,
+    CELL_VERDICT = CELL_VERIFY + STRAND_VERIFY_CELLS,
     CELLS = CELL_VERDICT + PKT_VERDICT_COUNT
 };
 
@@ -41,6 +47,7 @@ struct strand {
     unsigned index;
     struct pipeline *pipe;
     size_t queued_max, waiting_max;
+    struct verify_counters verify; /* as it began: bounds and engine */
     struct ring *out;
     pthread_t thread;
     bool running;
@@ -96,6 +103,7 @@ struct worker {
     uint64_t port_missed;
     uint64_t losses_read_us;
     struct backoff backoff;
+    struct ws_log_limit changes_said;
     uint64_t open_at_us, looked_at_us; /* monotonic */
     uint64_t frame_at_us; /* monotonic: of the latest frame */
     bool naps_said;
@@ -125,6 +133,10 @@ bool worker_attend(struct worker *w, bool look);
 WARN_UNUSED int worker_open(const struct port_config *cfg, const struct ws_clock *clock,
     struct port **ret, struct ws_err *err);
 void worker_close(struct port *p);
+
+/* ---- worker_counters.c ---- */
+void strand_publish(struct strand *s); /* its thread */
+void worker_publish_losses(struct worker *w); /* the first thread */
 
 /* ---- worker_run.c ---- */
 void *worker_first(void *strand);

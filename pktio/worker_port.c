@@ -34,7 +34,7 @@ static const char *name_of(const struct worker *w) {
     return w->cfg.device != NULL ? w->cfg.device : port_kind_name(w->cfg.kind);
 }
 
-/* Each change is counted and said once. */
+/* Each change is counted and said once; a loose plug does not fill the log. */
 static void change(struct worker *w, enum worker_state to, const char *why) {
     if (atomic_load(&w->state) == (int)to)
         return;
@@ -43,7 +43,8 @@ static void change(struct worker *w, enum worker_state to, const char *why) {
     (void)pthread_mutex_unlock(&w->trouble_lock);
     atomic_store(&w->state, to);
     atomic_fetch_add_explicit(&w->changes, 1, memory_order_relaxed);
-    ws_log(to == WORKER_LOST || to == WORKER_DOWN ? WS_LOG_WARN : WS_LOG_INFO, "pktio",
+    ws_log_limited(&w->changes_said, ws_clock_now(w->clock).mono_us,
+        to == WORKER_LOST || to == WORKER_DOWN ? WS_LOG_WARN : WS_LOG_INFO, "pktio",
         "port %s is %s%s%s", name_of(w), worker_state_name(to), why[0] == '\0' ? "" : ": ", why);
 }
 

@@ -25,54 +25,17 @@ static unsigned bursts_of(const struct worker *w) {
     return w->source != NULL ? 1 : BURSTS;
 }
 
-/* ---- counters ---- */
-
-static void set(struct strand *s, unsigned cell, uint64_t value) {
-    atomic_store_explicit(&s->cell[cell], value, memory_order_relaxed);
-}
-
-static void publish(struct strand *s) {
-    const struct pipeline_counters *n = pipeline_counters(s->pipe);
-    set(s, CELL_FRAMES, n->frames);
-    set(s, CELL_OCTETS, n->octets);
-    set(s, CELL_SIGNATURES, n->signatures);
-    set(s, CELL_EVICTED, n->identities_evicted);
-    set(s, CELL_CERTS, n->certs);
-    set(s, CELL_SOURCES, n->sources);
-    set(s, CELL_IDENTITIES, n->identities);
-    set(s, CELL_QUEUED, n->queued);
-    set(s, CELL_WAITING, n->waiting);
-    set(s, CELL_WAKEUPS, s->wakeups);
-    set(s, CELL_SLEEPS, s->sleeps);
-    set(s, CELL_LATE, s->late_us_max);
-    for (unsigned v = 0; v < PKT_VERDICT_COUNT; v++)
-        set(s, CELL_VERDICT + v, n->verdict[v]);
-}
-
-static void publish_losses(struct strand *s) {
-    const struct worker *w = s->w;
-    static const struct port_sent nothing;
-    const struct port_sent *n = w->port == NULL ? &nothing : &w->port->sent;
-    set(s, CELL_KERNEL_RING, w->past.kernel_ring + (w->port == NULL ? 0 : w->port->kernel_ring));
-    set(s, CELL_PORT_MISSED, w->past.missed + w->port_missed);
-    set(s, CELL_SENT, w->past.sent + n->frames - n->refused);
-    set(s, CELL_SENT_OCTETS, w->past.octets + n->octets);
-    set(s, CELL_SEND_ERRORS, w->past.errors + n->errors + n->refused);
-    set(s, CELL_HANDOVER_DROPPED, w->handover_dropped);
-    set(s, CELL_HANDOVER_OCTETS, w->handover_octets);
-}
-
-static void publish_port(struct strand *s) {
-    publish(s);
-    publish_losses(s);
-}
-
 static void read_losses(struct worker *w) {
     uint64_t now = ws_clock_now(w->clock).mono_us;
     if (w->port == NULL || now - w->losses_read_us < LOSSES_EVERY_US)
         return;
     w->losses_read_us = now;
     w->port_missed = port_losses(w->port);
+}
+
+static void publish_all(struct strand *s) {
+    strand_publish(s);
+    worker_publish_losses(s->w);
 }
 
 /* ---- spreading ---- */
@@ -183,7 +146,7 @@ static bool run_bursts(struct strand *s, struct rte_mbuf **m, size_t n) {
         if (run_burst(s, m, n))
             return true;
         read_losses(s->w);
-        publish_losses(s); /* the pipeline's when the work is done */
+        worker_publish_losses(s->w); /* the pipeline's when the work is done */
         if (n < PIPELINE_BURST_MAX || i + 1 == bursts_of(s->w))
             break;
         n = receive(s->w, m);
@@ -234,7 +197,7 @@ static size_t rest(struct strand *s, struct rte_mbuf **m, bool *ret_look) {
     size_t n = receive(w, m);
     if (n == 0 && !port_send(w->port) && !strand_has_lessons(s) && !ordered(w)) {
         read_losses(w);
-        publish_port(s);
+        publish_all(s);
         *ret_look = rest_by_ladder(s);
     }
     port_after_sleep(w->port);
@@ -247,7 +210,7 @@ static void rest_without_port(struct strand *s) {
     struct worker *w = s->w;
     strand_work(s);
     strand_tell(s);
-    publish_port(s);
+    publish_all(s);
     (void)atomic_exchange(&s->sleeps_now, true);
     uint64_t now = ws_clock_now(w->clock).mono_us;
     bool stopped = atomic_load(&w->state) == WORKER_STOPPED;
@@ -279,7 +242,7 @@ static void finish(struct strand *s) {
         (void)usleep(200);
     strand_finish(s);
     read_losses(w);
-    publish_port(s);
+    publish_all(s);
     if (all_ended(w))
         atomic_store_explicit(&w->finished, true, memory_order_release);
     s->pushed = true;
@@ -315,7 +278,7 @@ void *worker_first(void *strand) {
         if (end)
             finish(s);
         else if (n > 0)
-            publish_port(s);
+            publish_all(s);
         strand_tell(s);
     }
     while (w->port != NULL && port_send(w->port))
@@ -324,7 +287,7 @@ void *worker_first(void *strand) {
     strand_tell(s);
     w->losses_read_us = 0;
     read_losses(w);
-    publish_port(s);
+    publish_all(s);
     if (registered)
         rte_thread_unregister();
     return NULL;
@@ -340,7 +303,7 @@ static void sibling_rest(struct strand *s) {
     (void)atomic_exchange(&s->sleeps_now, true);
     if (ring_used(s->in) == 0 && !strand_has_lessons(s) &&
         atomic_load(&s->ending) == atomic_load(&s->ended)) {
-        publish(s);
+        strand_publish(s);
         (void)sleep_on(s, -1, IDLE_WAIT_US);
     }
     atomic_store(&s->sleeps_now, false);
@@ -348,7 +311,7 @@ static void sibling_rest(struct strand *s) {
 
 static void sibling_end(struct strand *s) {
     strand_finish(s);
-    publish(s);
+    strand_publish(s);
     s->pushed = true;
     atomic_store(&s->ended, true);
 }
@@ -375,12 +338,12 @@ void *worker_sibling(void *strand) {
         }
         strand_work(s);
         if (any)
-            publish(s);
+            strand_publish(s);
         strand_tell(s);
     }
     strand_finish(s);
     strand_tell(s);
-    publish(s);
+    strand_publish(s);
     if (registered)
         rte_thread_unregister();
     return NULL;

@@ -183,6 +183,9 @@ struct http_view {
 };
 struct metrics;
 /* Families about what was heard before and how believable it was. */
+/* http_workers.c */
+void http_put_workers(struct metrics *m, const struct http *h);
+void http_put_recorder(struct metrics *m, const struct http *h);
 void http_metrics_heard(struct metrics *m, const struct http_view *v);
 bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
 struct metrics;

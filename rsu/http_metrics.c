@@ -120,26 +120,6 @@ static void put_tables(struct page *p) {
     }
 }
 
-static void put_recorder(struct page *p) {
-    struct recorder_counters n = {0};
-    if (p->h->d->recorder != NULL)
-        recorder_read_counters(p->h->d->recorder, &n);
-    one(p, "wayside_record_frames_total", METRIC_COUNTER, "Frames written to recordings", n.frames);
-    one(p, "wayside_record_octets_total", METRIC_COUNTER, "Octets of these files", n.octets);
-    metrics_family(&p->m, "wayside_record_drops_total", METRIC_COUNTER,
-        "Frames not recorded: no room in the queue, or on the disk");
-    metrics_value(&p->m, n.dropped_queue, "reason", "queue", NULL);
-    metrics_value(&p->m, n.dropped_disk, "reason", "disk", NULL);
-    one(p, "wayside_record_files_total", METRIC_COUNTER, "Files begun", n.files);
-    one(p, "wayside_record_deleted_total", METRIC_COUNTER,
-        "Files deleted because there were enough of them", n.deleted);
-    one(p, "wayside_record_queue_octets", METRIC_GAUGE, "Octets on their way to the disk",
-        n.queued);
-    one(p, "wayside_record_queue_octets_max", METRIC_GAUGE, "Its bound", n.queued_max);
-    one(p, "wayside_record_stuck", METRIC_GAUGE,
-        "1 while the disk takes nothing: no room, or it failed", n.stuck);
-}
-
 /* ---- admission and ledger ---- */
 
 static void put_admission(struct page *p) {
@@ -358,8 +338,9 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
             put_port_counters(&p);
             put_tables(&p);
         }
+        http_put_workers(&p.m, h);
         http_metrics_heard(&p.m, v);
-        put_recorder(&p);
+        http_put_recorder(&p.m, h);
         put_admission(&p);
         put_transactions(&p);
         put_node(&p);

@@ -149,6 +149,20 @@ static void the_same_verdicts_with_any_number(void **state) {
         assert_true(c.pipe.verdict[PKT_BAD_SIGNATURE] > 10);
         assert_true(c.pipe.verdict[PKT_NOT_V2X] > 10);
         assert_true(c.pipe.verdict[PKT_DUPLICATE] > 10);
+        /* What the threads say of themselves adds up. */
+        uint64_t sum = 0, answered = 0;
+        for (unsigned i = 0; i < workers; i++) {
+            struct worker_thread_counters own;
+            worker_read_thread(w, i, &own);
+            assert_true(own.pipe.frames > 0 && own.verify.batches > 0);
+            assert_true(own.verify.table_octets <= own.verify.table_octets_max);
+            assert_int_not_equal(own.verify.backend, VERIFY_AUTO);
+            sum += own.pipe.frames;
+            for (unsigned tier = 0; tier < VERIFY_TIERS; tier++)
+                answered += own.verify.answered[tier];
+        }
+        assert_int_equal(sum, frames);
+        assert_true(answered >= c.pipe.verdict[PKT_VERIFIED] + c.pipe.verdict[PKT_BAD_SIGNATURE]);
         size_t by_strand[STRANDS_MAX];
         assert_int_equal(drain(g, by_strand), c.pipe.verdict[PKT_VERIFIED]);
         for (unsigned i = 0; i < STRANDS_MAX; i++)

@@ -28,6 +28,15 @@ void worker_read_counters(struct worker *w, struct worker_counters *ret) {
         (void)snprintf(ret->failure, sizeof(ret->failure), "drive.pcap: frame 9 is torn");
 }
 
+void worker_read_thread(struct worker *w, unsigned thread, struct worker_thread_counters *ret) {
+    struct worker_counters all;
+    worker_read_counters(w, &all);
+    *ret = (struct worker_thread_counters){.pipe = all.pipe, .wakeups = 5 + thread};
+    ret->verify.answered[VERIFY_FULL] = 900;
+    ret->verify.table_octets_max = 1 << 20;
+    ret->verify.backend = VERIFY_PORTABLE;
+}
+
 const char *worker_state_name(enum worker_state s) {
     static const char *const names[] = {"up", "down", "lost", "stopped"};
     return names[s];
@@ -174,6 +183,8 @@ static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t sta
     struct node *n = onebox_node(r->box, 0);
     struct executor *ex = node_executor(n);
     r->config.n_ports = RIG_PORTS;
+    for (size_t i = 0; i < RIG_PORTS; i++)
+        r->config.ports[i].workers = 1;
     r->config.ports[0].kind = PORT_CAPTURE;
     r->config.ports[1].kind = PORT_AF_PACKET;
     r->config.ports[1].interface = (char *)"eth\"0";

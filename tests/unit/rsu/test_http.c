@@ -173,6 +173,11 @@ static void metrics_are_whole_and_well_formed(void **state) {
     assert_non_null(strstr(text, "\nwayside_port_missed_total{port=\"0\"} 2\n"));
     assert_non_null(
         strstr(text, "\nwayside_port_table_entries_max{port=\"1\",table=\"certificates\"} 64\n"));
+    assert_non_null(strstr(
+        text, "\nwayside_verify_answered_total{port=\"0\",worker=\"0\",tier=\"full\"} 900\n"));
+    assert_non_null(
+        strstr(text, "\nwayside_verify_backend{port=\"1\",worker=\"0\",backend=\"portable\"} 1\n"));
+    assert_non_null(strstr(text, "\nwayside_record_frames_total 0\n"));
     assert_non_null(strstr(text, "\nwayside_admission_total{outcome=\"taken\"} 24\n"));
     assert_non_null(
         strstr(text, "\nwayside_results_total{contract=\"map\",result=\"nothing_new\"} 5\n"));
