@@ -11,11 +11,10 @@
 #include <rte_bus_vdev.h>
 
 enum {
-    FRAME_SIZE = 2048,
+    FRAME_SIZE = PORT_PACKET_FRAME,
     FRAME_HEADER = 52, /* of the kernel's before each frame in the ring */
     BLOCK_SIZE = 4096, /* a multiple of the frame size, or reception stops without a word */
     DATA_ROOM = 2176, /* at least FRAME_SIZE - 52 + headroom, or the driver refuses */
-    RING_FRAMES = 4096,
     RING_FRAMES_LEAST = 512,
 };
 
@@ -31,7 +30,7 @@ void port_af_packet_losses(struct port *p) {
 
 /* The rings are locked memory; an ordinary user's limit may allow only smaller ones. */
 static int make_device(struct port *p, const struct port_config *cfg, struct ws_err *err) {
-    const unsigned wanted = cfg->ring_frames == 0 ? RING_FRAMES : cfg->ring_frames;
+    const unsigned wanted = cfg->ring_frames == 0 ? PORT_PACKET_FRAMES : cfg->ring_frames;
     char name[sizeof(p->device)];
     (void)snprintf(name, sizeof(name), "net_af_packet_ws%lx", (unsigned long)(uintptr_t)p);
     int rc = -1;
@@ -44,7 +43,7 @@ static int make_device(struct port *p, const struct port_config *cfg, struct ws_
             ws_log(WS_LOG_WARN, "pktio",
                 "interface %s: only %u frames of kernel ring (raise the limit of locked memory to "
                 "%u MB); bursts may be lost",
-                cfg->interface, n, wanted * FRAME_SIZE * 4 >> 20);
+                cfg->interface, n, wanted * FRAME_SIZE * 2 >> 20);
     }
     if (rc != 0)
         return ws_fail(err, WS_EIO, "interface %s: net_af_packet does not take it (see the log)",

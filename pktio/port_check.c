@@ -177,6 +177,46 @@ static int check_af_xdp(const struct port_config *cfg, struct ws_err *err) {
     return WS_OK;
 }
 
+/* ---- memory ---- */
+
+bool port_ring_is_cut(const struct port_config *cfg, struct ws_err *ret_why) {
+    struct rlimit limit;
+    unsigned frames = cfg->ring_frames == 0 ? PORT_PACKET_FRAMES : cfg->ring_frames;
+    uint64_t need = (uint64_t)frames * PORT_PACKET_FRAME * 2; /* to receive and to send */
+    if (cfg->kind != PORT_AF_PACKET || capable(CAP_IPC_LOCK) ||
+        getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= need)
+        return false;
+    (void)ws_fail(ret_why, WS_ELIMIT,
+        "interface %s: its rings of %u frames lock %llu MB, and the limit of locked memory is %llu "
+        "kB (LimitMEMLOCK= of the service, ulimit -l); they will be shorter, and bursts may be "
+        "lost",
+        cfg->interface, frames, (unsigned long long)(need >> 20),
+        (unsigned long long)limit.rlim_cur >> 10);
+    return true;
+}
+
+uint64_t port_memory(const struct port_config *cfg, bool huge_pages) {
+    /* Without huge pages a buffer of this size has a page to itself. */
+    const uint64_t octets = huge_pages ? 2432 : 4096;
+    uint64_t n = cfg->mbufs;
+    switch (cfg->kind) {
+    case PORT_CAPTURE:
+        return 0; /* as many as there is room for in small ones */
+    case PORT_AF_PACKET:
+    case PORT_TAP:
+        n = n == 0 ? PORT_MBUFS : n;
+        break;
+    case PORT_NIC:
+        n = n == 0 ? PORT_XDP_MBUFS : n;
+        break;
+    case PORT_AF_XDP: /* has its own */
+    case PORT_RING:
+        n = 0;
+        break;
+    }
+    return (n + PORT_SEND_MBUFS) * octets;
+}
+
 /* ---- all ---- */
 
 static int check_sizes(const struct port_config *cfg, struct ws_err *err) {

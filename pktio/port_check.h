@@ -6,6 +6,9 @@
 #include "pktio/worker.h"
 
 enum {
+    PORT_PACKET_FRAMES = 4096, /* af_packet's default */
+    PORT_PACKET_FRAME = 2048, /* octets of a place in its ring */
+    PORT_SEND_MBUFS = 511,
     PORT_RING_FRAMES = 1024, /* 10 ms of what a city cell says at most: 100,000 frames a second */
     PORT_RING_FRAMES_MAX = 16384,
     PORT_MBUFS = 1023, /* af_packet, tap */
@@ -22,6 +25,11 @@ const char *port_kind_name(enum port_kind k);
 /* Names what lacks: the interface, a right, locked memory, an interface that is free, a card that may be taken. Files of
  * captures are not looked at, nor whether there are enough huge pages. */
 WARN_UNUSED int port_check(const struct port_config *cfg, struct ws_err *err);
+
+/* Octets of DPDK's memory that the port's buffers take, at least. */
+uint64_t port_memory(const struct port_config *cfg, bool huge_pages);
+/* Whether the port's ring cannot be locked in full and will be a shorter one; says why. */
+bool port_ring_is_cut(const struct port_config *cfg, struct ws_err *ret_why);
 
 /* A card at a PCI address like 0000:03:00.0: it is there, is a network card, and is bound to a driver that leaves it to us.
  * root: of the file system, "" but for tests. */

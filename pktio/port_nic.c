@@ -12,7 +12,6 @@ enum {
     RING_FRAMES = 2048,
     SEND_RING_FRAMES =
         256, /* fewer than there are buffers: a card gives them back when the next are sent */
-    MBUFS = 8191, /* the ring, what is being sent, and twice as much to work on */
 };
 
 /* Not every driver wakes anybody; then a worker looks again after a while. */
@@ -51,7 +50,7 @@ int port_nic_open(struct port *p, const struct port_config *cfg, struct ws_err *
             cfg->device);
     }
     (void)snprintf(p->device, sizeof(p->device), "%s", cfg->device);
-    int rc = port_pool(p, cfg->mbufs == 0 ? MBUFS : cfg->mbufs, DATA_ROOM, err);
+    int rc = port_pool(p, cfg->mbufs == 0 ? PORT_XDP_MBUFS : cfg->mbufs, DATA_ROOM, err);
     uint16_t receive = (uint16_t)(cfg->ring_frames == 0 ? RING_FRAMES : cfg->ring_frames);
     uint16_t send = SEND_RING_FRAMES;
     if (rc == WS_OK && rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &receive, &send) != 0)

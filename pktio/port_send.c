@@ -9,7 +9,6 @@
 
 enum {
     QUEUE_SLOTS = 512,
-    SEND_MBUFS = 511,
     DATA_ROOM = PORT_FRAME_MAX + RTE_PKTMBUF_HEADROOM,
 };
 
@@ -19,10 +18,10 @@ int port_send_setup(struct port *p, size_t octets, struct ws_err *err) {
     (void)snprintf(name, sizeof(name), "wt%lx", (unsigned long)(uintptr_t)p);
     if (p->send_pool == NULL)
         p->send_pool = rte_pktmbuf_pool_create(
-            name, SEND_MBUFS, 0, sizeof(struct frame_meta), DATA_ROOM, SOCKET_ID_ANY);
+            name, PORT_SEND_MBUFS, 0, sizeof(struct frame_meta), DATA_ROOM, SOCKET_ID_ANY);
     if (p->send_pool == NULL)
         return ws_fail(err, rte_errno == ENOMEM ? WS_ELIMIT : WS_EIO,
-            "a pool of %u packet buffers to send with: %s (memory_mb)", SEND_MBUFS,
+            "a pool of %u packet buffers to send with: %s (memory_mb)", PORT_SEND_MBUFS,
             rte_strerror(rte_errno));
     p->send = send_queue_new(QUEUE_SLOTS, octets < room ? octets : room);
     return WS_OK;

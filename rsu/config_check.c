@@ -2,6 +2,7 @@
 #include "rsu/config.h"
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
 #include "ledger/light/types.h"
@@ -105,29 +106,40 @@ static int check_peers(
     return WS_OK;
 }
 
+static int check_port(
+    const struct config *c, const struct config_port *p, uint64_t *memory, struct ws_err *err) {
+    const struct port_config port = {.kind = p->kind,
+        .interface = p->interface,
+        .device = p->device,
+        .ring_frames = p->ring_frames,
+        .mbufs = p->mbufs};
+    struct ws_err why;
+    for (size_t k = 0; k < p->n_captures; k++) {
+        if (access(p->captures[k], R_OK) != 0)
+            return not_there(p->captures[k], "files", err);
+    }
+    int rc = port_check(&port, err);
+    if (rc == WS_OK && p->kind == PORT_NIC)
+        rc = port_check_huge_pages("", c->memory_mb, err);
+    if (rc == WS_OK && port_ring_is_cut(&port, &why))
+        ws_log(WS_LOG_WARN, "config", "%s", why.text);
+    *memory += port_memory(&port, port_huge_pages("") >> 20 >= c->memory_mb);
+    return rc;
+}
+
 static int check_ports(const struct config *c, struct ws_err *err) {
+    uint64_t memory = 0;
     for (size_t i = 0; i < c->n_ports; i++) {
-        const struct config_port *p = &c->ports[i];
-        for (size_t k = 0; k < p->n_captures; k++) {
-            if (access(p->captures[k], R_OK) != 0) {
-                int rc = not_there(p->captures[k], "files", err);
-                (void)ws_fail_in(err, "ports[%zu]", i + 1);
-                return rc;
-            }
-        }
-        const struct port_config port = {.kind = p->kind,
-            .interface = p->interface,
-            .device = p->device,
-            .ring_frames = p->ring_frames,
-            .mbufs = p->mbufs};
-        int rc = port_check(&port, err);
-        if (rc == WS_OK && p->kind == PORT_NIC)
-            rc = port_check_huge_pages("", c->memory_mb, err);
+        int rc = check_port(c, &c->ports[i], &memory, err);
         if (rc != WS_OK) {
             (void)ws_fail_in(err, "ports[%zu]", i + 1);
             return rc;
         }
     }
+    if (memory > (uint64_t)c->memory_mb << 20)
+        return ws_fail(err, WS_ELIMIT,
+            "memory_mb: the buffers of the ports take %llu MB at least, and %u MB are given",
+            (unsigned long long)(memory >> 20) + 1, c->memory_mb);
     return WS_OK;
 }
 

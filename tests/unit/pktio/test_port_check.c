@@ -66,6 +66,20 @@ static void test_sizes(void **state) {
     assert_int_equal(port_check(&(struct port_config){.kind = PORT_RING}, NULL), WS_OK);
 }
 
+static void test_memory(void **state) {
+    (void)state;
+    const struct port_config packet = {.kind = PORT_AF_PACKET, .interface = "lo"};
+    const struct port_config more = {.kind = PORT_TAP, .interface = "t", .mbufs = 8191};
+    assert_int_equal(port_memory(&packet, false), (1023 + 511) * 4096);
+    assert_int_equal(port_memory(&packet, true), (1023 + 511) * 2432);
+    assert_int_equal(port_memory(&more, false), (8191 + 511) * 4096);
+    assert_int_equal(
+        port_memory(&(struct port_config){.kind = PORT_NIC}, true), (8191 + 511) * 2432);
+    assert_int_equal(port_memory(&(struct port_config){.kind = PORT_RING}, false), 511 * 4096);
+    assert_int_equal(port_memory(&(struct port_config){.kind = PORT_AF_XDP}, false), 511 * 4096);
+    assert_int_equal(port_memory(&(struct port_config){.kind = PORT_CAPTURE}, false), 0);
+}
+
 static void test_tap(void **state) {
     (void)state;
     says(&(struct port_config){.kind = PORT_TAP}, WS_EINPUT, "no interface");
@@ -226,13 +240,22 @@ static int with_little_memory(void) {
     data[0].effective &= ~(1U << 14); /* CAP_IPC_LOCK */
     if (syscall(SYS_capset, &head, data) != 0 || setrlimit(RLIMIT_MEMLOCK, &little) != 0)
         return 2;
-    return port_check(&cfg, &err) == WS_ELIMIT && strstr(err.text, "64 kB") != NULL ? 0 : 3;
+    if (port_check(&cfg, &err) != WS_ELIMIT || strstr(err.text, "64 kB") == NULL)
+        return 3;
+    const struct port_config packet = {.kind = PORT_AF_PACKET, .interface = "ws0"};
+    if (port_check(&packet, NULL) != WS_OK || !port_ring_is_cut(&packet, &err))
+        return 4;
+    if (strstr(err.text, "4096 frames lock 16 MB") == NULL || strstr(err.text, "64 kB") == NULL)
+        return 5;
+    return 0;
 }
 
 static void test_locked_memory(void **state) {
     (void)state;
     if (no_kernel != NULL)
         skip();
+    assert_false(port_ring_is_cut(
+        &(struct port_config){.kind = PORT_AF_PACKET, .interface = "ws0"}, NULL)); /* root */
     pid_t child = fork();
     if (child == 0)
         _exit(with_little_memory());
@@ -265,6 +288,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_interfaces),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_tap),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_buffers),

@@ -303,6 +303,17 @@ static void test_interface(void **state) {
     expect_no(r, WS_ENOTFOUND, "ports[1]: interface", "no-such-if");
 }
 
+static void test_memory_of_ports(void **state) {
+    struct rig *r = *state;
+    if (geteuid() != 0 || access("/dev/net/tun", R_OK | W_OK) != 0)
+        skip(); /* then something else is said first */
+    add_line(r, "ports: [{kind: tap, interface: ws-config, buffers: 65536}]");
+    expect_no(r, WS_ELIMIT, "memory_mb", "and 64 MB are given");
+    add_line(r, "memory_mb: 300");
+    struct ws_err err = {0};
+    assert_int_equal(check_text(r, &err), WS_OK);
+}
+
 /* Takes "key: value" out of the file. */
 static void drop_line(const struct rig *r, const char *start) {
     char path[PATH_MAX];
@@ -394,6 +405,7 @@ int main(void) {
         T(test_curve_key),
         T(test_ports_and_folders),
         T(test_interface),
+        T(test_memory_of_ports),
         T(test_peers),
         T(test_strange_peer),
         T(test_observer_and_restart),
