@@ -43,6 +43,7 @@ void revocation_unref(struct revocation_set *s) {
     free(s->scopes);
     free(s->hashes);
     free(s->issuers);
+    free(s->scope_of);
     free(s);
 }
 

@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #define REV_LISTS_MAX 4096
-#define REV_DEPTH_MAX 8 /* authorities above an issuer that lists may come from */
 #define REV_PERIODS 3 /* the last, the present, the next */
 
 /* A list's reach: certificates of the series under the authority. */
@@ -50,8 +49,8 @@ void rev_period_unref(struct rev_period *p);
 struct rev_issuer {
     uint8_t hash[32];
     uint16_t revoked; /* 1 + index of the list; 0: not revoked, nor anything above it */
-    uint8_t n_scopes;
-    uint16_t scope[REV_DEPTH_MAX * 4]; /* lists that speak about certificates under it */
+    size_t n_scopes;
+    uint16_t *scope; /* lists that speak about certificates under it; in the set's scope_of */
 };
 
 struct revocation_set {
@@ -64,6 +63,7 @@ struct revocation_set {
     struct rev_hash *hashes;
     size_t n_issuers;
     struct rev_issuer *issuers; /* by hash */
+    uint16_t *scope_of; /* n_scopes for each issuer */
     size_t n_periods;
     struct rev_period *period[REV_PERIODS];
 };

@@ -352,13 +352,15 @@ static void build_issuers(
     size_t n = trust_count(t);
     set->n_issuers = n;
     set->issuers = ws_calloc(n, sizeof(*set->issuers));
+    set->scope_of = ws_calloc(n * set->n_scopes, sizeof(*set->scope_of));
     for (size_t i = 0; i < n; i++) {
         struct trust_issuer e = trust_issuer_at(t, i);
         struct rev_issuer *to = &set->issuers[i];
         memcpy(to->hash, e.hash256, 32);
         to->revoked =
             issuer_revoked(s, set, t, i, e.above == TRUST_ROOT ? NULL : &set->issuers[e.above]);
-        for (size_t k = 0; k < set->n_scopes && to->n_scopes < ARRAY_LEN(to->scope); k++) {
+        to->scope = set->scope_of + i * set->n_scopes;
+        for (size_t k = 0; k < set->n_scopes; k++) {
             if (under(t, i, set->scopes[k].authority))
                 to->scope[to->n_scopes++] = (uint16_t)k;
         }

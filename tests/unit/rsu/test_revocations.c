@@ -464,6 +464,67 @@ static void reload_on_request(void **state) {
     world_free(&w);
 }
 
+/* However many series there are, the list of each is asked. */
+static void many_series(void **state) {
+    (void)state;
+    enum { SERIES = 100 };
+    struct world w;
+    world_make(&w);
+    /* Its CRL permission has all of these series. */
+    struct buf ssp = {0};
+    buf_put(&ssp, "\x00\x01\x00\x01", 4);
+    buf_u8(&ssp, SERIES);
+    for (uint16_t i = 0; i < SERIES; i++)
+        buf_u16(&ssp, i);
+    const struct sign_permission app = {0x100, buf_span(&ssp), false};
+    struct cert_request rq = {.name = "signer of many",
+        .valid_from_s = PKI_FROM_S - 86400,
+        .valid_hours = 9000,
+        .app = &app,
+        .n_app = 1,
+        .issue_all = true,
+        .issue_min_chain = 1,
+        .issue_chain_range = 1};
+    struct trust_store *base = trust_store_new(8);
+    struct ws_err err;
+    buf_clear(&w.root);
+    cert_put(&w.root, &rq, w.root_key, NULL, (struct span){0});
+    hash_of(&w.root, w.root_hash);
+    assert_int_equal(trust_add_root(base, buf_span(&w.root), &err), WS_OK);
+    trust_store_free(w.base);
+    w.base = base;
+    for (uint16_t i = 0; i < SERIES; i++) {
+        const uint8_t ids[1][10] = {{(uint8_t)(i + 1)}};
+        char name[16];
+        struct buf payload = {0};
+        struct crl_writer writer = {.form = CRL_HASH_FULL,
+            .series = i,
+            .craca = w.root_hash + 24,
+            .issued_s = NOW_S,
+            .next_s = NOW_S + 86400,
+            .serial = 1,
+            .ids = ids,
+            .n_ids = 1};
+        (void)snprintf(name, sizeof(name), "%u.crl", i);
+        list_put_crl(&payload, &writer);
+        put_file(&w, name, &payload, 0x100, w.root_key, &w.root);
+    }
+    world_open(&w, false);
+    assert_int_equal(revocations_count(w.r), SERIES);
+    struct trust_view *v = trust_slot_take(revocations_slot(w.r));
+    for (uint16_t i = 0; i < SERIES; i++) {
+        for (uint16_t series = 0; series < SERIES; series += 33) {
+            uint8_t hash[32] = {[22] = (uint8_t)(i + 1)};
+            struct cert c = {.id_kind = CERT_ID_NONE, .crl_series = series};
+            struct revocation_answer a = trust_view_revoked(v, &c, hash, w.root_hash);
+            assert_int_equal(a.kind == REVOCATION_HASH, i == series);
+        }
+    }
+    trust_view_unref(v);
+    buf_free(&ssp);
+    world_free(&w);
+}
+
 /* ---- linkage from period to period ---- */
 
 enum { WEEK = 604800, PERIODS = 5 };
@@ -681,6 +742,7 @@ int main(void) {
         cmocka_unit_test(a_list_beyond_the_limits_does_not_stop_the_others),
         cmocka_unit_test(overdue_lists_go_on_counting),
         cmocka_unit_test(reload_on_request),
+        cmocka_unit_test(many_series),
         cmocka_unit_test(linkage_from_week_to_week),
         cmocka_unit_test(authorities_are_learned_under_known_roots_only),
         cmocka_unit_test(revoked_authorities_are_not_learned),
