@@ -17,6 +17,7 @@
 
 enum {
     DETAIL_TEXT = 128,
+    FETCH_OCTETS = 512, /* of a frame, ahead of its turn; most are shorter */
     QUEUE_SLOTS = 2048,
     WAIT_SHARE = 32,
     WAIT_OCTETS_EACH = 512,
@@ -24,6 +25,8 @@ enum {
     /* A certificate heard first costs about as much as so many messages of known signers: its chain, its key and
      * a check without tables. */
     FRESH_COST = 8,
+    FRESH_SLOTS_SHARE =
+        8, /* of the slots, one in so many for routine messages with new certificates */
 };
 #define MAX_AGE_US 50000U
 #define MAX_AGE_SAFETY_US 200000U
@@ -80,6 +83,9 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->pool = pkt_message_pool_new(l->message_pool);
     p->slots = slots_new(l->queue_slots + 1); /* and one to read in */
     p->reading = slots_take(p->slots);
+    for (unsigned i = 0; i < LANES; i++)
+        slot_queue_init(&p->lane[i], l->queue_slots + 1);
+    slot_queue_init(&p->ready, l->queue_slots + 1);
     p->waiting = waiting_new(l->wait_slots, l->wait_octets, l->wait_share, l->wait_us, p->cfg.salt);
     p->n.certs_max = l->cert_slots;
     p->n.sources_max = l->source_slots;
@@ -101,6 +107,9 @@ void pipeline_free(struct pipeline *p) {
     verify_kernel_free(p->kernel);
     pkt_message_pool_free(p->pool);
     waiting_free(p->waiting);
+    for (unsigned i = 0; i < LANES; i++)
+        slot_queue_done(&p->lane[i]);
+    slot_queue_done(&p->ready);
     slots_free(p->slots);
     free(p);
 }
@@ -191,14 +200,29 @@ static void copy_in(struct slot *s, const struct pkt_frame *f) {
     *m = span_of(s->octets + at, m->n < n - at ? m->n : n - at);
 }
 
-/* There is no slot left, and nothing queued that would give way to a message of this lane or a worse one. */
+/* Whose oldest gives way to a newcomer of this lane when no slot is left; LANES: nobody. New certificates have a part of
+ * the slots and keep it, except from safety messages: they would come and go, each of them read, to no one's good. */
+static unsigned gives_way(const struct pipeline *p, enum lane lane) {
+    bool known = lane == LANE_ROUTINE || lane == LANE_OTHER;
+    for (unsigned i = LANES; i-- > (unsigned)lane;) {
+        if (p->lane[i].n > 0 && !(known && i == LANE_FRESH))
+            return i;
+    }
+    return LANES;
+}
+
+static bool fresh_full(const struct pipeline *p) {
+    return p->lane[LANE_FRESH].n >= p->cfg.limits.queue_slots / FRESH_SLOTS_SHARE;
+}
+
+/* A newcomer of this lane would find no place but that of another of its lane. */
 static bool crowded_out(const struct pipeline *p, enum lane lane) {
+    if (lane == LANE_FRESH && fresh_full(p))
+        return true;
     if (slots_left(p->slots) > 0)
         return false;
-    unsigned worse = (unsigned)lane + 1;
-    while (worse < LANES && p->lane[worse].n == 0)
-        worse++;
-    return worse == LANES;
+    unsigned i = gives_way(p, lane);
+    return i == LANES || i == (unsigned)lane;
 }
 
 /* The same, from the first octets: what is shed under overload must cost next to nothing. */
@@ -249,21 +273,21 @@ static enum lane lane_of(struct pipeline *p, const struct slot *s) {
     return fresh ? LANE_FRESH : LANE_OTHER;
 }
 
-/* The slot to read the next frame in. When none is free, the oldest of the worst lane gives way, unless the one
- * that needs the place is of a worse lane itself. False: it did. */
+/* The slot to read the next frame in. False: there is none, the newcomer is shed. */
 static bool make_room(struct pipeline *p, enum lane lane) {
+    if (lane == LANE_FRESH && fresh_full(p))
+        return false;
     struct slot *s = slots_take(p->slots);
     if (s == NULL) {
-        unsigned worst = LANES;
-        while (worst > 0 && p->lane[worst - 1].n == 0)
-            worst--;
-        if (worst == 0 || worst - 1 < (unsigned)lane)
+        unsigned i = gives_way(p, lane);
+        if (i == LANES)
             return false;
-        s = slot_queue_take(&p->lane[worst - 1]);
+        s = slot_queue_take(&p->lane[i]);
         (void)stage_fail(&s->w, PKT_SHED_OVERLOAD, NULL);
         pipeline_say(p, &s->w, &s->frame);
     }
     p->reading = s;
+    slot_fetch(s, true);
     return true;
 }
 
@@ -329,6 +353,10 @@ void pipeline_take(struct pipeline *p, const struct pkt_frame *frames, size_t n,
     p->its_us = its_us;
     struct stage_heard heard[PIPELINE_BURST_MAX];
     for (size_t i = 0; i < n; i++) {
+        for (size_t at = 0; at < frames[i].data.n && at < FETCH_OCTETS; at += 64)
+            __builtin_prefetch(frames[i].data.p + at);
+    }
+    for (size_t i = 0; i < n; i++) {
         stage_classify(&frames[i], &heard[i]);
         source_budget_prefetch(p->budget, heard[i].carrier.source);
     }
@@ -347,7 +375,8 @@ static struct slot_queue *oldest_lane(struct pipeline *p) {
     struct slot_queue *best = NULL;
     for (unsigned i = 0; i < LANES; i++) {
         struct slot_queue *q = &p->lane[i];
-        if (q->n > 0 && (best == NULL || q->first->order < best->first->order))
+        if (q->n > 0 &&
+            (best == NULL || slot_queue_first(q)->order < slot_queue_first(best)->order))
             best = q;
     }
     return best;
@@ -373,6 +402,12 @@ static struct slot_queue *best_lane(struct pipeline *p) {
         }
     }
     return fresh->n > 0 ? fresh : NULL;
+}
+
+/* A queue under overload is longer than the cache is large. */
+static void fetch(struct slot *const *slots, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        slot_fetch(slots[i], false);
 }
 
 static struct slot *next_slot(struct pipeline *p, bool in_order) {
@@ -418,11 +453,14 @@ static unsigned next_batch(struct pipeline *p, struct slot *ret_slots[static PIP
     struct v2x_sha256_job job[PIPELINE_BURST_MAX];
     size_t n_jobs = 0;
     unsigned n = 0;
+    unsigned next = 0;
+    struct slot *slots[PIPELINE_BURST_MAX];
     bool in_order = queued(p) <= PIPELINE_BURST_MAX;
-    for (unsigned i = 0; i < PIPELINE_BURST_MAX; i++) {
-        struct slot *s = next_slot(p, in_order);
-        if (s == NULL)
-            break;
+    while (next < PIPELINE_BURST_MAX && (slots[next] = next_slot(p, in_order)) != NULL)
+        next++;
+    fetch(slots, next);
+    for (unsigned i = 0; i < next; i++) {
+        struct slot *s = slots[i];
         if (!get_ready(p, s))
             continue;
         ret_slots[n++] = s;

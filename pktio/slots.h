@@ -10,7 +10,6 @@
 #define SLOT_OCTETS (PKT_MESSAGE_OCTETS + 512)
 
 struct slot {
-    struct slot *next; /* in its queue, or among the free ones */
     struct frame_work w;
     struct pkt_frame frame; /* data points into octets */
     uint64_t order; /* of arrival */
@@ -28,12 +27,32 @@ struct slot {
     uint8_t octets[SLOT_OCTETS];
 };
 
+/* Asks for the slot's memory before it is used. */
+static inline void slot_fetch(const struct slot *s, bool to_write) {
+    const char *p = (const char *)s;
+    const size_t cert = offsetof(struct slot, w.spdu.cert); /* most messages have none */
+    for (size_t at = 0; at < offsetof(struct slot, octets) + 320; at += 64) {
+        if (at > cert && at + 64 <= cert + sizeof(struct cert))
+            continue;
+        if (to_write)
+            __builtin_prefetch(p + at, 1);
+        else
+            __builtin_prefetch(p + at, 0);
+    }
+}
+
+/* First in, first out, in a ring that has room for every slot: nothing is read of a slot to find the next one. */
 struct slot_queue {
-    struct slot *first, *last;
-    size_t n;
+    struct slot **at;
+    size_t mask, first, n;
 };
+void slot_queue_init(struct slot_queue *q, size_t slots);
+void slot_queue_done(struct slot_queue *q);
 void slot_queue_put(struct slot_queue *q, struct slot *s);
 struct slot *slot_queue_take(struct slot_queue *q); /* the oldest; NULL: empty */
+static inline struct slot *slot_queue_first(const struct slot_queue *q) {
+    return q->at[q->first]; /* not empty */
+}
 
 struct slots;
 struct slots *slots_new(size_t n); /* > 0, asserted */

@@ -267,7 +267,9 @@ static void data_read(struct coer *c, struct spdu *m, unsigned depth) {
 static enum coer_fail parse(
     struct span octets, size_t max, struct spdu *ret_spdu, size_t *ret_fail_at) {
     struct coer c = coer_of(octets);
-    *ret_spdu = (struct spdu){.encryption_key = {.form = EC_FILL}};
+    memset(ret_spdu, 0, offsetof(struct spdu, cert));
+    ret_spdu->encryption_key.form = EC_FILL;
+    ret_spdu->cert.all = (struct span){NULL, 0};
     if (octets.n > max)
         coer_set_fail(&c, COER_LENGTH_FORM);
     data_read(&c, ret_spdu, 0);

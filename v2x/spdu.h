@@ -39,8 +39,9 @@ struct spdu {
     enum spdu_signer signer;
     uint8_t digest[8]; /* SIGNER_DIGEST */
     size_t n_certs; /* SIGNER_CERTIFICATE: how many, end entity first */
-    struct cert cert; /* SIGNER_CERTIFICATE: the first */
     struct ec_signature signature;
+    /* Last, for it is long, and most messages have none. */
+    struct cert cert; /* SIGNER_CERTIFICATE: the first; else only .all is set, and empty */
 };
 
 /* Most certificates a signer may attach; the profiles allow one. */
