@@ -14,10 +14,9 @@ static void every_rung(void **state) {
     (void)state;
     /* Whatever else is said, work goes on at once. */
     for (unsigned i = 0; i < 4; i++)
-        assert_rest((struct idle_look){.busy = true,
-                        .told = i % 2 == 0,
-                        .unsent = i / 2 == 0,
-                        .quiet_us = UINT64_MAX},
+        assert_rest(
+            (struct idle_look){
+                .busy = true, .told = i % 2 == 0, .unsent = i / 2 == 0, .quiet_us = UINT64_MAX},
             IDLE_GO, 0);
     /* A descriptor, or an interrupt behind one: long sleeps, however quiet it is. */
     assert_rest((struct idle_look){.told = true}, IDLE_WAIT, 100000);
