@@ -204,9 +204,14 @@ static void enqueue(struct verify_kernel *k, uint32_t i) {
 size_t verify_submit(struct verify_kernel *k, const struct verify_item *items, size_t n) {
     size_t room = k->capacity - k->in_flight - k->n_answers;
     size_t accepted = n < room ? n : room;
+    /* Each step waits for memory, so all items take one together. */
+    for (size_t i = 0; i < accepted; i++)
+        __builtin_prefetch(items[i].key);
     if (k->tables != NULL) {
         for (size_t i = 0; i < accepted; i++)
-            tables_prefetch(k->tables, items[i].key);
+            tables_fetch_head(k->tables, items[i].key);
+        for (size_t i = 0; i < accepted; i++)
+            tables_fetch_signer(k->tables, items[i].key);
     }
     for (size_t i = 0; i < accepted; i++) {
         uint32_t slot = k->free;

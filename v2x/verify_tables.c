@@ -24,8 +24,9 @@ enum { PRICE_MID = 3, PRICE_FULL = 20 };
 
 enum want { WANT_NOTHING, WANT_MID, WANT_FULL };
 
+/* What a look-up needs is in the first cache line, the point, for builds, begins there and ends in the next. */
 struct signer {
-    uint64_t serial; /* 0: nobody */
+    _Alignas(CACHE_LINE) uint64_t serial; /* 0: nobody */
     uint64_t used; /* time of the last look-up */
     uint32_t next; /* in its hash chain, or in the list of free ones */
     uint32_t full; /* slot, or TABLES_NOBODY */
@@ -163,9 +164,17 @@ static uint32_t find(const struct tables *t, uint64_t serial) {
     return i;
 }
 
-void tables_prefetch(const struct tables *t, const struct verify_key *key) {
+void tables_fetch_head(const struct tables *t, const struct verify_key *key) {
     if (t->max_signers > 0)
         __builtin_prefetch(head_of(t, key->serial));
+}
+
+void tables_fetch_signer(const struct tables *t, const struct verify_key *key) {
+    if (t->max_signers == 0)
+        return;
+    uint32_t i = *head_of(t, key->serial);
+    if (i != TABLES_NOBODY)
+        __builtin_prefetch(&t->signers[i], 1);
 }
 
 struct tables_use tables_take(struct tables *t, const struct verify_key *key) {

@@ -26,7 +26,10 @@ struct tables_use {
     enum bulk_tier tier;
     const void *table; /* NULL when COLD */
 };
-void tables_prefetch(const struct tables *t, const struct verify_key *key);
+/* Fetch what tables_take will look at, one step a call, for many keys in turn: the key itself is there, then the head of its
+ * chain. */
+void tables_fetch_head(const struct tables *t, const struct verify_key *key);
+void tables_fetch_signer(const struct tables *t, const struct verify_key *key);
 struct tables_use tables_take(struct tables *t, const struct verify_key *key);
 void tables_release(struct tables *t, uint32_t signer, bool good);
 /* A signature of a key that is not known was found good. */

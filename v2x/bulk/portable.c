@@ -5,29 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#include <stdatomic.h>
-#endif
-
-/* BMI2 and ADX work on general registers: no help of the system is needed. cpuid may leave a virtual machine for tens of
- * microseconds, so the answer, a constant of the machine, is remembered. */
-static bool have_adx(void) {
-#if defined(__x86_64__)
-    static atomic_int known; /* 0: not asked yet */
-    int have = atomic_load_explicit(&known, memory_order_relaxed);
-    if (have == 0) {
-        unsigned a, b = 0, c, d;
-        const bool asked = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0;
-        have = asked && (b & bit_BMI2) != 0 && (b & bit_ADX) != 0 ? 1 : -1;
-        atomic_store_explicit(&known, have, memory_order_relaxed);
-    }
-    return have > 0;
-#else
-    return false;
-#endif
-}
-
 static const struct pt_core *core_of(enum bulk_curve c, bool adx) {
 #if defined(__x86_64__)
     if (adx)
@@ -48,7 +25,7 @@ static bool cold_pays_plain(enum bulk_curve c) {
 }
 
 static bool cold_pays(enum bulk_curve c) {
-    return have_adx() || cold_pays_plain(c);
+    return bulk_have_adx() || cold_pays_plain(c);
 }
 
 static void *aligned(size_t octets) {
@@ -74,7 +51,7 @@ static struct bulk_base *base_with(enum bulk_curve c, bool adx) {
 }
 
 static struct bulk_base *base_new(enum bulk_curve c) {
-    return base_with(c, have_adx());
+    return base_with(c, bulk_have_adx());
 }
 
 static struct bulk_base *base_new_plain(enum bulk_curve c) {
@@ -121,7 +98,10 @@ static void prepare(const struct bulk_base *base, enum bulk_tier tier, const str
     b->points = PT_G_WINDOWS + (tier == BULK_FULL     ? PT_FULL_WINDOWS
                                    : tier == BULK_MID ? PT_MID_BASES * PT_MID_COLUMNS
                                                       : 0);
-    bulk_multipliers(base->curve, jobs, n, u1, u2);
+    if (base->core == core_of(base->curve, false))
+        bulk_multipliers_plain(base->curve, jobs, n, u1, u2);
+    else
+        bulk_multipliers(base->curve, jobs, n, u1, u2);
     for (size_t i = 0; i < n; i++) {
         uint16_t digit[PT_G_WINDOWS];
         memcpy(b->r[i], jobs[i].r, 32);
@@ -158,7 +138,7 @@ static void decompress_with(bool adx, enum bulk_curve c, const uint64_t (*x)[4],
 
 static void decompress(enum bulk_curve c, const uint64_t (*x)[4], const bool *odd, size_t n,
     struct bulk_point *ret, bool *ret_ok) {
-    decompress_with(have_adx(), c, x, odd, n, ret, ret_ok);
+    decompress_with(bulk_have_adx(), c, x, odd, n, ret, ret_ok);
 }
 
 static void decompress_plain(enum bulk_curve c, const uint64_t (*x)[4], const bool *odd, size_t n,

@@ -12,8 +12,14 @@ struct bulk_params {
 };
 const struct bulk_params *bulk_params(enum bulk_curve c);
 
+/* BMI2 and ADX: mulx, adcx, adox may be used. */
+bool bulk_have_adx(void);
+
 /* u1 = e/s mod n and u2 = r/s mod n for a batch, one inversion (n <= BULK_BATCH). e may be any 256-bit number; u1 may come out 0. */
 void bulk_multipliers(enum bulk_curve c, const struct bulk_job *jobs, size_t n,
+    uint64_t (*ret_u1)[4], uint64_t (*ret_u2)[4]);
+/* The same without assembly, whatever the CPU has. */
+void bulk_multipliers_plain(enum bulk_curve c, const struct bulk_job *jobs, size_t n,
     uint64_t (*ret_u1)[4], uint64_t (*ret_u2)[4]);
 
 /* Inverse modulo p or n by safegcd division steps (Bernstein and Yang 2019), variable time. a < m; 0 gives 0. */
