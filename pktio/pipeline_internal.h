@@ -14,7 +14,7 @@ enum lane { LANE_SAFETY, LANE_FRESH_SAFETY, LANE_ROUTINE, LANE_OTHER, LANE_FRESH
 
 /* Enough for the kernel to fill a batch while another is computed, and the tables of a third are fetched. */
 #define CHECK_LINE_MAX 256
-#define CHECK_LINE_MARKS 1024
+#define CHECK_LINE_MARKS 4096
 
 /* A ring in the order of arrival, which is the order in which verdicts and messages come out: first those whose answer
  * is awaited, or there, then those that were not submitted yet. */
