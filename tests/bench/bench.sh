@@ -14,6 +14,7 @@ echo "== hashes and signatures"
 
 echo "== packet path (frames/s; OpenSSL's own verify in the same run)"
 "$build/tests/bench/bench_pktio"
+"$build/tests/bench/bench_load"
 
 echo "== a second worker, and an idle one"
 "$build/tests/bench/bench_workers"
