@@ -430,6 +430,9 @@ static void examine(struct pipeline *p, struct slot *s) {
         return;
     case STEP_ON:
         pipeline_line_up(p, s);
+        /* If it proves an implicit certificate, those that waited for it come before whoever comes after it. */
+        if (s->w.fresh_chain)
+            pipeline_check(p, 0);
         return;
     }
 }

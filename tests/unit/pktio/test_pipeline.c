@@ -770,9 +770,13 @@ enum { MIX = 240 };
 /* A stretch of traffic in which most frames depend on one before. */
 static void make_mix(struct fixture *f, struct buf *frames, struct pkt_frame *fr) {
     struct ws_random rnd = ws_random_seeded(4);
-    const struct station *who[] = {&f->car, &f->truck, &f->stranger, &f->silent};
+    struct station implicit[2];
+    for (size_t i = 0; i < 2; i++)
+        implicit_station(&f->pki, &implicit[i]);
+    const struct station *who[] = {
+        &f->car, &f->truck, &f->stranger, &f->silent, &implicit[0], &implicit[1]};
     for (size_t i = 0; i < MIX; i++) {
-        const struct station *s = who[ws_random_below(&rnd, 4)];
+        const struct station *s = who[ws_random_below(&rnd, 6)];
         uint64_t gen = f->now + ws_random_below(&rnd, 20);
         frames[i] = (struct buf){0};
         bool cert = ws_random_below(&rnd, 4) == 0 && s != &f->silent;
@@ -784,6 +788,8 @@ static void make_mix(struct fixture *f, struct buf *frames, struct pkt_frame *fr
             .original_octets = (uint32_t)frames[i].n,
             .number = i + 1};
     }
+    for (size_t i = 0; i < 2; i++)
+        station_free(&implicit[i]);
 }
 
 static void forget(struct fixture *f, enum pkt_verdict *by_number) {
