@@ -97,6 +97,8 @@ static void *ask(void *arg) {
     uint64_t start = now_ms();
     do {
         a->rc = mailbox_ask(a->m, a->fn, &a->n, a->timeout_ms);
+        if (a->insist && a->rc != WS_OK)
+            sleep_ms(1);
     } while (a->insist && a->rc != WS_OK);
     a->took_ms = now_ms() - start;
     return NULL;
@@ -142,6 +144,8 @@ static void a_full_box_says_so_at_once(void **state) {
         uint64_t before = now_ms();
         assert_int_equal(mailbox_ask(m, add_one, &n, 40), WS_EBUSY);
         full = now_ms() - before < 30;
+        if (!full)
+            sleep_ms(20); /* leaves the place to the asker that has none yet */
     }
     assert_true(full);
     mailbox_serve(m, NULL);
