@@ -13,6 +13,7 @@ struct lesson {
     uint8_t hash[32], issuer_hash[32];
     struct verify_key *key;
     const struct trust_store *store;
+    uint64_t generation;
     size_t n;
     uint8_t cert[CERT_CACHE_OCTETS];
 };
@@ -58,6 +59,7 @@ static bool put(struct lessons *q, const struct pipeline_proven *c) {
     l->n = c->cert.n;
     l->key = verify_key_ref(c->key);
     l->store = c->store;
+    l->generation = c->generation;
     atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
     return true;
 }
@@ -80,7 +82,8 @@ bool lessons_first(struct lessons *q, struct pipeline_proven *ret) {
         .hash = l->hash,
         .issuer_hash = l->issuer_hash,
         .key = l->key,
-        .store = l->store};
+        .store = l->store,
+        .generation = l->generation};
     return true;
 }
 

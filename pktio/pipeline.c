@@ -544,8 +544,9 @@ void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_
     refresh_view(p);
     struct cert cert;
     size_t at = 0;
-    if (c->store != p->cfg.trust || cert_cache_has(p->certs, c->hash) ||
-        cert_parse(c->cert, &cert, &at) != COER_OK)
+    uint64_t generation = p->view == NULL ? 0 : p->view->generation;
+    if (c->store != p->cfg.trust || c->generation != generation ||
+        cert_cache_has(p->certs, c->hash) || cert_parse(c->cert, &cert, &at) != COER_OK)
         return;
     (void)pipeline_add_proven(p, &cert, c->hash, verify_key_ref(c->key), c->issuer_hash);
     (void)pipeline_release(p, &cert, c->hash);

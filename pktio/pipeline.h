@@ -70,7 +70,9 @@ struct pipeline_proven {
     struct span cert;
     const uint8_t *hash, *issuer_hash; /* SHA-256, 32 octets each */
     struct verify_key *key;
-    const struct trust_store *store; /* under which it was proven */
+    /* Under which it was proven: the store, and, since another may come to lie where it was, the view's generation. */
+    const struct trust_store *store;
+    uint64_t generation; /* 0: no views */
 };
 
 /* What the owner may want to know, for certificate requests between stations (TS 103 097 7.1.1) and for other pipelines
@@ -140,7 +142,7 @@ void pipeline_tick(struct pipeline *p, uint64_t its_us);
 /* The end of the road: works off what is queued and stops waiting. Every frame has its verdict then. */
 void pipeline_finish(struct pipeline *p, uint64_t its_us);
 /* What another pipeline of the same trust proved need not be checked here again. Messages that waited for it go on with
- * the next pipeline_work. Ignored: proven under another store than the one in force here. Not from within a callback. */
+ * the next pipeline_work. Ignored: proven under another store or view than the one in force here. Not from within a callback. */
 void pipeline_learn(struct pipeline *p, const struct pipeline_proven *c, uint64_t its_us);
 /* HashedId3 of the certificates waited for, oldest first; returns how many were written. */
 size_t pipeline_missing(const struct pipeline *p, uint8_t (*ret_id3)[3], size_t max);

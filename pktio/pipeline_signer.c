@@ -33,7 +33,8 @@ void pipeline_tell_proven(const struct pipeline *p, const struct cert_entry *e) 
         .hash = e->hash,
         .issuer_hash = e->issuer_hash,
         .key = e->key,
-        .store = p->cfg.trust};
+        .store = p->cfg.trust,
+        .generation = p->view == NULL ? 0 : p->view->generation};
     h->proven(h->ctx, &c);
 }
 
