@@ -228,9 +228,10 @@ static int load_manager(struct revocations *r, struct ws_err *err) {
 int revocations_open(const struct revocations_config *cfg, uint32_t now_s, struct revocations **ret,
     struct ws_err *err) {
     struct stat st;
-    if (cfg->dir != NULL && (stat(cfg->dir, &st) != 0 || !S_ISDIR(st.st_mode)))
-        return ws_fail(err, WS_EIO, "%s: %s", cfg->dir,
-            S_ISDIR(st.st_mode) ? strerror(errno) : "not a folder that can be read");
+    if (cfg->dir != NULL && stat(cfg->dir, &st) != 0)
+        return ws_fail(err, WS_EIO, "%s: %s", cfg->dir, strerror(errno));
+    if (cfg->dir != NULL && !S_ISDIR(st.st_mode))
+        return ws_fail(err, WS_EIO, "%s: not a folder", cfg->dir);
     struct revocations *r = ws_alloc(sizeof(*r));
     r->cfg = *cfg;
     r->dir = cfg->dir == NULL ? NULL : ws_strdup(cfg->dir);
