@@ -132,7 +132,9 @@ static void run_group(struct strand *s, const struct pkt_frame *f, size_t n, uin
         pipeline_tick(s->pipe, its_us);
     pipeline_take(s->pipe, f, n, its_us);
     if (own) {
-        (void)pipeline_work(s->pipe, its_us);
+        do
+            (void)pipeline_work(s->pipe, its_us);
+        while (pipeline_counters(s->pipe)->queued > 0); /* also those whose certificate came */
         wait_for_consumer(s);
     }
     s->its_us = its_us;
