@@ -430,8 +430,9 @@ static void examine(struct pipeline *p, struct slot *s) {
         return;
     case STEP_ON:
         pipeline_line_up(p, s);
-        /* If it proves an implicit certificate, those that waited for it come before whoever comes after it. */
-        if (s->w.fresh_chain)
+        /* If it proves an implicit certificate, those that waited for it come before whoever comes after it. With nobody
+         * waiting the line may stand: a flood of such certificates must not cut everybody's batches short. */
+        if (s->w.fresh_chain && waiting_has(p->waiting, s->w.cert_hash + 24))
             pipeline_check(p, 0);
         return;
     }

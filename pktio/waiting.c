@@ -95,12 +95,22 @@ static struct slot *take_out(struct waiting *r, struct slot **link) {
     return s;
 }
 
-struct slot *waiting_take(struct waiting *r, const uint8_t id8[static 8]) {
-    if (r->n == 0)
-        return NULL;
+/* The oldest of this name; its link is NULL if there is none. */
+static struct slot **first_of(const struct waiting *r, const uint8_t *id8) {
     struct slot **link = &r->bucket[mix(r, be64(id8))];
     while (*link != NULL && memcmp((*link)->w.spdu.digest, id8, 8) != 0)
         link = &(*link)->id_next;
+    return link;
+}
+
+bool waiting_has(const struct waiting *r, const uint8_t id8[static 8]) {
+    return r->n > 0 && *first_of(r, id8) != NULL;
+}
+
+struct slot *waiting_take(struct waiting *r, const uint8_t id8[static 8]) {
+    if (r->n == 0)
+        return NULL;
+    struct slot **link = first_of(r, id8);
     return *link == NULL ? NULL : take_out(r, link);
 }
 

@@ -15,6 +15,8 @@ struct waiting *waiting_new(
 void waiting_free(struct waiting *r);
 /* NULL: it waits, since now_us. Else why there is no place for it. */
 const char *waiting_put(struct waiting *r, struct slot *s, uint64_t now_us);
+/* Does any wait for this certificate? */
+bool waiting_has(const struct waiting *r, const uint8_t id8[static 8]);
 /* The one that waits longest for this certificate, and no longer waits; NULL: none. */
 struct slot *waiting_take(struct waiting *r, const uint8_t id8[static 8]);
 /* The same for one whose time is over; with `all` any one. */

@@ -613,6 +613,45 @@ static void implicit_is_issuer_unknown_by_digest_too(void **state) {
     station_free(&s);
 }
 
+/* Who has an implicit certificate is known from his first good message on. What he says in the same burst comes behind it,
+ * and behind what waited for it. */
+static void implicit_in_one_burst_comes_in_order(void **state) {
+    struct fixture *f = *state;
+    struct station s;
+    implicit_station(&f->pki, &s);
+    struct buf frames[4] = {{0}};
+    struct pkt_frame fr[4];
+    for (unsigned i = 0; i < 4; i++) { /* by digest; two with the certificate; the first one again, with it */
+        station_frame(&frames[i], &s, PSID_CAM, f->now + i % 3, HELLO, i > 0);
+        fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
+            .link = LINK_ETHERNET,
+            .original_octets = (uint32_t)frames[i].n,
+            .number = i + 1};
+    }
+    for (size_t burst = 1; burst <= 4; burst++) {
+        enum pkt_verdict said[4];
+        for (size_t i = 0; i < 4; i++)
+            said[i] = PKT_VERDICT_COUNT;
+        f->by_number = said;
+        start(f);
+        for (size_t i = 0; i < 4; i += burst) {
+            pipeline_take(f->p, &fr[i], i + burst > 4 ? 4 - i : burst, f->now);
+            (void)pipeline_work(f->p, f->now);
+        }
+        pipeline_finish(f->p, f->now);
+        assert_int_equal(f->n_got, 3);
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(said[i], PKT_VERIFIED);
+            assert_int_equal(f->got[i]->frame, i + 1);
+        }
+        assert_int_equal(said[3], PKT_DUPLICATE);
+    }
+    f->by_number = NULL;
+    for (unsigned i = 0; i < 4; i++)
+        buf_free(&frames[i]);
+    station_free(&s);
+}
+
 /* An implicit ticket is known from the first message whose signature fits, and not before: anybody can write
  * one in the name of a known authority. */
 static void implicit_is_verified(void **state) {
@@ -1411,6 +1450,7 @@ int main(void) {
         T(cert_key_is_no_point),
         T(implicit_is_issuer_unknown_by_digest_too),
         T(implicit_is_verified),
+        T(implicit_in_one_burst_comes_in_order),
         T(cert_signature_wrong_is_checked_once),
         T(location_outside_the_certificates_region),
         T(no_permission),
