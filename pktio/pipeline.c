@@ -25,6 +25,7 @@ enum {
     /* A certificate heard first costs about as much as so many messages of known signers: its chain, its key and
      * a check without tables. */
     FRESH_COST = 8,
+    FRESH_COST_WIDE = PIPELINE_COST_BAD_WIDE,
     FRESH_SLOTS_SHARE =
         8, /* of the slots, one in so many for routine messages with new certificates */
 };
@@ -382,14 +383,21 @@ static struct slot_queue *oldest_lane(struct pipeline *p) {
     return best;
 }
 
+static uint64_t fresh_cost(const struct slot *s) {
+    const struct spdu *m = &s->w.spdu;
+    bool wide = ec_octets(m->cert.key_curve) == 48 || ec_octets(m->cert.signature.curve) == 48;
+    return wide ? FRESH_COST_WIDE : FRESH_COST;
+}
+
 /* Known signers by class. New certificates have their share of the work, and all of it when nothing else is
  * left: what a stranger can ask for never takes more from those who are known. */
 static struct slot_queue *best_lane(struct pipeline *p) {
     unsigned share = p->cfg.limits.fresh_percent;
     struct slot_queue *fresh =
         &p->lane[p->lane[LANE_FRESH_SAFETY].n > 0 ? LANE_FRESH_SAFETY : LANE_FRESH];
-    if (fresh->n > 0 && p->fresh_credit >= FRESH_COST * 100) {
-        p->fresh_credit -= FRESH_COST * 100;
+    uint64_t cost = fresh->n > 0 ? 100 * fresh_cost(slot_queue_first(fresh)) : 0;
+    if (fresh->n > 0 && p->fresh_credit >= cost) {
+        p->fresh_credit -= cost;
         return fresh;
     }
     static const enum lane known[] = {LANE_SAFETY, LANE_ROUTINE, LANE_OTHER};

@@ -38,7 +38,12 @@ enum pipeline_class pipeline_class_of(uint64_t psid);
 
 /* What is taken off the bucket of a sender beside one for each message, when the work was done: checks that
  * came to nothing. In messages. */
-enum { PIPELINE_COST_CHAIN = 4, PIPELINE_COST_BAD_SIGNATURE = 2 };
+enum {
+    PIPELINE_COST_CHAIN = 4,
+    PIPELINE_COST_BAD_SIGNATURE = 2,
+    PIPELINE_COST_BAD_WIDE =
+        300, /* a signature of a 384-bit curve, which the kernel has no batches for */
+};
 
 struct pipeline_limits {
     size_t source_slots; /* senders tracked at once (power of two, at least 8) */

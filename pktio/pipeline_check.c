@@ -331,8 +331,11 @@ static void settle(struct pipeline *p, struct slot *s) {
         }
         }
     }
-    if (w->verdict == PKT_BAD_SIGNATURE)
-        source_budget_owe(p->budget, w->carrier.source, PIPELINE_COST_BAD_SIGNATURE, p->its_us);
+    if (w->verdict == PKT_BAD_SIGNATURE) {
+        bool wide = ec_octets(w->spdu.signature.curve) == 48;
+        source_budget_owe(p->budget, w->carrier.source,
+            wide ? PIPELINE_COST_BAD_WIDE : PIPELINE_COST_BAD_SIGNATURE, p->its_us);
+    }
     leave(&p->line);
     bool done = true;
     if (w->fresh) {
