@@ -233,9 +233,14 @@ static void note_time(
         b->last = now();
 }
 
-static void drain(struct bench *b, struct ring *out) {
-    for (struct pkt_message *m = ring_pop(out); m != NULL; m = ring_pop(out))
-        (void)take(b, m);
+static bool drain(struct bench *b, struct ring *out) {
+    void *m[PIPELINE_BURST_MAX];
+    bool any = false;
+    for (size_t n; (n = ring_pop_some(out, m, ARRAY_LEN(m))) > 0; any = true) {
+        for (size_t i = 0; i < n; i++)
+            (void)take(b, m[i]);
+    }
+    return any;
 }
 
 /* The same frames from the capture through reader, ring, port and worker, and out through the ring to a consumer:
@@ -258,13 +263,14 @@ static struct instant port_rate(struct bench *b, bool verify) {
         do {
             struct pollfd p = {.fd = fd, .events = POLLIN};
             eventfd_t n;
-            (void)poll(&p, 1, 1000);
+            c.finished = false;
+            (void)poll(&p, 1, 20);
             (void)eventfd_read(fd, &n);
-            worker_read_counters(w, &c);
-            drain(b, out);
+            if (!drain(b, out))
+                worker_read_counters(w, &c);
         } while (!c.finished);
         worker_stop(w);
-        drain(b, out);
+        (void)drain(b, out);
         took.wall += b->last.wall - b->first.wall;
         took.processor += b->last.processor - b->first.processor;
         if (c.failure[0] != '\0') {
