@@ -212,16 +212,27 @@ static void drop(struct cert_cache *c, struct cert_entry *e) {
 }
 
 /* The last unproven entry of the bucket when there are as many as may be. */
-static struct cert_entry *crowded(struct cert_cache *c, const uint8_t *id8) {
+static struct cert_entry *crowded(struct cert_cache *c, uint32_t first, bool wide) {
     unsigned n = 0;
     struct cert_entry *last = NULL;
-    for (uint32_t i = *bucket_of(c, id8); i != NONE; i = c->entry[i].next_id) {
+    for (uint32_t i = first; i != NONE; i = *next_of(&c->entry[i], wide)) {
         if (!c->entry[i].proven) {
             last = &c->entry[i];
             n++;
         }
     }
     return n >= UNPROVEN_PER_BUCKET ? last : NULL;
+}
+
+/* False: the one that would give way is pinned. */
+static bool thin_out(struct cert_cache *c, uint32_t first, bool wide) {
+    struct cert_entry *e = crowded(c, first, wide);
+    if (e == NULL)
+        return true;
+    if (e->pins > 0)
+        return false;
+    drop(c, e);
+    return true;
 }
 
 /* Least recently used, and not pinned. */
@@ -232,14 +243,16 @@ static struct cert_entry *droppable(const struct cert_cache *c, const struct ord
     return i == NONE ? NULL : &c->entry[i];
 }
 
-static bool make_room(struct cert_cache *c, const uint8_t *hash, bool proven) {
-    struct cert_entry *e = proven ? NULL : crowded(c, hash + 24);
-    if (e != NULL && e->pins > 0)
+/* hash384: NULL for certificates without a 384-bit key. */
+static bool make_room(
+    struct cert_cache *c, const uint8_t *hash, const uint8_t *hash384, bool proven) {
+    if (!proven && !thin_out(c, *bucket_of(c, hash + 24), false))
         return false;
-    if (e == NULL && c->idle != NONE)
+    if (!proven && hash384 != NULL && !thin_out(c, *bucket384_of(c, hash384 + 40), true))
+        return false;
+    if (c->idle != NONE)
         return true;
-    if (e == NULL)
-        e = droppable(c, &c->unproven);
+    struct cert_entry *e = droppable(c, &c->unproven);
     if (e == NULL && proven)
         e = droppable(c, &c->proven);
     if (e != NULL)
@@ -264,7 +277,11 @@ bool cert_cache_room(const struct cert_cache *c) {
 struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
     const uint8_t hash[static 32], struct verify_key *key, const uint8_t *issuer_hash) {
     WS_ASSERT(cert->all.n <= CERT_CACHE_OCTETS);
-    if (!make_room(c, hash, issuer_hash != NULL)) {
+    uint8_t hash384[48];
+    bool wide = ec_octets(cert->key_curve) == 48;
+    if (wide)
+        cert_hash384(cert, hash384);
+    if (!make_room(c, hash, wide ? hash384 : NULL, issuer_hash != NULL)) {
         verify_key_unref(key);
         return NULL;
     }
@@ -285,8 +302,8 @@ struct cert_entry *cert_cache_add(struct cert_cache *c, const struct cert *cert,
     if (e->proven)
         memcpy(e->issuer_hash, issuer_hash, 32);
     link_entry(c, bucket_of(c, hash + 24), e, false);
-    if (has_384(e)) {
-        cert_hash384(&e->cert, e->hash384);
+    if (wide) {
+        memcpy(e->hash384, hash384, sizeof(hash384));
         link_entry(c, bucket384_of(c, e->hash384 + 40), e, true);
     }
     order_push(c, e);

@@ -1,5 +1,6 @@
 /* The certificate cache: what gives way to what, and HashedId8 collisions, which only a test can make. */
 #include "tests/support/cm.h"
+#include "tests/support/dot2.h"
 #include "tests/support/pki.h"
 
 #include "pktio/cert_cache.h"
@@ -126,6 +127,42 @@ static void unproven_of_one_bucket_are_few(void **state) {
     cert_cache_free(c);
 }
 
+/* Nor do those with a 384-bit key under their other name. */
+static void unproven_of_one_wide_bucket_are_few(void **state) {
+    struct fixture *f = *state;
+    enum { SLOTS = 64, TRIES = 4000, LEAST = 30 };
+    struct cert_cache *c = cert_cache_new(SLOTS);
+    struct dot2_cert_spec spec = {.curve = DOT2_P384,
+        .authority = true,
+        .chain_length = 1,
+        .key_form = DOT2_COMPRESSED,
+        .from_s = PKI_FROM_S,
+        .hours = 24};
+    struct dot2_cert made;
+    dot2_cert_make(&made, &spec, NULL, &f->pki.rnd);
+    uint8_t *end = made.octets.p + made.octets.n;
+    unsigned added = 0;
+    for (unsigned i = 0; i < TRIES;
+         i++) { /* the last octets of s, until the hash falls where it should */
+        struct cert cert;
+        size_t at;
+        uint8_t hash[32], hash384[48];
+        end[-1] = (uint8_t)i;
+        end[-2] = (uint8_t)(i >> 8);
+        assert_int_equal(cert_parse(buf_span(&made.octets), &cert, &at), COER_OK);
+        cert_hash384(&cert, hash384);
+        cert_hash256(&cert, hash);
+        if (hash384[47] % SLOTS != 1)
+            continue;
+        assert_non_null(cert_cache_add(c, &cert, hash, NULL, NULL));
+        added++;
+    }
+    assert_true(added >= LEAST);
+    assert_int_equal(cert_cache_used(c), 8);
+    dot2_cert_free(&made);
+    cert_cache_free(c);
+}
+
 static void entries_keep_their_own_octets(void **state) {
     struct fixture *f = *state;
     struct cert_cache *c = cert_cache_new(4);
@@ -182,6 +219,7 @@ int main(void) {
         T(unproven_never_displaces_proven),
         T(same_hashed_id8),
         T(unproven_of_one_bucket_are_few),
+        T(unproven_of_one_wide_bucket_are_few),
         T(entries_keep_their_own_octets),
         T(agrees_with_a_model),
     };
