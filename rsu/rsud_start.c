@@ -290,7 +290,7 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
             d->face.recorder == NULL ? NULL : record_frame, d->face.recorder, &d->face.workers[i],
             err);
         if (rc != WS_OK)
-            return ws_fail_in(err, "ports[%zu]", i);
+            return ws_fail_in(err, "ports[%zu]", i + 1);
         d->face.n_workers++;
     }
     return rc;

@@ -622,7 +622,8 @@ static void implicit_in_one_burst_comes_in_order(void **state) {
     implicit_station(&f->pki, &s);
     struct buf frames[4] = {{0}};
     struct pkt_frame fr[4];
-    for (unsigned i = 0; i < 4; i++) { /* by digest; two with the certificate; the first one again, with it */
+    /* One by digest; two with the certificate; the first again, with it. */
+    for (unsigned i = 0; i < 4; i++) {
         station_frame(&frames[i], &s, PSID_CAM, f->now + i % 3, HELLO, i > 0);
         fr[i] = (struct pkt_frame){.data = buf_span(&frames[i]),
             .link = LINK_ETHERNET,
