@@ -10,8 +10,8 @@
 /*~ pipeline_take brings a frame through everything that is cheap and copies the rest into a slot. pipeline_work takes up
  * to a burst of them: they are hashed together, their signers are looked up, and those whose signature has to be checked
  * stand in a line whose head is settled as answers come (pipeline_check.c). A frame whose verdict depends on one in the
- * line (the same message again, or a digest of a certificate that only a message in the line has shown) has the line
- * settled first. While no more than a burst is queued, frames go in the order of their arrival. So verdicts do not
+ * line (a digest of a certificate that only a message in the line has shown) has the line settled first; the same message
+ * again stands in it too, and is looked at when its twin is settled. While no more than a burst is queued, frames go in the order of their arrival. So verdicts do not
  * depend on how frames fell into bursts, except for which certificate of an unknown chain a full cache forgets first,
  * and except under overload, where time decides. */
 
@@ -426,10 +426,15 @@ static struct slot *next_slot(struct pipeline *p, bool in_order) {
 }
 
 static void examine(struct pipeline *p, struct slot *s) {
-    if (pipeline_in_line(p, &s->w))
-        pipeline_check(p, 0);
     if (p->line.n == p->line.most)
         pipeline_check(p, p->line.most / 2);
+    /* It waits in the line for its twin's outcome; cutting the line short would let whoever repeats what he hears cut
+     * everybody's batches short. */
+    bool twin = pipeline_in_line(p, &s->w);
+    if (twin && !pipeline_knows_signer(p, &s->w)) {
+        pipeline_check(p, 0);
+        twin = false;
+    }
     switch (pipeline_find_signer(p, s)) {
     case STEP_GONE:
         return;
@@ -437,7 +442,7 @@ static void examine(struct pipeline *p, struct slot *s) {
         pipeline_end(p, s);
         return;
     case STEP_ON:
-        pipeline_line_up(p, s);
+        pipeline_line_up(p, s, twin);
         /* If it proves an implicit certificate, those that waited for it come before whoever comes after it. With nobody
          * waiting the line may stand: a flood of such certificates must not cut everybody's batches short. */
         if (s->w.fresh_chain && waiting_has(p->waiting, s->w.cert_hash + 24))

@@ -113,10 +113,11 @@ static uint16_t *mark_of(struct check_line *l, const struct frame_work *w) {
     return &l->mark[be32(w->tbs_hash) % CHECK_LINE_MARKS];
 }
 
-void pipeline_line_up(struct pipeline *p, struct slot *s) {
+void pipeline_line_up(struct pipeline *p, struct slot *s, bool twin) {
     struct check_line *l = &p->line;
     WS_ASSERT(l->n < l->most);
-    s->state = SLOT_FOUND;
+    WS_ASSERT(!twin || !s->w.fresh);
+    s->state = twin ? SLOT_TWIN : SLOT_FOUND;
     l->slot[(l->first + l->n++) % CHECK_LINE_MAX] = s;
     l->n_fresh += s->w.fresh;
     ++*mark_of(l, &s->w);
@@ -204,6 +205,23 @@ static void identify(struct slot *const *slots, size_t n) {
     v2x_sha256_batch(job, k);
 }
 
+/* True: its signature is to be checked. */
+static bool begin(struct pipeline *p, struct slot *s, struct verify_item *ret_item) {
+    if (!s->w.fresh && !pipeline_choose(p, &s->w))
+        s->state = SLOT_REFUSED;
+    else if (!p->cfg.verify)
+        s->state = SLOT_ANSWERED;
+    else
+        return next_item(s, ret_item);
+    return false;
+}
+
+static void ask(struct pipeline *p, const struct verify_item *items, size_t n) {
+    size_t taken = verify_submit(p->kernel, items, n);
+    WS_ASSERT(taken == n); /* the kernel holds a line and a burst of chains */
+    p->n.signatures += n;
+}
+
 /* Those that were found since the last time. */
 static void submit(struct pipeline *p) {
     struct check_line *l = &p->line;
@@ -218,17 +236,10 @@ static void submit(struct pipeline *p) {
         for (unsigned i = 0; i < n; i++)
             replay_window_prefetch(p->replay, some[i]->w.id[0]);
         for (unsigned i = 0; i < n; i++) {
-            struct slot *s = some[i];
-            if (!s->w.fresh && !pipeline_choose(p, &s->w))
-                s->state = SLOT_REFUSED;
-            else if (!p->cfg.verify)
-                s->state = SLOT_ANSWERED;
-            else if (next_item(s, &items[n_items]))
-                n_items++;
+            if (some[i]->state != SLOT_TWIN)
+                n_items += begin(p, some[i], &items[n_items]);
         }
-        size_t taken = verify_submit(p->kernel, items, n_items);
-        WS_ASSERT(taken == n_items); /* the kernel holds a line and a burst of chains */
-        p->n.signatures += n_items;
+        ask(p, items, n_items);
     }
 }
 
@@ -321,9 +332,7 @@ static void settle(struct pipeline *p, struct slot *s) {
             struct verify_item item;
             w->at_candidate++;
             if (w->at_candidate < w->n_candidates && next_item(s, &item)) {
-                size_t taken = verify_submit(p->kernel, &item, 1);
-                WS_ASSERT(taken == 1);
-                p->n.signatures++;
+                ask(p, &item, 1);
                 return;
             }
             (void)stage_fail(w, PKT_BAD_SIGNATURE, NULL);
@@ -357,6 +366,9 @@ void pipeline_check(struct pipeline *p, unsigned rest) {
     submit(p);
     while (l->n > rest) {
         struct slot *s = at(l, 0);
+        struct verify_item item;
+        if (s->state == SLOT_TWIN && begin(p, s, &item))
+            ask(p, &item, 1);
         if (s->state == SLOT_ASKED) {
             pipeline_poll(p);
             continue;

@@ -82,6 +82,8 @@ struct trust_result pipeline_trust(
 /* GONE: it has its verdict, waits, or stands in a queue again. FAILED: s->w says why. */
 enum step { STEP_ON, STEP_FAILED, STEP_GONE };
 enum step pipeline_find_signer(struct pipeline *p, struct slot *s);
+/* It would be found in the cache, whatever comes of the line. */
+bool pipeline_knows_signer(const struct pipeline *p, const struct frame_work *w);
 /* The messages that waited for this certificate, by either of its names, go on before everything else, oldest first.
  * False: none did. */
 bool pipeline_release(struct pipeline *p, const struct cert *c, const uint8_t hash[static 32]);
@@ -95,8 +97,9 @@ void pipeline_tell_proven(const struct pipeline *p, const struct cert_entry *e);
 bool pipeline_choose(struct pipeline *p, struct frame_work *w);
 
 /* ---- pipeline_check.c ---- */
-/* Its signer was found; there is room in the line. */
-void pipeline_line_up(struct pipeline *p, struct slot *s);
+/* Its signer was found; there is room in the line. twin: the same signed octets stand before it, so it is not looked at
+ * before it is the first. */
+void pipeline_line_up(struct pipeline *p, struct slot *s, bool twin);
 /* Submits what is in the line, has checks done until at most `rest` are left there, and settles those that are answered. */
 void pipeline_check(struct pipeline *p, unsigned rest);
 /* One batch of the kernel; answers are noted where they belong. */

@@ -117,10 +117,14 @@ static enum step wait_for_certificate(struct pipeline *p, struct slot *s) {
     return STEP_GONE;
 }
 
+static enum cert_hash_alg hash_of_digest(const struct frame_work *w) {
+    return w->spdu.hash_id == 1 ? CERT_HASH_SHA384 : CERT_HASH_SHA256;
+}
+
 static enum step signer_by_digest(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
     const uint8_t *id8 = w->spdu.digest;
-    enum cert_hash_alg alg = w->spdu.hash_id == 1 ? CERT_HASH_SHA384 : CERT_HASH_SHA256;
+    enum cert_hash_alg alg = hash_of_digest(w);
     if (pipeline_line_shows(p, id8)) {
         pipeline_check(p, 0);
         /* Some may have been waiting for what came to light, and they are first. */
@@ -249,6 +253,14 @@ static enum step signer_by_certificate(struct pipeline *p, struct slot *s) {
         return signer_heard_first(p, s);
     w->n_candidates = 1;
     return STEP_ON;
+}
+
+bool pipeline_knows_signer(const struct pipeline *p, const struct frame_work *w) {
+    struct cert_entry *found[CERT_CACHE_SAME_ID];
+    if (w->spdu.signer != SIGNER_DIGEST)
+        return cert_cache_has(p->certs, w->cert_hash);
+    return !pipeline_line_shows(p, w->spdu.digest) &&
+           cert_cache_find_id8(p->certs, w->spdu.digest, hash_of_digest(w), found) > 0;
 }
 
 enum step pipeline_find_signer(struct pipeline *p, struct slot *s) {

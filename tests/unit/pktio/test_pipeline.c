@@ -884,6 +884,56 @@ static void verdicts_do_not_depend_on_bursts(void **state) {
         buf_free(&frames[i]);
 }
 
+/* Whoever says again what he hears takes nothing from the others: copies wait for their twin in the line, and batches stay
+ * as full as without them. A forged copy does not help either, and one that comes first does not hide the true one. */
+static uint64_t batches_of(struct fixture *f, unsigned copies, bool forged_first) {
+    enum { EACH = 16, COPIES_MAX = 2 };
+    static struct buf frames[EACH * (COPIES_MAX + 1)];
+    static struct pkt_frame fr[EACH * (COPIES_MAX + 1)];
+    static enum pkt_verdict said[EACH * (COPIES_MAX + 1)];
+    struct verify_counters before, after;
+    size_t n = 0;
+    start(f);
+    f->by_number = NULL;
+    expect(f, cam(f, &f->car, f->now, true), PKT_VERIFIED);
+    for (unsigned i = 0; i < EACH; i++) {
+        for (unsigned k = 0; k <= copies; k++, n++) {
+            buf_clear(&frames[n]);
+            station_frame(&frames[n], &f->car, PSID_CAM, f->now + 1 + i, HELLO, false);
+            if (k == (forged_first ? 0U : 1U))
+                frames[n].p[frames[n].n - 1] ^= 1;
+            fr[n] = (struct pkt_frame){.data = buf_span(&frames[n]),
+                .link = LINK_ETHERNET,
+                .original_octets = (uint32_t)frames[n].n,
+                .number = n + 1};
+            said[n] = PKT_VERDICT_COUNT;
+        }
+    }
+    f->by_number = said;
+    pipeline_verify_counters(f->p, &before);
+    pipeline_take(f->p, fr, n, f->now);
+    pipeline_finish(f->p, f->now);
+    pipeline_verify_counters(f->p, &after);
+    f->by_number = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = i % (copies + 1);
+        enum pkt_verdict first = forged_first ? PKT_BAD_SIGNATURE : PKT_VERIFIED;
+        enum pkt_verdict second = forged_first ? PKT_VERIFIED : PKT_DUPLICATE;
+        assert_int_equal(said[i], k == 0 ? first : k == 1 ? second : PKT_DUPLICATE);
+        buf_free(&frames[i]);
+    }
+    assert_int_equal(f->n_got, 1 + EACH);
+    return after.batches - before.batches;
+}
+
+static void copies_leave_batches_full(void **state) {
+    struct fixture *f = *state;
+    f->cfg.limits.cert_slots = 4096; /* for a long line */
+    uint64_t alone = batches_of(f, 0, false);
+    assert_int_equal(batches_of(f, 2, false), alone);
+    (void)batches_of(f, 2, true);
+}
+
 /* More signers than the cache holds, within one burst: entries are dropped while others still wait. */
 static void more_signers_than_slots(void **state) {
     struct fixture *f = *state;
@@ -1490,6 +1540,7 @@ int main(void) {
         T(library_failure),
         T(unchecked_admits_nothing),
         T(verdicts_do_not_depend_on_bursts),
+        T(copies_leave_batches_full),
         T(more_signers_than_slots),
         T(replay_window_too_small_is_counted),
         T(what_another_pipeline_handed_on_is_a_duplicate),
