@@ -195,6 +195,18 @@ bool port_ring_is_cut(const struct port_config *cfg, struct ws_err *ret_why) {
     return true;
 }
 
+bool port_is_down(const struct port_config *cfg) {
+    struct ifreq rq = {0};
+    if (cfg->kind != PORT_AF_PACKET && cfg->kind != PORT_AF_XDP)
+        return false;
+    (void)snprintf(rq.ifr_name, sizeof(rq.ifr_name), "%s", cfg->interface);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool down = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &rq) == 0 && (rq.ifr_flags & IFF_UP) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return down;
+}
+
 uint64_t port_memory(const struct port_config *cfg, bool huge_pages) {
     /* Without huge pages a buffer of this size has a page to itself. */
     const uint64_t octets = huge_pages ? 2432 : 4096;

@@ -30,6 +30,8 @@ WARN_UNUSED int port_check(const struct port_config *cfg, struct ws_err *err);
 uint64_t port_memory(const struct port_config *cfg, bool huge_pages);
 /* Whether the port's ring cannot be locked in full and will be a shorter one; says why. */
 bool port_ring_is_cut(const struct port_config *cfg, struct ws_err *ret_why);
+/* Whether the kernel's interface that the port would use is switched off. */
+bool port_is_down(const struct port_config *cfg);
 
 /* A card at a PCI address like 0000:03:00.0: it is there, is a network card, and is bound to a driver that leaves it to us.
  * root: of the file system, "" but for tests. */

@@ -7,6 +7,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/light/types.h"
 #include "mapsvc/mapset.h"
+#include "pktio/capture.h"
 #include "pktio/port_check.h"
 #include "rsu/radio.h"
 #include "rsu/secret.h"
@@ -106,6 +107,21 @@ static int check_peers(
     return WS_OK;
 }
 
+/* A FIFO is read once only, so not here. */
+static int check_capture(const char *path, struct ws_err *err) {
+    struct capture *capture = NULL;
+    struct stat st;
+    if (access(path, R_OK) != 0 || stat(path, &st) != 0)
+        return not_there(path, "files", err);
+    if (!S_ISREG(st.st_mode))
+        return WS_OK;
+    int rc = capture_open(path, 0, &capture, err);
+    if (rc != WS_OK)
+        return ws_fail_in(err, "files");
+    capture_close(capture);
+    return WS_OK;
+}
+
 static int check_port(
     const struct config *c, const struct config_port *p, uint64_t *memory, struct ws_err *err) {
     const struct port_config port = {.kind = p->kind,
@@ -115,14 +131,18 @@ static int check_port(
         .mbufs = p->mbufs};
     struct ws_err why;
     for (size_t k = 0; k < p->n_captures; k++) {
-        if (access(p->captures[k], R_OK) != 0)
-            return not_there(p->captures[k], "files", err);
+        int bad = check_capture(p->captures[k], err);
+        if (bad != WS_OK)
+            return bad;
     }
     int rc = port_check(&port, err);
     if (rc == WS_OK && p->kind == PORT_NIC)
         rc = port_check_huge_pages("", c->memory_mb, err);
     if (rc == WS_OK && port_ring_is_cut(&port, &why))
         ws_log(WS_LOG_WARN, "config", "%s", why.text);
+    if (rc == WS_OK && port_is_down(&port))
+        ws_log(WS_LOG_WARN, "config",
+            "interface %s: it is down, and nothing is heard until it is up", port.interface);
     *memory += port_memory(&port, port_huge_pages("") >> 20 >= c->memory_mb);
     return rc;
 }

@@ -57,15 +57,19 @@ expect 2 'is not a place' "$ctl" map diff a b --origin 91,0
 expect 2 '1 to 64' "$ctl" cell init --out x --map y --validators 65
 
 # ---- cell init ----
+# a capture without frames: classic pcap, Ethernet
+printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 expect 0 'genesis fingerprint: [0-9a-f]{64}' "$ctl" cell init --out cell --map "$town/town.osm" --name town --seed 1 \
-    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture "$town/town.osm" --authorities 3 --policy-quorum 2
+    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture quiet.pcap --authorities 3 --policy-quorum 2
 first=$(sed -n 's/^genesis fingerprint: //p' log)
 for n in 1 2 3 4; do
     expect 0 'good' "$bin/rsud" --config "cell/rsu$n/rsud.yaml" --check
 done
+expect 0 'founded|fingerprint' "$ctl" cell init --out deaf --map "$town/town.osm" --capture "$town/town.osm"
+expect 1 'ports\[1\]: files: .*not a capture' "$bin/rsud" --config deaf/rsu1/rsud.yaml --check
 expect 1 'not empty' "$ctl" cell init --out cell --map "$town/town.osm"
 expect 0 "$first" "$ctl" cell init --out again --map "$town/town.osm" --name town --seed 1 --json \
-    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture "$town/town.osm" --authorities 3 --policy-quorum 2
+    --clock-rate 20 --clock-epoch 2026-05-01T08:00:00Z --capture quiet.pcap --authorities 3 --policy-quorum 2
 expect 0 '' "$ctl" cell init --out other --map "$town/town.osm" --name town
 grep -q "$first" log && { echo 'keys from the kernel equal keys from a seed'; bad=$((bad + 1)); }
 [ "$(find cell -name '*.key' -perm 600 | wc -l)" -eq "$(find cell -name '*.key' | wc -l)" ] ||

@@ -265,6 +265,21 @@ static void test_locked_memory(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void test_down(void **state) {
+    (void)state;
+    if (no_kernel != NULL)
+        skip();
+    /* A pair is made switched off. */
+    assert_true(port_is_down(&(struct port_config){.kind = PORT_AF_PACKET, .interface = "ws0"}));
+    assert_true(port_is_down(&(struct port_config){.kind = PORT_AF_XDP, .interface = "ws0"}));
+    assert_false(port_is_down(&(struct port_config){.kind = PORT_AF_XDP, .interface = "absent0"}));
+    assert_false(port_is_down(&(struct port_config){.kind = PORT_TAP, .interface = "ws0"}));
+    assert_false(port_is_down(&(struct port_config){.kind = PORT_RING}));
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command line */
+    assert_int_equal(system("ip link set ws0 up"), 0);
+    assert_false(port_is_down(&(struct port_config){.kind = PORT_AF_PACKET, .interface = "ws0"}));
+}
+
 static const char *kernel(void) {
     if (getuid() != 0)
         return "not root";
@@ -295,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_program),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_locked_memory),
+        cmocka_unit_test(test_down),
     };
     return cmocka_run_group_tests_name("ports before DPDK", tests, NULL, NULL);
 }

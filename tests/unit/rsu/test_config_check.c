@@ -292,7 +292,13 @@ static void test_ports_and_folders(void **state) {
     struct rig *r = *state;
     add_line(r, "ports: [{kind: capture, files: [nope.pcap]}]");
     expect_no(r, WS_ENOTFOUND, "ports[1]", "nope.pcap");
-    replace_file(r, "nope.pcap", "", 0644);
+    replace_file(r, "nope.pcap", "this is no capture at all", 0644);
+    expect_no(r, WS_EINPUT, "ports[1]: files", "not a capture");
+    static const uint8_t no_frames[24] = {
+        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, [17] = 0x20, [20] = 1}; /* pcap, Ethernet */
+    char path[PATH_MAX];
+    path_in(r, "nope.pcap", path);
+    assert_int_equal(file_write(path, span_of(no_frames, sizeof(no_frames)), 0644, NULL), WS_OK);
     struct ws_err err = {0};
     assert_int_equal(check_text(r, &err), WS_OK);
 }
