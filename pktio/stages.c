@@ -49,7 +49,10 @@ void stage_classify(const struct pkt_frame *f, struct stage_heard *ret) {
     bool cut = v != CARRIER_NOT_V2X && f->original_octets > f->data.n;
     ret->go_on = v == CARRIER_SECURED && !cut;
     ret->verdict = cut ? PKT_CUT_FRAME : of_carrier(v);
-    ret->text = cut ? NULL : carrier_verdict_text(v);
+    /* Where the carrier has no more to say than the verdict's own name, the verdict's sentence says more. */
+    bool same = v == CARRIER_BARE || v == CARRIER_NOT_V2X || v == CARRIER_BAD_FCS ||
+                v == CARRIER_IP_FRAGMENT;
+    ret->text = cut || same ? NULL : carrier_verdict_text(v);
 }
 
 /* TS 103 097 7.1 and the rules shared by every profile we read. Other applications have profiles of their own;
