@@ -248,7 +248,9 @@ static int put_html(const struct replay *r, struct ws_err *err) {
         "Final block %" PRIu64 ": <code>%s</code></p>\n",
         r->n_frames, r->blocks, r->txs, r->n_versions, r->n_versions == 1 ? "" : "s",
         r->final_height, hex);
-    buf_printf(&b, "<h2>Changes</h2>\n<table><tr><th>version<th>time<th>what</tr>\n");
+    buf_printf(&b, "<h2>Changes</h2>\n%s",
+        r->n_versions == 0 ? "<p>None was agreed.</p>\n"
+                           : "<table><tr><th>version<th>time<th>what</tr>\n");
     for (size_t i = 0; i < r->n_versions; i++) {
         const struct map_version *v = &r->versions[i].version;
         for (size_t k = 0; k < v->n_changes; k++) {
@@ -261,10 +263,15 @@ static int put_html(const struct replay *r, struct ws_err *err) {
             buf_printf(&b, "</tr>\n");
         }
     }
-    buf_printf(&b, "</table>\n<h2>Frames by verdict</h2>\n<table>\n");
+    buf_printf(
+        &b, "%s<h2>Frames by verdict</h2>\n<table>\n", r->n_versions == 0 ? "" : "</table>\n");
     for (int v = 0; v < PKT_VERDICT_COUNT; v++) {
-        if (replay_verdicts(r, (enum pkt_verdict)v) > 0)
-            row(&b, pkt_verdict_text((enum pkt_verdict)v), replay_verdicts(r, (enum pkt_verdict)v));
+        uint64_t n = replay_verdicts(r, (enum pkt_verdict)v);
+        if (n == 0)
+            continue;
+        buf_printf(&b, "<tr><td><code>%s</code></td><td>", pkt_verdict_name((enum pkt_verdict)v));
+        text_html(&b, pkt_verdict_text((enum pkt_verdict)v));
+        buf_printf(&b, "</td><td class=n>%" PRIu64 "</td></tr>\n", n);
     }
     buf_printf(&b, "</table>\n<h2>Admission</h2>\n<table>\n");
     for (int i = 0; i < ADMIT_OUTCOME_COUNT; i++)
