@@ -69,7 +69,7 @@ int file_write(const char *path, struct span data, unsigned mode, struct ws_err 
 
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
-        return ws_fail(err, WS_EIO, "%s: %s", tmp, strerror(errno));
+        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
     int bad = write_all(fd, data) != 0 || fsync(fd) != 0;
     int why = errno;
     if (close(fd) != 0 && !bad) {

@@ -81,7 +81,7 @@ static int create(
     const char *name = straight ? w->path : w->tmp;
     w->fd = open(name, O_WRONLY | O_CLOEXEC | (straight ? 0 : O_CREAT | O_TRUNC), mode);
     if (w->fd < 0) {
-        int rc = ws_fail(err, WS_EIO, "%s: %s", name, strerror(errno));
+        int rc = ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
         free(w->tmp);
         free(w->path);
         free(w);

@@ -46,9 +46,10 @@ static int ask_list(const struct ctl_verb *v, const char *admin, json_t **ret) {
 static void put_port(const json_t *p, struct buf *b) {
     const char *trouble = ctl_json_text(p, "trouble");
     const char *name = ctl_json_text(p, "interface");
-    buf_printf(b, "%lld %-9s %-15s %-8s %lld workers, %lld frames%s%s\n",
+    buf_printf(b, "%lld %-9s %-15s %-8s %lld worker%s, %lld frames%s%s\n",
         ctl_json_number(p, "port"), ctl_json_text(p, "kind"), name[0] == '\0' ? "-" : name,
-        ctl_json_text(p, "state"), ctl_json_number(p, "workers"), ctl_json_number(p, "frames"),
+        ctl_json_text(p, "state"), ctl_json_number(p, "workers"),
+        ctl_json_number(p, "workers") == 1 ? "" : "s", ctl_json_number(p, "frames"),
         trouble[0] == '\0' ? "" : "; ", trouble);
 }
 
@@ -84,6 +85,9 @@ static int run_list(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_port_list = {"port", "list", "the ports of a unit and their state",
     "--admin SOCKET [--json]\n"
+    "\n"
+    "Ports are numbered from 0, as in the metrics; messages about the configuration call the first "
+    "one ports[1].\n"
     "\n"
     "  --admin SOCKET   of the unit, as `admin` in its configuration\n"
     "  --json           print JSON\n",
@@ -150,8 +154,8 @@ static int run_start(const struct ctl_verb *v, int argc, char **argv) {
 const struct ctl_verb ctl_port_stop = {"port", "stop", "close a port of a running unit",
     "PORT --admin SOCKET\n"
     "\n"
-    "The rest of the unit goes on. PORT is the number that `port list` gives, or the name of the "
-    "interface.\n"
+    "The rest of the unit goes on. PORT is the number that `port list` gives, from 0, or the name "
+    "of the\ninterface. A capture cannot be stopped.\n"
     "\n"
     "  --admin SOCKET   of the unit, as `admin` in its configuration\n",
     run_stop};
@@ -159,6 +163,7 @@ const struct ctl_verb ctl_port_stop = {"port", "stop", "close a port of a runnin
 const struct ctl_verb ctl_port_start = {"port", "start", "open a port again that was stopped",
     "PORT --admin SOCKET\n"
     "\n"
+    "PORT is the number that `port list` gives, from 0, or the name of the interface.\n"
     "Exit code 1: it cannot be opened for the time being; the unit goes on trying.\n"
     "\n"
     "  --admin SOCKET   of the unit, as `admin` in its configuration\n",

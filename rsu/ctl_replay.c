@@ -136,6 +136,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (opt.map == NULL || opt.out == NULL)
         return ctl_misuse(v, "--map and --out are needed");
+    if (opt.manager != NULL && opt.revocations == NULL)
+        return ctl_misuse(v, "--list-manager: of no use without --revocations");
     for (size_t i = 0; i < captures.n && opt.record != NULL; i++) {
         struct stat st;
         if (strcmp(captures.v[i], "-") == 0 ||

@@ -5,10 +5,13 @@
 #include "pktio/capture.h"
 #include "rsu/cert_text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define HEX "0123456789abcdefABCDEF"
 
 static bool is_capture(const struct buf *b) {
     static const uint8_t magic[][4] = {{0xa1, 0xb2, 0xc3, 0xd4}, {0xd4, 0xc3, 0xb2, 0xa1},
@@ -137,10 +140,12 @@ static int of_octets(struct ctl_question *q, struct ws_err *err) {
 }
 
 static int of_file(const char *path, uint64_t frame, struct ctl_question *q, struct ws_err *err) {
-    FILE *file = fopen(path, "rb");
     uint8_t *first = buf_grow(&q->octets, 4);
+    FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return ws_fail(err, WS_EIO, "%s: cannot be read", path);
+        return ws_fail(err, WS_EIO, "%s: %s%s", path, strerror(errno),
+            strspn(path, HEX) == strlen(path) ? ", and fewer than 16 hex digits are no octets"
+                                              : "");
     q->octets.n = fread(first, 1, 4, file);
     (void)fclose(file);
     if (is_capture(&q->octets))
@@ -158,7 +163,7 @@ static int of_file(const char *path, uint64_t frame, struct ctl_question *q, str
 }
 
 static bool is_hex(const char *word) {
-    size_t n = strspn(word, "0123456789abcdefABCDEF");
+    size_t n = strspn(word, HEX);
     return n >= 16 && word[n] == '\0';
 }
 

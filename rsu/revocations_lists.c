@@ -52,6 +52,7 @@ static void keep(struct revocations *r, const struct signed_list *l, const uint8
     int rc = lists_read(buf_span(&k->octets), again, &n, &err);
     WS_ASSERT(rc == WS_OK && n == 1);
     k->list = again[0];
+    k->list.at = l->at; /* in the file it came in */
     free(again);
     memcpy(k->authority, authority, 32);
     v2x_sha256(buf_span(&k->octets), (struct span){NULL, 0}, k->hash);

@@ -227,6 +227,10 @@ expect 0 '"lists": *\[' "$ctl" trust show --trust pki --revocations no-lists --j
 printf '\003\201\000\101' >no-lists/bad.crl
 expect 0 'bad.crl: no list: octet 3' "$ctl" trust show --trust pki --revocations no-lists
 expect 1 '"outcome": *"open"' "$ctl" trust explain cap.pcap --json
+expect 3 'absent.cert: No such file' "$ctl" trust explain absent.cert
+expect 3 'deadbeef: No such file .*16 hex digits' "$ctl" trust explain deadbeef
+expect 2 'of no use without --revocations' "$ctl" replay cap.pcap --map "$town/town.osm" --out lists --list-manager kept
+expect 3 'absent/x.wmap: No such file' "$ctl" map import "$town/town.osm" --out absent/x.wmap
 expect 3 'the capture has [0-9]+ frames' "$ctl" trust explain cap.pcap --frame 4000000
 expect 1 'fails +time +valid from' "$ctl" trust explain aa.hex --trust kept --at 2005-01-01T00:00:00Z
 expect 2 'is not a time' "$ctl" trust explain aa.hex --at yesterday
