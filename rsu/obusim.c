@@ -18,6 +18,10 @@ int main(int argc, char **argv) {
         (void)fputs(sim_usage, stdout);
         return 0;
     }
+    if (asked == SIM_VERSION) {
+        (void)printf("obusim 0.1.0\n");
+        return 0;
+    }
     struct buf notes = {0};
     struct buf summary = {0};
     int rc = sim_run(&o, &notes, &summary, &err);

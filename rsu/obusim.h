@@ -45,7 +45,7 @@ struct sim_options {
     bool has_origin;
     int32_t lat0, lon0; /* 1e-7 degree */
 };
-enum sim_asked { SIM_RUN, SIM_HELP };
+enum sim_asked { SIM_RUN, SIM_HELP, SIM_VERSION };
 /* WS_EINPUT with a sentence that names the option. Strings are borrowed from argv. */
 WARN_UNUSED int sim_options_read(int argc, char *const *argv, struct sim_options *ret_options,
     enum sim_asked *ret_asked, struct ws_err *err);

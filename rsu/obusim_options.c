@@ -36,6 +36,7 @@ const char sim_usage[] =
     "(default 0)\n"
     "  --origin LAT,LON   place of (0, 0) for maps with local coordinates only\n"
     "  --out FILE         the capture to write\n"
+    "  --version          print the version\n"
     "  --help             this text\n"
     "\n"
     "Exit: 0 done, 2 usage, 3 a file cannot be read or written.\n";
@@ -134,6 +135,7 @@ enum option_id {
     OPT_SIGMA,
     OPT_ORIGIN,
     OPT_HELP,
+    OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -158,6 +160,7 @@ static const struct option long_options[] = {
     {"sigma", required_argument, NULL, OPT_SIGMA},
     {"origin", required_argument, NULL, OPT_ORIGIN},
     {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
 
@@ -353,8 +356,8 @@ int sim_options_read(int argc, char *const *argv, struct sim_options *ret_option
         int opt = getopt_long(argc, argv, ":", long_options, NULL);
         if (opt == -1)
             break;
-        if (opt == OPT_HELP) {
-            *ret_asked = SIM_HELP;
+        if (opt == OPT_HELP || opt == OPT_VERSION) {
+            *ret_asked = opt == OPT_HELP ? SIM_HELP : SIM_VERSION;
             return WS_OK;
         }
         if (opt == ':')

@@ -48,6 +48,7 @@ grep -q 'changes on the road: 3 that' "$work/first.txt" || fail "summary: $(cat 
 [ -s "$work/keys/root.cert" ] || fail "--pki is not where the certificates are"
 
 "$obusim" --help >"$work/help" || fail "--help: exit $?"
+"$obusim" --version | grep -q '^obusim [0-9]' || fail '--version'
 grep -q -- '--change-at' "$work/help" || fail "--help does not name the options"
 
 refuse 2 "--map is missing" --out "$work/n.pcap"
