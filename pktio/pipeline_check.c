@@ -118,6 +118,7 @@ void pipeline_line_up(struct pipeline *p, struct slot *s, bool twin) {
     WS_ASSERT(l->n < l->most);
     WS_ASSERT(!twin || !s->w.fresh);
     s->state = twin ? SLOT_TWIN : SLOT_FOUND;
+    s->twin = twin;
     l->slot[(l->first + l->n++) % CHECK_LINE_MAX] = s;
     l->n_fresh += s->w.fresh;
     ++*mark_of(l, &s->w);
@@ -243,6 +244,19 @@ static void submit(struct pipeline *p) {
     }
 }
 
+/* For the first in the line those before it came to nothing. If it has to be checked, all that wait for a twin are, beside
+ * it: whoever copies forgeries would have a batch computed for each. So no frame costs more than its share of a batch. */
+static void ask_twins(struct pipeline *p) {
+    struct verify_item items[PIPELINE_BURST_MAX];
+    size_t n = begin(p, at(&p->line, 0), &items[0]);
+    for (unsigned i = 1; n > 0 && n < ARRAY_LEN(items) && i < p->line.submitted; i++) {
+        struct slot *s = at(&p->line, i);
+        if (s->state == SLOT_TWIN)
+            n += begin(p, s, &items[n]);
+    }
+    ask(p, items, n);
+}
+
 void pipeline_poll(struct pipeline *p) {
     struct verify_answer answers[PIPELINE_BURST_MAX];
     size_t n = verify_poll(p->kernel, answers, ARRAY_LEN(answers));
@@ -316,10 +330,21 @@ static bool settle_fresh(struct pipeline *p, struct slot *s) {
     return true;
 }
 
+/* One that stood before it was handed on while it was checked. */
+static bool twin_was_first(struct pipeline *p, struct slot *s) {
+    struct frame_work *w = &s->w;
+    for (unsigned i = 0; s->twin && i < w->n_candidates; i++) {
+        enum replay_state state = replay_window_seen(p->replay, w->id[i]);
+        if (state != REPLAY_NEW && (state != REPLAY_NEIGHBOUR || pipeline_believes(w)))
+            return !pipeline_duplicate(w, state);
+    }
+    return false;
+}
+
 /* The first in the line has its answer. It may be asked about another certificate of the same HashedId8 then. */
 static void settle(struct pipeline *p, struct slot *s) {
     struct frame_work *w = &s->w;
-    if (s->state == SLOT_ANSWERED && p->cfg.verify) {
+    if (s->state == SLOT_ANSWERED && p->cfg.verify && !twin_was_first(p, s)) {
         switch (s->answer) {
         case VERIFY_GOOD:
             w->verdict = PKT_VERIFIED;
@@ -366,9 +391,8 @@ void pipeline_check(struct pipeline *p, unsigned rest) {
     submit(p);
     while (l->n > rest) {
         struct slot *s = at(l, 0);
-        struct verify_item item;
-        if (s->state == SLOT_TWIN && begin(p, s, &item))
-            ask(p, &item, 1);
+        if (s->state == SLOT_TWIN)
+            ask_twins(p);
         if (s->state == SLOT_ASKED) {
             pipeline_poll(p);
             continue;

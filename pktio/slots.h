@@ -18,6 +18,7 @@ struct slot {
     enum pipeline_class class;
     /* in the line for a check of its signature */
     enum slot_state { SLOT_FOUND, SLOT_TWIN, SLOT_ASKED, SLOT_ANSWERED, SLOT_REFUSED } state;
+    bool twin; /* the same signed octets stood before it */
     enum verify_answer_kind answer;
     struct cert_entry *held[CERT_CACHE_SAME_ID]; /* pinned: what was found, permitted or not */
     unsigned n_held;
