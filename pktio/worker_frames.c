@@ -47,7 +47,8 @@ static void on_offered(void *ctx, struct span cert, uint64_t its_us) {
     h->offered(h->ctx, cert, its_us);
 }
 
-/* A sibling that sleeps is woken only when messages wait there, maybe for this very certificate. */
+/* A sibling that sleeps is woken: messages may wait there for this very certificate, and its counters, which say whether any
+ * do, may be older than the last of them. A certificate is proven once. */
 static void on_proven(void *ctx, const struct pipeline_proven *c) {
     struct strand *s = ctx;
     struct worker *w = s->w;
@@ -60,7 +61,7 @@ static void on_proven(void *ctx, const struct pipeline_proven *c) {
             continue;
         if (!lessons_put(other->lessons, c))
             atomic_fetch_add_explicit(&other->lessons_dropped, 1, memory_order_relaxed);
-        else if (atomic_load_explicit(&other->cell[CELL_WAITING], memory_order_relaxed) > 0)
+        else
             strand_wake(other);
     }
 }
