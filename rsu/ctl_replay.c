@@ -138,12 +138,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return ctl_misuse(v, "--map and --out are needed");
     if (opt.manager != NULL && opt.revocations == NULL)
         return ctl_misuse(v, "--list-manager: of no use without --revocations");
-    for (size_t i = 0; i < captures.n && opt.record != NULL; i++) {
+    for (size_t i = 0; i < captures.n; i++) {
         struct stat st;
         if (strcmp(captures.v[i], "-") == 0 ||
             (stat(captures.v[i], &st) == 0 && !S_ISREG(st.st_mode)))
             return ctl_misuse(
-                v, "--record: %.200s is no file, which could be read again", captures.v[i]);
+                v, "%.200s is no file; captures are read more than once", captures.v[i]);
     }
     code = speed_of(v, speed, &opt.speed);
     if (code != CTL_DONE)
