@@ -64,6 +64,12 @@ static void put_summary(
     buf_printf(b, "frames: %llu, verified: %llu\n", (unsigned long long)s->frames,
         (unsigned long long)s->verified);
     put_counts(json_object_get(report, "frames_by_verdict"), "  by verdict: ", b);
+    long long back = json_integer_value(json_object_get(report, "backward_stamps"));
+    if (back > 0)
+        buf_printf(b,
+            "  stamped earlier than a frame before: %lld; captures are heard in the order given, "
+            "and time does not go back\n",
+            back);
     const json_t *p = json_object_get(report, "plausibility");
     buf_printf(b, "plausibility: %lld clean, %lld flagged, %lld with nothing to compare with\n",
         (long long)json_integer_value(json_object_get(p, "clean")),
