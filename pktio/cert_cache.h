@@ -44,7 +44,8 @@ struct cert_cache *cert_cache_new(size_t slots); /* > 0, asserted */
 void cert_cache_free(struct cert_cache *c); /* drops the references to keys */
 /* Both count as use. Entries are valid until the next cert_cache_add, pinned ones until they are no longer. */
 struct cert_entry *cert_cache_find(struct cert_cache *c, const uint8_t hash[static 32]);
-/* From its last octets: false is certain, and costs no hash. */
+/* From its last octets, without a hash. False is certain of a certificate in the form in which it was kept; another encoding
+ * of an implicit one (6.4.3) is not recognised. */
 bool cert_cache_may_have(const struct cert_cache *c, const struct cert *cert);
 /* Fetch what a search by this name reads first, and, once that is there, what it reads next. No effect otherwise. */
 void cert_cache_prefetch(const struct cert_cache *c, const uint8_t id8[static 8]);

@@ -74,6 +74,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
     p->notes = signer_notes_new(l->cert_slots / 4);
     struct verify_config kernel = verify_config_default(CHECK_LINE_MAX + PIPELINE_BURST_MAX);
     kernel.backend = l->backend;
+    if (cfg->repeatable)
+        kernel.exceptional_percent = VERIFY_EXCEPTIONAL_ALL;
     if (l->table_octets != 0)
         kernel.table_octets = l->table_octets;
     p->kernel = verify_kernel_new(&kernel);
@@ -99,6 +101,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *cfg, pipeline_sink s
 void pipeline_free(struct pipeline *p) {
     if (p == NULL)
         return;
+    for (unsigned i = 0; i < p->line.n; i++)
+        verify_key_unref(p->line.slot[(p->line.first + i) % CHECK_LINE_MAX]->w.fresh_key);
     source_budget_free(p->budget);
     replay_window_free(p->own_replay);
     cert_cache_free(p->certs);

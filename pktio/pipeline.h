@@ -8,7 +8,8 @@
  * A verdict may come long after its frame: a message that names its signer by digest waits for the certificate, and
  * when the certificate turns out good it is handed on before the message that brought it. While no more than a burst
  * is queued, frames are worked off as they came; beyond that by class. When the queues are full a frame takes the place
- * of the oldest of the lowest class below its own, and is shed when there is none (decision 0011).
+ * of the oldest of the lowest class, not above its own, that has to give way, and is shed when there is none; what is sure to
+ * be shed is not even read (decision 0011).
  *
  * All memory is allocated by pipeline_new from the limits. One thread per object. */
 #ifndef WAYSIDE_PKTIO_PIPELINE_H
@@ -82,7 +83,7 @@ struct pipeline_proven {
 
 /* What the owner may want to know, for certificate requests between stations (TS 103 097 7.1.1) and for other pipelines
  * that hear the same road. Any may be NULL.
- * Called in the pipeline's thread from take, work or tick; what is passed is borrowed for the call, and none may call
+ * Called in the pipeline's thread from take, work, tick or learn; what is passed is borrowed for the call, and none may call
  * the pipeline. */
 struct pipeline_hooks {
     void *ctx;
@@ -105,6 +106,9 @@ struct pipeline_config {
     /* Where newer views come from, looked at before each batch; borrowed. NULL: `trust` for ever, nothing revoked. */
     struct trust_slot *views;
     struct replay_window *window; /* shared with other pipelines; borrowed. NULL: one of its own */
+    /* The same answer every time, also for signatures made to be expensive: otherwise too many of these in a row are bad
+     * unchecked, by a count of what was checked when (verify.h, DECLINED). For replays, where nothing is in a hurry. */
+    bool repeatable;
     bool verify; /* false: benchmark without signature and chain checks; nothing is admitted */
     bool has_region; /* generation location, where present, must lie in this box */
     int32_t lat_min, lat_max, lon_min, lon_max; /* 0.1 microdegree */

@@ -122,6 +122,11 @@ void pipeline_line_up(struct pipeline *p, struct slot *s, bool twin) {
     l->slot[(l->first + l->n++) % CHECK_LINE_MAX] = s;
     l->n_fresh += s->w.fresh;
     ++*mark_of(l, &s->w);
+    if (s->w.fresh && ec_octets(s->w.spdu.cert.key_curve) == 48) {
+        uint8_t hash384[48];
+        cert_hash384(&s->w.spdu.cert, hash384);
+        memcpy(s->id384, hash384 + 40, 8);
+    }
     s->n_held = s->w.fresh ? 0 : s->w.n_candidates;
     for (unsigned i = 0; i < s->n_held; i++) {
         s->held[i] = s->w.candidate[i];
@@ -154,17 +159,13 @@ bool pipeline_in_line(const struct pipeline *p, const struct frame_work *w) {
 bool pipeline_line_shows(const struct pipeline *p, const uint8_t id8[static 8]) {
     const struct check_line *l = &p->line;
     for (unsigned i = 0, fresh = 0; fresh < l->n_fresh; i++) {
-        const struct frame_work *w = &at(l, i)->w;
-        uint8_t hash384[48];
-        if (!w->fresh)
+        const struct slot *s = at(l, i);
+        if (!s->w.fresh)
             continue;
         fresh++;
-        if (memcmp(w->cert_hash + 24, id8, 8) == 0)
+        if (memcmp(s->w.cert_hash + 24, id8, 8) == 0)
             return true;
-        if (ec_octets(w->spdu.cert.key_curve) != 48)
-            continue;
-        cert_hash384(&w->spdu.cert, hash384);
-        if (memcmp(hash384 + 40, id8, 8) == 0)
+        if (ec_octets(s->w.spdu.cert.key_curve) == 48 && memcmp(s->id384, id8, 8) == 0)
             return true;
     }
     return false;

@@ -69,6 +69,7 @@ static void on_proven(void *ctx, const struct pipeline_proven *c) {
 void strand_open(struct strand *s) {
     struct worker *w = s->w;
     struct pipeline_config cfg = w->pipe;
+    cfg.repeatable = cfg.repeatable || w->own_time;
     const struct pipeline_hooks *h = &w->pipe.hooks;
     bool siblings = w->n_strands > 1;
     cfg.hooks = (struct pipeline_hooks){
@@ -128,15 +129,15 @@ static void wait_for_consumer(struct strand *s) {
 static void run_group(struct strand *s, const struct pkt_frame *f, size_t n, uint64_t its_us) {
     bool own = s->w->own_time;
     while (own && its_us != s->its_us && pipeline_work(s->pipe, s->its_us))
-        ;
+        wait_for_consumer(s);
     if (!own || its_us != s->its_us)
         pipeline_tick(s->pipe, its_us);
     pipeline_take(s->pipe, f, n, its_us);
     if (own) {
-        do
+        do {
             (void)pipeline_work(s->pipe, its_us);
-        while (pipeline_counters(s->pipe)->queued > 0); /* also those whose certificate came */
-        wait_for_consumer(s);
+            wait_for_consumer(s);
+        } while (pipeline_counters(s->pipe)->queued > 0); /* also those whose certificate came */
     }
     s->its_us = its_us;
 }

@@ -131,6 +131,7 @@ static int open_lists(struct replay *r, const struct trust_store *base, struct w
 
 static void open_pipe(struct replay *r) {
     struct pipeline_config cfg = {
+        .repeatable = true,
         .limits =
             {
                 .source_slots = 65536,

@@ -1,7 +1,10 @@
 /* Trust stores: the base, and what trust lists add to it. */
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "rsu/revocations_internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ADDED_MAX = 1024 };
@@ -25,6 +28,7 @@ struct additions {
         struct cert cert;
         uint8_t id[8];
     } added[ADDED_MAX];
+    size_t cut; /* found no room */
     bool current; /* the list in work is not overdue */
     enum ctl_entry what;
 };
@@ -40,8 +44,12 @@ static void take_command(void *ctx, const struct ctl_command *c) {
                 i++;
         }
     }
-    if (!c->add || c->entry != a->what || !a->current || a->n == ADDED_MAX)
+    if (!c->add || c->entry != a->what || !a->current)
         return;
+    if (a->n == ADDED_MAX) {
+        a->cut++;
+        return;
+    }
     cert_hash256(&c->cert, hash);
     a->added[a->n].cert = c->cert;
     memcpy(a->added[a->n++].id, hash + 24, 8);
@@ -58,6 +66,22 @@ static void collect(
         a->current = l->ctl.next_update_s >= now_s;
         ctl_walk(&l->ctl, take_command, a);
     }
+}
+
+/* A certificate that a list names and that does not stand under what is trusted is left out, by name. */
+static void refuse_entry(struct revocations *r, const uint8_t id[static 8], const char *why) {
+    char text[128];
+    (void)snprintf(text, sizeof(text), "certificate %016" PRIx64 " is left out: %s", be64(id), why);
+    rev_refuse(r, "trust lists", REFUSED_SIGNER_INVALID, text);
+}
+
+static void refuse_cut(struct revocations *r, size_t cut) {
+    char text[128];
+    if (cut == 0)
+        return;
+    (void)snprintf(
+        text, sizeof(text), "%zu certificates are left out: at most %d are taken", cut, ADDED_MAX);
+    rev_refuse(r, "trust lists", REFUSED_LIMIT, text);
 }
 
 void rev_store_rebuild(struct revocations *r, uint32_t now_s) {
@@ -78,10 +102,17 @@ void rev_store_rebuild(struct revocations *r, uint32_t now_s) {
             else
                 (void)trust_add_issuer(t, e.cert->all);
         }
-        for (size_t i = 0; i < roots->n; i++)
-            (void)!trust_add_root(t, roots->added[i].cert.all, &err);
-        for (size_t i = 0; i < issuers->n; i++)
-            (void)trust_add_issuer(t, issuers->added[i].cert.all);
+        for (size_t i = 0; i < roots->n; i++) {
+            if (trust_add_root(t, roots->added[i].cert.all, &err) != WS_OK)
+                refuse_entry(r, roots->added[i].id, err.text);
+        }
+        for (size_t i = 0; i < issuers->n; i++) {
+            enum trust_verdict v = trust_add_issuer(t, issuers->added[i].cert.all);
+            if (v != TRUST_OK)
+                refuse_entry(r, issuers->added[i].id, trust_verdict_text(v));
+        }
+        refuse_cut(r, roots->cut);
+        refuse_cut(r, issuers->cut);
         for (size_t i = 0; i < r->n_learned; i++)
             (void)trust_add_issuer(t, buf_span(&r->learned[i]));
         r->store = ws_alloc(sizeof(*r->store));

@@ -14,6 +14,19 @@ static bool is_canonical(const struct cert *c) {
     return tbs_is_canonical(c) && (!c->has_signature || !read || c->signature.r.form == EC_X_ONLY);
 }
 
+/* What comes from the air is encoded anew in memory of the caller's, for a bad frame must not cost an allocation. The
+ * canonical form is no longer than what was received: points only get shorter. */
+enum { ROOM = 4096, POINT_ROOM = 128 };
+
+static struct buf buf_in(uint8_t *room, size_t size, size_t need) {
+    return need <= size ? (struct buf){.p = room, .cap = size} : (struct buf){0};
+}
+
+static void buf_done(struct buf *b, const uint8_t *room) {
+    if (b->p != room)
+        buf_free(b);
+}
+
 /* CHOICE of the curve; alternatives after the extension marker wrap their value in a length. */
 static void put_choice(struct buf *b, enum ec_curve curve, struct span value) {
     buf_u8(b, (uint8_t)(0x80 + curve));
@@ -32,13 +45,14 @@ static void put_tbs(struct buf *b, const struct cert *c) {
     }
     if (c->key_uncompressed) {
         buf_put(b, from, (size_t)(c->key_encoding.p - from));
-        struct buf point = {0};
+        uint8_t room[POINT_ROOM];
+        struct buf point = buf_in(room, sizeof(room), 1 + EC_MAX_OCTETS);
         ec_point_put_compressed(&point, &c->key);
         if (c->verify_is_reconstruction)
             buf_put(b, point.p, point.n);
         else
             put_choice(b, c->key_curve, buf_span(&point));
-        buf_free(&point);
+        buf_done(&point, room);
         from = c->key_encoding.p + c->key_encoding.n;
     }
     buf_put(b, from, (size_t)(c->tbs.p + c->tbs.n - from));
@@ -54,12 +68,13 @@ static void put_canonical(struct buf *b, const struct cert *c) {
         buf_put(b, from, (size_t)(c->all.p + c->all.n - from));
         return;
     }
-    struct buf value = {0};
+    uint8_t room[POINT_ROOM];
+    struct buf value = buf_in(room, sizeof(room), 1 + 2 * EC_MAX_OCTETS);
     buf_u8(&value, 0x80 + EC_X_ONLY);
     buf_put(&value, c->signature.r.octets.p, ec_octets(c->signature.curve));
     buf_put(&value, c->signature.s.p, c->signature.s.n);
     put_choice(b, c->signature.curve, buf_span(&value));
-    buf_free(&value);
+    buf_done(&value, room);
 }
 
 static void hash(struct span a, struct span b, bool sha384, uint8_t *ret_hash) {
@@ -75,10 +90,11 @@ static void cert_hash(const struct cert *c, bool sha384, uint8_t *ret_hash) {
         hash(c->all, none, sha384, ret_hash);
         return;
     }
-    struct buf b = {0};
+    uint8_t room[ROOM];
+    struct buf b = buf_in(room, sizeof(room), c->all.n + POINT_ROOM);
     put_canonical(&b, c);
     hash(buf_span(&b), none, sha384, ret_hash);
-    buf_free(&b);
+    buf_done(&b, room);
 }
 
 void cert_hash256(const struct cert *c, uint8_t ret_hash[static 32]) {
@@ -97,10 +113,11 @@ void cert_digest(const struct cert *c, const uint8_t *issuer_hash, bool sha384,
     if (tbs_is_canonical(c)) {
         hash(c->tbs, none, sha384, tbs);
     } else {
-        struct buf b = {0};
+        uint8_t room[ROOM];
+        struct buf b = buf_in(room, sizeof(room), c->tbs.n + POINT_ROOM);
         put_tbs(&b, c);
         hash(buf_span(&b), none, sha384, tbs);
-        buf_free(&b);
+        buf_done(&b, room);
     }
     if (issuer_hash != NULL)
         memcpy(issuer, issuer_hash, n);
