@@ -129,15 +129,20 @@ static int find_kept(struct recorder *r, struct ws_err *err) {
     return WS_OK;
 }
 
-/* Room for one more file. */
-static void delete_oldest(struct recorder *r) {
+/* Room for one more file. False, and why: one cannot be deleted; it stays on the list, and the bound stays one. */
+static bool delete_oldest(struct recorder *r, char ret_why[static WS_ERR_TEXT]) {
     size_t n = 0;
+    bool all = true;
     while (n < r->n_kept && (r->n_kept - n >= r->cfg.files ||
                                 r->kept_octets + r->cfg.file_octets > r->cfg.total_octets)) {
         char path[4096];
         path_of(r, r->kept[n].name, path, sizeof(path));
-        if (unlink(path) != 0 && errno != ENOENT)
-            ws_log(WS_LOG_WARN, "record", "%s: cannot be deleted: %s", path, strerror(errno));
+        if (unlink(path) != 0 && errno != ENOENT) {
+            (void)snprintf(ret_why, WS_ERR_TEXT, "%s: cannot be deleted: %s", r->kept[n].name,
+                strerror(errno));
+            all = false;
+            break;
+        }
         r->kept_octets -= r->kept[n].octets;
         atomic_fetch_add_explicit(&r->deleted, 1, memory_order_relaxed);
         n++;
@@ -145,6 +150,7 @@ static void delete_oldest(struct recorder *r) {
     r->n_kept -= n;
     if (n > 0)
         memmove(r->kept, r->kept + n, r->n_kept * sizeof(*r->kept));
+    return all;
 }
 
 /* ---- writing ---- */
@@ -208,7 +214,11 @@ static bool begin_file(struct recorder *r, uint64_t stamp_ns) {
     time_t s = (time_t)(stamp_ns / 1000000000);
     if (mono_now_us() < r->retry_us || !has_room(r))
         return false;
-    delete_oldest(r);
+    char why[WS_ERR_TEXT];
+    if (!delete_oldest(r, why)) {
+        get_stuck(r, why);
+        return false;
+    }
     (void)gmtime_r(&s, &tm);
     (void)snprintf(r->name, sizeof(r->name), "wayside-%08u-%04d%02d%02dT%02d%02d%02dZ.pcapng",
         r->next_number % 100000000, (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday,
@@ -361,7 +371,8 @@ int recorder_open(const struct recorder_config *cfg, struct recorder **ret, stru
     (void)pthread_condattr_destroy(&attr);
     int rc = find_kept(r, err);
     if (rc == WS_OK) {
-        delete_oldest(r);
+        char undeleted[WS_ERR_TEXT];
+        (void)delete_oldest(r, undeleted); /* tried again, and said, before the first file */
         int why = pthread_create(&r->thread, NULL, run, r);
         if (why != 0)
             rc = ws_fail(err, WS_EIO, "the recorder: %s", strerror(why));
