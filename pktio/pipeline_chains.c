@@ -47,7 +47,7 @@ static struct chain *find(struct chains *c, const uint8_t hash[static 32]) {
     return NULL;
 }
 
-/* Odd, so that it is nobody's address. */
+/* Odd; messages have even ones. */
 static uint64_t tag_of(const struct chains *c, const struct chain *k) {
     return (uint64_t)(k - c->chain) << 1 | 1;
 }

@@ -87,7 +87,7 @@ static bool make_item(struct slot *s, struct verify_item *ret_item) {
     const struct frame_work *w = &s->w;
     const struct cert_entry *e = w->fresh ? NULL : w->candidate[w->at_candidate];
     ret_item->key = w->fresh ? w->fresh_key : e->key;
-    ret_item->tag = (uint64_t)(uintptr_t)s;
+    ret_item->tag = (uint64_t)s->place << 1;
     if (w->spdu.hash_id == 0) {
         /* With SHA-256 the signed digest (5.3.1) is the identity of the message. */
         memcpy(ret_item->digest, w->id[w->at_candidate], 32);
@@ -119,7 +119,8 @@ void pipeline_line_up(struct pipeline *p, struct slot *s, bool twin) {
     WS_ASSERT(!twin || !s->w.fresh);
     s->state = twin ? SLOT_TWIN : SLOT_FOUND;
     s->twin = twin;
-    l->slot[(l->first + l->n++) % CHECK_LINE_MAX] = s;
+    s->place = (l->first + l->n++) % CHECK_LINE_MAX;
+    l->slot[s->place] = s;
     l->n_fresh += s->w.fresh;
     ++*mark_of(l, &s->w);
     if (s->w.fresh && ec_octets(s->w.spdu.cert.key_curve) == 48) {
@@ -264,7 +265,7 @@ void pipeline_poll(struct pipeline *p) {
     for (size_t i = 0; i < n; i++) {
         if (chains_answer(p->chains, &answers[i]))
             continue;
-        struct slot *s = (struct slot *)(uintptr_t)answers[i].tag;
+        struct slot *s = p->line.slot[answers[i].tag >> 1];
         s->answer = answers[i].kind;
         s->state = SLOT_ANSWERED;
     }

@@ -22,6 +22,7 @@ struct slot {
     enum verify_answer_kind answer;
     struct cert_entry *held[CERT_CACHE_SAME_ID]; /* pinned: what was found, permitted or not */
     unsigned n_held;
+    unsigned place; /* in the ring of the line */
     uint8_t id384[8]; /* of a certificate that it shows first, with a 384-bit key: its other name */
     /* in the waiting room */
     struct slot *id_next, *older, *newer;

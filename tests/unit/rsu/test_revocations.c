@@ -474,8 +474,8 @@ static void many_series(void **state) {
     struct buf ssp = {0};
     buf_put(&ssp, "\x00\x01\x00\x01", 4);
     buf_u8(&ssp, SERIES);
-    for (uint16_t i = 0; i < SERIES; i++)
-        buf_u16(&ssp, i);
+    for (unsigned i = 0; i < SERIES; i++)
+        buf_u16(&ssp, (uint16_t)i);
     const struct sign_permission app = {0x100, buf_span(&ssp), false};
     struct cert_request rq = {.name = "signer of many",
         .valid_from_s = PKI_FROM_S - 86400,
@@ -493,12 +493,12 @@ static void many_series(void **state) {
     assert_int_equal(trust_add_root(base, buf_span(&w.root), &err), WS_OK);
     trust_store_free(w.base);
     w.base = base;
-    for (uint16_t i = 0; i < SERIES; i++) {
+    for (unsigned i = 0; i < SERIES; i++) {
         const uint8_t ids[1][10] = {{(uint8_t)(i + 1)}};
         char name[16];
         struct buf payload = {0};
         struct crl_writer writer = {.form = CRL_HASH_FULL,
-            .series = i,
+            .series = (uint16_t)i,
             .craca = w.root_hash + 24,
             .issued_s = NOW_S,
             .next_s = NOW_S + 86400,
@@ -512,10 +512,10 @@ static void many_series(void **state) {
     world_open(&w, false);
     assert_int_equal(revocations_count(w.r), SERIES);
     struct trust_view *v = trust_slot_take(revocations_slot(w.r));
-    for (uint16_t i = 0; i < SERIES; i++) {
-        for (uint16_t series = 0; series < SERIES; series += 33) {
+    for (unsigned i = 0; i < SERIES; i++) {
+        for (unsigned series = 0; series < SERIES; series += 33) {
             uint8_t hash[32] = {[22] = (uint8_t)(i + 1)};
-            struct cert c = {.id_kind = CERT_ID_NONE, .crl_series = series};
+            struct cert c = {.id_kind = CERT_ID_NONE, .crl_series = (uint16_t)series};
             struct revocation_answer a = trust_view_revoked(v, &c, hash, w.root_hash);
             assert_int_equal(a.kind == REVOCATION_HASH, i == series);
         }
