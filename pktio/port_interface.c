@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 size_t port_look_at(struct port *p, const char *name, size_t room) {
@@ -28,44 +29,47 @@ size_t port_look_at(struct port *p, const char *name, size_t room) {
 
 /* ---- the driver's socket ---- */
 
-void port_list_fds(struct buf *b) {
-    DIR *dir = opendir("/proc/self/fd");
-    if (dir == NULL)
-        return;
-    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        uint32_t fd = (uint32_t)strtoul(e->d_name, NULL, 10);
-        /* Not the folder's own: its number is free again when the driver opens its socket. */
-        if (e->d_name[0] != '.' && (int)fd != dirfd(dir))
-            buf_u32(b, fd);
-    }
-    (void)closedir(dir);
-}
-
-static bool listed(const struct buf *b, uint32_t fd) {
-    for (size_t i = 0; i + 4 <= b->n; i += 4) {
-        if (be32(b->p + i) == fd)
-            return true;
-    }
-    return false;
-}
-
 static bool is_socket_of(int fd, int family) {
     int domain = 0;
     socklen_t n = sizeof(domain);
     return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == family;
 }
 
-int port_new_socket(const struct buf *before, int family) {
-    struct buf now = {0};
-    int found = -1;
-    port_list_fds(&now);
-    for (size_t i = 0; i + 4 <= now.n && found < 0; i += 4) {
-        uint32_t fd = be32(now.p + i);
-        if (!listed(before, fd) && is_socket_of((int)fd, family))
-            found = (int)fd;
+static bool listed(const struct buf *b, uint64_t inode) {
+    for (size_t i = 0; i + 8 <= b->n; i += 8) {
+        if (be64(b->p + i) == inode)
+            return true;
     }
-    buf_free(&now);
+    return false;
+}
+
+/* Each socket of the family, by inode: the number of a descriptor that another thread just closed is the next one's. Stops
+ * at the first that is not in `known`, NULL: at none, and appends inodes to `all`, if that is not NULL. */
+static int look_through(const struct buf *known, int family, struct buf *all) {
+    int found = -1;
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL)
+        return -1;
+    for (struct dirent *e = readdir(dir); e != NULL && found < 0; e = readdir(dir)) {
+        struct stat st;
+        int fd = (int)strtol(e->d_name, NULL, 10);
+        if (e->d_name[0] == '.' || !is_socket_of(fd, family) || fstat(fd, &st) != 0)
+            continue;
+        if (all != NULL)
+            buf_u64(all, st.st_ino);
+        if (known != NULL && !listed(known, st.st_ino))
+            found = fd;
+    }
+    (void)closedir(dir);
     return found;
+}
+
+void port_list_sockets(struct buf *b, int family) {
+    (void)look_through(NULL, family, b);
+}
+
+int port_new_socket(const struct buf *before, int family) {
+    return look_through(before, family, NULL);
 }
 
 void port_drain(struct port *p) {
