@@ -128,8 +128,8 @@ void port_nic_close(struct port *p); /* closes the driver */
 /* ---- shared by the kinds on kernel interfaces ---- */
 /* Says when the interface is down; returns the longest frame it sends, at most `room`. */
 size_t port_look_at(struct port *p, const char *name, size_t room);
-/* The process's sockets of a family, by inode, eight octets each. */
-void port_list_sockets(struct buf *b, int family);
+/* The process's sockets, by inode, eight octets each. */
+void port_list_sockets(struct buf *b);
 /* A socket of the family that is not in the list; -1: none. */
 int port_new_socket(const struct buf *before, int family);
 /* The driver's socket captures from its creation on; what came before the start is not ours. */

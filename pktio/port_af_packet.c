@@ -59,7 +59,7 @@ int port_af_packet_open(struct port *p, const struct port_config *cfg, struct ws
     if (rc != WS_OK)
         return rc;
     struct buf before = {0};
-    port_list_sockets(&before, AF_PACKET);
+    port_list_sockets(&before);
     rc = make_device(p, cfg, err);
     if (rc == WS_OK)
         p->ready_fd = port_new_socket(&before, AF_PACKET);

@@ -133,7 +133,7 @@ static int make_device(struct port *p, const char *interface, unsigned nth, stru
 static int start(struct port *p, const char *interface, unsigned nth, struct ws_err *err) {
     struct buf before = {0};
     struct stat st;
-    port_list_sockets(&before, AF_XDP);
+    port_list_sockets(&before);
     int rc = make_device(p, interface, nth, err);
     __lsan_disable();
     if (rc == WS_OK && port_setup(p, 1, err) != WS_OK)

@@ -7,10 +7,10 @@
 #include <dirent.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 size_t port_look_at(struct port *p, const char *name, size_t room) {
@@ -43,33 +43,44 @@ static bool listed(const struct buf *b, uint64_t inode) {
     return false;
 }
 
-/* Each socket of the family, by inode: the number of a descriptor that another thread just closed is the next one's. Stops
- * at the first that is not in `known`, NULL: at none, and appends inodes to `all`, if that is not NULL. */
-static int look_through(const struct buf *known, int family, struct buf *all) {
+/* The inode of a descriptor that is a socket, else 0; asks the folder and does not touch the descriptor, which may be
+ * another thread's. */
+static uint64_t socket_inode(DIR *dir, const char *number) {
+    char link[64];
+    unsigned long long inode = 0;
+    ssize_t n = readlinkat(dirfd(dir), number, link, sizeof(link) - 1);
+    if (n <= 0)
+        return 0;
+    link[n] = '\0';
+    return sscanf(link, "socket:[%llu]", &inode) == 1 ? inode : 0; /* NOLINT(cert-err34-c) */
+}
+
+/* By inode: the number of a descriptor that another thread just closed is the next one's. */
+void port_list_sockets(struct buf *b) {
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL)
+        return;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        uint64_t inode = socket_inode(dir, e->d_name);
+        if (inode != 0)
+            buf_u64(b, inode);
+    }
+    (void)closedir(dir);
+}
+
+int port_new_socket(const struct buf *before, int family) {
     int found = -1;
     DIR *dir = opendir("/proc/self/fd");
     if (dir == NULL)
         return -1;
     for (struct dirent *e = readdir(dir); e != NULL && found < 0; e = readdir(dir)) {
-        struct stat st;
+        uint64_t inode = socket_inode(dir, e->d_name);
         int fd = (int)strtol(e->d_name, NULL, 10);
-        if (e->d_name[0] == '.' || !is_socket_of(fd, family) || fstat(fd, &st) != 0)
-            continue;
-        if (all != NULL)
-            buf_u64(all, st.st_ino);
-        if (known != NULL && !listed(known, st.st_ino))
+        if (inode != 0 && !listed(before, inode) && is_socket_of(fd, family))
             found = fd;
     }
     (void)closedir(dir);
     return found;
-}
-
-void port_list_sockets(struct buf *b, int family) {
-    (void)look_through(NULL, family, b);
-}
-
-int port_new_socket(const struct buf *before, int family) {
-    return look_through(before, family, NULL);
 }
 
 void port_drain(struct port *p) {
