@@ -124,7 +124,10 @@ void sync_candidate_request(
     struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q, struct ws_now now);
 void sync_candidate_reply(
     struct node *n, size_t peer, const Wayside__Link__CandidateReply *a, struct ws_now now);
-/* from: the peer that sent it, or our own index (observers: 0). */
+
+/* txs.c: transactions on their way into the mempool.
+ * from: the peer that sent it, or our own index (observers: 0). */
 enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now);
+void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now);
 
 #endif
