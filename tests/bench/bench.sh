@@ -49,3 +49,6 @@ awk 'function at(line,  t) {
 
 echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
+
+echo "== cell of four processes, saturated (every signature verified by every replica, state synced to disk)"
+"$build/tests/bench/bench_ledger" --short

@@ -1,0 +1,286 @@
+/* One replica's process: the shipped node over RocksDB, a consensus log in a file and CURVE links, with one owner
+ * thread whose loop is that of rsu/rsud_loop.c. What packet workers would hand over comes out of the mapped load. */
+#include "tests/bench/bench_ledger.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "ledger/net/net.h"
+#include "ledger/node/node.h"
+#include "rsu/cell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum { HELPING = 256, SAMPLE = 8, LATE_US = 150000 };
+
+struct replica {
+    const struct bench_options *o;
+    const struct bench_load *load;
+    struct bench_page *page;
+    struct bench_replica *stats;
+    size_t me; /* in the genesis' order */
+    struct cell cell;
+    struct node *node;
+    struct store *store;
+    struct wal *wal;
+    struct signer *signer;
+    struct net *net;
+    struct ws_clock clock;
+    int phase;
+    size_t next; /* own share of the load: me, me + n, ... */
+    struct rd certs;
+    uint64_t handed; /* in this phase */
+    uint64_t under_way; /* handed in here, not committed */
+    struct table waiting; /* id of a sampled transaction -> when it was handed in */
+    uint64_t last_commit_us;
+};
+
+static void send_to(void *ctx, size_t peer, struct span msg) {
+    struct replica *r = ctx;
+    (void)net_send(r->net, peer, msg);
+}
+
+static void note_gap(struct replica *r, uint64_t now, const struct commit *c) {
+    uint64_t gap = now - r->last_commit_us;
+    if (r->last_commit_us != 0 && r->phase == PHASE_MEASURE) {
+        struct bench_replica *s = r->stats;
+        s->gaps_us += gap;
+        if (gap > s->gap_us_max)
+            s->gap_us_max = gap;
+        if (c->round > 0) {
+            s->late_blocks++;
+            s->late_us += gap;
+        }
+    }
+    r->last_commit_us = now;
+}
+
+static void on_committed(
+    void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o) {
+    struct replica *r = ctx;
+    (void)o;
+    uint64_t now = bench_mono_us();
+    size_t certs = 0;
+    for (size_t i = 0; i < b->n_txs; i++) {
+        certs += b->txs[i]->kind == TX_CERTIFICATE;
+        uint64_t *at = r->waiting.n == 0 ? NULL : table_take(&r->waiting, b->txs[i]->id);
+        if (at == NULL)
+            continue;
+        r->under_way -= r->under_way < SAMPLE ? r->under_way : SAMPLE;
+        if (r->phase == PHASE_MEASURE)
+            r->stats->bucket[bench_bucket(now - *at)]++;
+        free(at);
+    }
+    r->stats->certs += certs;
+    r->stats->txs += b->n_txs - certs;
+    r->stats->blocks++;
+    if (b->n_txs > r->stats->largest)
+        r->stats->largest = b->n_txs;
+    r->stats->rounds += (uint64_t)c->round;
+    r->stats->height = b->header.height;
+    note_gap(r, now, c);
+}
+
+/* ---- handing in ---- */
+
+static void feed_certs(struct replica *r) {
+    for (unsigned i = 0; r->me == 0 && i < HELPING && rd_left(&r->certs) > 0; i++) {
+        struct rd before = r->certs;
+        struct span tx = rd_var(&r->certs, SIZE_MAX);
+        struct ws_err err;
+        enum tx_verdict v = node_submit(r->node, tx, false, ws_clock_now(&r->clock), &err);
+        if (v == TX_TOO_LARGE) {
+            r->certs = before;
+            return;
+        }
+        if (v != TX_GOOD)
+            bench_die("certificate refused: %s", err.text);
+    }
+}
+
+/* How many transactions are due now, and until when nothing is. */
+static size_t due(struct replica *r, uint64_t *ret_wait_us) {
+    size_t n = r->page->n_feeding;
+    uint64_t now = bench_mono_us();
+    *ret_wait_us = 1000000;
+    if (r->me >= n)
+        return 0;
+    if (r->o->mode == BENCH_SATURATION) {
+        size_t room = r->under_way >= r->o->window ? 0 : r->o->window - r->under_way;
+        return room;
+    }
+    double each_us = 1e6 * (double)n / r->o->rate;
+    uint64_t since = now - r->page->phase_mono_us;
+    uint64_t want = (uint64_t)((double)since / each_us) + 1;
+    if (want > r->handed)
+        return want - r->handed;
+    *ret_wait_us = (uint64_t)((double)(r->handed + 1) * each_us) - since;
+    return 0;
+}
+
+static uint64_t feed(struct replica *r) {
+    uint64_t wait_us = 1000000;
+    if (r->phase == PHASE_CERTS)
+        feed_certs(r);
+    if (r->phase != PHASE_WARM && r->phase != PHASE_MEASURE)
+        return wait_us;
+    size_t n = due(r, &wait_us);
+    n = n < HELPING ? n : HELPING;
+    struct ws_now now = ws_clock_now(&r->clock);
+    for (size_t i = 0; i < n; i++) {
+        if (r->next >= r->load->n) {
+            r->stats->exhausted = 1;
+            return wait_us;
+        }
+        struct span tx = span_of(r->load->octets + r->load->at[r->next],
+            r->load->at[r->next + 1] - r->load->at[r->next]);
+        struct ws_err err;
+        enum tx_verdict v = node_submit(r->node, tx, false, now, &err);
+        r->handed++;
+        r->stats->offered++;
+        if (v == TX_TOO_LARGE) { /* busy: the vehicle says it again later */
+            r->stats->refused++;
+            if (r->o->mode == BENCH_SATURATION)
+                return 1000;
+            continue;
+        }
+        if (v != TX_GOOD)
+            bench_die("message %zu refused: %s", r->next, err.text);
+        /* Every eighth is timed and stands for the others; the identity is what the message's octets give. */
+        if (r->handed % SAMPLE == 0) {
+            struct tx *t = NULL;
+            if (tx_parse(tx, &t, NULL) != WS_OK)
+                bench_die("message %zu does not parse", r->next);
+            free(table_put(&r->waiting, t->id, ws_memdup(&now.mono_us, sizeof(now.mono_us))));
+            r->under_way += SAMPLE;
+            tx_unref(t);
+        }
+        r->next += r->page->n_feeding;
+    }
+    return n == HELPING ? 0 : wait_us;
+}
+
+static void change_phase(struct replica *r) {
+    int phase = r->page->phase;
+    if (phase == r->phase)
+        return;
+    r->phase = phase;
+    r->handed = 0;
+    if (phase == PHASE_MEASURE) {
+        for (size_t i = 0; i < BENCH_BUCKETS; i++)
+            r->stats->bucket[i] = 0;
+        r->stats->gap_us_max = 0;
+        r->stats->gaps_us = 0;
+        r->stats->late_blocks = 0;
+        r->stats->late_us = 0;
+    }
+}
+
+/* ---- life ---- */
+
+static void open_links(struct replica *r, const struct genesis *g) {
+    struct net_config *cfg = ws_alloc(sizeof(*cfg));
+    uint8_t seed[32];
+    uint8_t curve[32];
+    char endpoints[BENCH_REPLICAS_MAX][48];
+    bench_secrets(r->me, seed, curve);
+    r->signer = signer_new(seed);
+    cfg->secret = curve;
+    net_curve_public(curve, cfg->public_key);
+    cfg->n_peers = g->validators.n;
+    cfg->queue_messages = 256;
+    cfg->message_octets_max = (size_t)g->params.block_octets_max * 2 + 65536;
+    for (size_t i = 0; i < g->validators.n; i++) {
+        memcpy(cfg->peers[i].curve_key, g->validators.v[i].curve_key, 32);
+        (void)snprintf(
+            endpoints[i], sizeof(endpoints[i]), "tcp://127.0.0.1:%u", r->o->port + (unsigned)i);
+        cfg->peers[i].endpoint = endpoints[i];
+        if (memcmp(g->validators.v[i].curve_key, cfg->public_key, 32) == 0)
+            cfg->me = i;
+    }
+    cfg->bind = endpoints[cfg->me];
+    struct ws_err err;
+    if (net_open(cfg, &r->net, &err) != WS_OK)
+        bench_die("links: %s", err.text);
+    free(cfg);
+}
+
+static void open_all(struct replica *r) {
+    struct ws_err err = {0};
+    char path[4200];
+    if (cell_open(buf_span(&r->load->genesis), &r->load->map, &r->cell, &err) != WS_OK)
+        bench_die("cell: %s", err.text);
+    (void)snprintf(path, sizeof(path), "%s/%zu-store", r->o->dir, r->me);
+    if (store_open_rocks(path, (size_t)64 << 20, &r->store, &err) != WS_OK)
+        bench_die("store: %s", err.text);
+    (void)snprintf(path, sizeof(path), "%s/%zu-log", r->o->dir, r->me);
+    if (wal_open_file(path, &r->wal, NULL, &err) != WS_OK)
+        bench_die("log: %s", err.text);
+    open_links(r, executor_genesis_of(r->cell.ex));
+    struct node_io io = {.send = send_to,
+        .committed = on_committed,
+        .ctx = r,
+        .store = r->store,
+        .wal = r->wal,
+        .signer = r->signer};
+    struct node_limits limits = node_limits_default();
+    struct executor *ex = r->cell.ex;
+    r->cell.ex = NULL;
+    if (node_open(ex, r->cell.sections, &io, &limits, ws_clock_now(&r->clock), &r->node, &err) !=
+        WS_OK)
+        bench_die("node: %s", err.text);
+}
+
+static int sleep_ms(const struct replica *r, uint64_t wait_us) {
+    uint64_t now = bench_mono_us();
+    uint64_t wake = node_next_wake(r->node);
+    uint64_t us = wake <= now ? 0 : wake - now;
+    us = wait_us < us ? wait_us : us;
+    us = us > 50000 ? 50000 : us; /* phases change */
+    return (int)((us + 999) / 1000);
+}
+
+int bench_replica_run(
+    const struct bench_options *o, const struct bench_load *l, struct bench_page *page, size_t me) {
+    struct replica *r = ws_alloc(sizeof(*r));
+    *r = (struct replica){
+        .o = o, .load = l, .page = page, .stats = &page->replica[me], .me = me, .next = me};
+    r->certs = rd_of(buf_span(&l->certs));
+    r->clock = (struct ws_clock){.kind = WS_CLOCK_SCALED,
+        .epoch_its_us = l->epoch,
+        .start_mono_us = page->start_mono_us,
+        .rate_ppm = 1000000};
+    ws_log_set_level(WS_LOG_ERROR);
+    open_all(r);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event ev = {.events = EPOLLIN};
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, net_fd(r->net), &ev) != 0)
+        bench_die("epoll");
+    uint64_t wait_us = 0;
+    while (r->phase != PHASE_STOP) {
+        (void)epoll_wait(epoll, &ev, 1, sleep_ms(r, wait_us));
+        change_phase(r);
+        wait_us = feed(r);
+        net_tick(r->net);
+        r->stats->linked = net_counters(r->net)->connected;
+        size_t peer;
+        struct span msg;
+        for (unsigned i = 0; i < HELPING && net_receive(r->net, &peer, &msg); i++)
+            node_message(r->node, peer, msg, ws_clock_now(&r->clock));
+        node_tick(r->node, ws_clock_now(&r->clock));
+        const char *why = "";
+        if (!node_healthy(r->node, &why)) {
+            (void)fprintf(stderr, "replica %zu: %s\n", me, why);
+            r->stats->failed = 1;
+            return 1;
+        }
+    }
+    node_close(r->node);
+    net_close(r->net);
+    wal_close(r->wal);
+    store_close(r->store);
+    return 0;
+}
