@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "ledger/snapshot/entry.h"
+#include "ledger/store/undo.h"
 
 #include <stdlib.h>
 
@@ -244,13 +246,13 @@ bool blocks_check(struct node *n, struct block *b, const char **ret_why) {
 
 static void put_state_change(void *ctx, size_t contract, struct span key, struct span value) {
     struct store_batch *batch = ctx;
-    uint8_t k[1 + EXEC_KEY_MAX];
-    k[0] = (uint8_t)contract;
-    memcpy(k + 1, key.p, key.n);
+    struct buf k = {0};
+    entry_key_put(&k, (uint8_t)contract, key);
     if (value.p == NULL)
-        store_batch_del(batch, STORE_STATE, span_of(k, key.n + 1));
+        store_batch_del(batch, STORE_STATE, buf_span(&k));
     else
-        store_batch_put(batch, STORE_STATE, span_of(k, key.n + 1), value);
+        store_batch_put(batch, STORE_STATE, buf_span(&k), value);
+    buf_free(&k);
 }
 
 static void put_events(struct store_batch *batch, const struct exec_outcome *o) {
@@ -316,7 +318,11 @@ void blocks_commit(struct node *n, struct block *b, const struct commit *c, stru
     state_changes_clear(executor_state(n->ex));
     recover_put_meta(n, batch);
     struct ws_err err = {0};
-    if (store_batch_write(batch, &err) != WS_OK || wal_restart(n->io.wal, &err) != WS_OK) {
+    int undo = undo_put(batch, n->height, n->limits.undo_blocks, &err);
+    if (undo != WS_OK)
+        store_batch_free(batch);
+    if (undo != WS_OK || store_batch_write(batch, &err) != WS_OK ||
+        wal_restart(n->io.wal, &err) != WS_OK) {
         node_fail(
             n, "block %llu could not be made durable: %s", (unsigned long long)n->height, err.text);
         exec_outcome_free(&outcome);

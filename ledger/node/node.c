@@ -22,6 +22,7 @@ struct node_limits node_limits_default(void) {
         .mempool_octets = 64U << 20,
         .status_us = 500000,
         .sync_blocks = 16,
+        .undo_blocks = 16,
     };
 }
 

@@ -22,6 +22,7 @@ struct node_limits {
     size_t mempool_txs, mempool_octets;
     uint64_t status_us; /* how often the state is told to peers (monotonic) */
     unsigned sync_blocks; /* blocks asked for at once */
+    unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
 };
 struct node_limits node_limits_default(void);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "ledger/snapshot/entry.h"
 
 #include <stdlib.h>
 
@@ -180,8 +181,11 @@ static int read_meta(struct node *n, struct span s, struct ws_err *err) {
 
 static bool restore_entry(void *ctx, struct span key, struct span value) {
     struct node *n = ctx;
-    if (key.n >= 2)
-        executor_restore(n->ex, key.p[0], span_of(key.p + 1, key.n - 1), value);
+    uint8_t contract;
+    struct span k;
+    /* What is too short for an entry is missed when the root is compared. */
+    if (entry_key_read(key, &contract, &k))
+        executor_restore(n->ex, contract, k, value);
     return true;
 }
 

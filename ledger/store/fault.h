@@ -31,6 +31,15 @@ uint64_t wal_memory_crash(struct wal *w, uint64_t keep);
 /* The same with nothing kept. */
 void wal_memory_lose_unsynced(struct wal *w);
 
+enum store_point {
+    STORE_POINT_WRITE, /* nothing of the batch is written */
+    STORE_POINT_WRITTEN, /* it is written and synced, nobody was told */
+    STORE_POINT_COUNT
+};
+/* False: the batch fails there as if the disk had, and the store stops. fn may also end the process. */
+typedef bool (*store_point_fn)(void *ctx, enum store_point at);
+void store_on_point(struct store *s, store_point_fn fn, void *ctx);
+
 /* The next `batches` batches of a store in memory succeed, the one after them fails and stops the store. */
 void store_memory_fail_after(struct store *s, uint64_t batches);
 /* The same, but the failed batch takes effect: the outcome of a failed write is unknown. */

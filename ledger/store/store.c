@@ -20,6 +20,8 @@ const char *store_space_name(enum store_space s) {
         return "tx";
     case STORE_HEADER:
         return "header";
+    case STORE_UNDO:
+        return "undo";
     case STORE_SPACE_COUNT:
         break;
     }
@@ -70,41 +72,87 @@ int store_last(struct store *s, enum store_space space, struct span prefix, stru
     return rc != WS_OK ? rc : s->ops->last(s, space, prefix, ret_key, ret_value, err);
 }
 
+struct store *store_view(struct store *s) {
+    struct store *v = s->ops->view(s);
+    v->read_only = true;
+    return v;
+}
+
+void store_on_point(struct store *s, store_point_fn fn, void *ctx) {
+    s->point = fn;
+    s->point_ctx = ctx;
+}
+
 struct store_batch *store_batch_new(struct store *s) {
+    WS_ASSERT(!s->read_only);
     struct store_batch *b = s->ops->batch_new(s);
     b->store = s;
     return b;
 }
 
+static void note_key(struct store_batch *b, enum store_space space, struct span key) {
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    if (space == STORE_STATE)
+        buf_var(&b->state_keys, key);
+}
+
 void store_batch_put(
     struct store_batch *b, enum store_space space, struct span key, struct span value) {
-    WS_ASSERT(space < STORE_SPACE_COUNT);
+    note_key(b, space, key);
     b->store->ops->put(b, space, key, value);
 }
 
 void store_batch_del(struct store_batch *b, enum store_space space, struct span key) {
-    WS_ASSERT(space < STORE_SPACE_COUNT);
+    note_key(b, space, key);
     b->store->ops->del(b, space, key);
+}
+
+void store_batch_del_range(
+    struct store_batch *b, enum store_space space, struct span from, struct span to) {
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    b->store->ops->del_range(b, space, from, to);
+}
+
+static int at_point(struct store *s, enum store_point at, struct ws_err *err) {
+    if (s->point == NULL || s->point(s->point_ctx, at))
+        return WS_OK;
+    return ws_fail(err, WS_EIO, "store: failure ordered by a test");
+}
+
+static int write_batch(struct store *s, struct store_batch *b, struct ws_err *err) {
+    int rc = at_point(s, STORE_POINT_WRITE, err);
+    if (rc == WS_OK)
+        rc = s->ops->write(s, b, err);
+    return rc == WS_OK ? at_point(s, STORE_POINT_WRITTEN, err) : rc;
 }
 
 int store_batch_write(struct store_batch *b, struct ws_err *err) {
     struct store *s = b->store;
     int rc = refuse_if_failed(s, err);
     if (rc == WS_OK) {
-        rc = s->ops->write(s, b, &s->why);
+        rc = write_batch(s, b, &s->why);
         if (rc != WS_OK) {
             atomic_store_explicit(&s->failed, true, memory_order_release);
             if (err != NULL)
                 *err = s->why;
         }
     }
-    s->ops->batch_free(b);
+    store_batch_free(b);
     return rc;
 }
 
 void store_batch_free(struct store_batch *b) {
-    if (b != NULL)
-        b->store->ops->batch_free(b);
+    if (b == NULL)
+        return;
+    buf_free(&b->state_keys);
+    b->store->ops->batch_free(b);
+}
+
+int store_compact(
+    struct store *s, enum store_space space, struct span from, struct span to, struct ws_err *err) {
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    int rc = refuse_if_failed(s, err);
+    return rc != WS_OK ? rc : s->ops->compact(s, space, from, to, err);
 }
 
 uint64_t store_disk_octets(struct store *s) {

@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_LEDGER_STORE_STORE_INTERNAL_H
 #define WAYSIDE_LEDGER_STORE_STORE_INTERNAL_H
 
-#include "ledger/store/store.h"
+#include "ledger/store/fault.h"
 
 #include <stdatomic.h>
 
@@ -18,9 +18,14 @@ struct store_ops {
     struct store_batch *(*batch_new)(struct store *s);
     void (*put)(struct store_batch *b, enum store_space space, struct span key, struct span value);
     void (*del)(struct store_batch *b, enum store_space space, struct span key);
+    void (*del_range)(
+        struct store_batch *b, enum store_space space, struct span from, struct span to);
     int (*write)(struct store *s, struct store_batch *b, struct ws_err *err);
     void (*batch_free)(struct store_batch *b);
     uint64_t (*disk_octets)(struct store *s);
+    struct store *(*view)(struct store *s);
+    int (*compact)(struct store *s, enum store_space space, struct span from, struct span to,
+        struct ws_err *err);
 };
 
 /* First member of each kind's own structure. */
@@ -28,10 +33,14 @@ struct store {
     const struct store_ops *ops;
     atomic_bool failed; /* set after `why` is complete, by the thread that writes batches */
     struct ws_err why;
+    bool read_only; /* a view, or opened to read */
+    store_point_fn point;
+    void *point_ctx;
 };
 
 struct store_batch {
     struct store *store;
+    struct buf state_keys; /* var each: keys of STORE_STATE that the batch changes */
 };
 
 /* The smallest key above all keys with this prefix goes to ret_above; false when there is none (the prefix is

@@ -20,7 +20,7 @@ struct memory {
 
 struct memory_batch {
     struct store_batch b;
-    struct buf ops; /* kind (1) || space (1) || key (var) [|| value (var)] */
+    struct buf ops; /* kind (1) || space (1) || key (var) [|| value or end of the range (var)] */
 };
 
 static void memory_close(struct store *s) {
@@ -119,6 +119,29 @@ static void memory_del(struct store_batch *batch, enum store_space space, struct
     buf_var(&b->ops, key);
 }
 
+static void memory_del_range(
+    struct store_batch *batch, enum store_space space, struct span from, struct span to) {
+    struct memory_batch *b = (struct memory_batch *)batch;
+    buf_u8(&b->ops, 'r');
+    buf_u8(&b->ops, (uint8_t)space);
+    buf_var(&b->ops, from);
+    buf_var(&b->ops, to);
+}
+
+static void del_range(struct omap *space, struct span from, struct span to) {
+    struct span key;
+    struct span value;
+    struct buf at = {0};
+    buf_put(&at, from.p, from.n);
+    while (omap_next(space, span_of("", 0), buf_span(&at), true, &key, &value) &&
+           span_compare(key, to) < 0) {
+        buf_clear(&at);
+        buf_put(&at, key.p, key.n);
+        (void)omap_del(space, buf_span(&at));
+    }
+    buf_free(&at);
+}
+
 static int memory_write(struct store *s, struct store_batch *batch, struct ws_err *err) {
     struct memory *m = (struct memory *)s;
     struct memory_batch *b = (struct memory_batch *)batch;
@@ -128,11 +151,13 @@ static int memory_write(struct store *s, struct store_batch *batch, struct ws_er
     if (!fail || m->fail_applied) {
         write_lock(m);
         for (struct rd r = rd_of(buf_span(&b->ops)); rd_left(&r) > 0;) {
-            bool put = rd_u8(&r) == 'p';
+            uint8_t what = rd_u8(&r);
             struct omap *space = &m->space[rd_u8(&r)];
             struct span key = rd_var(&r, SIZE_MAX);
-            if (put)
+            if (what == 'p')
                 (void)omap_put(space, key, rd_var(&r, SIZE_MAX));
+            else if (what == 'r')
+                del_range(space, key, rd_var(&r, SIZE_MAX));
             else
                 (void)omap_del(space, key);
             WS_ASSERT(!r.bad);
@@ -155,14 +180,58 @@ static uint64_t memory_disk_octets(struct store *s) {
     return 0;
 }
 
-static const struct store_ops memory_ops = {memory_close, memory_get, memory_each, memory_last,
-    memory_batch_new, memory_put, memory_del, memory_write, memory_batch_free, memory_disk_octets};
+static struct memory *memory_new(void);
 
-struct store *store_open_memory(void) {
+static bool put_copy(void *ctx, struct span key, struct span value) {
+    (void)omap_put(ctx, key, value);
+    return true;
+}
+
+/* A copy: the twin is for tests and replay, whose state is small. */
+static struct store *memory_view(struct store *s) {
+    struct memory *v = memory_new();
+    for (size_t i = 0; i < STORE_SPACE_COUNT; i++) {
+        int rc = memory_each(
+            s, (enum store_space)i, span_of("", 0), span_of("", 0), put_copy, &v->space[i], NULL);
+        WS_ASSERT(rc == WS_OK);
+    }
+    return &v->s;
+}
+
+static int memory_compact(
+    struct store *s, enum store_space space, struct span from, struct span to, struct ws_err *err) {
+    (void)s;
+    (void)space;
+    (void)from;
+    (void)to;
+    (void)err;
+    return WS_OK;
+}
+
+static const struct store_ops memory_ops = {.close = memory_close,
+    .get = memory_get,
+    .each = memory_each,
+    .last = memory_last,
+    .batch_new = memory_batch_new,
+    .put = memory_put,
+    .del = memory_del,
+    .del_range = memory_del_range,
+    .write = memory_write,
+    .batch_free = memory_batch_free,
+    .disk_octets = memory_disk_octets,
+    .view = memory_view,
+    .compact = memory_compact};
+
+static struct memory *memory_new(void) {
     struct memory *m = ws_alloc(sizeof(*m));
     m->s.ops = &memory_ops;
     int rc = pthread_rwlock_init(&m->lock, NULL);
     WS_ASSERT(rc == 0);
+    return m;
+}
+
+struct store *store_open_memory(void) {
+    struct memory *m = memory_new();
     return &m->s;
 }
 

@@ -42,6 +42,7 @@ rule ledger/exec 'base/|v2x/|ledger/(light|exec|identity)/' 'openssl'
 rule ledger/identity 'base/|v2x/|ledger/(light|exec|identity)/' 'openssl'
 rule ledger/policy 'base/|ledger/(exec|policy)/' 'lua|lauxlib'
 rule ledger/store 'base/|ledger/store/' 'rocksdb'
+rule ledger/snapshot 'base/|ledger/(light|exec|store|snapshot)/' "$none"
 rule ledger/net 'base/|ledger/net/' 'zmq'
 rule ledger/node 'base/|v2x/|ledger/' 'protobuf-c'
 rule mapsvc 'base/|mapsvc/|ledger/exec/(contract|hash)\.h' 'expat|jansson|protobuf-c'
