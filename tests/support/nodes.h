@@ -1,10 +1,12 @@
-/* A cell of shipped nodes on virtual time whose network, disks and power a test can bend: messages are lost, delayed,
- * cut off in one direction, altered or made up; nodes are killed, lose what was not synced, fail and start again on
- * what survived. rsu/onebox is the same without faults.
+/* A cell of shipped nodes on virtual time whose network, disks, clocks and power can be bent: messages are lost, delayed,
+ * repeated, cut off in one direction, altered or made up; nodes are killed at any write, lose what was not synced, fail
+ * and start again on what survived. The one world of whole nodes: unit tests bend it by hand (nodes_cm.c fails them),
+ * tests/sim/vopr bends it by a seed. rsu/onebox is the same without faults.
  *
- * Checked all the time (cmocka assertions): one block id for each height; each node commits heights in order; no
- * node ever says two things for one (height, round, type). nodes_settle checks at the end that nothing committed was lost.
- * All chance comes from the seed. One thread. */
+ * Checked all the time (nodes_check.c), of honest members: one block for each height, of valid transactions that a
+ * client gave in, each once, in order of time; heights in order and none given up after it was told; one state
+ * root for each height; never two statements for one place; no prevote against a lock without a newer quorum. The first
+ * contradiction is kept in `broken`. All chance comes from the seed. One thread. */
 #ifndef WAYSIDE_TESTS_SUPPORT_NODES_H
 #define WAYSIDE_TESTS_SUPPORT_NODES_H
 
@@ -12,42 +14,76 @@
 #include "base/table.h"
 #include "ledger/net/link.pb-c.h"
 #include "ledger/node/node.h"
+#include "ledger/store/fault.h"
 #include "rsu/cell.h"
 #include "tests/support/town.h"
 
-enum { NODES_MAX = 7, NODES_HEIGHTS_MAX = 2048 };
+/* Members: validators, and behind them the twins of some (two machines with one key). */
+enum { NODES_MAX = 32, NODES_VALIDATORS_MAX = 22 };
 
 struct nodes;
 
-struct nodes_message {
+enum nodes_item_kind { NODES_MESSAGE, NODES_START };
+struct nodes_item {
     uint64_t due, number;
-    size_t from, to;
+    enum nodes_item_kind kind;
+    size_t from, to; /* members */
+    uint64_t life; /* of `to` when it was sent: what is on its way to a process dies with it */
     struct buf octets;
 };
 
 struct nodes_member {
     struct nodes *world;
-    size_t index;
+    size_t index, slot; /* slot: its validator */
     struct cell cell;
     struct node *node; /* NULL: down */
     struct store *store;
     struct wal *wal;
     struct signer *signer;
     uint64_t told; /* last height it reported as durable */
+    uint64_t promised; /* highest that any life of it reported */
+    bool liar; /* may do anything: nothing is demanded of it */
     bool may_fail; /* a test has broken its disk */
+    uint64_t life;
+    uint64_t wake; /* world time of its next tick */
+    /* its clocks: cell time is off by so much, and both run faster by so many millionths */
+    int64_t clock_offset_us;
+    int64_t clock_drift_ppm;
+    /* disk */
+    uint64_t sync_us; /* each sync of the log keeps its owner thread for so long */
+    uint64_t busy_until;
+    bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
+    enum wal_point crash_at;
+    unsigned crash_after;
+};
+
+/* What was said and agreed at one height. */
+struct nodes_height {
+    bool decided;
+    hash32 id, root;
+    uint64_t time;
+    struct commit *commit; /* the first that was told */
+    size_t n_votes, cap_votes;
+    struct vote *votes; /* each statement that a validator made, once */
 };
 
 struct nodes {
     struct town town;
+    bool own_town;
     struct buf genesis;
-    size_t n;
+    struct validator_set set; /* of the genesis */
+    struct cell_params params;
+    hash32 cell_id;
+    size_t n, n_validators;
     struct nodes_member m[NODES_MAX];
     struct ws_now now;
+    uint64_t epoch; /* cell time at the start */
     struct ws_random random;
     struct node_limits limits;
     /* network: from i to j */
     bool cut[NODES_MAX][NODES_MAX];
-    unsigned loss; /* of 1000 */
+    uint64_t slow_us[NODES_MAX][NODES_MAX]; /* added on this link */
+    unsigned loss, repeat; /* of 1000 */
     uint64_t delay_min_us, delay_max_us;
     bool reorder; /* else messages of one link arrive in the order they were sent, as over TCP */
     uint64_t last_due[NODES_MAX][NODES_MAX];
@@ -55,39 +91,105 @@ struct nodes {
     bool (*tap)(void *ctx, size_t from, size_t to, struct buf *msg);
     void *tap_ctx;
     size_t n_heap, cap_heap;
-    struct nodes_message *heap;
-    uint64_t number;
+    struct nodes_item *heap;
+    uint64_t number, delivered, lost;
+    struct buf last_sent; /* a broadcast is looked at once */
+    size_t last_sender;
     /* what has been agreed and said */
     uint64_t highest;
-    hash32 id_at[NODES_HEIGHTS_MAX];
-    struct table committed; /* transaction identity */
+    size_t n_heights;
+    struct nodes_height *height;
+    struct table committed; /* transaction identity -> 1 + height */
+    struct table given; /* identities of what clients gave in; checked when given_all */
+    bool given_all;
+    struct table bad; /* block ids that break a rule */
     struct table said;
+    uint64_t order_sequence[8]; /* last on the chain, by role */
+    bool clocks_good; /* no honest clock is bent: block times are bounded by it */
+    bool restarts; /* whoever fails is started again after a while */
+    bool forked_allowed; /* more than f lie: a fork is noted, not a contradiction */
+    uint64_t fork_height;
+    struct commit *fork_commit; /* the other one */
+    int32_t highest_round;
+    char broken[512]; /* the first contradiction */
+    void (*on_broken)(struct nodes *w);
+    /* one line of a story; NULL: nobody listens */
+    void (*tell)(void *ctx, const char *line);
+    void *tell_ctx;
+    uint64_t stuck_at, stuck_steps;
 };
 
-/* n validators of one vote each at height 0. */
-void nodes_open(struct nodes *w, size_t n, uint64_t seed);
-void nodes_close(struct nodes *w);
+struct nodes_plan {
+    size_t n; /* validators */
+    const uint64_t *powers; /* NULL: one each */
+    uint64_t seed;
+    uint32_t twins; /* bit i: validator i (by place in the set) has two machines */
+    const struct town *town; /* borrowed and shared; NULL: one of its own */
+    void (*edit)(struct genesis *g, void *ctx); /* may be NULL */
+    void *edit_ctx;
+};
 
-/* Virtual time goes on; nodes that are down or have failed take no part. */
+/* All validators up at height 0; w is zeroed first. */
+void nodes_begin(struct nodes *w, const struct nodes_plan *plan);
+void nodes_close(struct nodes *w);
+/* Notes the first contradiction and tells it. */
+void nodes_break(struct nodes *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void nodes_tell(struct nodes *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The member whose node runs now; NULL outside. For those who watch from below (nodes_rules.c). */
+struct nodes_member *nodes_acting(void);
+
+/* Virtual time goes on; nodes that are down or have failed take no part. Ends early when broken. */
 void nodes_run(struct nodes *w, uint64_t us);
-/* Runs until every node that is up has this height; fails the test after `us`. */
-void nodes_run_to(struct nodes *w, uint64_t height, uint64_t us);
+struct ws_now nodes_now(const struct nodes *w, size_t i); /* by its own clocks */
 uint64_t nodes_height(const struct nodes *w, size_t i); /* 0 when down */
 bool nodes_healthy(const struct nodes *w, size_t i);
+/* Every member that is up, honest and healthy has this height. */
+bool nodes_all_at(const struct nodes *w, uint64_t height);
 
-/* The process ends where it stands; messages on their way to it are lost. `power`: what was not synced is lost too. */
+/* The process ends where it stands; messages on their way to it are lost. `power`: what was not synced is lost too,
+ * but for `keep` octets of a torn tail. */
 void nodes_kill(struct nodes *w, size_t i, bool power);
+void nodes_kill_torn(struct nodes *w, size_t i, uint64_t keep);
+/* The process ends, with its power, at a write of its log to come. */
+void nodes_crash_at(struct nodes *w, size_t i, enum wal_point at, unsigned after);
 /* 0 or what node_open said. The disk works again. */
 int nodes_start(struct nodes *w, size_t i, struct ws_err *err);
-void nodes_start_all(struct nodes *w); /* those that are down; fails the test on an error */
+void nodes_start_later(struct nodes *w, size_t i, uint64_t after_us);
 /* Cuts node i off from all others, or connects it again. */
 void nodes_cut(struct nodes *w, size_t i, bool off);
+/* The network is as new; failed nodes are killed and everybody is started. */
+void nodes_heal(struct nodes *w);
+/* Checks of the end: every committed transaction is in every honest store, states are equal. */
+void nodes_check_end(struct nodes *w);
 
 /* A car's report is handed to node i, its certificate before it when that is not there yet. */
 enum tx_verdict nodes_report(struct nodes *w, size_t i, size_t car, int32_t value);
-/* A message from a liar, now. */
+/* Any transaction; noted as given in. */
+enum tx_verdict nodes_submit(struct nodes *w, size_t i, struct span tx);
+/* A message from a liar, now; and after the network's delay. */
 void nodes_deliver(struct nodes *w, size_t from, size_t to, const Wayside__Link__Link *link);
+void nodes_send(struct nodes *w, size_t from, size_t to, struct span msg);
 
+/* ---- inside (nodes*.c) ---- */
+void nodes_push(struct nodes *w, struct nodes_item it);
+bool nodes_pop(struct nodes *w, uint64_t until, struct nodes_item *ret);
+void nodes_note_sent(struct nodes *w, struct nodes_member *m, struct span msg);
+void nodes_note_committed(
+    void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
+void nodes_note_restart(struct nodes *w, struct nodes_member *m);
+struct nodes_height *nodes_height_at(struct nodes *w, uint64_t height);
+void nodes_check_free(struct nodes *w);
+void nodes_check_member(struct nodes *w, struct nodes_member *m);
+void nodes_act(struct nodes *w, struct nodes_member *m, bool begin);
+void nodes_send_now(void *ctx, size_t peer, struct span msg); /* node_io.send */
+
+/* ---- for cmocka programs (nodes_cm.c): contradictions fail the test ---- */
+
+/* n validators of one vote each at height 0. */
+void nodes_open(struct nodes *w, size_t n, uint64_t seed);
+/* Runs until every node that is up has this height; fails the test after `us`. */
+void nodes_run_to(struct nodes *w, uint64_t height, uint64_t us);
+void nodes_start_all(struct nodes *w); /* those that are down; fails the test on an error */
 /* Heals the network, starts everybody, waits for three more heights and checks that every transaction that was ever
  * committed is in every store, that states are equal and that nobody saw a contradiction. */
 void nodes_settle(struct nodes *w);

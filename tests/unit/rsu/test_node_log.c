@@ -160,6 +160,7 @@ static void the_store_of_another_cell_is_refused(void **state) {
     nodes_kill(other, 0, false);
     struct store *own = w->m[0].store;
     w->m[0].store = other->m[0].store;
+    w->m[0].promised = 0; /* it is not the one that told of blocks */
     struct ws_err err = {0};
     int rc = nodes_start(w, 0, &err);
     assert_true(rc == WS_EINPUT || rc == WS_EIO);
