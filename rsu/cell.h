@@ -1,4 +1,4 @@
-/* Which contracts make up a cell, in registration order (identity, policy, map), and the files that describe
+/* Which contracts make up a cell, in registration order (identity, committee, policy, map), and the files that describe
  * one. The one place that knows all contracts; used by rsud, replay and rsuctl alike. One thread. */
 #ifndef WAYSIDE_RSU_CELL_H
 #define WAYSIDE_RSU_CELL_H
@@ -27,6 +27,6 @@ WARN_UNUSED int cell_open(
 void cell_close(struct cell *c); /* frees ex unless it was taken over */
 
 /* Index of the map contract in proofs and events. */
-#define CELL_CONTRACT_MAP 2
+#define CELL_CONTRACT_MAP 3
 
 #endif

@@ -101,6 +101,7 @@ void cell_plan_stretch(struct cell_params *params, uint64_t rate_ppm) {
     STRETCH(time_precision_us);
     STRETCH(time_delay_us);
     STRETCH(message_future_us);
+    STRETCH(evidence_us);
 #undef STRETCH
 }
 

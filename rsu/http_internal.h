@@ -151,6 +151,7 @@ struct http_view {
     struct node_status node;
     struct node_counters counters;
     struct node_peer_status peer[VALIDATORS_MAX];
+    struct validator_set set; /* in force; what follows has its order */
     bool peer_up[VALIDATORS_MAX];
     bool has_net;
     struct net_counters net;

@@ -208,7 +208,7 @@ static void put_latency(struct page *p) {
 }
 
 static void put_peers(struct page *p) {
-    const struct validator_set *set = &p->h->d->genesis->validators;
+    const struct validator_set *set = &p->v->set;
     metrics_family(&p->m, "wayside_validator_state", METRIC_GAUGE,
         "1 for the state this unit sees the validator in");
     for (size_t i = 0; i < set->n; i++) {

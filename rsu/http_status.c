@@ -50,7 +50,7 @@ static json_t *mempool(const struct http *h, const struct http_view *v) {
 
 static json_t *validators(const struct http *h, const struct http_view *v) {
     json_t *list = json_array();
-    const struct validator_set *set = &h->d->genesis->validators;
+    const struct validator_set *set = &v->set;
     for (size_t i = 0; i < set->n; i++) {
         bool me = v->node.me >= 0 && (size_t)v->node.me == i;
         const struct node_peer_status *p = &v->peer[i];

@@ -8,9 +8,13 @@
 #include <stdlib.h>
 
 static void copy_peers(const struct rsud *d, struct http_view *v) {
-    for (size_t i = 0; i < d->genesis->validators.n; i++) {
-        node_peer(d->node, i, &v->peer[i]);
-        v->peer_up[i] = d->net != NULL && net_peer_up(d->net, i);
+    v->set = *node_validators(d->node);
+    for (size_t i = 0; i < v->set.n; i++) {
+        size_t slot = node_slot_of(d->node, i);
+        if (slot == NODE_NO_SLOT)
+            continue;
+        node_peer(d->node, slot, &v->peer[i]);
+        v->peer_up[i] = d->net != NULL && net_peer_up(d->net, slot);
     }
     v->has_net = d->net != NULL;
     if (v->has_net)

@@ -62,6 +62,8 @@ const char *json_tx_kind(enum tx_kind k) {
         return "certificate";
     case TX_ORDER:
         return "order";
+    case TX_RECORD:
+        return "record";
     }
     return "unknown";
 }
@@ -91,6 +93,10 @@ json_t *json_tx(const struct tx *t) {
         json_put(o, "order_kind", json_count(t->order.kind));
         json_put(o, "sequence", json_count(t->order.sequence));
         json_put(o, "expiry", json_instant(t->order.expiry));
+    }
+    if (t->kind == TX_RECORD) {
+        json_put(o, "record_kind", json_count(t->record.kind));
+        json_put(o, "signer", json_hex(t->record.signer, 32));
     }
     return o;
 }

@@ -74,12 +74,8 @@ static bool same(const uint8_t *a, const uint8_t *b) {
     return memcmp(a, b, sizeof(hash32)) == 0;
 }
 
-struct consensus *cs_new(
-    const struct validator_set *set, int me, const struct cell_params *params) {
+struct consensus *cs_new(void) {
     struct consensus *c = ws_alloc(sizeof(*c));
-    c->set = *set;
-    c->me = me;
-    c->params = *params;
     c->step = CS_DECIDED;
     return c;
 }
@@ -99,9 +95,12 @@ void cs_free(struct consensus *c) {
     free(c);
 }
 
-void cs_start(struct consensus *c, uint64_t height, const struct proposer_state *proposers) {
+void cs_start(struct consensus *c, const struct cs_height *at) {
     drop_rounds(c);
-    c->height = height;
+    c->set = *at->set;
+    c->me = at->me;
+    c->params = *at->params;
+    c->height = at->height;
     c->round = -1;
     c->step = CS_WAIT;
     c->locked = false;
@@ -110,7 +109,7 @@ void cs_start(struct consensus *c, uint64_t height, const struct proposer_state 
     c->valid_round = -1;
     c->decided_round = -1;
     c->waiting_build = false;
-    c->proposers = *proposers;
+    c->proposers = *at->proposers;
     c->n_blocks = 0;
     for (size_t i = 0; i < VALIDATORS_MAX; i++)
         c->future[i] = (struct future){.round = -1};

@@ -113,10 +113,19 @@ const char *cs_refusal_text(enum cs_refusal r);
 
 struct consensus;
 
-struct consensus *cs_new(const struct validator_set *set, int me, const struct cell_params *params);
+/* What one height is agreed under; all of it is copied. */
+struct cs_height {
+    uint64_t height;
+    const struct validator_set *set;
+    int me; /* index in the set; -1: an observer */
+    const struct cell_params *params;
+    const struct proposer_state *proposers; /* before the height */
+};
+
+struct consensus *cs_new(void);
 void cs_free(struct consensus *c);
-/* Begins a height in CS_WAIT with empty votes and locks. previous: proposer state before the height. */
-void cs_start(struct consensus *c, uint64_t height, const struct proposer_state *proposers);
+/* Begins a height in CS_WAIT with empty votes and locks. */
+void cs_start(struct consensus *c, const struct cs_height *at);
 /* True if a vote or proposal for this place could still matter: ask before spending a signature check. */
 enum cs_refusal cs_wants_vote(const struct consensus *c, const struct vote *v);
 enum cs_refusal cs_wants_proposal(const struct consensus *c, const struct cs_proposal *p);

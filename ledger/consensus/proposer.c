@@ -46,6 +46,17 @@ size_t proposer_step(struct proposer_state *s, const struct validator_set *set) 
     return best;
 }
 
+void proposer_follow(struct proposer_state *s, const struct validator_set *before,
+    const struct validator_set *after) {
+    struct proposer_state next = {.n = after->n};
+    int64_t total = (int64_t)after->total;
+    for (size_t i = 0; i < after->n; i++) {
+        int was = validator_set_find(before, after->v[i].address);
+        next.priority[i] = was >= 0 ? s->priority[was] : -(total + total / 8);
+    }
+    *s = next;
+}
+
 /* A round beyond this bound repeats the order: with n validators of bounded weights the walk is periodic
  * anyway, and nobody can make a node take two billion steps by naming a round. */
 enum { STEPS_MAX = 4096 };

@@ -13,6 +13,10 @@ struct proposer_state {
 void proposer_init(struct proposer_state *s, const struct validator_set *set);
 /* One step: moves the priorities and returns the index chosen. Ties go to the smaller address. */
 size_t proposer_step(struct proposer_state *s, const struct validator_set *set);
+/* The set changes: who stays keeps its priority, who joins (or comes back) begins at -(P + P/8) with the new total P,
+ * so that leaving and joining again never gains a turn. */
+void proposer_follow(struct proposer_state *s, const struct validator_set *before,
+    const struct validator_set *after);
 /* Proposer of (height, round): `s` is the state stored for the height before any step of it. */
 size_t proposer_of_round(
     const struct proposer_state *s, const struct validator_set *set, int32_t round);

@@ -42,10 +42,12 @@ bool tx_verdict_final(enum tx_verdict v) {
     case TX_ORDER_EXPIRED:
     case TX_ORDER_QUORUM:
     case TX_CONTRACT_REFUSES:
+    case TX_NOT_VALIDATOR:
         return true;
     case TX_GOOD:
     case TX_UNKNOWN_CERT: /* its certificate may come first */
     case TX_FUTURE:
+    case TX_EARLY: /* its contract may take it later */
     case TX_NO_ROOM: /* until something is forgotten */
     case TX_TOO_LARGE: /* for this block */
     case TX_VERDICT_COUNT:
@@ -109,7 +111,7 @@ static bool names_signer(const struct spdu *m, const struct identity_cert *signe
 
 static enum tx_verdict check_message(struct check *c, struct tx *t) {
     struct executor *ex = c->ex;
-    const struct cell_params *p = &ex->genesis.params;
+    const struct cell_params *p = executor_params(ex);
     const struct spdu *m = &t->spdu;
     if (executor_for_psid(ex, m->psid) < 0)
         return TX_NO_CONTRACT;
@@ -153,7 +155,7 @@ static enum tx_verdict check_certificate(struct check *c, struct tx *t) {
     void *identity = c->ex->contract[EXECUTOR_IDENTITY].self;
     if (committed(c, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
         return TX_DUPLICATE;
-    if (identity_cert_count(identity) + c->n_certs >= c->ex->genesis.params.certs_max)
+    if (identity_cert_count(identity) + c->n_certs >= executor_params(c->ex)->certs_max)
         return TX_NO_ROOM;
     enum trust_verdict why;
     struct identity_cert *made = identity_check_cert(identity, t->cert.all, c->block_time, &why);
@@ -219,13 +221,53 @@ static enum tx_verdict check_order(struct check *c, struct tx *t) {
     return TX_GOOD;
 }
 
+/* The newest kept set that the signer is in; NULL: none. */
+static const struct validator *record_signer(const struct executor *ex, const hash32 address) {
+    const void *committee = executor_committee(ex);
+    for (const struct validator_set *set = committee_set(committee, ex->height + 1); set != NULL;
+         set = committee_set_before(committee, set)) {
+        int i = validator_set_find(set, address);
+        if (i >= 0)
+            return &set->v[i];
+    }
+    return NULL;
+}
+
+static enum tx_verdict check_record(struct check *c, struct tx *t) {
+    const struct record *k = &t->record;
+    if (k->contract >= c->ex->n || c->ex->contract[k->contract].ops->check_record == NULL)
+        return TX_NO_CONTRACT;
+    if (table_get(&c->ids, t->id) != NULL)
+        return TX_DUPLICATE;
+    const struct validator *signer = record_signer(c->ex, k->signer);
+    if (signer == NULL)
+        return TX_NOT_VALIDATOR;
+    const struct contract *to = &c->ex->contract[k->contract];
+    struct exec_record m;
+    executor_record(c->ex, t, 0, &m);
+    bool later = false;
+    if (to->ops->check_record(to->self, &m, &later) != EXEC_OK)
+        return later ? TX_EARLY : TX_CONTRACT_REFUSES;
+    if (!t->signature_good) {
+        struct buf b = {0};
+        record_sign_bytes(c->ex->cell_id, k, &b);
+        t->signature_good = exec_verify(signer->alg, signer->key, buf_span(&b), k->sig);
+        buf_free(&b);
+    }
+    if (!t->signature_good)
+        return TX_BAD_SIGNATURE;
+    (void)table_put(&c->ids, t->id, t);
+    return TX_GOOD;
+}
+
 enum tx_verdict check_tx(struct check *c, struct tx *t) {
-    const struct cell_params *p = &c->ex->genesis.params;
+    const struct cell_params *p = executor_params(c->ex);
     if (t->octets.n > p->tx_octets_max || c->octets + t->octets.n > p->block_octets_max ||
         c->txs >= p->block_txs_max)
         return TX_TOO_LARGE;
     enum tx_verdict v = t->kind == TX_MESSAGE       ? check_message(c, t)
                         : t->kind == TX_CERTIFICATE ? check_certificate(c, t)
+                        : t->kind == TX_RECORD      ? check_record(c, t)
                                                     : check_order(c, t);
     if (v == TX_GOOD) {
         c->octets += t->octets.n;

@@ -77,6 +77,16 @@ struct exec_order {
     uint8_t leaf[32];
 };
 
+/* A validator's own signed statement for one contract (design, decision 11); its signature is checked. */
+struct exec_record {
+    uint32_t index;
+    uint16_t kind; /* meaning is the contract's */
+    uint8_t signer[32]; /* address */
+    int validator; /* index in the set of this height; -1: of an earlier set that is still kept */
+    struct span body;
+    uint8_t leaf[32];
+};
+
 /* Result of one transaction; every value has a name (contract_ops.code_name). */
 typedef uint16_t exec_code;
 #define EXEC_OK 0
@@ -94,9 +104,13 @@ struct contract_ops {
     /* May this order be proposed at all? Asked before every prevote; pure: depends on the order alone, writes nothing.
      * NULL: any order of a kind that it takes. */
     exec_code (*check_order)(const void *self, const struct exec_order *o);
+    /* May this record stand in the next block? Reads the contract's memory, writes nothing. Not EXEC_OK: no, and
+     * *ret_later tells whether it may become good. NULL: the contract takes no records. */
+    exec_code (*check_record)(const void *self, const struct exec_record *r, bool *ret_later);
     void (*begin_block)(void *self, struct exec_host *h); /* may be NULL */
     exec_code (*message)(void *self, struct exec_host *h, const struct exec_message *m);
     exec_code (*order)(void *self, struct exec_host *h, const struct exec_order *o);
+    exec_code (*record)(void *self, struct exec_host *h, const struct exec_record *r);
     void (*end_block)(void *self, struct exec_host *h); /* may be NULL */
     const char *(*code_name)(exec_code code); /* static text, e.g. "unknown_element" */
     void (*free)(void *self);

@@ -32,11 +32,11 @@ static int load_trust(struct executor *ex, struct ws_err *err) {
 
 int executor_new(struct span genesis_octets, const struct contract *contracts, size_t n,
     const struct exec_policy_source *policy, struct executor **ret_executor, struct ws_err *err) {
-    WS_ASSERT(n + 1 <= STATE_CONTRACTS_MAX);
+    WS_ASSERT(n + EXECUTOR_OWN <= STATE_CONTRACTS_MAX);
     struct executor *ex = ws_alloc(sizeof(*ex));
-    ex->n = n + 1;
+    ex->n = n + EXECUTOR_OWN;
     for (size_t i = 0; i < n; i++)
-        ex->contract[i + 1] = contracts[i];
+        ex->contract[EXECUTOR_OWN + i] = contracts[i];
     ex->policy = *policy;
     buf_put(&ex->genesis_octets, genesis_octets.p, genesis_octets.n);
     int rc = genesis_decode(exec_sha256, buf_span(&ex->genesis_octets), &ex->genesis, err);
@@ -48,6 +48,7 @@ int executor_new(struct span genesis_octets, const struct contract *contracts, s
     }
     genesis_cell_id(exec_sha256, buf_span(&ex->genesis_octets), ex->cell_id);
     ex->contract[EXECUTOR_IDENTITY] = identity_contract_new(&ex->genesis.params, ex->trust);
+    ex->contract[EXECUTOR_COMMITTEE] = committee_contract_new(&ex->genesis);
     size_t base = 0;
     for (size_t i = 0; i < ex->n; i++) {
         ex->field_base[i] = base;
@@ -85,6 +86,14 @@ void executor_free(struct executor *ex) {
 
 const struct genesis *executor_genesis_of(const struct executor *ex) {
     return &ex->genesis;
+}
+
+const void *executor_committee(const struct executor *ex) {
+    return ex->contract[EXECUTOR_COMMITTEE].self;
+}
+
+const struct cell_params *executor_params(const struct executor *ex) {
+    return committee_params(executor_committee(ex), ex->height + 1);
 }
 
 const uint8_t *executor_cell_id(const struct executor *ex) {
@@ -206,17 +215,23 @@ const uint8_t *exec_policy_hash(const struct exec_host *h) {
 
 /* ---- starting ---- */
 
+/* What the parameters of the next block change for the contracts that the executor made. */
+static void at_height(struct executor *ex, uint64_t height) {
+    ex->height = height;
+    identity_set_params(ex->contract[EXECUTOR_IDENTITY].self, executor_params(ex));
+}
+
 int executor_init(struct executor *ex, const struct span *sections, struct ws_err *err) {
     ex->run_height = 0;
     ex->run_time = ex->genesis.time;
     for (size_t i = 0; i < ex->n; i++) {
         struct exec_host h = {ex, i};
-        struct span section = i == EXECUTOR_IDENTITY ? span_of("", 0) : sections[i - 1];
+        struct span section = i < EXECUTOR_OWN ? span_of("", 0) : sections[i - EXECUTOR_OWN];
         if (ex->contract[i].ops->genesis(ex->contract[i].self, &h, section, err) != WS_OK)
             return ws_fail_in(err, "genesis of contract %s", ex->contract[i].ops->name);
     }
     drop_events(ex); /* height 0 has no header that could commit to events */
-    ex->height = 0;
+    at_height(ex, 0);
     state_mark(ex->state);
     return WS_OK;
 }
@@ -234,12 +249,23 @@ int executor_resume(struct executor *ex, uint64_t height, struct ws_err *err) {
         if (ex->contract[i].ops->load(ex->contract[i].self, &h, err) != WS_OK)
             return ws_fail_in(err, "state of contract %s", ex->contract[i].ops->name);
     }
-    ex->height = height;
+    at_height(ex, height);
     state_mark(ex->state);
     return WS_OK;
 }
 
 /* ---- running ---- */
+
+void executor_record(
+    const struct executor *ex, const struct tx *t, uint32_t index, struct exec_record *ret) {
+    const struct validator_set *set = committee_set(executor_committee(ex), ex->height + 1);
+    *ret = (struct exec_record){.index = index,
+        .kind = t->record.kind,
+        .validator = validator_set_find(set, t->record.signer),
+        .body = t->record.body};
+    memcpy(ret->signer, t->record.signer, 32);
+    memcpy(ret->leaf, t->leaf, 32);
+}
 
 static struct tx_result run_message(struct executor *ex, const struct tx *t, uint32_t index) {
     struct tx_result r = {EXECUTOR_IDENTITY, IDENTITY_UNTRUSTED};
@@ -289,11 +315,26 @@ static struct tx_result run_order(struct executor *ex, const struct tx *t, uint3
     return r;
 }
 
+static struct tx_result run_record(struct executor *ex, const struct tx *t, uint32_t index) {
+    struct tx_result r = {EXECUTOR_IDENTITY, IDENTITY_UNTRUSTED};
+    const struct record *k = &t->record;
+    if (k->contract >= ex->n || ex->contract[k->contract].ops->record == NULL)
+        return r;
+    struct exec_record m;
+    executor_record(ex, t, index, &m);
+    struct exec_host h = {ex, k->contract};
+    r.contract = k->contract;
+    r.code = ex->contract[k->contract].ops->record(ex->contract[k->contract].self, &h, &m);
+    return r;
+}
+
 static struct tx_result run_tx(struct executor *ex, const struct tx *t, uint32_t index) {
     if (t->kind == TX_MESSAGE)
         return run_message(ex, t, index);
     if (t->kind == TX_ORDER)
         return run_order(ex, t, index);
+    if (t->kind == TX_RECORD)
+        return run_record(ex, t, index);
     struct exec_host own = {ex, EXECUTOR_IDENTITY};
     void *identity = ex->contract[EXECUTOR_IDENTITY].self;
     return (struct tx_result){EXECUTOR_IDENTITY, identity_add_cert(identity, &own, t->cert.all)};
@@ -338,6 +379,8 @@ void executor_run(struct executor *ex, const struct block *b, struct exec_outcom
     state_mark(ex->state);
     ex->run_height = b->header.height;
     ex->run_time = b->header.time;
+    struct exec_host committee = {ex, EXECUTOR_COMMITTEE};
+    committee_block(ex->contract[EXECUTOR_COMMITTEE].self, &committee, &b->header, &b->last_commit);
     for (size_t i = 0; i < ex->n; i++) {
         struct exec_host h = {ex, i};
         if (ex->contract[i].ops->begin_block != NULL)
@@ -357,8 +400,9 @@ void executor_run(struct executor *ex, const struct block *b, struct exec_outcom
     ex->events = NULL;
     ex->n_events = 0;
     ex->cap_events = 0;
+    committee_block_end(ex->contract[EXECUTOR_COMMITTEE].self, &committee);
     fill_roots(ex, ret_outcome);
-    ex->height = b->header.height;
+    at_height(ex, b->header.height);
 }
 
 void exec_outcome_free(struct exec_outcome *o) {

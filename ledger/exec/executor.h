@@ -1,6 +1,6 @@
 /* The contract host: checks transactions, runs decided blocks, keeps the authenticated state.
  *
- * Contracts in registration order, fixed for the life of a cell: identity, policy, then the others. The same
+ * Contracts in registration order, fixed for the life of a cell: identity, committee, policy, then the others. The same
  * sequence of blocks gives the same roots on every machine. Execution needs no clock and no signature check:
  * executor_check ran before the prevote. One thread. */
 #ifndef WAYSIDE_LEDGER_EXEC_EXECUTOR_H
@@ -19,15 +19,21 @@ struct exec_policy_source {
 };
 
 #define EXECUTOR_IDENTITY 0
-#define EXECUTOR_POLICY 1
+#define EXECUTOR_COMMITTEE 1
+#define EXECUTOR_OWN 2 /* the contracts that the executor makes itself */
+#define EXECUTOR_POLICY 2
 
-/* contracts: all but identity, which the executor makes itself; taken over. sections: genesis part of each.
+/* contracts: all but the executor's own; taken over. sections: genesis part of each.
  * genesis_octets is copied. Fails when a trust root of the genesis is no valid certificate. */
 WARN_UNUSED int executor_new(struct span genesis_octets, const struct contract *contracts, size_t n,
     const struct exec_policy_source *policy, struct executor **ret_executor, struct ws_err *err);
 void executor_free(struct executor *ex);
 
 const struct genesis *executor_genesis_of(const struct executor *ex);
+/* For the committee_* views (ledger/committee). */
+const void *executor_committee(const struct executor *ex);
+/* The parameters of the next block. */
+const struct cell_params *executor_params(const struct executor *ex);
 const uint8_t *executor_cell_id(const struct executor *ex);
 const struct trust_store *executor_trust(const struct executor *ex);
 size_t executor_contracts(const struct executor *ex);
@@ -36,7 +42,7 @@ int executor_contract_index(const struct executor *ex, const char *name); /* -1:
 struct state *executor_state(struct executor *ex);
 uint64_t executor_height(const struct executor *ex);
 
-/* First start: writes the state of height 0. sections[i] for contract i + 1. */
+/* First start: writes the state of height 0. sections[i] for contract EXECUTOR_OWN + i. */
 WARN_UNUSED int executor_init(struct executor *ex, const struct span *sections, struct ws_err *err);
 /* Restart: entries first (any order), then resume at the height they belong to. */
 void executor_restore(struct executor *ex, size_t contract, struct span key, struct span value);
@@ -59,6 +65,8 @@ WARN_UNUSED int executor_resume(struct executor *ex, uint64_t height, struct ws_
     X(TX_ORDER_EXPIRED, "order_expired")                                                           \
     X(TX_ORDER_QUORUM, "order_quorum")                                                             \
     X(TX_NO_ROOM, "identity_full")                                                                 \
+    X(TX_NOT_VALIDATOR, "not_a_validator")                                                         \
+    X(TX_EARLY, "too_early")                                                                       \
     X(TX_CONTRACT_REFUSES, "contract_refuses")                                                     \
     X(TX_TOO_LARGE, "too_large")
 enum tx_verdict {

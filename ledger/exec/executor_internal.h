@@ -2,6 +2,7 @@
 #ifndef WAYSIDE_LEDGER_EXEC_EXECUTOR_INTERNAL_H
 #define WAYSIDE_LEDGER_EXEC_EXECUTOR_INTERNAL_H
 
+#include "ledger/committee/committee.h"
 #include "ledger/exec/executor.h"
 #include "ledger/identity/identity.h"
 
@@ -30,5 +31,9 @@ struct executor {
 /* Index of the contract that takes this PSID or order; -1: none. */
 int executor_for_psid(const struct executor *ex, uint64_t psid);
 int executor_for_order(const struct executor *ex, enum exec_role role, uint16_t kind);
+
+/* The record of a transaction as its contract sees it in the next block. */
+void executor_record(
+    const struct executor *ex, const struct tx *t, uint32_t index, struct exec_record *ret);
 
 #endif

@@ -49,6 +49,30 @@ void order_sign_bytes(const hash32 cell_id, const struct order *o, struct buf *b
     buf_put(b, body, 32);
 }
 
+static void put_record_statement(struct buf *b, const struct record *r) {
+    buf_u8(b, r->contract);
+    buf_u16(b, r->kind);
+    buf_put(b, r->signer, 32);
+}
+
+void tx_put_record(struct buf *b, const struct record *r) {
+    buf_u8(b, LEDGER_VERSION);
+    buf_u8(b, TX_RECORD);
+    put_record_statement(b, r);
+    buf_var(b, r->body);
+    buf_put(b, r->sig, SIG_OCTETS);
+}
+
+void record_sign_bytes(const hash32 cell_id, const struct record *r, struct buf *b) {
+    hash32 body;
+    exec_sha256_one(r->body, body);
+    buf_put(b, TAG_RECORD, TAG_OCTETS);
+    buf_u8(b, LEDGER_VERSION);
+    buf_put(b, cell_id, 32);
+    put_record_statement(b, r);
+    buf_put(b, body, 32);
+}
+
 static int parse_message(struct tx *t, struct rd *r, struct ws_err *err) {
     rd_copy(r, t->cert_hash, 32);
     struct span spdu = rd_var(r, SPDU_MAX_OCTETS);
@@ -106,6 +130,23 @@ static int parse_order(struct tx *t, struct rd *r, struct ws_err *err) {
     return WS_OK;
 }
 
+static int parse_record(struct tx *t, struct rd *r, struct ws_err *err) {
+    struct record *k = &t->record;
+    k->contract = rd_u8(r);
+    k->kind = rd_u16(r);
+    rd_copy(r, k->signer, 32);
+    k->body = rd_var(r, TX_MAX);
+    rd_copy(r, k->sig, SIG_OCTETS);
+    if (!rd_done(r))
+        return ws_fail(err, WS_EINPUT, "record: malformed near octet %zu", r->at);
+    struct buf b = {0};
+    static const hash32 no_cell = {0}; /* as for orders */
+    record_sign_bytes(no_cell, k, &b);
+    exec_sha256_one(buf_span(&b), t->id);
+    buf_free(&b);
+    return WS_OK;
+}
+
 int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
     if (octets.n > TX_MAX)
         return ws_fail(err, WS_ELIMIT, "transaction of %zu octets", octets.n);
@@ -129,6 +170,9 @@ int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
     } else if (kind == TX_ORDER) {
         t->kind = TX_ORDER;
         rc = parse_order(t, &r, err);
+    } else if (kind == TX_RECORD) {
+        t->kind = TX_RECORD;
+        rc = parse_record(t, &r, err);
     } else {
         rc = ws_fail(err, WS_EINPUT, "transaction: kind %u", (unsigned)kind);
     }

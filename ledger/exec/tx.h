@@ -9,7 +9,7 @@
 #include "ledger/light/types.h"
 #include "v2x/spdu.h"
 
-enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3 };
+enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3, TX_RECORD = 4 };
 
 struct order_signature {
     uint8_t authority; /* index in genesis; strictly ascending */
@@ -25,6 +25,15 @@ struct order {
     struct order_signature sigs[AUTHORITIES_MAX];
 };
 
+/* What a validator states to one contract. */
+struct record {
+    uint8_t contract; /* index in registration order */
+    uint16_t kind;
+    hash32 signer; /* address */
+    struct span body;
+    uint8_t sig[SIG_OCTETS];
+};
+
 struct tx {
     uint32_t refs;
     enum tx_kind kind;
@@ -36,6 +45,7 @@ struct tx {
     hash32 cert_hash; /* TX_MESSAGE: signer; TX_CERTIFICATE: its own */
     struct cert cert; /* TX_CERTIFICATE */
     struct order order; /* TX_ORDER */
+    struct record record; /* TX_RECORD */
 };
 
 /* Parses and hashes; octets are copied. The text says what is wrong. */
@@ -46,6 +56,9 @@ void tx_unref(struct tx *t); /* NULL is fine */
 void tx_put_message(struct buf *b, const hash32 cert_hash, struct span spdu);
 void tx_put_certificate(struct buf *b, struct span cert);
 void tx_put_order(struct buf *b, const struct order *o);
+void tx_put_record(struct buf *b, const struct record *r);
+/* What a validator signs: TAG_RECORD || version || cell id || contract || kind || signer || SHA-256(body). */
+void record_sign_bytes(const hash32 cell_id, const struct record *r, struct buf *b);
 /* What an authority signs: TAG_ORDER || version || cell id || sequence || expiry || role || kind || SHA-256(body). */
 void order_sign_bytes(const hash32 cell_id, const struct order *o, struct buf *b);
 

@@ -72,6 +72,11 @@ struct identity_cert *identity_check_cert(
     return c;
 }
 
+void identity_set_params(void *self, const struct cell_params *params) {
+    struct identity *d = self;
+    d->params = *params;
+}
+
 const struct identity_cert *identity_find(const void *self, const hash32 cert_hash) {
     const struct identity *d = self;
     return table_get(&d->certs, cert_hash);

@@ -34,6 +34,8 @@ struct contract identity_contract_new(
     const struct cell_params *params, const struct trust_store *trust);
 
 /* ---- for the executor ---- */
+/* The parameters of the next block. */
+void identity_set_params(void *self, const struct cell_params *params);
 const struct identity_cert *identity_find(const void *self, const hash32 cert_hash);
 bool identity_seen(struct exec_host *h, const hash32 message_id);
 /* Commits a certificate / the identity of a message at the present block. */

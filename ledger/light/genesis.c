@@ -11,13 +11,13 @@ static const struct param_row rows[] = {
 #undef X
 };
 
-static void put_params(const struct cell_params *p, struct buf *b) {
+void cell_params_encode(const struct cell_params *p, struct buf *b) {
 #define X(name, lo, hi, help) buf_u64(b, p->name);
     CELL_PARAMS(X)
 #undef X
 }
 
-static void read_params(struct rd *r, struct cell_params *p) {
+void cell_params_read(struct rd *r, struct cell_params *p) {
 #define X(name, lo, hi, help) p->name = rd_u64(r);
     CELL_PARAMS(X)
 #undef X
@@ -41,6 +41,8 @@ struct cell_params cell_params_default(void) {
         .body_horizon_us = 86400000000,
         .certs_max = 100000,
         .messages_max = 5000000,
+        .evidence_heights = 10000,
+        .evidence_us = 86400000000,
     };
 }
 
@@ -65,7 +67,7 @@ int cell_params_check(const struct cell_params *p, struct ws_err *err) {
 
 void cell_params_hash(light_hash_fn h, const struct cell_params *p, hash32 ret_hash) {
     struct buf b = {0};
-    put_params(p, &b);
+    cell_params_encode(p, &b);
     struct span parts[] = {{TAG_PARAMS, TAG_OCTETS}, buf_span(&b)};
     h(parts, 2, ret_hash);
     buf_free(&b);
@@ -89,13 +91,10 @@ static void read_name(struct rd *r, char ret[static NAME_MAX_OCTETS + 1]) {
         r->bad = true;
 }
 
-void genesis_encode(const struct genesis *g, struct buf *b) {
-    buf_u8(b, LEDGER_VERSION);
-    put_name(b, g->name);
-    buf_u64(b, g->time);
-    buf_u16(b, (uint16_t)g->validators.n);
-    for (size_t i = 0; i < g->validators.n; i++) {
-        const struct validator *v = &g->validators.v[i];
+void validator_set_encode(const struct validator_set *s, struct buf *b) {
+    buf_u16(b, (uint16_t)s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct validator *v = &s->v[i];
         buf_u8(b, (uint8_t)v->alg);
         buf_put(b, v->key, KEY_OCTETS);
         buf_put(b, v->curve_key, KEY_OCTETS);
@@ -103,6 +102,13 @@ void genesis_encode(const struct genesis *g, struct buf *b) {
         put_name(b, v->owner);
         put_name(b, v->mast);
     }
+}
+
+void genesis_encode(const struct genesis *g, struct buf *b) {
+    buf_u8(b, LEDGER_VERSION);
+    put_name(b, g->name);
+    buf_u64(b, g->time);
+    validator_set_encode(&g->validators, b);
     buf_u8(b, (uint8_t)g->n_authorities);
     for (size_t i = 0; i < g->n_authorities; i++) {
         buf_put(b, g->authorities[i].key, KEY_OCTETS);
@@ -113,7 +119,7 @@ void genesis_encode(const struct genesis *g, struct buf *b) {
     buf_u8(b, (uint8_t)g->n_roots);
     for (size_t i = 0; i < g->n_roots; i++)
         buf_var(b, g->roots[i]);
-    put_params(&g->params, b);
+    cell_params_encode(&g->params, b);
     buf_var(b, g->policy);
     buf_put(b, g->map_digest, 32);
     buf_i32(b, g->frame_lat0);
@@ -127,7 +133,8 @@ void genesis_encode(const struct genesis *g, struct buf *b) {
     }
 }
 
-static void read_validators(struct rd *r, struct validator_set *s) {
+bool validator_set_read(struct rd *r, struct validator_set *s) {
+    memset(s, 0, sizeof(*s));
     s->n = rd_u16(r);
     if (s->n > VALIDATORS_MAX) {
         s->n = 0;
@@ -144,6 +151,7 @@ static void read_validators(struct rd *r, struct validator_set *s) {
         read_name(r, v->owner);
         read_name(r, v->mast);
     }
+    return !r->bad;
 }
 
 static void read_authorities(struct rd *r, struct genesis *g) {
@@ -208,7 +216,8 @@ int genesis_decode(
         return ws_fail(err, WS_EINPUT, "genesis: version octet is not %d", LEDGER_VERSION);
     read_name(&r, g->name);
     g->time = rd_u64(&r);
-    read_validators(&r, &g->validators);
+    if (!validator_set_read(&r, &g->validators))
+        r.bad = true;
     read_authorities(&r, g);
     g->n_roots = rd_u8(&r);
     if (g->n_roots > TRUST_ROOTS_MAX) {
@@ -217,7 +226,7 @@ int genesis_decode(
     }
     for (size_t i = 0; i < g->n_roots; i++)
         g->roots[i] = rd_var(&r, 65535);
-    read_params(&r, &g->params);
+    cell_params_read(&r, &g->params);
     g->policy = rd_var(&r, 1U << 20);
     rd_copy(&r, g->map_digest, 32);
     g->frame_lat0 = rd_i32(&r);

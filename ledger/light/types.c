@@ -15,6 +15,7 @@ TAG(TAG_ADDRESS, "WAYSIDE-ADDRESS");
 TAG(TAG_COMMIT, "WAYSIDE-COMMIT");
 TAG(TAG_PARAMS, "WAYSIDE-PARAMS");
 TAG(TAG_GENESIS, "WAYSIDE-GENESIS");
+TAG(TAG_RECORD, "WAYSIDE-RECORD");
 
 static void hash_tagged(light_hash_fn h, const uint8_t *tag, struct span s, uint8_t *ret) {
     struct span parts[] = {{tag, TAG_OCTETS}, s};
@@ -69,6 +70,9 @@ int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_er
         for (size_t k = i + 1; k < s->n; k++) {
             if (memcmp(s->v[i].address, s->v[k].address, sizeof(hash32)) == 0)
                 return ws_fail(err, WS_EINPUT, "validators %zu and %zu have the same key", i, k);
+            if (memcmp(s->v[i].curve_key, s->v[k].curve_key, KEY_OCTETS) == 0)
+                return ws_fail(
+                    err, WS_EINPUT, "validators %zu and %zu have the same CURVE key", i, k);
         }
     }
     return WS_OK;

@@ -24,7 +24,7 @@
 #define TAG_OCTETS 16
 extern const uint8_t TAG_HEADER[TAG_OCTETS], TAG_VOTE[TAG_OCTETS], TAG_PROPOSAL[TAG_OCTETS],
     TAG_ORDER[TAG_OCTETS], TAG_VALSET[TAG_OCTETS], TAG_ADDRESS[TAG_OCTETS], TAG_COMMIT[TAG_OCTETS],
-    TAG_PARAMS[TAG_OCTETS], TAG_GENESIS[TAG_OCTETS];
+    TAG_PARAMS[TAG_OCTETS], TAG_GENESIS[TAG_OCTETS], TAG_RECORD[TAG_OCTETS];
 
 /* Ed25519 is 1; 2 is kept for ECDSA P-256 with low s in a TPM or HSM (decision 2). */
 enum key_alg { KEY_ED25519 = 1 };
@@ -50,9 +50,12 @@ struct validator_set {
     struct validator v[VALIDATORS_MAX];
 };
 void validator_address(light_hash_fn h, struct validator *v);
-/* Sorts, sums, and refuses: none or too many, zero power, the same key twice, total above the cap. */
+/* Sorts, sums, and refuses: none or too many, zero power, the same key or CURVE key twice, total above the cap. */
 WARN_UNUSED int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_err *err);
 void validator_set_hash(light_hash_fn h, const struct validator_set *s, hash32 ret_hash);
+/* The whole set as genesis and state hold it. Reading checks the layout only: validator_set_prepare does the rest. */
+void validator_set_encode(const struct validator_set *s, struct buf *b);
+WARN_UNUSED bool validator_set_read(struct rd *r, struct validator_set *ret_set);
 int validator_set_find(const struct validator_set *s, const hash32 address); /* index or -1 */
 
 static inline bool power_is_quorum(uint64_t power, uint64_t total) {
@@ -81,7 +84,10 @@ static inline bool power_is_skip(uint64_t power, uint64_t total) {
     X(body_horizon_us, 60000000, 31536000000000,                                                   \
         "vehicles' certificates leave state after this (cell time); bodies: decision 9")           \
     X(certs_max, 16, 10000000, "vehicle certificates kept in state")                               \
-    X(messages_max, 1024, 100000000, "message identities kept in state")
+    X(messages_max, 1024, 100000000, "message identities kept in state")                           \
+    X(evidence_heights, 16, 10000000,                                                              \
+        "evidence older than this many heights and evidence_us is too late")                       \
+    X(evidence_us, 1000000, 31536000000000, "the same in cell time")
 
 struct cell_params {
 #define X(name, lo, hi, help) uint64_t name;
@@ -90,6 +96,8 @@ struct cell_params {
 };
 struct cell_params cell_params_default(void);
 WARN_UNUSED int cell_params_check(const struct cell_params *p, struct ws_err *err);
+void cell_params_encode(const struct cell_params *p, struct buf *b);
+void cell_params_read(struct rd *r, struct cell_params *ret_params); /* r remembers what is short */
 void cell_params_hash(light_hash_fn h, const struct cell_params *p, hash32 ret_hash);
 
 struct authority {

@@ -129,9 +129,9 @@ static void fill_header(const struct node *n, uint64_t time, struct header *hd) 
     memcpy(hd->state_root, n->roots.state_root, 32);
     memcpy(hd->result_root, n->roots.result_root, 32);
     memcpy(hd->event_root, n->roots.event_root, 32);
-    memcpy(hd->validators, n->set_hash, 32);
-    memcpy(hd->next_validators, n->set_hash, 32);
-    memcpy(hd->params, n->params_hash, 32);
+    memcpy(hd->validators, committee_set_hash(n->committee, hd->height), 32);
+    memcpy(hd->next_validators, committee_set_hash(n->committee, hd->height + 1), 32);
+    cell_params_hash(exec_sha256, n->params, hd->params);
 }
 
 void blocks_build(struct node *n, int32_t round, struct ws_now now) {
@@ -164,7 +164,7 @@ void blocks_build(struct node *n, int32_t round, struct ws_now now) {
     struct cs_event ev = {
         .kind = CS_EV_BUILT, .height = cs_height(n->cs), .round = round, .block_time = time};
     memcpy(ev.id, b->id, 32);
-    struct candidate *c = candidate_add(n, b->id, b, (size_t)n->me);
+    struct candidate *c = candidate_add(n, b->id, b, n->peers.me);
     if (recover_log_block(n, c->block))
         drive_event(n, &ev, now);
 }
@@ -221,7 +221,8 @@ static bool check_last_commit(const struct node *n, const struct block *b, const
     if (memcmp(got, ours, 32) == 0)
         return true;
     if (c->height != n->height || memcmp(c->id, n->last_id, 32) != 0 ||
-        commit_check(exec_verify, executor_cell_id(n->ex), n->set, c, NULL) != WS_OK)
+        commit_check(exec_verify, executor_cell_id(n->ex), committee_set(n->committee, n->height),
+            c, NULL) != WS_OK)
         return refuse(ret_why, "carried commit is no quorum for the last block");
     return true;
 }
@@ -299,7 +300,6 @@ static void put_block(struct store_batch *batch, const struct block *b, const st
 void blocks_commit(struct node *n, struct block *b, const struct commit *c, struct ws_now now) {
     struct exec_outcome outcome;
     executor_run(n->ex, b, &outcome);
-    (void)proposer_step(&n->proposers, n->set);
     n->height = b->header.height;
     n->last_header = b->header;
     n->last_commit = *c;

@@ -17,10 +17,26 @@ void node_fail(struct node *n, const char *fmt, ...) {
     ws_log(WS_LOG_ERROR, "ledger", "stopping: %s", n->why);
 }
 
+void drive_find_slots(struct node *n) {
+    for (size_t i = 0; i < n->set->n; i++) {
+        n->slot[i] = NODE_NO_SLOT;
+        for (size_t k = 0; k < n->peers.n; k++) {
+            if (memcmp(n->peers.curve_key[k], n->set->v[i].curve_key, KEY_OCTETS) == 0)
+                n->slot[i] = k;
+        }
+    }
+}
+
 void drive_start_height(struct node *n) {
     candidates_clear(n);
     n->n_timers = 0;
-    cs_start(n->cs, n->height + 1, &n->proposers);
+    uint64_t height = n->height + 1;
+    n->set = committee_set(n->committee, height);
+    n->params = committee_params(n->committee, height);
+    n->me = n->has_address ? validator_set_find(n->set, n->address) : -1;
+    drive_find_slots(n);
+    struct cs_height at = {height, n->set, n->me, n->params, committee_proposers(n->committee)};
+    cs_start(n->cs, &at);
 }
 
 static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 
 void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t sources) {
-    WS_ASSERT(sources >= 1 && sources <= VALIDATORS_MAX);
-    *m = (struct mempool){.max_txs = max_txs,
-        .max_octets = max_octets,
-        .share_txs = max_txs / 2 / sources,
-        .share_octets = max_octets / 2 / sources};
+    *m = (struct mempool){.max_txs = max_txs, .max_octets = max_octets};
+    mempool_set_sources(m, sources);
+}
+
+void mempool_set_sources(struct mempool *m, size_t sources) {
+    WS_ASSERT(sources >= 1 && sources <= MEMPOOL_SOURCES_MAX);
+    m->share_txs = m->max_txs / 2 / sources;
+    m->share_octets = m->max_octets / 2 / sources;
 }
 
 void mempool_free(struct mempool *m) {
@@ -28,6 +31,8 @@ static enum lane lane_of(const struct tx *tx) {
         return LANE_ORDER;
     if (tx->kind == TX_CERTIFICATE)
         return LANE_CERTIFICATE;
+    if (tx->kind == TX_RECORD)
+        return LANE_RECORD;
     return tx->spdu.psid == PSID_DENM ? LANE_SAFETY : LANE_BULK;
 }
 
@@ -38,8 +43,12 @@ static bool share_is_used(const struct mempool *m, const struct tx *tx, size_t s
            m->source[source].octets + tx->octets.n > m->share_octets;
 }
 
+static size_t is_idle(const struct mempool_entry *e) {
+    return e->source != MEMPOOL_JUDGED || e->lane == LANE_RECORD ? 1 : 0;
+}
+
 enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source) {
-    WS_ASSERT(source == MEMPOOL_JUDGED || source < VALIDATORS_MAX);
+    WS_ASSERT(source == MEMPOOL_JUDGED || source < MEMPOOL_SOURCES_MAX);
     if (table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL)
         return MEMPOOL_KNOWN;
     if (m->n >= m->max_txs || m->octets + tx->octets.n > m->max_octets ||
@@ -56,9 +65,9 @@ enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source) 
         m->first[e->lane] = e;
     m->last[e->lane] = e;
     m->n++;
+    m->idle += is_idle(e);
     m->octets += tx->octets.n;
     if (source != MEMPOOL_JUDGED) {
-        m->unjudged++;
         m->source[source].txs++;
         m->source[source].octets += tx->octets.n;
     }
@@ -93,9 +102,9 @@ void mempool_remove(struct mempool *m, struct mempool_entry *e) {
     else
         m->last[e->lane] = e->prev;
     m->n--;
+    m->idle -= is_idle(e);
     m->octets -= e->tx->octets.n;
     if (e->source != MEMPOOL_JUDGED) {
-        m->unjudged--;
         m->source[e->source].txs--;
         m->source[e->source].octets -= e->tx->octets.n;
     }

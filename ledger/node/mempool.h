@@ -11,7 +11,9 @@
 #include "ledger/exec/tx.h"
 
 /* Lower goes first; a certificate precedes the messages that need it. */
-enum lane { LANE_ORDER, LANE_CERTIFICATE, LANE_SAFETY, LANE_BULK, LANE_COUNT };
+enum lane { LANE_ORDER, LANE_CERTIFICATE, LANE_SAFETY, LANE_RECORD, LANE_BULK, LANE_COUNT };
+
+#define MEMPOOL_SOURCES_MAX 128
 
 #define MEMPOOL_JUDGED SIZE_MAX
 
@@ -25,18 +27,21 @@ struct mempool {
     size_t n, octets;
     size_t max_txs, max_octets;
     size_t share_txs, share_octets; /* of one source, for what is not judged */
-    size_t unjudged; /* of n */
+    size_t
+        idle; /* of n: no reason to cut a block: what is not judged, and what validators say of themselves */
     struct {
         size_t txs, octets;
-    } source[VALIDATORS_MAX];
+    } source[MEMPOOL_SOURCES_MAX];
     struct table by_leaf, by_id;
     struct mempool_entry *first[LANE_COUNT], *last[LANE_COUNT];
 };
 
 enum mempool_added { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
 
-/* sources: 1..VALIDATORS_MAX. */
+/* sources: 1..MEMPOOL_SOURCES_MAX. */
 void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t sources);
+/* The number of sources has changed: their shares are what they are from now on. */
+void mempool_set_sources(struct mempool *m, size_t sources);
 void mempool_free(struct mempool *m);
 /* source: MEMPOOL_JUDGED, or who sent what could not be judged. ADDED: took a reference of its own. FULL: the
  * whole, or the share of that source. */

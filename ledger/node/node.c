@@ -1,5 +1,6 @@
 #include "ledger/node/node_internal.h"
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
@@ -26,16 +27,34 @@ struct node_limits node_limits_default(void) {
     };
 }
 
-static int find_me(const struct validator_set *set, const struct signer *signer) {
+static void set_address(struct node *n, const struct signer *signer) {
     if (signer == NULL)
-        return -1;
-    uint8_t key[KEY_OCTETS];
-    signer_public(signer, key);
-    for (size_t i = 0; i < set->n; i++) {
-        if (memcmp(set->v[i].key, key, KEY_OCTETS) == 0)
-            return (int)i;
+        return;
+    struct validator v = {.alg = KEY_ED25519};
+    signer_public(signer, v.key);
+    validator_address(exec_sha256, &v);
+    memcpy(n->address, v.address, 32);
+    n->has_address = true;
+}
+
+static void genesis_peers(const struct node *n, struct node_peers *ret_peers) {
+    const struct validator_set *set = &n->genesis->validators;
+    ret_peers->n = set->n;
+    int me = n->has_address ? validator_set_find(set, n->address) : -1;
+    ret_peers->me = me < 0 ? NODE_NO_SLOT : (size_t)me;
+    for (size_t i = 0; i < set->n; i++)
+        memcpy(ret_peers->curve_key[i], set->v[i].curve_key, KEY_OCTETS);
+}
+
+void node_set_peers(struct node *n, const struct node_peers *peers) {
+    WS_ASSERT(peers->n >= 1 && peers->n <= NODE_PEERS_MAX);
+    for (size_t i = 0; i < peers->n; i++) {
+        if (i >= n->peers.n || memcmp(n->peers.curve_key[i], peers->curve_key[i], KEY_OCTETS) != 0)
+            n->peer[i] = (struct peer){0};
     }
-    return -1;
+    n->peers = *peers;
+    mempool_set_sources(&n->pool, peers->n);
+    drive_find_slots(n);
 }
 
 int node_open(struct executor *ex, const struct span *sections, const struct node_io *io,
@@ -44,21 +63,16 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     struct node *n = ws_alloc(sizeof(*n));
     n->ex = ex;
     n->genesis = executor_genesis_of(ex);
-    n->set = &n->genesis->validators;
+    n->committee = executor_committee(ex);
     n->io = *io;
     n->limits = *limits;
-    n->me = find_me(n->set, io->signer);
-    validator_set_hash(exec_sha256, n->set, n->set_hash);
-    cell_params_hash(exec_sha256, &n->genesis->params, n->params_hash);
-    mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->set->n);
-    n->cs = cs_new(n->set, n->me, &n->genesis->params);
+    set_address(n, io->signer);
+    genesis_peers(n, &n->peers);
+    mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->peers.n);
+    n->cs = cs_new();
     n->committed_mono_us = now.mono_us;
     n->status_due_mono_us = now.mono_us;
-    int rc = WS_OK;
-    if (io->signer != NULL && n->me < 0)
-        rc = ws_fail(err, WS_EINPUT, "the validator key is not in the genesis of this cell");
-    if (rc == WS_OK)
-        rc = recover_state(n, sections, err);
+    int rc = recover_state(n, sections, err);
     if (rc == WS_OK) {
         drive_start_height(n);
         rc = recover_log(n, now, err);
@@ -159,8 +173,7 @@ static void on_proposal(
         return;
     }
     struct block *b = NULL;
-    if (block_decode_compact(span_of(m->block.data, m->block.len), &n->genesis->params, &b, NULL) !=
-        WS_OK) {
+    if (block_decode_compact(span_of(m->block.data, m->block.len), n->params, &b, NULL) != WS_OK) {
         n->counters.drops[NODE_DROP_BAD_BLOCK]++;
         return;
     }
@@ -173,7 +186,7 @@ static void on_proposal(
 }
 
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now) {
-    if (n->failed || peer >= n->set->n)
+    if (n->failed || peer >= n->peers.n)
         return;
     Wayside__Link__Link *link = wire_parse(msg);
     if (link == NULL) {
@@ -220,12 +233,12 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
 
 /* What waits for its certificate or its time is no work yet: it would only cut empty blocks. */
 static bool has_work(const struct node *n) {
-    return n->pool.n > n->pool.unjudged || n->events_pending;
+    return n->pool.n > n->pool.idle || n->events_pending;
 }
 
 /* Blocks are paced by deadline, not by a pause after the last one (consensus facts, section 4). */
 static uint64_t begin_at(const struct node *n) {
-    const struct cell_params *p = &n->genesis->params;
+    const struct cell_params *p = n->params;
     return n->committed_mono_us + (has_work(n) ? p->block_min_us : p->block_interval_us);
 }
 
@@ -296,6 +309,14 @@ const struct node_counters *node_counters(const struct node *n) {
 
 struct executor *node_executor(struct node *n) {
     return n->ex;
+}
+
+const struct validator_set *node_validators(const struct node *n) {
+    return n->set;
+}
+
+size_t node_slot_of(const struct node *n, size_t validator) {
+    return n->slot[validator];
 }
 
 bool node_last(const struct node *n, struct header *ret_header, struct commit *ret_commit) {

@@ -27,7 +27,7 @@ struct node_limits {
 struct node_limits node_limits_default(void);
 
 struct node_io {
-    /* Best effort; peer is an index in the genesis validator set. */
+    /* Best effort; peer is a slot of the directory. */
     void (*send)(void *ctx, size_t peer, struct span msg);
     /* After a block is durable. The outcome is borrowed for the call. */
     void (*committed)(
@@ -69,6 +69,17 @@ struct node_counters {
 
 /* executor: fresh (executor_new), taken over. Recovers from store and log, or starts at genesis (sections as for
  * executor_init). */
+/* Whom messages come from and go to: slots that stay while validator sets come and go. A validator is found in it by its
+ * CURVE key; who is in it and validates nothing follows. Until a directory is given, slot i is validator i of the
+ * genesis. */
+#define NODE_PEERS_MAX 128
+struct node_peers {
+    size_t n;
+    size_t me; /* own slot, or NODE_NO_SLOT */
+    uint8_t curve_key[NODE_PEERS_MAX][KEY_OCTETS];
+};
+#define NODE_NO_SLOT SIZE_MAX
+
 WARN_UNUSED int node_open(struct executor *ex, const struct span *sections,
     const struct node_io *io, const struct node_limits *limits, struct ws_now now,
     struct node **ret_node, struct ws_err *err);
@@ -77,6 +88,8 @@ void node_close(struct node *n);
 /* False once the disk has failed or state has diverged: the process must stop; *ret_why says why. */
 bool node_healthy(const struct node *n, const char **ret_why);
 
+/* A slot whose key changes is another peer: what was known of it is forgotten. */
+void node_set_peers(struct node *n, const struct node_peers *peers);
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
 void node_tick(struct node *n, struct ws_now now);
 uint64_t node_next_wake(const struct node *n); /* monotonic us: call node_tick then at the latest */
@@ -98,7 +111,7 @@ struct node_status {
     uint64_t consensus_height;
     int32_t round;
     enum cs_step step;
-    int me;
+    int me; /* index in the set of consensus_height; -1: not in it */
     size_t mempool_txs, mempool_octets;
     bool syncing;
 };
@@ -112,6 +125,10 @@ void node_status(const struct node *n, struct node_status *ret);
 void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret);
 const struct node_counters *node_counters(const struct node *n);
 struct executor *node_executor(struct node *n);
+/* The set that signs consensus_height; borrowed until the next call. */
+const struct validator_set *node_validators(const struct node *n);
+size_t node_slot_of(
+    const struct node *n, size_t validator); /* NODE_NO_SLOT: not in the directory */
 /* Header and commit of the last block: what proofs of the state before it stand under. False at height 0. */
 bool node_last(const struct node *n, struct header *ret_header, struct commit *ret_commit);
 

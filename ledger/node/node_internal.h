@@ -2,6 +2,7 @@
 #ifndef WAYSIDE_LEDGER_NODE_NODE_INTERNAL_H
 #define WAYSIDE_LEDGER_NODE_NODE_INTERNAL_H
 
+#include "ledger/committee/committee.h"
 #include "ledger/identity/identity.h"
 #include "ledger/net/link.pb-c.h"
 #include "ledger/node/node.h"
@@ -44,13 +45,18 @@ struct peer {
 struct node {
     struct executor *ex;
     const struct genesis *genesis;
+    const void *committee;
+    /* of the height in progress */
     const struct validator_set *set;
-    hash32 set_hash, params_hash;
-    int me;
+    const struct cell_params *params;
+    int me; /* index in set */
+    size_t slot[VALIDATORS_MAX]; /* of each validator of the set; NODE_NO_SLOT */
+    bool has_address;
+    hash32 address; /* ours, when there is a signer */
+    struct node_peers peers;
     struct node_io io;
     struct node_limits limits;
     struct consensus *cs;
-    struct proposer_state proposers; /* before the height in progress */
     struct mempool pool;
     /* what the next header builds on */
     uint64_t height; /* last committed */
@@ -69,7 +75,7 @@ struct node {
     bool replaying; /* recovery: actions are gathered, not carried out */
     struct cs_actions pending; /* recovery: not answered yet */
     /* peers */
-    struct peer peer[VALIDATORS_MAX];
+    struct peer peer[NODE_PEERS_MAX]; /* by slot */
     uint64_t status_due_mono_us;
     bool syncing;
     struct node_counters counters;
@@ -91,6 +97,7 @@ void wire_send_tx(struct node *n, size_t peer, struct span tx);
 void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
 void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now);
 void drive_start_height(struct node *n);
+void drive_find_slots(struct node *n); /* of the validators in force */
 void node_fail(struct node *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* blocks.c: candidates, building, checking, committing. */

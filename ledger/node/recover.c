@@ -150,9 +150,6 @@ void recover_put_meta(struct node *n, struct store_batch *batch) {
     buf_put(&b, n->roots.result_root, 32);
     buf_put(&b, n->roots.event_root, 32);
     buf_u8(&b, n->events_pending ? 1 : 0);
-    buf_u16(&b, (uint16_t)n->proposers.n);
-    for (size_t i = 0; i < n->proposers.n; i++)
-        buf_i64(&b, n->proposers.priority[i]);
     store_batch_put(batch, STORE_META, span_of(meta_key, 4), buf_span(&b));
     buf_free(&b);
 }
@@ -167,13 +164,8 @@ static int read_meta(struct node *n, struct span s, struct ws_err *err) {
     rd_copy(&r, n->roots.result_root, 32);
     rd_copy(&r, n->roots.event_root, 32);
     n->events_pending = rd_u8(&r) == 1;
-    n->proposers.n = rd_u16(&r);
-    if (version != LEDGER_VERSION || n->proposers.n != n->set->n)
+    if (version != LEDGER_VERSION || !rd_done(&r))
         return ws_fail(err, WS_EIO, "store: damaged node record, or written by another version");
-    for (size_t i = 0; i < n->proposers.n; i++)
-        n->proposers.priority[i] = rd_i64(&r);
-    if (!rd_done(&r))
-        return ws_fail(err, WS_EIO, "store: damaged node record");
     if (memcmp(cell, executor_cell_id(n->ex), 32) != 0)
         return ws_fail(err, WS_EINPUT, "store: belongs to another cell than the genesis file");
     return WS_OK;
@@ -219,7 +211,6 @@ static int start_at_genesis(struct node *n, const struct span *sections, struct 
         return err == NULL ? WS_EINPUT : err->code;
     executor_first_roots(n->ex, &n->roots);
     n->last_time = n->genesis->time;
-    proposer_init(&n->proposers, n->set);
     struct store_batch *batch = store_batch_new(n->io.store);
     recover_put_meta(n, batch);
     return store_batch_write(batch, err);
@@ -329,11 +320,11 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
     struct node *n = ctx;
     if (type == LOG_BLOCK) {
         struct block *b = NULL;
-        int rc = block_decode(payload, &n->genesis->params, &b, err);
+        int rc = block_decode(payload, n->params, &b, err);
         if (rc != WS_OK)
             return ws_fail_in(err, "consensus log: block");
         if (b->header.height == n->height + 1)
-            (void)candidate_add(n, b->id, b, (size_t)(n->me < 0 ? 0 : n->me));
+            (void)candidate_add(n, b->id, b, n->peers.me == NODE_NO_SLOT ? 0 : n->peers.me);
         else
             block_free(b);
         return WS_OK;

@@ -97,7 +97,7 @@ static void help_same_height(struct node *n, size_t peer, const Wayside__Link__S
 static bool behind(const struct node *n) {
     uint64_t power = 0;
     for (size_t i = 0; i < n->set->n; i++) {
-        if (n->peer[i].height > n->height + 1)
+        if (n->slot[i] != NODE_NO_SLOT && n->peer[n->slot[i]].height > n->height + 1)
             power += n->set->v[i].power;
     }
     return power_is_skip(power, n->set->total);
@@ -148,7 +148,7 @@ void sync_block_request(
     }
     uint64_t count = q->count < n->limits.sync_blocks ? q->count : n->limits.sync_blocks;
     for (uint64_t h = q->from; h < q->from + count && h >= 1 && h <= n->height; h++) {
-        if (h <= p->blocks_to || p->blocks_octets > 4 * n->genesis->params.block_octets_max)
+        if (h <= p->blocks_to || p->blocks_octets > 4 * n->params->block_octets_max)
             continue;
         p->blocks_to = h;
         uint8_t key[8];
@@ -186,8 +186,7 @@ void sync_block_reply(
         n->counters.drops[NODE_DROP_HEIGHT]++;
         return;
     }
-    if (block_decode(span_of(a->block.data, a->block.len), &n->genesis->params, &b, NULL) !=
-        WS_OK) {
+    if (block_decode(span_of(a->block.data, a->block.len), n->params, &b, NULL) != WS_OK) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return;
     }
@@ -313,7 +312,7 @@ void sync_tx_request(
         if (t == NULL || table_put(&sent, t->leaf, n) != NULL)
             continue;
         octets += t->octets.n;
-        if (octets > n->genesis->params.block_octets_max)
+        if (octets > n->params->block_octets_max)
             break;
         wire_send_tx(n, peer, t->octets);
     }
@@ -345,8 +344,7 @@ void sync_candidate_request(
 void sync_candidate_reply(
     struct node *n, size_t peer, const Wayside__Link__CandidateReply *a, struct ws_now now) {
     struct block *b = NULL;
-    if (block_decode_compact(span_of(a->block.data, a->block.len), &n->genesis->params, &b, NULL) !=
-        WS_OK) {
+    if (block_decode_compact(span_of(a->block.data, a->block.len), n->params, &b, NULL) != WS_OK) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return;
     }

@@ -41,7 +41,7 @@ void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, str
     }
     for (size_t i = 0; i < m->n_tx && !n->failed; i++) {
         struct tx *t = NULL;
-        if (m->tx[i].len > n->genesis->params.tx_octets_max ||
+        if (m->tx[i].len > n->params->tx_octets_max ||
             tx_parse(span_of(m->tx[i].data, m->tx[i].len), &t, NULL) != WS_OK) {
             n->counters.drops[NODE_DROP_MALFORMED]++;
             continue;
@@ -79,7 +79,7 @@ enum tx_verdict node_submit(
         return TX_BAD_SIGNATURE;
     }
     t->signature_good = signature_good && t->kind == TX_MESSAGE;
-    enum tx_verdict v = node_take_tx(n, t, n->me < 0 ? 0 : (size_t)n->me, now);
+    enum tx_verdict v = node_take_tx(n, t, n->peers.me == NODE_NO_SLOT ? 0 : n->peers.me, now);
     if (v == TX_GOOD)
         wire_send_tx(n, ALL_PEERS, t->octets);
     else

@@ -41,8 +41,8 @@ void wire_send(struct node *n, size_t peer, const Wayside__Link__Link *link) {
     size_t size = wayside__link__link__get_packed_size(link);
     uint8_t *octets = ws_alloc(size);
     (void)wayside__link__link__pack(link, octets);
-    for (size_t i = 0; i < n->set->n; i++) {
-        if ((peer == ALL_PEERS || peer == i) && (int)i != n->me)
+    for (size_t i = 0; i < n->peers.n; i++) {
+        if ((peer == ALL_PEERS || peer == i) && i != n->peers.me)
             n->io.send(n->io.ctx, i, span_of(octets, size));
     }
     free(octets);

@@ -106,9 +106,9 @@ static void put_proposal(
     memcpy(hd->state_root, n->roots.state_root, 32);
     memcpy(hd->result_root, n->roots.result_root, 32);
     memcpy(hd->event_root, n->roots.event_root, 32);
-    memcpy(hd->validators, n->set_hash, 32);
-    memcpy(hd->next_validators, n->set_hash, 32);
-    memcpy(hd->params, n->params_hash, 32);
+    memcpy(hd->validators, committee_set_hash(n->committee, n->height + 1), 32);
+    memcpy(hd->next_validators, committee_set_hash(n->committee, n->height + 2), 32);
+    cell_params_hash(exec_sha256, n->params, hd->params);
     memcpy(hd->proposer, n->set->v[LIAR].address, 32);
     hash32 tx[4] = {{0}};
     b.n_txs = rd_u8(r) % 4;

@@ -38,8 +38,9 @@ rule v2x 'base/|v2x/' 'openssl'
 rule pktio 'base/|v2x/|pktio/' 'rte_|pcap'
 rule ledger/light 'base/|ledger/light/' "$none"
 rule ledger/consensus 'base/|ledger/(light|consensus)/' "$none"
-rule ledger/exec 'base/|v2x/|ledger/(light|exec|identity)/' 'openssl'
+rule ledger/exec 'base/|v2x/|ledger/(light|exec|identity|committee)/' 'openssl'
 rule ledger/identity 'base/|v2x/|ledger/(light|exec|identity)/' 'openssl'
+rule ledger/committee 'base/|ledger/(light|exec|committee)/|ledger/consensus/proposer\.h' "$none"
 rule ledger/policy 'base/|ledger/(exec|policy)/' 'lua|lauxlib'
 rule ledger/store 'base/|ledger/store/' 'rocksdb'
 rule ledger/snapshot 'base/|ledger/(light|exec|store|snapshot)/' "$none"

@@ -12,10 +12,16 @@ struct validator_set drive_set(size_t n, const uint64_t *powers) {
     for (size_t i = 0; i < n; i++) {
         s.v[i].alg = KEY_ED25519;
         put_be64(s.v[i].key, i + 1);
+        put_be64(s.v[i].curve_key, i + 1);
         s.v[i].power = powers == NULL ? 1 : powers[i];
     }
     WS_ASSERT(validator_set_prepare(exec_sha256, &s, NULL) == WS_OK);
     return s;
+}
+
+void drive_start(struct drive *d, uint64_t height) {
+    struct cs_height at = {height, &d->set, d->me, &d->params, &d->proposers};
+    cs_start(d->c, &at);
 }
 
 void drive_open(struct drive *d, size_t n, const uint64_t *powers, int me) {
@@ -23,8 +29,9 @@ void drive_open(struct drive *d, size_t n, const uint64_t *powers, int me) {
     d->set = drive_set(n, powers);
     d->params = cell_params_default();
     proposer_init(&d->proposers, &d->set);
-    d->c = cs_new(&d->set, me, &d->params);
-    cs_start(d->c, DRIVE_HEIGHT, &d->proposers);
+    d->me = me;
+    d->c = cs_new();
+    drive_start(d, DRIVE_HEIGHT);
 }
 
 void drive_close(struct drive *d) {

@@ -13,6 +13,7 @@ struct drive {
     struct validator_set set;
     struct cell_params params;
     struct proposer_state proposers;
+    int me;
     struct cs_actions out; /* of the last event */
 };
 
@@ -20,6 +21,7 @@ struct drive {
 struct validator_set drive_set(size_t n, const uint64_t *powers);
 void drive_open(struct drive *d, size_t n, const uint64_t *powers, int me);
 void drive_close(struct drive *d);
+void drive_start(struct drive *d, uint64_t height);
 
 enum cs_refusal drive_begin(struct drive *d);
 /* From the round's own proposer, received at its block time. */

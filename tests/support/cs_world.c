@@ -163,12 +163,17 @@ static void check_commit(struct world *w, size_t node) {
 
 /* ---- nodes ---- */
 
+static void start_core(const struct world *w, struct world_node *n, uint64_t height) {
+    struct cs_height at = {height, &w->set, (int)(n - w->node), &w->params, &n->proposers};
+    cs_start(n->c, &at);
+}
+
 static void begin_height(struct world *w, size_t node, uint64_t height) {
     struct world_node *n = &w->node[node];
     n->height = height;
     n->n_log = 0;
     n->durable = 0;
-    cs_start(n->c, height, &n->proposers);
+    start_core(w, n, height);
     struct world_item *it = push(w, node, w->now_us + w->params.block_min_us);
     it->ev.kind = CS_EV_BEGIN;
     it->ev.height = height;
@@ -303,7 +308,7 @@ void world_open(struct world *w, size_t n, const uint64_t *powers, uint32_t liar
         node->height = 1;
         if (node->liar)
             continue;
-        node->c = cs_new(&w->set, (int)i, &w->params);
+        node->c = cs_new();
         begin_height(w, i, 1);
     }
 }
@@ -560,8 +565,8 @@ void world_restart(struct world *w, size_t node) {
     WS_ASSERT(n->down);
     n->down = false;
     n->restarts++;
-    n->c = cs_new(&w->set, (int)node, &w->params);
-    cs_start(n->c, n->height, &n->proposers);
+    n->c = cs_new();
+    start_core(w, n, n->height);
     size_t n_open = 0;
     struct cs_action *open = ws_calloc(n->n_log * 16 + 1, sizeof(*open));
     bool begun = false;

@@ -7,7 +7,7 @@
 #include "ledger/exec/executor.h"
 #include "tests/support/town.h"
 
-enum { RIG_AUTHORITIES = 3, RIG_PROBE = 2, RIG_REFUSED = 7, RIG_TXS_MAX = 2048 };
+enum { RIG_AUTHORITIES = 3, RIG_PROBE = 3, RIG_REFUSED = 7, RIG_TXS_MAX = 2048 };
 
 struct exec_rig {
     struct town town;

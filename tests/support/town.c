@@ -101,6 +101,7 @@ void town_genesis(
         WS_ASSERT(s != NULL);
         f->validators.v[i] = (struct validator){.alg = KEY_ED25519, .power = 1};
         signer_public(s, f->validators.v[i].key);
+        memcpy(f->validators.v[i].curve_key, f->validators.v[i].key, KEY_OCTETS);
         signer_free(s);
     }
     uint8_t authority[32];

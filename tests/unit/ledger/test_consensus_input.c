@@ -309,7 +309,7 @@ static void own_vote_is_sent_even_after_the_decision(void **state) {
     drive_sign(&d);
     assert_int_equal(drive_count(&d, CS_ACT_SEND_VOTE), 1);
     d.out = asked;
-    cs_start(d.c, DRIVE_HEIGHT + 1, &d.proposers);
+    drive_start(&d, DRIVE_HEIGHT + 1);
     drive_sign(&d);
     assert_int_equal(drive_count(&d, CS_ACT_SEND_VOTE), 1);
     assert_null(cs_votes(d.c, 0)); /* but it is no vote of the new height */
@@ -327,7 +327,7 @@ static void nothing_is_taken_after_the_decision(void **state) {
     (void)drive_begin(&d);
     (void)drive_validated(&d, 'B', true);
     assert_int_equal(d.out.n, 0);
-    cs_start(d.c, DRIVE_HEIGHT + 1, &d.proposers);
+    drive_start(&d, DRIVE_HEIGHT + 1);
     assert_int_equal(cs_height(d.c), DRIVE_HEIGHT + 1);
     assert_int_equal(cs_round(d.c), -1);
     assert_int_equal(cs_locked_round(d.c), -1);

@@ -67,7 +67,7 @@ static void every_order(
         order[i] = i;
     do {
         struct asked asked = {0};
-        cs_start(d.c, DRIVE_HEIGHT, &d.proposers);
+        drive_start(&d, DRIVE_HEIGHT);
         give(&(struct cs_event){.kind = CS_EV_BEGIN, .height = DRIVE_HEIGHT}, &asked);
         for (unsigned p = 0; p < passes; p++) {
             for (size_t i = 0; i < n; i++)

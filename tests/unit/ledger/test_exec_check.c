@@ -99,7 +99,7 @@ static void limits_of_the_block_count_what_is_in_it(void **state) {
     (void)state;
     struct rig *g = open_rig();
     struct executor *ex = g->r.ex;
-    struct cell_params *p = (struct cell_params *)params(g); /* the executor's own, for this test */
+    struct cell_params *p = (struct cell_params *)executor_params(ex); /* its own, for this test */
     struct tx *cert = rig_cert(&g->r, 0);
     struct tx *m = rig_message(&g->r, 0, g->t0, 50);
     p->block_txs_max = 1;

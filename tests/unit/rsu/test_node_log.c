@@ -197,7 +197,7 @@ static void close_pool(struct fixture *f) {
     mempool_free(&f->pool);
     assert_int_equal(f->pool.n, 0);
     assert_int_equal(f->pool.octets, 0);
-    assert_int_equal(f->pool.unjudged, 0);
+    assert_int_equal(f->pool.idle, 0);
     for (size_t i = 0; i < ARRAY_LEN(f->message); i++) {
         assert_int_equal(f->message[i]->refs, 1);
         tx_unref(f->message[i]);
@@ -273,7 +273,7 @@ static void each_source_has_its_share_of_the_unjudged(void **state) {
     for (size_t i = 5; i < 10; i++)
         assert_int_equal(
             mempool_add(&f->pool, f->message[i], 1), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    assert_int_equal(f->pool.unjudged, 6);
+    assert_int_equal(f->pool.idle, 6);
     mempool_remove_id(&f->pool, f->message[1]->id);
     assert_int_equal(mempool_add(&f->pool, f->message[9], 1), MEMPOOL_FULL);
     assert_int_equal(mempool_add(&f->pool, f->message[4], 0), MEMPOOL_ADDED);
