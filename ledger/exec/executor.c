@@ -340,12 +340,24 @@ static struct tx_result run_tx(struct executor *ex, const struct tx *t, uint32_t
     return (struct tx_result){EXECUTOR_IDENTITY, identity_add_cert(identity, &own, t->cert.all)};
 }
 
-static void result_leaf(const struct tx_result *r, uint32_t index, hash32 ret_leaf) {
-    uint8_t octets[8] = {LEDGER_VERSION};
-    put_be32(octets + 1, index);
-    octets[5] = r->contract;
-    put_be16(octets + 6, r->code);
-    list_leaf(exec_sha256, span_of(octets, sizeof(octets)), ret_leaf);
+/* Leaves of all results: the list tree's prefix, then version, index, contract and code. */
+static void result_leaves(const struct tx_result *r, size_t n, hash32 *ret_leaves) {
+    enum { OCTETS = 9, TOGETHER = 64 };
+    uint8_t octets[TOGETHER][OCTETS];
+    struct span data[TOGETHER];
+    for (size_t done = 0; done < n;) {
+        size_t k = 0;
+        for (; k < TOGETHER && done + k < n; k++) {
+            octets[k][0] = 0;
+            octets[k][1] = LEDGER_VERSION;
+            put_be32(octets[k] + 2, (uint32_t)(done + k));
+            octets[k][6] = r[done + k].contract;
+            put_be16(octets[k] + 7, r[done + k].code);
+            data[k] = span_of(octets[k], OCTETS);
+        }
+        exec_sha256_many(data, k, ret_leaves + done);
+        done += k;
+    }
 }
 
 static void event_leaf(const struct event *e, hash32 ret_leaf) {
@@ -358,12 +370,11 @@ static void event_leaf(const struct event *e, hash32 ret_leaf) {
 static void fill_roots(struct executor *ex, struct exec_outcome *o) {
     size_t most = o->n_results > o->n_events ? o->n_results : o->n_events;
     hash32 *leaves = ws_calloc(most, sizeof(hash32));
-    for (size_t i = 0; i < o->n_results; i++)
-        result_leaf(&o->results[i], (uint32_t)i, leaves[i]);
-    list_root(exec_sha256, leaves, o->n_results, leaves, o->result_root);
+    result_leaves(o->results, o->n_results, leaves);
+    exec_list_root((const uint8_t(*)[32])leaves, o->n_results, o->result_root);
     for (size_t i = 0; i < o->n_events; i++)
         event_leaf(&o->events[i], leaves[i]);
-    list_root(exec_sha256, leaves, o->n_events, leaves, o->event_root);
+    exec_list_root((const uint8_t(*)[32])leaves, o->n_events, o->event_root);
     free(leaves);
     state_root(ex->state, o->state_root);
 }

@@ -130,23 +130,97 @@ struct sparse_node *sparse_del(struct sparse_node *t, const hash32 key) {
     return holds(t, key) ? del_at(t, key, 0) : t;
 }
 
+/* ---- hashing: all nodes of one depth together, from the bottom up ---- */
+
+struct unhashed {
+    size_t n, cap;
+    struct sparse_node **node;
+    uint16_t *depth;
+    size_t at_depth[SPARSE_PROOF_MAX + 2];
+};
+
+static void gather(struct unhashed *u, struct sparse_node *t, size_t depth) {
+    if (t == NULL || t->hashed)
+        return;
+    if (u->n == u->cap) {
+        u->cap = u->cap == 0 ? 256 : u->cap * 2;
+        u->node = (struct sparse_node **)ws_realloc(
+            (void *)u->node, u->cap * sizeof(struct sparse_node *));
+        u->depth = ws_realloc(u->depth, u->cap * sizeof(*u->depth));
+    }
+    u->node[u->n] = t;
+    u->depth[u->n++] = (uint16_t)depth;
+    u->at_depth[depth]++;
+    if (!t->leaf) {
+        gather(u, t->child[0], depth + 1);
+        gather(u, t->child[1], depth + 1);
+    }
+}
+
+static void put_hash(const struct sparse_node *t, uint8_t *dst) {
+    if (t == NULL)
+        memset(dst, 0, 32);
+    else
+        memcpy(dst, t->hash, 32);
+}
+
+enum { TOGETHER = 64, NODE_OCTETS = 65 };
+
+/* Of one depth: what they are made of is hashed already. */
+static void hash_nodes(struct sparse_node **node, size_t n) {
+    uint8_t octets[TOGETHER][NODE_OCTETS];
+    struct span data[TOGETHER];
+    hash32 hash[TOGETHER];
+    for (size_t done = 0; done < n;) {
+        size_t k = 0;
+        for (; k < TOGETHER && done + k < n; k++) {
+            const struct sparse_node *t = node[done + k];
+            octets[k][0] = t->leaf ? 0 : 1;
+            if (t->leaf) {
+                memcpy(octets[k] + 1, t->key, 32);
+                memcpy(octets[k] + 33, t->value, 32);
+            } else {
+                put_hash(t->child[0], octets[k] + 1);
+                put_hash(t->child[1], octets[k] + 33);
+            }
+            data[k] = span_of(octets[k], NODE_OCTETS);
+        }
+        exec_sha256_many(data, k, hash);
+        for (size_t i = 0; i < k; i++) {
+            memcpy(node[done + i]->hash, hash[i], 32);
+            node[done + i]->hashed = true;
+        }
+        done += k;
+    }
+}
+
+static void hash_all(struct sparse_node *t) {
+    struct unhashed *u = ws_alloc(sizeof(*u));
+    gather(u, t, 0);
+    struct sparse_node **sorted =
+        (struct sparse_node **)ws_calloc(u->n, sizeof(struct sparse_node *));
+    size_t start[SPARSE_PROOF_MAX + 2] = {0};
+    for (size_t d = 1; d < ARRAY_LEN(start); d++)
+        start[d] = start[d - 1] + u->at_depth[d - 1];
+    size_t next[SPARSE_PROOF_MAX + 2];
+    memcpy(next, start, sizeof(next));
+    for (size_t i = 0; i < u->n; i++)
+        sorted[next[u->depth[i]]++] = u->node[i];
+    for (size_t d = ARRAY_LEN(start); d-- > 0;)
+        hash_nodes(sorted + start[d], u->at_depth[d]);
+    free((void *)sorted);
+    free((void *)u->node);
+    free(u->depth);
+    free(u);
+}
+
 void sparse_root(struct sparse_node *t, hash32 ret_root) {
     if (t == NULL) {
         memset(ret_root, 0, 32);
         return;
     }
-    if (!t->hashed) {
-        if (t->leaf) {
-            sparse_leaf(exec_sha256, t->key, t->value, t->hash);
-        } else {
-            hash32 l;
-            hash32 r;
-            sparse_root(t->child[0], l);
-            sparse_root(t->child[1], r);
-            sparse_inner(exec_sha256, l, r, t->hash);
-        }
-        t->hashed = true;
-    }
+    if (!t->hashed)
+        hash_all(t);
     memcpy(ret_root, t->hash, 32);
 }
 

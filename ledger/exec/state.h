@@ -1,6 +1,7 @@
 /* Authenticated state: for each contract an ordered map of octets and a sparse Merkle tree over it.
  * Tree nodes are shared between versions, so the state that the last header commits to stays provable
- * while the next block is executed. Changes since the last take are listed for the store.
+ * while the next block is executed. A key that changes often within a block costs its tree once: the tree follows when a
+ * root is asked for. Keys that changed since the last take are listed for the store.
  * All in memory; the store is the durable copy. One thread. */
 #ifndef WAYSIDE_LEDGER_EXEC_STATE_H
 #define WAYSIDE_LEDGER_EXEC_STATE_H
@@ -33,7 +34,8 @@ void state_mark(struct state *s);
 void state_prove(struct state *s, size_t contract, const hash32 key_hash, hash32 ret_contract_root,
     struct list_proof *ret_contract, struct sparse_proof *ret_proof);
 
-/* Changes since the last state_changes_clear, in the order they were made; value.p == NULL: deleted. */
+/* Keys changed since the last state_changes_clear, each once, with their present value; value.p == NULL: deleted. In the order
+ * of contracts and, within one, of each key's first change. */
 typedef void (*state_change_fn)(void *ctx, size_t contract, struct span key, struct span value);
 void state_changes(const struct state *s, state_change_fn fn, void *ctx);
 void state_changes_clear(struct state *s);

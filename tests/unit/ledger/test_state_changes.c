@@ -165,6 +165,44 @@ static void changes_repeated_elsewhere_give_the_same_state(void **state) {
     state_free(l.copy);
 }
 
+/* The tree follows late, in lots, and more than once between two takes: what is asked when leaves no trace, and each changed
+ * key is listed once with what it became. */
+static void when_roots_are_asked_for_leaves_no_trace(void **state) {
+    (void)state;
+    enum { MANY = 40000 };
+    struct ws_random rnd = ws_random_seeded(77);
+    struct state *s = state_new(1);
+    struct log l = {state_new(1), 0};
+    hash32 a;
+    hash32 b;
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            uint8_t k[4];
+            uint8_t v[8];
+            put_be32(k, (uint32_t)ws_random_below(&rnd, MANY / 2));
+            if (ws_random_below(&rnd, 4) == 0)
+                state_del(s, 0, span_of(k, 4));
+            else
+                state_put(s, 0, span_of(k, 4), value_of((uint8_t)ws_random_below(&rnd, 12), v));
+            if (round == 1 && i % 1000 == 7)
+                state_root(s, a);
+        }
+        size_t before = l.n;
+        state_changes(s, repeat_change, &l);
+        assert_true(l.n - before <= MANY / 2);
+        if (round == 2)
+            state_changes_clear(s);
+        state_root(s, a);
+        state_root(l.copy, b);
+        assert_memory_equal(a, b, 32);
+        state_changes_clear(s);
+        state_root(s, b);
+        assert_memory_equal(a, b, 32);
+    }
+    state_free(s);
+    state_free(l.copy);
+}
+
 /* Arguments that point into the entry that goes. */
 static void borrowed_spans_may_come_back_as_arguments(void **state) {
     (void)state;
@@ -192,6 +230,7 @@ int main(void) {
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(a_key_next_to_another_is_absent_under_it),
         cmocka_unit_test(changes_repeated_elsewhere_give_the_same_state),
+        cmocka_unit_test(when_roots_are_asked_for_leaves_no_trace),
         cmocka_unit_test(borrowed_spans_may_come_back_as_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
