@@ -1,4 +1,4 @@
-#include "ledger/light/types.h"
+#include "ledger/light/valset.h"
 
 /* The ranges come from CELL_PARAMS, so that check, codec and documentation cannot drift apart. */
 struct param_row {
@@ -193,20 +193,6 @@ static int check_authorities(const struct genesis *g, struct ws_err *err) {
     return WS_OK;
 }
 
-/* Sorted as they stand: one form of one set. */
-static int prepare_in_order(light_hash_fn h, struct validator_set *s, struct ws_err *err) {
-    uint8_t keys[VALIDATORS_MAX][KEY_OCTETS];
-    for (size_t i = 0; i < s->n; i++)
-        memcpy(keys[i], s->v[i].key, KEY_OCTETS);
-    int rc = validator_set_prepare(h, s, err);
-    for (size_t i = 0; rc == WS_OK && i < s->n; i++) {
-        if (memcmp(keys[i], s->v[i].key, KEY_OCTETS) != 0)
-            rc = ws_fail(err, WS_EINPUT,
-                "genesis: validator %zu is out of order (power descending, address ascending)", i);
-    }
-    return rc;
-}
-
 int genesis_decode(
     light_hash_fn h, struct span s, struct genesis *ret_genesis, struct ws_err *err) {
     struct genesis *g = ret_genesis;
@@ -249,8 +235,8 @@ int genesis_decode(
         rc = check_authorities(g, err);
     if (rc == WS_OK)
         rc = check_quorums(g, err);
-    if (rc == WS_OK)
-        rc = prepare_in_order(h, &g->validators, err);
+    if (rc == WS_OK && valset_in_order(h, &g->validators, err) != WS_OK)
+        rc = ws_fail_in(err, "genesis");
     return rc;
 }
 

@@ -1,5 +1,10 @@
 #include "ledger/light/proof.h"
 
+#include "base/mem.h"
+#include "ledger/light/light_internal.h"
+
+#include <stdlib.h>
+
 enum { BUNDLE_EVENT = 1, BUNDLE_STATE = 2 };
 
 static void put_list_proof(const struct list_proof *p, struct buf *b) {
@@ -22,10 +27,23 @@ static void read_list_proof(struct rd *r, struct list_proof *p) {
         rd_copy(r, p->aunts[i], 32);
 }
 
-static int read_front(
-    struct rd *r, uint8_t kind, struct header *hd, struct commit *c, struct ws_err *err) {
+static void put_front(uint8_t kind, const struct handovers *o, const struct header *hd,
+    const struct commit *c, struct buf *b) {
+    buf_u8(b, LEDGER_VERSION);
+    buf_u8(b, kind);
+    buf_u16(b, (uint16_t)o->n);
+    buf_put(b, o->octets.p, o->octets.n);
+    header_encode(hd, b);
+    commit_encode(c, b);
+}
+
+static int read_front(struct rd *r, uint8_t kind, struct handovers *o, struct header *hd,
+    struct commit *c, struct ws_err *err) {
     if (rd_u8(r) != LEDGER_VERSION || rd_u8(r) != kind)
         return ws_fail(err, WS_EINPUT, "proof: not a bundle of this kind and version");
+    handovers_read(r, o);
+    if (r->bad)
+        return ws_fail(err, WS_EINPUT, "proof: malformed handovers near octet %zu", r->at);
     if (!header_read(r, hd))
         return ws_fail(err, WS_EINPUT, "proof: malformed header near octet %zu", r->at);
     if (!commit_read(r, c))
@@ -34,17 +52,15 @@ static int read_front(
 }
 
 void event_bundle_encode(const struct event_bundle *p, struct buf *b) {
-    buf_u8(b, LEDGER_VERSION);
-    buf_u8(b, BUNDLE_EVENT);
-    header_encode(&p->header, b);
-    commit_encode(&p->commit, b);
+    put_front(BUNDLE_EVENT, &p->handovers, &p->header, &p->commit, b);
     put_list_proof(&p->proof, b);
     buf_var(b, p->event);
 }
 
 int event_bundle_decode(struct span s, struct event_bundle *ret_bundle, struct ws_err *err) {
     struct rd r = rd_of(s);
-    int rc = read_front(&r, BUNDLE_EVENT, &ret_bundle->header, &ret_bundle->commit, err);
+    int rc = read_front(
+        &r, BUNDLE_EVENT, &ret_bundle->handovers, &ret_bundle->header, &ret_bundle->commit, err);
     if (rc != WS_OK)
         return rc;
     read_list_proof(&r, &ret_bundle->proof);
@@ -55,10 +71,7 @@ int event_bundle_decode(struct span s, struct event_bundle *ret_bundle, struct w
 }
 
 void state_bundle_encode(const struct state_bundle *p, struct buf *b) {
-    buf_u8(b, LEDGER_VERSION);
-    buf_u8(b, BUNDLE_STATE);
-    header_encode(&p->header, b);
-    commit_encode(&p->commit, b);
+    put_front(BUNDLE_STATE, &p->handovers, &p->header, &p->commit, b);
     put_list_proof(&p->contract, b);
     buf_put(b, p->contract_root, 32);
     buf_u8(b, (uint8_t)p->proof.end);
@@ -76,7 +89,7 @@ void state_bundle_encode(const struct state_bundle *p, struct buf *b) {
 int state_bundle_decode(struct span s, struct state_bundle *ret_bundle, struct ws_err *err) {
     struct state_bundle *p = ret_bundle;
     struct rd r = rd_of(s);
-    int rc = read_front(&r, BUNDLE_STATE, &p->header, &p->commit, err);
+    int rc = read_front(&r, BUNDLE_STATE, &p->handovers, &p->header, &p->commit, err);
     if (rc != WS_OK)
         return rc;
     read_list_proof(&r, &p->contract);
@@ -127,54 +140,99 @@ int light_check_header(const struct light_crypto *c, const hash32 cell_id,
     return commit_check(c->verify, cell_id, set, commit, err);
 }
 
-static int check_under_genesis(const struct light_crypto *c, struct span genesis,
-    const struct header *hd, const struct commit *commit, struct ws_err *err) {
-    struct genesis g;
-    int rc = genesis_decode(c->hash, genesis, &g, err);
-    if (rc != WS_OK)
-        return rc;
-    hash32 cell_id;
-    genesis_cell_id(c->hash, genesis, cell_id);
-    return light_check_header(c, cell_id, &g.validators, hd, commit, err);
+/* ---- inclusion ---- */
+
+enum light_verdict light_event_in(
+    light_hash_fn h, const struct event_bundle *p, struct event *ret_event, struct ws_err *err) {
+    hash32 leaf;
+    list_leaf(h, p->event, leaf);
+    if (!list_verify(h, &p->proof, leaf, p->header.event_root))
+        return light_refuse(LIGHT_NOT_INCLUDED, err,
+            "the event is not in the event root of header %llu", H(p->header.height));
+    struct rd r = rd_of(p->event);
+    if (!event_read(&r, ret_event) || !rd_done(&r))
+        return light_refuse(LIGHT_NOT_INCLUDED, err, "the event is malformed near octet %zu", r.at);
+    if (ret_event->height + 1 != p->header.height || ret_event->sequence != p->proof.index)
+        return light_refuse(
+            LIGHT_NOT_INCLUDED, err, "the event names another place than the proof");
+    return LIGHT_OK;
+}
+
+enum light_verdict light_state_in(
+    light_hash_fn h, const struct state_bundle *p, struct ws_err *err) {
+    hash32 leaf;
+    contract_leaf(h, (uint8_t)p->contract.index, p->contract_root, leaf);
+    if (p->contract.index > UINT8_MAX || !list_verify(h, &p->contract, leaf, p->header.state_root))
+        return light_refuse(LIGHT_NOT_INCLUDED, err,
+            "the contract's root is not in the state root of header %llu", H(p->header.height));
+    hash32 key_hash;
+    hash32 value_hash;
+    h(&p->key, 1, key_hash);
+    h(&p->value, 1, value_hash);
+    if (!sparse_verify(h, &p->proof, key_hash, p->present ? value_hash : NULL, p->contract_root))
+        return light_refuse(LIGHT_NOT_INCLUDED, err, "the entry is not %s in the contract's state",
+            p->present ? "present" : "absent");
+    return LIGHT_OK;
+}
+
+/* ---- from a belief to the bundle's header ---- */
+
+static enum light_verdict believe(const struct light_crypto *c, const struct light_params *p,
+    struct light_trust *t, const struct handovers *o, const struct header *hd,
+    const struct commit *commit, uint64_t now, struct ws_err *err) {
+    enum light_verdict v = light_follow(c, p, t, o, now, NULL, err);
+    if (v != LIGHT_OK || hd->height != t->height)
+        return v != LIGHT_OK ? v : light_advance(c, p, t, hd, commit, NULL, now, err);
+    hash32 id;
+    header_id(c->hash, hd, id);
+    if (memcmp(id, t->id, 32) == 0)
+        return LIGHT_OK;
+    return light_refuse(
+        LIGHT_CONFLICT, err, "header %llu is another one than the one trusted", H(hd->height));
+}
+
+enum light_verdict light_prove_event(const struct light_crypto *c, const struct light_params *p,
+    struct light_trust *t, const struct event_bundle *b, uint64_t now, struct event *ret_event,
+    struct ws_err *err) {
+    enum light_verdict v = believe(c, p, t, &b->handovers, &b->header, &b->commit, now, err);
+    return v == LIGHT_OK ? light_event_in(c->hash, b, ret_event, err) : v;
+}
+
+enum light_verdict light_prove_state(const struct light_crypto *c, const struct light_params *p,
+    struct light_trust *t, const struct state_bundle *b, uint64_t now, struct ws_err *err) {
+    enum light_verdict v = believe(c, p, t, &b->handovers, &b->header, &b->commit, now, err);
+    return v == LIGHT_OK ? light_state_in(c->hash, b, err) : v;
+}
+
+/* ---- with the genesis alone ---- */
+
+static const struct light_params archive = {
+    .level_num = 1, .level_den = 3, .every_signature = true};
+
+static struct light_trust *from_genesis(
+    light_hash_fn h, struct span genesis, int *ret_rc, struct ws_err *err) {
+    struct light_trust *t = ws_alloc(sizeof(*t));
+    *ret_rc = light_trust_genesis(h, genesis, t, err);
+    return t;
 }
 
 int light_check_event(const struct light_crypto *c, struct span genesis,
     const struct event_bundle *p, struct event *ret_event, struct ws_err *err) {
-    int rc = check_under_genesis(c, genesis, &p->header, &p->commit, err);
-    if (rc != WS_OK)
-        return rc;
-    hash32 leaf;
-    list_leaf(c->hash, p->event, leaf);
-    if (!list_verify(c->hash, &p->proof, leaf, p->header.event_root))
-        return ws_fail(err, WS_EINPUT, "the event is not in the event root of header %llu",
-            (unsigned long long)p->header.height);
-    struct rd r = rd_of(p->event);
-    if (!event_read(&r, ret_event) || !rd_done(&r))
-        return ws_fail(err, WS_EINPUT, "the event is malformed near octet %zu", r.at);
-    if (ret_event->height + 1 != p->header.height || ret_event->sequence != p->proof.index)
-        return ws_fail(err, WS_EINPUT, "the event names another place than the proof");
-    return WS_OK;
+    int rc;
+    struct light_trust *t = from_genesis(c->hash, genesis, &rc, err);
+    if (rc == WS_OK &&
+        light_prove_event(c, &archive, t, p, LIGHT_NO_CLOCK, ret_event, err) != LIGHT_OK)
+        rc = WS_EINPUT;
+    free(t);
+    return rc;
 }
 
 int light_check_state(const struct light_crypto *c, struct span genesis,
     const struct state_bundle *p, struct ws_err *err) {
-    int rc = check_under_genesis(c, genesis, &p->header, &p->commit, err);
-    if (rc != WS_OK)
-        return rc;
-    hash32 leaf;
-    contract_leaf(c->hash, (uint8_t)p->contract.index, p->contract_root, leaf);
-    if (p->contract.index > UINT8_MAX ||
-        !list_verify(c->hash, &p->contract, leaf, p->header.state_root))
-        return ws_fail(err, WS_EINPUT,
-            "the contract's root is not in the state root of header %llu",
-            (unsigned long long)p->header.height);
-    hash32 key_hash;
-    hash32 value_hash;
-    c->hash(&p->key, 1, key_hash);
-    c->hash(&p->value, 1, value_hash);
-    if (!sparse_verify(
-            c->hash, &p->proof, key_hash, p->present ? value_hash : NULL, p->contract_root))
-        return ws_fail(err, WS_EINPUT, "the entry is not %s in the contract's state",
-            p->present ? "present" : "absent");
-    return WS_OK;
+    int rc;
+    struct light_trust *t = from_genesis(c->hash, genesis, &rc, err);
+    if (rc == WS_OK && light_prove_state(c, &archive, t, p, LIGHT_NO_CLOCK, err) != LIGHT_OK)
+        rc = WS_EINPUT;
+    free(t);
+    return rc;
 }

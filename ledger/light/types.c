@@ -16,6 +16,10 @@ TAG(TAG_COMMIT, "WAYSIDE-COMMIT");
 TAG(TAG_PARAMS, "WAYSIDE-PARAMS");
 TAG(TAG_GENESIS, "WAYSIDE-GENESIS");
 TAG(TAG_RECORD, "WAYSIDE-RECORD");
+TAG(TAG_BODY, "WAYSIDE-BODY");
+TAG(TAG_SEATS, "WAYSIDE-SEATS");
+TAG(TAG_HANDOVER, "WAYSIDE-HANDOVER");
+TAG(TAG_EVIDENCE, "WAYSIDE-EVIDENCE");
 
 static void hash_tagged(light_hash_fn h, const uint8_t *tag, struct span s, uint8_t *ret) {
     struct span parts[] = {{tag, TAG_OCTETS}, s};
@@ -52,7 +56,7 @@ static int by_power_then_address(const void *a, const void *b) {
     return memcmp(x->address, y->address, sizeof(hash32));
 }
 
-int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_err *err) {
+int validator_set_prepare_keys(light_hash_fn h, struct validator_set *s, struct ws_err *err) {
     if (s->n == 0 || s->n > VALIDATORS_MAX)
         return ws_fail(err, WS_EINPUT, "validators: %zu, must be 1..%d", s->n, VALIDATORS_MAX);
     s->total = 0;
@@ -70,18 +74,45 @@ int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_er
         for (size_t k = i + 1; k < s->n; k++) {
             if (memcmp(s->v[i].address, s->v[k].address, sizeof(hash32)) == 0)
                 return ws_fail(err, WS_EINPUT, "validators %zu and %zu have the same key", i, k);
-            if (memcmp(s->v[i].curve_key, s->v[k].curve_key, KEY_OCTETS) == 0)
-                return ws_fail(
-                    err, WS_EINPUT, "validators %zu and %zu have the same CURVE key", i, k);
         }
     }
     return WS_OK;
 }
 
-void validator_set_hash(light_hash_fn h, const struct validator_set *s, hash32 ret_hash) {
-    uint8_t octets[2 + VALIDATORS_MAX * (1 + KEY_OCTETS + 8)];
-    put_be16(octets, (uint16_t)s->n);
-    uint8_t *p = octets + 2;
+int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_err *err) {
+    int rc = validator_set_prepare_keys(h, s, err);
+    for (size_t i = 0; rc == WS_OK && i < s->n; i++) {
+        for (size_t k = i + 1; rc == WS_OK && k < s->n; k++) {
+            if (memcmp(s->v[i].curve_key, s->v[k].curve_key, KEY_OCTETS) == 0)
+                rc =
+                    ws_fail(err, WS_EINPUT, "validators %zu and %zu have the same CURVE key", i, k);
+        }
+    }
+    return rc;
+}
+
+void validator_set_seats(light_hash_fn h, const struct validator_set *s, hash32 ret_seats) {
+    struct buf b = {0};
+    buf_u8(&b, LEDGER_VERSION);
+    buf_u16(&b, (uint16_t)s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct validator *v = &s->v[i];
+        buf_put(&b, v->curve_key, KEY_OCTETS);
+        buf_u8(&b, (uint8_t)strlen(v->owner));
+        buf_put(&b, v->owner, strlen(v->owner));
+        buf_u8(&b, (uint8_t)strlen(v->mast));
+        buf_put(&b, v->mast, strlen(v->mast));
+    }
+    hash_tagged(h, TAG_SEATS, buf_span(&b), ret_seats);
+    buf_free(&b);
+}
+
+void validator_set_hash_with(
+    light_hash_fn h, const struct validator_set *s, const hash32 seats, hash32 ret_hash) {
+    uint8_t octets[1 + 2 + VALIDATORS_MAX * (1 + KEY_OCTETS + 8) + 32];
+    octets[0] = LEDGER_VERSION;
+    put_be16(octets + 1, (uint16_t)s->n);
+    uint8_t *p = octets + 3;
     for (size_t i = 0; i < s->n; i++) {
         *p++ = (uint8_t)s->v[i].alg;
         memcpy(p, s->v[i].key, KEY_OCTETS);
@@ -89,7 +120,15 @@ void validator_set_hash(light_hash_fn h, const struct validator_set *s, hash32 r
         put_be64(p, s->v[i].power);
         p += 8;
     }
+    memcpy(p, seats, 32);
+    p += 32;
     hash_tagged(h, TAG_VALSET, span_of(octets, (size_t)(p - octets)), ret_hash);
+}
+
+void validator_set_hash(light_hash_fn h, const struct validator_set *s, hash32 ret_hash) {
+    hash32 seats;
+    validator_set_seats(h, s, seats);
+    validator_set_hash_with(h, s, seats, ret_hash);
 }
 
 int validator_set_find(const struct validator_set *s, const hash32 address) {
@@ -144,11 +183,35 @@ bool header_read(struct rd *r, struct header *ret_header) {
     return !r->bad;
 }
 
+struct header_front header_front_of(light_hash_fn h, const struct header *hd) {
+    struct header_front f = {.height = hd->height, .time = hd->time};
+    memcpy(f.cell_id, hd->cell_id, 32);
+    memcpy(f.validators, hd->validators, 32);
+    memcpy(f.next_validators, hd->next_validators, 32);
+    static const uint8_t version = LEDGER_VERSION;
+    uint8_t count[4];
+    put_be32(count, hd->tx_count);
+    struct span parts[] = {{TAG_BODY, TAG_OCTETS}, {&version, 1}, {hd->previous, 32},
+        {hd->last_commit, 32}, {hd->tx_root, 32}, {count, 4}, {hd->state_root, 32},
+        {hd->result_root, 32}, {hd->event_root, 32}, {hd->params, 32}, {hd->proposer, 32},
+        {hd->extension, 32}};
+    h(parts, ARRAY_LEN(parts), f.body);
+    return f;
+}
+
+void header_front_id(light_hash_fn h, const struct header_front *f, hash32 ret_id) {
+    static const uint8_t version = LEDGER_VERSION;
+    uint8_t place[16];
+    put_be64(place, f->height);
+    put_be64(place + 8, f->time);
+    struct span parts[] = {{TAG_HEADER, TAG_OCTETS}, {&version, 1}, {f->cell_id, 32}, {place, 16},
+        {f->validators, 32}, {f->next_validators, 32}, {f->body, 32}};
+    h(parts, ARRAY_LEN(parts), ret_id);
+}
+
 void header_id(light_hash_fn h, const struct header *hd, hash32 ret_id) {
-    struct buf b = {0};
-    header_encode(hd, &b);
-    hash_tagged(h, TAG_HEADER, buf_span(&b), ret_id);
-    buf_free(&b);
+    const struct header_front f = header_front_of(h, hd);
+    header_front_id(h, &f, ret_id);
 }
 
 /* ---- votes and proposals ---- */
@@ -217,11 +280,7 @@ void proposal_sign_bytes(const hash32 cell_id, uint64_t height, int32_t round, c
 
 /* ---- commits ---- */
 
-void commit_encode(const struct commit *c, struct buf *b) {
-    buf_u8(b, LEDGER_VERSION);
-    buf_u64(b, c->height);
-    buf_i32(b, c->round);
-    buf_put(b, c->id, 32);
+void commit_put_signers(const struct commit *c, struct buf *b) {
     buf_u16(b, (uint16_t)c->n);
     for (size_t i = 0; i < c->n; i += 8) {
         uint8_t bits = 0;
@@ -235,18 +294,11 @@ void commit_encode(const struct commit *c, struct buf *b) {
     }
 }
 
-bool commit_read(struct rd *r, struct commit *ret_commit) {
-    struct commit *c = ret_commit;
-    memset(c, 0, sizeof(*c));
-    (void)read_version(r);
-    c->height = rd_u64(r);
-    c->round = rd_i32(r);
-    rd_copy(r, c->id, 32);
+void commit_read_signers(struct rd *r, struct commit *c) {
     c->n = rd_u16(r);
-    if (c->n > VALIDATORS_MAX || c->round < 0) {
+    if (c->n > VALIDATORS_MAX) {
         c->n = 0;
         r->bad = true;
-        return false;
     }
     for (size_t i = 0; i < c->n; i += 8) {
         uint8_t bits = rd_u8(r);
@@ -262,6 +314,26 @@ bool commit_read(struct rd *r, struct commit *ret_commit) {
         if (c->present[i])
             rd_copy(r, c->sig[i], SIG_OCTETS);
     }
+}
+
+void commit_encode(const struct commit *c, struct buf *b) {
+    buf_u8(b, LEDGER_VERSION);
+    buf_u64(b, c->height);
+    buf_i32(b, c->round);
+    buf_put(b, c->id, 32);
+    commit_put_signers(c, b);
+}
+
+bool commit_read(struct rd *r, struct commit *ret_commit) {
+    struct commit *c = ret_commit;
+    memset(c, 0, sizeof(*c));
+    (void)read_version(r);
+    c->height = rd_u64(r);
+    c->round = rd_i32(r);
+    rd_copy(r, c->id, 32);
+    if (c->round < 0)
+        r->bad = true;
+    commit_read_signers(r, c);
     return !r->bad;
 }
 

@@ -24,7 +24,8 @@
 #define TAG_OCTETS 16
 extern const uint8_t TAG_HEADER[TAG_OCTETS], TAG_VOTE[TAG_OCTETS], TAG_PROPOSAL[TAG_OCTETS],
     TAG_ORDER[TAG_OCTETS], TAG_VALSET[TAG_OCTETS], TAG_ADDRESS[TAG_OCTETS], TAG_COMMIT[TAG_OCTETS],
-    TAG_PARAMS[TAG_OCTETS], TAG_GENESIS[TAG_OCTETS], TAG_RECORD[TAG_OCTETS];
+    TAG_PARAMS[TAG_OCTETS], TAG_GENESIS[TAG_OCTETS], TAG_RECORD[TAG_OCTETS], TAG_BODY[TAG_OCTETS],
+    TAG_SEATS[TAG_OCTETS], TAG_HANDOVER[TAG_OCTETS], TAG_EVIDENCE[TAG_OCTETS];
 
 /* Ed25519 is 1; 2 is kept for ECDSA P-256 with low s in a TPM or HSM (decision 2). */
 enum key_alg { KEY_ED25519 = 1 };
@@ -52,6 +53,14 @@ struct validator_set {
 void validator_address(light_hash_fn h, struct validator *v);
 /* Sorts, sums, and refuses: none or too many, zero power, the same key or CURVE key twice, total above the cap. */
 WARN_UNUSED int validator_set_prepare(light_hash_fn h, struct validator_set *s, struct ws_err *err);
+/* The same for sets that came without link keys. */
+WARN_UNUSED int validator_set_prepare_keys(
+    light_hash_fn h, struct validator_set *s, struct ws_err *err);
+/* Two levels: keys and power, which signatures are checked with, and the hash of everything else about the seats
+ * (link keys, owners, masts), so that a vehicle checks a set without the words (decision 19). */
+void validator_set_seats(light_hash_fn h, const struct validator_set *s, hash32 ret_seats);
+void validator_set_hash_with(
+    light_hash_fn h, const struct validator_set *s, const hash32 seats, hash32 ret_hash);
 void validator_set_hash(light_hash_fn h, const struct validator_set *s, hash32 ret_hash);
 /* The whole set as genesis and state hold it. Reading checks the layout only: validator_set_prepare does the rest. */
 void validator_set_encode(const struct validator_set *s, struct buf *b);
@@ -152,7 +161,18 @@ struct header {
 #define HEADER_OCTETS (1 + 32 + 8 + 8 + 32 * 11 + 4)
 void header_encode(const struct header *hd, struct buf *b);
 WARN_UNUSED bool header_read(struct rd *r, struct header *ret_header);
-/* Block id: SHA-256(TAG_HEADER || encoding). */
+/* What a client needs of a header to follow the committee; `body` is SHA-256(TAG_BODY || version || the other fields).
+ * Block id: SHA-256(TAG_HEADER || version || front), so that a front stands for its header (decision 19). */
+struct header_front {
+    hash32 cell_id;
+    uint64_t height;
+    uint64_t time;
+    hash32 validators;
+    hash32 next_validators;
+    hash32 body;
+};
+struct header_front header_front_of(light_hash_fn h, const struct header *hd);
+void header_front_id(light_hash_fn h, const struct header_front *f, hash32 ret_id);
 void header_id(light_hash_fn h, const struct header *hd, hash32 ret_id);
 
 enum vote_type { VOTE_PREVOTE = 1, VOTE_PRECOMMIT = 2 };
@@ -187,6 +207,9 @@ struct commit {
 };
 void commit_encode(const struct commit *c, struct buf *b);
 WARN_UNUSED bool commit_read(struct rd *r, struct commit *ret_commit);
+/* Its part from n on: how many validators, who signed, signatures. */
+void commit_put_signers(const struct commit *c, struct buf *b);
+void commit_read_signers(struct rd *r, struct commit *c);
 void commit_hash(light_hash_fn h, const struct commit *c, hash32 ret_hash);
 /* Every signature present is checked; together they must be a quorum of the set. */
 WARN_UNUSED int commit_check(light_verify_fn verify, const hash32 cell_id,

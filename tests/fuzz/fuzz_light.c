@@ -1,7 +1,10 @@
 /* Everything that ledger/light decodes: what is accepted must encode to the same octets. */
 #include "base/assert.h"
 #include "ledger/exec/hash.h"
+#include "ledger/light/fragment.h"
 #include "ledger/light/proof.h"
+
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,8 +73,49 @@ static void try_wholes(struct span s, struct buf *again) {
     }
 }
 
+static void try_committees(struct span s, struct buf *again) {
+    struct handover o;
+    struct validator_set set;
+    struct light_trust t;
+    if (handover_decode(exec_sha256, s, &o, NULL) == WS_OK) {
+        handover_encode(&o, again);
+        expect_same(again, s);
+    }
+    if (valset_decode(exec_sha256, s, &set, NULL) == WS_OK) {
+        valset_encode(&set, again);
+        expect_same(again, s);
+    }
+    hash32 seats;
+    struct rd r = rd_of(s);
+    if (valset_light_read(exec_sha256, &r, &set, seats, NULL) == WS_OK && rd_done(&r)) {
+        valset_light_put(&set, seats, again);
+        expect_same(again, s);
+    }
+    if (light_trust_decode(exec_sha256, s, &t, NULL) == WS_OK) {
+        light_trust_encode(&t, again);
+        expect_same(again, s);
+    }
+}
+
+/* Octet by octet of length: a stream of fragments, some of them cut. */
+static void try_fragments(struct span s) {
+    struct fragment_pool *p = calloc(1, sizeof(*p));
+    WS_ASSERT(p != NULL);
+    struct rd r = rd_of(s);
+    while (rd_left(&r) > 2) {
+        size_t n = rd_u16(&r);
+        struct span whole = {NULL, 0};
+        struct span f = rd_take(&r, n < rd_left(&r) ? n : rd_left(&r));
+        if (fragment_take(exec_sha256, p, f, &whole) == FRAGMENT_WHOLE)
+            WS_ASSERT(whole.n > 0 && whole.n <= HANDOVER_OCTETS_MAX);
+    }
+    free(p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct buf again = {0};
+    try_committees(span_of(data, size), &again);
+    try_fragments(span_of(data, size));
     try_parts(span_of(data, size), &again);
     try_wholes(span_of(data, size), &again);
     buf_free(&again);

@@ -1,6 +1,8 @@
 /* Writes the corpus of fuzz_light into a folder: one small sample of each form, from fixed seeds. */
 #include "base/fileio.h"
-#include "tests/support/light_samples.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/fragment.h"
+#include "tests/support/light_chain.h"
 
 #include <stdio.h>
 
@@ -12,6 +14,42 @@ static int write_out(const char *dir, const char *name, struct buf *b) {
     if (rc != WS_OK)
         (void)fprintf(stderr, "%s\n", err.text);
     buf_clear(b);
+    return rc;
+}
+
+static int write_committees(const char *dir) {
+    static const struct chain_plan plan = {4, 4, 2, 4, 0};
+    struct chain c;
+    struct handover o;
+    struct light_trust t;
+    struct buf b = {0};
+    struct buf object = {0};
+    hash32 seats;
+    chain_make(&c, &plan);
+    chain_handover(&c, 0, &o);
+    handover_encode(&o, &b);
+    buf_put(&object, b.p, b.n);
+    int rc = write_out(dir, "handover", &b);
+    valset_encode(&c.sets[1], &b);
+    rc |= write_out(dir, "set", &b);
+    validator_set_seats(exec_sha256, &c.sets[1], seats);
+    valset_light_put(&c.sets[1], seats, &b);
+    rc |= write_out(dir, "set_light", &b);
+    rc |= light_trust_genesis(exec_sha256, buf_span(&c.cell.octets), &t, NULL);
+    light_trust_encode(&t, &b);
+    rc |= write_out(dir, "trust", &b);
+    (void)memset(buf_grow(&object, 1000), 1, 1000);
+    for (size_t i = 0; i < fragment_count(object.n); i++) {
+        struct buf one = {0};
+        fragment_put(exec_sha256, buf_span(&object), i, &one);
+        buf_u16(&b, (uint16_t)one.n);
+        buf_put(&b, one.p, one.n);
+        buf_free(&one);
+    }
+    rc |= write_out(dir, "fragments", &b);
+    buf_free(&object);
+    buf_free(&b);
+    chain_free(&c);
     return rc;
 }
 
@@ -28,7 +66,7 @@ int main(int argc, char **argv) {
     sample_cell_make(&cell, 4, NULL);
     const struct header h = sample_header(&r);
     header_encode(&h, &b);
-    int rc = write_out(dir, "header", &b);
+    int rc = write_out(dir, "header", &b) | write_committees(dir);
     for (int i = 0; i < 4; i++) {
         char name[16];
         const struct vote v = sample_vote(&r);

@@ -353,7 +353,7 @@ static void no_octet_of_a_checked_bundle_is_free(void **state) {
     sample_cell_make(&cell, 3, NULL);
     struct event_bundle e = sample_event_bundle(&cell, 5, 2, &event);
     event_bundle_encode(&e, &b);
-    size_t total = 2 + HEADER_OCTETS + 1 + 8 + 4 + 32 + 2 + 1 + 3 * SIG_OCTETS;
+    size_t total = 4 + HEADER_OCTETS + 1 + 8 + 4 + 32 + 2 + 1 + 3 * SIG_OCTETS;
     for (size_t i = 0; i < b.n; i++) {
         if (i >= total && i < total + 8)
             continue;
