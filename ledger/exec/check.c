@@ -125,10 +125,10 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_STALE;
     if (m->has_location && !region_contains(&ex->genesis, m->lat, m->lon))
         return TX_OUT_OF_REGION;
-    struct exec_host own = {ex, EXECUTOR_IDENTITY};
-    if (table_get(&c->ids, t->id) != NULL || identity_seen(&own, t->id))
+    const void *identity = ex->contract[EXECUTOR_IDENTITY].self;
+    if (table_get(&c->ids, t->id) != NULL || identity_seen(identity, t->id))
         return TX_DUPLICATE;
-    if (identity_message_count(ex->contract[EXECUTOR_IDENTITY].self) + c->ids.n >= p->messages_max)
+    if (identity_message_count(identity) + c->ids.n >= p->messages_max)
         return TX_NO_ROOM;
     const struct identity_cert *signer = committed(c, t->cert_hash);
     if (signer == NULL)

@@ -274,8 +274,7 @@ static struct tx_result run_message(struct executor *ex, const struct tx *t, uin
     int to = executor_for_psid(ex, t->spdu.psid);
     if (signer == NULL || to < 0)
         return r; /* a valid block has none of these; the answer is the same everywhere all the same */
-    struct exec_host own = {ex, EXECUTOR_IDENTITY};
-    r.code = identity_add_message(identity, &own, t->id, t->spdu.generation_time);
+    r.code = identity_add_message(identity, t->id, t->spdu.generation_time);
     if (r.code != IDENTITY_OK)
         return r;
     struct exec_message m = {

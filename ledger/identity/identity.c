@@ -5,14 +5,19 @@
 
 #include <stdlib.h>
 
-/* State keys: 'c' hash -> certificate; 'f' forget time, hash -> empty; 'm' id -> forget time; 'g' forget time, id ->
- * empty; 's' role -> last sequence; 'n' what -> how many. */
+/* State keys: 'c' hash -> certificate; 'f' forget time, hash -> empty; 'm' latest generation time, height, part -> identities
+ * of the messages of that block, in order; 's' role -> last sequence. An entry for each message would cost the tree, the store
+ * and its log a hundred times as much as the 32 octets it is about. */
 struct identity {
     struct cell_params params;
     const struct trust_store *trust;
     struct table certs; /* hash -> struct identity_cert */
-    uint64_t n_messages;
+    struct table seen; /* identity of a message in state -> not NULL */
+    struct buf added; /* identities of the block being executed */
+    uint64_t added_time; /* latest generation time among them */
 };
+
+enum { IDS_EACH_ENTRY = 16384 }; /* half of EXEC_VALUE_MAX */
 
 struct key {
     uint8_t octets[41];
@@ -84,7 +89,7 @@ const struct identity_cert *identity_find(const void *self, const hash32 cert_ha
 
 uint64_t identity_message_count(const void *self) {
     const struct identity *d = self;
-    return d->n_messages;
+    return d->seen.n;
 }
 
 size_t identity_cert_count(const void *self) {
@@ -92,10 +97,9 @@ size_t identity_cert_count(const void *self) {
     return d->certs.n;
 }
 
-bool identity_seen(struct exec_host *h, const hash32 message_id) {
-    struct key k = key_hash('m', message_id);
-    struct span v;
-    return exec_get(h, span_key(&k), &v);
+bool identity_seen(const void *self, const hash32 message_id) {
+    const struct identity *d = self;
+    return table_get(&d->seen, message_id) != NULL;
 }
 
 exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert) {
@@ -120,19 +124,15 @@ exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert) {
     return IDENTITY_OK;
 }
 
-exec_code identity_add_message(
-    void *self, struct exec_host *h, const hash32 id, uint64_t generation_time) {
+exec_code identity_add_message(void *self, const hash32 id, uint64_t generation_time) {
     struct identity *d = self;
-    if (d->n_messages >= d->params.messages_max)
+    if (d->seen.n >= d->params.messages_max)
         return IDENTITY_FULL;
-    uint64_t forget_at = generation_time + d->params.message_age_us;
-    uint8_t v[8];
-    put_be64(v, forget_at);
-    struct key k = key_hash('m', id);
-    exec_put(h, span_key(&k), span_of(v, sizeof(v)));
-    k = key_time_hash('g', forget_at, id);
-    exec_put(h, span_key(&k), span_of("", 0));
-    d->n_messages++;
+    if (table_put(&d->seen, id, d) != NULL)
+        return IDENTITY_OK; /* the check lets no message in twice */
+    buf_put(&d->added, id, 32);
+    if (generation_time > d->added_time)
+        d->added_time = generation_time;
     return IDENTITY_OK;
 }
 
@@ -151,31 +151,53 @@ void identity_set_sequence(struct exec_host *h, enum exec_role role, uint64_t se
 
 /* ---- contract face ---- */
 
-/* Deletes what was kept under `index` until before now; key[1..9) is the time, the rest the hash. */
-static size_t forget(
-    struct exec_host *h, char index, char entry, uint64_t now, struct identity *d) {
-    uint8_t prefix = (uint8_t)index;
+static void forget_certs(struct identity *d, struct exec_host *h) {
+    uint8_t prefix = 'f';
     struct span k;
     struct span v;
-    size_t n = 0;
     while (exec_next(h, span_of(&prefix, 1), span_of("", 0), &k, &v) && k.n == 41 &&
-           be64(k.p + 1) < now) {
+           be64(k.p + 1) < exec_block_time(h)) {
         struct key by_time = {.n = 41};
         memcpy(by_time.octets, k.p, 41);
-        struct key by_hash = key_hash(entry, by_time.octets + 9);
+        struct key by_hash = key_hash('c', by_time.octets + 9);
         exec_del(h, span_key(&by_time));
         exec_del(h, span_key(&by_hash));
-        if (entry == 'c')
-            identity_cert_free(table_take(&d->certs, by_time.octets + 9));
-        n++;
+        identity_cert_free(table_take(&d->certs, by_time.octets + 9));
     }
-    return n;
+}
+
+/* An entry goes when the last of its messages is stale. */
+static void forget_messages(struct identity *d, struct exec_host *h) {
+    uint8_t prefix = 'm';
+    struct span k;
+    struct span v;
+    while (exec_next(h, span_of(&prefix, 1), span_of("", 0), &k, &v) && k.n == 19 &&
+           be64(k.p + 1) + d->params.message_age_us < exec_block_time(h)) {
+        for (size_t at = 0; at + 32 <= v.n; at += 32)
+            (void)table_take(&d->seen, v.p + at);
+        exec_del(h, k);
+    }
 }
 
 static void begin_block(void *self, struct exec_host *h) {
+    forget_certs(self, h);
+    forget_messages(self, h);
+}
+
+static void end_block(void *self, struct exec_host *h) {
     struct identity *d = self;
-    (void)forget(h, 'f', 'c', exec_block_time(h), d);
-    d->n_messages -= forget(h, 'g', 'm', exec_block_time(h), d);
+    struct span left = buf_span(&d->added);
+    struct key k = {.octets = {'m'}, .n = 19};
+    put_be64(k.octets + 1, d->added_time);
+    put_be64(k.octets + 9, exec_height(h));
+    for (uint16_t part = 0; left.n > 0; part++) {
+        size_t n = left.n < IDS_EACH_ENTRY * 32 ? left.n : IDS_EACH_ENTRY * 32;
+        put_be16(k.octets + 17, part);
+        exec_put(h, span_key(&k), span_of(left.p, n));
+        left = span_of(left.p + n, left.n - n);
+    }
+    buf_clear(&d->added);
+    d->added_time = 0;
 }
 
 static int genesis(void *self, struct exec_host *h, struct span section, struct ws_err *err) {
@@ -186,6 +208,22 @@ static int genesis(void *self, struct exec_host *h, struct span section, struct 
     uint8_t v =
         LEDGER_VERSION; /* layout of this contract's state; also keeps its root from being empty */
     exec_put(h, span_of(&k, 1), span_of(&v, 1));
+    return WS_OK;
+}
+
+static int load_messages(struct identity *d, struct exec_host *h, struct ws_err *err) {
+    uint8_t prefix = 'm';
+    struct key at = {.n = 0};
+    struct span k;
+    struct span v;
+    while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
+        if (k.n != 19 || v.n % 32 != 0)
+            return ws_fail(err, WS_EIO, "state of identity: damaged entry of message identities");
+        memcpy(at.octets, k.p, k.n);
+        at.n = k.n;
+        for (size_t i = 0; i < v.n; i += 32)
+            (void)table_put(&d->seen, v.p + i, d);
+    }
     return WS_OK;
 }
 
@@ -219,17 +257,7 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
         c->forget_at = forget_at;
         identity_cert_free(table_put(&d->certs, c->hash, c));
     }
-    prefix = 'm';
-    at.n = 0;
-    d->n_messages = 0;
-    while (exec_next(h, span_of(&prefix, 1), span_key(&at), &k, &v)) {
-        if (k.n != 33)
-            return ws_fail(err, WS_EIO, "state of identity: damaged message entry");
-        memcpy(at.octets, k.p, k.n);
-        at.n = k.n;
-        d->n_messages++;
-    }
-    return WS_OK;
+    return load_messages(d, h, err);
 }
 
 static const char *code_name(exec_code code) {
@@ -248,6 +276,8 @@ static void destroy(void *self) {
             identity_cert_free(d->certs.slot[i].value);
     }
     table_free(&d->certs);
+    table_free(&d->seen);
+    buf_free(&d->added);
     free(d);
 }
 
@@ -256,6 +286,7 @@ static const struct contract_ops ops = {
     .genesis = genesis,
     .load = load,
     .begin_block = begin_block,
+    .end_block = end_block,
     .code_name = code_name,
     .free = destroy,
 };

@@ -2,8 +2,8 @@
  * sequence of each authority role. The first contract of every cell ("identity").
  *
  * Privacy (decision 7): a certificate stays in state until its validity ends or body_horizon after it was
- * committed, whichever comes first; a message identity until its freshness has passed by block time. Both are
- * deleted at block begin, in key order. One thread (the ledger's owner). */
+ * committed, whichever comes first; the message identities of one block until the freshness of the last of them has passed by
+ * block time. Both are deleted at block begin, in key order. One thread (the ledger's owner). */
 #ifndef WAYSIDE_LEDGER_IDENTITY_IDENTITY_H
 #define WAYSIDE_LEDGER_IDENTITY_IDENTITY_H
 
@@ -37,11 +37,10 @@ struct contract identity_contract_new(
 /* The parameters of the next block. */
 void identity_set_params(void *self, const struct cell_params *params);
 const struct identity_cert *identity_find(const void *self, const hash32 cert_hash);
-bool identity_seen(struct exec_host *h, const hash32 message_id);
+bool identity_seen(const void *self, const hash32 message_id);
 /* Commits a certificate / the identity of a message at the present block. */
 exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert);
-exec_code identity_add_message(
-    void *self, struct exec_host *h, const hash32 id, uint64_t generation_time);
+exec_code identity_add_message(void *self, const hash32 id, uint64_t generation_time);
 uint64_t identity_last_sequence(struct exec_host *h, enum exec_role role);
 void identity_set_sequence(struct exec_host *h, enum exec_role role, uint64_t sequence);
 /* Checks a certificate against the cell's roots at a block time without committing it; NULL and a verdict when it

@@ -1,6 +1,7 @@
 /* Which transactions may stand in a block, to the microsecond: each verdict by name. */
 #include "tests/support/cm.h"
 
+#include "ledger/identity/identity.h"
 #include "tests/support/exec_rig.h"
 #include "v2x/psid.h"
 
@@ -154,6 +155,26 @@ static bool in_state(struct rig *g, char kind, const uint8_t *hash) {
     return state_get(executor_state(g->r.ex), EXECUTOR_IDENTITY, span_of(key, 33), &v);
 }
 
+/* In the entry of its block. */
+static bool remembered(struct rig *g, const uint8_t *id) {
+    uint8_t prefix = 'm';
+    struct buf at = {0};
+    struct span k;
+    struct span v;
+    bool found = false;
+    while (!found && state_next(executor_state(g->r.ex), EXECUTOR_IDENTITY, span_of(&prefix, 1),
+                         buf_span(&at), &k, &v)) {
+        for (size_t i = 0; i < v.n; i += 32)
+            found = found || memcmp(v.p + i, id, 32) == 0;
+        buf_clear(&at);
+        buf_put(&at, k.p, k.n);
+    }
+    buf_free(&at);
+    const void *identity = executor_contract(g->r.ex, EXECUTOR_IDENTITY)->self;
+    assert_int_equal(identity_seen(identity, id), found);
+    return found;
+}
+
 /* An identity stays exactly as long as the message could come again. */
 static void identities_are_forgotten_when_freshness_has_passed(void **state) {
     (void)state;
@@ -162,15 +183,41 @@ static void identities_are_forgotten_when_freshness_has_passed(void **state) {
     size_t before = state_entries(executor_state(g->r.ex), EXECUTOR_IDENTITY);
     struct tx *m = tx_ref(rig_message(&g->r, 0, t, 50));
     run(g, t, &m, 1);
-    assert_true(in_state(g, 'm', m->id));
+    assert_true(remembered(g, m->id));
     run(g, t + 20 * SECOND, NULL, 0);
-    assert_true(in_state(g, 'm', m->id));
+    assert_true(remembered(g, m->id));
     assert_int_equal(rig_verdict(&g->r, t + 20 * SECOND, m), TX_DUPLICATE);
     assert_int_equal(rig_verdict(&g->r, t + 20 * SECOND + 1, m), TX_STALE);
     run(g, t + 20 * SECOND + 1, NULL, 0);
-    assert_false(in_state(g, 'm', m->id));
+    assert_false(remembered(g, m->id));
     assert_int_equal(state_entries(executor_state(g->r.ex), EXECUTOR_IDENTITY), before);
     tx_unref(m);
+    close_rig(g);
+}
+
+/* The entry of a block is there until its last message is stale, in whatever order they came; each is refused until then. */
+static void a_block_is_forgotten_as_a_whole(void **state) {
+    (void)state;
+    struct rig *g = open_with_car();
+    uint64_t t = g->t0 + 5 * SECOND;
+    struct tx *m[3];
+    const uint64_t age[3] = {2 * SECOND, 0, SECOND};
+    size_t before = state_entries(executor_state(g->r.ex), EXECUTOR_IDENTITY);
+    for (size_t i = 0; i < 3; i++)
+        m[i] = tx_ref(rig_message(&g->r, 0, t - age[i], 50));
+    run(g, t, m, 3);
+    assert_int_equal(state_entries(executor_state(g->r.ex), EXECUTOR_IDENTITY), before + 1);
+    run(g, t + 19 * SECOND + 1, NULL, 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(remembered(g, m[i]->id));
+    assert_int_equal(rig_verdict(&g->r, t + 19 * SECOND + 2, m[0]), TX_STALE);
+    assert_int_equal(rig_verdict(&g->r, t + 19 * SECOND + 2, m[1]), TX_DUPLICATE);
+    run(g, t + 20 * SECOND + 1, NULL, 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_false(remembered(g, m[i]->id));
+        tx_unref(m[i]);
+    }
+    assert_int_equal(state_entries(executor_state(g->r.ex), EXECUTOR_IDENTITY), before);
     close_rig(g);
 }
 
@@ -358,7 +405,7 @@ static void more_messages_than_can_be_remembered_have_a_name(void **state) {
     for (size_t i = 0; i < MORE; i++) {
         const char *name = executor_code_name(g->r.ex, g->r.outcome.results[i]);
         assert_string_equal(name, i < 1024 ? "ok" : "identity_full");
-        assert_int_equal(in_state(g, 'm', m[i]->id), i < 1024);
+        assert_int_equal(remembered(g, m[i]->id), i < 1024);
     }
     expect(g, g->t0 + 1, rig_message(&g->r, 0, g->t0 + 3 * MORE, 50), TX_NO_ROOM);
     /* Those that found no room did nothing, and come in when there is some. */
@@ -379,6 +426,7 @@ int main(void) {
         cmocka_unit_test(limits_of_the_block_count_what_is_in_it),
         cmocka_unit_test(freshness_ends_to_the_microsecond),
         cmocka_unit_test(identities_are_forgotten_when_freshness_has_passed),
+        cmocka_unit_test(a_block_is_forgotten_as_a_whole),
         cmocka_unit_test(certificates_are_forgotten_at_the_horizon),
         cmocka_unit_test(certificates_end_with_their_validity),
         cmocka_unit_test(a_message_older_than_its_certificate_is_refused),
