@@ -38,6 +38,7 @@ rule v2x 'base/|v2x/' 'openssl'
 rule pktio 'base/|v2x/|pktio/' 'rte_|pcap'
 rule ledger/light 'base/|ledger/light/' "$none"
 rule ledger/consensus 'base/|ledger/(light|consensus)/' "$none"
+rule ledger/beacon 'base/|ledger/(light|exec|beacon)/' 'sodium'
 rule ledger/exec 'base/|v2x/|ledger/(light|exec|identity|committee)/' 'openssl'
 rule ledger/identity 'base/|v2x/|ledger/(light|exec|identity)/' 'openssl'
 rule ledger/committee 'base/|ledger/(light|exec|committee)/|ledger/consensus/proposer\.h' "$none"
@@ -49,6 +50,6 @@ rule ledger/node 'base/|v2x/|ledger/' 'protobuf-c'
 rule mapsvc 'base/|mapsvc/|ledger/exec/(contract|hash)\.h' 'expat|jansson|protobuf-c'
 [ ! -d fedlearn ] || rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|protobuf-c'
 rule rsu 'base/|v2x/|pktio/|ledger/|mapsvc/|fedlearn/|rsu/' '.*'
-pure ledger/light ledger/consensus
+pure ledger/light ledger/consensus ledger/beacon
 
 exit $bad
