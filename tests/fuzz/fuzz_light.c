@@ -1,6 +1,7 @@
 /* Everything that ledger/light decodes: what is accepted must encode to the same octets. */
 #include "base/assert.h"
 #include "ledger/exec/hash.h"
+#include "ledger/light/evidence.h"
 #include "ledger/light/fragment.h"
 #include "ledger/light/proof.h"
 
@@ -77,6 +78,11 @@ static void try_committees(struct span s, struct buf *again) {
     struct handover o;
     struct validator_set set;
     struct light_trust t;
+    struct evidence e;
+    if (evidence_decode(exec_sha256, s, &e, NULL) == WS_OK) {
+        evidence_encode(&e, again);
+        expect_same(again, s);
+    }
     if (handover_decode(exec_sha256, s, &o, NULL) == WS_OK) {
         handover_encode(&o, again);
         expect_same(again, s);

@@ -1,6 +1,7 @@
 /* Writes the corpus of fuzz_light into a folder: one small sample of each form, from fixed seeds. */
 #include "base/fileio.h"
 #include "ledger/exec/hash.h"
+#include "ledger/light/evidence.h"
 #include "ledger/light/fragment.h"
 #include "tests/support/light_chain.h"
 
@@ -17,6 +18,37 @@ static int write_out(const char *dir, const char *name, struct buf *b) {
     return rc;
 }
 
+/* Shapes only: signatures are checked elsewhere. */
+static int write_evidence(const char *dir, const struct chain *c) {
+    struct buf b = {0};
+    int rc = WS_OK;
+    for (int kind = EVIDENCE_DOUBLE_VOTE; kind < EVIDENCE_KIND_END; kind++) {
+        char name[32];
+        struct evidence e = {.kind = (enum evidence_kind)kind, .alg = KEY_ED25519};
+        memcpy(e.key, c->sets[0].v[0].key, KEY_OCTETS);
+        for (uint8_t i = 0; i < 2; i++) {
+            e.vote[i] = (struct vote){.type = VOTE_PREVOTE,
+                .height = 5,
+                .round = 3,
+                .locked_round = -1,
+                .valid_round = -1};
+            e.vote[i].id[0] = i;
+            e.proposal[i] = (struct signed_proposal){.height = 5, .round = 2, .valid_round = i};
+        }
+        if (kind == EVIDENCE_LOCK)
+            e.vote[0].type = VOTE_PRECOMMIT;
+        e.header = *chain_header(c, 3);
+        e.commit = chain_commit(c, 3, 0x7);
+        e.has_set = true;
+        e.set = c->sets[1];
+        evidence_encode(&e, &b);
+        (void)snprintf(name, sizeof(name), "evidence%d", kind);
+        rc |= write_out(dir, name, &b);
+    }
+    buf_free(&b);
+    return rc;
+}
+
 static int write_committees(const char *dir) {
     static const struct chain_plan plan = {4, 4, 2, 4, 0};
     struct chain c;
@@ -29,7 +61,7 @@ static int write_committees(const char *dir) {
     chain_handover(&c, 0, &o);
     handover_encode(&o, &b);
     buf_put(&object, b.p, b.n);
-    int rc = write_out(dir, "handover", &b);
+    int rc = write_out(dir, "handover", &b) | write_evidence(dir, &c);
     valset_encode(&c.sets[1], &b);
     rc |= write_out(dir, "set", &b);
     validator_set_seats(exec_sha256, &c.sets[1], seats);
