@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "ledger/snapshot/entry.h"
+#include "ledger/snapshot/meta.h"
 
 #include <stdlib.h>
 
@@ -139,35 +140,23 @@ bool recover_log_block(struct node *n, const struct block *b) {
 
 /* ---- the store's part: last height and what the next header builds on ---- */
 
-static const char meta_key[] = "node";
-
 void recover_put_meta(struct node *n, struct store_batch *batch) {
-    struct buf b = {0};
-    buf_u8(&b, LEDGER_VERSION);
-    buf_put(&b, executor_cell_id(n->ex), 32);
-    buf_u64(&b, n->height);
-    buf_put(&b, n->roots.state_root, 32);
-    buf_put(&b, n->roots.result_root, 32);
-    buf_put(&b, n->roots.event_root, 32);
-    buf_u8(&b, n->events_pending ? 1 : 0);
-    store_batch_put(batch, STORE_META, span_of(meta_key, 4), buf_span(&b));
-    buf_free(&b);
+    struct meta_node m = {.height = n->height, .events_pending = n->events_pending};
+    memcpy(m.cell_id, executor_cell_id(n->ex), 32);
+    memcpy(m.state_root, n->roots.state_root, 32);
+    memcpy(m.result_root, n->roots.result_root, 32);
+    memcpy(m.event_root, n->roots.event_root, 32);
+    meta_put_node(batch, &m);
 }
 
-static int read_meta(struct node *n, struct span s, struct ws_err *err) {
-    struct rd r = rd_of(s);
-    hash32 cell;
-    uint8_t version = rd_u8(&r);
-    rd_copy(&r, cell, 32);
-    n->height = rd_u64(&r);
-    rd_copy(&r, n->roots.state_root, 32);
-    rd_copy(&r, n->roots.result_root, 32);
-    rd_copy(&r, n->roots.event_root, 32);
-    n->events_pending = rd_u8(&r) == 1;
-    if (version != LEDGER_VERSION || !rd_done(&r))
-        return ws_fail(err, WS_EIO, "store: damaged node record, or written by another version");
-    if (memcmp(cell, executor_cell_id(n->ex), 32) != 0)
+static int take_meta(struct node *n, const struct meta_node *m, struct ws_err *err) {
+    if (memcmp(m->cell_id, executor_cell_id(n->ex), 32) != 0)
         return ws_fail(err, WS_EINPUT, "store: belongs to another cell than the genesis file");
+    n->height = m->height;
+    memcpy(n->roots.state_root, m->state_root, 32);
+    memcpy(n->roots.result_root, m->result_root, 32);
+    memcpy(n->roots.event_root, m->event_root, 32);
+    n->events_pending = m->events_pending;
     return WS_OK;
 }
 
@@ -217,15 +206,20 @@ static int start_at_genesis(struct node *n, const struct span *sections, struct 
 }
 
 int recover_state(struct node *n, const struct span *sections, struct ws_err *err) {
-    struct buf meta = {0};
-    int rc = store_get(n->io.store, STORE_META, span_of(meta_key, 4), &meta, err);
-    if (rc == WS_ENOTFOUND) {
-        buf_free(&meta);
-        return start_at_genesis(n, sections, err);
-    }
+    uint64_t restoring = 0;
+    int rc = meta_read_restoring(n->io.store, &restoring, err);
+    if (rc == WS_OK && restoring != 0)
+        return ws_fail(err, WS_EIO,
+            "store: a snapshot of height %llu was not restored to its end; nothing is lost: run "
+            "rsuctl ledger snapshot restore again",
+            (unsigned long long)restoring);
+    struct meta_node meta;
     if (rc == WS_OK)
-        rc = read_meta(n, buf_span(&meta), err);
-    buf_free(&meta);
+        rc = meta_read_node(n->io.store, &meta, err);
+    if (rc == WS_ENOTFOUND)
+        return start_at_genesis(n, sections, err);
+    if (rc == WS_OK)
+        rc = take_meta(n, &meta, err);
     if (rc != WS_OK)
         return rc;
     if (n->height == 0)

@@ -119,18 +119,18 @@ static int at_point(struct store *s, enum store_point at, struct ws_err *err) {
     return ws_fail(err, WS_EIO, "store: failure ordered by a test");
 }
 
-static int write_batch(struct store *s, struct store_batch *b, struct ws_err *err) {
+static int write_batch(struct store *s, struct store_batch *b, bool synced, struct ws_err *err) {
     int rc = at_point(s, STORE_POINT_WRITE, err);
     if (rc == WS_OK)
-        rc = s->ops->write(s, b, err);
+        rc = s->ops->write(s, b, synced, err);
     return rc == WS_OK ? at_point(s, STORE_POINT_WRITTEN, err) : rc;
 }
 
-int store_batch_write(struct store_batch *b, struct ws_err *err) {
+static int write_and_free(struct store_batch *b, bool synced, struct ws_err *err) {
     struct store *s = b->store;
     int rc = refuse_if_failed(s, err);
     if (rc == WS_OK) {
-        rc = write_batch(s, b, &s->why);
+        rc = write_batch(s, b, synced, &s->why);
         if (rc != WS_OK) {
             atomic_store_explicit(&s->failed, true, memory_order_release);
             if (err != NULL)
@@ -139,6 +139,14 @@ int store_batch_write(struct store_batch *b, struct ws_err *err) {
     }
     store_batch_free(b);
     return rc;
+}
+
+int store_batch_write(struct store_batch *b, struct ws_err *err) {
+    return write_and_free(b, true, err);
+}
+
+int store_batch_write_later(struct store_batch *b, struct ws_err *err) {
+    return write_and_free(b, false, err);
 }
 
 void store_batch_free(struct store_batch *b) {

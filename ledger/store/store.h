@@ -65,6 +65,8 @@ void store_batch_del_range(
     struct store_batch *b, enum store_space space, struct span from, struct span to);
 /* Writes all or nothing, synced, and frees the batch in every case. */
 WARN_UNUSED int store_batch_write(struct store_batch *b, struct ws_err *err);
+/* The same, but what is written is on the disk only after the next store_batch_write. For filling a new store. */
+WARN_UNUSED int store_batch_write_later(struct store_batch *b, struct ws_err *err);
 void store_batch_free(struct store_batch *b); /* without writing; NULL is allowed */
 
 /* Gives the disk back that deleted keys with from <= key < to still take. Blocks for as long as it rewrites files; any

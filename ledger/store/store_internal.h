@@ -20,7 +20,7 @@ struct store_ops {
     void (*del)(struct store_batch *b, enum store_space space, struct span key);
     void (*del_range)(
         struct store_batch *b, enum store_space space, struct span from, struct span to);
-    int (*write)(struct store *s, struct store_batch *b, struct ws_err *err);
+    int (*write)(struct store *s, struct store_batch *b, bool synced, struct ws_err *err);
     void (*batch_free)(struct store_batch *b);
     uint64_t (*disk_octets)(struct store *s);
     struct store *(*view)(struct store *s);

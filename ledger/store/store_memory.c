@@ -142,7 +142,9 @@ static void del_range(struct omap *space, struct span from, struct span to) {
     buf_free(&at);
 }
 
-static int memory_write(struct store *s, struct store_batch *batch, struct ws_err *err) {
+static int memory_write(
+    struct store *s, struct store_batch *batch, bool synced, struct ws_err *err) {
+    (void)synced;
     struct memory *m = (struct memory *)s;
     struct memory_batch *b = (struct memory_batch *)batch;
     bool fail = m->fail_armed && m->fail_after == 0;

@@ -49,6 +49,8 @@ void rocks_close(struct store *s) {
         rocksdb_options_destroy(r->options);
     if (r->synced != NULL)
         rocksdb_writeoptions_destroy(r->synced);
+    if (r->later != NULL)
+        rocksdb_writeoptions_destroy(r->later);
     if (r->read != NULL)
         rocksdb_readoptions_destroy(r->read);
     free(r->dir);
@@ -176,11 +178,12 @@ static void rocks_del_range(
     rocksdb_writebatch_delete_range_cf(b->w, r->space[space], chars(from), from.n, chars(to), to.n);
 }
 
-static int rocks_write(struct store *s, struct store_batch *batch, struct ws_err *err) {
+static int rocks_write(
+    struct store *s, struct store_batch *batch, bool synced, struct ws_err *err) {
     struct rocks *r = (struct rocks *)s;
     struct rocks_batch *b = (struct rocks_batch *)batch;
     char *text = NULL;
-    rocksdb_write(r->db, r->synced, b->w, &text);
+    rocksdb_write(r->db, synced ? r->synced : r->later, b->w, &text);
     return text == NULL ? WS_OK : rocks_failed(r->dir, "writing", text, err);
 }
 

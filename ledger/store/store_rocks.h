@@ -14,7 +14,7 @@ struct rocks {
     char *dir;
     rocksdb_t *db;
     rocksdb_options_t *options;
-    rocksdb_writeoptions_t *synced;
+    rocksdb_writeoptions_t *synced, *later;
     rocksdb_readoptions_t *read;
     rocksdb_column_family_handle_t *space[ROCKS_SPACES];
     /* A view borrows everything above but `s` and `read`. */

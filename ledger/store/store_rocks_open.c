@@ -131,6 +131,7 @@ static struct rocks *rocks_new(const char *dir, size_t cache_octets) {
     r->options = options_new(cache_octets);
     r->synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(r->synced, 1);
+    r->later = rocksdb_writeoptions_create();
     r->read = rocksdb_readoptions_create();
     return r;
 }

@@ -272,6 +272,8 @@ static void a_batch_can_fail_before_and_after(void **state) {
         void *made = NULL;
         if (set_up(&made, p->disk) != 0 || made == NULL)
             fail();
+        if (made == NULL)
+            return;
         struct place *fresh = made;
         store_on_point(fresh->s, fail_at, &at);
         struct store_batch *b = store_batch_new(fresh->s);
