@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STUCK_STEPS = 200000 };
+enum { STUCK_STEPS = 200000, START_US = 1000000 };
 
 /* ---- what is told ---- */
 
@@ -25,7 +25,7 @@ void nodes_tell(struct nodes *w, const char *fmt, ...) {
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     (void)snprintf(line, sizeof(line), "%5" PRIu64 ".%06" PRIu64 " s  %s",
-        (w->now.mono_us - 1000000) / 1000000, (w->now.mono_us - 1000000) % 1000000, text);
+        (w->now.mono_us - START_US) / 1000000, (w->now.mono_us - START_US) % 1000000, text);
     w->tell(w->tell_ctx, line);
 }
 
@@ -47,8 +47,8 @@ struct ws_now nodes_now(const struct nodes *w, size_t i) {
     const struct nodes_member *m = &w->m[i];
     struct ws_now now = w->now;
     if (m->clock_drift_ppm != 0) {
-        now.mono_us =
-            (uint64_t)((int64_t)now.mono_us + (int64_t)now.mono_us * m->clock_drift_ppm / 1000000);
+        int64_t since = (int64_t)(now.mono_us - START_US);
+        now.mono_us = (uint64_t)((int64_t)now.mono_us + since * m->clock_drift_ppm / 1000000);
         now.its_us = (uint64_t)((int64_t)now.its_us +
                                 (int64_t)(now.its_us - w->epoch) * m->clock_drift_ppm / 1000000);
     }
@@ -58,9 +58,10 @@ struct ws_now nodes_now(const struct nodes *w, size_t i) {
 
 /* World time at which the member's monotonic clock shows at least mono_us. */
 static uint64_t world_time(const struct nodes_member *m, uint64_t mono_us) {
-    if (m->clock_drift_ppm == 0 || mono_us > UINT64_MAX / 4000000)
+    if (m->clock_drift_ppm == 0 || mono_us > UINT64_MAX / 4000000 || mono_us <= START_US)
         return mono_us;
-    return mono_us * 1000000 / (uint64_t)(1000000 + m->clock_drift_ppm) + 2;
+    uint64_t rate = (uint64_t)(1000000 + m->clock_drift_ppm);
+    return START_US + (mono_us - START_US) * 1000000 / rate + 2;
 }
 
 static void advance(struct nodes *w, uint64_t mono_us) {
@@ -94,7 +95,7 @@ void nodes_act(struct nodes *w, struct nodes_member *m, bool begin) {
 
 static bool at_point(void *ctx, enum wal_point at) {
     struct nodes_member *m = ctx;
-    if (m->dying)
+    if (m->dying || (m->full && at == WAL_POINT_APPEND))
         return false;
     if (at == WAL_POINT_SYNCED && m->sync_us > 0) {
         uint64_t from =
@@ -183,13 +184,15 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
     w->n_validators = plan->n;
     w->random = ws_random_seeded(plan->seed);
     w->limits = node_limits_default();
+    if (plan->mempool_txs > 0)
+        w->limits.mempool_txs = plan->mempool_txs;
     w->delay_min_us = 2000;
     w->delay_max_us = 8000;
     w->clocks_good = true;
     uint8_t seeds[NODES_VALIDATORS_MAX][32];
     found(w, plan, seeds);
     w->epoch = w->town.epoch;
-    w->now = (struct ws_now){.mono_us = 1000000, .its_us = w->town.epoch};
+    w->now = (struct ws_now){.mono_us = START_US, .its_us = w->town.epoch};
     for (size_t i = 0; i < plan->n; i++)
         add_member(w, i, (const uint8_t(*)[32])seeds);
     for (size_t i = 0; i < plan->n; i++) {
@@ -224,12 +227,15 @@ void nodes_close(struct nodes *w) {
 }
 
 static void end_process(struct nodes_member *m, uint64_t keep) {
+    if (m->node != NULL && m->world->on_life != NULL)
+        m->world->on_life(m->world, m->index, false);
     node_close(m->node);
     m->node = NULL;
     m->life++;
     m->wake = UINT64_MAX;
     m->crash_armed = false;
     m->dying = false;
+    m->full = false;
     m->busy_until = 0;
     (void)wal_memory_crash(m->wal, keep);
 }
@@ -265,6 +271,8 @@ int nodes_start(struct nodes *w, size_t i, struct ws_err *err) {
     if (rc == WS_OK) {
         nodes_tell(w, "validator %zu starts at height %" PRIu64, i, nodes_height(w, i));
         nodes_act(w, m, false);
+        if (w->on_life != NULL)
+            w->on_life(w, i, true);
     }
     return rc;
 }

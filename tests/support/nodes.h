@@ -52,6 +52,7 @@ struct nodes_member {
     /* disk */
     uint64_t sync_us; /* each sync of the log keeps its owner thread for so long */
     uint64_t busy_until;
+    bool full; /* nothing can be appended any more */
     bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
     enum wal_point crash_at;
     unsigned crash_after;
@@ -113,6 +114,8 @@ struct nodes {
     int32_t highest_round;
     char broken[512]; /* the first contradiction */
     void (*on_broken)(struct nodes *w);
+    void (*on_life)(struct nodes *w, size_t i,
+        bool up); /* before it goes down, after it came up; may be NULL */
     /* one line of a story; NULL: nobody listens */
     void (*tell)(void *ctx, const char *line);
     void *tell_ctx;
@@ -125,6 +128,7 @@ struct nodes_plan {
     uint64_t seed;
     uint32_t twins; /* bit i: validator i (by place in the set) has two machines */
     const struct town *town; /* borrowed and shared; NULL: one of its own */
+    size_t mempool_txs; /* 0: as by default */
     void (*edit)(struct genesis *g, void *ctx); /* may be NULL */
     void *edit_ctx;
 };

@@ -5,6 +5,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/node/node_internal.h"
 #include "tests/support/nodes.h"
+#include "tests/support/spoil.h"
 
 enum { N = 4, LIAR = 3, SECOND = 1000000 };
 
@@ -342,115 +343,22 @@ struct spoiler {
     size_t done;
 };
 
-enum { SPOILS = 14 };
-
-static void spoil(struct spoiler *s, struct block *b) {
-    struct header *hd = &b->header;
-    switch (s->what) {
-    case 0:
-        hd->state_root[5] ^= 1;
-        break;
-    case 1:
-        hd->result_root[5] ^= 1;
-        break;
-    case 2:
-        hd->event_root[5] ^= 1;
-        break;
-    case 3:
-        hd->time -= 5ULL * SECOND; /* before the last block */
-        break;
-    case 4:
-        hd->time += 3600ULL * SECOND;
-        break;
-    case 5:
-        hd->previous[5] ^= 1;
-        break;
-    case 6:
-        hd->validators[5] ^= 1;
-        break;
-    case 7:
-        hd->next_validators[5] ^= 1;
-        break;
-    case 8:
-        hd->params[5] ^= 1;
-        break;
-    case 9:
-        hd->extension[5] ^= 1;
-        break;
-    case 10:
-        hd->cell_id[5] ^= 1;
-        break;
-    case 11:
-        hd->proposer[5] ^= 1;
-        break;
-    case 12: /* no quorum behind the last block */
-        for (size_t i = 0; i < N; i++)
-            b->last_commit.present[i] = i == 0;
-        commit_hash(exec_sha256, &b->last_commit, hd->last_commit);
-        break;
-    case 13: /* a transaction twice */
-        b->txs = (struct tx **)ws_realloc((void *)b->txs, (b->n_txs + 1) * sizeof(struct tx *));
-        b->tx_ids = ws_realloc(b->tx_ids, (b->n_txs + 1) * sizeof(hash32));
-        b->tx_leaves = ws_realloc(b->tx_leaves, (b->n_txs + 1) * sizeof(hash32));
-        b->txs[b->n_txs] = NULL;
-        memcpy(b->tx_ids[b->n_txs], b->tx_ids[0], 32);
-        memcpy(b->tx_leaves[b->n_txs], b->tx_leaves[0], 32);
-        b->n_txs++;
-        block_seal(b);
-        break;
-    case SPOILS: /* no rule broken: another block */
-        hd->time++;
-        break;
-    default:
-        fail();
-    }
-    header_id(exec_sha256, hd, b->id);
-}
-
-/* Takes the liar's proposals apart, breaks one rule and signs again. */
-static bool spoil_proposal(void *ctx, size_t from, size_t to, struct buf *msg) {
+/* Breaks one rule in the liar's own proposals. */
+static bool spoil_own(void *ctx, size_t from, size_t to, struct buf *msg) {
     struct spoiler *s = ctx;
+    hash32 id;
     (void)to;
-    if (from != LIAR || msg->n == 0 || msg->p[0] != 0x0a)
-        return true;
-    struct executor *ex = node_executor(s->w->m[0].node);
-    Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
-    assert_non_null(link);
-    Wayside__Link__Proposal *p = link->proposal;
-    struct block *b = NULL;
-    assert_int_equal(block_decode_compact(span_of(p->block.data, p->block.len),
-                         &executor_genesis_of(ex)->params, &b, NULL),
-        WS_OK);
-    bool apply = p->validator == LIAR && (s->what != 13 || b->n_txs > 0);
-    if (apply) {
-        spoil(s, b);
-        struct buf compact = {0};
-        struct buf bytes = {0};
-        block_encode_compact(b, &compact);
-        proposal_sign_bytes(
-            executor_cell_id(ex), p->height, p->round, b->id, p->valid_round, &bytes);
-        signer_sign(s->w->m[LIAR].signer, buf_span(&bytes), p->signature.data);
-        ProtobufCBinaryData old = p->block;
-        p->block = (ProtobufCBinaryData){compact.n, compact.p};
-        buf_clear(msg);
-        (void)wayside__link__link__pack(
-            link, buf_grow(msg, wayside__link__link__get_packed_size(link)));
-        p->block = old;
-        buf_free(&compact);
-        buf_free(&bytes);
+    if (from == LIAR && spoil_proposal(s->w, LIAR, s->what, 1, msg, id))
         s->done++;
-    }
-    block_free(b);
-    wayside__link__link__free_unpacked(link, NULL);
     return true;
 }
 
 static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
     (void)state;
-    for (unsigned what = 0; what < SPOILS; what++) {
+    for (unsigned what = 0; what < SPOIL_RULES; what++) {
         struct nodes *w = open_cell(8);
         struct spoiler s = {w, what, 0};
-        w->tap = spoil_proposal;
+        w->tap = spoil_own;
         w->tap_ctx = &s;
         uint64_t before = w->highest;
         for (size_t i = 0; i < 12; i++) {
@@ -462,7 +370,7 @@ static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
         assert_true(w->highest >= before + 6);
         uint64_t refused = drops(w, 0, NODE_DROP_BAD_BLOCK);
         uint64_t late = node_counters(w->m[0].node)->rounds_beyond_zero;
-        if ((what != 4 && refused == 0) || late == 0) /* 4: well formed, but not timely */
+        if ((what != SPOIL_UNTIMELY && refused == 0) || late == 0)
             fail_msg("case %u: refused %llu, rounds %llu", what, (unsigned long long)refused,
                 (unsigned long long)late);
         /* Not one spoilt block was taken. */
@@ -489,7 +397,7 @@ static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
 /* One half of the cell hears another proposal: valid, but a microsecond younger. */
 static bool split_proposal(void *ctx, size_t from, size_t to, struct buf *msg) {
     struct spoiler *s = ctx;
-    return to != 0 || spoil_proposal(s, from, to, msg);
+    return to != 0 || spoil_own(s, from, to, msg);
 }
 
 static bool split_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
@@ -522,7 +430,7 @@ static bool split_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
 static void two_proposals_for_one_round_split_nobody(void **state) {
     (void)state;
     struct nodes *w = open_cell(11);
-    struct spoiler s = {w, SPOILS, 0};
+    struct spoiler s = {w, SPOIL_NONE, 0};
     w->tap = split_proposal;
     w->tap_ctx = &s;
     uint64_t before = w->highest;

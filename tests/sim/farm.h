@@ -1,0 +1,29 @@
+/* Runs in processes of their own, so that one that crashes or hangs is one that failed, by its seed. */
+#ifndef WAYSIDE_TESTS_SIM_FARM_H
+#define WAYSIDE_TESTS_SIM_FARM_H
+
+#include "tests/sim/sim.h"
+
+enum { FARM_JOBS_MAX = 64 };
+
+struct farm {
+    struct sim_options sim;
+    uint64_t seeds, from; /* seeds 0: no end */
+    size_t jobs;
+    bool one, must, shrink;
+    const char *trace;
+};
+
+/* Exit code of the program. */
+int farm_run(const struct farm *f);
+
+/* story.c: the run again, with its story to *to (all of it) or, to == NULL, its last lines to standard output. Also when
+ * it crashes. cut: NULL, or what to leave out. */
+void story_tell(const struct farm *f, uint64_t seed, const struct sim_cut *cut, const char *file);
+/* One run in a process of its own, quietly. */
+void story_run(
+    const struct farm *f, uint64_t seed, const struct sim_cut *cut, struct sim_result *ret);
+/* shrink.c: takes away whatever the failure does not need. */
+void shrink_run(const struct farm *f, uint64_t seed, struct sim_cut *ret_cut);
+
+#endif

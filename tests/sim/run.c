@@ -1,0 +1,184 @@
+/* One run: a first part with faults in which nothing may be contradicted, then everything is mended and the cell must go
+ * on within a bound, whoever still lies. */
+#include "tests/sim/rules.h"
+#include "tests/sim/sim.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TICK_US = 50000, SECOND = 1000000 };
+
+static void on_life(struct nodes *w, size_t i, bool up) {
+    if (up)
+        rules_note_back(w, i);
+    else
+        rules_note_down(w, i);
+}
+
+static void work(struct sim *s) {
+    load_tick(s);
+    if (s->plan->liars != 0 && s->plan->lies != 0)
+        lies_tick(s);
+}
+
+/* Runs to the instant, in ticks, with the plan's events at theirs. */
+static void run_to(struct sim *s, uint64_t to_us, size_t *event) {
+    struct nodes *w = s->w;
+    const uint64_t start = 1000000;
+    bool busy = s->plan->reports > 0 || s->plan->orders > 0 || s->plan->liars != 0;
+    while (w->broken[0] == '\0' && w->now.mono_us - start < to_us) {
+        uint64_t now = w->now.mono_us - start;
+        while (*event < s->plan->n_events && s->plan->events[*event].at_us <= now)
+            faults_apply(s, &s->plan->events[(*event)++]);
+        uint64_t next = busy ? now + TICK_US : to_us;
+        if (*event < s->plan->n_events && s->plan->events[*event].at_us < next)
+            next = s->plan->events[*event].at_us;
+        next = next > to_us ? to_us : next;
+        nodes_run(w, next - now);
+        if (busy && w->broken[0] == '\0')
+            work(s);
+    }
+}
+
+/* "20 s, and the time-outs of twice as many rounds as there are validators, from the highest that anybody honest has
+ * spoken in": in any n rounds somebody honest proposes to validators that are in one round by then. */
+static uint64_t bound_us(const struct nodes *w) {
+    const struct cell_params *p = &w->params;
+    uint64_t rounds = 2 * w->n_validators;
+    uint64_t top = (uint64_t)w->highest_round + rounds;
+    uint64_t base = p->timeout_propose_us + p->timeout_prevote_us + p->timeout_precommit_us;
+    return 20ULL * SECOND + rounds * (base + 3 * top * p->timeout_delta_us);
+}
+
+static void demand_progress(struct sim *s, struct sim_result *ret) {
+    struct nodes *w = s->w;
+    for (size_t i = 0; i < w->n; i++)
+        w->m[i].clock_offset_us = 0;
+    w->reorder = false;
+    w->delay_max_us = s->plan->delay_max_us;
+    nodes_tell(w, "EVERYTHING IS MENDED; from now on the cell must go on");
+    nodes_heal(w);
+    uint64_t from = w->now.mono_us;
+    uint64_t bound = bound_us(w);
+    uint64_t height = w->highest + 3;
+    while (w->broken[0] == '\0' && !nodes_all_at(w, height) && w->now.mono_us - from < bound) {
+        nodes_run(w, TICK_US);
+        if (w->broken[0] == '\0')
+            work(s);
+    }
+    ret->healed_us = w->now.mono_us - from;
+    if (w->broken[0] == '\0' && !nodes_all_at(w, height)) {
+        char text[300];
+        size_t at = 0;
+        for (size_t i = 0; i < w->n && at < sizeof(text) - 24; i++)
+            at += (size_t)snprintf(text + at, sizeof(text) - at, " %" PRIu64, nodes_height(w, i));
+        nodes_break(w,
+            "no progress: height %" PRIu64 " is not reached within %" PRIu64
+            " s of everything being mended; heights%s",
+            height, bound / SECOND, text);
+    }
+    if (w->broken[0] == '\0')
+        cover_hit(STATE_HEALED);
+}
+
+/* More than a third lies: two machines for each key, one in each half of a cell that is cut in two. */
+static void cut_between_twins(struct sim *s) {
+    struct nodes *w = s->w;
+    bool left[NODES_MAX] = {false};
+    size_t k = 0;
+    for (size_t i = 0; i < w->n_validators; i++)
+        left[i] = w->m[i].liar || k++ % 2 == 0;
+    for (size_t i = 0; i < w->n; i++) {
+        for (size_t j = 0; j < w->n; j++)
+            w->cut[i][j] = left[i] != left[j];
+    }
+}
+
+static void judge_fork(struct sim *s, struct sim_result *ret) {
+    struct nodes *w = s->w;
+    ret->forked = w->fork_height != 0;
+    if (!ret->forked)
+        return;
+    char text[200];
+    bool good = culprits_find(w, s->plan->liars, text, sizeof(text));
+    nodes_tell(w, "who made the fork at height %" PRIu64 ": %s", w->fork_height, text);
+    if (!good)
+        nodes_break(w, "the fork at height %" PRIu64 " names %s", w->fork_height, text);
+}
+
+static void prepare(struct sim *s) {
+    struct nodes *w = s->w;
+    w->delay_min_us = s->plan->delay_min_us;
+    w->delay_max_us = s->plan->delay_max_us;
+    w->given_all = true;
+    w->restarts = true;
+    w->on_life = on_life;
+    for (size_t i = 0; i < w->n; i++) {
+        w->m[i].liar = (s->plan->liars >> w->m[i].slot & 1U) != 0;
+        w->m[i].clock_drift_ppm = s->plan->drift_ppm[w->m[i].slot];
+        if (w->m[i].clock_drift_ppm != 0) {
+            w->clocks_good = false;
+            cover_hit(FAULT_CLOCK_DRIFT);
+        }
+    }
+}
+
+static void count_end(struct nodes *w, struct sim_result *ret) {
+    for (size_t i = 0; i < w->n; i++)
+        rules_note_down(w, i);
+    ret->heights = w->highest;
+    ret->delivered = w->delivered;
+    ret->sim_us = w->now.mono_us - 1000000;
+    ret->txs = w->committed.n;
+    ret->highest_round = w->highest_round;
+    ret->bad = w->broken[0] != '\0';
+    (void)snprintf(ret->text, sizeof(ret->text), "%s", w->broken);
+}
+
+void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *, const char *),
+    void *tell_ctx, struct sim_result *ret) {
+    struct sim s = {.plan = plan, .random = ws_random_seeded(plan->seed ^ 0x6c62272e07bb0142)};
+    bool fork_wanted = plan->twins != 0 && plan->lies == 0;
+    *ret = (struct sim_result){.seed = plan->seed};
+    s.w = ws_alloc(sizeof(*s.w));
+    struct nodes_plan np = {.n = plan->n,
+        .powers = plan->powers,
+        .seed = plan->seed,
+        .twins = plan->twins,
+        .town = town,
+        .mempool_txs = plan->mempool_txs};
+    nodes_begin(s.w, &np);
+    s.w->tell = tell;
+    s.w->tell_ctx = tell_ctx;
+    prepare(&s);
+    s.w->forked_allowed = fork_wanted;
+    if (plan->twins != 0)
+        cover_hit(LIE_TWINS);
+    if (fork_wanted)
+        cut_between_twins(&s);
+    else if (plan->liars != 0 && plan->lies != 0) {
+        s.w->tap = lies_tap;
+        s.w->tap_ctx = &s;
+    }
+    size_t event = 0;
+    run_to(&s, plan->fault_us, &event);
+    if (fork_wanted) {
+        memset(s.w->cut, 0, sizeof(s.w->cut));
+        run_to(&s, plan->fault_us + 2ULL * SECOND, &event);
+        judge_fork(&s, ret);
+    } else if (plan->n_events > 0 || plan->liars != 0 || plan->reports > 0) {
+        if (s.w->broken[0] == '\0')
+            demand_progress(&s, ret);
+        run_to(&s, plan->run_us, &event);
+    }
+    if (s.w->broken[0] == '\0' && !fork_wanted)
+        nodes_check_end(s.w);
+    count_end(s.w, ret);
+    lies_free(&s);
+    load_free(&s);
+    nodes_close(s.w);
+    free(s.w);
+}
