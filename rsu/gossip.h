@@ -14,7 +14,7 @@
 #include "pktio/replay_window.h"
 
 #define GOSSIP_IDS_MAX 1024
-#define GOSSIP_PEERS_MAX 64
+#define GOSSIP_PEERS_MAX 128
 
 struct gossip_config {
     struct replay_window *window; /* borrowed */

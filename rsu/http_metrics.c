@@ -230,8 +230,18 @@ static void put_peers(struct page *p) {
         n->received_octets);
     one(p, "wayside_link_dropped_full_total", METRIC_COUNTER,
         "Messages not sent because a peer's queue was full", n->dropped_full);
+    one(p, "wayside_link_dropped_budget_total", METRIC_COUNTER,
+        "Messages not read because their sender was above its budget", n->dropped_budget);
+    one(p, "wayside_link_refused_parts_total", METRIC_COUNTER,
+        "Messages of several parts, or of no peer of now", n->refused_parts);
+    one(p, "wayside_link_refused_often_total", METRIC_COUNTER,
+        "Handshakes of peers that come back again and again", n->refused_often);
+    one(p, "wayside_link_cut_held_total", METRIC_COUNTER,
+        "Connections cut that made this unit hold more than a link may", n->cut_held);
+    one(p, "wayside_link_cut_silent_total", METRIC_COUNTER,
+        "Connections cut that said nothing in time, or were too many of such", n->cut_silent);
     one(p, "wayside_link_refused_key_total", METRIC_COUNTER,
-        "Handshakes under keys that the genesis does not name", n->refused_key);
+        "Handshakes under keys that are no peer's", n->refused_key);
 }
 
 /* ---- what the unit sends ---- */

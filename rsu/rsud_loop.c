@@ -30,7 +30,7 @@ void daemon_taken(void *ctx, const struct tx *t) {
 
 void daemon_send(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
-    (void)net_send(d->face.net, peer, msg);
+    (void)net_send(d->face.net, peer, node_message_is_bulk(msg) ? NET_BULK : NET_URGENT, msg);
 }
 
 /* ---- commit latency: from our admission of a transaction to its block ---- */
@@ -105,7 +105,7 @@ static void take_messages(struct daemon *d) {
 }
 
 static void take_links(struct daemon *d) {
-    net_tick(d->face.net);
+    net_tick(d->face.net, ws_clock_now(&d->face.clock).mono_us);
     size_t peer;
     struct span msg;
     for (unsigned i = 0; i < HELPING && net_receive(d->face.net, &peer, &msg); i++) {

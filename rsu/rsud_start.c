@@ -78,50 +78,45 @@ static int open_disk(struct daemon *d, struct ws_err *err) {
     return rc;
 }
 
-static int open_links(struct daemon *d, struct ws_err *err) {
+/* Slot i of the links is validator i of the genesis; our own stays empty. */
+static int put_peers(struct daemon *d, struct ws_err *err) {
     const struct validator_set *set = &d->face.genesis->validators;
-    struct net_config *cfg = ws_alloc(sizeof(*cfg));
-    cfg->secret = d->curve_secret;
-    net_curve_public(d->curve_secret, cfg->public_key);
-    memcpy(d->curve_public, cfg->public_key, sizeof(d->curve_public));
-    cfg->bind = d->config.bind;
-    cfg->me = SIZE_MAX;
-    cfg->n_peers = set->n;
-    cfg->queue_messages =
-        256; /* a full queue is no loss: the status exchange resends what matters */
-    /* A block of the largest size and its framing. */
-    cfg->message_octets_max = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
-    int rc = WS_OK;
-    for (size_t i = 0; i < set->n && rc == WS_OK; i++) {
+    for (size_t i = 0; i < set->n; i++) {
         char address[65];
-        hex_encode(address, set->v[i].address, 32);
-        memcpy(cfg->peers[i].curve_key, set->v[i].curve_key, 32);
-        if (memcmp(set->v[i].curve_key, cfg->public_key, 32) == 0) {
-            cfg->me = i;
+        const char *endpoint = NULL;
+        if (memcmp(set->v[i].curve_key, d->curve_public, 32) == 0)
             continue;
-        }
+        hex_encode(address, set->v[i].address, 32);
         for (size_t k = 0; k < d->config.n_peers; k++) {
             if (strcmp(d->config.peers[k].address, address) == 0)
-                cfg->peers[i].endpoint = d->config.peers[k].endpoint;
+                endpoint = d->config.peers[k].endpoint;
         }
-        if (cfg->peers[i].endpoint == NULL)
-            rc = ws_fail(
+        if (endpoint == NULL)
+            return ws_fail(
                 err, WS_EINPUT, "peers: validator %s of the genesis has no endpoint", address);
+        int rc = net_put(d->face.net, i, set->v[i].curve_key, endpoint, err);
+        if (rc != WS_OK)
+            return rc;
     }
-    if (rc == WS_OK && d->signer != NULL && cfg->me == SIZE_MAX)
-        rc = ws_fail(
-            err, WS_EINPUT, "%s: this CURVE key is not in the genesis", d->config.curve_key);
-    if (rc == WS_OK)
-        rc = net_open(cfg, &d->face.net, err);
-    free(cfg);
+    return WS_OK;
+}
+
+static int open_links(struct daemon *d, struct ws_err *err) {
+    /* A block of the largest size and its framing. */
+    size_t largest = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
+    struct net_config cfg = {
+        .secret = d->curve_secret, .bind = d->config.bind, .limits = net_limits_default(largest)};
+    net_curve_public(d->curve_secret, cfg.public_key);
+    memcpy(d->curve_public, cfg.public_key, sizeof(d->curve_public));
+    int rc = net_open(&cfg, &d->face.net, err);
     explicit_bzero(d->curve_secret, sizeof(d->curve_secret));
-    return rc;
+    return rc == WS_OK ? put_peers(d, err) : rc;
 }
 
 static void send_to_linked(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
     if (net_peer_up(d->face.net, peer))
-        (void)net_send(d->face.net, peer, msg);
+        (void)net_send(d->face.net, peer, NET_BULK, msg);
 }
 
 /* What all workers and the neighbours know of messages that were handed on, and what their signers said. */

@@ -1,12 +1,13 @@
-/* The outgoing link to one peer: a DEALER socket that dials for ever, and the events of its connection. Also what
- * all sockets of a net have in common. Internal to ledger/net; one thread. */
+/* The outgoing link to one peer in one lane: a PUSH socket that dials for ever, the events of its connection, and how
+ * much of what was sent is still on its way. Also what all sockets of a net have in common. Internal to ledger/net; one
+ * thread. */
 #ifndef WAYSIDE_LEDGER_NET_LINK_H
 #define WAYSIDE_LEDGER_NET_LINK_H
 
-#include "ledger/net/net.h"
+#include "ledger/net/guard.h"
 
 struct link {
-    void *socket; /* DEALER to the peer; NULL for ourselves */
+    void *socket; /* PUSH to the peer; NULL: no link */
     void *monitor; /* its events */
     char *endpoint;
     bool up;
@@ -14,16 +15,32 @@ struct link {
      * or made no sense it gives up for good. */
     bool given_up;
     bool redial; /* it had been so at the last turn of the timer, too */
+    int fd; /* of the connection, ZeroMQ's own; below 0: none */
+    uint64_t cookie; /* of it */
+    uint64_t sent, acked; /* octets on the wire since the link came up, about */
+    uint64_t base; /* what had been acknowledged by then */
 };
 
-/* secret is read only during the call. On failure link_close frees what there is. */
-WARN_UNUSED int link_open(struct link *l, void *context, const struct net_config *cfg,
-    const uint8_t *secret, size_t peer, struct ws_err *err);
+struct link_config {
+    void *context;
+    const struct net_config *net;
+    const uint8_t *secret, *key; /* read only during the call */
+    const char *endpoint;
+    unsigned number; /* a name for its monitor that no other link has had */
+};
+
+/* On failure link_close frees what there is. */
+WARN_UNUSED int link_open(struct link *l, const struct link_config *cfg, struct ws_err *err);
 void link_close(struct link *l); /* a zeroed link is fine */
 /* Takes in the events since the last call. */
-void link_events(struct link *l);
-/* Dials if ZeroMQ has given up, and had so a turn ago; call once a second. */
-void link_redial(struct link *l);
+void link_events(struct link *l, struct guard *guard, uint64_t mono_ms);
+/* Once a second: dials if ZeroMQ has given up, and had so a turn ago; counts what arrived. */
+void link_turn(struct link *l);
+
+enum link_sent { LINK_SENT, LINK_FULL, LINK_DOWN };
+/* One message: the octet of the lane and then msg. At most queue_octets are on their way. */
+enum link_sent link_send(
+    struct link *l, enum net_lane lane, struct span msg, uint64_t queue_octets);
 
 /* zmq_setsockopt; false when ZeroMQ refuses. */
 bool net_set_int(void *socket, int option, int value);

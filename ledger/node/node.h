@@ -91,6 +91,8 @@ bool node_healthy(const struct node *n, const char **ret_why);
 /* A slot whose key changes is another peer: what was known of it is forgotten. */
 void node_set_peers(struct node *n, const struct node_peers *peers);
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
+/* Whether a message that the node sends is of the kinds that may wait: what consensus waits for goes before it. */
+bool node_message_is_bulk(struct span msg);
 void node_tick(struct node *n, struct ws_now now);
 uint64_t node_next_wake(const struct node *n); /* monotonic us: call node_tick then at the latest */
 

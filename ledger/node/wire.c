@@ -37,6 +37,12 @@ void wire_free(Wayside__Link__Link *link) {
     wayside__link__link__free_unpacked(link, &a);
 }
 
+bool node_message_is_bulk(struct span msg) {
+    /* Tags of the fields of Link, all length-delimited. */
+    enum { TX = 4 << 3 | 2, BLOCK_REPLY = 7 << 3 | 2 };
+    return msg.n > 0 && (msg.p[0] == TX || msg.p[0] == BLOCK_REPLY);
+}
+
 void wire_send(struct node *n, size_t peer, const Wayside__Link__Link *link) {
     size_t size = wayside__link__link__get_packed_size(link);
     uint8_t *octets = ws_alloc(size);

@@ -40,7 +40,7 @@ struct replica {
 
 static void send_to(void *ctx, size_t peer, struct span msg) {
     struct replica *r = ctx;
-    (void)net_send(r->net, peer, msg);
+    (void)net_send(r->net, peer, node_message_is_bulk(msg) ? NET_BULK : NET_URGENT, msg);
 }
 
 static void note_gap(struct replica *r, uint64_t now, const struct commit *c) {
@@ -182,30 +182,30 @@ static void change_phase(struct replica *r) {
 /* ---- life ---- */
 
 static void open_links(struct replica *r, const struct genesis *g) {
-    struct net_config *cfg = ws_alloc(sizeof(*cfg));
     uint8_t seed[32];
     uint8_t curve[32];
-    char endpoints[BENCH_REPLICAS_MAX][48];
+    char endpoint[48];
+    struct ws_err err = {0};
     bench_secrets(r->me, seed, curve);
     r->signer = signer_new(seed);
-    cfg->secret = curve;
-    net_curve_public(curve, cfg->public_key);
-    cfg->n_peers = g->validators.n;
-    cfg->queue_messages = 256;
-    cfg->message_octets_max = (size_t)g->params.block_octets_max * 2 + 65536;
+    struct net_config cfg = {.secret = curve,
+        .limits = net_limits_default((size_t)g->params.block_octets_max * 2 + 65536)};
+    net_curve_public(curve, cfg.public_key);
     for (size_t i = 0; i < g->validators.n; i++) {
-        memcpy(cfg->peers[i].curve_key, g->validators.v[i].curve_key, 32);
-        (void)snprintf(
-            endpoints[i], sizeof(endpoints[i]), "tcp://127.0.0.1:%u", r->o->port + (unsigned)i);
-        cfg->peers[i].endpoint = endpoints[i];
-        if (memcmp(g->validators.v[i].curve_key, cfg->public_key, 32) == 0)
-            cfg->me = i;
+        (void)snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", r->o->port + (unsigned)i);
+        if (memcmp(g->validators.v[i].curve_key, cfg.public_key, 32) != 0)
+            continue;
+        cfg.bind = endpoint;
+        if (net_open(&cfg, &r->net, &err) != WS_OK)
+            bench_die("links: %s", err.text);
     }
-    cfg->bind = endpoints[cfg->me];
-    struct ws_err err;
-    if (net_open(cfg, &r->net, &err) != WS_OK)
-        bench_die("links: %s", err.text);
-    free(cfg);
+    for (size_t i = 0; i < g->validators.n; i++) {
+        const uint8_t *key = g->validators.v[i].curve_key;
+        (void)snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", r->o->port + (unsigned)i);
+        if (memcmp(key, cfg.public_key, 32) != 0 &&
+            net_put(r->net, i, key, endpoint, &err) != WS_OK)
+            bench_die("links: %s", err.text);
+    }
 }
 
 static void open_all(struct replica *r) {
@@ -264,7 +264,7 @@ int bench_replica_run(
         (void)epoll_wait(epoll, &ev, 1, sleep_ms(r, wait_us));
         change_phase(r);
         wait_us = feed(r);
-        net_tick(r->net);
+        net_tick(r->net, bench_mono_us());
         r->stats->linked = net_counters(r->net)->connected;
         size_t peer;
         struct span msg;

@@ -20,6 +20,7 @@ struct cell {
     uint8_t public_key[NETS_MAX][32];
     char endpoint[NETS_MAX][64];
     int queue;
+    uint64_t held, messages_per_s; /* 0: default */
     struct net *net[NETS_MAX];
 };
 
@@ -51,18 +52,21 @@ static void make_cell(struct cell *c, size_t n) {
 }
 
 static struct net_config config_of(const struct cell *c, size_t i) {
-    struct net_config cfg = {.secret = c->secret[i],
-        .bind = c->endpoint[i],
-        .me = i,
-        .n_peers = c->n,
-        .queue_messages = c->queue,
-        .message_octets_max = LARGEST};
+    struct net_config cfg = {
+        .secret = c->secret[i], .bind = c->endpoint[i], .limits = net_limits_default(LARGEST)};
+    cfg.limits.queue_messages = c->queue;
+    if (c->held > 0)
+        cfg.limits.held_octets = c->held;
+    if (c->messages_per_s > 0)
+        cfg.limits.messages_per_s[NET_URGENT] = c->messages_per_s;
     memcpy(cfg.public_key, c->public_key[i], 32);
-    for (size_t k = 0; k < c->n; k++) {
-        memcpy(cfg.peers[k].curve_key, c->public_key[k], 32);
-        cfg.peers[k].endpoint = c->endpoint[k];
-    }
     return cfg;
+}
+
+static void put(struct cell *c, size_t i, size_t k) {
+    struct ws_err err = {0};
+    if (net_put(c->net[i], k, c->public_key[k], c->endpoint[k], &err) != WS_OK)
+        fail_msg("%s", err.text);
 }
 
 static void open_one(struct cell *c, size_t i) {
@@ -70,6 +74,10 @@ static void open_one(struct cell *c, size_t i) {
     struct ws_err err = {0};
     if (net_open(&cfg, &c->net[i], &err) != WS_OK)
         fail_msg("%s", err.text);
+    for (size_t k = 0; k < c->n; k++) {
+        if (k != i)
+            put(c, i, k);
+    }
 }
 
 static void close_all(struct cell *c) {
@@ -80,7 +88,7 @@ static void close_all(struct cell *c) {
 static void tick_all(struct cell *c) {
     for (size_t i = 0; i < c->n; i++) {
         if (c->net[i] != NULL)
-            net_tick(c->net[i]);
+            net_tick(c->net[i], now_ms() * 1000);
     }
     (void)usleep(1000);
 }
@@ -125,7 +133,7 @@ static void receives(struct cell *c, size_t at, size_t from, const char *text) {
 }
 
 static bool send_text(struct cell *c, size_t from, size_t to, const char *text) {
-    return net_send(c->net[from], to, span_of(text, strlen(text)));
+    return net_send(c->net[from], to, NET_URGENT, span_of(text, strlen(text)));
 }
 
 static void curve_public_is_the_library_s(void **state) {
@@ -184,7 +192,7 @@ static void four_know_each_other(void **state) {
                 uint8_t msg[6] = {(uint8_t)i, (uint8_t)j};
                 put_be32(msg + 2, k);
                 if (i != j)
-                    assert_true(net_send(c.net[i], j, span_of(msg, sizeof(msg))));
+                    assert_true(net_send(c.net[i], j, NET_URGENT, span_of(msg, sizeof(msg))));
             }
         }
     }
@@ -214,7 +222,7 @@ struct stranger {
 static void stranger_open(struct stranger *s, const struct cell *c, size_t to,
     const uint8_t *secret, const uint8_t *server_key) {
     s->context = zmq_ctx_new();
-    s->socket = zmq_socket(s->context, ZMQ_DEALER);
+    s->socket = zmq_socket(s->context, ZMQ_PUSH);
     int zero = 0;
     int interval = 50;
     assert_int_equal(zmq_setsockopt(s->socket, ZMQ_LINGER, &zero, sizeof(zero)), 0);
@@ -321,7 +329,7 @@ static void impostor_at_a_peer_s_address(void **state) {
     uint64_t end = now_ms() + 1500;
     while (now_ms() < end) {
         tick_all(&c);
-        net_tick(other.net[1]);
+        net_tick(other.net[1], now_ms() * 1000);
         assert_false(net_peer_up(c.net[0], 1));
         assert_false(send_text(&c, 0, 1, "secret"));
         assert_false(net_receive(other.net[1], &peer, &msg));
@@ -349,7 +357,7 @@ static void refused_link_is_dialled_again(void **state) {
     uint64_t end = now_ms() + PATIENCE_MS;
     while (net_counters(old.net[1])->refused_key < 3) { /* again and again, at a pace */
         assert_true(now_ms() < end);
-        net_tick(old.net[1]);
+        net_tick(old.net[1], now_ms() * 1000);
         tick_all(&c);
     }
     assert_false(net_peer_up(c.net[0], 1));
@@ -392,6 +400,14 @@ static void foreign_service_at_a_peer_s_address(void **state) {
     close_all(&c);
 }
 
+/* As our program frames it: the octet of the lane, then the message. */
+static int push(struct stranger *s, const char *text, int flags) {
+    uint8_t framed[256] = {NET_URGENT};
+    size_t n = strnlen(text, sizeof(framed) - 1);
+    memcpy(framed + 1, text, n);
+    return zmq_send(s->socket, framed, n + 1, flags);
+}
+
 static void several_parts_are_refused(void **state) {
     (void)state;
     struct cell c;
@@ -400,14 +416,15 @@ static void several_parts_are_refused(void **state) {
     struct stranger s;
     stranger_open(&s, &c, 0, c.secret[1], c.public_key[0]); /* the peer, but not our program */
     stranger_sees(&s, &c, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    assert_int_equal(zmq_send(s.socket, "one", 3, ZMQ_SNDMORE), 3);
-    assert_int_equal(zmq_send(s.socket, "two", 3, 0), 3);
+    assert_int_equal(push(&s, "one", ZMQ_SNDMORE), 4);
+    assert_int_equal(push(&s, "two", 0), 4);
     assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
     assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
-    assert_int_equal(zmq_send(s.socket, "with delimiter", 14, 0), 14);
-    assert_int_equal(zmq_send(s.socket, "good", 4, 0), 4);
+    assert_int_equal(push(&s, "with delimiter", 0), 15);
+    assert_int_equal(zmq_send(s.socket, "\x02no such lane", 13, 0), 13);
+    assert_int_equal(push(&s, "good", 0), 5);
     receives(&c, 0, 1, "good"); /* the framing is not lost */
-    assert_int_equal(net_counters(c.net[0])->refused_parts, 2);
+    assert_int_equal(net_counters(c.net[0])->refused_parts, 3);
     assert_int_equal(net_counters(c.net[0])->received, 1);
     /* A flood of them does not hold the caller, and does not bury what comes after it. */
     enum { FLOOD = 300 };
@@ -415,10 +432,178 @@ static void several_parts_are_refused(void **state) {
         assert_int_equal(zmq_send(s.socket, "", 0, ZMQ_SNDMORE), 0);
         assert_int_equal(zmq_send(s.socket, "", 0, 0), 0);
     }
-    assert_int_equal(zmq_send(s.socket, "after", 5, 0), 5);
+    assert_int_equal(push(&s, "after", 0), 6);
     receives(&c, 0, 1, "after");
-    assert_int_equal(net_counters(c.net[0])->refused_parts, 2 + FLOOD);
+    assert_int_equal(net_counters(c.net[0])->refused_parts, 3 + FLOOD);
     stranger_close(&s);
+    close_all(&c);
+}
+
+/* Whoever dials and stays silent without a key is put out, the oldest first. */
+static void strangers_are_thinned_out(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    a.sin_port = htons((uint16_t)strtoul(strrchr(c.endpoint[0], ':') + 1, NULL, 10));
+    enum { DIALS = 100 };
+    int fd[DIALS];
+    for (unsigned i = 0; i < DIALS; i++) {
+        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fd[i], (struct sockaddr *)&a, sizeof(a)), 0);
+    }
+    uint64_t end = now_ms() + PATIENCE_MS;
+    while (net_counters(c.net[0])->cut_silent < DIALS - 64) {
+        assert_true(now_ms() < end);
+        tick_all(&c);
+    }
+    open_one(&c, 1);
+    wait_mesh(&c);
+    for (unsigned i = 0; i < DIALS; i++)
+        (void)close(fd[i]);
+    close_all(&c);
+}
+
+/* Above its budget a peer is not read; what another says, and what it says itself later, is. */
+static void budget_is_per_peer(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 3);
+    c.messages_per_s = 10;
+    for (size_t i = 0; i < 3; i++)
+        open_one(&c, i);
+    wait_mesh(&c);
+    for (unsigned i = 0; i < 60; i++)
+        assert_true(send_text(&c, 1, 0, "flood"));
+    uint64_t got = 0;
+    size_t peer;
+    struct span msg;
+    while (receive_within(&c, 0, 300, &peer, &msg))
+        got++;
+    assert_in_range(got, 20, 30); /* two seconds' worth, and what the time of reading gave */
+    assert_int_equal(net_counters(c.net[0])->dropped_budget, 60 - got);
+    assert_int_equal(net_peer_counters(c.net[0], 1).dropped_budget, 60 - got);
+    assert_int_equal(net_peer_counters(c.net[0], 2).dropped_budget, 0);
+    assert_true(send_text(&c, 2, 0, "calm"));
+    receives(&c, 0, 2, "calm");
+    /* The other lane has a budget of its own. */
+    assert_true(net_send(c.net[1], 0, NET_BULK, span_of("bulk", 4)));
+    receives(&c, 0, 1, "bulk");
+    (void)usleep(300000);
+    tick_all(&c);
+    assert_true(send_text(&c, 1, 0, "calm, too"));
+    receives(&c, 0, 1, "calm, too");
+    close_all(&c);
+}
+
+/* What is urgent does not wait for the bulk before it. */
+static void lanes_do_not_wait_for_each_other(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    uint8_t *p = ws_alloc(LARGEST);
+    unsigned bulk = 0;
+    while (bulk < 1000 && net_send(c.net[0], 1, NET_BULK, span_of(p, LARGEST)))
+        bulk++;
+    assert_in_range(bulk, 50, 999);
+    assert_true(send_text(&c, 0, 1, "urgent"));
+    (void)usleep(100000); /* both lanes have something to read now */
+    size_t peer;
+    struct span msg;
+    unsigned before = 0;
+    for (;;) {
+        assert_true(receive_within(&c, 1, PATIENCE_MS, &peer, &msg));
+        if (msg.n != LARGEST)
+            break;
+        before++;
+    }
+    assert_in_range(before, 0, 20); /* and not all of them */
+    free(p);
+    close_all(&c);
+}
+
+/* Peers come, go and change while the net runs. */
+static void directory_changes_while_running(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 3);
+    for (size_t i = 0; i < 3; i++)
+        open_one(&c, i);
+    wait_mesh(&c);
+    assert_int_equal(net_find(c.net[0], c.public_key[2]), 2);
+    /* Removed at one end: neither is heard by it any more, nor told anything; the others go on. */
+    size_t peer;
+    struct span msg;
+    assert_false(receive_within(&c, 0, 100, &peer, &msg)); /* greetings */
+    assert_true(send_text(&c, 2, 0, "on its way"));
+    (void)usleep(50000);
+    uint64_t before = now_ms();
+    net_remove(c.net[0], 2);
+    assert_int_equal(net_find(c.net[0], c.public_key[2]), NET_NOBODY);
+    assert_false(send_text(&c, 0, 2, "nothing"));
+    wait_link(&c, 2, 0, false);
+    assert_in_range(now_ms() - before, 0, 3000);
+    assert_false(receive_within(&c, 0, 300, &peer, &msg));
+    assert_true(net_counters(c.net[0])->cut_removed == 2);
+    assert_true(send_text(&c, 1, 0, "still here"));
+    receives(&c, 0, 1, "still here");
+    /* Another key takes the slot; who had it before stays out. */
+    memset(c.secret[2], 42, 32);
+    net_curve_public(c.secret[2], c.public_key[2]);
+    char old_endpoint[64];
+    memcpy(old_endpoint, c.endpoint[2], sizeof(old_endpoint));
+    struct net *old = c.net[2];
+    c.net[2] = NULL;
+    free_endpoint(c.endpoint[2], sizeof(c.endpoint[2]));
+    open_one(&c, 2);
+    put(&c, 0, 2);
+    put(&c, 1, 2);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 2, 0, "new"));
+    receives(&c, 0, 2, "new");
+    net_tick(old, now_ms() * 1000);
+    assert_false(net_peer_up(old, 0));
+    net_close(old);
+    /* It moves: only the endpoint changes, and what it sends goes on meanwhile. */
+    net_close(c.net[2]);
+    memcpy(c.endpoint[2], old_endpoint, sizeof(old_endpoint));
+    open_one(&c, 2);
+    wait_link(&c, 2, 0, true);
+    put(&c, 0, 2);
+    put(&c, 1, 2);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 0, 2, "moved"));
+    receives(&c, 2, 0, "moved");
+    put(&c, 0, 2); /* the same again is no news */
+    assert_true(net_peer_up(c.net[0], 2));
+    close_all(&c);
+}
+
+/* A slot's next peer is not blamed for, nor credited with, what the one before sent. */
+static void late_message_of_a_slot_s_former_peer(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    open_one(&c, 1);
+    wait_mesh(&c);
+    assert_true(send_text(&c, 1, 0, "seen"));
+    receives(&c, 0, 1, "seen");
+    assert_true(send_text(&c, 1, 0, "late"));
+    (void)usleep(100000);
+    uint8_t other[32];
+    uint8_t other_public[32];
+    memset(other, 43, 32);
+    net_curve_public(other, other_public);
+    assert_int_equal(net_put(c.net[0], 1, other_public, c.endpoint[1], NULL), WS_OK);
+    size_t peer;
+    struct span msg;
+    assert_false(receive_within(&c, 0, 300, &peer, &msg));
+    assert_true(net_counters(c.net[0])->refused_parts >= 1);
     close_all(&c);
 }
 
@@ -429,11 +614,11 @@ static void oversize_closes_the_connection(void **state) {
     open_one(&c, 0);
     open_one(&c, 1);
     wait_mesh(&c);
-    uint8_t *p = ws_alloc(LARGEST + 1);
-    assert_false(net_send(c.net[0], 1, span_of(p, LARGEST + 1)));
+    uint8_t *p = ws_alloc(LARGEST + 2);
+    assert_false(net_send(c.net[0], 1, NET_URGENT, span_of(p, LARGEST + 1)));
     assert_int_equal(net_counters(c.net[0])->dropped_large, 1);
     /* The largest allowed one gets through. */
-    assert_true(net_send(c.net[0], 1, span_of(p, LARGEST)));
+    assert_true(net_send(c.net[0], 1, NET_URGENT, span_of(p, LARGEST)));
     size_t peer = 99;
     struct span msg;
     assert_true(receive_within(&c, 1, PATIENCE_MS, &peer, &msg));
@@ -444,7 +629,7 @@ static void oversize_closes_the_connection(void **state) {
     struct stranger s;
     stranger_open(&s, &c, 0, c.secret[1], c.public_key[0]);
     stranger_sees(&s, &c, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    assert_int_equal(zmq_send(s.socket, p, LARGEST + 1, 0), LARGEST + 1);
+    assert_int_equal(zmq_send(s.socket, p, LARGEST + 2, 0), LARGEST + 2); /* with the lane */
     stranger_sees(&s, &c, ZMQ_EVENT_DISCONNECTED);
     assert_false(receive_within(&c, 0, 200, &peer, &msg));
     stranger_close(&s);
@@ -490,7 +675,7 @@ static void full_queue_is_counted(void **state) {
     while (net_counters(c.net[0])->dropped_full < 10) {
         assert_true(now_ms() < end);
         put_be32(p, sent);
-        if (net_send(c.net[0], 1, span_of(p, LARGEST)))
+        if (net_send(c.net[0], 1, NET_URGENT, span_of(p, LARGEST)))
             sent++;
         else
             (void)usleep(10000);
@@ -506,7 +691,7 @@ static void full_queue_is_counted(void **state) {
         assert_int_equal(msg.n, LARGEST);
         assert_int_equal(be32(msg.p), i);
     }
-    assert_true(net_send(c.net[0], 1, span_of("x", 1)));
+    assert_true(net_send(c.net[0], 1, NET_URGENT, span_of("x", 1)));
     receives(&c, 1, 0, "x");
     free(p);
     close_all(&c);
@@ -530,7 +715,7 @@ static void descriptor_fires_until_drained(void **state) {
     enum { BURSTS = 20, EACH = 30 };
     for (unsigned b = 0; b < BURSTS; b++) {
         for (unsigned i = 0; i < EACH; i++)
-            assert_true(net_send(c.net[0], 1, span_of(&i, sizeof(i))));
+            assert_true(net_send(c.net[0], 1, NET_URGENT, span_of(&i, sizeof(i))));
         unsigned got = 0;
         while (got < EACH) {
             assert_true(readable(c.net[1], PATIENCE_MS));
@@ -553,49 +738,48 @@ static void refused(struct cell *c, const struct net_config *cfg, int want, cons
     assert_null(n);
 }
 
+static void put_refused(
+    struct cell *c, size_t slot, const uint8_t *key, const char *endpoint, const char *text) {
+    struct ws_err err = {0};
+    assert_int_equal(net_put(c->net[0], slot, key, endpoint, &err), WS_EINPUT);
+    if (strstr(err.text, text) == NULL)
+        fail_msg("%s", err.text);
+    assert_false(send_text(c, 0, slot, "x"));
+}
+
 static void bad_configs_are_named(void **state) {
     (void)state;
     struct cell c;
     make_cell(&c, 3);
     struct net_config cfg = config_of(&c, 0);
-    cfg.me = 3;
-    refused(&c, &cfg, WS_EINPUT, "own index 3");
-    cfg = config_of(&c, 0);
     cfg.secret = c.secret[1];
-    refused(&c, &cfg, WS_EINPUT, "or to peer 0");
-    cfg = config_of(&c, 0);
-    cfg.me = 1;
-    refused(&c, &cfg, WS_EINPUT, "or to peer 1");
-    cfg = config_of(&c, 0);
-    memcpy(cfg.peers[2].curve_key, cfg.peers[1].curve_key, 32);
-    refused(&c, &cfg, WS_EINPUT, "peers 1 and 2 have the same key");
+    refused(&c, &cfg, WS_EINPUT, "secret key does not belong");
     cfg = config_of(&c, 0);
     cfg.bind = "ipc://somewhere";
     refused(&c, &cfg, WS_EINPUT, "ipc://somewhere");
     cfg = config_of(&c, 0);
-    cfg.peers[1].endpoint = "inproc://x";
-    refused(&c, &cfg, WS_EINPUT, "peer 1: inproc://x");
-    cfg = config_of(&c, 0);
-    cfg.peers[2].endpoint = "tcp://no-port";
-    refused(&c, &cfg, WS_EINPUT, "peer 2: tcp://no-port");
-    cfg = config_of(&c, 0);
-    cfg.queue_messages = 0;
+    cfg.limits.queue_messages = 0;
     refused(&c, &cfg, WS_EINPUT, "queue of 0");
     cfg = config_of(&c, 0);
-    cfg.message_octets_max = NET_MESSAGE_MAX_LEAST - 1;
+    cfg.limits.message_octets_max = NET_MESSAGE_MAX_LEAST - 1;
     refused(&c, &cfg, WS_EINPUT, "1023");
-    /* A node that is no peer of the cell starts all the same. */
     cfg = config_of(&c, 0);
-    uint8_t observer[32];
-    memset(observer, 44, 32);
-    cfg.secret = observer;
-    net_curve_public(observer, cfg.public_key);
-    cfg.me = NET_NOBODY;
-    struct net *n = NULL;
-    assert_int_equal(net_open(&cfg, &n, NULL), WS_OK);
-    net_close(n);
-    /* An address that is taken. */
+    cfg.limits.held_octets = LARGEST;
+    refused(&c, &cfg, WS_EINPUT, "200000 octets held");
+    cfg = config_of(&c, 0);
+    cfg.limits.octets_per_s[NET_BULK] = 99999;
+    refused(&c, &cfg, WS_EINPUT, "99999 octets a second");
+    cfg = config_of(&c, 0);
+    cfg.limits.strangers = 0;
+    refused(&c, &cfg, WS_EINPUT, "0 strangers");
+    /* The directory. */
     open_one(&c, 0);
+    put_refused(&c, 2, c.public_key[1], c.endpoint[2], "peers 1 and 2 have the same key");
+    assert_int_equal(net_find(c.net[0], c.public_key[2]), NET_NOBODY);
+    put_refused(&c, 2, c.public_key[0], c.endpoint[2], "peer 2: has this node's own key");
+    put_refused(&c, 2, c.public_key[2], "inproc://x", "peer 2: inproc://x");
+    put_refused(&c, 2, c.public_key[2], "tcp://no-port", "peer 2: tcp://no-port");
+    /* An address that is taken. */
     cfg = config_of(&c, 1);
     cfg.bind = c.endpoint[0];
     refused(&c, &cfg, WS_EIO, "in use");
@@ -636,6 +820,11 @@ int main(void) {
         cmocka_unit_test(refused_link_is_dialled_again),
         cmocka_unit_test(foreign_service_at_a_peer_s_address),
         cmocka_unit_test(several_parts_are_refused),
+        cmocka_unit_test(strangers_are_thinned_out),
+        cmocka_unit_test(budget_is_per_peer),
+        cmocka_unit_test(lanes_do_not_wait_for_each_other),
+        cmocka_unit_test(directory_changes_while_running),
+        cmocka_unit_test(late_message_of_a_slot_s_former_peer),
         cmocka_unit_test(oversize_closes_the_connection),
         cmocka_unit_test(restarted_peer_is_dialled_again),
         cmocka_unit_test(full_queue_is_counted),
