@@ -18,7 +18,7 @@ struct member {
     struct cell cell;
     struct node *node;
     struct store *store;
-    struct wal *wal;
+    struct wal *wal[2];
     struct signer *signer;
 };
 
@@ -102,7 +102,13 @@ static int open_node(struct onebox *b, struct member *m, struct ws_err *err) {
     int rc = cell_open(b->cfg.genesis, b->cfg.map, &m->cell, err);
     if (rc != WS_OK)
         return rc;
-    struct node_io io = {send_to, on_committed, m, m->store, m->wal, m->signer, on_taken};
+    struct node_io io = {.send = send_to,
+        .committed = on_committed,
+        .ctx = m,
+        .store = m->store,
+        .wal = {m->wal[0], m->wal[1]},
+        .signer = m->signer,
+        .taken = on_taken};
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL; /* the node's now, also on failure */
     return node_open(ex, m->cell.sections, &io, &b->cfg.limits, b->now, &m->node, err);
@@ -123,7 +129,7 @@ static int open_member(
     *m = (struct member){.box = b,
         .index = at,
         .store = store_open_memory(),
-        .wal = wal_open_memory(),
+        .wal = {wal_open_memory(), wal_open_memory()},
         .signer = signer};
     return open_node(b, m, err);
 }
@@ -154,8 +160,8 @@ void onebox_free(struct onebox *b) {
         node_close(m->node);
         if (m->store != NULL)
             store_close(m->store);
-        if (m->wal != NULL)
-            wal_close(m->wal);
+        wal_close(m->wal[0]);
+        wal_close(m->wal[1]);
         signer_free(m->signer);
     }
     for (size_t i = 0; i < b->n_heap; i++)

@@ -6,6 +6,7 @@
 #include "rsu/admin.h"
 #include "rsu/admit.h"
 #include "rsu/http.h"
+#include "rsu/jobs.h"
 #include "rsu/radio.h"
 #include "rsu/revocations.h"
 #include "rsu/rsud.h"
@@ -18,7 +19,8 @@ struct daemon {
     uint8_t curve_secret[32], curve_public[32];
     struct mapset base_map;
     bool has_base_map;
-    struct wal *wal;
+    struct wal *wal[2];
+    struct jobs *jobs;
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */
@@ -42,6 +44,7 @@ void daemon_send(void *ctx, size_t peer, struct span msg);
 void daemon_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
 void daemon_taken(void *ctx, const struct tx *t);
+void daemon_job(void *ctx, struct node_job *job);
 void daemon_order(void *ctx, struct span order, struct buf *ret_line);
 
 #endif

@@ -28,6 +28,16 @@ void daemon_taken(void *ctx, const struct tx *t) {
         d->face.window, t->id, t->spdu.generation_time + keep, ws_clock_now(&d->face.clock).its_us);
 }
 
+void daemon_job(void *ctx, struct node_job *job) {
+    struct daemon *d = ctx;
+    jobs_give(d->jobs, job);
+}
+
+static void take_jobs(struct daemon *d) {
+    for (struct node_job *job; (job = jobs_take(d->jobs)) != NULL;)
+        node_job_done(d->face.node, job, ws_clock_now(&d->face.clock));
+}
+
 void daemon_send(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
     (void)net_send(d->face.net, peer, node_message_is_bulk(msg) ? NET_BULK : NET_URGENT, msg);
@@ -205,6 +215,7 @@ void daemon_loop(struct daemon *d) {
             } else if (d->admin != NULL && ev[i].data.fd == admin_fd(d->admin))
                 admin_serve(d->admin, ws_clock_now(&d->face.clock).mono_us);
         }
+        take_jobs(d);
         take_messages(d);
         take_links(d); /* each time: ZeroMQ's descriptor fires on edges only */
         if (d->face.gossip != NULL)

@@ -68,13 +68,15 @@ static int open_disk(struct daemon *d, struct ws_err *err) {
     (void)snprintf(path, sizeof(path), "%s/store", d->config.data);
     if (rc == WS_OK)
         rc = store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err);
-    (void)snprintf(path, sizeof(path), "%s/consensus.log", d->config.data);
-    uint64_t cut = 0;
-    if (rc == WS_OK)
-        rc = wal_open_file(path, &d->wal, &cut, err);
-    if (rc == WS_OK && cut > 0)
-        ws_log(WS_LOG_WARN, "rsud", "%s: a torn tail of %llu octets was cut off", path,
-            (unsigned long long)cut);
+    for (int i = 0; i < 2 && rc == WS_OK; i++) {
+        (void)snprintf(
+            path, sizeof(path), "%s/consensus-%s.log", d->config.data, i == 0 ? "even" : "odd");
+        uint64_t cut = 0;
+        rc = wal_open_file(path, &d->wal[i], &cut, err);
+        if (rc == WS_OK && cut > 0)
+            ws_log(WS_LOG_WARN, "rsud", "%s: a torn tail of %llu octets was cut off", path,
+                (unsigned long long)cut);
+    }
     return rc;
 }
 
@@ -144,14 +146,27 @@ static void open_window(struct daemon *d) {
     d->face.tracks = plausibility_new(&tracks);
 }
 
+static int watch(struct daemon *d, int fd, struct ws_err *err) {
+    struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+        return ws_fail(err, WS_EIO, "epoll: %s", strerror(errno));
+    return WS_OK;
+}
+
 static int open_node(struct daemon *d, struct ws_err *err) {
     open_window(d);
+    int rc = jobs_new(1, &d->jobs, err);
+    if (rc == WS_OK)
+        rc = watch(d, jobs_fd(d->jobs), err);
+    if (rc != WS_OK)
+        return rc;
     struct node_io io = {.send = daemon_send,
         .committed = daemon_committed,
         .taken = daemon_taken,
         .ctx = d,
         .store = d->face.store,
-        .wal = d->wal,
+        .wal = {d->wal[0], d->wal[1]},
+        .start_job = daemon_job,
         .signer = d->signer};
     struct executor *ex = d->face.cell.ex;
     d->face.cell.ex = NULL; /* the node's, also on failure */
@@ -291,13 +306,6 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
     return rc;
 }
 
-static int watch(struct daemon *d, int fd, struct ws_err *err) {
-    struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
-    if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
-        return ws_fail(err, WS_EIO, "epoll: %s", strerror(errno));
-    return WS_OK;
-}
-
 static int open_descriptors(struct daemon *d, struct ws_err *err) {
     /* Blocked before any thread starts, so that all of them inherit it and signals only arrive here. */
     sigset_t set;
@@ -371,7 +379,21 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     return rc == WS_OK ? open_faces(d, err) : rc;
 }
 
+/* What is on its way to the disk arrives there, and is told while there still is somebody to be told. */
+static void finish_jobs(struct daemon *d) {
+    if (d->jobs == NULL || d->face.node == NULL)
+        return;
+    bool more = true;
+    while (more) {
+        more = false;
+        jobs_settle(d->jobs);
+        for (struct node_job *job; (job = jobs_take(d->jobs)) != NULL; more = true)
+            node_job_done(d->face.node, job, ws_clock_now(&d->face.clock));
+    }
+}
+
 void daemon_stop(struct daemon *d) {
+    finish_jobs(d);
     if (d->face.mailbox != NULL)
         mailbox_shut(d->face.mailbox);
     if (d->http != NULL)
@@ -396,11 +418,12 @@ void daemon_stop(struct daemon *d) {
     plausibility_free(d->face.tracks);
     revocations_free(d->face.lists);
     node_close(d->face.node);
+    jobs_free(d->jobs);
     cell_close(&d->face.cell);
     if (d->face.net != NULL)
         net_close(d->face.net);
-    if (d->wal != NULL)
-        wal_close(d->wal);
+    wal_close(d->wal[0]);
+    wal_close(d->wal[1]);
     if (d->face.store != NULL)
         store_close(d->face.store);
     signer_free(d->signer);

@@ -48,6 +48,7 @@ struct consensus {
     int32_t decided_round;
     hash32 decided_id;
     bool waiting_build;
+    bool clock_good; /* who has no time votes, but does not propose */
     struct proposer_state proposers;
     struct round_state **rounds; /* rounds[r], NULL until a message of it was kept */
     size_t n_rounds;
@@ -109,6 +110,7 @@ void cs_start(struct consensus *c, const struct cs_height *at) {
     c->valid_round = -1;
     c->decided_round = -1;
     c->waiting_build = false;
+    c->clock_good = true;
     c->proposers = *at->proposers;
     c->n_blocks = 0;
     for (size_t i = 0; i < VALIDATORS_MAX; i++)
@@ -254,7 +256,7 @@ static void start_round(struct consensus *c, int32_t round, struct cs_actions *o
     if (c->me >= 0 && cs_proposer(c, round) == (size_t)c->me) {
         if (c->valid) {
             sign_proposal(c, c->valid_id, c->valid_round, 0, out);
-        } else {
+        } else if (c->clock_good) {
             c->waiting_build = true;
             act(c, out, CS_ACT_BUILD)->round = round;
         }
@@ -518,6 +520,10 @@ enum cs_refusal cs_wants_proposal(const struct consensus *c, const struct cs_pro
 /* Block time, section 10: timely iff now >= time - precision and now <= time + delay(round) + precision; the delay
  * grows by a tenth with each round, so that a configured delay that is too small cannot stop the cell. */
 static bool judge_time(const struct consensus *c, const struct cs_proposal *p, uint64_t now) {
+    /* Without a clock we cannot say no. A time that no good clock confirms gets no quorum as long as liars and bad clocks
+     * together hold less than that. */
+    if (!c->clock_good)
+        return true;
     __int128 delay = (__int128)c->params.time_delay_us * (10 + p->round) / 10;
     __int128 early = (__int128)p->block_time - (__int128)c->params.time_precision_us;
     __int128 late = (__int128)p->block_time + delay + (__int128)c->params.time_precision_us;
@@ -622,6 +628,7 @@ static bool of_this_height(const struct consensus *c, const struct cs_event *ev)
     case CS_EV_TIMEOUT:
     case CS_EV_VALIDATED:
     case CS_EV_BUILT:
+    case CS_EV_CLOCK:
         WS_ASSERT(ev->height != 0);
         return ev->height == c->height;
     case CS_EV_PROPOSAL:
@@ -677,6 +684,9 @@ enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct
         break;
     case CS_EV_SIGNED_VOTE:
         why = on_vote(c, &ev->vote, out);
+        break;
+    case CS_EV_CLOCK:
+        c->clock_good = ev->ok;
         break;
     }
     if (why == CS_TAKEN)

@@ -5,8 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "ledger/snapshot/entry.h"
-#include "ledger/store/undo.h"
 
 #include <stdlib.h>
 
@@ -245,59 +243,8 @@ bool blocks_check(struct node *n, struct block *b, const char **ret_why) {
 
 /* ---- committing ---- */
 
-static void put_state_change(void *ctx, size_t contract, struct span key, struct span value) {
-    struct store_batch *batch = ctx;
-    struct buf k = {0};
-    entry_key_put(&k, (uint8_t)contract, key);
-    if (value.p == NULL)
-        store_batch_del(batch, STORE_STATE, buf_span(&k));
-    else
-        store_batch_put(batch, STORE_STATE, buf_span(&k), value);
-    buf_free(&k);
-}
-
-static void put_events(struct store_batch *batch, const struct exec_outcome *o) {
-    struct buf octets = {0};
-    for (size_t i = 0; i < o->n_events; i++) {
-        const struct event *e = &o->events[i];
-        uint8_t key[15] = {e->contract};
-        put_be16(key + 1, e->type);
-        put_be64(key + 3, e->height);
-        put_be32(key + 11, e->sequence);
-        buf_clear(&octets);
-        event_encode(e, &octets);
-        store_batch_put(batch, STORE_EVENT, span_of(key + 3, 12), buf_span(&octets));
-        store_batch_put(batch, STORE_INDEX, span_of(key, 15), span_of("", 0));
-    }
-    buf_free(&octets);
-}
-
-static void put_block(struct store_batch *batch, const struct block *b, const struct commit *c,
-    const struct exec_outcome *o) {
-    uint8_t key[8];
-    put_be64(key, b->header.height);
-    struct buf octets = {0};
-    block_encode(b, &octets);
-    store_batch_put(batch, STORE_BLOCK, span_of(key, 8), buf_span(&octets));
-    buf_clear(&octets);
-    header_encode(&b->header, &octets);
-    store_batch_put(batch, STORE_HEADER, span_of(key, 8), buf_span(&octets));
-    buf_clear(&octets);
-    commit_encode(c, &octets);
-    store_batch_put(batch, STORE_COMMIT, span_of(key, 8), buf_span(&octets));
-    buf_free(&octets);
-    for (size_t i = 0; i < b->n_txs; i++) {
-        uint8_t where[15];
-        put_be64(where, b->header.height);
-        put_be32(where + 8, (uint32_t)i);
-        put_be16(where + 12, o->results[i].code);
-        where[14] = o->results[i].contract;
-        store_batch_put(batch, STORE_TX, span_of(b->txs[i]->id, 32), span_of(where, sizeof(where)));
-    }
-}
-
-/* b is borrowed and complete. */
 void blocks_commit(struct node *n, struct block *b, const struct commit *c, struct ws_now now) {
+    WS_ASSERT(n->writing == NULL);
     struct exec_outcome outcome;
     executor_run(n->ex, b, &outcome);
     n->height = b->header.height;
@@ -311,30 +258,11 @@ void blocks_commit(struct node *n, struct block *b, const struct commit *c, stru
     n->events_pending = outcome.n_events > 0;
     n->committed_mono_us = now.mono_us;
 
-    struct store_batch *batch = store_batch_new(n->io.store);
-    put_block(batch, b, c, &outcome);
-    put_events(batch, &outcome);
-    state_changes(executor_state(n->ex), put_state_change, batch);
-    state_changes_clear(executor_state(n->ex));
-    recover_put_meta(n, batch);
-    struct ws_err err = {0};
-    int undo = undo_put(batch, n->height, n->limits.undo_blocks, &err);
-    if (undo != WS_OK)
-        store_batch_free(batch);
-    if (undo != WS_OK || store_batch_write(batch, &err) != WS_OK ||
-        wal_restart(n->io.wal, &err) != WS_OK) {
-        node_fail(
-            n, "block %llu could not be made durable: %s", (unsigned long long)n->height, err.text);
-        exec_outcome_free(&outcome);
-        return;
-    }
     n->counters.blocks++;
     n->counters.txs += b->n_txs;
     n->counters.empty_blocks += b->n_txs == 0;
     n->counters.rounds_beyond_zero += (uint64_t)c->round;
     for (size_t i = 0; i < b->n_txs; i++)
         mempool_remove_id(&n->pool, b->txs[i]->id);
-    if (n->io.committed != NULL)
-        n->io.committed(n->io.ctx, b, c, &outcome);
-    exec_outcome_free(&outcome);
+    write_start(n, b, c, &outcome, now);
 }

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void node_fail(struct node *n, const char *fmt, ...) {
+void node_fail(struct node *n, int code, const char *fmt, ...) {
     if (n->failed)
         return; /* the first reason is the one that matters */
     va_list ap;
@@ -14,6 +14,7 @@ void node_fail(struct node *n, const char *fmt, ...) {
     (void)vsnprintf(n->why, sizeof(n->why), fmt, ap);
     va_end(ap);
     n->failed = true;
+    n->fail_code = code;
     ws_log(WS_LOG_ERROR, "ledger", "stopping: %s", n->why);
 }
 
@@ -27,7 +28,7 @@ void drive_find_slots(struct node *n) {
     }
 }
 
-void drive_start_height(struct node *n) {
+void drive_start_height(struct node *n, struct ws_now now) {
     candidates_clear(n);
     n->n_timers = 0;
     uint64_t height = n->height + 1;
@@ -37,6 +38,16 @@ void drive_start_height(struct node *n) {
     drive_find_slots(n);
     struct cs_height at = {height, n->set, n->me, n->params, committee_proposers(n->committee)};
     cs_start(n->cs, &at);
+    struct ws_err err = {0};
+    int rc = recover_log(n, now, &err);
+    if (rc != WS_OK) {
+        node_fail(n, rc, "%s", err.text);
+        return;
+    }
+    if (!n->clock_trusted && cs_height(n->cs) == height) {
+        struct cs_event ev = {.kind = CS_EV_CLOCK, .height = height, .ok = false};
+        drive_event(n, &ev, now);
+    }
 }
 
 static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
@@ -81,14 +92,29 @@ static void decide(struct node *n, const struct cs_action *a, struct ws_now now)
      * height ahead soon and hands it over (sync.c). */
     if (c == NULL || c->block == NULL || !block_complete(c->block))
         return;
+    if (n->writing !=
+        NULL) { /* the disk is a height behind: the one batch that may be on its way is */
+        n->decision = *a;
+        n->has_decision = true;
+        return;
+    }
     struct commit commit;
     cs_commit(n->cs, &commit);
     struct block *b = c->block;
     c->block = NULL; /* survives the clearing of the height */
     blocks_commit(n, b, &commit, now);
-    block_free(b);
     if (!n->failed)
-        drive_start_height(n);
+        drive_start_height(n, now);
+}
+
+void drive_durable(struct node *n, struct ws_now now) {
+    if (n->has_decision && n->writing == NULL && !n->failed) {
+        n->has_decision = false;
+        if (n->decision.height == cs_height(n->cs))
+            decide(n, &n->decision, now);
+    }
+    if (!n->failed)
+        sync_apply(n, now);
 }
 
 static void carry_out(struct node *n, const struct cs_action *a, struct ws_now now) {

@@ -72,10 +72,15 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     n->cs = cs_new();
     n->committed_mono_us = now.mono_us;
     n->status_due_mono_us = now.mono_us;
+    n->clock_trusted = true;
     int rc = recover_state(n, sections, err);
+    if (rc == WS_OK)
+        rc = recover_check_logs(n, err);
     if (rc == WS_OK) {
-        drive_start_height(n);
-        rc = recover_log(n, now, err);
+        n->durable = n->height;
+        drive_start_height(n, now);
+        if (n->failed)
+            rc = ws_fail(err, n->fail_code, "%s", n->why);
     }
     if (rc != WS_OK) {
         node_close(n);
@@ -88,11 +93,33 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
 void node_close(struct node *n) {
     if (n == NULL)
         return;
+    WS_ASSERT(n->writing == NULL || n->failed || n->io.start_job != NULL);
     candidates_clear(n);
+    sync_clear(n);
     mempool_free(&n->pool);
     cs_free(n->cs);
     executor_free(n->ex);
     free(n);
+}
+
+/* ---- jobs ---- */
+
+void node_start_job(struct node *n, struct node_job *job, struct ws_now now) {
+    if (n->io.start_job != NULL) {
+        n->io.start_job(n->io.ctx, job);
+        return;
+    }
+    job->run(job);
+    job->done(n, job, now);
+}
+
+void node_job_done(struct node *n, struct node_job *job, struct ws_now now) {
+    job->done(n, job, now);
+    drive_durable(n, now);
+}
+
+void node_job_drop(struct node_job *job) {
+    job->drop(job);
 }
 
 bool node_healthy(const struct node *n, const char **ret_why) {
@@ -242,6 +269,14 @@ static uint64_t begin_at(const struct node *n) {
     return n->committed_mono_us + (has_work(n) ? p->block_min_us : p->block_interval_us);
 }
 
+void node_trust_clock(struct node *n, bool trusted, struct ws_now now) {
+    if (n->failed || n->clock_trusted == trusted)
+        return;
+    n->clock_trusted = trusted;
+    struct cs_event ev = {.kind = CS_EV_CLOCK, .height = cs_height(n->cs), .ok = trusted};
+    drive_event(n, &ev, now);
+}
+
 void node_tick(struct node *n, struct ws_now now) {
     if (n->failed)
         return;
@@ -293,6 +328,8 @@ void node_status(const struct node *n, struct node_status *ret) {
         .mempool_txs = n->pool.n,
         .mempool_octets = n->pool.octets,
         .syncing = n->syncing,
+        .durable = n->durable,
+        .clock_trusted = n->clock_trusted,
     };
     memcpy(ret->block_id, n->last_id, 32);
 }

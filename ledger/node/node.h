@@ -4,7 +4,8 @@
  *
  * Order of durability (consensus facts, section 11): every event that reaches consensus is in the log before
  * it is handled; an own signature is synced before it is sent; a block, its commit and its state are one
- * synced batch before anything tells that it is final. A failing disk stops the node for good. */
+ * synced batch before anything tells that it is final. The batch of height h is written while h + 1 is voted on, at
+ * most one at a time; therefore even and odd heights have a log each. A failing disk stops the node for good. */
 #ifndef WAYSIDE_LEDGER_NODE_NODE_H
 #define WAYSIDE_LEDGER_NODE_NODE_H
 
@@ -26,19 +27,33 @@ struct node_limits {
 };
 struct node_limits node_limits_default(void);
 
+/* Work that need not be done on the owner thread. */
+struct node_job {
+    /* Once, in any thread; touches nothing but the job (and the store's batch in it). */
+    void (*run)(struct node_job *job);
+    /* The node's; see node_job_done and node_job_drop. */
+    void (*done)(struct node *n, struct node_job *job, struct ws_now now);
+    void (*drop)(struct node_job *job);
+    bool writes; /* waits for the disk: not in one queue with what only computes */
+    struct node_job *next; /* for whoever holds it */
+};
+
 struct node_io {
     /* Best effort; peer is a slot of the directory. */
     void (*send)(void *ctx, size_t peer, struct span msg);
-    /* After a block is durable. The outcome is borrowed for the call. */
+    /* After a block is durable, in order. All is borrowed for the call. It must not call the node. */
     void (*committed)(
         void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
     void *ctx;
     struct store *store; /* borrowed */
-    struct wal *wal; /* borrowed */
+    struct wal *wal[2]; /* of even and of odd heights; borrowed */
     const struct signer *signer; /* borrowed; NULL: an observer that follows without voting */
     /* A vehicle's message is checked and in the mempool now, from our own admission or from a peer. NULL: nobody
      * asks. It must not call the node. */
     void (*taken)(void *ctx, const struct tx *t);
+    /* Takes a job: its run() is called anywhere, then it comes back by node_job_done. Jobs of one kind come back in the
+     * order they were given out. NULL: they are done at once. It must not call the node. */
+    void (*start_job)(void *ctx, struct node_job *job);
 };
 
 #define NODE_DROPS(X)                                                                              \
@@ -83,7 +98,18 @@ struct node_peers {
 WARN_UNUSED int node_open(struct executor *ex, const struct span *sections,
     const struct node_io *io, const struct node_limits *limits, struct ws_now now,
     struct node **ret_node, struct ws_err *err);
+/* No job is out (asserted for the write): they have been brought back or dropped. */
 void node_close(struct node *n);
+
+/* On the owner thread, after run(). */
+void node_job_done(struct node *n, struct node_job *job, struct ws_now now);
+/* Frees a job that never comes back, run or not: the node ends. What it would have written and has not is lost, as
+ * by a kill. */
+void node_job_drop(struct node_job *job);
+
+/* The clock of this machine is known to be within the cell's precision, or no longer. Without it a validator votes, but
+ * does not propose. Trusted until told otherwise. */
+void node_trust_clock(struct node *n, bool trusted, struct ws_now now);
 
 /* False once the disk has failed or state has diverged: the process must stop; *ret_why says why. */
 bool node_healthy(const struct node *n, const char **ret_why);
@@ -106,7 +132,8 @@ bool node_mempool_full(const struct node *n);
 
 /* ---- views ---- */
 struct node_status {
-    uint64_t height; /* last committed; 0: only genesis */
+    uint64_t height; /* last decided; 0: only genesis */
+    uint64_t durable; /* last that is on the disk: the same, or one less */
     uint64_t block_time; /* of it */
     hash32 block_id;
     uint64_t committed_mono_us;
@@ -116,6 +143,7 @@ struct node_status {
     int me; /* index in the set of consensus_height; -1: not in it */
     size_t mempool_txs, mempool_octets;
     bool syncing;
+    bool clock_trusted;
 };
 struct node_peer_status {
     bool heard;

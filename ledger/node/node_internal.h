@@ -20,7 +20,7 @@ struct candidate {
     uint64_t asked_mono_us; /* last request for what is missing */
 };
 
-enum { CANDIDATES_MAX = 32, TIMERS_MAX = 64, PENDING_MAX = CS_ACTIONS_MAX };
+enum { CANDIDATES_MAX = 32, TIMERS_MAX = 64, PENDING_MAX = CS_ACTIONS_MAX, SYNC_WINDOW = 64 };
 
 struct node_timer {
     uint64_t due_mono_us;
@@ -40,6 +40,14 @@ struct peer {
     uint64_t answered_mono_us; /* votes and proposals resent */
     uint64_t txs_mono_us, candidates_mono_us;
     uint64_t blocks_mono_us, blocks_to, blocks_octets; /* within one pause: highest sent, octets */
+};
+
+/* A block that a peer sent with its commit. */
+struct fetched {
+    struct block *block; /* NULL: free */
+    struct commit commit;
+    size_t from;
+    bool checked; /* the commit is good under the set that the header names */
 };
 
 struct node {
@@ -67,12 +75,22 @@ struct node {
     struct exec_outcome roots; /* of the last block; only the three roots are kept */
     bool events_pending; /* the last block emitted events: the next header is wanted at once */
     uint64_t committed_mono_us;
+    uint64_t durable; /* last height on the disk */
+    struct write_job *writing; /* the batch that is on its way there; NULL: none */
+    bool log_read[2]; /* what a log held at the start has been taken up */
+    bool clock_trusted;
+    /* decided, and waiting for the batch before it */
+    struct cs_action decision;
+    bool has_decision;
+    /* blocks that peers sent, by height modulo SYNC_WINDOW; of heights above `height` only */
+    struct fetched fetched[SYNC_WINDOW];
     /* the height in progress */
     struct candidate candidate[CANDIDATES_MAX];
     size_t n_candidates;
     struct node_timer timer[TIMERS_MAX];
     size_t n_timers;
     bool replaying; /* recovery: actions are gathered, not carried out */
+    size_t replayed; /* recovery: records of the height */
     struct cs_actions pending; /* recovery: not answered yet */
     /* peers */
     struct peer peer[NODE_PEERS_MAX]; /* by slot */
@@ -80,6 +98,7 @@ struct node {
     bool syncing;
     struct node_counters counters;
     bool failed;
+    int fail_code;
     char why[WS_ERR_TEXT];
 };
 
@@ -96,9 +115,11 @@ void wire_send_tx(struct node *n, size_t peer, struct span tx);
 /* drive.c: feeds consensus and carries out its actions. */
 void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
 void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now);
-void drive_start_height(struct node *n);
+void drive_start_height(struct node *n, struct ws_now now);
+/* Something that waited for the disk may go on. */
+void drive_durable(struct node *n, struct ws_now now);
 void drive_find_slots(struct node *n); /* of the validators in force */
-void node_fail(struct node *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void node_fail(struct node *n, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* blocks.c: candidates, building, checking, committing. */
 struct candidate *candidate_find(struct node *n, const hash32 id);
@@ -107,18 +128,34 @@ void candidates_clear(struct node *n);
 void candidate_progress(struct node *n, struct candidate *c, struct ws_now now);
 void blocks_build(struct node *n, int32_t round, struct ws_now now);
 bool blocks_check(struct node *n, struct block *b, const char **ret_why);
+/* Takes b. Nothing is being written (asserted). */
 void blocks_commit(struct node *n, struct block *b, const struct commit *c, struct ws_now now);
+/* node.c: gives it out, or does it here and now. */
+void node_start_job(struct node *n, struct node_job *job, struct ws_now now);
+
+/* write.c: block, commit, state and outcome of a height as one synced batch. Takes block and outcome; the state's
+ * changes are taken from the executor. */
+struct write_job;
+void write_start(struct node *n, struct block *b, const struct commit *c,
+    struct exec_outcome *outcome, struct ws_now now);
+/* The block on its way to the disk; NULL. */
+const struct block *write_block(const struct write_job *w, const struct commit **ret_commit);
 
 /* recover.c: the log and what is read back from it and from the store. */
 enum log_record { LOG_EVENT = 1, LOG_BLOCK = 2 };
 WARN_UNUSED bool recover_log_event(struct node *n, const struct cs_event *ev);
 WARN_UNUSED bool recover_log_block(struct node *n, const struct block *b);
 WARN_UNUSED int recover_state(struct node *n, const struct span *sections, struct ws_err *err);
+WARN_UNUSED int recover_check_logs(struct node *n, struct ws_err *err);
+/* At the start of a height: what its log holds of it is repeated, or the log begins anew. */
 WARN_UNUSED int recover_log(struct node *n, struct ws_now now, struct ws_err *err);
 void recover_put_meta(struct node *n, struct store_batch *batch);
 
 /* sync.c: telling peers where we are, catching up, helping them. */
 void sync_tick(struct node *n, struct ws_now now);
+void sync_apply(
+    struct node *n, struct ws_now now); /* commits what was fetched, as far as it goes */
+void sync_clear(struct node *n);
 void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now);
 void sync_block_request(
     struct node *n, size_t peer, const Wayside__Link__BlockRequest *q, struct ws_now now);

@@ -39,6 +39,9 @@ static void put_event(struct buf *b, uint64_t height, const struct cs_event *ev)
     switch (ev->kind) {
     case CS_EV_BEGIN:
         break;
+    case CS_EV_CLOCK:
+        buf_u8(b, ev->ok ? 1 : 0);
+        break;
     case CS_EV_PROPOSAL:
     case CS_EV_SIGNED_PROPOSAL:
         put_proposal(b, &ev->proposal);
@@ -71,11 +74,14 @@ static bool read_event(struct span s, uint64_t *ret_height, struct cs_event *ev)
         return false;
     *ret_height = rd_u64(&r);
     uint8_t kind = rd_u8(&r);
-    if (kind > CS_EV_SIGNED_VOTE)
+    if (kind > CS_EV_CLOCK)
         return false;
     ev->kind = (enum cs_event_kind)kind;
     switch (ev->kind) {
     case CS_EV_BEGIN:
+        break;
+    case CS_EV_CLOCK:
+        ev->ok = rd_u8(&r) == 1;
         break;
     case CS_EV_PROPOSAL:
     case CS_EV_SIGNED_PROPOSAL:
@@ -114,16 +120,17 @@ bool recover_log_event(struct node *n, const struct cs_event *ev) {
     struct buf b = {0};
     put_event(&b, cs_height(n->cs), ev);
     struct ws_err err = {0};
-    int rc = wal_append(n->io.wal, LOG_EVENT, buf_span(&b), &err);
+    struct wal *log = n->io.wal[cs_height(n->cs) % 2];
+    int rc = wal_append(log, LOG_EVENT, buf_span(&b), &err);
     buf_free(&b);
     /* What is about to be said must be on the disk, with everything that led to it. */
     if (rc == WS_OK && (ev->kind == CS_EV_SIGNED_VOTE || ev->kind == CS_EV_SIGNED_PROPOSAL))
-        rc = wal_sync(n->io.wal, &err);
+        rc = wal_sync(log, &err);
     if (rc != WS_OK) {
-        node_fail(n, "consensus log: %s", err.text);
+        node_fail(n, WS_EIO, "consensus log: %s", err.text);
         return false;
     }
-    n->counters.wal_octets = wal_octets(n->io.wal);
+    n->counters.wal_octets = wal_octets(n->io.wal[0]) + wal_octets(n->io.wal[1]);
     return true;
 }
 
@@ -131,10 +138,10 @@ bool recover_log_block(struct node *n, const struct block *b) {
     struct buf octets = {0};
     block_encode(b, &octets);
     struct ws_err err = {0};
-    int rc = wal_append(n->io.wal, LOG_BLOCK, buf_span(&octets), &err);
+    int rc = wal_append(n->io.wal[cs_height(n->cs) % 2], LOG_BLOCK, buf_span(&octets), &err);
     buf_free(&octets);
     if (rc != WS_OK)
-        node_fail(n, "consensus log: %s", err.text);
+        node_fail(n, WS_EIO, "consensus log: %s", err.text);
     return rc == WS_OK;
 }
 
@@ -259,6 +266,7 @@ static bool answers(const struct cs_action *a, const struct cs_event *ev) {
     case CS_EV_TIMEOUT:
         return a->kind == CS_ACT_TIMER && a->timer == ev->timer && a->round == ev->round;
     case CS_EV_BEGIN:
+    case CS_EV_CLOCK:
     case CS_EV_PROPOSAL:
     case CS_EV_VOTE:
         break;
@@ -317,6 +325,7 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
         int rc = block_decode(payload, n->params, &b, err);
         if (rc != WS_OK)
             return ws_fail_in(err, "consensus log: block");
+        n->replayed += b->header.height == n->height + 1;
         if (b->header.height == n->height + 1)
             (void)candidate_add(n, b->id, b, n->peers.me == NODE_NO_SLOT ? 0 : n->peers.me);
         else
@@ -335,6 +344,7 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
             "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks; "
             "remove neither, ask for help",
             (unsigned long long)height, (unsigned long long)n->height);
+    n->replayed++;
     forget_answered(&n->pending, &ev);
     if (ev.kind == CS_EV_VALIDATED) {
         struct candidate *c = candidate_find(n, ev.id);
@@ -350,17 +360,51 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
     return WS_OK;
 }
 
+/* Before anything is done on the ground of either log: neither may know of heights that the store has lost. The log of
+ * height h + 1 exists while h is on its way to the disk, so it may be one ahead of the other. */
+static int check_record(void *ctx, uint8_t type, struct span payload, struct ws_err *err) {
+    const struct node *n = ctx;
+    uint64_t height = 0;
+    struct cs_event ev;
+    if (type == LOG_BLOCK)
+        return WS_OK; /* looked at when its height comes */
+    if (type != LOG_EVENT || !read_event(payload, &height, &ev))
+        return ws_fail(err, WS_EIO, "consensus log: a record that this version does not know");
+    if (height > n->height + 2)
+        return ws_fail(err, WS_EIO,
+            "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks; "
+            "remove neither, ask for help",
+            (unsigned long long)height, (unsigned long long)n->height);
+    return WS_OK;
+}
+
+int recover_check_logs(struct node *n, struct ws_err *err) {
+    int rc = wal_replay(n->io.wal[0], check_record, n, err);
+    return rc == WS_OK ? wal_replay(n->io.wal[1], check_record, n, err) : rc;
+}
+
+/* A log begins anew when its height does: what it held is of the height before the last, whose batch is durable. What it
+ * held when this process started is looked at first: it may be of this very height, of which we have said things already,
+ * even if the height before it was decided without us. */
 int recover_log(struct node *n, struct ws_now now, struct ws_err *err) {
+    uint64_t height = cs_height(n->cs);
+    struct wal *log = n->io.wal[height % 2];
+    bool first = !n->log_read[height % 2];
+    n->log_read[height % 2] = true;
+    if (!first)
+        return wal_restart(log, err);
     n->replaying = true;
-    int rc = wal_replay(n->io.wal, replay_record, n, err);
+    n->replayed = 0;
+    int rc = wal_replay(log, replay_record, n, err);
     n->replaying = false;
     if (rc != WS_OK)
         return rc;
+    if (n->replayed == 0)
+        return wal_restart(log, err);
     struct cs_actions rest = n->pending;
     n->pending.n = 0;
-    if (rest.n > 0)
-        ws_log(WS_LOG_INFO, "ledger", "height %llu taken up again in round %d",
-            (unsigned long long)cs_height(n->cs), cs_round(n->cs));
+    ws_log(WS_LOG_INFO, "ledger", "height %llu taken up again in round %d",
+        (unsigned long long)height, cs_round(n->cs));
     drive_actions(n, &rest, now);
-    return n->failed ? ws_fail(err, WS_EIO, "%s", n->why) : WS_OK;
+    return WS_OK;
 }

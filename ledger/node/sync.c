@@ -137,6 +137,42 @@ void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, st
     help_same_height(n, peer, s);
 }
 
+static bool block_octets(struct node *n, uint64_t height, struct buf *block, struct buf *commit) {
+    if (height > n->durable) { /* on its way to the disk */
+        const struct commit *c = NULL;
+        const struct block *b = write_block(n->writing, &c);
+        if (b == NULL || b->header.height != height)
+            return false;
+        block_encode(b, block);
+        commit_encode(c, commit);
+        return true;
+    }
+    uint8_t key[8];
+    put_be64(key, height);
+    return store_get(n->io.store, STORE_BLOCK, span_of(key, 8), block, NULL) == WS_OK &&
+           store_get(n->io.store, STORE_COMMIT, span_of(key, 8), commit, NULL) == WS_OK;
+}
+
+/* Octets sent. */
+static size_t send_block(struct node *n, size_t peer, uint64_t height) {
+    struct buf block = {0};
+    struct buf commit = {0};
+    size_t sent = 0;
+    if (block_octets(n, height, &block, &commit)) {
+        Wayside__Link__BlockReply a = WAYSIDE__LINK__BLOCK_REPLY__INIT;
+        a.block = (ProtobufCBinaryData){block.n, block.p};
+        a.commit = (ProtobufCBinaryData){commit.n, commit.p};
+        Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+        link.body_case = WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY;
+        link.block_reply = &a;
+        wire_send(n, peer, &link);
+        sent = block.n;
+    }
+    buf_free(&block);
+    buf_free(&commit);
+    return sent;
+}
+
 /* Within one pause no block goes to a peer twice, and no more octets than four full blocks (one always goes). */
 void sync_block_request(
     struct node *n, size_t peer, const Wayside__Link__BlockRequest *q, struct ws_now now) {
@@ -151,71 +187,112 @@ void sync_block_request(
         if (h <= p->blocks_to || p->blocks_octets > 4 * n->params->block_octets_max)
             continue;
         p->blocks_to = h;
-        uint8_t key[8];
-        put_be64(key, h);
-        struct buf block = {0};
-        struct buf commit = {0};
-        if (store_get(n->io.store, STORE_BLOCK, span_of(key, 8), &block, NULL) == WS_OK &&
-            store_get(n->io.store, STORE_COMMIT, span_of(key, 8), &commit, NULL) == WS_OK) {
-            Wayside__Link__BlockReply a = WAYSIDE__LINK__BLOCK_REPLY__INIT;
-            a.block = (ProtobufCBinaryData){block.n, block.p};
-            a.commit = (ProtobufCBinaryData){commit.n, commit.p};
-            Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-            link.body_case = WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY;
-            link.block_reply = &a;
-            wire_send(n, peer, &link);
-            p->blocks_octets += block.n;
-        }
-        buf_free(&block);
-        buf_free(&commit);
+        p->blocks_octets += send_block(n, peer, h);
     }
 }
 
-/* A block with its own commit: the quorum decided it, so it is executed after the same checks that a prevote would
- * have made. A quorum behind a block that we find invalid means that we or they are broken: stop. */
+/* ---- catching up ---- */
+
+static void fetched_drop(struct fetched *f) {
+    block_free(f->block);
+    f->block = NULL;
+}
+
+static bool signed_by(const struct node *n, const struct validator_set *set, const struct block *b,
+    const struct commit *c) {
+    hash32 hash;
+    validator_set_hash(exec_sha256, set, hash);
+    return memcmp(hash, b->header.validators, 32) == 0 &&
+           commit_check(exec_verify, executor_cell_id(n->ex), set, c, NULL) == WS_OK;
+}
+
+void sync_clear(struct node *n) {
+    for (size_t i = 0; i < SYNC_WINDOW; i++)
+        fetched_drop(&n->fetched[i]);
+}
+
+/* Kept until the blocks before it are here and durable. */
 void sync_block_reply(
     struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now) {
     struct commit c;
     struct rd r = rd_of(span_of(a->commit.data, a->commit.len));
-    struct block *b = NULL;
     if (!commit_read(&r, &c) || !rd_done(&r)) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return;
     }
-    if (c.height != n->height + 1) {
+    struct fetched *f = &n->fetched[c.height % SYNC_WINDOW];
+    bool held = f->block != NULL && f->commit.height == c.height;
+    if (c.height <= n->height || c.height > n->height + SYNC_WINDOW || (held && f->checked)) {
         n->counters.drops[NODE_DROP_HEIGHT]++;
         return;
     }
+    struct block *b = NULL;
     if (block_decode(span_of(a->block.data, a->block.len), n->params, &b, NULL) != WS_OK) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return;
     }
-    if (b->header.height != c.height || memcmp(b->id, c.id, 32) != 0 ||
-        commit_check(exec_verify, executor_cell_id(n->ex), n->set, &c, NULL) != WS_OK) {
+    if (b->header.height != c.height || memcmp(b->id, c.id, 32) != 0) {
+        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
+        block_free(b);
+        return;
+    }
+    /* Under the set that signs now; a later height may have another, which is known when its turn comes. */
+    bool good = signed_by(n, n->set, b, &c);
+    if (!good && (held || c.height == n->height + 1)) {
+        n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
+        block_free(b);
+        return;
+    }
+    fetched_drop(f);
+    *f = (struct fetched){b, c, peer, good};
+    sync_apply(n, now);
+}
+
+/* The quorum decided it, so it is executed after the same checks that a prevote would have made. A quorum behind a
+ * block that we find invalid means that we or they are broken: stop. */
+static void apply(struct node *n, struct fetched *f, struct ws_now now) {
+    struct block *b = f->block;
+    const struct commit *c = &f->commit;
+    f->block = NULL;
+    if (!(f->checked && memcmp(b->header.validators,
+                            committee_set_hash(n->committee, n->height + 1), 32) == 0) &&
+        !signed_by(n, n->set, b, c)) {
         n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
         block_free(b);
         return;
     }
     const char *why = "";
     if (!blocks_check(n, b, &why)) {
-        node_fail(n,
+        node_fail(n, WS_EIO,
             "a quorum committed block %llu, which is invalid here: %s; state or software differs",
-            (unsigned long long)c.height, why);
+            (unsigned long long)c->height, why);
         block_free(b);
         return;
     }
-    blocks_commit(n, b, &c, now);
-    block_free(b);
-    if (n->failed)
-        return;
+    n->has_decision = false;
     n->counters.synced_blocks++;
-    n->syncing = behind(n);
-    drive_start_height(n);
-    if (n->peer[peer].height > n->height) {
-        /* The last of a batch asks for the next one at once; the others are on their way already. */
-        if (n->height % n->limits.sync_blocks == 0)
-            n->peer[peer].asked_mono_us = 0;
-        ask_blocks(n, peer, now);
+    blocks_commit(n, b, c, now);
+    if (!n->failed)
+        drive_start_height(n, now);
+}
+
+void sync_apply(struct node *n, struct ws_now now) {
+    while (!n->failed && n->writing == NULL) {
+        struct fetched *f = &n->fetched[(n->height + 1) % SYNC_WINDOW];
+        if (f->block == NULL || f->commit.height != n->height + 1)
+            return;
+        size_t from = f->from;
+        uint64_t height = n->height;
+        apply(n, f, now);
+        n->syncing = behind(n);
+        if (n->failed || n->height == height)
+            return;
+        if (n->peer[from].height > n->height) {
+            /* The last of a batch asks for the next one at once; the others are on their way already. */
+            if (n->height % n->limits.sync_blocks == 0)
+                n->peer[from].asked_mono_us = 0;
+            ask_blocks(n, from, now);
+        }
     }
 }
 

@@ -25,7 +25,7 @@ struct replica {
     struct cell cell;
     struct node *node;
     struct store *store;
-    struct wal *wal;
+    struct wal *wal[2];
     struct signer *signer;
     struct net *net;
     struct ws_clock clock;
@@ -216,15 +216,17 @@ static void open_all(struct replica *r) {
     (void)snprintf(path, sizeof(path), "%s/%zu-store", r->o->dir, r->me);
     if (store_open_rocks(path, (size_t)64 << 20, &r->store, &err) != WS_OK)
         bench_die("store: %s", err.text);
-    (void)snprintf(path, sizeof(path), "%s/%zu-log", r->o->dir, r->me);
-    if (wal_open_file(path, &r->wal, NULL, &err) != WS_OK)
-        bench_die("log: %s", err.text);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%zu-log-%d", r->o->dir, r->me, i);
+        if (wal_open_file(path, &r->wal[i], NULL, &err) != WS_OK)
+            bench_die("log: %s", err.text);
+    }
     open_links(r, executor_genesis_of(r->cell.ex));
     struct node_io io = {.send = send_to,
         .committed = on_committed,
         .ctx = r,
         .store = r->store,
-        .wal = r->wal,
+        .wal = {r->wal[0], r->wal[1]},
         .signer = r->signer};
     struct node_limits limits = node_limits_default();
     struct executor *ex = r->cell.ex;
@@ -280,7 +282,8 @@ int bench_replica_run(
     }
     node_close(r->node);
     net_close(r->net);
-    wal_close(r->wal);
+    wal_close(r->wal[0]);
+    wal_close(r->wal[1]);
     store_close(r->store);
     return 0;
 }

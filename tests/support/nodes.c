@@ -117,8 +117,12 @@ static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err
     int rc = cell_open(buf_span(&w->genesis), &w->town.map, &m->cell, err);
     if (rc != WS_OK)
         return rc;
-    struct node_io io = {
-        nodes_send_now, nodes_note_committed, m, m->store, m->wal, m->signer, NULL};
+    struct node_io io = {.send = nodes_send_now,
+        .committed = nodes_note_committed,
+        .ctx = m,
+        .store = m->store,
+        .wal = {m->wal[0], m->wal[1]},
+        .signer = m->signer};
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL;
     acting = m;
@@ -172,8 +176,10 @@ static void add_member(struct nodes *w, size_t slot, const uint8_t (*seeds)[32])
     }
     WS_ASSERT(m->signer != NULL);
     m->store = store_open_memory();
-    m->wal = wal_open_memory();
-    wal_on_point(m->wal, at_point, m);
+    for (int i = 0; i < 2; i++) {
+        m->wal[i] = wal_open_memory();
+        wal_on_point(m->wal[i], at_point, m);
+    }
     w->n++;
 }
 
@@ -213,7 +219,8 @@ void nodes_close(struct nodes *w) {
     for (size_t i = 0; i < w->n; i++) {
         node_close(w->m[i].node);
         store_close(w->m[i].store);
-        wal_close(w->m[i].wal);
+        wal_close(w->m[i].wal[0]);
+        wal_close(w->m[i].wal[1]);
         signer_free(w->m[i].signer);
     }
     for (size_t i = 0; i < w->n_heap; i++)
@@ -237,7 +244,8 @@ static void end_process(struct nodes_member *m, uint64_t keep) {
     m->dying = false;
     m->full = false;
     m->busy_until = 0;
-    (void)wal_memory_crash(m->wal, keep);
+    (void)wal_memory_crash(m->wal[0], keep);
+    (void)wal_memory_crash(m->wal[1], keep);
 }
 
 void nodes_kill(struct nodes *w, size_t i, bool power) {

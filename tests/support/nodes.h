@@ -38,7 +38,7 @@ struct nodes_member {
     struct cell cell;
     struct node *node; /* NULL: down */
     struct store *store;
-    struct wal *wal;
+    struct wal *wal[2];
     struct signer *signer;
     uint64_t told; /* last height it reported as durable */
     uint64_t promised; /* highest that any life of it reported */

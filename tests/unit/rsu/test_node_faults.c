@@ -83,7 +83,7 @@ static void break_disk(struct nodes_member *m, size_t kind, uint64_t after) {
     else if (kind == 1)
         store_memory_fail_after_applying(m->store, after);
     else
-        wal_memory_fail_after(m->wal, after);
+        wal_memory_fail_after(m->wal[m->promised % 2], after);
 }
 
 static void a_failed_disk_stops_that_node_alone(void **state) {
