@@ -94,7 +94,7 @@ static void break_disk(struct sim *s, const struct sim_event *e) {
     m->may_fail = true;
     nodes_tell(s->w, "FAULT: at validator %zu, %s", e->who, cover_text(e->kind));
     if (e->kind == FAULT_SYNC_FAILS)
-        wal_memory_fail_after(m->wal, e->a % 8);
+        wal_memory_fail_after(m->wal[m->promised % 2], e->a % 8);
     else if (e->kind == FAULT_BATCH_FAILS)
         store_memory_fail_after(m->store, e->a % 4);
     else if (e->kind == FAULT_BATCH_FAILS_KEPT)

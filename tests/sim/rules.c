@@ -75,6 +75,10 @@ static void say_event(struct nodes *w, const struct nodes_member *m, const struc
             rules_name(name, ev->vote.nil, ev->vote.id), ev->vote.height, ev->vote.round,
             ev->vote.locked_round);
         break;
+    case CS_EV_CLOCK:
+        nodes_tell(w, "validator %zu %s its clock at height %" PRIu64, m->index,
+            ev->ok ? "trusts" : "does not trust", b->height);
+        break;
     }
 }
 
