@@ -41,6 +41,20 @@ static void bad_network(struct sim *s, const struct sim_event *e) {
         w->loss, w->repeat, w->delay_max_us, w->reorder ? ", out of order" : "");
 }
 
+static void aim_at_kind(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    static const unsigned kinds[] = {1, 1, 2, 2, 10, 10, 3, 4, 5, 7, 8, 9};
+    w->kind = e->end ? 0 : kinds[e->a % 12];
+    w->kind_to = (uint32_t)(e->a >> 8);
+    w->kind_loss = e->b % 2 == 0 ? 300 + (unsigned)(e->b / 2 % 701) : 0;
+    w->kind_late_us = e->b % 2 == 0 ? 0 : 50000 + e->b / 2 % 900000;
+    nodes_tell(w,
+        e->end ? "messages of all kinds pass again"
+               : "FAULT: to some validators, %u of 1000 messages of kind %u are lost, the others "
+                 "take %" PRIu64 " us more",
+        w->kind_loss, w->kind, w->kind_late_us);
+}
+
 static void mend_network(struct sim *s) {
     s->w->loss = 0;
     s->w->repeat = 0;
@@ -123,6 +137,9 @@ static void begin(struct sim *s, const struct sim_event *e) {
     case FAULT_SLOW_LINKS:
         slow_links(s, e);
         break;
+    case FAULT_KIND:
+        aim_at_kind(s, e);
+        break;
     case FAULT_KILL:
         down(s, e->who, false, e->a, back_us);
         break;
@@ -174,6 +191,9 @@ static void finish(struct sim *s, const struct sim_event *e) {
         break;
     case FAULT_SLOW_LINKS:
         slow_links(s, e);
+        break;
+    case FAULT_KIND:
+        aim_at_kind(s, e);
         break;
     case FAULT_CRASH_AT:
         w->m[e->who].crash_armed = false;

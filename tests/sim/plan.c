@@ -108,7 +108,9 @@ static void draw_events(struct sim_plan *p, struct ws_random *r) {
         if ((p->faults >> kind & 1U) == 0)
             continue;
         e.kind = FAULT_LOSS + (enum cover_row)kind;
-        if (e.kind == FAULT_CLOCK_DRIFT || (hits_clock(e.kind) && (clocks >> e.who & 1U) == 0))
+        while (hits_clock(e.kind) && clocks != 0 && (clocks >> e.who & 1U) == 0)
+            e.who = (e.who + 1) % p->n;
+        if (e.kind == FAULT_CLOCK_DRIFT || (hits_clock(e.kind) && clocks == 0))
             continue;
         add_event(p, e);
         e.at_us = until < p->fault_us ? until : p->fault_us;

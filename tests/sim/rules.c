@@ -11,6 +11,11 @@ enum cs_refusal __real_cs_handle(
 enum cs_refusal __wrap_cs_handle(
     struct consensus *c, const struct cs_event *ev, struct cs_actions *out);
 
+enum cs_refusal __real_cs_wants_vote(const struct consensus *c, const struct vote *v);
+enum cs_refusal __wrap_cs_wants_vote(const struct consensus *c, const struct vote *v);
+enum cs_refusal __real_cs_wants_proposal(const struct consensus *c, const struct cs_proposal *p);
+enum cs_refusal __wrap_cs_wants_proposal(const struct consensus *c, const struct cs_proposal *p);
+
 const char *rules_name(char dst[static 16], bool nil, const uint8_t *id) {
     if (nil)
         (void)snprintf(dst, 16, "nil");
@@ -178,7 +183,6 @@ enum cs_refusal __wrap_cs_handle(
         cs_step_now(c), cs_round(c), cs_locked_round(c), cs_valid_round(c), cs_height(c)};
     size_t from = out->n;
     enum cs_refusal why = __real_cs_handle(c, ev, out);
-    cover_hit(COVER_REFUSAL + why);
     if (w != NULL && w->tell != NULL)
         say_event(w, m, ev, why, &b);
     if (m == NULL)
@@ -199,6 +203,19 @@ enum cs_refusal __wrap_cs_handle(
     return why;
 }
 
+/* What the node asks before it spends a signature check. */
+enum cs_refusal __wrap_cs_wants_vote(const struct consensus *c, const struct vote *v) {
+    enum cs_refusal why = __real_cs_wants_vote(c, v);
+    cover_hit(COVER_REFUSAL + why);
+    return why;
+}
+
+enum cs_refusal __wrap_cs_wants_proposal(const struct consensus *c, const struct cs_proposal *p) {
+    enum cs_refusal why = __real_cs_wants_proposal(c, p);
+    cover_hit(COVER_REFUSAL + why);
+    return why;
+}
+
 /* ---- going down and coming back ---- */
 
 void rules_note_down(const struct nodes *w, size_t i) {
@@ -216,6 +233,7 @@ void rules_note_down(const struct nodes *w, size_t i) {
     for (size_t v = 0; v < TX_VERDICT_COUNT; v++)
         cover_add(COVER_VERDICT + (enum cover_row)v, k->tx_refused[v]);
     cover_add(STATE_SYNCING, k->synced_blocks);
+    cover_add(STATE_FULL_POOL, k->drops[NODE_DROP_MEMPOOL_FULL]);
     cover_add(COVER_VERDICT + TX_GOOD, k->txs);
 }
 

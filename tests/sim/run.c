@@ -129,6 +129,10 @@ static void prepare(struct sim *s) {
 static void count_end(struct nodes *w, struct sim_result *ret) {
     for (size_t i = 0; i < w->n; i++)
         rules_note_down(w, i);
+    cover_add(STATE_REPORT, w->txs_of[TX_MESSAGE]);
+    cover_add(STATE_ORDER, w->txs_of[TX_ORDER]);
+    for (unsigned i = 0; i < WAL_POINT_COUNT; i++)
+        cover_add(COVER_POINT + i, w->crashes_at[i]);
     ret->heights = w->highest;
     ret->delivered = w->delivered;
     ret->sim_us = w->now.mono_us - 1000000;

@@ -110,6 +110,7 @@ static bool at_point(void *ctx, enum wal_point at) {
     }
     m->crash_armed = false;
     m->dying = true;
+    m->world->crashes_at[at]++;
     return false;
 }
 
@@ -316,6 +317,7 @@ void nodes_heal(struct nodes *w) {
     memset(w->slow_us, 0, sizeof(w->slow_us));
     w->loss = 0;
     w->repeat = 0;
+    w->kind = 0;
     for (size_t i = 0; i < w->n; i++) {
         w->m[i].sync_us = 0;
         w->m[i].crash_armed = false;

@@ -85,6 +85,11 @@ struct nodes {
     bool cut[NODES_MAX][NODES_MAX];
     uint64_t slow_us[NODES_MAX][NODES_MAX]; /* added on this link */
     unsigned loss, repeat; /* of 1000 */
+    /* Messages of one kind (field of Link; 10: precommits) to members of the mask are lost, or late by so much. */
+    unsigned kind;
+    uint32_t kind_to;
+    unsigned kind_loss; /* of 1000 */
+    uint64_t kind_late_us;
     uint64_t delay_min_us, delay_max_us;
     bool reorder; /* else messages of one link arrive in the order they were sent, as over TCP */
     uint64_t last_due[NODES_MAX][NODES_MAX];
@@ -106,6 +111,8 @@ struct nodes {
     struct table bad; /* block ids that break a rule */
     struct table said;
     uint64_t order_sequence[8]; /* last on the chain, by role */
+    uint64_t txs_of[8]; /* committed, by kind */
+    uint64_t crashes_at[WAL_POINT_COUNT];
     bool clocks_good; /* no honest clock is bent: block times are bounded by it */
     bool restarts; /* whoever fails is started again after a while */
     bool forked_allowed; /* more than f lie: a fork is noted, not a contradiction */

@@ -134,7 +134,8 @@ static void note_proposal(
     struct header hd;
     struct rd r = rd_of(span_of(p->block.data, p->block.len));
     if (!header_read(&r, &hd)) {
-        nodes_break(w, "validator %zu proposes what nobody can read", m->slot);
+        nodes_break(w, "validator %zu proposes what nobody can read: %zu octets at height %" PRIu64,
+            m->slot, p->block.len, p->height);
         return;
     }
     hash32 what;
@@ -199,6 +200,7 @@ static void note_txs(struct nodes *w, const struct block *b) {
     uint64_t h = b->header.height;
     for (size_t i = 0; i < b->n_txs; i++) {
         const struct tx *t = b->txs[i];
+        w->txs_of[t->kind % 8]++;
         const void *had = table_put(&w->committed, t->id, (void *)(uintptr_t)(h + 1));
         if (had != NULL)
             nodes_break(w, "a transaction is in blocks %" PRIu64 " and %" PRIu64,

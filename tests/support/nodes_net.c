@@ -50,9 +50,24 @@ static uint64_t way(struct nodes *w, size_t from, size_t to) {
     return due;
 }
 
+enum { KIND_VOTE = 2, KIND_PRECOMMIT = 10 };
+
+/* Field of Link; votes are told apart by their type, which follows tag, length (one octet or two) and version. */
+static unsigned kind_of(struct span msg) {
+    if (msg.n < 5)
+        return 0;
+    unsigned field = msg.p[0] >> 3;
+    if (field != KIND_VOTE)
+        return field;
+    uint8_t type = msg.p[1] < 0x80 ? msg.p[3] : msg.p[4];
+    return type == VOTE_PRECOMMIT ? KIND_PRECOMMIT : KIND_VOTE;
+}
+
 /* One copy on its way, or none, or two. */
 static void put_on_link(struct nodes *w, size_t from, size_t to, struct span msg) {
     bool lost = w->cut[from][to] || (w->loss > 0 && ws_random_below(&w->random, 1000) < w->loss);
+    bool aimed = w->kind != 0 && (w->kind_to >> to & 1U) != 0 && kind_of(msg) == w->kind;
+    lost = lost || (aimed && ws_random_below(&w->random, 1000) < w->kind_loss);
     if (lost) {
         w->lost++;
         return;
@@ -60,7 +75,7 @@ static void put_on_link(struct nodes *w, size_t from, size_t to, struct span msg
     do {
         struct nodes_item it = {
             .kind = NODES_MESSAGE, .from = from, .to = to, .life = w->m[to].life};
-        it.due = way(w, from, to);
+        it.due = way(w, from, to) + (aimed ? w->kind_late_us : 0);
         buf_put(&it.octets, msg.p, msg.n);
         nodes_push(w, it);
     } while (w->repeat > 0 && ws_random_below(&w->random, 1000) < w->repeat);
