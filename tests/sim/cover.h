@@ -56,6 +56,7 @@
     X(FAULT_DISK_FULL, "a disk is full", 1)                                                        \
     X(FAULT_SLOW_DISK, "a disk syncs slowly", 1)                                                   \
     X(FAULT_CLOCK_JUMP, "a clock jumps by up to an hour", 1)                                       \
+    X(FAULT_CLOCK_LOST, "a clock is known to be unsure: GNSS is lost", 1)                          \
     X(FAULT_CLOCK_DRIFT, "a clock drifts", 1)
 #define COVER_LIES(X)                                                                              \
     X(LIE_SPLIT_VOTES, "votes differ from listener to listener", 1)                                \

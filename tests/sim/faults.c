@@ -169,6 +169,10 @@ static void begin(struct sim *s, const struct sim_event *e) {
     case FAULT_CLOCK_JUMP:
         jump(s, e);
         break;
+    case FAULT_CLOCK_LOST:
+        nodes_tell(w, "FAULT: validator %zu loses GNSS", e->who);
+        nodes_lose_clock(w, e->who, true);
+        break;
     default:
         break;
     }
@@ -203,6 +207,10 @@ static void finish(struct sim *s, const struct sim_event *e) {
         break;
     case FAULT_CLOCK_JUMP:
         jump(s, e);
+        break;
+    case FAULT_CLOCK_LOST:
+        nodes_tell(w, "validator %zu has GNSS again", e->who);
+        nodes_lose_clock(w, e->who, false);
         break;
     default:
         break;

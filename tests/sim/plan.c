@@ -132,6 +132,7 @@ void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
     p->delay_min_us = 500 + below(r, 5000);
     p->delay_max_us = p->delay_min_us + spread(r, 500, 60000);
     p->mempool_txs = 65536;
+    p->job_max_us = spread(r, 1000, 300000);
     if (o->plain) {
         p->fault_us = p->run_us;
         return;

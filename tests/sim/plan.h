@@ -46,6 +46,7 @@ struct sim_plan {
     uint64_t delay_min_us, delay_max_us;
     unsigned reports, orders; /* of 1000 ticks */
     size_t mempool_txs;
+    uint64_t job_max_us;
     int64_t drift_ppm[NODES_VALIDATORS_MAX];
     uint64_t run_us, fault_us; /* the whole, and its first part that has faults */
     size_t n_events;

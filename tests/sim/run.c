@@ -153,7 +153,8 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
         .seed = plan->seed,
         .twins = plan->twins,
         .town = town,
-        .mempool_txs = plan->mempool_txs};
+        .mempool_txs = plan->mempool_txs,
+        .job_max_us = plan->job_max_us};
     nodes_begin(s.w, &np);
     s.w->tell = tell;
     s.w->tell_ctx = tell_ctx;

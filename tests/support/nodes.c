@@ -114,6 +114,17 @@ static bool at_point(void *ctx, enum wal_point at) {
     return false;
 }
 
+static void start_job(void *ctx, struct node_job *job) {
+    struct nodes_member *m = ctx;
+    struct nodes *w = m->world;
+    uint64_t due = w->now.mono_us + ws_random_below(&w->random, w->job_max_us) + m->sync_us;
+    uint64_t *last = &m->job_due[job->writes];
+    *last = due > *last ? due : *last;
+    nodes_push(
+        w, (struct nodes_item){
+               .due = *last, .kind = NODES_JOB, .to = m->index, .life = m->life, .job = job});
+}
+
 static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err) {
     int rc = cell_open(buf_span(&w->genesis), &w->town.map, &m->cell, err);
     if (rc != WS_OK)
@@ -123,7 +134,8 @@ static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err
         .ctx = m,
         .store = m->store,
         .wal = {m->wal[0], m->wal[1]},
-        .signer = m->signer};
+        .signer = m->signer,
+        .start_job = w->job_max_us > 0 ? start_job : NULL};
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL;
     acting = m;
@@ -196,6 +208,7 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
     w->delay_min_us = 2000;
     w->delay_max_us = 8000;
     w->clocks_good = true;
+    w->job_max_us = plan->job_max_us;
     uint8_t seeds[NODES_VALIDATORS_MAX][32];
     found(w, plan, seeds);
     w->epoch = w->town.epoch;
@@ -218,6 +231,8 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
 
 void nodes_close(struct nodes *w) {
     for (size_t i = 0; i < w->n; i++) {
+        for (struct node_job *job; (job = nodes_take_job(w, i)) != NULL;)
+            node_job_drop(job);
         node_close(w->m[i].node);
         store_close(w->m[i].store);
         wal_close(w->m[i].wal[0]);
@@ -237,6 +252,15 @@ void nodes_close(struct nodes *w) {
 static void end_process(struct nodes_member *m, uint64_t keep) {
     if (m->node != NULL && m->world->on_life != NULL)
         m->world->on_life(m->world, m->index, false);
+    /* Of what was on its way to the disk, some has arrived. */
+    bool arrives = true;
+    for (struct node_job *job; (job = nodes_take_job(m->world, m->index)) != NULL;) {
+        arrives = arrives && ws_random_below(&m->world->random, 2) == 0;
+        if (arrives)
+            job->run(job);
+        node_job_drop(job);
+    }
+    memset(m->job_due, 0, sizeof(m->job_due));
     node_close(m->node);
     m->node = NULL;
     m->life++;
@@ -280,10 +304,22 @@ int nodes_start(struct nodes *w, size_t i, struct ws_err *err) {
     if (rc == WS_OK) {
         nodes_tell(w, "validator %zu starts at height %" PRIu64, i, nodes_height(w, i));
         nodes_act(w, m, false);
+        if (m->clock_lost)
+            nodes_lose_clock(w, i, true);
         if (w->on_life != NULL)
             w->on_life(w, i, true);
     }
     return rc;
+}
+
+void nodes_lose_clock(struct nodes *w, size_t i, bool lost) {
+    struct nodes_member *m = &w->m[i];
+    m->clock_lost = lost;
+    if (m->node == NULL)
+        return;
+    nodes_act(w, m, true);
+    node_trust_clock(m->node, !lost, nodes_now(w, i));
+    nodes_act(w, m, false);
 }
 
 void nodes_start_later(struct nodes *w, size_t i, uint64_t after_us) {
@@ -321,6 +357,7 @@ void nodes_heal(struct nodes *w) {
     for (size_t i = 0; i < w->n; i++) {
         w->m[i].sync_us = 0;
         w->m[i].crash_armed = false;
+        nodes_lose_clock(w, i, false);
         struct ws_err err = {0};
         if (!nodes_healthy(w, i) && w->m[i].node != NULL)
             nodes_kill(w, i, false);
@@ -337,12 +374,25 @@ static void start_item(struct nodes *w, size_t i) {
         nodes_break(w, "validator %zu does not start: %s", i, err.text);
 }
 
+/* It runs when it is due, and comes back as soon as the owner thread is free. */
+static void take_job(struct nodes *w, struct nodes_member *m, struct nodes_item *it) {
+    struct node_job *job = it->job;
+    if (job == NULL)
+        return;
+    job->run(job);
+    nodes_act(w, m, true);
+    node_job_done(m->node, job, nodes_now(w, m->index));
+    nodes_act(w, m, false);
+}
+
 static void take(struct nodes *w, struct nodes_item *it) {
     struct nodes_member *m = &w->m[it->to];
     if (it->life != m->life) { /* that process is no more */
         buf_free(&it->octets);
     } else if (it->kind == NODES_START) {
         start_item(w, it->to);
+    } else if (it->kind == NODES_JOB) {
+        take_job(w, m, it);
     } else if (m->node != NULL && m->busy_until > w->now.mono_us) {
         it->due = m->busy_until;
         nodes_push(w, *it);

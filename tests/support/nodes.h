@@ -23,13 +23,14 @@ enum { NODES_MAX = 32, NODES_VALIDATORS_MAX = 22 };
 
 struct nodes;
 
-enum nodes_item_kind { NODES_MESSAGE, NODES_START };
+enum nodes_item_kind { NODES_MESSAGE, NODES_START, NODES_JOB };
 struct nodes_item {
     uint64_t due, number;
     enum nodes_item_kind kind;
     size_t from, to; /* members */
     uint64_t life; /* of `to` when it was sent: what is on its way to a process dies with it */
     struct buf octets;
+    struct node_job *job;
 };
 
 struct nodes_member {
@@ -49,9 +50,11 @@ struct nodes_member {
     /* its clocks: cell time is off by so much, and both run faster by so many millionths */
     int64_t clock_offset_us;
     int64_t clock_drift_ppm;
+    bool clock_lost; /* it knows that its clock may be wrong */
     /* disk */
     uint64_t sync_us; /* each sync of the log keeps its owner thread for so long */
     uint64_t busy_until;
+    uint64_t job_due[2]; /* of the last job given out that computes, that writes */
     bool full; /* nothing can be appended any more */
     bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
     enum wal_point crash_at;
@@ -93,6 +96,7 @@ struct nodes {
     uint64_t delay_min_us, delay_max_us;
     bool reorder; /* else messages of one link arrive in the order they were sent, as over TCP */
     uint64_t last_due[NODES_MAX][NODES_MAX];
+    uint64_t job_max_us; /* how long a job takes; 0: done at once, on the owner thread */
     /* May look at a message, change it or refuse it (false). */
     bool (*tap)(void *ctx, size_t from, size_t to, struct buf *msg);
     void *tap_ctx;
@@ -136,6 +140,7 @@ struct nodes_plan {
     uint32_t twins; /* bit i: validator i (by place in the set) has two machines */
     const struct town *town; /* borrowed and shared; NULL: one of its own */
     size_t mempool_txs; /* 0: as by default */
+    uint64_t job_max_us;
     void (*edit)(struct genesis *g, void *ctx); /* may be NULL */
     void *edit_ctx;
 };
@@ -161,6 +166,8 @@ bool nodes_all_at(const struct nodes *w, uint64_t height);
  * but for `keep` octets of a torn tail. */
 void nodes_kill(struct nodes *w, size_t i, bool power);
 void nodes_kill_torn(struct nodes *w, size_t i, uint64_t keep);
+/* It learns that its clock may be wrong, or that it is right again; kept over restarts. */
+void nodes_lose_clock(struct nodes *w, size_t i, bool lost);
 /* The process ends, with its power, at a write of its log to come. */
 void nodes_crash_at(struct nodes *w, size_t i, enum wal_point at, unsigned after);
 /* 0 or what node_open said. The disk works again. */
@@ -183,6 +190,8 @@ void nodes_send(struct nodes *w, size_t from, size_t to, struct span msg);
 
 /* ---- inside (nodes*.c) ---- */
 void nodes_push(struct nodes *w, struct nodes_item it);
+/* Takes the earliest job of a member out of the heap; NULL: none is out. */
+struct node_job *nodes_take_job(struct nodes *w, size_t i);
 bool nodes_pop(struct nodes *w, uint64_t until, struct nodes_item *ret);
 void nodes_note_sent(struct nodes *w, struct nodes_member *m, struct span msg);
 void nodes_note_committed(

@@ -21,6 +21,21 @@ void nodes_push(struct nodes *w, struct nodes_item it) {
     w->heap[i] = it;
 }
 
+struct node_job *nodes_take_job(struct nodes *w, size_t i) {
+    struct nodes_item *first = NULL;
+    for (size_t k = 0; k < w->n_heap; k++) {
+        struct nodes_item *it = &w->heap[k];
+        if (it->kind == NODES_JOB && it->to == i && it->job != NULL &&
+            (first == NULL || before(it, first)))
+            first = it;
+    }
+    if (first == NULL)
+        return NULL;
+    struct node_job *job = first->job;
+    first->job = NULL; /* the item stays and does nothing */
+    return job;
+}
+
 bool nodes_pop(struct nodes *w, uint64_t until, struct nodes_item *ret) {
     if (w->n_heap == 0 || w->heap[0].due > until)
         return false;
