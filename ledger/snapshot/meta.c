@@ -5,6 +5,7 @@
 static const char node_key[] = "node";
 static const char pruned_key[] = "pruned";
 static const char restoring_key[] = "restoring";
+static const char floor_key[] = "sign_floor";
 
 static struct span text(const char *s) {
     return span_of(s, strlen(s));
@@ -71,10 +72,26 @@ int meta_read_pruned(struct store *s, struct meta_pruned *ret_meta, struct ws_er
     return rc == WS_ENOTFOUND ? WS_OK : rc;
 }
 
-void meta_put_restoring(struct store_batch *batch, uint64_t height) {
+static void put_height(struct store_batch *batch, const char *key, uint64_t height) {
     uint8_t octets[9] = {LEDGER_VERSION};
     put_be64(octets + 1, height);
-    store_batch_put(batch, STORE_META, text(restoring_key), span_of(octets, sizeof(octets)));
+    store_batch_put(batch, STORE_META, text(key), span_of(octets, sizeof(octets)));
+}
+
+static int read_height(struct store *s, const char *key, uint64_t *ret_height, struct ws_err *err) {
+    struct buf b = {0};
+    *ret_height = 0;
+    int rc = store_get(s, STORE_META, text(key), &b, err);
+    if (rc == WS_OK && (b.n != 9 || b.p[0] != LEDGER_VERSION))
+        rc = damaged(err, key);
+    if (rc == WS_OK)
+        *ret_height = be64(b.p + 1);
+    buf_free(&b);
+    return rc == WS_ENOTFOUND ? WS_OK : rc;
+}
+
+void meta_put_restoring(struct store_batch *batch, uint64_t height) {
+    put_height(batch, restoring_key, height);
 }
 
 void meta_end_restoring(struct store_batch *batch) {
@@ -82,13 +99,13 @@ void meta_end_restoring(struct store_batch *batch) {
 }
 
 int meta_read_restoring(struct store *s, uint64_t *ret_height, struct ws_err *err) {
-    struct buf b = {0};
-    *ret_height = 0;
-    int rc = store_get(s, STORE_META, text(restoring_key), &b, err);
-    if (rc == WS_OK && b.n != 9)
-        rc = damaged(err, restoring_key);
-    if (rc == WS_OK)
-        *ret_height = be64(b.p + 1);
-    buf_free(&b);
-    return rc == WS_ENOTFOUND ? WS_OK : rc;
+    return read_height(s, restoring_key, ret_height, err);
+}
+
+void meta_put_floor(struct store_batch *batch, uint64_t height) {
+    put_height(batch, floor_key, height);
+}
+
+int meta_read_floor(struct store *s, uint64_t *ret_height, struct ws_err *err) {
+    return read_height(s, floor_key, ret_height, err);
 }

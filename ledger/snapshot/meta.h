@@ -31,4 +31,9 @@ void meta_end_restoring(struct store_batch *b);
 /* 0: none is. */
 WARN_UNUSED int meta_read_restoring(struct store *s, uint64_t *ret_height, struct ws_err *err);
 
+/* "sign_floor": this validator signs nothing at heights up to it, because it may have signed there before the store was
+ * taken back. 0: none. */
+void meta_put_floor(struct store_batch *b, uint64_t height);
+WARN_UNUSED int meta_read_floor(struct store *s, uint64_t *ret_height, struct ws_err *err);
+
 #endif
