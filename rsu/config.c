@@ -44,6 +44,8 @@ static int power_of_two(const struct config_job *j, const char *key, uint64_t v)
 static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     static const struct yaml_pipeline no_pipeline;
     static const struct yaml_node no_node;
+    static const struct yaml_links no_links;
+    const struct yaml_links *l = f->links == NULL ? &no_links : f->links;
     static const struct yaml_radio no_radio;
     static const struct yaml_plausibility no_plausibility;
     const struct yaml_plausibility *q =
@@ -70,6 +72,9 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
 #undef X
 #define X(...) TAKE("node.", n, &c->node, __VA_ARGS__)
     CONFIG_NODE(X)
+#undef X
+#define X(...) TAKE("links.", l, &c->links, __VA_ARGS__)
+    CONFIG_LINKS(X)
 #undef X
 #define X(...) TAKE("radio.", r, &c->radio, __VA_ARGS__)
     CONFIG_RADIO(X)
@@ -156,6 +161,28 @@ static int take_peers(const struct config_job *j, const struct yaml_file *f) {
             if (strcmp(c->peers[k].address, to->address) == 0)
                 return ws_fail(j->err, WS_EINPUT, "%s: peers[%zu].address: same as in peers[%zu]",
                     j->path, i + 1, k + 1);
+        }
+    }
+    return WS_OK;
+}
+
+static int take_followers(const struct config_job *j, const struct yaml_file *f) {
+    struct config *c = j->c;
+    for (size_t i = 0; i < f->followers_count; i++) {
+        const struct yaml_follower *y = &f->followers[i];
+        struct config_follower *to = &c->followers[c->n_followers++];
+        to->endpoint = copy(y->endpoint);
+        if (!hex_decode(to->key, sizeof(to->key), y->key))
+            return ws_fail(j->err, WS_EINPUT,
+                "%s: followers[%zu].key: '%.70s' is not 64 hex digits", j->path, i + 1, y->key);
+        if (!value_endpoint(y->endpoint, false))
+            return ws_fail(j->err, WS_EINPUT,
+                "%s: followers[%zu].endpoint: '%.100s' is not tcp://HOST:PORT", j->path, i + 1,
+                y->endpoint);
+        for (size_t k = 0; k < i; k++) {
+            if (memcmp(c->followers[k].key, to->key, sizeof(to->key)) == 0)
+                return ws_fail(j->err, WS_EINPUT,
+                    "%s: followers[%zu].key: same as in followers[%zu]", j->path, i + 1, k + 1);
         }
     }
     return WS_OK;
@@ -271,6 +298,8 @@ int config_parse(
         rc = take_clock(&j, f->clock);
     if (rc == WS_OK)
         rc = take_peers(&j, f);
+    if (rc == WS_OK)
+        rc = take_followers(&j, f);
     for (size_t i = 0; i < f->ports_count && rc == WS_OK; i++) {
         ret_config->n_ports = i + 1;
         rc = config_take_port(&j, i, &f->ports[i]);
@@ -302,6 +331,8 @@ void config_free(struct config *c) {
         free(c->peers[i].address);
         free(c->peers[i].endpoint);
     }
+    for (size_t i = 0; i < c->n_followers; i++)
+        free(c->followers[i].endpoint);
     for (size_t i = 0; i < c->n_ports; i++) {
         for (size_t k = 0; k < c->ports[i].n_captures; k++)
             free(c->ports[i].captures[k]);

@@ -50,11 +50,18 @@ struct config {
         char *address; /* validator address, 64 hex digits */
         char *endpoint;
     } peers[NET_PEERS_MAX];
+    size_t n_followers; /* nodes that may follow and not vote */
+    struct config_follower {
+        uint8_t key[32]; /* CURVE key */
+        char *endpoint;
+    } followers[NET_PEERS_MAX];
     struct ws_clock clock; /* SYSTEM or SCALED */
     size_t n_ports;
     struct config_port ports[CONFIG_PORTS_MAX];
     struct pipeline_limits pipeline;
     struct node_limits node;
+    struct net_limits
+        links; /* message_octets_max follows from the genesis, and some of the others' least values */
     struct config_radio radio;
     struct plausibility_config plausibility; /* its salt is 0 */
     struct config_record record;

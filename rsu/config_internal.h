@@ -35,6 +35,14 @@
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
     X(status_ms, 10, 60000, 500, 1000, status_us)                                                  \
     X(sync_blocks, 1, 1024, 16, 1, sync_blocks)
+#define CONFIG_LINKS(X)                                                                            \
+    X(queue_messages, 1, 65536, 256, 1, queue_messages)                                            \
+    X(held_mb, 1, 65536, 16, 1U << 20, held_octets)                                                \
+    X(urgent_messages, 100, 10000000, 5000, 1, messages_per_s[NET_URGENT])                         \
+    X(urgent_mb, 1, 65536, 16, 1U << 20, octets_per_s[NET_URGENT])                                 \
+    X(bulk_messages, 100, 10000000, 50000, 1, messages_per_s[NET_BULK])                            \
+    X(bulk_mb, 1, 65536, 64, 1U << 20, octets_per_s[NET_BULK])                                     \
+    X(strangers, 1, 65536, 64, 1, strangers)
 #define CONFIG_RADIO(X)                                                                            \
     X(port, 1, CONFIG_PORTS_MAX, 1, 1, port)                                                       \
     X(budget_octets, 100, 1U << 30, 20000, 1, octets_per_s)                                        \
@@ -77,6 +85,10 @@ struct yaml_file {
         char *address, *endpoint;
     } * peers;
     unsigned peers_count;
+    struct yaml_follower {
+        char *key, *endpoint;
+    } * followers;
+    unsigned followers_count;
     struct yaml_clock {
         enum ws_clock_kind kind;
         char *epoch, *start_mono_us, *rate;
@@ -97,6 +109,9 @@ struct yaml_file {
     struct yaml_node {
         CONFIG_NODE(X)
     } * node;
+    struct yaml_links {
+        CONFIG_LINKS(X)
+    } * links;
     struct yaml_radio {
         char *ticket, *issuer, *ticket_key, *place;
         CONFIG_RADIO(X)

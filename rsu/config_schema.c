@@ -29,6 +29,11 @@ static const cyaml_schema_field_t peer_fields[] = {
 static const cyaml_schema_value_t peer_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_peer, peer_fields)};
 
+static const cyaml_schema_field_t follower_fields[] = {
+    TEXT(key, 0, struct yaml_follower), TEXT(endpoint, 0, struct yaml_follower), CYAML_FIELD_END};
+static const cyaml_schema_value_t follower_value = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_follower, follower_fields)};
+
 static const cyaml_schema_field_t clock_fields[] = {
     CYAML_FIELD_ENUM(
         "kind", CYAML_FLAG_STRICT, struct yaml_clock, kind, clocks, CYAML_ARRAY_LEN(clocks)),
@@ -59,6 +64,9 @@ static const cyaml_schema_field_t pipeline_fields[] = {
 #undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_node),
 static const cyaml_schema_field_t node_fields[] = {CONFIG_NODE(X) CYAML_FIELD_END};
+#undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_links),
+static const cyaml_schema_field_t links_fields[] = {CONFIG_LINKS(X) CYAML_FIELD_END};
 #undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_plausibility),
 static const cyaml_schema_field_t plausibility_fields[] = {
@@ -91,6 +99,8 @@ static const cyaml_schema_field_t top_fields[] = {
     TEXT(bind, 0, struct yaml_file),
     CYAML_FIELD_SEQUENCE("peers", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, peers,
         &peer_value, 0, NET_PEERS_MAX),
+    CYAML_FIELD_SEQUENCE("followers", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
+        followers, &follower_value, 0, NET_PEERS_MAX),
     CYAML_FIELD_MAPPING_PTR(
         "clock", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, clock, clock_fields),
     CYAML_FIELD_SEQUENCE("ports", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, ports,
@@ -99,6 +109,8 @@ static const cyaml_schema_field_t top_fields[] = {
         pipeline, pipeline_fields),
     CYAML_FIELD_MAPPING_PTR(
         "node", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, node, node_fields),
+    CYAML_FIELD_MAPPING_PTR(
+        "links", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, links, links_fields),
     CYAML_FIELD_MAPPING_PTR(
         "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
     CYAML_FIELD_MAPPING_PTR("plausibility", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,

@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "rsu/admin.h"
 #include "rsu/admit.h"
+#include "rsu/directory.h"
 #include "rsu/http.h"
 #include "rsu/jobs.h"
 #include "rsu/radio.h"
@@ -15,6 +16,11 @@
 struct daemon {
     struct rsud face;
     struct config config;
+    const char *config_path; /* borrowed from whoever started us */
+    struct directory directory;
+    hash32 set_hash; /* of the validators that the directory knows, for set_height + 1 */
+    uint64_t set_height;
+    bool set_changing;
     struct signer *signer;
     uint8_t curve_secret[32], curve_public[32];
     struct mapset base_map;
@@ -38,6 +44,11 @@ WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct w
 void daemon_stop(struct daemon *d);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
+/* rsud_links.c */
+WARN_UNUSED int daemon_open_links(struct daemon *d, struct ws_err *err);
+void daemon_put_peers(struct daemon *d);
+void daemon_follow_committee(struct daemon *d); /* cheap; after each turn */
+void daemon_reload_peers(struct daemon *d);
 /* rsud_loop.c */
 void daemon_loop(struct daemon *d);
 void daemon_send(void *ctx, size_t peer, struct span msg);

@@ -153,7 +153,9 @@ static void take_signal(struct daemon *d) {
     struct signalfd_siginfo si;
     while (read(d->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
         if (si.ssi_signo == SIGHUP) {
-            ws_log(WS_LOG_INFO, "rsud", "looking at the signed lists on signal");
+            ws_log(WS_LOG_INFO, "rsud",
+                "reading peers and followers again, and signed lists, on signal");
+            daemon_reload_peers(d);
             if (d->face.lists != NULL)
                 revocations_reload(d->face.lists);
             continue;
@@ -225,6 +227,7 @@ void daemon_loop(struct daemon *d) {
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
         if (d->face.radio != NULL)
             radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
+        daemon_follow_committee(d);
         const char *why = "";
         if (!node_healthy(d->face.node, &why)) {
             ws_log(WS_LOG_ERROR, "rsud", "%s", why);

@@ -80,41 +80,6 @@ static int open_disk(struct daemon *d, struct ws_err *err) {
     return rc;
 }
 
-/* Slot i of the links is validator i of the genesis; our own stays empty. */
-static int put_peers(struct daemon *d, struct ws_err *err) {
-    const struct validator_set *set = &d->face.genesis->validators;
-    for (size_t i = 0; i < set->n; i++) {
-        char address[65];
-        const char *endpoint = NULL;
-        if (memcmp(set->v[i].curve_key, d->curve_public, 32) == 0)
-            continue;
-        hex_encode(address, set->v[i].address, 32);
-        for (size_t k = 0; k < d->config.n_peers; k++) {
-            if (strcmp(d->config.peers[k].address, address) == 0)
-                endpoint = d->config.peers[k].endpoint;
-        }
-        if (endpoint == NULL)
-            return ws_fail(
-                err, WS_EINPUT, "peers: validator %s of the genesis has no endpoint", address);
-        int rc = net_put(d->face.net, i, set->v[i].curve_key, endpoint, err);
-        if (rc != WS_OK)
-            return rc;
-    }
-    return WS_OK;
-}
-
-static int open_links(struct daemon *d, struct ws_err *err) {
-    /* A block of the largest size and its framing. */
-    size_t largest = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
-    struct net_config cfg = {
-        .secret = d->curve_secret, .bind = d->config.bind, .limits = net_limits_default(largest)};
-    net_curve_public(d->curve_secret, cfg.public_key);
-    memcpy(d->curve_public, cfg.public_key, sizeof(d->curve_public));
-    int rc = net_open(&cfg, &d->face.net, err);
-    explicit_bzero(d->curve_secret, sizeof(d->curve_secret));
-    return rc == WS_OK ? put_peers(d, err) : rc;
-}
-
 static void send_to_linked(void *ctx, size_t peer, struct span msg) {
     struct daemon *d = ctx;
     if (net_peer_up(d->face.net, peer))
@@ -126,14 +91,9 @@ static void open_window(struct daemon *d) {
     const struct pipeline_limits *l = &d->config.pipeline;
     struct ws_random random = ws_random_system();
     d->face.window = replay_window_new(l->replay_slots, ws_random_u64(&random));
-    size_t me = 0;
-    const struct validator_set *set = &d->face.genesis->validators;
-    while (
-        me < set->n && memcmp(set->v[me].curve_key, d->curve_public, sizeof(d->curve_public)) != 0)
-        me++;
     struct gossip_config cfg = {.window = d->face.window,
-        .n_peers = set->n,
-        .me = me,
+        .n_peers = NODE_PEERS_MAX, /* slots */
+        .me = d->directory.peers.me,
         .rate = d->config.gossip.rate,
         .batch_us = d->config.gossip.batch_us,
         .keep_us = l->freshness_us + l->future_us,
@@ -344,6 +304,7 @@ static int open_faces(struct daemon *d, struct ws_err *err) {
 
 int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) {
     (void)prctl(PR_SET_DUMPABLE, 0); /* keys stay out of core dumps and other users' debuggers */
+    d->config_path = config_path;
     int rc = config_load(config_path, &d->config, err);
     if (rc != WS_OK)
         return rc;
@@ -365,9 +326,11 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_disk(d, err);
     if (rc == WS_OK)
-        rc = open_links(d, err);
+        rc = daemon_open_links(d, err);
     if (rc == WS_OK)
         rc = open_node(d, err);
+    if (rc == WS_OK)
+        daemon_put_peers(d);
     if (rc == WS_OK)
         rc = open_lists(d, err);
     if (rc == WS_OK)

@@ -217,7 +217,8 @@ int net_put(struct net *n, size_t peer, const uint8_t key[static 32], const char
     WS_ASSERT(peer < NET_PEERS_MAX);
     struct slot *s = &n->slot[peer];
     bool same = s->used && memcmp(s->key, key, 32) == 0;
-    if (same && strcmp(s->link[0].endpoint, endpoint) == 0)
+    const char *old = s->link[0].endpoint;
+    if (same && (old == NULL) == (endpoint == NULL) && (old == NULL || strcmp(old, endpoint) == 0))
         return WS_OK;
     if (!same)
         net_remove(n, peer);
@@ -234,9 +235,11 @@ int net_put(struct net *n, size_t peer, const uint8_t key[static 32], const char
         s->generation = ++n->generations;
         receive_fill(&n->cfg.limits, s);
     }
-    int rc = strncmp(endpoint, "tcp://", 6) == 0
-                 ? open_links(n, peer, endpoint, err)
-                 : ws_fail(err, WS_EINPUT, "peer %zu: %s: not tcp://HOST:PORT", peer, endpoint);
+    int rc = WS_OK;
+    if (endpoint != NULL && strncmp(endpoint, "tcp://", 6) != 0)
+        rc = ws_fail(err, WS_EINPUT, "peer %zu: %s: not tcp://HOST:PORT", peer, endpoint);
+    else if (endpoint != NULL)
+        rc = open_links(n, peer, endpoint, err);
     if (rc != WS_OK)
         net_remove(n, peer);
     else if (!same)
@@ -288,7 +291,7 @@ void net_tick(struct net *n, uint64_t mono_us) {
     uint64_t up = 0;
     for (size_t i = 0; i < NET_PEERS_MAX; i++) {
         struct slot *s = &n->slot[i];
-        for (size_t k = 0; s->used && k < NET_LANES; k++) {
+        for (size_t k = 0; s->used && s->link[k].socket != NULL && k < NET_LANES; k++) {
             link_events(&s->link[k], n->guard, zap_now_ms());
             if (turn)
                 link_turn(&s->link[k]);

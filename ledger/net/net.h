@@ -71,7 +71,8 @@ void net_close(struct net *n); /* NULL is allowed; what is queued is dropped */
 
 /* Slot `peer` is the one with this key, reached at "tcp://host:port" (copied); who had the slot before is removed,
  * unless only the endpoint changes: then just our own links are made anew. It need not be there. WS_EINPUT: our own
- * key, a key that has another slot, an endpoint that makes no sense; then the slot is empty. */
+ * key, a key that has another slot, an endpoint that makes no sense; then the slot is empty. endpoint NULL: it may dial
+ * us, and hears nothing. */
 WARN_UNUSED int net_put(struct net *n, size_t peer, const uint8_t key[static 32],
     const char *endpoint, struct ws_err *err);
 void net_remove(struct net *n, size_t peer); /* an empty slot is fine */

@@ -216,7 +216,7 @@ static void test_mistakes(void **state) {
         /* types */
         {NEEDED "memory_mb: [1]\n", {":5: memory_mb", "SEQUENCE"}},
         {NEEDED "pipeline: 3\n", {":5: pipeline", "MAPPING", "allowed: source_slots"}},
-        {NEEDED "peers: {}\n", {":5: peers", "a list of 0 to 64"}},
+        {NEEDED "peers: {}\n", {":5: peers", "a list of 0 to 128"}},
         {NEEDED "http:\n", {":5: http", "allowed: one value"}},
         {NEEDED "ports: [{kind: capture, files: []}]\n", {":5: ports[1].files", "1 to 64"}},
         {NEEDED "ports: [{kind: capture, files: [a], paced: maybe}]\n",
