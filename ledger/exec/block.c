@@ -12,6 +12,7 @@ void block_clear(struct block *b) {
     free((void *)b->txs);
     free(b->tx_ids);
     free(b->tx_leaves);
+    table_free(&b->missing);
     memset(b, 0, sizeof(*b));
 }
 
@@ -33,15 +34,40 @@ void block_seal(struct block *b) {
 }
 
 void block_put_tx(struct block *b, size_t i, struct tx *t) {
-    WS_ASSERT(memcmp(b->tx_leaves[i], t->leaf, 32) == 0);
+    WS_ASSERT(memcmp(b->tx_leaves[i], t->leaf, 32) == 0 && b->txs[i] == NULL);
     memcpy(b->tx_ids[i], t->id, 32);
     b->txs[i] = tx_ref(t);
+    if (b->n_missing > 0)
+        b->n_missing--;
 }
 
 bool block_complete(const struct block *b) {
+    return b->n_missing == 0;
+}
+
+static void find_missing(struct block *b) {
+    b->has_missing = true;
     for (size_t i = 0; i < b->n_txs; i++) {
         if (b->txs[i] == NULL)
-            return false;
+            b->twice |= table_put(&b->missing, b->tx_leaves[i], b->tx_leaves[i]) != NULL;
+    }
+}
+
+bool block_fill(struct block *b, struct tx *t) {
+    if (b->n_missing == 0)
+        return false;
+    if (!b->has_missing)
+        find_missing(b);
+    const hash32 *leaf = table_take(&b->missing, t->leaf);
+    if (leaf == NULL)
+        return false;
+    size_t at = (size_t)(leaf - (const hash32 *)b->tx_leaves);
+    if (b->txs[at] == NULL)
+        block_put_tx(b, at, t);
+    /* Such a block is not valid, and whoever judges it has to see it whole. */
+    for (size_t i = 0; b->twice && i < b->n_txs; i++) {
+        if (b->txs[i] == NULL && memcmp(b->tx_leaves[i], t->leaf, 32) == 0)
+            block_put_tx(b, i, t);
     }
     return true;
 }
@@ -114,20 +140,32 @@ static int check_bound(struct block *b, struct ws_err *err) {
     return WS_OK;
 }
 
+enum { TOGETHER = 64 };
+
 static int decode_full(
     struct rd *r, const struct cell_params *limits, struct block *b, struct ws_err *err) {
     int rc = read_front(r, limits, b, err);
     size_t octets = 0;
-    for (size_t i = 0; rc == WS_OK && i < b->n_txs; i++) {
-        struct span s = rd_var(r, limits->tx_octets_max);
-        octets += s.n;
-        if (r->bad || octets > limits->block_octets_max)
-            return ws_fail(err, WS_EINPUT, "block: transaction %zu: malformed or too large", i);
-        rc = tx_parse(s, &b->txs[i], err);
-        if (rc != WS_OK)
-            return ws_fail_in(err, "block: transaction %zu", i);
-        memcpy(b->tx_ids[i], b->txs[i]->id, 32);
-        memcpy(b->tx_leaves[i], b->txs[i]->leaf, 32);
+    struct span part[TOGETHER];
+    for (size_t done = 0; rc == WS_OK && done < b->n_txs;) {
+        size_t n = 0;
+        for (; n < TOGETHER && done + n < b->n_txs; n++) {
+            part[n] = rd_var(r, limits->tx_octets_max);
+            octets += part[n].n;
+            if (r->bad || octets > limits->block_octets_max)
+                return ws_fail(
+                    err, WS_EINPUT, "block: transaction %zu: malformed or too large", done + n);
+        }
+        tx_parse_many(part, n, b->txs + done);
+        for (size_t i = done; i < done + n && rc == WS_OK; i++) {
+            if (b->txs[i] == NULL) { /* again, for the text */
+                rc = tx_parse(part[i - done], &b->txs[i], err);
+                return rc == WS_OK ? WS_EINPUT : ws_fail_in(err, "block: transaction %zu", i);
+            }
+            memcpy(b->tx_ids[i], b->txs[i]->id, 32);
+            memcpy(b->tx_leaves[i], b->txs[i]->leaf, 32);
+        }
+        done += n;
     }
     if (rc == WS_OK && !rd_done(r))
         return ws_fail(err, WS_EINPUT, "block: trailing octets at %zu", r->at);
@@ -139,6 +177,7 @@ static int decode_compact(
     int rc = read_front(r, limits, b, err);
     if (rc != WS_OK)
         return rc;
+    b->n_missing = b->n_txs;
     for (size_t i = 0; i < b->n_txs; i++) {
         rd_copy(r, b->tx_ids[i], 32);
         rd_copy(r, b->tx_leaves[i], 32);

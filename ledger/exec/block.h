@@ -4,6 +4,7 @@
 #ifndef WAYSIDE_LEDGER_EXEC_BLOCK_H
 #define WAYSIDE_LEDGER_EXEC_BLOCK_H
 
+#include "base/table.h"
 #include "ledger/exec/tx.h"
 
 struct block {
@@ -14,6 +15,11 @@ struct block {
     struct tx **txs; /* NULL entries: named by a proposal, not here yet */
     hash32 *tx_ids,
         *tx_leaves; /* of a compact block: the leaves are bound by the header, the ids are hints */
+    /* of a compact block: what is not here yet */
+    size_t n_missing;
+    bool looked; /* what the mempool held was put in: from then on block_fill brings the rest */
+    struct table missing; /* leaf -> place + 1; empty until block_fill is asked */
+    bool has_missing, twice; /* it is made; a leaf stands in more than one place */
 };
 
 void block_free(struct block *b);
@@ -34,5 +40,7 @@ WARN_UNUSED int block_decode_compact(
  * signature covers. Takes its own reference. */
 void block_put_tx(struct block *b, size_t i, struct tx *t);
 bool block_complete(const struct block *b);
+/* Puts the transaction wherever the block lacks it; false: nowhere. Found by a table, not by a walk. */
+bool block_fill(struct block *b, struct tx *t);
 
 #endif

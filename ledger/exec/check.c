@@ -17,6 +17,7 @@ struct check {
     size_t n_certs;
     struct identity_cert **made; /* owned */
     size_t octets, txs;
+    bool alone; /* nothing comes after it: nothing is noted */
 };
 
 const char *tx_verdict_text(enum tx_verdict v) {
@@ -63,14 +64,18 @@ struct check *check_new(struct executor *ex, uint64_t block_time) {
     return c;
 }
 
-void check_free(struct check *c) {
-    if (c == NULL)
-        return;
+static void clear(struct check *c) {
     for (size_t i = 0; i < c->n_certs; i++)
         identity_cert_free(c->made[i]);
     free((void *)c->made);
     table_free(&c->ids);
     table_free(&c->certs);
+}
+
+void check_free(struct check *c) {
+    if (c == NULL)
+        return;
+    clear(c);
     free(c);
 }
 
@@ -97,23 +102,34 @@ static const struct identity_cert *committed(const struct check *c, const hash32
     return k == NULL || k->forget_at < c->block_time ? NULL : k;
 }
 
-/* The name of the signer inside the message is not under its signature: one that names another would be a copy with
- * other octets for anybody to make. */
-static bool names_signer(const struct spdu *m, const struct identity_cert *signer) {
-    if (m->signer == SIGNER_DIGEST)
-        return memcmp(m->digest, signer->hash + 24, 8) == 0;
-    hash32 hash;
-    if (m->signer != SIGNER_CERTIFICATE)
-        return false;
-    cert_hash256(&m->cert, hash);
-    return memcmp(hash, signer->hash, 32) == 0;
+/* What depends on the message and its signer's certificate alone. */
+static enum tx_verdict check_content(
+    const struct executor *ex, struct tx *t, const struct identity_cert *signer) {
+    const struct spdu *m = &t->spdu;
+    uint64_t at_s = m->generation_time / 1000000;
+    if (at_s < signer->cert.valid_from_s || at_s >= signer->cert.valid_until_s)
+        return TX_CERT_TIME;
+    if (!cert_app_permission(&signer->cert, m->psid, NULL, NULL))
+        return TX_NO_PERMISSION;
+    if (m->has_location && !trust_region_contains(ex->trust, &signer->cert, m->lat, m->lon))
+        return TX_OUT_OF_REGION;
+    if (!t->signer_named || t->signature_bad)
+        return TX_BAD_SIGNATURE;
+    if (!t->signature_good)
+        t->signature_good = signature_fits(m, signer);
+    if (!t->signature_good) {
+        t->signature_bad = true;
+        return TX_BAD_SIGNATURE;
+    }
+    t->content_good = true;
+    return TX_GOOD;
 }
 
 static enum tx_verdict check_message(struct check *c, struct tx *t) {
     struct executor *ex = c->ex;
     const struct cell_params *p = executor_params(ex);
     const struct spdu *m = &t->spdu;
-    if (executor_for_psid(ex, m->psid) < 0)
+    if (!t->content_good && executor_for_psid(ex, m->psid) < 0)
         return TX_NO_CONTRACT;
     /* A message without a generation time can be neither fresh nor forgotten. */
     if (!m->has_generation_time || m->generation_time > UINT64_MAX / 4 ||
@@ -123,7 +139,7 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         return TX_FUTURE;
     if (m->has_expiry_time && m->expiry_time < c->block_time)
         return TX_STALE;
-    if (m->has_location && !region_contains(&ex->genesis, m->lat, m->lon))
+    if (!t->content_good && m->has_location && !region_contains(&ex->genesis, m->lat, m->lon))
         return TX_OUT_OF_REGION;
     const void *identity = ex->contract[EXECUTOR_IDENTITY].self;
     if (table_get(&c->ids, t->id) != NULL || identity_seen(identity, t->id))
@@ -135,19 +151,11 @@ static enum tx_verdict check_message(struct check *c, struct tx *t) {
         signer = table_get(&c->certs, t->cert_hash);
     if (signer == NULL)
         return TX_UNKNOWN_CERT;
-    uint64_t at_s = m->generation_time / 1000000;
-    if (at_s < signer->cert.valid_from_s || at_s >= signer->cert.valid_until_s)
-        return TX_CERT_TIME;
-    if (!cert_app_permission(&signer->cert, m->psid, NULL, NULL))
-        return TX_NO_PERMISSION;
-    if (m->has_location && !trust_region_contains(ex->trust, &signer->cert, m->lat, m->lon))
-        return TX_OUT_OF_REGION;
-    if (!names_signer(m, signer))
-        return TX_BAD_SIGNATURE;
-    if (!t->signature_good && !signature_fits(m, signer))
-        return TX_BAD_SIGNATURE;
-    t->signature_good = true;
-    (void)table_put(&c->ids, t->id, t);
+    enum tx_verdict v = t->content_good ? TX_GOOD : check_content(ex, t, signer);
+    if (v != TX_GOOD)
+        return v;
+    if (!c->alone)
+        (void)table_put(&c->ids, t->id, t);
     return TX_GOOD;
 }
 
@@ -273,5 +281,12 @@ enum tx_verdict check_tx(struct check *c, struct tx *t) {
         c->octets += t->octets.n;
         c->txs++;
     }
+    return v;
+}
+
+enum tx_verdict check_tx_alone(struct executor *ex, uint64_t block_time, struct tx *t) {
+    struct check c = {.ex = ex, .block_time = block_time, .alone = true};
+    enum tx_verdict v = check_tx(&c, t);
+    clear(&c);
     return v;
 }

@@ -83,6 +83,8 @@ struct check *check_new(struct executor *ex, uint64_t block_time);
 void check_free(struct check *c);
 /* TX_GOOD also notes the transaction as part of the block. */
 enum tx_verdict check_tx(struct check *c, struct tx *t);
+/* The same for a block of this one transaction. */
+enum tx_verdict check_tx_alone(struct executor *ex, uint64_t block_time, struct tx *t);
 /* TX_STALE, TX_DUPLICATE, TX_CERT_TIME, TX_ORDER_SEQUENCE, TX_ORDER_EXPIRED never become good again. */
 bool tx_verdict_final(enum tx_verdict v);
 

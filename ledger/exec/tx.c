@@ -73,6 +73,18 @@ void record_sign_bytes(const hash32 cell_id, const struct record *r, struct buf 
     buf_put(b, body, 32);
 }
 
+/* The name of the signer inside the message is not under its signature: one that names another would be a copy with
+ * other octets for anybody to make. */
+static bool names_signer(const struct spdu *m, const hash32 cert_hash) {
+    if (m->signer == SIGNER_DIGEST)
+        return memcmp(m->digest, cert_hash + 24, 8) == 0;
+    hash32 hash;
+    if (m->signer != SIGNER_CERTIFICATE)
+        return false;
+    cert_hash256(&m->cert, hash);
+    return memcmp(hash, cert_hash, 32) == 0;
+}
+
 static int parse_message(struct tx *t, struct rd *r, struct ws_err *err) {
     rd_copy(r, t->cert_hash, 32);
     struct span spdu = rd_var(r, SPDU_MAX_OCTETS);
@@ -84,7 +96,7 @@ static int parse_message(struct tx *t, struct rd *r, struct ws_err *err) {
         return ws_fail(err, WS_EINPUT, "signed message: %s at octet %zu", coer_fail_text(f), at);
     if (t->spdu.content != SPDU_SIGNED || t->spdu.all.n != spdu.n)
         return ws_fail(err, WS_EINPUT, "signed message: not signed data, or trailing octets");
-    spdu_identity(&t->spdu, t->cert_hash, t->id);
+    t->signer_named = names_signer(&t->spdu, t->cert_hash);
     return WS_OK;
 }
 
@@ -147,14 +159,31 @@ static int parse_record(struct tx *t, struct rd *r, struct ws_err *err) {
     return WS_OK;
 }
 
-int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
+/* How much of the structure a kind uses. */
+static size_t used(uint8_t kind) {
+    switch (kind) {
+    case TX_MESSAGE:
+        return offsetof(struct tx, spdu) + sizeof(struct spdu);
+    case TX_CERTIFICATE:
+        return offsetof(struct tx, cert) + sizeof(struct cert);
+    case TX_RECORD:
+        return offsetof(struct tx, record) + sizeof(struct record);
+    default:
+        return sizeof(struct tx);
+    }
+}
+
+/* All but the hashes over its octets. */
+static int parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
     if (octets.n > TX_MAX)
         return ws_fail(err, WS_ELIMIT, "transaction of %zu octets", octets.n);
-    struct tx *t = ws_alloc(sizeof(*t) + octets.n);
+    size_t head = used(octets.n < 2 ? 0 : octets.p[1]);
+    struct tx *t = ws_alloc(head + 1 + octets.n);
+    uint8_t *copy = (uint8_t *)t + head + 1; /* behind the octet that makes a list's leaf of it */
     if (octets.n > 0)
-        memcpy(t + 1, octets.p, octets.n);
-    t->octets = span_of(t + 1, octets.n);
-    t->refs = 1;
+        memcpy(copy, octets.p, octets.n);
+    t->octets = span_of(copy, octets.n);
+    atomic_init(&t->refs, 1);
     struct rd r = rd_of(t->octets);
     uint8_t version = rd_u8(&r);
     uint8_t kind = rd_u8(&r);
@@ -180,17 +209,83 @@ int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
         free(t);
         return rc;
     }
-    list_leaf(exec_sha256, t->octets, t->leaf);
     *ret_tx = t;
     return WS_OK;
 }
 
+enum { TOGETHER = 64 };
+
+/* Leaves, and identities of messages, which take two stages (spdu_identity). NULL entries are passed over. */
+static void hash_some(struct tx *const *txs, size_t n) {
+    struct span data[2 * TOGETHER] = {0};
+    hash32 hash[2 * TOGETHER];
+    uint8_t pair[TOGETHER][64];
+    struct tx *message[TOGETHER];
+    struct tx *there[TOGETHER];
+    size_t n_there = 0;
+    size_t n_messages = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (txs[i] == NULL)
+            continue;
+        data[n_there] = span_of(txs[i]->octets.p - 1, txs[i]->octets.n + 1);
+        there[n_there++] = txs[i];
+        if (txs[i]->kind == TX_MESSAGE && txs[i]->spdu.encryption_key.form == EC_UNCOMPRESSED)
+            spdu_identity(
+                &txs[i]->spdu, txs[i]->cert_hash, txs[i]->id); /* not its octets as they are */
+        else if (txs[i]->kind == TX_MESSAGE)
+            message[n_messages++] = txs[i];
+    }
+    for (size_t i = 0; i < n_messages; i++)
+        data[n_there + i] = message[i]->spdu.tbs;
+    exec_sha256_many(data, n_there + n_messages, hash);
+    for (size_t i = 0; i < n_there; i++)
+        memcpy(there[i]->leaf, hash[i], 32);
+    for (size_t i = 0; i < n_messages; i++) {
+        memcpy(pair[i], hash[n_there + i], 32);
+        memcpy(pair[i] + 32, message[i]->cert_hash, 32);
+        data[i] = span_of(pair[i], 64);
+    }
+    exec_sha256_many(data, n_messages, hash);
+    for (size_t i = 0; i < n_messages; i++)
+        memcpy(message[i]->id, hash[i], 32);
+}
+
+static void hash_all(struct tx *const *txs, size_t n) {
+    for (size_t done = 0; done < n; done += TOGETHER)
+        hash_some(txs + done, n - done < TOGETHER ? n - done : TOGETHER);
+}
+
+int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
+    int rc = parse(octets, ret_tx, err);
+    if (rc == WS_OK)
+        hash_some(ret_tx, 1);
+    return rc;
+}
+
+void tx_parse_many(const struct span *octets, size_t n, struct tx **ret_txs) {
+    for (size_t i = 0; i < n; i++) {
+        if (parse(octets[i], &ret_txs[i], NULL) != WS_OK)
+            ret_txs[i] = NULL;
+    }
+    hash_all(ret_txs, n);
+}
+
+/* ---- signatures ---- */
+
+bool tx_verify_item(const struct tx *t, struct verify_key *key, struct verify_item *ret_item) {
+    if (t->kind != TX_MESSAGE || t->spdu.hash_id != 0 || !t->signer_named)
+        return false;
+    *ret_item = (struct verify_item){.key = key, .digest_octets = 32};
+    memcpy(ret_item->digest, t->id, 32); /* identity and digest are the same hash */
+    return verify_item_signature(ret_item, &t->spdu.signature);
+}
+
 struct tx *tx_ref(struct tx *t) {
-    t->refs++;
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
     return t;
 }
 
 void tx_unref(struct tx *t) {
-    if (t != NULL && --t->refs == 0)
+    if (t != NULL && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1)
         free(t);
 }

@@ -1,13 +1,16 @@
 /* Transactions: what a block carries. Envelope: version, kind, body (docs/formats/ledger.md).
  * A vehicle's transaction is the vehicle's own signed message (decision 3), so its identity is the
  * message's (design, section 5) while its leaf is the hash of the committed octets.
- * One owner thread; tx objects are reference-counted and immutable after parsing but for signature_good. */
+ * One thread at a time; tx objects are reference-counted and immutable after parsing but for what was checked. */
 #ifndef WAYSIDE_LEDGER_EXEC_TX_H
 #define WAYSIDE_LEDGER_EXEC_TX_H
 
 #include "ledger/exec/contract.h"
 #include "ledger/light/types.h"
 #include "v2x/spdu.h"
+#include "v2x/verify.h"
+
+#include <stdatomic.h>
 
 enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3, TX_RECORD = 4 };
 
@@ -35,21 +38,33 @@ struct record {
 };
 
 struct tx {
-    uint32_t refs;
+    _Atomic uint32_t refs;
     enum tx_kind kind;
-    struct span octets; /* owned */
+    struct span
+        octets; /* owned; the octet before them is 0, so that they are a list leaf's data in one piece */
     hash32 id, leaf;
     bool signature_good; /* checked once here; see executor_check */
-    bool content_good; /* TX_ORDER: its contract has agreed to it; see executor_check */
-    struct spdu spdu; /* TX_MESSAGE; spans into octets */
+    bool signature_bad; /* the same, with the other answer */
+    bool
+        content_good; /* what no later state changes about it was checked and found good; see executor_check */
+    bool signer_named; /* TX_MESSAGE: the certificate or digest inside is that of cert_hash */
     hash32 cert_hash; /* TX_MESSAGE: signer; TX_CERTIFICATE: its own */
-    struct cert cert; /* TX_CERTIFICATE */
-    struct order order; /* TX_ORDER */
-    struct record record; /* TX_RECORD */
+    /* By kind. No more memory is there than the kind's member needs. */
+    union {
+        struct spdu spdu; /* TX_MESSAGE; spans into octets */
+        struct cert cert; /* TX_CERTIFICATE */
+        struct order order; /* TX_ORDER */
+        struct record record; /* TX_RECORD */
+    };
 };
 
 /* Parses and hashes; octets are copied. The text says what is wrong. */
 WARN_UNUSED int tx_parse(struct span octets, struct tx **ret_tx, struct ws_err *err);
+/* Many, hashed together; any thread. ret_txs[i] is NULL where tx_parse would fail. */
+void tx_parse_many(const struct span *octets, size_t n, struct tx **ret_txs);
+/* The question for a verification kernel whether a message's signature fits its signer's key. False: not that simple (another hash,
+ * another curve, no message): the check asks by itself. The key is borrowed. */
+bool tx_verify_item(const struct tx *t, struct verify_key *key, struct verify_item *ret_item);
 struct tx *tx_ref(struct tx *t);
 void tx_unref(struct tx *t); /* NULL is fine */
 

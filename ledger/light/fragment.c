@@ -67,7 +67,7 @@ enum fragment_verdict fragment_take(
     if (rd_left(&r) != part.n)
         return FRAGMENT_MALFORMED; /* before a slot is given up for it */
     struct fragment_slot *s = slot_for(p, tag, total);
-    if ((s->have >> index & 1U) == 1) {
+    if ((s->have & 1U << index) != 0) {
         s->touched = ++p->turn;
         return FRAGMENT_KNOWN;
     }

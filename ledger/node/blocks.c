@@ -65,7 +65,11 @@ void candidates_clear(struct node *n) {
     n->n_candidates = 0;
 }
 
+/* Once: what comes later is put in as it comes (txs.c). */
 static void fill_from_pool(struct node *n, struct block *b) {
+    if (b->looked)
+        return;
+    b->looked = true;
     for (size_t i = 0; i < b->n_txs; i++) {
         if (b->txs[i] != NULL)
             continue;
@@ -228,6 +232,7 @@ static bool check_last_commit(const struct node *n, const struct block *b, const
 bool blocks_check(struct node *n, struct block *b, const char **ret_why) {
     if (!check_header(n, b, ret_why) || !check_last_commit(n, b, ret_why))
         return false;
+    txs_verify_block(n, b);
     struct check *check = check_new(n->ex, b->header.time);
     bool good = true;
     for (size_t i = 0; i < b->n_txs && good; i++) {

@@ -11,10 +11,20 @@ void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t s
     mempool_set_sources(m, sources);
 }
 
+enum { SHARES_LEAST = 8, CHUNK = 256 };
+
+struct mempool_chunk {
+    struct mempool_chunk *next;
+    struct mempool_entry entry[CHUNK];
+};
+
+/* In a large cell a source gets more than its part: not all are busy at once. */
 void mempool_set_sources(struct mempool *m, size_t sources) {
     WS_ASSERT(sources >= 1 && sources <= MEMPOOL_SOURCES_MAX);
-    m->share_txs = m->max_txs / 2 / sources;
-    m->share_octets = m->max_octets / 2 / sources;
+    size_t parts = sources < SHARES_LEAST ? sources : SHARES_LEAST;
+    m->share = (struct mempool_share){m->max_txs / parts, m->max_octets / parts};
+    m->unjudged_share =
+        (struct mempool_share){m->max_txs / 2 / sources, m->max_octets / 2 / sources};
 }
 
 void mempool_free(struct mempool *m) {
@@ -24,9 +34,30 @@ void mempool_free(struct mempool *m) {
     }
     table_free(&m->by_leaf);
     table_free(&m->by_id);
+    while (m->chunks != NULL) {
+        struct mempool_chunk *c = m->chunks;
+        m->chunks = c->next;
+        free(c);
+    }
 }
 
-static enum lane lane_of(const struct tx *tx) {
+/* Entries come and go by the ten thousand a second: their memory stays. */
+static struct mempool_entry *entry_new(struct mempool *m) {
+    if (m->free == NULL) {
+        struct mempool_chunk *c = ws_alloc(sizeof(*c));
+        c->next = m->chunks;
+        m->chunks = c;
+        for (size_t i = 0; i < CHUNK; i++) {
+            c->entry[i].next = m->free;
+            m->free = &c->entry[i];
+        }
+    }
+    struct mempool_entry *e = m->free;
+    m->free = e->next;
+    return e;
+}
+
+enum lane mempool_lane(const struct tx *tx) {
     if (tx->kind == TX_ORDER)
         return LANE_ORDER;
     if (tx->kind == TX_CERTIFICATE)
@@ -36,41 +67,62 @@ static enum lane lane_of(const struct tx *tx) {
     return tx->spdu.psid == PSID_DENM ? LANE_SAFETY : LANE_BULK;
 }
 
-static bool share_is_used(const struct mempool *m, const struct tx *tx, size_t source) {
-    if (source == MEMPOOL_JUDGED)
-        return false;
-    return m->source[source].txs >= m->share_txs ||
-           m->source[source].octets + tx->octets.n > m->share_octets;
-}
-
 static size_t is_idle(const struct mempool_entry *e) {
-    return e->source != MEMPOOL_JUDGED || e->lane == LANE_RECORD ? 1 : 0;
+    return !e->judged || e->lane == LANE_RECORD ? 1 : 0;
 }
 
-enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source) {
-    WS_ASSERT(source == MEMPOOL_JUDGED || source < MEMPOOL_SOURCES_MAX);
+/* Bulk leaves an eighth of the whole to the others. */
+static size_t bound(size_t max, enum lane lane) {
+    return lane == LANE_BULK ? max - max / 8 : max;
+}
+
+static bool fits(struct mempool_share used, struct mempool_share most, size_t octets) {
+    return used.txs < most.txs && used.octets + octets <= most.octets;
+}
+
+static bool has_room(const struct mempool *m, size_t source, enum lane lane, size_t octets) {
+    return m->n < bound(m->max_txs, lane) && m->octets + octets <= bound(m->max_octets, lane) &&
+           fits(m->source[source], m->share, octets);
+}
+
+bool mempool_full(const struct mempool *m, size_t source, enum lane lane) {
+    WS_ASSERT(source < MEMPOOL_SOURCES_MAX);
+    return !has_room(m, source, lane, 1);
+}
+
+static void count(struct mempool_share *s, size_t octets) {
+    s->txs++;
+    s->octets += octets;
+}
+
+static void uncount(struct mempool_share *s, size_t octets) {
+    s->txs--;
+    s->octets -= octets;
+}
+
+enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, bool judged) {
+    WS_ASSERT(source < MEMPOOL_SOURCES_MAX);
+    enum lane lane = mempool_lane(tx);
+    size_t octets = tx->octets.n;
     if (table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL)
         return MEMPOOL_KNOWN;
-    if (m->n >= m->max_txs || m->octets + tx->octets.n > m->max_octets ||
-        share_is_used(m, tx, source))
+    if (!has_room(m, source, lane, octets) ||
+        (!judged && !fits(m->unjudged[source], m->unjudged_share, octets)))
         return MEMPOOL_FULL;
-    struct mempool_entry *e = ws_alloc(sizeof(*e));
-    e->tx = tx_ref(tx);
-    e->lane = lane_of(tx);
-    e->source = source;
-    e->prev = m->last[e->lane];
+    struct mempool_entry *e = entry_new(m);
+    *e = (struct mempool_entry){
+        .tx = tx_ref(tx), .lane = lane, .judged = judged, .source = source, .prev = m->last[lane]};
     if (e->prev != NULL)
         e->prev->next = e;
     else
-        m->first[e->lane] = e;
-    m->last[e->lane] = e;
+        m->first[lane] = e;
+    m->last[lane] = e;
     m->n++;
     m->idle += is_idle(e);
-    m->octets += tx->octets.n;
-    if (source != MEMPOOL_JUDGED) {
-        m->source[source].txs++;
-        m->source[source].octets += tx->octets.n;
-    }
+    m->octets += octets;
+    count(&m->source[source], octets);
+    if (!judged)
+        count(&m->unjudged[source], octets);
     (void)table_put(&m->by_leaf, tx->leaf, e);
     (void)table_put(&m->by_id, tx->id, e);
     return MEMPOOL_ADDED;
@@ -104,12 +156,12 @@ void mempool_remove(struct mempool *m, struct mempool_entry *e) {
     m->n--;
     m->idle -= is_idle(e);
     m->octets -= e->tx->octets.n;
-    if (e->source != MEMPOOL_JUDGED) {
-        m->source[e->source].txs--;
-        m->source[e->source].octets -= e->tx->octets.n;
-    }
+    uncount(&m->source[e->source], e->tx->octets.n);
+    if (!e->judged)
+        uncount(&m->unjudged[e->source], e->tx->octets.n);
     tx_unref(e->tx);
-    free(e);
+    e->next = m->free;
+    m->free = e;
 }
 
 void mempool_remove_id(struct mempool *m, const hash32 id) {

@@ -2,8 +2,11 @@
  * Holds a reference to each. Full means a refusal to the caller, never a silent drop of what was taken. One
  * thread.
  *
- * What nobody could judge yet (its certificate or its time has not come) may be worthless: of that each source has a
- * share, and all sources together cannot fill more than half. */
+ * Each source (a peer, or our own admission) has a share of the whole, so that what all of them may have under way fits into
+ * every mempool of the cell: a source at its bound is told to wait before any work is spent. The last eighth is kept from
+ * bulk, so that orders, certificates, safety messages and records still come in when bulk has filled the rest.
+ * What nobody could judge yet (its certificate or its time has not come) may be worthless: of that each source has half its
+ * share at most, and all sources together cannot fill more than half. */
 #ifndef WAYSIDE_LEDGER_NODE_MEMPOOL_H
 #define WAYSIDE_LEDGER_NODE_MEMPOOL_H
 
@@ -15,25 +18,28 @@ enum lane { LANE_ORDER, LANE_CERTIFICATE, LANE_SAFETY, LANE_RECORD, LANE_BULK, L
 
 #define MEMPOOL_SOURCES_MAX 128
 
-#define MEMPOOL_JUDGED SIZE_MAX
-
 struct mempool_entry {
     struct tx *tx;
     enum lane lane;
-    size_t source; /* MEMPOOL_JUDGED: checked and good when it came */
-    struct mempool_entry *prev, *next; /* arrival order in its lane */
+    bool judged; /* checked and good when it came */
+    size_t source;
+    struct mempool_entry *prev, *next; /* arrival order in its lane; next: also of free ones */
+};
+struct mempool_share {
+    size_t txs, octets;
 };
 struct mempool {
     size_t n, octets;
     size_t max_txs, max_octets;
-    size_t share_txs, share_octets; /* of one source, for what is not judged */
+    struct mempool_share share; /* of one source */
+    struct mempool_share unjudged_share; /* of one source, for what is not judged */
     size_t
         idle; /* of n: no reason to cut a block: what is not judged, and what validators say of themselves */
-    struct {
-        size_t txs, octets;
-    } source[MEMPOOL_SOURCES_MAX];
+    struct mempool_share source[MEMPOOL_SOURCES_MAX], unjudged[MEMPOOL_SOURCES_MAX];
     struct table by_leaf, by_id;
     struct mempool_entry *first[LANE_COUNT], *last[LANE_COUNT];
+    struct mempool_entry *free;
+    struct mempool_chunk *chunks; /* memory of all entries */
 };
 
 enum mempool_added { MEMPOOL_ADDED, MEMPOOL_KNOWN, MEMPOOL_FULL };
@@ -43,9 +49,11 @@ void mempool_init(struct mempool *m, size_t max_txs, size_t max_octets, size_t s
 /* The number of sources has changed: their shares are what they are from now on. */
 void mempool_set_sources(struct mempool *m, size_t sources);
 void mempool_free(struct mempool *m);
-/* source: MEMPOOL_JUDGED, or who sent what could not be judged. ADDED: took a reference of its own. FULL: the
- * whole, or the share of that source. */
-enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source);
+/* ADDED: took a reference of its own. FULL: the whole, or a share of that source. */
+enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, bool judged);
+/* Nothing of this lane would be taken from that source now, however small: ask before spending work on it. */
+bool mempool_full(const struct mempool *m, size_t source, enum lane lane);
+enum lane mempool_lane(const struct tx *tx);
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf); /* borrowed, or NULL */
 struct tx *mempool_by_id(const struct mempool *m, const hash32 id); /* borrowed, or NULL */
 bool mempool_has_id(const struct mempool *m, const hash32 id);

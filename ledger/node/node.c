@@ -23,6 +23,7 @@ struct node_limits node_limits_default(void) {
         .mempool_octets = 64U << 20,
         .status_us = 500000,
         .sync_blocks = 16,
+        .verify_table_octets = (size_t)128 << 20,
         .undo_blocks = 16,
     };
 }
@@ -68,6 +69,7 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     n->limits = *limits;
     set_address(n, io->signer);
     genesis_peers(n, &n->peers);
+    n->txs = txs_new(limits);
     mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->peers.n);
     n->cs = cs_new();
     n->committed_mono_us = now.mono_us;
@@ -97,6 +99,7 @@ void node_close(struct node *n) {
     candidates_clear(n);
     sync_clear(n);
     mempool_free(&n->pool);
+    txs_free(n->txs);
     cs_free(n->cs);
     executor_free(n->ex);
     free(n);
@@ -215,6 +218,8 @@ static void on_proposal(
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now) {
     if (n->failed || peer >= n->peers.n)
         return;
+    if (txs_message(n, peer, msg, now))
+        return;
     Wayside__Link__Link *link = wire_parse(msg);
     if (link == NULL) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
@@ -301,6 +306,7 @@ void node_tick(struct node *n, struct ws_now now) {
     }
     if (!n->failed)
         sync_tick(n, now);
+    txs_flush(n);
 }
 
 uint64_t node_next_wake(const struct node *n) {
@@ -311,6 +317,9 @@ uint64_t node_next_wake(const struct node *n) {
         at = begin_at(n);
     for (size_t i = 0; i < n->n_timers; i++)
         at = n->timer[i].due_mono_us < at ? n->timer[i].due_mono_us : at;
+    uint64_t ask = sync_next_ask(n);
+    at = ask < at ? ask : at;
+    at = txs_waiting(n) ? 0 : at;
     return at;
 }
 

@@ -23,6 +23,8 @@ struct node_limits {
     size_t mempool_txs, mempool_octets;
     uint64_t status_us; /* how often the state is told to peers (monotonic) */
     unsigned sync_blocks; /* blocks asked for at once */
+    size_t
+        verify_table_octets; /* tables of known signers, reserved when the first message is verified */
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
 };
 struct node_limits node_limits_default(void);

@@ -6,6 +6,7 @@
 #include "ledger/identity/identity.h"
 #include "ledger/net/link.pb-c.h"
 #include "ledger/node/node.h"
+#include "ledger/node/txs.h"
 
 #define NODE_PROTOCOL 1
 #define NODE_SOFTWARE "wayside 0.1.0"
@@ -18,6 +19,7 @@ struct candidate {
     bool answered, valid; /* consensus was told; what it was told */
     size_t from; /* peer that has it */
     uint64_t asked_mono_us; /* last request for what is missing */
+    uint64_t lacking_mono_us; /* since when something is missing */
 };
 
 enum { CANDIDATES_MAX = 32, TIMERS_MAX = 64, PENDING_MAX = CS_ACTIONS_MAX, SYNC_WINDOW = 64 };
@@ -66,6 +68,7 @@ struct node {
     struct node_limits limits;
     struct consensus *cs;
     struct mempool pool;
+    struct txs *txs;
     /* what the next header builds on */
     uint64_t height; /* last committed */
     struct header last_header; /* valid when height > 0 */
@@ -110,7 +113,7 @@ void wire_free(Wayside__Link__Link *link);
 void wire_send_vote(struct node *n, size_t peer, const struct vote *v);
 void wire_send_proposal(
     struct node *n, size_t peer, const struct cs_proposal *p, const struct block *b);
-void wire_send_tx(struct node *n, size_t peer, struct span tx);
+void wire_send_octets(struct node *n, size_t peer, struct span msg);
 
 /* drive.c: feeds consensus and carries out its actions. */
 void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
@@ -162,16 +165,13 @@ void sync_block_request(
 void sync_block_reply(
     struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now);
 void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now);
+/* When the node wants to be woken for what candidates lack. */
+uint64_t sync_next_ask(const struct node *n);
 void sync_tx_request(
     struct node *n, size_t peer, const Wayside__Link__TxRequest *q, struct ws_now now);
 void sync_candidate_request(
     struct node *n, size_t peer, const Wayside__Link__CandidateRequest *q, struct ws_now now);
 void sync_candidate_reply(
     struct node *n, size_t peer, const Wayside__Link__CandidateReply *a, struct ws_now now);
-
-/* txs.c: transactions on their way into the mempool.
- * from: the peer that sent it, or our own index (observers: 0). */
-enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now);
-void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now);
 
 #endif

@@ -333,10 +333,32 @@ static void ask_txs(struct node *n, const struct candidate *c, size_t peer) {
     free(leaf);
 }
 
+/* Transactions that are pushed just now arrive on their own: only what stays away is asked for. */
+enum { PATIENCE_US = 15000 };
+
+static bool lacks_txs(const struct candidate *c) {
+    return c->wanted && !c->answered && c->block != NULL && c->asked_mono_us == 0 &&
+           c->lacking_mono_us != 0;
+}
+
+uint64_t sync_next_ask(const struct node *n) {
+    uint64_t at = UINT64_MAX;
+    for (size_t i = 0; i < n->n_candidates; i++) {
+        const struct candidate *c = &n->candidate[i];
+        if (lacks_txs(c) && c->lacking_mono_us + PATIENCE_US < at)
+            at = c->lacking_mono_us + PATIENCE_US;
+    }
+    return at;
+}
+
 /* First the peer that has it, then everybody: it may be dead. */
 void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now) {
     if (n->replaying ||
         (c->asked_mono_us != 0 && now.mono_us - c->asked_mono_us < n->limits.status_us / 4))
+        return;
+    if (c->block != NULL && c->lacking_mono_us == 0)
+        c->lacking_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
+    if (lacks_txs(c) && now.mono_us - c->lacking_mono_us < PATIENCE_US)
         return;
     size_t peer = c->asked_mono_us == 0 ? c->from : ALL_PEERS;
     c->asked_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
@@ -383,6 +405,7 @@ void sync_tx_request(
         return;
     const struct candidate *c = candidate_find(n, q->block_id.data);
     struct table sent = {.seed = now.mono_us};
+    struct txs_answer answer = {0};
     size_t octets = 0;
     for (size_t i = 0; i < q->n_leaf; i++) {
         const struct tx *t = q->leaf[i].len == 32 ? held_tx(n, c, q->leaf[i].data) : NULL;
@@ -391,8 +414,9 @@ void sync_tx_request(
         octets += t->octets.n;
         if (octets > n->params->block_octets_max)
             break;
-        wire_send_tx(n, peer, t->octets);
+        txs_answer_put(n, peer, &answer, t->octets);
     }
+    txs_answer_end(n, peer, &answer);
     table_free(&sent);
 }
 

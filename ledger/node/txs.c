@@ -1,18 +1,199 @@
-/* Transactions on their way into the mempool: from our own admission, and pushed by peers. */
+#include "ledger/node/txs.h"
+
 #include "ledger/node/node_internal.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "v2x/psid.h"
+
+#include <stdlib.h>
+
+enum {
+    PUSH_OCTETS = 64 << 10, /* a message goes out when it has this many */
+    PUSH_TXS_MAX = 4096, /* in one message; an empty transaction is two octets there */
+    LOT = 256, /* parsed, hashed and verified together */
+    FRONT = 11, /* room for the outer tag and length of a message */
+    TAG_TX_PUSH = 0x22, /* Link.tx */
+    TAG_TX = 0x0a, /* TxPush.tx */
+};
+
+/* Orders, certificates, safety and records go ahead of bulk: certificates before the messages that need them. */
+enum { PUSH_URGENT, PUSH_BULK, PUSH_KINDS };
+
+struct txs {
+    struct buf push[PUSH_KINDS]; /* FRONT octets, then transactions as fields of TxPush */
+    size_t table_octets;
+    struct verify_kernel *kernel; /* made when there is something to verify */
+};
+
+struct txs *txs_new(const struct node_limits *limits) {
+    struct txs *x = ws_alloc(sizeof(*x));
+    x->table_octets = limits->verify_table_octets;
+    return x;
+}
+
+void txs_free(struct txs *x) {
+    if (x == NULL)
+        return;
+    for (size_t i = 0; i < PUSH_KINDS; i++)
+        buf_free(&x->push[i]);
+    verify_kernel_free(x->kernel);
+    free(x);
+}
+
+/* ---- messages of transactions (ledger/net/link.proto, Link.tx) ---- */
+
+static size_t put_varint(uint8_t *dst, size_t v) {
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7)
+        dst[n++] = (uint8_t)(v | 0x80);
+    dst[n++] = (uint8_t)v;
+    return n;
+}
+
+static bool read_varint(struct rd *r, size_t *ret) {
+    *ret = 0;
+    for (unsigned shift = 0; shift < 35; shift += 7) {
+        uint8_t v = rd_u8(r);
+        *ret |= (size_t)(v & 0x7f) << shift;
+        if (v < 0x80)
+            return !r->bad;
+    }
+    return false;
+}
+
+static void put_tx(struct buf *b, struct span tx) {
+    uint8_t head[1 + 10] = {TAG_TX};
+    if (b->n == 0)
+        (void)buf_grow(b, FRONT);
+    buf_put(b, head, 1 + put_varint(head + 1, tx.n));
+    buf_put(b, tx.p, tx.n);
+}
+
+static void send_txs(struct node *n, size_t peer, struct buf *b) {
+    if (b->n == 0)
+        return;
+    uint8_t head[FRONT] = {TAG_TX_PUSH};
+    size_t used = 1 + put_varint(head + 1, b->n - FRONT);
+    memcpy(b->p + FRONT - used, head, used);
+    wire_send_octets(n, peer, span_of(b->p + FRONT - used, b->n - FRONT + used));
+    buf_clear(b);
+}
+
+void txs_answer_put(struct node *n, size_t peer, struct txs_answer *a, struct span tx) {
+    put_tx(&a->octets, tx);
+    if (a->octets.n >= PUSH_OCTETS)
+        send_txs(n, peer, &a->octets);
+}
+
+void txs_answer_end(struct node *n, size_t peer, struct txs_answer *a) {
+    send_txs(n, peer, &a->octets);
+    buf_free(&a->octets);
+}
+
+static void push(struct node *n, const struct tx *t) {
+    struct buf *b = &n->txs->push[mempool_lane(t) == LANE_BULK ? PUSH_BULK : PUSH_URGENT];
+    put_tx(b, t->octets);
+    if (b->n >= PUSH_OCTETS)
+        txs_flush(n);
+}
+
+void txs_flush(struct node *n) {
+    for (size_t i = 0; i < PUSH_KINDS; i++)
+        send_txs(n, ALL_PEERS, &n->txs->push[i]);
+}
+
+bool txs_waiting(const struct node *n) {
+    return n->txs->push[PUSH_URGENT].n > 0 || n->txs->push[PUSH_BULK].n > 0;
+}
+
+/* ---- verifying ---- */
+
+/* Whoever signs must have a committed certificate; of the others nothing is known yet. */
+static struct verify_key *key_of(const struct node *n, const struct tx *t) {
+    if (t == NULL || t->kind != TX_MESSAGE || t->signature_good || t->signature_bad)
+        return NULL;
+    const struct contract *identity = executor_contract(n->ex, EXECUTOR_IDENTITY);
+    const struct identity_cert *c = identity_find(identity->self, t->cert_hash);
+    return c == NULL ? NULL : c->key;
+}
+
+static struct verify_kernel *kernel(struct txs *x) {
+    if (x->kernel == NULL) {
+        struct verify_config cfg = verify_config_default(LOT);
+        cfg.backend = VERIFY_AUTO;
+        cfg.table_octets = x->table_octets;
+        /* What one validator declines and another does not would split their votes. */
+        cfg.exceptional_percent = VERIFY_EXCEPTIONAL_ALL;
+        x->kernel = verify_kernel_new(&cfg);
+    }
+    return x->kernel;
+}
+
+static void take_answers(struct verify_kernel *k, struct tx *const *txs) {
+    struct verify_answer a[64];
+    while (verify_in_flight(k) > 0) {
+        size_t got = verify_poll(k, a, ARRAY_LEN(a));
+        for (size_t i = 0; i < got; i++) {
+            struct tx *t = txs[a[i].tag];
+            t->signature_good = a[i].kind == VERIFY_GOOD;
+            t->signature_bad = a[i].kind == VERIFY_BAD;
+        }
+    }
+}
+
+/* n <= LOT. Few are checked like many: the answers are the same. */
+static void verify_lot(struct node *n, struct tx *const *txs, size_t count) {
+    WS_ASSERT(count <= LOT);
+    struct verify_item item[LOT];
+    size_t k = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct verify_key *key = key_of(n, txs[i]);
+        if (key == NULL || !tx_verify_item(txs[i], key, &item[k]))
+            continue;
+        item[k++].tag = i;
+    }
+    if (k == 0)
+        return;
+    size_t taken = verify_submit(kernel(n->txs), item, k);
+    WS_ASSERT(taken == k);
+    take_answers(n->txs->kernel, txs);
+}
+
+void txs_verify_block(struct node *n, struct block *b) {
+    for (size_t done = 0; done < b->n_txs; done += LOT)
+        verify_lot(n, b->txs + done, b->n_txs - done < LOT ? b->n_txs - done : LOT);
+}
+
+/* ---- into the mempool ---- */
+
+/* A proposal may wait for exactly these octets: another copy of a message than the one that the mempool has. */
+static void fill_candidates(struct node *n, struct tx *t) {
+    for (size_t k = 0; k < n->n_candidates; k++) {
+        if (n->candidate[k].block != NULL && n->candidate[k].block->looked)
+            (void)block_fill(n->candidate[k].block, t);
+    }
+}
+
+static bool some_candidate_lacks(const struct node *n) {
+    for (size_t k = 0; k < n->n_candidates; k++) {
+        if (n->candidate[k].block != NULL && !block_complete(n->candidate[k].block))
+            return true;
+    }
+    return false;
+}
 
 /* Checks against the last state. A transaction whose certificate is still on its way waits unverified, within the
  * share of whoever sent it; whoever proposes or prevotes checks again. */
 enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct ws_now now) {
+    fill_candidates(n, t);
     /* The identity does not cover the signature: a copy that nobody has verified yet must not keep out one that
      * verifies, or a forger would be the censor. */
     struct tx *held = mempool_by_id(&n->pool, t->id);
     if (held != NULL && (held->signature_good || memcmp(held->leaf, t->leaf, 32) == 0))
         return TX_DUPLICATE;
     uint64_t time = now.its_us > n->last_time ? now.its_us : n->last_time + 1;
-    struct check *check = check_new(n->ex, time);
-    enum tx_verdict v = check_tx(check, t);
-    check_free(check);
+    enum tx_verdict v = check_tx_alone(n->ex, time, t);
     if (v != TX_GOOD && (tx_verdict_final(v) || v == TX_TOO_LARGE)) {
         n->counters.drops[NODE_DROP_TX_REFUSED]++;
         n->counters.tx_refused[v]++;
@@ -23,7 +204,7 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
             return TX_DUPLICATE;
         mempool_remove_id(&n->pool, t->id);
     }
-    if (mempool_add(&n->pool, t, v == TX_GOOD ? MEMPOOL_JUDGED : from) == MEMPOOL_FULL) {
+    if (mempool_add(&n->pool, t, from, v == TX_GOOD) == MEMPOOL_FULL) {
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
         return TX_TOO_LARGE;
     }
@@ -32,35 +213,38 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
     return TX_GOOD;
 }
 
-enum { PUSH_TXS_MAX = 64 }; /* we push one at a time; a batch may be small */
+/* Where it would wait, by a look at its first octets: enough to turn it away. */
+static enum lane lane_of(struct span tx) {
+    struct rd r = rd_of(tx);
+    uint64_t psid = 0;
+    (void)rd_u8(&r);
+    if (rd_u8(&r) != TX_MESSAGE)
+        return LANE_ORDER;
+    (void)rd_take(&r, 32);
+    return spdu_peek_psid(rd_var(&r, SPDU_MAX_OCTETS), &psid) && psid == PSID_DENM ? LANE_SAFETY
+                                                                                   : LANE_BULK;
+}
 
-void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
-    if (m->n_tx > PUSH_TXS_MAX) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
-        return;
-    }
-    for (size_t i = 0; i < m->n_tx && !n->failed; i++) {
-        struct tx *t = NULL;
-        if (m->tx[i].len > n->params->tx_octets_max ||
-            tx_parse(span_of(m->tx[i].data, m->tx[i].len), &t, NULL) != WS_OK) {
+/* What a peer pushes beyond its share is dropped before any work is spent: a proposal that needs it asks for it. */
+static bool worth_reading(const struct node *n, size_t peer, struct span tx) {
+    return !mempool_full(&n->pool, peer, lane_of(tx)) || some_candidate_lacks(n);
+}
+
+static void take_lot(
+    struct node *n, size_t peer, const struct span *octets, size_t count, struct ws_now now) {
+    struct tx *txs[LOT];
+    tx_parse_many(octets, count, txs);
+    verify_lot(n, txs, count);
+    for (size_t i = 0; i < count; i++) {
+        if (txs[i] == NULL)
             n->counters.drops[NODE_DROP_MALFORMED]++;
-            continue;
-        }
-        /* First for a proposal that waits for exactly these octets: it may carry another copy of a message than the
-         * one in our mempool. */
-        for (size_t k = 0; k < n->n_candidates; k++) {
-            /* Only what consensus waits for is worth the walk. */
-            const struct candidate *c = &n->candidate[k];
-            struct block *b = c->wanted && !c->answered ? c->block : NULL;
-            for (size_t j = 0; b != NULL && j < b->n_txs; j++) {
-                if (b->txs[j] == NULL && memcmp(b->tx_leaves[j], t->leaf, 32) == 0)
-                    block_put_tx(b, j, t);
-            }
-        }
-        if (node_take_tx(n, t, peer, now) == TX_DUPLICATE)
+        else if (!n->failed && node_take_tx(n, txs[i], peer, now) == TX_DUPLICATE)
             n->counters.drops[NODE_DROP_TX_KNOWN]++;
-        tx_unref(t);
+        tx_unref(txs[i]);
     }
+}
+
+static void candidates_progress(struct node *n, struct ws_now now) {
     for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
         uint64_t height = n->height;
         candidate_progress(n, &n->candidate[k], now);
@@ -69,19 +253,97 @@ void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, str
     }
 }
 
+struct lot {
+    size_t n;
+    struct span octets[LOT];
+};
+
+static void put_in_lot(
+    struct node *n, size_t peer, struct lot *l, struct span tx, struct ws_now now) {
+    if (tx.n > n->params->tx_octets_max) {
+        n->counters.drops[NODE_DROP_MALFORMED]++;
+        return;
+    }
+    if (!worth_reading(n, peer, tx)) {
+        n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
+        return;
+    }
+    l->octets[l->n++] = tx;
+    if (l->n == LOT) {
+        take_lot(n, peer, l->octets, l->n, now);
+        l->n = 0;
+    }
+}
+
+static void end_lot(struct node *n, size_t peer, struct lot *l, struct ws_now now) {
+    take_lot(n, peer, l->octets, l->n, now);
+    candidates_progress(n, now);
+}
+
+void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
+    if (m->n_tx > PUSH_TXS_MAX) {
+        n->counters.drops[NODE_DROP_MALFORMED]++;
+        return;
+    }
+    struct lot l = {.n = 0};
+    for (size_t i = 0; i < m->n_tx; i++)
+        put_in_lot(n, peer, &l, span_of(m->tx[i].data, m->tx[i].len), now);
+    end_lot(n, peer, &l, now);
+}
+
+/* One field after the other, or false. */
+static bool next_tx(struct rd *r, struct span *ret_tx) {
+    size_t len = 0;
+    if (rd_u8(r) != TAG_TX || !read_varint(r, &len))
+        return false;
+    *ret_tx = rd_take(r, len);
+    return !r->bad;
+}
+
+bool txs_message(struct node *n, size_t peer, struct span msg, struct ws_now now) {
+    struct rd r = rd_of(msg);
+    size_t len = 0;
+    if (rd_u8(&r) != TAG_TX_PUSH || !read_varint(&r, &len) || len != rd_left(&r))
+        return false;
+    struct rd again = r;
+    struct span tx;
+    size_t count = 0;
+    while (rd_left(&r) > 0) {
+        if (++count > PUSH_TXS_MAX || !next_tx(&r, &tx))
+            return false;
+    }
+    struct lot l = {.n = 0};
+    while (rd_left(&again) > 0) {
+        bool good = next_tx(&again, &tx);
+        WS_ASSERT(good);
+        put_in_lot(n, peer, &l, tx, now);
+    }
+    end_lot(n, peer, &l, now);
+    return true;
+}
+
 /* ---- own admission ---- */
+
+static size_t own_slot(const struct node *n) {
+    return n->peers.me == NODE_NO_SLOT ? 0 : n->peers.me;
+}
 
 enum tx_verdict node_submit(
     struct node *n, struct span tx, bool signature_good, struct ws_now now, struct ws_err *err) {
     struct tx *t = NULL;
+    if (!worth_reading(n, own_slot(n), tx)) {
+        n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
+        (void)ws_fail(err, WS_EBUSY, "transaction refused: the mempool is full, come back later");
+        return TX_TOO_LARGE;
+    }
     if (tx_parse(tx, &t, err) != WS_OK) {
         n->counters.drops[NODE_DROP_MALFORMED]++;
         return TX_BAD_SIGNATURE;
     }
     t->signature_good = signature_good && t->kind == TX_MESSAGE;
-    enum tx_verdict v = node_take_tx(n, t, n->peers.me == NODE_NO_SLOT ? 0 : n->peers.me, now);
+    enum tx_verdict v = node_take_tx(n, t, own_slot(n), now);
     if (v == TX_GOOD)
-        wire_send_tx(n, ALL_PEERS, t->octets);
+        push(n, t);
     else
         (void)ws_fail(err, v == TX_TOO_LARGE ? WS_EBUSY : WS_EINPUT, "transaction refused: %s",
             tx_verdict_text(v));
@@ -95,5 +357,5 @@ bool node_has_cert(const struct node *n, const hash32 cert_hash) {
 }
 
 bool node_mempool_full(const struct node *n) {
-    return n->pool.n >= n->pool.max_txs || n->pool.octets >= n->pool.max_octets;
+    return mempool_full(&n->pool, own_slot(n), LANE_BULK);
 }

@@ -43,14 +43,18 @@ bool node_message_is_bulk(struct span msg) {
     return msg.n > 0 && (msg.p[0] == TX || msg.p[0] == BLOCK_REPLY);
 }
 
+void wire_send_octets(struct node *n, size_t peer, struct span msg) {
+    for (size_t i = 0; i < n->peers.n; i++) {
+        if ((peer == ALL_PEERS || peer == i) && i != n->peers.me)
+            n->io.send(n->io.ctx, i, msg);
+    }
+}
+
 void wire_send(struct node *n, size_t peer, const Wayside__Link__Link *link) {
     size_t size = wayside__link__link__get_packed_size(link);
     uint8_t *octets = ws_alloc(size);
     (void)wayside__link__link__pack(link, octets);
-    for (size_t i = 0; i < n->peers.n; i++) {
-        if ((peer == ALL_PEERS || peer == i) && i != n->peers.me)
-            n->io.send(n->io.ctx, i, span_of(octets, size));
-    }
+    wire_send_octets(n, peer, span_of(octets, size));
     free(octets);
 }
 
@@ -82,15 +86,4 @@ void wire_send_proposal(
     link.proposal = &m;
     wire_send(n, peer, &link);
     buf_free(&compact);
-}
-
-void wire_send_tx(struct node *n, size_t peer, struct span tx) {
-    ProtobufCBinaryData one = {tx.n, (uint8_t *)tx.p};
-    Wayside__Link__TxPush m = WAYSIDE__LINK__TX_PUSH__INIT;
-    m.n_tx = 1;
-    m.tx = &one;
-    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-    link.body_case = WAYSIDE__LINK__LINK__BODY_TX;
-    link.tx = &m;
-    wire_send(n, peer, &link);
 }

@@ -184,7 +184,7 @@ struct fixture {
     struct tx *message[20], *cert[3], *order;
 };
 
-static struct fixture *open_pool(size_t txs, size_t octets) {
+static struct fixture *open_pool(size_t txs, size_t octets, size_t sources) {
     struct fixture *f = ws_alloc(sizeof(*f));
     f->rig = ws_alloc(sizeof(*f->rig));
     exec_rig_open(f->rig, NULL);
@@ -195,7 +195,7 @@ static struct fixture *open_pool(size_t txs, size_t octets) {
     struct rig_order o = {
         .sequence = 1, .expiry = 2, .role = ROLE_MAP, .kind = 1, .body = "x", .signers = 1};
     f->order = rig_order(f->rig, &o);
-    mempool_init(&f->pool, txs, octets, 2);
+    mempool_init(&f->pool, txs, octets, sources);
     return f;
 }
 
@@ -218,25 +218,25 @@ static void close_pool(struct fixture *f) {
 
 static void count_and_octets_bound_the_mempool(void **state) {
     (void)state;
-    struct fixture *f = open_pool(5, 1U << 20);
+    struct fixture *f = open_pool(5, 1U << 20, 1);
     for (size_t i = 0; i < 8; i++)
-        assert_int_equal(mempool_add(&f->pool, f->message[i], MEMPOOL_JUDGED),
+        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true),
             i < 5 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    assert_int_equal(mempool_add(&f->pool, f->message[2], MEMPOOL_JUDGED), MEMPOOL_KNOWN);
+    assert_int_equal(mempool_add(&f->pool, f->message[2], 0, true), MEMPOOL_KNOWN);
     mempool_remove_id(&f->pool, f->message[2]->id);
     mempool_remove_id(&f->pool, f->message[2]->id);
     assert_int_equal(f->pool.n, 4);
-    assert_int_equal(mempool_add(&f->pool, f->message[6], MEMPOOL_JUDGED), MEMPOOL_ADDED);
+    assert_int_equal(mempool_add(&f->pool, f->message[6], 0, true), MEMPOOL_ADDED);
     assert_ptr_equal(mempool_by_leaf(&f->pool, f->message[6]->leaf), f->message[6]);
     assert_null(mempool_by_leaf(&f->pool, f->message[2]->leaf));
     assert_true(mempool_has_id(&f->pool, f->message[0]->id));
     close_pool(f);
-    f = open_pool(100, 1000);
+    f = open_pool(100, 1000, 1);
     size_t octets = 0;
     for (size_t i = 0; i < ARRAY_LEN(f->message); i++) {
         size_t n = f->message[i]->octets.n;
-        bool fits = octets + n <= 1000;
-        assert_int_equal(mempool_add(&f->pool, f->message[i], MEMPOOL_JUDGED),
+        bool fits = octets + n <= 875; /* the last eighth is not for bulk */
+        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true),
             fits ? MEMPOOL_ADDED : MEMPOOL_FULL);
         octets += fits ? n : 0;
         assert_int_equal(f->pool.octets, octets);
@@ -246,12 +246,12 @@ static void count_and_octets_bound_the_mempool(void **state) {
 
 static void lanes_keep_their_order(void **state) {
     (void)state;
-    struct fixture *f = open_pool(100, 1U << 20);
+    struct fixture *f = open_pool(100, 1U << 20, 1);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(mempool_add(&f->pool, f->message[i], MEMPOOL_JUDGED), MEMPOOL_ADDED);
-        assert_int_equal(mempool_add(&f->pool, f->cert[i], MEMPOOL_JUDGED), MEMPOOL_ADDED);
+        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true), MEMPOOL_ADDED);
+        assert_int_equal(mempool_add(&f->pool, f->cert[i], 0, true), MEMPOOL_ADDED);
     }
-    assert_int_equal(mempool_add(&f->pool, f->order, MEMPOOL_JUDGED), MEMPOOL_ADDED);
+    assert_int_equal(mempool_add(&f->pool, f->order, 0, true), MEMPOOL_ADDED);
     mempool_remove_id(&f->pool, f->cert[1]->id);
     mempool_remove_id(&f->pool, f->message[2]->id);
     mempool_remove_id(&f->pool, f->message[0]->id);
@@ -272,21 +272,21 @@ static void lanes_keep_their_order(void **state) {
 
 static void each_source_has_its_share_of_the_unjudged(void **state) {
     (void)state;
-    struct fixture *f = open_pool(12, 1U << 20); /* two sources: three each */
+    struct fixture *f = open_pool(12, 1U << 20, 2); /* two sources: three each */
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 0), i < 3 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+            mempool_add(&f->pool, f->message[i], 0, false), i < 3 ? MEMPOOL_ADDED : MEMPOOL_FULL);
     for (size_t i = 5; i < 10; i++)
         assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 1), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+            mempool_add(&f->pool, f->message[i], 1, false), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
     assert_int_equal(f->pool.idle, 6);
     mempool_remove_id(&f->pool, f->message[1]->id);
-    assert_int_equal(mempool_add(&f->pool, f->message[9], 1), MEMPOOL_FULL);
-    assert_int_equal(mempool_add(&f->pool, f->message[4], 0), MEMPOOL_ADDED);
+    assert_int_equal(mempool_add(&f->pool, f->message[9], 1, false), MEMPOOL_FULL);
+    assert_int_equal(mempool_add(&f->pool, f->message[4], 0, false), MEMPOOL_ADDED);
     /* The other half is there for what was judged. */
     for (size_t i = 10; i < 18; i++)
-        assert_int_equal(mempool_add(&f->pool, f->message[i], MEMPOOL_JUDGED),
-            i < 16 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+        assert_int_equal(mempool_add(&f->pool, f->message[i], i % 2, true),
+            i < 15 ? MEMPOOL_ADDED : MEMPOOL_FULL);
     close_pool(f);
 }
 

@@ -57,7 +57,8 @@ static void missing_transactions_are_asked_for(void **state) {
     w->tap_ctx = &p;
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(nodes_report(w, 2, i, 30), TX_GOOD);
-    assert_int_equal(p.lost, 6 * 2 * (N - 1));
+    nodes_run(w, 0);
+    assert_int_equal(p.lost, 2 * (N - 1)); /* six certificates together, then six messages */
     p.lose = false;
     nodes_run(w, 8 * SECOND); /* long enough for every node to propose */
     assert_int_equal(w->committed.n, 12);
@@ -80,6 +81,7 @@ static void somebody_else_answers_when_the_proposer_is_gone(void **state) {
         w->tap = lose_pushes;
         w->tap_ctx = &p;
         (void)nodes_report(w, 1, 0, 30);
+        nodes_run(w, 0);
         p.lose = false;
         nodes_run(w, ws_random_below(&w->random, 4 * SECOND));
         nodes_kill(w, 1, seed % 2 == 0);
@@ -124,11 +126,12 @@ static void put_copy(
 
 static void two_copies_of_a_message_are_one(void **state) {
     (void)state;
+    size_t asked = 0;
     for (size_t odd = 0; odd < N; odd++) {
         struct nodes *w = open_cell(3);
         struct buf cert = {0};
         tx_put_certificate(&cert, buf_span(&w->town.car_cert[0]));
-        assert_int_equal(node_submit(w->m[0].node, buf_span(&cert), false, w->now, NULL), TX_GOOD);
+        assert_int_equal(nodes_submit(w, 0, buf_span(&cert)), TX_GOOD);
         buf_free(&cert);
         nodes_run_to(w, w->highest + 2, 10 * SECOND);
         struct pushes p = {.lose = true};
@@ -144,21 +147,20 @@ static void two_copies_of_a_message_are_one(void **state) {
         assert_memory_equal(t[0]->id, t[1]->id, 32);
         assert_memory_not_equal(t[0]->leaf, t[1]->leaf, 32);
         for (size_t i = 0; i < N; i++)
-            assert_int_equal(
-                node_submit(w->m[i].node, buf_span(&copy[i == odd]), false, w->now, NULL), TX_GOOD);
+            assert_int_equal(nodes_submit(w, i, buf_span(&copy[i == odd])), TX_GOOD);
+        nodes_run(w, 0);
         p.lose = false;
         nodes_run(w, 8 * SECOND);
         assert_int_equal(w->committed.n, 2);
         assert_non_null(table_get(&w->committed, t[0]->id));
         assert_int_equal(late_rounds(w), 0);
-        assert_true(p.asked > 0);
+        asked += p.asked; /* one that lacks the others' copy may get the decided block first */
         for (size_t i = 0; i < N; i++) {
             struct node_status s;
             node_status(w->m[i].node, &s);
             assert_int_equal(s.mempool_txs, 0);
             for (size_t k = 0; k < 2; k++)
-                assert_int_equal(node_submit(w->m[i].node, buf_span(&copy[k]), false, w->now, NULL),
-                    TX_DUPLICATE);
+                assert_int_equal(nodes_submit(w, i, buf_span(&copy[k])), TX_DUPLICATE);
         }
         for (size_t k = 0; k < 2; k++) {
             tx_unref(t[k]);
@@ -166,6 +168,7 @@ static void two_copies_of_a_message_are_one(void **state) {
         }
         close_cell(w);
     }
+    assert_true(asked > 0);
 }
 
 static bool lose_proposals(void *ctx, size_t from, size_t to, struct buf *msg) {
