@@ -64,6 +64,8 @@ const char *json_tx_kind(enum tx_kind k) {
         return "order";
     case TX_RECORD:
         return "record";
+    case TX_EVIDENCE:
+        return "evidence";
     }
     return "unknown";
 }
@@ -97,6 +99,10 @@ json_t *json_tx(const struct tx *t) {
     if (t->kind == TX_RECORD) {
         json_put(o, "record_kind", json_count(t->record.kind));
         json_put(o, "signer", json_hex(t->record.signer, 32));
+    }
+    if (t->kind == TX_EVIDENCE) {
+        json_put(o, "evidence_kind", json_string(evidence_kind_text(t->evidence->kind)));
+        json_put(o, "evidence_height", json_count(evidence_height(t->evidence)));
     }
     return o;
 }

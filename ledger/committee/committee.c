@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "ledger/committee/court.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
@@ -164,9 +165,8 @@ static void put_proposers(const struct committee *c, struct exec_host *h) {
 void committee_block(
     void *self, struct exec_host *h, const struct header *hd, const struct commit *last) {
     struct committee *c = self;
-    (void)h;
-    (void)last;
     WS_ASSERT(hd->height == c->next);
+    court_block(c, h, hd, last);
 }
 
 /* One step for each height, whatever rounds it took; who joins begins behind everybody. */
@@ -179,6 +179,7 @@ void committee_block_end(void *self, struct exec_host *h) {
         proposer_follow(&c->proposers, &now->set, &then->set);
     c->next++;
     put_proposers(c, h);
+    court_checkpoint(c, h);
 }
 
 /* ---- contract face ---- */
@@ -197,7 +198,12 @@ static int genesis(void *self, struct exec_host *h, struct span section, struct 
     put_params(h, 1, &c->genesis->params);
     proposer_init(&c->proposers, &c->genesis->validators);
     put_proposers(c, h);
+    court_genesis(c, h);
     return WS_OK;
+}
+
+static void end_block(void *self, struct exec_host *h) {
+    court_end_block(self, h);
 }
 
 /* The next 'kind' entry after *at (its key's octets); false: there is none. */
@@ -293,6 +299,10 @@ static const struct contract_ops ops = {
     .name = "committee",
     .genesis = genesis,
     .load = load,
+    .takes_order = committee_takes_order,
+    .check_order = committee_check_order,
+    .order = committee_order,
+    .end_block = end_block,
     .code_name = code_name,
     .free = destroy,
 };

@@ -14,7 +14,29 @@
 
 #define COMMITTEE_CODES(X)                                                                         \
     X(COMMITTEE_OK, "ok")                                                                          \
-    X(COMMITTEE_REFUSED, "refused")
+    X(COMMITTEE_REFUSED, "refused")                                                                \
+    /* orders */                                                                                   \
+    X(COMMITTEE_BAD_BODY, "bad_body")                                                              \
+    X(COMMITTEE_UNKNOWN_VALIDATOR, "unknown_validator") /* who is to go is not in */               \
+    X(COMMITTEE_NO_CHANGE, "no_change")                                                            \
+    X(COMMITTEE_TOO_FEW, "too_few") /* below four, or below the few that the cell has */           \
+    X(COMMITTEE_TOO_MANY, "too_many")                                                              \
+    X(COMMITTEE_TOO_HEAVY, "too_heavy") /* one would hold more than a third of the power */        \
+    X(COMMITTEE_BAD_SET, "bad_set") /* a key or link key twice, power 0 or beyond its cap */       \
+    X(COMMITTEE_JAILED, "jailed") /* who is to come was convicted */                               \
+    X(COMMITTEE_BAD_PARAMS, "bad_params") /* outside their ranges */                               \
+    X(COMMITTEE_UNSAFE_PARAMS, "unsafe_params") /* the cell could not be changed again */          \
+    /* evidence */                                                                                 \
+    X(COMMITTEE_TOO_NEW, "too_new") /* of a height that has not come */                            \
+    X(COMMITTEE_EXPIRED, "expired")                                                                \
+    X(COMMITTEE_KNOWN, "known") /* everybody guilty is convicted of it */                          \
+    X(COMMITTEE_NO_FACTS, "no_facts")                                                              \
+    X(COMMITTEE_NOT_MEMBER, "not_member")                                                          \
+    X(COMMITTEE_NO_OFFENCE, "no_offence")                                                          \
+    X(COMMITTEE_BAD_SIGNATURE, "bad_signature")                                                    \
+    X(COMMITTEE_OTHER_CELL, "other_cell")                                                          \
+    X(COMMITTEE_WRONG_PARTS, "wrong_parts")                                                        \
+    X(COMMITTEE_NOBODY, "nobody")
 enum committee_code {
 #define X(id, text) id,
     COMMITTEE_CODES(X)

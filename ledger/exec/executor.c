@@ -334,6 +334,11 @@ static struct tx_result run_tx(struct executor *ex, const struct tx *t, uint32_t
         return run_order(ex, t, index);
     if (t->kind == TX_RECORD)
         return run_record(ex, t, index);
+    if (t->kind == TX_EVIDENCE) {
+        struct exec_host court = {ex, EXECUTOR_COMMITTEE};
+        void *committee = ex->contract[EXECUTOR_COMMITTEE].self;
+        return (struct tx_result){EXECUTOR_COMMITTEE, court_take(committee, &court, t->evidence)};
+    }
     struct exec_host own = {ex, EXECUTOR_IDENTITY};
     void *identity = ex->contract[EXECUTOR_IDENTITY].self;
     return (struct tx_result){EXECUTOR_IDENTITY, identity_add_cert(identity, &own, t->cert.all)};

@@ -3,6 +3,7 @@
 #define WAYSIDE_LEDGER_EXEC_EXECUTOR_INTERNAL_H
 
 #include "ledger/committee/committee.h"
+#include "ledger/committee/court.h"
 #include "ledger/exec/executor.h"
 #include "ledger/identity/identity.h"
 

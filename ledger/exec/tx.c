@@ -73,6 +73,12 @@ void record_sign_bytes(const hash32 cell_id, const struct record *r, struct buf 
     buf_put(b, body, 32);
 }
 
+void tx_put_evidence(struct buf *b, const struct evidence *e) {
+    buf_u8(b, LEDGER_VERSION);
+    buf_u8(b, TX_EVIDENCE);
+    evidence_encode(e, b);
+}
+
 /* The name of the signer inside the message is not under its signature: one that names another would be a copy with
  * other octets for anybody to make. */
 static bool names_signer(const struct spdu *m, const hash32 cert_hash) {
@@ -159,6 +165,16 @@ static int parse_record(struct tx *t, struct rd *r, struct ws_err *err) {
     return WS_OK;
 }
 
+static int parse_evidence(struct tx *t, struct rd *r, struct ws_err *err) {
+    t->evidence = ws_alloc(sizeof(*t->evidence));
+    int rc = evidence_decode(exec_sha256, span_of(r->p + r->at, rd_left(r)), t->evidence, err);
+    if (rc == WS_OK)
+        evidence_id(exec_sha256, t->evidence, t->id);
+    else
+        free(t->evidence);
+    return rc;
+}
+
 /* How much of the structure a kind uses. */
 static size_t used(uint8_t kind) {
     switch (kind) {
@@ -168,6 +184,8 @@ static size_t used(uint8_t kind) {
         return offsetof(struct tx, cert) + sizeof(struct cert);
     case TX_RECORD:
         return offsetof(struct tx, record) + sizeof(struct record);
+    case TX_EVIDENCE:
+        return offsetof(struct tx, evidence) + sizeof(struct evidence *);
     default:
         return sizeof(struct tx);
     }
@@ -202,6 +220,9 @@ static int parse(struct span octets, struct tx **ret_tx, struct ws_err *err) {
     } else if (kind == TX_RECORD) {
         t->kind = TX_RECORD;
         rc = parse_record(t, &r, err);
+    } else if (kind == TX_EVIDENCE) {
+        t->kind = TX_EVIDENCE;
+        rc = parse_evidence(t, &r, err);
     } else {
         rc = ws_fail(err, WS_EINPUT, "transaction: kind %u", (unsigned)kind);
     }
@@ -286,6 +307,9 @@ struct tx *tx_ref(struct tx *t) {
 }
 
 void tx_unref(struct tx *t) {
-    if (t != NULL && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1)
+    if (t != NULL && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1) {
+        if (t->kind == TX_EVIDENCE)
+            free(t->evidence);
         free(t);
+    }
 }

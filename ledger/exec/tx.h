@@ -6,13 +6,13 @@
 #define WAYSIDE_LEDGER_EXEC_TX_H
 
 #include "ledger/exec/contract.h"
-#include "ledger/light/types.h"
+#include "ledger/light/evidence.h"
 #include "v2x/spdu.h"
 #include "v2x/verify.h"
 
 #include <stdatomic.h>
 
-enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3, TX_RECORD = 4 };
+enum tx_kind { TX_MESSAGE = 1, TX_CERTIFICATE = 2, TX_ORDER = 3, TX_RECORD = 4, TX_EVIDENCE = 5 };
 
 struct order_signature {
     uint8_t authority; /* index in genesis; strictly ascending */
@@ -55,6 +55,7 @@ struct tx {
         struct cert cert; /* TX_CERTIFICATE */
         struct order order; /* TX_ORDER */
         struct record record; /* TX_RECORD */
+        struct evidence *evidence; /* TX_EVIDENCE: owned */
     };
 };
 
@@ -72,6 +73,7 @@ void tx_put_message(struct buf *b, const hash32 cert_hash, struct span spdu);
 void tx_put_certificate(struct buf *b, struct span cert);
 void tx_put_order(struct buf *b, const struct order *o);
 void tx_put_record(struct buf *b, const struct record *r);
+void tx_put_evidence(struct buf *b, const struct evidence *e);
 /* What a validator signs: TAG_RECORD || version || cell id || contract || kind || signer || SHA-256(body). */
 void record_sign_bytes(const hash32 cell_id, const struct record *r, struct buf *b);
 /* What an authority signs: TAG_ORDER || version || cell id || sequence || expiry || role || kind || SHA-256(body). */

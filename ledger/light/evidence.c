@@ -256,56 +256,39 @@ int evidence_decode(
 
 /* ---- facts that the chain keeps ---- */
 
+void header_derived(light_hash_fn h, const struct header *hd, hash32 ret_hash) {
+    struct span parts[] = {{hd->previous, 32}, {hd->state_root, 32}, {hd->result_root, 32},
+        {hd->event_root, 32}, {hd->validators, 32}, {hd->next_validators, 32}, {hd->params, 32},
+        {hd->extension, 32}};
+    h(parts, ARRAY_LEN(parts), ret_hash);
+}
+
 void block_facts_of(light_hash_fn h, const struct header *hd, struct block_facts *ret_facts) {
-    struct block_facts *f = ret_facts;
-    memset(f, 0, sizeof(*f));
-    header_id(h, hd, f->id);
-    f->time = hd->time;
-    memcpy(f->previous, hd->previous, 32);
-    memcpy(f->state_root, hd->state_root, 32);
-    memcpy(f->result_root, hd->result_root, 32);
-    memcpy(f->event_root, hd->event_root, 32);
-    memcpy(f->validators, hd->validators, 32);
-    memcpy(f->next_validators, hd->next_validators, 32);
-    memcpy(f->params, hd->params, 32);
+    *ret_facts = (struct block_facts){.time = hd->time};
+    header_id(h, hd, ret_facts->id);
+    header_derived(h, hd, ret_facts->derived);
 }
 
 void block_facts_encode(const struct block_facts *f, struct buf *b) {
-    const uint8_t *const hashes[] = {f->id, f->previous, f->state_root, f->result_root,
-        f->event_root, f->validators, f->next_validators, f->params};
     buf_u8(b, LEDGER_VERSION);
+    buf_put(b, f->id, 32);
     buf_u64(b, f->time);
-    for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
-        buf_put(b, hashes[i], 32);
+    buf_put(b, f->derived, 32);
     buf_u8(b, f->has_commit ? 1 : 0);
-    if (!f->has_commit)
-        return;
     buf_i32(b, f->round);
-    buf_u16(b, (uint16_t)f->n);
-    for (size_t i = 0; i < f->n; i++)
-        buf_u8(b, f->present[i] ? 1 : 0);
+    buf_u64(b, f->signers);
 }
 
 bool block_facts_read(struct rd *r, struct block_facts *ret_facts) {
     struct block_facts *f = ret_facts;
     memset(f, 0, sizeof(*f));
-    uint8_t *const hashes[] = {f->id, f->previous, f->state_root, f->result_root, f->event_root,
-        f->validators, f->next_validators, f->params};
     if (rd_u8(r) != LEDGER_VERSION)
         r->bad = true;
+    rd_copy(r, f->id, 32);
     f->time = rd_u64(r);
-    for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
-        rd_copy(r, hashes[i], 32);
+    rd_copy(r, f->derived, 32);
     f->has_commit = rd_u8(r) == 1;
-    if (!f->has_commit)
-        return !r->bad;
     f->round = rd_i32(r);
-    f->n = rd_u16(r);
-    if (f->n > VALIDATORS_MAX) {
-        f->n = 0;
-        r->bad = true;
-    }
-    for (size_t i = 0; i < f->n; i++)
-        f->present[i] = rd_u8(r) == 1;
+    f->signers = rd_u64(r);
     return !r->bad;
 }

@@ -60,24 +60,31 @@ WARN_UNUSED int evidence_decode(
 /* SHA-256(TAG_EVIDENCE || version || kind || statements and signer without signatures). */
 void evidence_id(light_hash_fn h, const struct evidence *e, hash32 ret_id);
 
-/* What the chain says about the height in question. */
+/* What the chain keeps of a height to judge by; small, as there is one for each height of the window. */
 struct block_facts {
     hash32 id;
     uint64_t time;
-    hash32 previous, state_root, result_root, event_root, validators, next_validators, params;
+    /* SHA-256 over what follows from the blocks before: previous, state, results, events, validators, next validators,
+     * parameters, extension. Nobody honest signs a header that has them otherwise; the carried commit, transactions,
+     * time and proposer are free. */
+    hash32 derived;
     /* The commit that block height + 1 carries. */
     bool has_commit;
     int32_t round;
-    size_t n;
-    bool present[VALIDATORS_MAX];
+    uint64_t signers; /* bit i: validator i of the set */
 };
+_Static_assert(VALIDATORS_MAX <= 64, "signers are bits of one number");
 void block_facts_of(light_hash_fn h, const struct header *hd, struct block_facts *ret_facts);
+#define BLOCK_FACTS_OCTETS (1 + 32 + 8 + 32 + 1 + 4 + 8)
 void block_facts_encode(const struct block_facts *f, struct buf *b);
 WARN_UNUSED bool block_facts_read(struct rd *r, struct block_facts *ret_facts);
+/* SHA-256 as in block_facts.derived. */
+void header_derived(light_hash_fn h, const struct header *hd, hash32 ret_hash);
 
 struct evidence_facts {
     const uint8_t *cell_id;
     const struct validator_set *set; /* of evidence_height; NULL: not known */
+    const uint8_t *set_hash; /* ATTACK: its hash, as in that height's header */
     const struct validator_set *common; /* ATTACK: of the height behind `common` */
     const struct block_facts
         *block; /* ATTACK: of evidence_height; NULL: not decided, or forgotten */
@@ -87,6 +94,9 @@ struct evidence_facts {
     bool (*known)(const void *ctx, const hash32 address);
     const void *ctx;
 };
+
+/* Does the prevote deny the lock that the precommit of the same validator and height made? */
+bool evidence_denies_lock(const struct vote *precommit, const struct vote *prevote);
 
 #define EVIDENCE_VERDICTS(X)                                                                       \
     X(EVIDENCE_GOOD, "good")                                                                       \

@@ -36,7 +36,7 @@ static bool same_value(const struct vote *a, const struct vote *b) {
 /* After a precommit for v in round r one is locked on it (R5), and stays so until a newer quorum: a later prevote for
  * another block that claims an older lock, or this lock and a quorum older than it, denies what was signed (R2, R3).
  * A prevote for nil harms nobody and is let pass. */
-static bool denies_lock(const struct vote *precommit, const struct vote *prevote) {
+bool evidence_denies_lock(const struct vote *precommit, const struct vote *prevote) {
     if (precommit->nil || prevote->nil || prevote->round <= precommit->round ||
         same_value(precommit, prevote))
         return false;
@@ -63,7 +63,7 @@ static enum evidence_verdict judge_votes(const struct light_crypto *c, const str
                      a->valid_round != b->valid_round;
         if (a->height != b->height || a->round != b->round || a->type != b->type || !other)
             return EVIDENCE_NO_OFFENCE;
-    } else if (e->kind == EVIDENCE_LOCK && !denies_lock(&e->vote[0], &e->vote[1])) {
+    } else if (e->kind == EVIDENCE_LOCK && !evidence_denies_lock(&e->vote[0], &e->vote[1])) {
         return EVIDENCE_NO_OFFENCE;
     }
     size_t n = e->kind == EVIDENCE_PHANTOM_VOTE ? 1 : 2;
@@ -98,19 +98,6 @@ static enum evidence_verdict judge_proposals(const struct light_crypto *c, const
 
 /* ---- a header that is not the chain's ---- */
 
-/* What follows from the blocks before: nobody honest signs a header that has it otherwise. The carried commit, the
- * transactions, the time and the proposer are free. */
-static bool is_lunatic(const struct header *hd, const struct block_facts *f) {
-    static const hash32 zero = {0};
-    return memcmp(hd->previous, f->previous, 32) != 0 ||
-           memcmp(hd->state_root, f->state_root, 32) != 0 ||
-           memcmp(hd->result_root, f->result_root, 32) != 0 ||
-           memcmp(hd->event_root, f->event_root, 32) != 0 ||
-           memcmp(hd->validators, f->validators, 32) != 0 ||
-           memcmp(hd->next_validators, f->next_validators, 32) != 0 ||
-           memcmp(hd->params, f->params, 32) != 0 || memcmp(hd->extension, zero, 32) != 0;
-}
-
 static bool commit_signatures_good(const struct light_crypto *c, const hash32 cell_id,
     const struct validator_set *set, const struct commit *commit) {
     struct vote v = {.type = VOTE_PRECOMMIT,
@@ -129,9 +116,11 @@ static bool commit_signatures_good(const struct light_crypto *c, const hash32 ce
     return good;
 }
 
-static enum evidence_verdict name_signers(const struct evidence *e, const struct evidence_facts *f,
-    const struct validator_set *set, struct guilty *ret_guilty) {
-    bool lunatic = is_lunatic(&e->header, f->block);
+static enum evidence_verdict name_signers(const struct light_crypto *c, const struct evidence *e,
+    const struct evidence_facts *f, const struct validator_set *set, struct guilty *ret_guilty) {
+    hash32 derived;
+    header_derived(c->hash, &e->header, derived);
+    bool lunatic = memcmp(derived, f->block->derived, 32) != 0;
     if (!lunatic && !f->block->has_commit)
         return EVIDENCE_NO_FACTS;
     bool same_round = !lunatic && f->block->round == e->commit.round;
@@ -143,7 +132,7 @@ static enum evidence_verdict name_signers(const struct evidence *e, const struct
             guilty = guilty && (validator_set_find(f->set, who) >= 0 ||
                                    (f->common != NULL && validator_set_find(f->common, who) >= 0));
         else
-            guilty = guilty && same_round && i < f->block->n && f->block->present[i];
+            guilty = guilty && same_round && (f->block->signers >> i & 1U) == 1;
         if (guilty)
             memcpy(ret_guilty->address[ret_guilty->n++], who, 32);
     }
@@ -163,7 +152,7 @@ static enum evidence_verdict judge_attack(const struct light_crypto *c, const st
     header_id(c->hash, &e->header, id);
     if (memcmp(id, f->block->id, 32) == 0)
         return EVIDENCE_NO_OFFENCE;
-    bool other_set = memcmp(e->header.validators, f->block->validators, 32) != 0;
+    bool other_set = memcmp(e->header.validators, f->set_hash, 32) != 0;
     const struct validator_set *set = other_set ? &e->set : f->set;
     if (other_set)
         validator_set_hash_with(c->hash, &e->set, e->seats, set_hash);
@@ -173,7 +162,7 @@ static enum evidence_verdict judge_attack(const struct light_crypto *c, const st
         memcmp(e->commit.id, id, 32) != 0)
         return EVIDENCE_WRONG_PARTS;
     struct guilty found;
-    enum evidence_verdict v = name_signers(e, f, set, &found);
+    enum evidence_verdict v = name_signers(c, e, f, set, &found);
     if (v != EVIDENCE_GOOD)
         return v;
     if (!commit_signatures_good(c, f->cell_id, set, &e->commit))

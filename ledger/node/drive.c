@@ -100,6 +100,7 @@ static void decide(struct node *n, const struct cs_action *a, struct ws_now now)
     }
     struct commit commit;
     cs_commit(n->cs, &commit);
+    gather_locks(n, now);
     struct block *b = c->block;
     c->block = NULL; /* survives the clearing of the height */
     blocks_commit(n, b, &commit, now);
@@ -153,6 +154,7 @@ static void carry_out(struct node *n, const struct cs_action *a, struct ws_now n
         n->counters.evidence++;
         ws_log(WS_LOG_WARN, "ledger", "validator %u contradicts itself at height %llu round %d",
             (unsigned)a->vote.validator, (unsigned long long)a->vote.height, a->vote.round);
+        gather_vote(n, &a->vote, now);
         break;
     }
 }

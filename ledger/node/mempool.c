@@ -58,7 +58,7 @@ static struct mempool_entry *entry_new(struct mempool *m) {
 }
 
 enum lane mempool_lane(const struct tx *tx) {
-    if (tx->kind == TX_ORDER)
+    if (tx->kind == TX_ORDER || tx->kind == TX_EVIDENCE)
         return LANE_ORDER;
     if (tx->kind == TX_CERTIFICATE)
         return LANE_CERTIFICATE;

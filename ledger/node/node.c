@@ -180,6 +180,7 @@ static void on_proposal(
     enum cs_refusal why = cs_wants_proposal(n->cs, p);
     if (why != CS_TAKEN) {
         n->counters.drops[why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED]++;
+        gather_proposal(n, p, why, span_of(m->block.data, m->block.len), now);
         return;
     }
     /* The signature covers the block id, which is the hash of the header at the front: checking it costs a fixed

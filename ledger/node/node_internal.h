@@ -100,6 +100,8 @@ struct node {
     uint64_t status_due_mono_us;
     bool syncing;
     struct node_counters counters;
+    uint64_t gather_height; /* gather.c */
+    unsigned gather_tries;
     bool failed;
     int fail_code;
     char why[WS_ERR_TEXT];
@@ -123,6 +125,13 @@ void drive_start_height(struct node *n, struct ws_now now);
 void drive_durable(struct node *n, struct ws_now now);
 void drive_find_slots(struct node *n); /* of the validators in force */
 void node_fail(struct node *n, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* gather.c: evidence of what was seen. */
+void gather_vote(struct node *n, const struct vote *second, struct ws_now now);
+void gather_locks(struct node *n, struct ws_now now); /* before the height's votes go */
+/* A proposal that consensus refused; block: the octets that came with it. */
+void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusal why,
+    struct span block, struct ws_now now);
 
 /* blocks.c: candidates, building, checking, committing. */
 struct candidate *candidate_find(struct node *n, const hash32 id);

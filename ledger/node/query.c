@@ -124,7 +124,7 @@ static bool gather_leaf(void *ctx, struct span key, struct span value) {
 
 int query_event_bundle(struct store *s, uint64_t height, uint32_t sequence, struct buf *ret_bundle,
     struct ws_err *err) {
-    struct event_bundle p;
+    struct event_bundle p = {0};
     int rc = query_header(s, height + 1, &p.header, NULL);
     if (rc == WS_OK)
         rc = query_commit(s, height + 1, &p.commit, NULL);
