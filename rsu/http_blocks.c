@@ -1,6 +1,7 @@
 /* /v1/blocks/{height} and /v1/tx/{identity}: what is final, from the store alone. */
 #include "rsu/http_internal.h"
 
+#include "ledger/snapshot/meta.h"
 #include "rsu/json_block.h"
 
 #include <stdlib.h>
@@ -14,11 +15,20 @@ struct place {
     uint8_t contract;
 };
 
+static int no_such_tx(struct http *h, struct ws_err *err) {
+    struct meta_pruned pruned = {1, 1};
+    if (meta_read_pruned(h->d->store, &pruned, NULL) != WS_OK || pruned.bodies_from == 1)
+        return ws_fail(err, WS_ENOTFOUND, "no final transaction has this identity");
+    return ws_fail(err, WS_ENOTFOUND,
+        "no final transaction from height %llu on has this identity; those below are pruned",
+        (unsigned long long)pruned.bodies_from);
+}
+
 static int find_tx(struct http *h, const uint8_t *id, struct place *ret, struct ws_err *err) {
     struct buf b = {0};
     int rc = store_get(h->d->store, STORE_TX, span_of(id, 32), &b, err);
     if (rc == WS_ENOTFOUND)
-        (void)ws_fail(err, rc, "no final transaction has this identity");
+        rc = no_such_tx(h, err);
     if (rc == WS_OK) {
         struct rd r = rd_of(buf_span(&b));
         *ret = (struct place){

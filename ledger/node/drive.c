@@ -61,7 +61,14 @@ static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
 }
 
 /* An own statement: signed, in the log, on the disk; only then does consensus see it and send it. */
+/* What was signed before the store was taken back is not known any more. */
+static bool may_sign(const struct node *n) {
+    return cs_height(n->cs) > n->sign_floor;
+}
+
 static void sign_vote(struct node *n, const struct vote *unsigned_vote, struct ws_now now) {
+    if (!may_sign(n))
+        return;
     struct cs_event ev = {.kind = CS_EV_SIGNED_VOTE, .vote = *unsigned_vote};
     struct buf b = {0};
     vote_sign_bytes(executor_cell_id(n->ex), &ev.vote, &b);
@@ -72,6 +79,8 @@ static void sign_vote(struct node *n, const struct vote *unsigned_vote, struct w
 
 static void sign_proposal(
     struct node *n, const struct cs_proposal *unsigned_proposal, struct ws_now now) {
+    if (!may_sign(n))
+        return;
     struct cs_event ev = {.kind = CS_EV_SIGNED_PROPOSAL, .proposal = *unsigned_proposal};
     struct candidate *c = candidate_find(n, ev.proposal.id);
     if (c == NULL || c->block == NULL)

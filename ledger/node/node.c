@@ -25,6 +25,8 @@ struct node_limits node_limits_default(void) {
         .sync_blocks = 16,
         .verify_table_octets = (size_t)128 << 20,
         .undo_blocks = 16,
+        .prune_blocks = 4,
+        .header_us = 30 * UINT64_C(86400000000),
     };
 }
 
@@ -76,6 +78,8 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     n->status_due_mono_us = now.mono_us;
     n->clock_trusted = true;
     int rc = recover_state(n, sections, err);
+    if (rc == WS_OK)
+        rc = redo_blocks(n, now, err);
     if (rc == WS_OK)
         rc = recover_check_logs(n, err);
     if (rc == WS_OK) {
@@ -326,6 +330,18 @@ uint64_t node_next_wake(const struct node *n) {
 
 /* ---- views ---- */
 
+void node_set_snapshot(struct node *n, uint64_t height) {
+    n->snapshot = height;
+}
+
+bool node_diverged(const struct node *n, struct header *ret_next, struct commit *ret_commit) {
+    if (!n->diverged)
+        return false;
+    *ret_next = n->other_header;
+    *ret_commit = n->other_commit;
+    return true;
+}
+
 void node_status(const struct node *n, struct node_status *ret) {
     *ret = (struct node_status){
         .height = n->height,
@@ -340,6 +356,7 @@ void node_status(const struct node *n, struct node_status *ret) {
         .syncing = n->syncing,
         .durable = n->durable,
         .clock_trusted = n->clock_trusted,
+        .bodies_from = n->pruned.bodies_from,
     };
     memcpy(ret->block_id, n->last_id, 32);
 }

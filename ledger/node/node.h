@@ -26,6 +26,9 @@ struct node_limits {
     size_t
         verify_table_octets; /* tables of known signers, reserved when the first message is verified */
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
+    unsigned
+        prune_blocks; /* heights that go with each block at most, once they are old enough; 0: all stay */
+    uint64_t header_us; /* headers, commits and events stay so long at least (cell time) */
 };
 struct node_limits node_limits_default(void);
 
@@ -113,6 +116,10 @@ void node_job_drop(struct node_job *job);
  * does not propose. Trusted until told otherwise. */
 void node_trust_clock(struct node *n, bool trusted, struct ws_now now);
 
+/* The newest snapshot of this unit that is whole: bodies up to its height may go when they are old enough. Without one
+ * none go: nobody could join by what is left. */
+void node_set_snapshot(struct node *n, uint64_t height);
+
 /* False once the disk has failed or state has diverged: the process must stop; *ret_why says why. */
 bool node_healthy(const struct node *n, const char **ret_why);
 
@@ -146,7 +153,11 @@ struct node_status {
     size_t mempool_txs, mempool_octets;
     bool syncing;
     bool clock_trusted;
+    uint64_t bodies_from; /* lowest height whose block is here */
 };
+/* A quorum committed to something else than our state, and the node has stopped: what it committed to. False: that is not
+ * why it stopped, or it has not. For the bundle (ledger/snapshot/bundle.h). */
+bool node_diverged(const struct node *n, struct header *ret_next, struct commit *ret_commit);
 struct node_peer_status {
     bool heard;
     uint64_t heard_mono_us, height;

@@ -7,6 +7,7 @@
 #include "ledger/net/link.pb-c.h"
 #include "ledger/node/node.h"
 #include "ledger/node/txs.h"
+#include "ledger/snapshot/prune.h"
 
 #define NODE_PROTOCOL 1
 #define NODE_SOFTWARE "wayside 0.1.0"
@@ -79,6 +80,9 @@ struct node {
     bool events_pending; /* the last block emitted events: the next header is wanted at once */
     uint64_t committed_mono_us;
     uint64_t durable; /* last height on the disk */
+    uint64_t snapshot; /* newest that is whole; 0: none */
+    struct meta_pruned pruned; /* with the last durable height */
+    uint64_t sign_floor; /* nothing is signed at heights up to this one */
     struct write_job *writing; /* the batch that is on its way there; NULL: none */
     bool log_read[2]; /* what a log held at the start has been taken up */
     bool clock_trusted;
@@ -102,6 +106,9 @@ struct node {
     struct node_counters counters;
     uint64_t gather_height; /* gather.c */
     unsigned gather_tries;
+    bool diverged; /* a quorum's header and commit, which our state does not give */
+    struct header other_header;
+    struct commit other_commit;
     bool failed;
     int fail_code;
     char why[WS_ERR_TEXT];
@@ -162,6 +169,9 @@ WARN_UNUSED int recover_check_logs(struct node *n, struct ws_err *err);
 /* At the start of a height: what its log holds of it is repeated, or the log begins anew. */
 WARN_UNUSED int recover_log(struct node *n, struct ws_now now, struct ws_err *err);
 void recover_put_meta(struct node *n, struct store_batch *batch);
+
+/* redo.c: blocks that the store holds above its state are executed (a rollback leaves them). Before consensus starts. */
+WARN_UNUSED int redo_blocks(struct node *n, struct ws_now now, struct ws_err *err);
 
 /* sync.c: telling peers where we are, catching up, helping them. */
 void sync_tick(struct node *n, struct ws_now now);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "ledger/snapshot/meta.h"
 
 #include <stdlib.h>
 
@@ -13,10 +14,22 @@ static struct span height_key(uint8_t dst[static 8], uint64_t height) {
 static int get_at(
     struct store *s, enum store_space space, uint64_t height, struct buf *b, struct ws_err *err) {
     uint8_t key[8];
+    struct meta_pruned pruned = {1, 1};
     int rc = store_get(s, space, height_key(key, height), b, err);
-    if (rc == WS_ENOTFOUND)
-        (void)ws_fail(err, rc, "height %llu is not here", (unsigned long long)height);
-    return rc;
+    if (rc != WS_ENOTFOUND || meta_read_pruned(s, &pruned, err) != WS_OK)
+        return rc;
+    unsigned long long h = height;
+    if (height > 0 && height < pruned.headers_from)
+        return ws_fail(err, rc,
+            "height %llu is pruned: the retention windows have passed; headers begin with %llu", h,
+            (unsigned long long)pruned.headers_from);
+    if (height > 0 && height < pruned.bodies_from)
+        return ws_fail(err, rc,
+            "block %llu is pruned: its body went at the retention horizon, its commitments remain "
+            "in "
+            "its header; bodies begin with %llu",
+            h, (unsigned long long)pruned.bodies_from);
+    return ws_fail(err, rc, "height %llu is not here", h);
 }
 
 static int damaged(struct ws_err *err, const char *what, uint64_t height) {

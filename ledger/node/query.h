@@ -12,7 +12,7 @@ WARN_UNUSED int query_header(
     struct store *s, uint64_t height, struct header *ret_header, struct ws_err *err);
 WARN_UNUSED int query_commit(
     struct store *s, uint64_t height, struct commit *ret_commit, struct ws_err *err);
-/* Whole block; WS_ENOTFOUND when absent (nothing is pruned yet, decision 9). Free with block_free. */
+/* Whole block; WS_ENOTFOUND when absent: the text says whether it is pruned (decision 21). Free with block_free. */
 WARN_UNUSED int query_block(struct store *s, const struct cell_params *limits, uint64_t height,
     struct block **ret_block, struct ws_err *err);
 

@@ -220,6 +220,10 @@ int recover_state(struct node *n, const struct span *sections, struct ws_err *er
             "store: a snapshot of height %llu was not restored to its end; nothing is lost: run "
             "rsuctl ledger snapshot restore again",
             (unsigned long long)restoring);
+    if (rc == WS_OK)
+        rc = meta_read_pruned(n->io.store, &n->pruned, err);
+    if (rc == WS_OK)
+        rc = meta_read_floor(n->io.store, &n->sign_floor, err);
     struct meta_node meta;
     if (rc == WS_OK)
         rc = meta_read_node(n->io.store, &meta, err);

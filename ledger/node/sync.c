@@ -33,7 +33,7 @@ static void send_status(struct node *n) {
     s.height = n->height + 1;
     s.round = cs_round(n->cs);
     s.step = (uint32_t)cs_step_now(n->cs);
-    s.lowest = n->height == 0 ? 0 : 1;
+    s.lowest = n->height == 0 ? 0 : n->pruned.bodies_from;
     const struct cs_proposal *p = cs_proposal_of(n->cs, s.round);
     const struct candidate *c = p == NULL ? NULL : candidate_find(n, p->id);
     s.has_proposal = c != NULL && c->block != NULL;
@@ -263,6 +263,9 @@ static void apply(struct node *n, struct fetched *f, struct ws_now now) {
     }
     const char *why = "";
     if (!blocks_check(n, b, &why)) {
+        n->diverged = true;
+        n->other_header = b->header;
+        n->other_commit = *c;
         node_fail(n, WS_EIO,
             "a quorum committed block %llu, which is invalid here: %s; state or software differs",
             (unsigned long long)c->height, why);

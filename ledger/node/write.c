@@ -10,11 +10,14 @@
 
 struct write_job {
     struct node_job job;
+    struct store *store;
     struct store_batch *batch; /* NULL: written, or given up */
     struct block *block;
     struct commit commit;
     struct exec_outcome outcome;
     unsigned undo_blocks;
+    struct prune_limits prune;
+    struct meta_pruned pruned;
     int rc;
     struct ws_err err;
 };
@@ -78,6 +81,8 @@ static void run(struct node_job *job) {
     w->batch = NULL;
     w->rc = undo_put(batch, w->block->header.height, w->undo_blocks, &w->err);
     if (w->rc == WS_OK)
+        w->rc = prune_step(w->store, batch, &w->prune, &w->pruned, &w->err);
+    if (w->rc == WS_OK)
         w->rc = store_batch_write(batch, &w->err);
     else
         store_batch_free(batch);
@@ -102,10 +107,28 @@ static void done(struct node *n, struct node_job *job, struct ws_now now) {
         return;
     }
     n->durable = height;
+    n->pruned = w->pruned;
     if (n->io.committed != NULL)
         n->io.committed(n->io.ctx, w->block, &w->commit, &w->outcome);
     drop(job);
     (void)now;
+}
+
+static uint64_t most(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* Headers outlast every window in which somebody may ask for them: evidence by time and by height, the bodies, and what
+ * the configuration says (light clients' trust). */
+static struct prune_limits prune_limits_of(const struct node *n) {
+    const struct cell_params *p = executor_params(n->ex);
+    uint64_t heights = p->evidence_heights + 1;
+    return (struct prune_limits){.now_us = n->last_time,
+        .bodies_us = p->body_horizon_us,
+        .headers_us = most(n->limits.header_us, most(p->evidence_us, p->body_horizon_us)),
+        .below = n->snapshot == 0 ? 0 : n->snapshot + 1,
+        .headers_below = n->height > heights ? n->height - heights : 0,
+        .blocks = n->limits.prune_blocks};
 }
 
 void write_start(struct node *n, struct block *b, const struct commit *c,
@@ -116,6 +139,8 @@ void write_start(struct node *n, struct block *b, const struct commit *c,
     w->commit = *c;
     w->outcome = *outcome;
     w->undo_blocks = n->limits.undo_blocks;
+    w->prune = prune_limits_of(n);
+    w->store = n->io.store;
     w->batch = store_batch_new(n->io.store);
     state_changes(executor_state(n->ex), put_state_change, w->batch);
     state_changes_clear(executor_state(n->ex));

@@ -148,7 +148,7 @@ int rollback(struct store *s, uint64_t to, struct rollback_done *ret_done, struc
     if (rc == WS_OK) {
         struct store_batch *batch = store_batch_new(s);
         rc = fill(s, batch, &past, &next, at.height, err);
-        meta_put_floor(batch, floor > at.height + 1 ? floor : at.height + 1);
+        meta_put_floor(batch, floor > at.height ? floor : at.height);
         if (rc == WS_OK)
             rc = store_batch_write(batch, err);
         else

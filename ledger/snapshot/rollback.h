@@ -11,8 +11,8 @@
 struct rollback_done {
     uint64_t from, to;
 };
-/* to < height of the store. The validator of this store signs nothing up to from + 1 any more: it may have signed there
- * before. WS_ENOTFOUND: undo records reach less far (the text says how far). WS_EINPUT: the state would not be what header
+/* to < height of the store. The validator of this store signs nothing up to the height it was at; what it said of the next
+ * one is in its log, which stays as it is. WS_ENOTFOUND: undo records reach less far (the text says how far). WS_EINPUT: the state would not be what header
  * to + 1 commits to; nothing changed. */
 WARN_UNUSED int rollback(
     struct store *s, uint64_t to, struct rollback_done *ret_done, struct ws_err *err);
