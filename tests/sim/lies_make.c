@@ -183,6 +183,7 @@ static void out_of_turn(struct sim *s, size_t liar, size_t to) {
         return;
     Wayside__Link__Proposal *p = link->proposal;
     struct rd r = rd_of(span_of(p->block.data, p->block.len));
+    (void)rd_u8(&r);
     if (header_read(&r, &hd) && p->signature.len == SIG_OCTETS) {
         hash32 id;
         struct buf bytes = {0};

@@ -133,6 +133,7 @@ static void note_proposal(
         return;
     struct header hd;
     struct rd r = rd_of(span_of(p->block.data, p->block.len));
+    (void)rd_u8(&r); /* version of the block's own layout */
     if (!header_read(&r, &hd)) {
         nodes_break(w, "validator %zu proposes what nobody can read: %zu octets at height %" PRIu64,
             m->slot, p->block.len, p->height);
