@@ -23,6 +23,7 @@ struct node_limits {
     size_t mempool_txs, mempool_octets;
     uint64_t status_us; /* how often the state is told to peers (monotonic) */
     unsigned sync_blocks; /* blocks asked for at once */
+    enum verify_backend verify_backend;
     size_t
         verify_table_octets; /* tables of known signers, reserved when the first message is verified */
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */

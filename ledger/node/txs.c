@@ -23,12 +23,14 @@ enum { PUSH_URGENT, PUSH_BULK, PUSH_KINDS };
 struct txs {
     struct buf push[PUSH_KINDS]; /* FRONT octets, then transactions as fields of TxPush */
     size_t table_octets;
+    enum verify_backend backend;
     struct verify_kernel *kernel; /* made when there is something to verify */
 };
 
 struct txs *txs_new(const struct node_limits *limits) {
     struct txs *x = ws_alloc(sizeof(*x));
     x->table_octets = limits->verify_table_octets;
+    x->backend = limits->verify_backend;
     return x;
 }
 
@@ -121,7 +123,7 @@ static struct verify_key *key_of(const struct node *n, const struct tx *t) {
 static struct verify_kernel *kernel(struct txs *x) {
     if (x->kernel == NULL) {
         struct verify_config cfg = verify_config_default(LOT);
-        cfg.backend = VERIFY_AUTO;
+        cfg.backend = x->backend;
         cfg.table_octets = x->table_octets;
         /* What one validator declines and another does not would split their votes. */
         cfg.exceptional_percent = VERIFY_EXCEPTIONAL_ALL;

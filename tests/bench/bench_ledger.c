@@ -213,9 +213,10 @@ static void baseline_disk(const char *dir, size_t octets) {
 struct figures {
     double seconds, tx_s, blocks_s, txs_block, cpu_us;
     double p50_ms, p99_ms, gap_ms, gap_max_ms, late_ms;
-    uint64_t late, refused, offered;
+    uint64_t late, refused, offered, rejected;
     uint64_t rss_start, rss_end; /* the largest replica's, KiB */
     bool exhausted;
+    char first_rejected[32];
 };
 
 static uint64_t cpu_us(pid_t pid) {
@@ -350,6 +351,8 @@ static void measure(struct run *r, struct figures *f) {
     f->late = first->late_blocks;
     f->late_ms = f->late == 0 ? 0 : (double)first->late_us / 1000 / (double)f->late;
     f->refused = refused;
+    f->rejected = first->rejected;
+    memcpy(f->first_rejected, first->first_rejected, sizeof(f->first_rejected));
     f->offered = offered;
 }
 
@@ -412,6 +415,9 @@ static void print(const char *what, const struct bench_options *o, const struct 
                "(%llu), "
                "at most %.1f ms\n",
             "", f->gap_ms, f->late_ms, (unsigned long long)f->late, f->gap_max_ms);
+    if (f->rejected > 0)
+        printf("%-34s %8llu committed transactions were turned down by their contract (%s, ...)\n",
+            "", (unsigned long long)f->rejected, f->first_rejected);
     if (f->exhausted)
         printf("%-34s the load ran out after %.1f s: more --messages\n", "", f->seconds);
 }

@@ -49,8 +49,10 @@ enum bench_phase { PHASE_LINK, PHASE_CERTS, PHASE_WARM, PHASE_MEASURE, PHASE_STO
 
 /* Written by one replica, read by the parent. */
 struct bench_replica {
-    _Atomic uint64_t linked, txs, blocks, height, certs, refused, offered, exhausted, failed;
+    _Atomic uint64_t linked, txs, blocks, height, certs, refused, offered, exhausted, failed,
+        rejected;
     _Atomic uint64_t rounds, gap_us_max, late_blocks, late_us, gaps_us, largest;
+    char first_rejected[32];
     _Atomic uint64_t bucket[BENCH_BUCKETS];
 };
 

@@ -22,11 +22,12 @@
 
 enum {
     SIGNS = 1000,
+    ROW = 100,
     /* Messages are as far apart as at 25,000 a second. */
     STEP_US = 40,
 };
 #define EPOCH ((uint64_t)700000000 * 1000000)
-#define CACHE_MAGIC UINT64_C(0x57424c4f41443035)
+#define CACHE_MAGIC UINT64_C(0x57424c4f41443036)
 
 struct car {
     struct sign_key *key;
@@ -40,8 +41,8 @@ void bench_secrets(size_t i, uint8_t ret_seed[static 32], uint8_t ret_curve[stat
 }
 
 static void place(size_t sign, int32_t *ret_x, int32_t *ret_y) {
-    *ret_x = (int32_t)(sign % 100) * 25000;
-    *ret_y = (int32_t)(sign / 100) * 100000;
+    *ret_x = (int32_t)(sign % ROW) * 25000;
+    *ret_y = (int32_t)(sign / ROW) * 100000;
 }
 
 static void build_map(struct mapset *map) {
@@ -161,16 +162,18 @@ static void see(struct observation *o, const struct bench_load *l, size_t sign, 
 /* A car on the way past three signs that says what it saw there. */
 static void put_message(struct buf *b, const struct bench_load *l, const struct car *c, size_t i) {
     size_t at = i * 7919 % SIGNS;
+    if (at % ROW > ROW - 3)
+        at -= 3; /* the next two stand on the same road */
     int32_t x;
     int32_t y;
     place(at, &x, &y);
     uint64_t time = EPOCH + (uint64_t)i * STEP_US;
-    struct observation o = {.map_version = 1, .time = time, .range_mm = 60000, .half_angle = 8192};
+    struct observation o = {.map_version = 1, .time = time, .range_mm = 110000, .half_angle = 8192};
     frame_to_wgs(&l->map.frame, x - 20000 - (int32_t)(i % 97), y - 2000 - (int32_t)(i % 3) * 2000,
         &o.lat, &o.lon);
     see(&o, l, at, i);
     for (size_t k = 1; k < 3; k++)
-        see(&o, l, at + k < SIGNS ? at + k : at - k, i + 57 * k);
+        see(&o, l, at + k, i + 57 * k);
     struct buf payload = {0};
     observation_put(&payload, &o);
     struct spdu_request rq = {.psid = PSID_MAP_OBSERVATION,

@@ -33,6 +33,9 @@ struct replica {
     size_t next; /* own share of the load: me, me + n, ... */
     struct rd certs;
     uint64_t handed; /* in this phase */
+    uint64_t handed_good;
+    struct table keys; /* certificate hash -> verify_key: what packet workers know */
+    struct verify_kernel *kernel; /* theirs */
     uint64_t under_way; /* handed in here, not committed */
     struct table waiting; /* id of a sampled transaction -> when it was handed in */
     uint64_t last_commit_us;
@@ -61,7 +64,6 @@ static void note_gap(struct replica *r, uint64_t now, const struct commit *c) {
 static void on_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o) {
     struct replica *r = ctx;
-    (void)o;
     uint64_t now = bench_mono_us();
     size_t certs = 0;
     for (size_t i = 0; i < b->n_txs; i++) {
@@ -73,6 +75,11 @@ static void on_committed(
         if (r->phase == PHASE_MEASURE)
             r->stats->bucket[bench_bucket(now - *at)]++;
         free(at);
+    }
+    for (size_t i = 0; i < o->n_results; i++) {
+        if (o->results[i].code != EXEC_OK && r->stats->rejected++ == 0)
+            (void)snprintf(r->stats->first_rejected, sizeof(r->stats->first_rejected), "%s",
+                executor_code_name(node_executor(r->node), o->results[i]));
     }
     r->stats->certs += certs;
     r->stats->txs += b->n_txs - certs;
@@ -121,6 +128,55 @@ static size_t due(struct replica *r, uint64_t *ret_wait_us) {
     return 0;
 }
 
+/* What a packet worker does with a message before it hands it over: read it, look up its signer, ask the kernel. */
+static bool prepare(struct replica *r, struct span tx, struct verify_item *item) {
+    struct rd rd = rd_of(tx);
+    (void)rd_u16(&rd);
+    struct span cert_hash = rd_take(&rd, 32);
+    struct spdu m;
+    size_t at = 0;
+    size_t n = 0;
+    *item = (struct verify_item){.key = table_get(&r->keys, cert_hash.p)};
+    bool good = item->key != NULL && spdu_parse(rd_var(&rd, SPDU_MAX_OCTETS), &m, &at) == COER_OK &&
+                spdu_digest(&m, cert_hash, item->digest, &n) &&
+                verify_item_signature(item, &m.signature);
+    item->digest_octets = (uint8_t)n;
+    return good;
+}
+
+static void verify(struct replica *r, struct span *tx, size_t n) {
+    struct verify_item item[HELPING];
+    struct verify_answer answer[HELPING];
+    for (size_t i = 0; i < n; i++) {
+        if (!prepare(r, tx[i], &item[i]))
+            bench_die("a message of our own making cannot be read");
+    }
+    (void)verify_submit(r->kernel, item, n);
+    while (verify_in_flight(r->kernel) > 0) {
+        size_t got = verify_poll(r->kernel, answer, HELPING);
+        for (size_t i = 0; i < got; i++) {
+            if (answer[i].kind != VERIFY_GOOD)
+                bench_die("a message of our own making is not good");
+        }
+    }
+}
+
+/* Every eighth is timed and stands for the others; the identity is what the message's octets give. */
+static void note_handed(struct replica *r, struct span tx, uint64_t mono_us) {
+    if (++r->handed_good % SAMPLE != 0)
+        return;
+    struct tx *t = NULL;
+    if (tx_parse(tx, &t, NULL) != WS_OK)
+        bench_die("message %zu does not parse", r->next);
+    free(table_put(&r->waiting, t->id, ws_memdup(&mono_us, sizeof(mono_us))));
+    r->under_way += SAMPLE;
+    tx_unref(t);
+}
+
+static struct span message_at(const struct bench_load *l, size_t i) {
+    return span_of(l->octets + l->at[i], l->at[i + 1] - l->at[i]);
+}
+
 static uint64_t feed(struct replica *r) {
     uint64_t wait_us = 1000000;
     if (r->phase == PHASE_CERTS)
@@ -129,36 +185,37 @@ static uint64_t feed(struct replica *r) {
         return wait_us;
     size_t n = due(r, &wait_us);
     n = n < HELPING ? n : HELPING;
+    size_t step = r->page->n_feeding;
+    if (n == 0)
+        return wait_us;
+    /* A full node is not given what would only be refused; whoever waits says it again later. */
+    if (node_mempool_full(r->node)) {
+        r->handed += n;
+        r->stats->offered += n;
+        r->stats->refused += n;
+        return r->o->mode == BENCH_SATURATION ? 1000 : 0;
+    }
+    struct span tx[HELPING];
+    size_t k = 0;
+    for (; k < n && r->next + k * step < r->load->n; k++)
+        tx[k] = message_at(r->load, r->next + k * step);
+    if (k < n)
+        r->stats->exhausted = 1;
     struct ws_now now = ws_clock_now(&r->clock);
-    for (size_t i = 0; i < n; i++) {
-        if (r->next >= r->load->n) {
-            r->stats->exhausted = 1;
-            return wait_us;
-        }
-        struct span tx = span_of(r->load->octets + r->load->at[r->next],
-            r->load->at[r->next + 1] - r->load->at[r->next]);
+    verify(r, tx, k);
+    r->handed += k;
+    r->stats->offered += k;
+    for (size_t i = 0; i < k; i++) {
         struct ws_err err;
-        enum tx_verdict v = node_submit(r->node, tx, false, now, &err);
-        r->handed++;
-        r->stats->offered++;
-        if (v == TX_TOO_LARGE) { /* busy: the vehicle says it again later */
-            r->stats->refused++;
-            if (r->o->mode == BENCH_SATURATION)
-                return 1000;
-            continue;
+        enum tx_verdict v = node_submit(r->node, tx[i], true, now, &err);
+        if (v == TX_TOO_LARGE) {
+            r->stats->refused += k - i;
+            return r->o->mode == BENCH_SATURATION ? 1000 : 0;
         }
         if (v != TX_GOOD)
             bench_die("message %zu refused: %s", r->next, err.text);
-        /* Every eighth is timed and stands for the others; the identity is what the message's octets give. */
-        if (r->handed % SAMPLE == 0) {
-            struct tx *t = NULL;
-            if (tx_parse(tx, &t, NULL) != WS_OK)
-                bench_die("message %zu does not parse", r->next);
-            free(table_put(&r->waiting, t->id, ws_memdup(&now.mono_us, sizeof(now.mono_us))));
-            r->under_way += SAMPLE;
-            tx_unref(t);
-        }
-        r->next += r->page->n_feeding;
+        note_handed(r, tx[i], now.mono_us);
+        r->next += step;
     }
     return n == HELPING ? 0 : wait_us;
 }
@@ -229,11 +286,28 @@ static void open_all(struct replica *r) {
         .wal = {r->wal[0], r->wal[1]},
         .signer = r->signer};
     struct node_limits limits = node_limits_default();
+    limits.verify_table_octets = (size_t)r->o->table_mb << 20;
+    limits.verify_backend = r->o->backend;
     struct executor *ex = r->cell.ex;
     r->cell.ex = NULL;
     if (node_open(ex, r->cell.sections, &io, &limits, ws_clock_now(&r->clock), &r->node, &err) !=
         WS_OK)
         bench_die("node: %s", err.text);
+}
+
+static void open_kernel(struct replica *r) {
+    struct verify_config cfg = verify_config_default(HELPING);
+    cfg.backend = r->o->backend;
+    cfg.table_octets = (size_t)r->o->table_mb << 20;
+    r->kernel = verify_kernel_new(&cfg);
+    struct rd certs = rd_of(buf_span(&r->load->certs));
+    while (rd_left(&certs) > 0) {
+        struct tx *t = NULL;
+        if (tx_parse(rd_var(&certs, SIZE_MAX), &t, NULL) != WS_OK)
+            bench_die("a certificate of our own making does not parse");
+        (void)table_put(&r->keys, t->cert_hash, verify_key_new(t->cert.key_curve, &t->cert.key));
+        tx_unref(t);
+    }
 }
 
 static int sleep_ms(const struct replica *r, uint64_t wait_us) {
@@ -256,6 +330,7 @@ int bench_replica_run(
         .start_mono_us = page->start_mono_us,
         .rate_ppm = 1000000};
     ws_log_set_level(WS_LOG_ERROR);
+    open_kernel(r);
     open_all(r);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event ev = {.events = EPOLLIN};
