@@ -8,6 +8,7 @@
 #include "ledger/net/net.h"
 #include "ledger/node/node.h"
 #include "rsu/cell.h"
+#include "rsu/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct replica {
     struct wal *wal[2];
     struct signer *signer;
     struct net *net;
+    struct jobs *jobs;
     struct ws_clock clock;
     int phase;
     size_t next; /* own share of the load: me, me + n, ... */
@@ -44,6 +46,16 @@ struct replica {
 static void send_to(void *ctx, size_t peer, struct span msg) {
     struct replica *r = ctx;
     (void)net_send(r->net, peer, node_message_is_bulk(msg) ? NET_BULK : NET_URGENT, msg);
+}
+
+static void start_job(void *ctx, struct node_job *job) {
+    struct replica *r = ctx;
+    jobs_give(r->jobs, job);
+}
+
+static void take_jobs(struct replica *r) {
+    for (struct node_job *job; (job = jobs_take(r->jobs)) != NULL;)
+        node_job_done(r->node, job, ws_clock_now(&r->clock));
 }
 
 static void note_gap(struct replica *r, uint64_t now, const struct commit *c) {
@@ -279,11 +291,14 @@ static void open_all(struct replica *r) {
             bench_die("log: %s", err.text);
     }
     open_links(r, executor_genesis_of(r->cell.ex));
+    if (jobs_new(1, &r->jobs, &err) != WS_OK)
+        bench_die("jobs: %s", err.text);
     struct node_io io = {.send = send_to,
         .committed = on_committed,
         .ctx = r,
         .store = r->store,
         .wal = {r->wal[0], r->wal[1]},
+        .start_job = start_job,
         .signer = r->signer};
     struct node_limits limits = node_limits_default();
     limits.verify_table_octets = (size_t)r->o->table_mb << 20;
@@ -334,12 +349,14 @@ int bench_replica_run(
     open_all(r);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event ev = {.events = EPOLLIN};
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, net_fd(r->net), &ev) != 0)
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, net_fd(r->net), &ev) != 0 ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, jobs_fd(r->jobs), &ev) != 0)
         bench_die("epoll");
     uint64_t wait_us = 0;
     while (r->phase != PHASE_STOP) {
         (void)epoll_wait(epoll, &ev, 1, sleep_ms(r, wait_us));
         change_phase(r);
+        take_jobs(r);
         wait_us = feed(r);
         net_tick(r->net, bench_mono_us());
         r->stats->linked = net_counters(r->net)->connected;
@@ -355,7 +372,11 @@ int bench_replica_run(
             return 1;
         }
     }
+    jobs_settle(r->jobs);
+    take_jobs(r);
+    jobs_settle(r->jobs);
     node_close(r->node);
+    jobs_free(r->jobs);
     net_close(r->net);
     wal_close(r->wal[0]);
     wal_close(r->wal[1]);
