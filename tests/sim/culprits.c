@@ -19,9 +19,9 @@ static bool quorum(
             counted[v->validator])
             continue;
         counted[v->validator] = true;
-        power += w->set.v[v->validator].power;
+        power += nodes_power_of(w, v->validator, value->height);
     }
-    return power_is_quorum(power, w->set.total);
+    return power_is_quorum(power, nodes_set_at(w, value->height)->total);
 }
 
 static bool guilty_pair(const struct nodes *w, const struct nodes_height *h, const struct vote *a,
@@ -55,9 +55,9 @@ bool culprits_find(struct nodes *w, uint32_t liars, char *ret_text, size_t n) {
     for (size_t i = 0; i < w->n_validators; i++) {
         if ((guilty >> i & 1U) == 0)
             continue;
-        power += w->set.v[i].power;
+        power += nodes_power_of(w, i, w->fork_height);
         if (at < n)
             at += (size_t)snprintf(ret_text + at, n - at, " %zu", i);
     }
-    return (guilty & ~liars) == 0 && power_is_skip(power, w->set.total);
+    return (guilty & ~liars) == 0 && power_is_skip(power, nodes_set_at(w, w->fork_height)->total);
 }

@@ -81,7 +81,8 @@ static bool bend_vote(struct sim *s, size_t from, size_t to, struct buf *msg) {
     Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
     struct vote v;
     struct rd r = rd_of(span_of(link->vote.data, link->vote.len));
-    bool own = vote_read(&r, &v) && v.validator == s->w->m[from].slot;
+    bool own =
+        vote_read(&r, &v) && (int)v.validator == nodes_index_of(s->w, s->w->m[from].slot, v.height);
     wayside__link__link__free_unpacked(link, NULL);
     if (!own)
         return true;

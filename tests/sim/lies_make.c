@@ -24,6 +24,12 @@ static void send_link(
     buf_free(&msg);
 }
 
+/* Who is in no more says it is the first. */
+static uint16_t index_of(const struct sim *s, size_t liar, uint64_t height) {
+    int index = nodes_index_of(s->w, s->w->m[liar].slot, height);
+    return (uint16_t)(index < 0 ? 0 : index);
+}
+
 /* Height and round of the listener, more or less. */
 static void vote(struct sim *s, size_t liar, size_t to, enum cover_row lie) {
     struct node_status st = {0};
@@ -35,7 +41,7 @@ static void vote(struct sim *s, size_t liar, size_t to, enum cover_row lie) {
         .nil = true,
         .locked_round = -1,
         .valid_round = -1,
-        .validator = (uint16_t)s->w->m[liar].slot};
+        .validator = index_of(s, liar, st.height + 1)};
     if (lie == LIE_ROUNDS) {
         v.round += (int32_t)(below(s, 3) == 0 ? below(s, 1U << 21) : below(s, 5));
         v.height += below(s, 4) == 0 ? below(s, 5) : 0;
@@ -188,7 +194,7 @@ static void out_of_turn(struct sim *s, size_t liar, size_t to) {
         hash32 id;
         struct buf bytes = {0};
         header_id(exec_light_crypto.hash, &hd, id);
-        p->validator = (uint32_t)s->w->m[liar].slot;
+        p->validator = index_of(s, liar, p->height);
         p->round += (int32_t)below(s, 3);
         p->valid_round = below(s, 3) == 0 ? (int32_t)below(s, 4) - 1 : p->valid_round;
         proposal_sign_bytes(s->w->cell_id, p->height, p->round, id, p->valid_round, &bytes);

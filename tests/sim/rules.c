@@ -114,8 +114,9 @@ static enum cover_row precommit_rule(
 static bool nil_precommits_have_quorum(
     const struct nodes *w, const struct consensus *c, int32_t r) {
     const struct round_votes *rv = cs_votes(c, r);
+    const struct validator_set *set = nodes_set_at(w, cs_height(c));
     return rv != NULL &&
-           power_is_quorum(round_votes_power(rv, VOTE_PRECOMMIT, &w->set, NULL), w->set.total);
+           power_is_quorum(round_votes_power(rv, VOTE_PRECOMMIT, set, NULL), set->total);
 }
 
 static void note_round(struct nodes *w, const struct nodes_member *m, const struct consensus *c,
@@ -165,9 +166,9 @@ static void note_action(struct nodes *w, const struct nodes_member *m, const str
         break;
     case CS_ACT_EVIDENCE:
         cover_hit(RULE_EVIDENCE);
-        if (w != NULL && a->vote.validator < w->n_validators && !w->m[a->vote.validator].liar)
-            nodes_break(w, "validator %zu has evidence against validator %u, which is honest",
-                m->index, (unsigned)a->vote.validator);
+        if (w != NULL && !nodes_slot_lies(w, nodes_slot_of(w, a->vote.validator, b->height)))
+            nodes_break(w, "validator %zu has evidence against validator %zu, which is honest",
+                m->index, nodes_slot_of(w, a->vote.validator, b->height));
         break;
     case CS_ACT_SEND_PROPOSAL:
     case CS_ACT_SEND_VOTE:

@@ -63,19 +63,23 @@ struct nodes_member {
 
 /* What was said and agreed at one height. */
 struct nodes_height {
+    const struct validator_set *set; /* that signs it; NULL: not known yet */
     bool decided;
     hash32 id, root;
     uint64_t time;
     struct commit *commit; /* the first that was told */
     size_t n_votes, cap_votes;
-    struct vote *votes; /* each statement that a validator made, once */
+    struct vote
+        *votes; /* each statement that a validator made, once; `validator` is its slot here */
 };
 
 struct nodes {
     struct town town;
     bool own_town;
     struct buf genesis;
-    struct validator_set set; /* of the genesis */
+    struct validator_set set; /* of the genesis: slot i is its validator i */
+    size_t n_sets;
+    struct validator_set *sets[64]; /* every other that came into force */
     struct cell_params params;
     hash32 cell_id;
     size_t n, n_validators;
@@ -197,6 +201,12 @@ void nodes_note_sent(struct nodes *w, struct nodes_member *m, struct span msg);
 void nodes_note_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o);
 void nodes_note_restart(struct nodes *w, struct nodes_member *m);
+/* The set that signs a height, as far as is known; a validator's index in it, -1: it is not in; and back. */
+const struct validator_set *nodes_set_at(const struct nodes *w, uint64_t height);
+int nodes_index_of(const struct nodes *w, size_t slot, uint64_t height);
+size_t nodes_slot_of(const struct nodes *w, size_t index, uint64_t height); /* SIZE_MAX: none */
+uint64_t nodes_power_of(const struct nodes *w, size_t slot, uint64_t height);
+bool nodes_slot_lies(const struct nodes *w, size_t slot);
 struct nodes_height *nodes_height_at(struct nodes *w, uint64_t height);
 void nodes_check_free(struct nodes *w);
 void nodes_check_member(struct nodes *w, struct nodes_member *m);

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
+#include "ledger/light/evidence.h"
+#include "ledger/node/node_internal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,10 +36,61 @@ void nodes_check_free(struct nodes *w) {
     }
     free(w->height);
     free(w->fork_commit);
+    for (size_t i = 0; i < w->n_sets; i++)
+        free(w->sets[i]);
     table_free(&w->committed);
     table_free(&w->given);
     table_free(&w->bad);
     table_free(&w->said);
+}
+
+/* ---- who is who ---- */
+
+const struct validator_set *nodes_set_at(const struct nodes *w, uint64_t height) {
+    uint64_t h = height < w->n_heights ? height + 1 : w->n_heights;
+    while (h-- > 0) {
+        if (w->height[h].set != NULL)
+            return w->height[h].set;
+    }
+    return &w->set;
+}
+
+int nodes_index_of(const struct nodes *w, size_t slot, uint64_t height) {
+    return validator_set_find(nodes_set_at(w, height), w->set.v[slot].address);
+}
+
+size_t nodes_slot_of(const struct nodes *w, size_t index, uint64_t height) {
+    const struct validator_set *set = nodes_set_at(w, height);
+    int slot = index < set->n ? validator_set_find(&w->set, set->v[index].address) : -1;
+    return slot < 0 ? SIZE_MAX : (size_t)slot;
+}
+
+uint64_t nodes_power_of(const struct nodes *w, size_t slot, uint64_t height) {
+    int index = nodes_index_of(w, slot, height);
+    return index < 0 ? 0 : nodes_set_at(w, height)->v[index].power;
+}
+
+/* What block h changes is in force from h + 2; whoever has executed h knows. */
+static void learn_set(struct nodes *w, const struct nodes_member *m, uint64_t height) {
+    struct nodes_height *at = nodes_height_at(w, height);
+    if (at->set != NULL || m->node == NULL || height > committee_next(m->node->committee) + 1)
+        return;
+    const struct validator_set *set = committee_set(m->node->committee, height);
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < w->n_sets && at->set == NULL; i++) {
+        const struct validator_set *o = w->sets[i];
+        bool same = o->n == set->n && o->total == set->total;
+        for (size_t k = 0; same && k < set->n; k++)
+            same = memcmp(o->v[k].address, set->v[k].address, 32) == 0 &&
+                   o->v[k].power == set->v[k].power;
+        at->set = same ? o : NULL;
+    }
+    if (at->set == NULL && w->n_sets < ARRAY_LEN(w->sets)) {
+        w->sets[w->n_sets] = ws_memdup(set, sizeof(*set));
+        at->set = w->sets[w->n_sets++];
+        nodes_tell(w, "from height %" PRIu64 " on, %zu validators", height, set->n);
+    }
 }
 
 /* ---- statements ---- */
@@ -55,10 +108,10 @@ static bool prevote_quorum(
         if (v->type == VOTE_PREVOTE && v->round == round && same_value(v, value) &&
             !counted[v->validator]) {
             counted[v->validator] = true;
-            power += w->set.v[v->validator].power;
+            power += nodes_power_of(w, v->validator, value->height);
         }
     }
-    return power_is_quorum(power, w->set.total);
+    return power_is_quorum(power, nodes_set_at(w, value->height)->total);
 }
 
 /* "Precommit v in round r, then prevote v' != v in r' > r without a prevote quorum for v' in some round in [r, r')." */
@@ -80,7 +133,7 @@ static bool against_lock(
     return true;
 }
 
-static bool slot_lies(const struct nodes *w, size_t slot) {
+bool nodes_slot_lies(const struct nodes *w, size_t slot) {
     for (size_t i = 0; i < w->n; i++) {
         if (w->m[i].slot == slot && w->m[i].liar)
             return true;
@@ -98,12 +151,15 @@ static void remember(struct nodes_height *h, const struct vote *v) {
 
 /* An honest node says one thing for each place, whatever happened to it in between. What it passes on of others is
  * theirs; what liars say for themselves or one another is kept, for it may make a quorum. */
-static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote *v) {
-    bool own = v->validator == m->slot;
-    if (m->liar ? v->validator >= w->n_validators || !slot_lies(w, v->validator) : !own)
-        return;
-    if (v->height > w->highest + 64)
+static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote *said) {
+    if (said->height > w->highest + 64)
         return; /* only liars speak of such heights */
+    struct vote by_slot = *said;
+    struct vote *v = &by_slot;
+    size_t slot = nodes_slot_of(w, said->validator, said->height);
+    if (m->liar ? slot == SIZE_MAX || !nodes_slot_lies(w, slot) : slot != m->slot)
+        return;
+    v->validator = (uint16_t)slot;
     struct nodes_height *h = nodes_height_at(w, v->height);
     for (size_t i = 0; i < h->n_votes; i++) {
         const struct vote *o = &h->votes[i];
@@ -129,7 +185,7 @@ static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote
 /* One proposal of an honest validator for each place. */
 static void note_proposal(
     struct nodes *w, struct nodes_member *m, const Wayside__Link__Proposal *p) {
-    if (m->liar || p->validator != m->slot)
+    if (m->liar || nodes_slot_of(w, p->validator, p->height) != m->slot)
         return;
     struct header hd;
     struct rd r = rd_of(span_of(p->block.data, p->block.len));
@@ -197,6 +253,19 @@ void nodes_note_sent(struct nodes *w, struct nodes_member *m, struct span msg) {
 
 /* ---- blocks ---- */
 
+/* Nobody honest is ever convicted. */
+static void note_evidence(struct nodes *w, const struct tx *t) {
+    const struct evidence *e = t->evidence;
+    for (size_t i = 0; e->kind != EVIDENCE_ATTACK && i < w->n_validators; i++) {
+        if (memcmp(w->set.v[i].key, e->key, KEY_OCTETS) != 0)
+            continue;
+        nodes_tell(w, "evidence against validator %zu: %s", i, evidence_kind_text(e->kind));
+        if (!nodes_slot_lies(w, i))
+            nodes_break(
+                w, "validator %zu is honest and is convicted: %s", i, evidence_kind_text(e->kind));
+    }
+}
+
 static void note_txs(struct nodes *w, const struct block *b) {
     uint64_t h = b->header.height;
     for (size_t i = 0; i < b->n_txs; i++) {
@@ -206,7 +275,9 @@ static void note_txs(struct nodes *w, const struct block *b) {
         if (had != NULL)
             nodes_break(w, "a transaction is in blocks %" PRIu64 " and %" PRIu64,
                 (uint64_t)(uintptr_t)had - 1, h);
-        if (w->given_all && table_get(&w->given, t->id) == NULL)
+        if (t->kind == TX_EVIDENCE)
+            note_evidence(w, t);
+        if (w->given_all && t->kind <= TX_ORDER && table_get(&w->given, t->id) == NULL)
             nodes_break(w, "block %" PRIu64 " holds a transaction that no client gave in", h);
         if (t->kind == TX_MESSAGE && table_get(&w->committed, t->cert_hash) == NULL)
             nodes_break(w, "block %" PRIu64 " holds a message before its certificate", h);
@@ -231,7 +302,7 @@ static void note_first(struct nodes *w, struct nodes_member *m, const struct blo
     struct ws_err err = {0};
     if (table_get(&w->bad, b->id) != NULL)
         nodes_break(w, "validator %zu committed a block that breaks a rule", m->index);
-    if (commit_check(exec_verify, w->cell_id, &w->set, c, &err) != WS_OK)
+    if (commit_check(exec_verify, w->cell_id, nodes_set_at(w, h), c, &err) != WS_OK)
         nodes_break(w, "validator %zu committed block %" PRIu64 " without a quorum: %s", m->index,
             h, err.text);
     const struct nodes_height *before = h > 1 ? nodes_height_at(w, h - 1) : NULL;
@@ -297,6 +368,8 @@ void nodes_note_committed(
         note_again(w, m, b, c, o);
     if (h > w->highest)
         w->highest = h;
+    learn_set(w, m, h + 1);
+    learn_set(w, m, h + 2);
     forget(w, h);
 }
 

@@ -84,7 +84,8 @@ bool spoil_proposal(
     Wayside__Link__Proposal *p = link->proposal;
     struct block *b = NULL;
     int rc = block_decode_compact(span_of(p->block.data, p->block.len), &w->params, &b, NULL);
-    bool apply = rc == WS_OK && p->validator == w->m[signer].slot &&
+    bool apply = rc == WS_OK &&
+                 (int)p->validator == nodes_index_of(w, w->m[signer].slot, p->height) &&
                  p->signature.len == SIG_OCTETS && (what != SPOIL_TWICE || b->n_txs > 0) &&
                  (what != 12 || b->last_commit.n > 1);
     if (apply) {
