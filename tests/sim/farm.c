@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,8 +155,13 @@ static void report(const struct farm *f, const struct total *t, double seconds) 
     (void)printf("\n%" PRIu64 " blocks, %" PRIu64 " transactions, %" PRIu64
                  " messages; highest round %d; longest way back to progress %.1f s\n",
         t->heights, t->txs, t->delivered, t->highest_round, (double)t->worst_heal_us / 1e6);
-    (void)printf("%.0f simulated cell-seconds in %.1f s: %.0f a second\n", (double)t->sim_us / 1e6,
-        seconds, (double)t->sim_us / 1e6 / seconds);
+    struct rusage used;
+    (void)getrusage(RUSAGE_CHILDREN, &used);
+    double cpu = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+                 1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    double simulated = (double)t->sim_us / 1e6;
+    (void)printf("%.0f simulated cell-seconds in %.1f s: %.0f a second; %.0f a second of a core\n",
+        simulated, seconds, simulated / seconds, simulated / (cpu > 0 ? cpu : 1));
 }
 
 static void explain(const struct farm *f, uint64_t seed, const char *trace) {
