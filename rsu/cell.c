@@ -1,6 +1,7 @@
 #include "rsu/cell.h"
 
 #include "base/assert.h"
+#include "ledger/committee/committee.h"
 #include "mapsvc/policy_fields.h"
 
 /* Schema order = registration order of the contracts; identity and policy read no policy themselves. */
@@ -23,9 +24,11 @@ const struct policy_limits *cell_policy_limits(void) {
 
 int cell_open(
     struct span genesis, const struct mapset *base_map, struct cell *ret_cell, struct ws_err *err) {
+    const struct beacon_params beacon = beacon_params_default();
     struct contract contracts[] = {
         policy_contract_new(cell_policy_schema(), cell_policy_limits()),
         map_contract_new(base_map),
+        beacon_contract_new(&beacon),
     };
     struct exec_policy_source source = {
         policy_contract_values, policy_contract_hash, contracts[0].self};
@@ -34,11 +37,17 @@ int cell_open(
     if (rc != WS_OK)
         return rc;
     WS_ASSERT(executor_contract_index(ret_cell->ex, "map") == CELL_CONTRACT_MAP);
+    WS_ASSERT(executor_contract_index(ret_cell->ex, "beacon") == CELL_CONTRACT_BEACON);
+    const struct beacon_committee committee = {
+        committee_set, committee_set_hash, executor_committee(ret_cell->ex)};
+    beacon_contract_attach(contracts[2].self, &committee);
     const struct genesis *g = executor_genesis_of(ret_cell->ex);
     ret_cell->policy = contracts[0].self;
     ret_cell->map = contracts[1].self;
+    ret_cell->beacon = contracts[2].self;
     ret_cell->sections[0] = g->policy;
     ret_cell->sections[1] = span_of(g->map_digest, 32);
+    ret_cell->sections[2] = span_of("", 0);
     return WS_OK;
 }
 

@@ -21,6 +21,8 @@
 struct admit_counters;
 /* What the unit sends (rsu/radio.h). */
 struct radio;
+/* Our part in the randomness (rsu/beaconing.h). */
+struct beaconing;
 /* Signed lists (rsu/revocations.h). */
 struct revocations;
 
@@ -43,6 +45,7 @@ struct rsud {
     struct gossip *gossip; /* NULL: switched off */
     struct recorder *recorder; /* (any) counters; NULL: frames are not recorded */
     struct radio *radio; /* NULL: the unit only listens */
+    const struct beaconing *beaconing; /* NULL: no validator */
     struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */

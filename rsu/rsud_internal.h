@@ -27,6 +27,7 @@ struct daemon {
     bool has_base_map;
     struct wal *wal[2];
     struct jobs *jobs;
+    struct beaconing *beaconing; /* NULL: no validator */
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */

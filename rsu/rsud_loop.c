@@ -1,5 +1,6 @@
 /* The owner thread: links, verified messages, questions, orders and time, each in bounded helpings, then sleep
  * until a descriptor fires or the node wants to be woken. */
+#include "rsu/beaconing.h"
 #include "rsu/rsud_internal.h"
 
 #include "base/log.h"
@@ -225,6 +226,9 @@ void daemon_loop(struct daemon *d) {
         lists_work = take_lists(d);
         mailbox_serve(d->face.mailbox, &d->face);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
+        if (d->beaconing != NULL)
+            beaconing_run(
+                d->beaconing, d->face.node, d->face.cell.beacon, ws_clock_now(&d->face.clock));
         if (d->face.radio != NULL)
             radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
         daemon_follow_committee(d);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/ring.h"
+#include "rsu/beaconing.h"
 #include "rsu/secret.h"
 
 #include <errno.h>
@@ -113,6 +114,22 @@ static int watch(struct daemon *d, int fd, struct ws_err *err) {
     return WS_OK;
 }
 
+/* The secret is made here, at the first start: nobody but this unit ever needs it. */
+static int open_beacon(struct daemon *d, struct ws_err *err) {
+    if (d->signer == NULL)
+        return WS_OK;
+    char path[4096];
+    uint8_t secret[BEACON_SECRET_OCTETS];
+    struct ws_random random = ws_random_system();
+    (void)snprintf(path, sizeof(path), "%s/beacon.key", d->config.data);
+    int rc = beaconing_secret(path, &random, secret, err);
+    if (rc == WS_OK)
+        d->beaconing = beaconing_new(d->face.cell_id, d->signer, secret);
+    d->face.beaconing = d->beaconing;
+    explicit_bzero(secret, sizeof(secret));
+    return rc;
+}
+
 static int open_node(struct daemon *d, struct ws_err *err) {
     open_window(d);
     int rc = jobs_new(1, &d->jobs, err);
@@ -130,8 +147,9 @@ static int open_node(struct daemon *d, struct ws_err *err) {
         .signer = d->signer};
     struct executor *ex = d->face.cell.ex;
     d->face.cell.ex = NULL; /* the node's, also on failure */
-    return node_open(ex, d->face.cell.sections, &io, &d->config.node, ws_clock_now(&d->face.clock),
+    rc = node_open(ex, d->face.cell.sections, &io, &d->config.node, ws_clock_now(&d->face.clock),
         &d->face.node, err);
+    return rc == WS_OK ? open_beacon(d, err) : rc;
 }
 
 static void region_box(const struct genesis *g, struct pipeline_config *p) {
@@ -381,6 +399,7 @@ void daemon_stop(struct daemon *d) {
     plausibility_free(d->face.tracks);
     revocations_free(d->face.lists);
     node_close(d->face.node);
+    beaconing_free(d->beaconing);
     jobs_free(d->jobs);
     cell_close(&d->face.cell);
     if (d->face.net != NULL)

@@ -1,0 +1,88 @@
+#include "rsu/beaconing.h"
+
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "rsu/cell.h"
+#include "rsu/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct beaconing {
+    struct beacon_member *member;
+    const struct signer *signer;
+    hash32 cell, address;
+    uint64_t height; /* last looked at */
+    struct beaconing_counters counters;
+};
+
+static void sha256_parts(const struct span *parts, size_t n, hash32 ret) {
+    exec_sha256(parts, n, ret);
+}
+
+struct beaconing *beaconing_new(const uint8_t cell[static 32], const struct signer *signer,
+    const uint8_t secret[static BEACON_SECRET_OCTETS]) {
+    struct beaconing *b = ws_alloc(sizeof(*b));
+    struct validator me = {.alg = KEY_ED25519};
+    signer_public(signer, me.key);
+    validator_address(sha256_parts, &me);
+    memcpy(b->cell, cell, sizeof(b->cell));
+    memcpy(b->address, me.address, sizeof(b->address));
+    b->signer = signer;
+    b->height = UINT64_MAX;
+    b->member = beacon_member_new(cell, me.address, secret);
+    return b;
+}
+
+void beaconing_free(struct beaconing *b) {
+    if (b != NULL)
+        beacon_member_free(b->member);
+    free(b);
+}
+
+int beaconing_secret(const char *path, struct ws_random *random,
+    uint8_t ret[static BEACON_SECRET_OCTETS], struct ws_err *err) {
+    int rc = secret_read(path, ret, err);
+    if (rc != WS_ENOTFOUND)
+        return rc;
+    ws_random_bytes(random, ret, BEACON_SECRET_OCTETS);
+    return secret_write(path, ret, err);
+}
+
+static void submit(
+    struct beaconing *b, struct node *n, const struct beacon_wish *w, struct ws_now now) {
+    struct record k = {
+        .contract = CELL_CONTRACT_BEACON, .kind = w->kind, .body = buf_span(&w->body)};
+    memcpy(k.signer, b->address, sizeof(k.signer));
+    struct buf said = {0}, octets = {0};
+    record_sign_bytes(b->cell, &k, &said);
+    signer_sign(b->signer, buf_span(&said), k.sig);
+    tx_put_record(&octets, &k);
+    struct ws_err err;
+    enum tx_verdict v = node_submit(n, buf_span(&octets), false, now, &err);
+    if (v == TX_GOOD)
+        b->counters.sent[w->kind < ARRAY_LEN(b->counters.sent) ? w->kind : 0]++;
+    else if (v != TX_DUPLICATE) /* it waits in the mempool since an earlier wish */
+        b->counters.refused++;
+    buf_free(&said);
+    buf_free(&octets);
+}
+
+void beaconing_run(struct beaconing *b, struct node *n, const void *contract, struct ws_now now) {
+    const uint64_t height = executor_height(node_executor(n));
+    struct node_status s;
+    if (height == b->height)
+        return;
+    node_status(n, &s);
+    if (s.syncing)
+        return;
+    b->height = height;
+    const struct beacon_wish *wish;
+    size_t count = beacon_member_step(b->member, contract, &wish);
+    for (size_t i = 0; i < count; i++)
+        submit(b, n, &wish[i], now);
+}
+
+const struct beaconing_counters *beaconing_read(const struct beaconing *b) {
+    return &b->counters;
+}
