@@ -56,6 +56,7 @@ struct config {
         char *endpoint;
     } followers[NET_PEERS_MAX];
     struct ws_clock clock; /* SYSTEM or SCALED */
+    uint64_t clock_error_us; /* a worse clock votes and does not propose; 0: nobody looks */
     size_t n_ports;
     struct config_port ports[CONFIG_PORTS_MAX];
     struct pipeline_limits pipeline;

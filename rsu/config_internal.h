@@ -34,7 +34,10 @@
     X(mempool_txs, 16, 10000000, 65536, 1, mempool_txs)                                            \
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
     X(status_ms, 10, 60000, 500, 1000, status_us)                                                  \
-    X(sync_blocks, 1, 1024, 16, 1, sync_blocks)
+    X(sync_blocks, 1, 1024, 16, 1, sync_blocks)                                                    \
+    X(listen_ms, 0, 60000, 1000, 1000, listen_us)                                                  \
+    X(undo_blocks, 1, 4096, 16, 1, undo_blocks)                                                    \
+    X(verify_table_mb, 1, 65536, 128, 1U << 20, verify_table_octets)
 #define CONFIG_LINKS(X)                                                                            \
     X(queue_messages, 1, 65536, 256, 1, queue_messages)                                            \
     X(held_mb, 1, 65536, 16, 1U << 20, held_octets)                                                \
@@ -77,7 +80,8 @@
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
-    X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)
+    X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)                                           \
+    X(clock_error_ms, 0, 3600000, 0, 1000, clock_error_us)
 
 struct yaml_file {
     char *genesis, *map, *key, *curve_key, *data, *bind, *http, *admin, *revocations, *list_manager;

@@ -183,12 +183,16 @@ static void put_node(struct page *p) {
     one(p, "wayside_proposals_built_total", METRIC_COUNTER, "Blocks proposed by this validator",
         c->proposals_built);
     one(p, "wayside_evidence_total", METRIC_COUNTER,
-        "Second statements of one validator in one round", c->evidence);
+        "Contradictions of validators that this unit found", c->evidence);
+    one(p, "wayside_own_votes_heard_total", METRIC_COUNTER,
+        "Votes under this unit's key that it has not cast or has forgotten", c->own_votes_heard);
+    one(p, "wayside_clock_trusted", METRIC_GAUGE,
+        "1 while the clock is good enough to propose blocks", v->node.clock_trusted ? 1 : 0);
     metrics_family(&p->m, "wayside_node_drops_total", METRIC_COUNTER,
         "Messages from peers that changed nothing, by reason");
     for (int i = 0; i < NODE_DROP_COUNT; i++)
         metrics_value(&p->m, c->drops[i], "reason", node_drop_name((enum node_drop)i), NULL);
-    one(p, "wayside_wal_octets", METRIC_GAUGE, "Octets in the consensus log", c->wal_octets);
+    one(p, "wayside_wal_octets", METRIC_GAUGE, "Octets in the consensus logs", c->wal_octets);
     one(p, "wayside_store_octets", METRIC_GAUGE, "Octets of the store on disk, approximate",
         store_disk_octets(p->h->d->store));
     metrics_family(&p->m, "wayside_state_entries", METRIC_GAUGE, "Entries in state by contract");

@@ -36,6 +36,7 @@ static json_t *consensus(const struct http_view *v) {
     json_put(o, "round", json_integer(v->node.round));
     json_put(o, "step", json_string(cs_step_name(v->node.step)));
     json_put(o, "syncing", json_boolean(v->node.syncing));
+    json_put(o, "clock_trusted", json_boolean(v->node.clock_trusted));
     return o;
 }
 

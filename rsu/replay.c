@@ -66,7 +66,8 @@ static int found_cell(struct replay *r, uint64_t start_its_us, struct ws_err *er
         (void)snprintf(
             f->validators.v[i].mast, sizeof(f->validators.v[i].mast), "replay%zu", i + 1);
         signer_public(s, f->validators.v[i].key);
-        memcpy(f->validators.v[i].curve_key, f->validators.v[i].key, KEY_OCTETS); /* no links here */
+        memcpy(
+            f->validators.v[i].curve_key, f->validators.v[i].key, KEY_OCTETS); /* no links here */
         signer_free(s);
     }
     f->trust = &r->trust;

@@ -35,6 +35,7 @@ struct daemon {
     struct http *http;
     struct admit_counters admit;
     struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
+    uint64_t clock_due_mono_us; /* the clock's quality is looked at */
     int epoll, signal_fd;
     bool stop;
     int exit_code;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "rsu/discipline.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -190,6 +191,28 @@ static bool take_lists(struct daemon *d) {
     return revocations_tick(d->face.lists, now.mono_us, (uint32_t)(now.its_us / 1000000));
 }
 
+/* Once a second; what the kernel does not answer is no reason to stop proposing. */
+static void look_at_clock(struct daemon *d) {
+    struct ws_now now = ws_clock_now(&d->face.clock);
+    if (d->config.clock_error_us == 0 || now.mono_us < d->clock_due_mono_us)
+        return;
+    d->clock_due_mono_us = now.mono_us + 1000000;
+    struct discipline clock;
+    if (!discipline_read(&clock))
+        return;
+    struct node_status s;
+    node_status(d->face.node, &s);
+    bool good = discipline_good(&clock, d->config.clock_error_us);
+    if (good != s.clock_trusted)
+        ws_log(good ? WS_LOG_INFO : WS_LOG_WARN, "rsud",
+            "the clock is %s: %s, off by at most %llu us; %s",
+            good ? "good again" : "not to be trusted",
+            clock.synchronised ? "synchronised" : "not synchronised",
+            (unsigned long long)clock.max_error_us,
+            good ? "proposing again" : "this unit votes and does not propose");
+    node_trust_clock(d->face.node, good, now);
+}
+
 static int sleep_ms(struct daemon *d) {
     if (ring_has_more(d))
         return 0;
@@ -225,6 +248,7 @@ void daemon_loop(struct daemon *d) {
             gossip_run(d->face.gossip, ws_clock_now(&d->face.clock).mono_us);
         lists_work = take_lists(d);
         mailbox_serve(d->face.mailbox, &d->face);
+        look_at_clock(d);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
         if (d->beaconing != NULL)
             beaconing_run(

@@ -547,6 +547,13 @@ static void keep_vote(struct consensus *c, const struct vote *v, struct cs_actio
     struct round_state *rs = round_make(c, v->round);
     if (round_votes_add(&rs->votes, v, is_named(c, v)) == VOTE_CONFLICT_KEPT)
         act(c, out, CS_ACT_EVIDENCE)->vote = *v;
+    /* Our own word, come back to a machine that has forgotten it: the lock holds all the same. */
+    if ((int)v->validator == c->me && v->type == VOTE_PRECOMMIT && !v->nil &&
+        (!c->locked || v->round > c->locked_round)) {
+        c->locked = true;
+        c->locked_round = v->round;
+        memcpy(c->locked_id, v->id, sizeof(hash32));
+    }
 }
 
 static struct future *future_slot(struct consensus *c, size_t validator, int32_t round) {

@@ -32,6 +32,7 @@ void drive_start_height(struct node *n, struct ws_now now) {
     candidates_clear(n);
     n->n_timers = 0;
     uint64_t height = n->height + 1;
+    n->pending.n = 0;
     n->set = committee_set(n->committee, height);
     n->params = committee_params(n->committee, height);
     n->me = n->has_address ? validator_set_find(n->set, n->address) : -1;
@@ -60,6 +61,12 @@ static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
     n->timer[n->n_timers++] = (struct node_timer){now.mono_us + a->after_us, a->timer, a->round};
 }
 
+static bool said_before(const struct node *n, const struct vote *v) {
+    const struct round_votes *rv = cs_votes(n->cs, v->round);
+    return rv != NULL &&
+           (v->type == VOTE_PREVOTE ? rv->prevote : rv->precommit)[v->validator].n > 0;
+}
+
 /* An own statement: signed, in the log, on the disk; only then does consensus see it and send it. */
 /* What was signed before the store was taken back is not known any more. */
 static bool may_sign(const struct node *n) {
@@ -70,6 +77,10 @@ static void sign_vote(struct node *n, const struct vote *unsigned_vote, struct w
     if (!may_sign(n))
         return;
     struct cs_event ev = {.kind = CS_EV_SIGNED_VOTE, .vote = *unsigned_vote};
+    /* We have spoken here already, and only others remember it: a disk was put back, or a second machine has our key.
+     * Nobody shall hear us say another thing. */
+    if (said_before(n, unsigned_vote))
+        return;
     struct buf b = {0};
     vote_sign_bytes(executor_cell_id(n->ex), &ev.vote, &b);
     signer_sign(n->io.signer, buf_span(&b), ev.vote.sig);
@@ -127,7 +138,27 @@ void drive_durable(struct node *n, struct ws_now now) {
         sync_apply(n, now);
 }
 
+static bool speaks(const struct cs_action *a) {
+    return a->kind == CS_ACT_BUILD || a->kind == CS_ACT_SIGN_PROPOSAL ||
+           a->kind == CS_ACT_SIGN_VOTE;
+}
+
+/* A machine that finds no log of the height may have lost it. Before it speaks it gives the others time to say what they
+ * have heard from it. */
+void drive_listen(struct node *n, struct ws_now now) {
+    if (!n->listening || n->syncing || now.mono_us < n->listen_until_mono_us)
+        return;
+    n->listening = false;
+    struct cs_actions waiting = n->pending;
+    n->pending.n = 0;
+    drive_actions(n, &waiting, now);
+}
+
 static void carry_out(struct node *n, const struct cs_action *a, struct ws_now now) {
+    if (n->listening && speaks(a)) {
+        recover_gather(n, a);
+        return;
+    }
     switch (a->kind) {
     case CS_ACT_BUILD:
         blocks_build(n, a->round, now);
@@ -184,6 +215,9 @@ void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now) {
     if (!recover_log_event(n, ev))
         return;
     struct cs_actions acts = {.n = 0};
+    bool paused = cs_step_now(n->cs) == CS_WAIT;
     (void)cs_handle(n->cs, ev, &acts);
+    if (paused && cs_step_now(n->cs) != CS_WAIT)
+        n->begun_mono_us = now.mono_us;
     drive_actions(n, &acts, now);
 }

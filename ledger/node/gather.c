@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    TRIES_PER_HEIGHT = 8, /* refused proposals whose signature is looked at all the same */
+    TRIES_PER_HEIGHT =
+        8, /* refused votes and proposals whose signature is looked at all the same */
     LOCK_ROUNDS = 8, /* how far apart a precommit and a prevote are compared */
 };
 
@@ -21,6 +22,14 @@ static void hand_in(struct node *n, const struct evidence *e, struct ws_now now)
         ws_log(WS_LOG_WARN, "ledger", "evidence of a %s at height %llu handed in",
             evidence_kind_text(e->kind), (unsigned long long)evidence_height(e));
     buf_free(&b);
+}
+
+bool gather_may_try(struct node *n) {
+    if (n->gather_height != cs_height(n->cs)) {
+        n->gather_height = cs_height(n->cs);
+        n->gather_tries = 0;
+    }
+    return n->gather_tries++ < TRIES_PER_HEIGHT;
 }
 
 static struct evidence *begin(const struct node *n, enum evidence_kind kind, size_t validator) {
@@ -84,12 +93,8 @@ void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusa
     if (p->height != cs_height(n->cs) || p->validator >= n->set->n ||
         (!out_of_turn && first == NULL))
         return;
-    if (n->gather_height != p->height) {
-        n->gather_height = p->height;
-        n->gather_tries = 0;
-    }
     (void)rd_u8(&r);
-    if (n->gather_tries >= TRIES_PER_HEIGHT || !header_read(&r, &hd) || hd.height != p->height)
+    if (!header_read(&r, &hd) || hd.height != p->height)
         return;
     struct signed_proposal s = {
         .height = p->height, .round = p->round, .valid_round = p->valid_round};
@@ -99,7 +104,8 @@ void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusa
         (first->validator != p->validator ||
             (memcmp(first->id, s.id, 32) == 0 && first->valid_round == p->valid_round)))
         return; /* the same again */
-    n->gather_tries++;
+    if (!gather_may_try(n))
+        return;
     struct evidence *e =
         begin(n, out_of_turn ? EVIDENCE_BAD_PROPOSAL : EVIDENCE_DOUBLE_PROPOSAL, p->validator);
     e->proposal[0] = s;
@@ -109,6 +115,19 @@ void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusa
         memcpy(e->proposal[1].id, first->id, 32);
         memcpy(e->proposal[1].sig, first->sig, SIG_OCTETS);
     }
+    hand_in(n, e, now);
+    free(e);
+}
+
+void gather_phantom(
+    struct node *n, const struct validator *who, const struct vote *v, struct ws_now now) {
+    struct evidence *e = ws_alloc(sizeof(*e));
+    e->kind = EVIDENCE_PHANTOM_VOTE;
+    e->alg = who->alg;
+    memcpy(e->key, who->key, KEY_OCTETS);
+    e->vote[0] = *v;
+    e->vote[0].validator = 0;
+    n->counters.evidence++;
     hand_in(n, e, now);
     free(e);
 }

@@ -24,6 +24,7 @@ struct node_limits node_limits_default(void) {
         .status_us = 500000,
         .sync_blocks = 16,
         .verify_table_octets = (size_t)128 << 20,
+        .listen_us = 1000000,
         .undo_blocks = 16,
         .prune_blocks = 4,
         .header_us = 30 * UINT64_C(86400000000),
@@ -75,6 +76,7 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->peers.n);
     n->cs = cs_new();
     n->committed_mono_us = now.mono_us;
+    n->begun_mono_us = now.mono_us;
     n->status_due_mono_us = now.mono_us;
     n->clock_trusted = true;
     int rc = recover_state(n, sections, err);
@@ -84,6 +86,8 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
         rc = recover_check_logs(n, err);
     if (rc == WS_OK) {
         n->durable = n->height;
+        n->listening = n->height > 0;
+        n->listen_until_mono_us = now.mono_us + limits->listen_us;
         drive_start_height(n, now);
         if (n->failed)
             rc = ws_fail(err, n->fail_code, "%s", n->why);
@@ -136,90 +140,6 @@ bool node_healthy(const struct node *n, const char **ret_why) {
 
 /* ---- messages ---- */
 
-static void on_vote(struct node *n, struct span octets, struct ws_now now) {
-    struct cs_event ev = {.kind = CS_EV_VOTE};
-    struct rd r = rd_of(octets);
-    if (!vote_read(&r, &ev.vote) || !rd_done(&r)) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
-        return;
-    }
-    enum cs_refusal why = cs_wants_vote(n->cs, &ev.vote);
-    if (why != CS_TAKEN) {
-        n->counters.drops[why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED]++;
-        return;
-    }
-    const struct validator *v = &n->set->v[ev.vote.validator];
-    struct buf b = {0};
-    vote_sign_bytes(executor_cell_id(n->ex), &ev.vote, &b);
-    bool good = exec_verify(v->alg, v->key, buf_span(&b), ev.vote.sig);
-    buf_free(&b);
-    if (good)
-        drive_event(n, &ev, now);
-    else
-        n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
-}
-
-static bool proposal_signed(const struct node *n, const struct cs_proposal *p) {
-    const struct validator *v = &n->set->v[p->validator];
-    struct buf b = {0};
-    proposal_sign_bytes(executor_cell_id(n->ex), p->height, p->round, p->id, p->valid_round, &b);
-    bool good = exec_verify(v->alg, v->key, buf_span(&b), p->sig);
-    buf_free(&b);
-    return good;
-}
-
-static void on_proposal(
-    struct node *n, size_t peer, const Wayside__Link__Proposal *m, struct ws_now now) {
-    struct cs_event ev = {.kind = CS_EV_PROPOSAL, .received_time = now.its_us};
-    struct cs_proposal *p = &ev.proposal;
-    p->height = m->height;
-    p->round = m->round;
-    p->valid_round = m->valid_round;
-    if (m->validator > UINT16_MAX || m->signature.len != SIG_OCTETS || m->round < 0) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
-        return;
-    }
-    p->validator = (uint16_t)m->validator;
-    memcpy(p->sig, m->signature.data, SIG_OCTETS);
-    enum cs_refusal why = cs_wants_proposal(n->cs, p);
-    if (why != CS_TAKEN) {
-        n->counters.drops[why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED]++;
-        gather_proposal(n, p, why, span_of(m->block.data, m->block.len), now);
-        return;
-    }
-    /* The signature covers the block id, which is the hash of the header at the front: checking it costs a fixed
-     * prefix, not a walk through the transactions. */
-    struct header hd;
-    struct rd r = rd_of(span_of(m->block.data, m->block.len));
-    (void)rd_u8(&r);
-    if (!header_read(&r, &hd) || hd.height != p->height) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
-        return;
-    }
-    /* A fresh block names whoever proposes it; a re-proposal keeps its first author. */
-    if (p->valid_round < 0 && memcmp(hd.proposer, n->set->v[p->validator].address, 32) != 0) {
-        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
-        return;
-    }
-    header_id(exec_sha256, &hd, p->id);
-    p->block_time = hd.time;
-    if (!proposal_signed(n, p)) {
-        n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
-        return;
-    }
-    struct block *b = NULL;
-    if (block_decode_compact(span_of(m->block.data, m->block.len), n->params, &b, NULL) != WS_OK) {
-        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
-        return;
-    }
-    struct candidate *c = candidate_add(n, p->id, b, peer);
-    c->from = peer;
-    drive_event(n, &ev, now);
-    c = candidate_find(n, ev.proposal.id);
-    if (c != NULL && !n->failed)
-        candidate_progress(n, c, now);
-}
-
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now) {
     if (n->failed || peer >= n->peers.n)
         return;
@@ -232,10 +152,10 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
     }
     switch (link->body_case) {
     case WAYSIDE__LINK__LINK__BODY_PROPOSAL:
-        on_proposal(n, peer, link->proposal, now);
+        hear_proposal(n, peer, link->proposal, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_VOTE:
-        on_vote(n, span_of(link->vote.data, link->vote.len), now);
+        hear_vote(n, peer, span_of(link->vote.data, link->vote.len), now);
         break;
     case WAYSIDE__LINK__LINK__BODY_STATUS:
         sync_status(n, peer, link->status, now);
@@ -273,10 +193,11 @@ static bool has_work(const struct node *n) {
     return n->pool.n > n->pool.idle || n->events_pending;
 }
 
-/* Blocks are paced by deadline, not by a pause after the last one (consensus facts, section 4). */
+/* Blocks are paced by deadline: an interval from where the last height began, not a pause after it has ended (consensus
+ * facts, section 4). What came by synchronisation began when it came. */
 static uint64_t begin_at(const struct node *n) {
     const struct cell_params *p = n->params;
-    return n->committed_mono_us + (has_work(n) ? p->block_min_us : p->block_interval_us);
+    return n->begun_mono_us + (has_work(n) ? p->block_min_us : p->block_interval_us);
 }
 
 void node_trust_clock(struct node *n, bool trusted, struct ws_now now) {
@@ -310,6 +231,8 @@ void node_tick(struct node *n, struct ws_now now) {
         i = 0; /* handling it may have changed the table */
     }
     if (!n->failed)
+        drive_listen(n, now);
+    if (!n->failed)
         sync_tick(n, now);
     txs_flush(n);
 }
@@ -320,6 +243,8 @@ uint64_t node_next_wake(const struct node *n) {
     uint64_t at = n->status_due_mono_us;
     if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && begin_at(n) < at)
         at = begin_at(n);
+    if (n->listening && n->listen_until_mono_us < at)
+        at = n->listen_until_mono_us;
     for (size_t i = 0; i < n->n_timers; i++)
         at = n->timer[i].due_mono_us < at ? n->timer[i].due_mono_us : at;
     uint64_t ask = sync_next_ask(n);

@@ -26,6 +26,8 @@ struct node_limits {
     enum verify_backend verify_backend;
     size_t
         verify_table_octets; /* tables of known signers, reserved when the first message is verified */
+    /* How long a machine without a log of the height in progress listens before it speaks (monotonic). */
+    uint64_t listen_us;
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
     unsigned
         prune_blocks; /* heights that go with each block at most, once they are old enough; 0: all stay */
@@ -85,6 +87,8 @@ struct node_counters {
     uint64_t tx_refused[TX_VERDICT_COUNT]; /* why transactions were refused or left the mempool */
     uint64_t blocks, txs, rounds_beyond_zero, proposals_built, evidence, synced_blocks,
         empty_blocks;
+    uint64_t
+        own_votes_heard; /* votes under our key that this machine did not cast, or has forgotten */
     uint64_t wal_octets;
 };
 

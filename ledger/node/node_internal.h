@@ -79,6 +79,7 @@ struct node {
     struct exec_outcome roots; /* of the last block; only the three roots are kept */
     bool events_pending; /* the last block emitted events: the next header is wanted at once */
     uint64_t committed_mono_us;
+    uint64_t begun_mono_us; /* the height in progress left the pause, or the last one did */
     uint64_t durable; /* last height on the disk */
     uint64_t snapshot; /* newest that is whole; 0: none */
     struct meta_pruned pruned; /* with the last durable height */
@@ -86,6 +87,8 @@ struct node {
     struct write_job *writing; /* the batch that is on its way there; NULL: none */
     bool log_read[2]; /* what a log held at the start has been taken up */
     bool clock_trusted;
+    bool listening; /* says nothing yet; see drive_listen */
+    uint64_t listen_until_mono_us;
     /* decided, and waiting for the batch before it */
     struct cs_action decision;
     bool has_decision;
@@ -98,7 +101,7 @@ struct node {
     size_t n_timers;
     bool replaying; /* recovery: actions are gathered, not carried out */
     size_t replayed; /* recovery: records of the height */
-    struct cs_actions pending; /* recovery: not answered yet */
+    struct cs_actions pending; /* recovery and listening: not answered yet */
     /* peers */
     struct peer peer[NODE_PEERS_MAX]; /* by slot */
     uint64_t status_due_mono_us;
@@ -128,13 +131,24 @@ void wire_send_octets(struct node *n, size_t peer, struct span msg);
 void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
 void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now);
 void drive_start_height(struct node *n, struct ws_now now);
+void drive_listen(struct node *n, struct ws_now now);
 /* Something that waited for the disk may go on. */
 void drive_durable(struct node *n, struct ws_now now);
 void drive_find_slots(struct node *n); /* of the validators in force */
 void node_fail(struct node *n, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* hear.c */
+void hear_vote(struct node *n, size_t peer, struct span octets, struct ws_now now);
+void hear_proposal(
+    struct node *n, size_t peer, const Wayside__Link__Proposal *m, struct ws_now now);
+
 /* gather.c: evidence of what was seen. */
 void gather_vote(struct node *n, const struct vote *second, struct ws_now now);
+/* Who validated once and votes on; its signature is good. */
+void gather_phantom(
+    struct node *n, const struct validator *who, const struct vote *v, struct ws_now now);
+/* A signature may be checked only to convict somebody: so often in a height, as it is dear. */
+bool gather_may_try(struct node *n);
 void gather_locks(struct node *n, struct ws_now now); /* before the height's votes go */
 /* A proposal that consensus refused; block: the octets that came with it. */
 void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusal why,
@@ -166,6 +180,8 @@ WARN_UNUSED bool recover_log_event(struct node *n, const struct cs_event *ev);
 WARN_UNUSED bool recover_log_block(struct node *n, const struct block *b);
 WARN_UNUSED int recover_state(struct node *n, const struct span *sections, struct ws_err *err);
 WARN_UNUSED int recover_check_logs(struct node *n, struct ws_err *err);
+/* Keeps an action for later, as long as it matters. */
+void recover_gather(struct node *n, const struct cs_action *a);
 /* At the start of a height: what its log holds of it is repeated, or the log begins anew. */
 WARN_UNUSED int recover_log(struct node *n, struct ws_now now, struct ws_err *err);
 void recover_put_meta(struct node *n, struct store_batch *batch);

@@ -309,17 +309,15 @@ static bool still_matters(const struct node *n, const struct cs_action *a) {
     return true;
 }
 
-static void gather(struct node *n, const struct cs_actions *acts) {
-    for (size_t i = 0; i < acts->n; i++) {
-        size_t kept = 0;
-        for (size_t k = 0; k < n->pending.n; k++) {
-            if (still_matters(n, &n->pending.a[k]))
-                n->pending.a[kept++] = n->pending.a[k];
-        }
-        n->pending.n = kept;
-        if (still_matters(n, &acts->a[i]) && n->pending.n < PENDING_MAX)
-            n->pending.a[n->pending.n++] = acts->a[i];
+void recover_gather(struct node *n, const struct cs_action *a) {
+    size_t kept = 0;
+    for (size_t k = 0; k < n->pending.n; k++) {
+        if (still_matters(n, &n->pending.a[k]))
+            n->pending.a[kept++] = n->pending.a[k];
     }
+    n->pending.n = kept;
+    if (still_matters(n, a) && n->pending.n < PENDING_MAX)
+        n->pending.a[n->pending.n++] = *a;
 }
 
 static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws_err *err) {
@@ -360,7 +358,8 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
     }
     struct cs_actions acts = {.n = 0};
     (void)cs_handle(n->cs, &ev, &acts);
-    gather(n, &acts);
+    for (size_t i = 0; i < acts.n; i++)
+        recover_gather(n, &acts.a[i]);
     return WS_OK;
 }
 
@@ -405,6 +404,7 @@ int recover_log(struct node *n, struct ws_now now, struct ws_err *err) {
         return rc;
     if (n->replayed == 0)
         return wal_restart(log, err);
+    n->listening = false; /* nothing is forgotten */
     struct cs_actions rest = n->pending;
     n->pending.n = 0;
     ws_log(WS_LOG_INFO, "ledger", "height %llu taken up again in round %d",

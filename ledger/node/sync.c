@@ -274,6 +274,8 @@ static void apply(struct node *n, struct fetched *f, struct ws_now now) {
     }
     n->has_decision = false;
     n->counters.synced_blocks++;
+    n->begun_mono_us = now.mono_us;
+    n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
     blocks_commit(n, b, c, now);
     if (!n->failed)
         drive_start_height(n, now);

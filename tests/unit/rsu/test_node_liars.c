@@ -431,6 +431,7 @@ static void two_proposals_for_one_round_split_nobody(void **state) {
     (void)state;
     struct nodes *w = open_cell(11);
     struct spoiler s = {w, SPOIL_NONE, 0};
+    w->m[LIAR].liar = true;
     w->tap = split_proposal;
     w->tap_ctx = &s;
     uint64_t before = w->highest;
@@ -448,6 +449,7 @@ static void a_double_voter_is_noticed_and_splits_nobody(void **state) {
     (void)state;
     struct nodes *w = open_cell(12);
     struct spoiler s = {w, 0, 0};
+    w->m[LIAR].liar = true; /* it will be convicted, and the others may do that */
     w->tap = split_votes;
     w->tap_ctx = &s;
     uint64_t before = w->highest;
