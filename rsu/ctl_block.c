@@ -1,6 +1,5 @@
 /* rsuctl block show, block verify: one block as a unit tells it, and its quorum under the genesis. */
-#include "rsu/ctl.h"
-#include "rsu/ctl_http.h"
+#include "rsu/ctl_light.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -13,7 +12,7 @@
 
 struct question {
     const struct ctl_verb *v;
-    const char *address, *genesis, *fingerprint;
+    const char *address, *genesis, *fingerprint, *trusted;
     bool json;
     uint64_t height;
 };
@@ -26,6 +25,7 @@ static bool read_question(struct question *q, int argc, char **argv, bool genesi
         {"json", CTL_FLAG, &q->json, 0, 0},
         {"genesis", CTL_TEXT, (void *)&q->genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&q->fingerprint, 0, 0},
+        {"trusted", CTL_TEXT, (void *)&q->trusted, 0, 0},
     };
     size_t n = genesis ? ARRAY_LEN(options) : 2;
     if (!ctl_options(q->v, argc, argv, options, n, &words, 1, 1, ret_code))
@@ -115,35 +115,8 @@ const struct ctl_verb ctl_block_show = {"block", "show", "one block as a unit ha
 
 /* ---- verify ---- */
 
-struct proof {
-    struct buf header_octets, commit_octets;
-    struct header header;
-    struct commit commit;
-};
-
-static int check(const struct question *q, const struct ctl_genesis *g, const json_t *block,
-    struct proof *p, struct ws_err *err) {
-    const json_t *encoding = json_object_get(block, "encoding");
-    int rc = ctl_json_octets(encoding, "header", &p->header_octets, err);
-    if (rc == WS_OK)
-        rc = ctl_json_octets(encoding, "commit", &p->commit_octets, err);
-    if (rc != WS_OK)
-        return rc;
-    struct rd r = rd_of(buf_span(&p->header_octets));
-    if (!header_read(&r, &p->header) || !rd_done(&r))
-        return ws_fail(err, WS_EINPUT, "the header is malformed near octet %zu", r.at);
-    r = rd_of(buf_span(&p->commit_octets));
-    if (!commit_read(&r, &p->commit) || !rd_done(&r))
-        return ws_fail(err, WS_EINPUT, "the commit is malformed near octet %zu", r.at);
-    if (p->header.height != q->height)
-        return ws_fail(
-            err, WS_EINPUT, "the unit sent block %llu", (unsigned long long)p->header.height);
-    return light_check_header(
-        &exec_light_crypto, g->cell_id, &g->g.validators, &p->header, &p->commit, err);
-}
-
-static int tell(const struct question *q, const struct ctl_genesis *g, const struct proof *p) {
-    const struct validator_set *set = &g->g.validators;
+static int tell(const struct question *q, const struct light_block *p) {
+    const struct validator_set *set = &p->set;
     hash32 id;
     char hex[65];
     char when[32];
@@ -183,23 +156,24 @@ static int tell(const struct question *q, const struct ctl_genesis *g, const str
     return code;
 }
 
-static int verify(const struct question *q, struct ctl_genesis *g, struct proof *p) {
+static int verify(const struct question *q, struct ctl_genesis *g, struct light_block *p) {
     struct ws_err err = {0};
-    json_t *block = NULL;
+    struct ctl_http *h = NULL;
     int code = ctl_genesis_load(q->v, q->genesis, q->fingerprint, g);
     if (code != CTL_DONE)
         return code;
-    int rc = ask(q, &block, &err);
-    if (rc != WS_OK) {
-        code = ctl_fail(q->v, rc == WS_ENOTFOUND ? CTL_NO : CTL_UNREACHABLE, &err);
-    } else {
-        rc = check(q, g, block, p, &err);
-        if (rc != WS_OK)
+    struct ctl_light *l = ws_alloc(sizeof(*l));
+    code = ctl_http_open(q->address, &h, &err) == WS_OK ? ctl_light_begin(g, h, q->trusted, l, &err)
+                                                        : CTL_UNREACHABLE;
+    enum light_verdict v = code == CTL_DONE ? ctl_light_block(l, q->height, p, &err) : LIGHT_OK;
+    if (v != LIGHT_OK) {
+        code = ctl_light_code(l, v);
+        if (code == CTL_NO)
             (void)ws_fail_in(&err, "block %llu does not hold", (unsigned long long)q->height);
-        code = rc == WS_OK ? tell(q, g, p)
-                           : ctl_fail(q->v, rc == WS_EIO ? CTL_UNREACHABLE : CTL_NO, &err);
     }
-    json_decref(block);
+    code = code == CTL_DONE ? tell(q, p) : ctl_fail(q->v, (enum ctl_code)code, &err);
+    ctl_http_close(h);
+    free(l);
     return code;
 }
 
@@ -209,26 +183,25 @@ static int run_verify(const struct ctl_verb *v, int argc, char **argv) {
     if (!read_question(&q, argc, argv, true, &code))
         return code;
     struct ctl_genesis *g = ws_alloc(sizeof(*g));
-    struct proof *p = ws_alloc(sizeof(*p));
+    struct light_block *p = ws_alloc(sizeof(*p));
     code = verify(&q, g, p);
     ctl_genesis_free(g);
-    buf_free(&p->header_octets);
-    buf_free(&p->commit_octets);
     free(g);
     free(p);
     return code;
 }
 
 const struct ctl_verb ctl_block_verify = {"block", "verify",
-    "check a block's quorum with the genesis alone",
-    "HEIGHT --genesis FILE [--fingerprint HEX] [--http ADDR] [--json]\n"
+    "check a block's quorum without believing the unit",
+    "HEIGHT --genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID] [--http ADDR] [--json]\n"
     "\n"
-    "Fetches header and commit from a unit and checks them without believing it. Exit code 1: they "
-    "do not hold.\n"
+    "Fetches headers, commits, sets and handovers from a unit and checks the way from the genesis, "
+    "or from the trusted\n"
+    "block, to this one, over changes of the committee. Exit code 1: it does not hold.\n"
     "\n"
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be; bring it from elsewhere than the unit you "
-    "check\n"
+    "check\n" CTL_TRUSTED_USAGE
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --json              print JSON\n",
     run_verify};

@@ -1,5 +1,5 @@
-/* rsuctl map verify: map versions checked with the genesis alone. Of the ledger this uses ledger/light, of the map
- * service what decodes a version: nothing that could be asked of a unit. */
+/* rsuctl map verify: map versions checked with the genesis alone, or with a trusted block. Of the ledger this uses
+ * ledger/light, of the map service what decodes a version. */
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/mem.h"
@@ -8,7 +8,7 @@
 #include "ledger/light/proof.h"
 #include "mapsvc/diff.h"
 #include "rsu/cell.h"
-#include "rsu/ctl.h"
+#include "rsu/ctl_light.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -21,6 +21,9 @@ struct proven {
     const char *file;
     struct buf octets; /* the bundle; the rest points into it */
     struct event_bundle bundle;
+    bool has_set; /* who signed is known; else the header is the trusted one or below it */
+    bool named; /* it is the genesis's set, with owners */
+    struct validator_set set;
     hash32 record; /* SHA-256 of the version's encoding */
     struct map_version version;
 };
@@ -28,6 +31,9 @@ struct proven {
 struct verify {
     const struct ctl_verb *v;
     struct ctl_genesis genesis;
+    struct ctl_light light;
+    const char *trusted, *http_address;
+    struct ctl_http *http;
     size_t n;
     struct proven proven[CTL_LIST_MAX];
 };
@@ -37,15 +43,56 @@ static int no(const char *file, struct ws_err *err) {
     return CTL_NO;
 }
 
+/* A version that is older than what is trusted: back along the headers. */
+static enum light_verdict prove_below(
+    struct verify *o, const struct proven *p, struct event *ret_event, struct ws_err *err) {
+    struct light_block *b = ws_alloc(sizeof(*b));
+    hash32 want;
+    hash32 got;
+    enum light_verdict v = ctl_light_block(&o->light, p->bundle.header.height, b, err);
+    if (v == LIGHT_OK) {
+        header_id(exec_sha256, &p->bundle.header, want);
+        header_id(exec_sha256, &b->header, got);
+        v = light_event_in(exec_sha256, &p->bundle, ret_event, err);
+        if (memcmp(want, got, 32) != 0) {
+            (void)ws_fail(err, WS_EINPUT, "header %llu is another one than the chain's",
+                (unsigned long long)b->header.height);
+            v = LIGHT_CONFLICT;
+        }
+    }
+    free(b);
+    return v;
+}
+
+static enum light_verdict prove(struct verify *o, struct proven *p, struct light_trust *t,
+    struct event *ret_event, struct ws_err *err) {
+    const struct light_params *params = &o->light.params;
+    if (p->bundle.header.height < t->height)
+        return prove_below(o, p, ret_event, err);
+    enum light_verdict v = light_follow(
+        &exec_light_crypto, params, t, &p->bundle.handovers, LIGHT_NO_CLOCK, NULL, err);
+    hash32 founders;
+    validator_set_hash(exec_sha256, &o->genesis.g.validators, founders);
+    p->has_set = t->has_next && p->bundle.header.height > t->height;
+    p->named = memcmp(founders, t->next_validators, 32) == 0;
+    p->set = p->named ? o->genesis.g.validators : t->next;
+    return v != LIGHT_OK ? v
+                         : light_prove_event(&exec_light_crypto, params, t, &p->bundle,
+                               LIGHT_NO_CLOCK, ret_event, err);
+}
+
 /* CTL_DONE, CTL_NO or CTL_UNREACHABLE, with err. */
 static int check(struct verify *o, struct proven *p, struct ws_err *err) {
     if (file_read(p->file, PROOF_MAX, &p->octets, err) != WS_OK)
         return err->code == WS_ELIMIT ? no(p->file, err) : CTL_UNREACHABLE;
     struct event e;
-    if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK ||
-        light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), &p->bundle, &e, err) !=
-            WS_OK)
+    if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK)
         return no(p->file, err);
+    struct light_trust *t = ws_memdup(&o->light.trust, sizeof(*t));
+    enum light_verdict v = prove(o, p, t, &e, err);
+    free(t);
+    if (v != LIGHT_OK)
+        return ctl_light_code(&o->light, v) == CTL_UNREACHABLE ? CTL_UNREACHABLE : no(p->file, err);
     if (e.contract != CELL_CONTRACT_MAP || e.type != MAP_EVENT_VERSION) {
         (void)ws_fail(err, WS_EINPUT,
             "what it proves is no map version (contract %u, event type %u)", e.contract, e.type);
@@ -97,23 +144,41 @@ static int check_chain(struct verify *o, struct ws_err *err) {
     return CTL_DONE;
 }
 
-static uint64_t signed_power(const struct verify *o, const struct commit *c, size_t *ret_n) {
+static uint64_t signed_power(const struct proven *p, size_t *ret_n) {
+    const struct commit *c = &p->bundle.commit;
     uint64_t power = 0;
     *ret_n = 0;
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n && p->has_set; i++) {
         if (!c->present[i])
             continue;
-        power += o->genesis.g.validators.v[i].power;
+        power += p->set.v[i].power;
         ++*ret_n;
     }
     return power;
 }
 
-static void put_words(const struct verify *o, const struct proven *p, struct buf *b) {
-    const struct map_version *m = &p->version;
-    const struct commit *c = &p->bundle.commit;
-    char when[32];
+/* A vehicle form has no names: then the address, as short as people say it. */
+static void put_signers(const struct proven *p, struct buf *b) {
     size_t n;
+    uint64_t power = signed_power(p, &n);
+    if (!p->has_set) {
+        buf_printf(b, "  its block is trusted, or below the trusted one\n");
+        return;
+    }
+    buf_printf(b, "  signed by %zu of %zu validators (power %llu of %llu):", n, p->set.n,
+        (unsigned long long)power, (unsigned long long)p->set.total);
+    for (size_t i = 0; i < p->bundle.commit.n; i++) {
+        char address[17];
+        hex_encode(address, p->set.v[i].address, 8);
+        if (p->bundle.commit.present[i])
+            buf_printf(b, " %s", p->named ? p->set.v[i].owner : address);
+    }
+    buf_printf(b, "\n");
+}
+
+static void put_words(const struct proven *p, struct buf *b) {
+    const struct map_version *m = &p->version;
+    char when[32];
     its_format(when, m->block_time);
     buf_printf(b, "%s: holds\n  map version %llu, block %llu, %s\n", p->file,
         (unsigned long long)m->version, (unsigned long long)m->height, when);
@@ -122,18 +187,10 @@ static void put_words(const struct verify *o, const struct proven *p, struct buf
         change_describe(&m->changes[i], words, sizeof(words));
         buf_printf(b, "  - %s\n", words);
     }
-    uint64_t power = signed_power(o, c, &n);
-    buf_printf(b, "  signed by %zu of %zu validators (power %llu of %llu):", n,
-        o->genesis.g.validators.n, (unsigned long long)power,
-        (unsigned long long)o->genesis.g.validators.total);
-    for (size_t i = 0; i < c->n; i++) {
-        if (c->present[i])
-            buf_printf(b, " %s", o->genesis.g.validators.v[i].owner);
-    }
-    buf_printf(b, "\n");
+    put_signers(p, b);
 }
 
-static json_t *to_json(const struct verify *o, const struct proven *p) {
+static json_t *to_json(const struct proven *p) {
     const struct map_version *m = &p->version;
     const struct commit *c = &p->bundle.commit;
     char when[32];
@@ -150,8 +207,8 @@ static json_t *to_json(const struct verify *o, const struct proven *p) {
         (void)json_array_append_new(changes, json_pack("{s:s, s:s}", "id", id, "what", words));
     }
     json_t *signers = json_array();
-    for (size_t i = 0; i < c->n; i++) {
-        const struct validator *val = &o->genesis.g.validators.v[i];
+    for (size_t i = 0; i < c->n && p->has_set; i++) {
+        const struct validator *val = &p->set.v[i];
         char address[65];
         if (!c->present[i])
             continue;
@@ -159,11 +216,11 @@ static json_t *to_json(const struct verify *o, const struct proven *p) {
         (void)json_array_append_new(
             signers, json_pack("{s:s, s:s}", "address", address, "owner", val->owner));
     }
-    uint64_t power = signed_power(o, c, &n);
+    uint64_t power = signed_power(p, &n);
     return json_pack("{s:s, s:b, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I}", "file", p->file, "holds",
         1, "version", (json_int_t)m->version, "height", (json_int_t)m->height, "time", when, "root",
         root, "changes", changes, "signers", signers, "power", (json_int_t)power, "total_power",
-        (json_int_t)o->genesis.g.validators.total);
+        (json_int_t)(p->has_set ? p->set.total : 0));
 }
 
 static int tell(const struct verify *o, bool json) {
@@ -173,7 +230,7 @@ static int tell(const struct verify *o, bool json) {
     if (json) {
         json_t *list = json_array();
         for (size_t i = 0; i < o->n; i++)
-            (void)json_array_append_new(list, to_json(o, &o->proven[i]));
+            (void)json_array_append_new(list, to_json(&o->proven[i]));
         json_t *j = json_pack("{s:s, s:o}", "genesis_fingerprint", hex, "proofs", list);
         int code = ctl_print_json(o->v, j);
         json_decref(j);
@@ -181,7 +238,7 @@ static int tell(const struct verify *o, bool json) {
     }
     buf_printf(&b, "genesis fingerprint: %s\n", hex);
     for (size_t i = 0; i < o->n; i++)
-        put_words(o, &o->proven[i], &b);
+        put_words(&o->proven[i], &b);
     for (size_t i = 1; i < o->n; i++) {
         uint64_t was = o->proven[i - 1].version.version;
         if (o->proven[i].version.version > was + 1)
@@ -198,6 +255,11 @@ static int verify_all(struct verify *o, const char *genesis, const char *fingerp
     int code = ctl_genesis_load(o->v, genesis, fingerprint, &o->genesis);
     if (code != CTL_DONE)
         return code;
+    if (o->http_address != NULL && ctl_http_open(o->http_address, &o->http, &err) != WS_OK)
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
+    code = ctl_light_begin(&o->genesis, o->http, o->trusted, &o->light, &err);
+    if (code != CTL_DONE)
+        return ctl_fail(o->v, (enum ctl_code)code, &err);
     for (size_t i = 0; i < o->n; i++) {
         code = check(o, &o->proven[i], &err);
         if (code != CTL_DONE)
@@ -212,11 +274,15 @@ static int verify_all(struct verify *o, const char *genesis, const char *fingerp
 static int run(const struct ctl_verb *v, int argc, char **argv) {
     const char *genesis = NULL;
     const char *fingerprint = NULL;
+    const char *trusted = NULL;
+    const char *http = NULL;
     bool json = false;
     struct ctl_list files = {0};
     const struct ctl_option options[] = {
         {"genesis", CTL_TEXT, (void *)&genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&fingerprint, 0, 0},
+        {"trusted", CTL_TEXT, (void *)&trusted, 0, 0},
+        {"http", CTL_TEXT, (void *)&http, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -224,8 +290,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (genesis == NULL)
         return ctl_misuse(v, "--genesis is needed");
+    if (trusted != NULL && http == NULL)
+        return ctl_misuse(v, "--trusted needs --http: a unit is asked for the trusted header");
     struct verify *o = ws_alloc(sizeof(*o));
     o->v = v;
+    o->trusted = trusted;
+    o->http_address = http;
     o->n = files.n;
     for (size_t i = 0; i < files.n; i++)
         o->proven[i].file = files.v[i];
@@ -234,6 +304,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         buf_free(&o->proven[i].octets);
         map_version_free(&o->proven[i].version);
     }
+    ctl_http_close(o->http);
     ctl_genesis_free(&o->genesis);
     free(o);
     return code;
@@ -241,7 +312,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_map_verify = {"map", "verify",
     "check map versions with the genesis alone",
-    "--genesis FILE [--fingerprint HEX] PROOF...\n"
+    "--genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID --http ADDR] PROOF...\n"
     "\n"
     "Checks that a quorum of the cell's validators signed each version, with nothing but the "
     "genesis: no unit is\n"
@@ -250,6 +321,8 @@ const struct ctl_verb ctl_map_verify = {"map", "verify",
     "\n"
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be; bring it from elsewhere than the unit you "
-    "check\n"
+    "check\n" CTL_TRUSTED_USAGE "  --http ADDR         of a unit that is asked for the trusted "
+                                "header and what leads back from it; "
+    "it is not believed\n"
     "  --json              print JSON\n",
     run};

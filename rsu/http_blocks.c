@@ -110,18 +110,22 @@ void http_get_block(struct http *h, const struct http_call *c, struct http_reply
     uint64_t height = 0;
     struct header hd;
     struct commit commit;
+    struct validator_set set;
     int rc = http_number(c->target.segment[2], "height", INT64_MAX, &height, &err);
     if (rc == WS_OK)
         rc = query_header(h->d->store, height, &hd, &err);
     if (rc == WS_OK)
         rc = query_commit(h->d->store, height, &commit, &err);
+    /* Without the set the signers are places without names. */
+    if (rc == WS_OK && query_set(h->d->store, height, &set, NULL) != WS_OK)
+        set = (struct validator_set){0};
     if (rc != WS_OK) {
         http_fail_err(r, rc, &err);
         return;
     }
     json_t *o = json_object();
     json_put(o, "header", json_header(&hd));
-    json_put(o, "commit", json_commit(&commit, &h->d->genesis->validators));
+    json_put(o, "commit", json_commit(&commit, &set));
     rc = put_body(h, height, o, &err);
     struct listing l = {h, json_array()};
     uint8_t key[8];

@@ -217,6 +217,8 @@ void http_get_tx(struct http *h, const struct http_call *c, struct http_reply *r
 void http_get_event_proof(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_state_proof(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_map_proof(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_header(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_handovers(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
 
 #endif

@@ -44,7 +44,15 @@ static json_t *event_page(struct http *h, struct span bundle, struct ws_err *err
     return o;
 }
 
-static void give_event(struct http *h, uint64_t height, uint32_t sequence, struct http_reply *r) {
+/* Handovers behind this height are what the client lacks. */
+static int read_trusted(const struct http_call *c, uint64_t *ret_height, struct ws_err *err) {
+    const char *text = http_target_arg(&c->target, "trusted");
+    *ret_height = 0;
+    return text == NULL ? WS_OK : http_number(text, "trusted", INT64_MAX, ret_height, err);
+}
+
+static void give_event(struct http *h, const struct http_call *c, uint64_t height,
+    uint32_t sequence, struct http_reply *r) {
     struct ws_err err = {0};
     if (!event_is_here(h, height, sequence)) {
         http_fail(
@@ -52,7 +60,10 @@ static void give_event(struct http *h, uint64_t height, uint32_t sequence, struc
         return;
     }
     struct buf bundle = {0};
-    int rc = query_event_bundle(h->d->store, height, sequence, &bundle, &err);
+    uint64_t trusted = 0;
+    int rc = read_trusted(c, &trusted, &err);
+    if (rc == WS_OK)
+        rc = query_event_bundle_from(h->d->store, trusted, height, sequence, &bundle, &err);
     json_t *page = rc == WS_OK ? event_page(h, buf_span(&bundle), &err) : NULL;
     if (page != NULL)
         http_json(r, page);
@@ -71,7 +82,7 @@ void http_get_event_proof(struct http *h, const struct http_call *c, struct http
     if (rc == WS_OK)
         rc = http_number(c->target.segment[4], "sequence", UINT32_MAX, &sequence, &err);
     if (rc == WS_OK)
-        give_event(h, height, (uint32_t)sequence, r);
+        give_event(h, c, height, (uint32_t)sequence, r);
     else
         http_fail_err(r, rc, &err);
 }
@@ -90,7 +101,7 @@ void http_get_map_proof(struct http *h, const struct http_call *c, struct http_r
     struct version_ref ref;
     enum versions_place at = versions_find(h->versions, version, &ref);
     if (at == VERSION_HERE)
-        give_event(h, ref.height, ref.sequence, r);
+        give_event(h, c, ref.height, ref.sequence, r);
     else if (at == VERSION_PENDING)
         http_fail(r, MHD_HTTP_CONFLICT,
             "map version %" PRIu64
@@ -107,6 +118,7 @@ void http_get_map_proof(struct http *h, const struct http_call *c, struct http_r
 /* ---- state ---- */
 
 struct state_question {
+    uint64_t trusted; /* height */
     size_t contract;
     struct span key;
     int rc;
@@ -122,8 +134,8 @@ static void ask_state(void *owner, void *ctx) {
     if (!node_last(d->node, &hd, &commit))
         q->rc = ws_fail(&q->err, WS_EBUSY, "no block yet; the first header commits to the state");
     else
-        q->rc = query_state_bundle(
-            node_executor(d->node), &hd, &commit, q->contract, q->key, &q->bundle, &q->err);
+        q->rc = query_state_bundle(node_executor(d->node), q->trusted, &hd, &commit, q->contract,
+            q->key, &q->bundle, &q->err);
 }
 
 static json_t *state_page(struct http *h, struct span bundle, struct ws_err *err) {
@@ -155,6 +167,8 @@ void http_get_state_proof(struct http *h, const struct http_call *c, struct http
     struct state_question q = {0};
     struct buf key = {0};
     int rc = find_contract(h, c->target.segment[3], &q.contract, &q.err);
+    if (rc == WS_OK)
+        rc = read_trusted(c, &q.trusted, &q.err);
     if (rc == WS_OK)
         rc = http_hex(c->target.segment[4], "key", EXEC_KEY_MAX, &key, &q.err);
     if (rc != WS_OK) {

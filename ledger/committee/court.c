@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "ledger/committee/change.h"
+#include "ledger/committee/handovers.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
@@ -102,6 +103,7 @@ void court_block(
     block_facts_of(exec_sha256, hd, &f);
     put_facts(h, hd->height, &f);
     forget(self, h, hd->height, hd->time);
+    handovers_block(self, h, hd, last);
 }
 
 /* ---- whose turn it was ---- */

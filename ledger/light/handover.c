@@ -23,30 +23,45 @@ bool commit_trim(const struct validator_set *set, struct commit *c) {
     return power_is_quorum(power, set->total);
 }
 
-int handover_make(light_hash_fn h, const struct header *hd, const struct commit *commit,
+int handover_make_front(light_hash_fn h, const struct header_front *f, const struct commit *commit,
     const struct validator_set *set, const struct validator_set *next,
     struct handover *ret_handover, struct ws_err *err) {
     struct handover *o = ret_handover;
     hash32 got;
-    o->front = header_front_of(h, hd);
+    o->front = *f;
     o->commit = *commit;
     o->next = *next;
+    validator_set_seats(h, next, o->seats);
+    header_front_id(h, f, got);
+    if (commit->height != f->height || memcmp(commit->id, got, 32) != 0)
+        return ws_fail(err, WS_EINPUT, "handover: the commit is not for header %llu", H(f->height));
+    if (!commit_trim(set, &o->commit))
+        return ws_fail(
+            err, WS_EINPUT, "handover: the commit of height %llu is no quorum", H(f->height));
+    return WS_OK;
+}
+
+int handover_make(light_hash_fn h, const struct header *hd, const struct commit *commit,
+    const struct validator_set *set, const struct validator_set *next,
+    struct handover *ret_handover, struct ws_err *err) {
+    hash32 got;
     validator_set_hash(h, set, got);
     if (memcmp(got, hd->validators, 32) != 0)
         return ws_fail(err, WS_EINPUT, "handover: header %llu names another set", H(hd->height));
-    validator_set_seats(h, next, o->seats);
-    validator_set_hash_with(h, next, o->seats, got);
+    validator_set_hash(h, next, got);
     if (memcmp(got, hd->next_validators, 32) != 0)
         return ws_fail(
             err, WS_EINPUT, "handover: header %llu names another next set", H(hd->height));
-    header_front_id(h, &o->front, got);
-    if (commit->height != hd->height || memcmp(commit->id, got, 32) != 0)
-        return ws_fail(
-            err, WS_EINPUT, "handover: the commit is not for header %llu", H(hd->height));
-    if (!commit_trim(set, &o->commit))
-        return ws_fail(
-            err, WS_EINPUT, "handover: the commit of height %llu is no quorum", H(hd->height));
-    return WS_OK;
+    const struct header_front f = header_front_of(h, hd);
+    return handover_make_front(h, &f, commit, set, next, ret_handover, err);
+}
+
+uint64_t handover_height(struct span octets) {
+    struct rd r = rd_of(octets);
+    if (rd_u8(&r) != LEDGER_VERSION)
+        return 0;
+    (void)rd_take(&r, 32);
+    return rd_u64(&r);
 }
 
 /* Height and block id of the commit follow from the front and are left out. */

@@ -22,6 +22,12 @@ bool commit_trim(const struct validator_set *set, struct commit *c);
 WARN_UNUSED int handover_make(light_hash_fn h, const struct header *hd, const struct commit *commit,
     const struct validator_set *set, const struct validator_set *next,
     struct handover *ret_handover, struct ws_err *err);
+/* The same from a front; `validators` and `next_validators` are believed to be the hashes of the sets. */
+WARN_UNUSED int handover_make_front(light_hash_fn h, const struct header_front *f,
+    const struct commit *commit, const struct validator_set *set, const struct validator_set *next,
+    struct handover *ret_handover, struct ws_err *err);
+/* Height of an encoding; 0: it is none. */
+uint64_t handover_height(struct span octets);
 void handover_encode(const struct handover *o, struct buf *b);
 /* At most HANDOVER_OCTETS_MAX octets. */
 #define HANDOVER_OCTETS_MAX 8192

@@ -135,9 +135,24 @@ static bool gather_leaf(void *ctx, struct span key, struct span value) {
     return true;
 }
 
+/* A bundle carries all there were, or cannot be checked. */
+static int check_handovers(const struct query_handovers *q, uint64_t trusted, struct ws_err *err) {
+    if (!q->more && !q->forgotten)
+        return WS_OK;
+    return ws_fail(err, WS_ELIMIT,
+        "too many committees since height %llu: begin with a newer trusted header",
+        (unsigned long long)trusted);
+}
+
 int query_event_bundle(struct store *s, uint64_t height, uint32_t sequence, struct buf *ret_bundle,
     struct ws_err *err) {
+    return query_event_bundle_from(s, 0, height, sequence, ret_bundle, err);
+}
+
+int query_event_bundle_from(struct store *s, uint64_t trusted, uint64_t height, uint32_t sequence,
+    struct buf *ret_bundle, struct ws_err *err) {
     struct event_bundle p = {0};
+    struct query_handovers q;
     int rc = query_header(s, height + 1, &p.header, NULL);
     if (rc == WS_OK)
         rc = query_commit(s, height + 1, &p.commit, NULL);
@@ -147,6 +162,14 @@ int query_event_bundle(struct store *s, uint64_t height, uint32_t sequence, stru
             (unsigned long long)height + 1);
     if (rc != WS_OK)
         return damaged(err, "header or commit", height + 1);
+    rc = query_handovers(s, trusted, height + 1, HANDOVERS_MAX, &q, err);
+    if (rc == WS_OK)
+        rc = check_handovers(&q, trusted, err);
+    if (rc != WS_OK) {
+        query_handovers_free(&q);
+        return rc;
+    }
+    p.handovers = (struct handovers){q.n, buf_span(&q.octets)};
     uint8_t key[8];
     struct leaves l = {.wanted = sequence};
     rc = store_each(s, STORE_EVENT, height_key(key, height), span_of("", 0), gather_leaf, &l, err);
@@ -160,10 +183,11 @@ int query_event_bundle(struct store *s, uint64_t height, uint32_t sequence, stru
     }
     free(l.leaf);
     buf_free(&l.event);
+    query_handovers_free(&q);
     return rc;
 }
 
-int query_state_bundle(struct executor *ex, const struct header *header,
+int query_state_bundle(struct executor *ex, uint64_t trusted, const struct header *header,
     const struct commit *commit, size_t contract, struct span key, struct buf *ret_bundle,
     struct ws_err *err) {
     struct state_bundle *p = ws_alloc(sizeof(*p));
@@ -191,8 +215,15 @@ int query_state_bundle(struct executor *ex, const struct header *header,
         if (!here || memcmp(value_hash, p->proof.leaf_value, 32) != 0)
             rc = ws_fail(err, WS_EBUSY, "the entry is changing; ask again after the next block");
     }
+    struct query_handovers q = {0};
+    if (rc == WS_OK)
+        rc = query_handovers_now(ex, trusted, header->height, HANDOVERS_MAX, &q, err);
+    if (rc == WS_OK)
+        rc = check_handovers(&q, trusted, err);
+    p->handovers = (struct handovers){q.n, buf_span(&q.octets)};
     if (rc == WS_OK)
         state_bundle_encode(p, ret_bundle);
+    query_handovers_free(&q);
     free(p);
     return rc;
 }

@@ -332,6 +332,45 @@ static void blocks_name_their_signers_and_transactions(void **state) {
 
 /* ---- proofs ---- */
 
+static void headers_come_with_all_that_checks_them(void **state) {
+    (void)state;
+    uint64_t top = rig_height(rig);
+    struct light_trust *t = ws_alloc(sizeof(*t));
+    const struct light_params p = {.every_signature = true};
+    assert_int_equal(light_trust_genesis(exec_sha256, buf_span(&rig->genesis), t, NULL), WS_OK);
+    for (uint64_t h = 1; h <= top; h++) {
+        char target[64];
+        (void)snprintf(target, sizeof(target), "/v1/headers/%" PRIu64, h);
+        json_t *o = rig_json(rig, 200, target);
+        json_t *encoding = json_object_get(o, "encoding");
+        struct buf header = test_unhex(rig_word(encoding, "header"));
+        struct buf commit = test_unhex(rig_word(encoding, "commit"));
+        struct buf set = test_unhex(rig_word(encoding, "validators"));
+        struct header hd;
+        struct commit c;
+        struct validator_set s;
+        struct rd r = rd_of(buf_span(&header));
+        assert_true(header_read(&r, &hd) && rd_done(&r));
+        r = rd_of(buf_span(&commit));
+        assert_true(commit_read(&r, &c) && rd_done(&r));
+        assert_int_equal(valset_decode(exec_sha256, buf_span(&set), &s, NULL), WS_OK);
+        assert_int_equal(light_advance(&exec_light_crypto, &p, t, &hd, &c, &s, 0, NULL), LIGHT_OK);
+        buf_free(&header);
+        buf_free(&commit);
+        buf_free(&set);
+        json_decref(o);
+    }
+    free(t);
+    json_t *none = rig_json(rig, 200, "/v1/handovers?from=1");
+    assert_int_equal(json_array_size(json_object_get(none, "handovers")), 0);
+    assert_true(json_is_false(json_object_get(none, "more")));
+    assert_true(json_is_false(json_object_get(none, "forgotten")));
+    json_decref(none);
+    rig_refused(rig, 404, "not here", "/v1/headers/4000000");
+    rig_refused(rig, 400, "height: character 1", "/v1/headers/x");
+    rig_refused(rig, 400, "from: character 1", "/v1/handovers?from=x");
+}
+
 static void events_come_with_proofs(void **state) {
     (void)state;
     for (unsigned v = 2; v <= 4; v++) {
@@ -523,6 +562,7 @@ int main(void) {
         cmocka_unit_test(pages_name_what_there_is),
         cmocka_unit_test(the_description_has_each_path),
         cmocka_unit_test(blocks_name_their_signers_and_transactions),
+        cmocka_unit_test(headers_come_with_all_that_checks_them),
         cmocka_unit_test(events_come_with_proofs),
         cmocka_unit_test(state_comes_with_proofs_of_presence_and_absence),
         cmocka_unit_test(nothing_is_provable_before_the_next_header),
