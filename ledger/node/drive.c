@@ -94,6 +94,8 @@ static void sign_proposal(
         return;
     struct cs_event ev = {.kind = CS_EV_SIGNED_PROPOSAL, .proposal = *unsigned_proposal};
     struct candidate *c = candidate_find(n, ev.proposal.id);
+    if (cs_proposal_of(n->cs, ev.proposal.round) != NULL)
+        return; /* said before, as above */
     if (c == NULL || c->block == NULL)
         return; /* a valid value whose block went: the round times out and another proposer goes on */
     ev.proposal.block_time = c->block->header.time;

@@ -290,6 +290,35 @@ static void each_source_has_its_share_of_the_unjudged(void **state) {
     close_pool(f);
 }
 
+/* Until node 0 has said something in the height in progress, as its proposer in every other run. */
+static void run_into_a_height(struct nodes *w, enum cs_step step) {
+    struct node_status s;
+    do {
+        nodes_run(w, 200);
+        node_status(w->m[0].node, &s);
+    } while (s.step != step || cs_proposer(w->m[0].node->cs, s.round) != (size_t)s.me);
+}
+
+/* A box comes back without its logs, at any moment of a height: what it said, the others remember. */
+static void who_has_lost_its_log_contradicts_nothing(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct nodes *w = ws_alloc(sizeof(*w));
+        nodes_open(w, 4, seed);
+        nodes_run_to(w, 3, 60 * UINT64_C(1000000));
+        uint64_t from = w->highest;
+        (void)nodes_report(w, seed % 4, seed % TOWN_CARS, 30);
+        run_into_a_height(w, seed % 2 == 0 ? CS_PREVOTE : CS_PRECOMMIT);
+        struct nodes_member *m = &w->m[0];
+        nodes_kill(w, 0, false);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(wal_restart(m->wal[i], NULL), WS_OK);
+        assert_int_equal(nodes_start(w, 0, NULL), WS_OK);
+        nodes_run_to(w, from + 4, 60 * UINT64_C(1000000));
+        close_cell(w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heights_that_do_not_follow_are_refused),
@@ -298,6 +327,7 @@ int main(void) {
         cmocka_unit_test(the_store_of_another_cell_is_refused),
         cmocka_unit_test(count_and_octets_bound_the_mempool),
         cmocka_unit_test(lanes_keep_their_order),
+        cmocka_unit_test(who_has_lost_its_log_contradicts_nothing),
         cmocka_unit_test(each_source_has_its_share_of_the_unjudged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
