@@ -36,6 +36,8 @@ static const struct route routes[] = {
     {"/v1/proofs/state/*/*", {"trusted"}, http_get_state_proof},
     {"/v1/proofs/map/*", {"trusted"}, http_get_map_proof},
     {"/v1/policies", {NULL}, http_get_policies},
+    {"/v1/beacon", {NULL}, http_get_beacon},
+    {"/v1/beacon/*", {NULL}, http_get_randomness},
     {"/metrics", {NULL}, http_get_metrics},
     {"/healthz", {NULL}, http_get_health},
 };

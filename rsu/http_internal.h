@@ -8,6 +8,7 @@
 #include "ledger/node/query.h"
 #include "mapsvc/diff.h"
 #include "rsu/admit.h"
+#include "rsu/beaconing.h"
 #include "rsu/http.h"
 #include "rsu/http_target.h"
 #include "rsu/json_base.h"
@@ -181,6 +182,8 @@ struct http_view {
     char policy_name[POLICY_NAME_MAX + 1];
     uint64_t policy_sequence;
     uint8_t policy_hash[32];
+    struct beacon_status beacon;
+    struct beaconing_counters beaconing; /* zeros where the unit is no validator */
 };
 struct metrics;
 /* Families about what was heard before and how believable it was. */
@@ -191,6 +194,8 @@ void http_metrics_heard(struct metrics *m, const struct http_view *v);
 bool http_view(struct http *h, struct http_view *ret, struct http_reply *r);
 struct metrics;
 void http_put_lists(struct metrics *m, const struct http_view *v);
+/* http_beacon.c */
+void http_put_beacon(struct metrics *m, const struct http_view *v);
 /* Nearest rank; 0 without latencies. */
 uint64_t http_view_latency(const struct http_view *v, unsigned percent);
 bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size);
@@ -220,5 +225,7 @@ void http_get_map_proof(struct http *h, const struct http_call *c, struct http_r
 void http_get_header(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_handovers(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_randomness(struct http *h, const struct http_call *c, struct http_reply *r);
 
 #endif

@@ -81,6 +81,9 @@ static void copy(void *owner, void *ctx) {
     memcpy(v->latency_us, d->commit_latency_us, v->n_kept * sizeof(v->latency_us[0]));
     v->map_version = map_contract_version(d->cell.map);
     copy_policy(d, v);
+    beacon_contract_status(d->cell.beacon, &v->beacon);
+    if (d->beaconing != NULL)
+        v->beaconing = *beaconing_read(d->beaconing);
 }
 
 static int ascending(const void *a, const void *b) {

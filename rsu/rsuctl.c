@@ -10,6 +10,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_cell_init,
     &ctl_cell_status,
     &ctl_cell_validators,
+    &ctl_cell_beacon,
     &ctl_map_import,
     &ctl_map_export,
     &ctl_map_diff,

@@ -68,6 +68,16 @@ for i in 2 3 4; do
 done
 grep -qi 'contradict' "$out"/rsu*.log && fail 'a killed validator contradicted itself'
 
+# All units know the same randomness of a height, and the last is not far behind the last block; the proof is there.
+randomness() { "$bin/rsuctl" cell beacon --height "$2" --http "127.0.0.1:$((http + $1 - 1))"; }
+r=$(randomness 1 $((h - 3)))
+[ ${#r} -eq 64 ] || fail "no randomness of height $((h - 3)): $r"
+for i in 2 3 4; do
+    [ "$(randomness $i $((h - 3)))" = "$r" ] || fail "unit $i has other randomness"
+done
+proof=$(curl -s "http://127.0.0.1:$http/v1/beacon/$((h - 3))" | sed -nE 's/.*"proof": ?"([^"]+)".*/\1/p')
+curl -sf "http://127.0.0.1:$http$proof" | grep -q "$r" || fail 'the proof of a height does not hold its randomness'
+
 # A policy of the authority is in force on every unit; one signed by somebody else is refused.
 "$bin/rsuctl" policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$out/cell/genesis.bin" --key "$out/cell/authority/1.key" \
     --admin "$out/cell/rsu1/admin.sock" --http "127.0.0.1:$http" >"$out/deploy.log" 2>&1 || { cat "$out/deploy.log"; fail 'policy deploy'; }

@@ -476,6 +476,25 @@ static void the_policy_is_shown_with_units(void **state) {
     json_decref(o);
 }
 
+/* ---- randomness: the rig's cell has no members, so it waits for a key ---- */
+
+static void randomness_waits(void **state) {
+    (void)state;
+    json_t *o = rig_json(rig, 200, "/v1/beacon");
+    assert_string_equal(rig_word(o, "phase"), "registering");
+    assert_int_equal(rig_number(o, "members"), rig->face.genesis->validators.n);
+    assert_true(json_is_null(json_object_get(o, "key")));
+    const uint64_t height = (uint64_t)rig_number(o, "height");
+    assert_true(height > 0);
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/beacon/1000000");
+    assert_string_equal(rig_word(o, "state"), "pending");
+    assert_true(json_is_null(json_object_get(o, "randomness")));
+    json_decref(o);
+    rig_refused(rig, 400, "height", "/v1/beacon/x");
+    rig_refused(rig, 404, "older", "/v1/beacon/0");
+}
+
 /* ---- HEAD, where it listens ---- */
 
 static void head_gives_headers_only(void **state) {
@@ -567,6 +586,7 @@ int main(void) {
         cmocka_unit_test(state_comes_with_proofs_of_presence_and_absence),
         cmocka_unit_test(nothing_is_provable_before_the_next_header),
         cmocka_unit_test(the_policy_is_shown_with_units),
+        cmocka_unit_test(randomness_waits),
         cmocka_unit_test(head_gives_headers_only),
         cmocka_unit_test(connections_are_kept_for_the_next_question),
         cmocka_unit_test(sockets_are_of_the_right_kind),
