@@ -62,6 +62,7 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     struct config *c = j->c;
     int rc = WS_OK;
     uint64_t v;
+    c->node = node_limits_default(); /* not all of it is a key */
 #define TAKE(group, from, to, key, lo, hi, usual, times, field)                                    \
     v = usual;                                                                                     \
     if (rc == WS_OK)                                                                               \

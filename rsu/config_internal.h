@@ -34,7 +34,11 @@
     X(mempool_txs, 16, 10000000, 65536, 1, mempool_txs)                                            \
     X(mempool_octets, 65536, 1U << 31, 64U << 20, 1, mempool_octets)                               \
     X(status_ms, 10, 60000, 500, 1000, status_us)                                                  \
-    X(sync_blocks, 1, 1024, 16, 1, sync_blocks)                                                    \
+    X(sync_blocks, 1, 64, 16, 1, sync_blocks)                                                      \
+    X(sync_mb, 1, 65536, 64, 1U << 20, sync_octets)                                                \
+    X(misdeeds_max, 1, 1000000, 200, 1, score_max)                                                 \
+    X(mute_s, 1, 86400, 60, 1000000, mute_us)                                                      \
+    X(bad_signatures, 1, 1000000, 20, 1, bad_checks_per_s)                                         \
     X(listen_ms, 0, 60000, 1000, 1000, listen_us)                                                  \
     X(undo_blocks, 1, 4096, 16, 1, undo_blocks)                                                    \
     X(verify_table_mb, 1, 65536, 128, 1U << 20, verify_table_octets)

@@ -89,7 +89,8 @@ static void put_status(const json_t *s, struct buf *b) {
     json_t *v;
     buf_printf(b, "validators:");
     json_array_foreach(part(s, "validators"), i, v)
-        buf_printf(b, " %s %s%s", ctl_json_text(v, "owner"), ctl_json_text(v, "state"),
+        buf_printf(b, " %s %s%s%s", ctl_json_text(v, "owner"), ctl_json_text(v, "state"),
+            json_is_true(part(v, "muted")) ? " (muted)" : "",
             i + 1 < json_array_size(part(s, "validators")) ? "," : "\n");
 }
 
@@ -105,6 +106,10 @@ static void put_validators(const json_t *s, struct buf *b) {
         if (json_is_string(part(v, "software")))
             buf_printf(b, ", %s, heard %.1f s ago, link %s", ctl_json_text(v, "software"),
                 real_number(v, "heard_s_ago"), json_is_true(part(v, "link_up")) ? "up" : "down");
+        if (json_is_integer(part(v, "misdeeds")) && ctl_json_number(v, "misdeeds") > 0)
+            buf_printf(b, ", misdeeds %lld", ctl_json_number(v, "misdeeds"));
+        if (json_is_true(part(v, "muted")))
+            buf_printf(b, ", muted");
         buf_printf(b, "\n");
     }
 }

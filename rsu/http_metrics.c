@@ -189,9 +189,11 @@ static void put_node(struct page *p) {
     one(p, "wayside_clock_trusted", METRIC_GAUGE,
         "1 while the clock is good enough to propose blocks", v->node.clock_trusted ? 1 : 0);
     metrics_family(&p->m, "wayside_node_drops_total", METRIC_COUNTER,
-        "Messages from peers that changed nothing, by reason");
+        "What peers said in vain or did wrong, by reason");
     for (int i = 0; i < NODE_DROP_COUNT; i++)
         metrics_value(&p->m, c->drops[i], "reason", node_drop_name((enum node_drop)i), NULL);
+    one(p, "wayside_peers_muted_total", METRIC_COUNTER,
+        "Peers of which only votes, proposals and states were taken for a while", c->mutes);
     one(p, "wayside_wal_octets", METRIC_GAUGE, "Octets in the consensus logs", c->wal_octets);
     one(p, "wayside_store_octets", METRIC_GAUGE, "Octets of the store on disk, approximate",
         store_disk_octets(p->h->d->store));

@@ -71,6 +71,9 @@ static json_t *validators(const struct http *h, const struct http_view *v) {
                 seconds(v->mono_us > p->heard_mono_us ? v->mono_us - p->heard_mono_us : 0));
             json_put(o, "software", text(p->software));
             json_put(o, "link_up", json_boolean(v->peer_up[i]));
+            json_put(o, "protocol", json_count(p->protocol));
+            json_put(o, "misdeeds", json_count(p->score));
+            json_put(o, "muted", json_boolean(p->muted));
         }
         json_add(list, o);
     }

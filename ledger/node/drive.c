@@ -137,7 +137,7 @@ void drive_durable(struct node *n, struct ws_now now) {
             decide(n, &n->decision, now);
     }
     if (!n->failed)
-        sync_apply(n, now);
+        fetch_apply(n, now);
 }
 
 static bool speaks(const struct cs_action *a) {

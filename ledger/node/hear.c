@@ -46,18 +46,24 @@ void hear_vote(struct node *n, size_t peer, struct span octets, struct ws_now no
     struct cs_event ev = {.kind = CS_EV_VOTE};
     struct rd r = rd_of(octets);
     if (!vote_read(&r, &ev.vote) || !rd_done(&r)) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     enum cs_refusal why = cs_wants_vote(n->cs, &ev.vote);
     if (why != CS_TAKEN) {
-        n->counters.drops[why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED]++;
+        peer_drop(n, peer, why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED, now);
         if (why == CS_REFUSED_INDEX)
             look_for_phantom(n, peer, &ev.vote, now);
         return;
     }
-    if (!vote_signed(n, &n->set->v[ev.vote.validator], &ev.vote)) {
-        n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
+    if (!peer_may_check(n, peer, now)) {
+        peer_drop(n, peer, NODE_DROP_CHECKS, now);
+        return;
+    }
+    bool good = vote_signed(n, &n->set->v[ev.vote.validator], &ev.vote);
+    peer_checked(n, peer, good);
+    if (!good) {
+        peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
         look_for_phantom(n, peer, &ev.vote, now);
         return;
     }
@@ -83,14 +89,14 @@ void hear_proposal(
     p->round = m->round;
     p->valid_round = m->valid_round;
     if (m->validator > UINT16_MAX || m->signature.len != SIG_OCTETS || m->round < 0) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     p->validator = (uint16_t)m->validator;
     memcpy(p->sig, m->signature.data, SIG_OCTETS);
     enum cs_refusal why = cs_wants_proposal(n->cs, p);
     if (why != CS_TAKEN) {
-        n->counters.drops[why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED]++;
+        peer_drop(n, peer, why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED, now);
         gather_proposal(n, p, why, span_of(m->block.data, m->block.len), now);
         return;
     }
@@ -100,23 +106,29 @@ void hear_proposal(
     struct rd r = rd_of(span_of(m->block.data, m->block.len));
     (void)rd_u8(&r);
     if (!header_read(&r, &hd) || hd.height != p->height) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     /* A fresh block names whoever proposes it; a re-proposal keeps its first author. */
     if (p->valid_round < 0 && memcmp(hd.proposer, n->set->v[p->validator].address, 32) != 0) {
-        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
+        peer_drop(n, peer, NODE_DROP_BAD_BLOCK, now);
         return;
     }
     header_id(exec_sha256, &hd, p->id);
     p->block_time = hd.time;
-    if (!proposal_signed(n, p)) {
-        n->counters.drops[NODE_DROP_BAD_SIGNATURE]++;
+    if (!peer_may_check(n, peer, now)) {
+        peer_drop(n, peer, NODE_DROP_CHECKS, now);
+        return;
+    }
+    bool good = proposal_signed(n, p);
+    peer_checked(n, peer, good);
+    if (!good) {
+        peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
         return;
     }
     struct block *b = NULL;
     if (block_decode_compact(span_of(m->block.data, m->block.len), n->params, &b, NULL) != WS_OK) {
-        n->counters.drops[NODE_DROP_BAD_BLOCK]++;
+        peer_drop(n, peer, NODE_DROP_BAD_BLOCK, now);
         return;
     }
     struct candidate *c = candidate_add(n, p->id, b, peer);

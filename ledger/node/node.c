@@ -23,6 +23,24 @@ struct node_limits node_limits_default(void) {
         .mempool_octets = 64U << 20,
         .status_us = 500000,
         .sync_blocks = 16,
+        .sync_octets = 64U << 20,
+        .weight =
+            {
+                [NODE_DROP_MALFORMED] = 20,
+                [NODE_DROP_BAD_SIGNATURE] = 20,
+                [NODE_DROP_BAD_BLOCK] = 20,
+                [NODE_DROP_CHECKS] = 5,
+                [NODE_DROP_UNASKED] = 5,
+                [NODE_DROP_ASKS_TOO_MUCH] = 1,
+                [NODE_DROP_LOWERED] = 25,
+                [NODE_DROP_WITHHELD] = 10,
+            },
+        .score_max = 200,
+        .score_decay_per_s = 2,
+        .mute_us = 60000000,
+        .bad_checks_per_s = 20,
+        .protocol_min = NODE_PROTOCOL_MIN,
+        .protocol_max = NODE_PROTOCOL_MAX,
         .verify_table_octets = (size_t)128 << 20,
         .listen_us = 1000000,
         .undo_blocks = 16,
@@ -105,7 +123,7 @@ void node_close(struct node *n) {
         return;
     WS_ASSERT(n->writing == NULL || n->failed || n->io.start_job != NULL);
     candidates_clear(n);
-    sync_clear(n);
+    fetch_clear(n);
     mempool_free(&n->pool);
     txs_free(n->txs);
     cs_free(n->cs);
@@ -143,11 +161,11 @@ bool node_healthy(const struct node *n, const char **ret_why) {
 void node_message(struct node *n, size_t peer, struct span msg, struct ws_now now) {
     if (n->failed || peer >= n->peers.n)
         return;
-    if (txs_message(n, peer, msg, now))
+    if (!peer_admits(n, peer, msg, now) || txs_message(n, peer, msg, now))
         return;
     Wayside__Link__Link *link = wire_parse(msg);
     if (link == NULL) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     switch (link->body_case) {
@@ -158,7 +176,7 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
         hear_vote(n, peer, span_of(link->vote.data, link->vote.len), now);
         break;
     case WAYSIDE__LINK__LINK__BODY_STATUS:
-        sync_status(n, peer, link->status, now);
+        summary_status(n, peer, link->status, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_TX:
         txs_pushed(n, peer, link->tx, now);
@@ -167,10 +185,10 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
         sync_tx_request(n, peer, link->tx_request, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_BLOCK_REQUEST:
-        sync_block_request(n, peer, link->block_request, now);
+        fetch_request(n, peer, link->block_request, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_BLOCK_REPLY:
-        sync_block_reply(n, peer, link->block_reply, now);
+        fetch_reply(n, peer, link->block_reply, now);
         break;
     case WAYSIDE__LINK__LINK__BODY_CANDIDATE_REQUEST:
         sync_candidate_request(n, peer, link->candidate_request, now);
@@ -180,7 +198,9 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
         break;
     case WAYSIDE__LINK__LINK__BODY__NOT_SET:
     case _WAYSIDE__LINK__LINK__BODY__CASE_IS_INT_SIZE:
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        /* A kind of a later protocol is no misdeed; a message of no kind is. */
+        peer_drop(n, peer,
+            link->base.n_unknown_fields > 0 ? NODE_DROP_UNKNOWN_KIND : NODE_DROP_MALFORMED, now);
         break;
     }
     wire_free(link);
@@ -211,6 +231,7 @@ void node_trust_clock(struct node *n, bool trusted, struct ws_now now) {
 void node_tick(struct node *n, struct ws_now now) {
     if (n->failed)
         return;
+    n->seen_mono_us = now.mono_us;
     if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && now.mono_us >= begin_at(n)) {
         struct cs_event ev = {.kind = CS_EV_BEGIN, .height = cs_height(n->cs)};
         drive_event(n, &ev, now);
@@ -243,10 +264,12 @@ uint64_t node_next_wake(const struct node *n) {
     uint64_t at = n->status_due_mono_us;
     if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && begin_at(n) < at)
         at = begin_at(n);
-    if (n->listening && n->listen_until_mono_us < at)
+    if (n->listening && !n->syncing && n->listen_until_mono_us < at)
         at = n->listen_until_mono_us;
     for (size_t i = 0; i < n->n_timers; i++)
         at = n->timer[i].due_mono_us < at ? n->timer[i].due_mono_us : at;
+    uint64_t serve = fetch_next_wake(n);
+    at = serve < at ? serve : at;
     uint64_t ask = sync_next_ask(n);
     at = ask < at ? ask : at;
     at = txs_waiting(n) ? 0 : at;
@@ -288,7 +311,14 @@ void node_status(const struct node *n, struct node_status *ret) {
 
 void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret) {
     const struct peer *p = &n->peer[peer];
-    *ret = (struct node_peer_status){p->heard, p->heard_mono_us, p->height, p->round, {0}};
+    *ret = (struct node_peer_status){.heard = p->heard,
+        .heard_mono_us = p->heard_mono_us,
+        .height = p->height,
+        .round = p->round,
+        .protocol = peer_protocol(n, peer),
+        .score = p->score_milli / 1000,
+        .muted = peer_muted(n, peer, (struct ws_now){.mono_us = n->seen_mono_us}),
+        .mutes = p->mutes};
     (void)snprintf(ret->software, sizeof(ret->software), "%s", p->software);
 }
 

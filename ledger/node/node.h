@@ -19,6 +19,38 @@
 
 struct node;
 
+/* What nodes say to each other (ledger/net/link.proto). Two adjacent versions work in one cell: a node uses of 2 only what
+ * its peer knows. 2: states tell statements apart and name the lowest version. */
+#define NODE_PROTOCOL_MIN 1
+#define NODE_PROTOCOL_MAX 2
+
+/* Why what a peer said changed nothing, or what it did wrong. */
+#define NODE_DROPS(X)                                                                              \
+    X(NODE_DROP_MALFORMED, "malformed")                                                            \
+    X(NODE_DROP_HEIGHT, "other_height")                                                            \
+    X(NODE_DROP_NOT_WANTED, "not_wanted")                                                          \
+    X(NODE_DROP_BAD_SIGNATURE, "bad_signature")                                                    \
+    X(NODE_DROP_BAD_BLOCK, "bad_block")                                                            \
+    X(NODE_DROP_TX_KNOWN, "tx_known")                                                              \
+    X(NODE_DROP_TX_REFUSED, "tx_refused")                                                          \
+    X(NODE_DROP_MEMPOOL_FULL, "mempool_full")                                                      \
+    X(NODE_DROP_CANDIDATES, "too_many_candidates")                                                 \
+    X(NODE_DROP_UNKNOWN_KIND, "unknown_kind")                                                      \
+    X(NODE_DROP_PROTOCOL, "protocol")                                                              \
+    X(NODE_DROP_MUTED, "sender_muted")                                                             \
+    X(NODE_DROP_CHECKS, "too_many_bad_signatures")                                                 \
+    X(NODE_DROP_UNASKED, "unasked")                                                                \
+    X(NODE_DROP_ASKS_TOO_MUCH, "asks_too_much")                                                    \
+    X(NODE_DROP_LOWERED, "height_lowered")                                                         \
+    X(NODE_DROP_WITHHELD, "claimed_and_not_sent")
+enum node_drop {
+#define X(id, text) id,
+    NODE_DROPS(X)
+#undef X
+        NODE_DROP_COUNT
+};
+const char *node_drop_name(enum node_drop d);
+
 struct node_limits {
     size_t mempool_txs, mempool_octets;
     uint64_t status_us; /* how often the state is told to peers (monotonic) */
@@ -28,6 +60,14 @@ struct node_limits {
         verify_table_octets; /* tables of known signers, reserved when the first message is verified */
     /* How long a machine without a log of the height in progress listens before it speaks (monotonic). */
     uint64_t listen_us;
+    uint64_t sync_octets; /* blocks ahead of ours that wait for those between */
+    /* A peer's misdeeds add up, by reason; what is added goes again with time. At score_max it is muted for a while: only
+     * votes, proposals and states are taken from it. */
+    unsigned weight[NODE_DROP_COUNT];
+    unsigned score_max, score_decay_per_s;
+    uint64_t mute_us;
+    unsigned bad_checks_per_s; /* signatures of one peer checked that turn out bad */
+    uint32_t protocol_min, protocol_max; /* within NODE_PROTOCOL_MIN and _MAX; tests narrow it */
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
     unsigned
         prune_blocks; /* heights that go with each block at most, once they are old enough; 0: all stay */
@@ -64,24 +104,6 @@ struct node_io {
     void (*start_job)(void *ctx, struct node_job *job);
 };
 
-#define NODE_DROPS(X)                                                                              \
-    X(NODE_DROP_MALFORMED, "malformed")                                                            \
-    X(NODE_DROP_HEIGHT, "other_height")                                                            \
-    X(NODE_DROP_NOT_WANTED, "not_wanted")                                                          \
-    X(NODE_DROP_BAD_SIGNATURE, "bad_signature")                                                    \
-    X(NODE_DROP_BAD_BLOCK, "bad_block")                                                            \
-    X(NODE_DROP_TX_KNOWN, "tx_known")                                                              \
-    X(NODE_DROP_TX_REFUSED, "tx_refused")                                                          \
-    X(NODE_DROP_MEMPOOL_FULL, "mempool_full")                                                      \
-    X(NODE_DROP_CANDIDATES, "too_many_candidates")
-enum node_drop {
-#define X(id, text) id,
-    NODE_DROPS(X)
-#undef X
-        NODE_DROP_COUNT
-};
-const char *node_drop_name(enum node_drop d);
-
 struct node_counters {
     uint64_t drops[NODE_DROP_COUNT];
     uint64_t tx_refused[TX_VERDICT_COUNT]; /* why transactions were refused or left the mempool */
@@ -89,6 +111,7 @@ struct node_counters {
         empty_blocks;
     uint64_t
         own_votes_heard; /* votes under our key that this machine did not cast, or has forgotten */
+    uint64_t mutes; /* peers muted */
     uint64_t wal_octets;
 };
 
@@ -168,6 +191,10 @@ struct node_peer_status {
     uint64_t heard_mono_us, height;
     int32_t round;
     char software[32];
+    uint32_t protocol; /* that we speak with it */
+    uint64_t score; /* of misdeeds, below node_limits.score_max */
+    bool muted;
+    uint64_t mutes;
 };
 void node_status(const struct node *n, struct node_status *ret);
 void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret);

@@ -9,7 +9,6 @@
 #include "ledger/node/txs.h"
 #include "ledger/snapshot/prune.h"
 
-#define NODE_PROTOCOL 1
 #define NODE_SOFTWARE "wayside 0.1.0"
 
 /* A block someone proposed, or that a quorum named, at the height in progress. */
@@ -23,7 +22,14 @@ struct candidate {
     uint64_t lacking_mono_us; /* since when something is missing */
 };
 
-enum { CANDIDATES_MAX = 32, TIMERS_MAX = 64, PENDING_MAX = CS_ACTIONS_MAX, SYNC_WINDOW = 64 };
+enum {
+    CANDIDATES_MAX = 32,
+    TIMERS_MAX = 64,
+    PENDING_MAX = CS_ACTIONS_MAX,
+    SYNC_WINDOW = 128,
+    RANGES_QUEUED = 4,
+    SENT_MAX = 64
+};
 
 struct node_timer {
     uint64_t due_mono_us;
@@ -38,18 +44,35 @@ struct peer {
     int32_t round;
     uint64_t base;
     char software[32];
-    uint64_t asked_mono_us; /* last block request to it */
+    uint32_t protocol_max;
+    bool incompatible;
+    /* fetching: heights asked of it and not yet here, the highest ever asked, when it last sent one */
+    uint64_t outstanding, expect_to, delivered_us, slow_until_us;
     /* What it was answered and when: a small question must not buy many large answers. */
     uint64_t answered_mono_us; /* votes and proposals resent */
     uint64_t txs_mono_us, candidates_mono_us;
-    uint64_t blocks_mono_us, blocks_to, blocks_octets; /* within one pause: highest sent, octets */
+    uint64_t blocks_mono_us, blocks_octets; /* within one pause */
+    size_t n_sent;
+    uint64_t sent[SENT_MAX];
+    size_t n_ranges; /* blocks that wait for the next pause */
+    struct range {
+        uint64_t from, n;
+    } ranges[RANGES_QUEUED];
+    /* misdeeds */
+    uint64_t score_milli, scored_mono_us, muted_until_us, mutes;
+    bool checks_filled;
+    uint64_t checks_micro, checks_mono_us; /* bad signatures that may still be checked */
 };
 
 /* A block that a peer sent with its commit. */
 struct fetched {
-    struct block *block; /* NULL: free */
+    struct block *block; /* NULL: not here */
+    uint64_t height;
     struct commit commit;
-    size_t from;
+    size_t from; /* who sent it, or was asked for it */
+    bool asked;
+    uint64_t asked_us;
+    size_t octets;
     bool checked; /* the commit is good under the set that the header names */
 };
 
@@ -94,6 +117,8 @@ struct node {
     bool has_decision;
     /* blocks that peers sent, by height modulo SYNC_WINDOW; of heights above `height` only */
     struct fetched fetched[SYNC_WINDOW];
+    bool fetching; /* there is something in it */
+    uint64_t fetched_octets, block_octets; /* held; of one block, about */
     /* the height in progress */
     struct candidate candidate[CANDIDATES_MAX];
     size_t n_candidates;
@@ -104,7 +129,8 @@ struct node {
     struct cs_actions pending; /* recovery and listening: not answered yet */
     /* peers */
     struct peer peer[NODE_PEERS_MAX]; /* by slot */
-    uint64_t status_due_mono_us;
+    uint64_t status_due_mono_us, statuses;
+    uint64_t seen_mono_us; /* last tick */
     bool syncing;
     struct node_counters counters;
     uint64_t gather_height; /* gather.c */
@@ -189,16 +215,43 @@ void recover_put_meta(struct node *n, struct store_batch *batch);
 /* redo.c: blocks that the store holds above its state are executed (a rollback leaves them). Before consensus starts. */
 WARN_UNUSED int redo_blocks(struct node *n, struct ws_now now, struct ws_err *err);
 
-/* sync.c: telling peers where we are, catching up, helping them. */
-void sync_tick(struct node *n, struct ws_now now);
-void sync_apply(
+/* No peer makes us resend more often than this: a small question must not buy many large answers. */
+static inline uint64_t answer_pause(const struct node *n) {
+    return n->limits.status_us / 2;
+}
+
+/* peers.c: what a peer said in vain or did wrong; counted, and perhaps it is muted for it. */
+void peer_drop(struct node *n, size_t slot, enum node_drop why, struct ws_now now);
+bool peer_muted(const struct node *n, size_t slot, struct ws_now now);
+/* Whether the message is worth unpacking; if not it has been counted. */
+bool peer_admits(struct node *n, size_t slot, struct span msg, struct ws_now now);
+/* Before and after a signature is checked that the peer brought. */
+bool peer_may_check(struct node *n, size_t slot, struct ws_now now);
+void peer_checked(struct node *n, size_t slot, bool good);
+uint32_t peer_protocol(const struct node *n, size_t slot);
+bool peer_compatible(const struct node *n, uint32_t lowest, uint32_t highest);
+
+/* summary.c: states told and compared. */
+void summary_tick(struct node *n, struct ws_now now);
+void summary_status(struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now);
+
+/* fetch.c: whole blocks, asked and answered. */
+bool fetch_behind(const struct node *n);
+void fetch_tick(struct node *n, struct ws_now now);
+void fetch_apply(
     struct node *n, struct ws_now now); /* commits what was fetched, as far as it goes */
-void sync_clear(struct node *n);
-void sync_status(struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now);
-void sync_block_request(
+void fetch_clear(struct node *n);
+void fetch_forget_peer(struct node *n, size_t peer); /* what it was asked, others may be asked */
+void fetch_expect(
+    struct node *n, size_t peer, uint64_t height); /* a block up to there is no surprise from it */
+uint64_t fetch_next_wake(const struct node *n);
+void fetch_request(
     struct node *n, size_t peer, const Wayside__Link__BlockRequest *q, struct ws_now now);
-void sync_block_reply(
+void fetch_reply(
     struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now);
+
+/* sync.c: parts of a proposal. */
+void sync_tick(struct node *n, struct ws_now now);
 void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now);
 /* When the node wants to be woken for what candidates lack. */
 uint64_t sync_next_ask(const struct node *n);

@@ -238,10 +238,15 @@ static void take_lot(
     tx_parse_many(octets, count, txs);
     verify_lot(n, txs, count);
     for (size_t i = 0; i < count; i++) {
+        enum tx_verdict v = TX_GOOD;
         if (txs[i] == NULL)
-            n->counters.drops[NODE_DROP_MALFORMED]++;
-        else if (!n->failed && node_take_tx(n, txs[i], peer, now) == TX_DUPLICATE)
+            peer_drop(n, peer, NODE_DROP_MALFORMED, now);
+        else if (!n->failed)
+            v = node_take_tx(n, txs[i], peer, now);
+        if (v == TX_DUPLICATE)
             n->counters.drops[NODE_DROP_TX_KNOWN]++;
+        else if (v == TX_BAD_SIGNATURE) /* whoever pushes it has verified it */
+            peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
         tx_unref(txs[i]);
     }
 }
@@ -263,7 +268,7 @@ struct lot {
 static void put_in_lot(
     struct node *n, size_t peer, struct lot *l, struct span tx, struct ws_now now) {
     if (tx.n > n->params->tx_octets_max) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     if (!worth_reading(n, peer, tx)) {
@@ -284,7 +289,7 @@ static void end_lot(struct node *n, size_t peer, struct lot *l, struct ws_now no
 
 void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
     if (m->n_tx > PUSH_TXS_MAX) {
-        n->counters.drops[NODE_DROP_MALFORMED]++;
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
     struct lot l = {.n = 0};

@@ -37,12 +37,6 @@ void wire_free(Wayside__Link__Link *link) {
     wayside__link__link__free_unpacked(link, &a);
 }
 
-bool node_message_is_bulk(struct span msg) {
-    /* Tags of the fields of Link, all length-delimited. */
-    enum { TX = 4 << 3 | 2, BLOCK_REPLY = 7 << 3 | 2 };
-    return msg.n > 0 && (msg.p[0] == TX || msg.p[0] == BLOCK_REPLY);
-}
-
 void wire_send_octets(struct node *n, size_t peer, struct span msg) {
     for (size_t i = 0; i < n->peers.n; i++) {
         if ((peer == ALL_PEERS || peer == i) && i != n->peers.me)

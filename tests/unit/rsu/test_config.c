@@ -234,7 +234,7 @@ static void test_mistakes(void **state) {
         {NEEDED "memory_mb: ' 64'\n", {"memory_mb"}},
         {NEEDED "memory_mb: 99999999999999999999999\n", {"memory_mb"}},
         {NEEDED "memory_mb: 15\n", {"memory_mb", "16 to"}},
-        {NEEDED "node: {sync_blocks: 0}\n", {"node.sync_blocks", "1 to 1024"}},
+        {NEEDED "node: {sync_blocks: 0}\n", {"node.sync_blocks", "1 to 64"}},
         {NEEDED "http_connections: 0\n", {"http_connections"}},
         {NEEDED "pipeline: {verify: fast}\n",
             {":5: pipeline", "allowed: auto, ifma, portable, openssl"}},

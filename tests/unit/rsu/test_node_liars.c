@@ -32,6 +32,7 @@ static void claim_height(struct nodes *w, size_t to, uint64_t height) {
     Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
     char software[] = "liar";
     s.height = height;
+    s.protocol = 1;
     s.software = software;
     Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
     link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
@@ -296,6 +297,7 @@ static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
     (void)state;
     struct nodes *w = open_cell(7);
     nodes_cut(w, 0, true);
+    w->m[0].node->limits.score_max = UINT32_MAX; /* it is not muted for it */
     uint64_t h = nodes_height(w, 0) + 1;
     for (size_t i = 0; i < 4; i++)
         (void)nodes_report(w, 1, i, 30);
@@ -303,6 +305,11 @@ static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
     assert_int_equal(nodes_height(w, 0), h - 1);
     struct buf block = {0};
     struct buf commit = {0};
+    reply_block(w, 0, span_of("", 0), span_of("", 0));
+    read_block(w, 1, h, &block, &commit);
+    reply_block(w, 0, buf_span(&block), buf_span(&commit));
+    assert_int_equal(drops(w, 0, NODE_DROP_UNASKED), 1); /* nobody asked it for that */
+    claim_height(w, 0, h + 100); /* now it is */
     do { /* one with transactions; those before it are handed over as they are */
         read_block(w, 1, h, &block, &commit);
         if (block.n > 1000)
