@@ -54,6 +54,8 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     static const struct yaml_lists no_lists;
     const struct yaml_lists *s = f->lists == NULL ? &no_lists : f->lists;
     const struct yaml_gossip *g = f->gossip == NULL ? &no_gossip : f->gossip;
+    static const struct yaml_disk no_disk;
+    const struct yaml_disk *k = f->disk == NULL ? &no_disk : f->disk;
     static const struct yaml_record no_record;
     const struct yaml_record *d = f->record == NULL ? &no_record : f->record;
     const struct yaml_radio *r = f->radio == NULL ? &no_radio : f->radio;
@@ -91,6 +93,9 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
 #undef X
 #define X(...) TAKE("record.", d, &c->record, __VA_ARGS__)
     CONFIG_RECORD(X)
+#undef X
+#define X(...) TAKE("disk.", k, &c->disk, __VA_ARGS__)
+    CONFIG_DISK(X)
 #undef X
 #define X(...) TAKE("", f, c, __VA_ARGS__)
     CONFIG_TOP(X)

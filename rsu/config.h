@@ -9,6 +9,7 @@
 #include "ledger/node/node.h"
 #include "pktio/transmit.h"
 #include "pktio/worker.h"
+#include "rsu/keeper.h"
 
 #define CONFIG_PORTS_MAX 8
 
@@ -66,6 +67,7 @@ struct config {
     struct config_radio radio;
     struct plausibility_config plausibility; /* its salt is 0 */
     struct config_record record;
+    struct keeper_config disk; /* data, check_us and compact_heights are not from the file */
     struct config_gossip {
         uint32_t rate; /* identities a second; 0: none told, none taken */
         uint64_t batch_us;

@@ -41,7 +41,16 @@
     X(bad_signatures, 1, 1000000, 20, 1, bad_checks_per_s)                                         \
     X(listen_ms, 0, 60000, 1000, 1000, listen_us)                                                  \
     X(undo_blocks, 1, 4096, 16, 1, undo_blocks)                                                    \
-    X(verify_table_mb, 1, 65536, 128, 1U << 20, verify_table_octets)
+    X(verify_table_mb, 1, 65536, 128, 1U << 20, verify_table_octets)                               \
+    X(prune_blocks, 0, 1024, 4, 1, prune_blocks)                                                   \
+    X(header_days, 1, 36500, 30, UINT64_C(86400000000), header_us)
+#define CONFIG_DISK(X)                                                                             \
+    X(snapshot_blocks, 0, 1U << 30, 20000, 1, snapshot_blocks)                                     \
+    X(snapshots, 1, 1000, 2, 1, snapshots)                                                         \
+    X(snapshot_mb_s, 1, 65536, 32, 1U << 20, snapshot_octets_s)                                    \
+    X(budget_mb, 0, 1U << 30, 65536, 1U << 20, budget_octets)                                      \
+    X(reserve_mb, 0, 1U << 30, 256, 1U << 20, reserve_octets)                                      \
+    X(wear_mb_day, 0, 1U << 30, 20480, 1U << 20, wear_octets_day)
 #define CONFIG_LINKS(X)                                                                            \
     X(queue_messages, 1, 65536, 256, 1, queue_messages)                                            \
     X(held_mb, 1, 65536, 16, 1U << 20, held_octets)                                                \
@@ -134,6 +143,9 @@ struct yaml_file {
     struct yaml_lists {
         CONFIG_LISTS(X)
     } * lists;
+    struct yaml_disk {
+        CONFIG_DISK(X)
+    } * disk;
     struct yaml_record {
         char *folder;
         CONFIG_RECORD(X)

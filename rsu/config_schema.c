@@ -84,6 +84,9 @@ static const cyaml_schema_field_t radio_fields[] = {TEXT(ticket, 0, struct yaml_
     TEXT(place, 0, struct yaml_radio), CONFIG_RADIO(X) CYAML_FIELD_END};
 #undef X
 
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_disk),
+static const cyaml_schema_field_t disk_fields[] = {CONFIG_DISK(X) CYAML_FIELD_END};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_record),
 static const cyaml_schema_field_t record_fields[] = {
     TEXT(folder, 0, struct yaml_record), CONFIG_RECORD(X) CYAML_FIELD_END};
@@ -119,6 +122,8 @@ static const cyaml_schema_field_t top_fields[] = {
         gossip, gossip_fields),
     CYAML_FIELD_MAPPING_PTR(
         "lists", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, lists, lists_fields),
+    CYAML_FIELD_MAPPING_PTR(
+        "disk", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, disk, disk_fields),
     CYAML_FIELD_MAPPING_PTR("record", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
         record, record_fields),
     TEXT(http, OPTIONAL, struct yaml_file),

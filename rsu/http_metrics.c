@@ -158,6 +158,34 @@ static void put_transactions(struct page *p) {
         p->h->d->config->node.mempool_octets);
 }
 
+static void put_disk(struct page *p) {
+    struct keeper_counters n = {0};
+    if (p->h->d->keeper != NULL)
+        n = keeper_look(p->h->d->keeper);
+    one(p, "wayside_disk_state", METRIC_GAUGE,
+        "0 good, 1 wear budget exceeded, 2 disk budget exceeded, 3 disk full: the unit stops",
+        (uint64_t)n.state);
+    one(p, "wayside_disk_data_octets", METRIC_GAUGE, "Octets of the data folder on disk",
+        n.data_octets);
+    one(p, "wayside_disk_budget_octets", METRIC_GAUGE, "What they may be; 0: no bound",
+        p->h->d->config->disk.budget_octets);
+    one(p, "wayside_disk_free_octets", METRIC_GAUGE, "Free octets of its disk", n.free_octets);
+    one(p, "wayside_disk_written_octets_total", METRIC_COUNTER,
+        "Octets that the process wrote to storage", n.written_octets);
+    one(p, "wayside_disk_written_day_octets", METRIC_GAUGE, "The same in the last 24 hours",
+        n.written_day_octets);
+    one(p, "wayside_snapshot_height", METRIC_GAUGE, "Newest snapshot that is whole; 0: none",
+        n.snapshot_height);
+    one(p, "wayside_snapshots_total", METRIC_COUNTER, "Snapshots made", n.snapshots_made);
+    one(p, "wayside_snapshots_failed_total", METRIC_COUNTER, "Snapshots that failed",
+        n.snapshots_failed);
+    one(p, "wayside_snapshots_skipped_total", METRIC_COUNTER,
+        "Snapshots that were due and not begun: the last one was not done, or the budget is spent",
+        n.snapshots_skipped);
+    one(p, "wayside_bodies_from", METRIC_GAUGE, "Lowest height whose body is here",
+        p->v->node.bodies_from);
+}
+
 static void put_node(struct page *p) {
     const struct http_view *v = p->v;
     const struct node_counters *c = &v->counters;
@@ -197,6 +225,7 @@ static void put_node(struct page *p) {
     one(p, "wayside_wal_octets", METRIC_GAUGE, "Octets in the consensus logs", c->wal_octets);
     one(p, "wayside_store_octets", METRIC_GAUGE, "Octets of the store on disk, approximate",
         store_disk_octets(p->h->d->store));
+    put_disk(p);
     metrics_family(&p->m, "wayside_state_entries", METRIC_GAUGE, "Entries in state by contract");
     for (size_t i = 0; i < p->h->n_contracts; i++)
         metrics_value(&p->m, v->entries[i], "contract", http_contract_name(p->h, i), NULL);

@@ -12,6 +12,7 @@
 #include "rsu/cell.h"
 #include "rsu/config.h"
 #include "rsu/gossip.h"
+#include "rsu/keeper.h"
 #include "rsu/mailbox.h"
 
 #define RSUD_CODES_MAX 64
@@ -44,6 +45,7 @@ struct rsud {
     struct plausibility_tracks *tracks;
     struct gossip *gossip; /* NULL: switched off */
     struct recorder *recorder; /* (any) counters; NULL: frames are not recorded */
+    struct keeper *keeper; /* (any) counters; NULL: not started */
     struct radio *radio; /* NULL: the unit only listens */
     const struct beaconing *beaconing; /* NULL: no validator */
     struct revocations *lists; /* NULL: none configured */

@@ -44,6 +44,10 @@ struct daemon {
 /* rsud_start.c */
 WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err);
 void daemon_stop(struct daemon *d);
+/* rsud_disk.c */
+WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
+/* State that is not what a quorum committed to is written down while everything is still there; else nothing happens. */
+void daemon_write_bundle(struct daemon *d);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_links.c */

@@ -84,6 +84,7 @@ void daemon_committed(
         if (r->contract < STATE_CONTRACTS_MAX && r->code < RSUD_CODES_MAX)
             d->face.results[r->contract][r->code]++;
     }
+    keeper_committed(d->face.keeper, b->header.height);
     if (d->face.radio != NULL)
         tell_radio(d, o);
     if (d->http != NULL)
@@ -257,6 +258,12 @@ void daemon_loop(struct daemon *d) {
             radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
         daemon_follow_committee(d);
         const char *why = "";
+        node_set_snapshot(d->face.node, keeper_newest(d->face.keeper));
+        if (keeper_must_stop(d->face.keeper, &why)) {
+            ws_log(WS_LOG_ERROR, "rsud", "%s", why);
+            d->exit_code = 3;
+            d->stop = true;
+        }
         if (!node_healthy(d->face.node, &why)) {
             ws_log(WS_LOG_ERROR, "rsud", "%s", why);
             d->exit_code = 3;

@@ -344,6 +344,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_disk(d, err);
     if (rc == WS_OK)
+        rc = daemon_open_keeper(d, err);
+    if (rc == WS_OK)
         rc = daemon_open_links(d, err);
     if (rc == WS_OK)
         rc = open_node(d, err);
@@ -375,6 +377,8 @@ static void finish_jobs(struct daemon *d) {
 
 void daemon_stop(struct daemon *d) {
     finish_jobs(d);
+    daemon_write_bundle(d);
+    keeper_close(d->face.keeper);
     if (d->face.mailbox != NULL)
         mailbox_shut(d->face.mailbox);
     if (d->http != NULL)

@@ -1,0 +1,123 @@
+#!/bin/bash
+# rsuctl ledger as an operator uses it on a unit that stands still: a snapshot made, checked and put on a new unit; blocks taken
+# back and executed again; where two states differ. Cells of one validator, so that one process is a quorum.
+# usage: ledger.sh PROGRAMS-FOLDER
+set -u
+bin=$(cd "${1:?folder of programs}" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+out=$(mktemp -d)
+unit=
+cleanup() {
+    [ -z "$unit" ] || kill "$unit" 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$out"
+}
+trap cleanup EXIT
+cd "$out" || exit 1
+bad=0
+done=0
+ctl=$bin/rsuctl
+
+# expect CODE WORDS COMMAND...: exit code, and words (a pattern; empty: none) in what it prints
+expect() {
+    local code=$1 words=$2 got
+    shift 2
+    timeout 60 "$@" >log 2>&1
+    got=$?
+    done=$((done + 1))
+    if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qE -- "$words" log; }; then
+        echo "FAILED  $*"
+        echo "        exit code $got, expected $code with '$words':"
+        sed 's/^/        /' log | head -n 20
+        bad=$((bad + 1))
+    fi
+}
+
+# run NAME SECONDS: a unit for a while, then stopped in order
+run() {
+    "$bin/rsud" --config "$1/rsu1/rsud.yaml" >>"$1.log" 2>&1 &
+    unit=$!
+    sleep "$2"
+    kill "$unit" && wait "$unit"
+    unit=
+}
+
+printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
+port=$((20000 + $$ % 20000))
+found() {
+    expect 0 'fingerprint' "$ctl" cell init --out "$1" --map "$root/configs/demo/town.osm" --name town --validators 1 \
+        --seed "$2" --capture quiet.pcap --base-port $port --http-port $((port + 1)) --block-interval-ms 300
+    printf "disk:\n  snapshot_blocks: 3\n" >>"$1/rsu1/rsud.yaml"
+
+}
+found one 7
+found other 8
+data=one/rsu1/data
+genesis=one/genesis.bin
+expect 3 'No such file|no store' "$ctl" ledger snapshot create "$data"
+run one 4
+[ -d "$data/store" ] || { cat one.log; exit 1; }
+
+# ---- snapshots ----
+own=$(find "$data/snapshots" -name '*.wsnap' | sort | head -n 1)
+expect 0 'every chunk holds' "$ctl" ledger snapshot verify "$own" --genesis "$genesis" # the unit made it while it ran
+expect 0 'written to .*\.wsnap' "$ctl" ledger snapshot create "$data" --out snaps
+snap=$(find snaps -name '*.wsnap')
+expect 1 'is there already' "$ctl" ledger snapshot create "$data" --out snaps
+expect 0 'state after height [0-9]+' "$ctl" ledger snapshot show "$snap"
+id=$(sed -nE 's/.*committed by block [0-9]+, ([0-9a-f]{64})/\1/p' log)
+height=$(sed -nE 's/^state after height ([0-9]+).*/\1/p' log)
+expect 0 '"contracts"' "$ctl" ledger snapshot show "$snap" --json
+expect 0 'every chunk holds' "$ctl" ledger snapshot verify "$snap" --genesis "$genesis"
+expect 0 'every chunk holds' "$ctl" ledger snapshot verify "$snap" --block-id "$id"
+expect 1 'another cell|not those of the genesis' "$ctl" ledger snapshot verify "$snap" --genesis other/genesis.bin
+expect 1 'not the trusted one' "$ctl" ledger snapshot verify "$snap" --block-id "${id//[0-7]/8}"
+expect 2 'is not 64 hex' "$ctl" ledger snapshot verify "$snap" --block-id 12
+expect 2 'cannot vouch for itself' "$ctl" ledger snapshot verify "$snap"
+expect 2 'none of create' "$ctl" ledger snapshot melt "$snap"
+expect 3 'No such file' "$ctl" ledger snapshot show no.wsnap
+cp "$snap" bent.wsnap
+printf 'x' | dd of=bent.wsnap bs=1 seek=3000 conv=notrunc 2>/dev/null
+expect 1 'bent.wsnap: .*(offset|chunk)' "$ctl" ledger snapshot verify bent.wsnap --genesis "$genesis"
+expect 0 'restored into' "$ctl" ledger snapshot restore "$snap" --into fresh --genesis "$genesis"
+expect 1 'holds blocks' "$ctl" ledger snapshot restore "$snap" --into "$data" --genesis "$genesis"
+expect 0 'contract 3: the same' "$ctl" ledger diff fresh "$snap"
+expect 0 'contract 1: the same' "$ctl" ledger diff "$data" fresh
+expect 0 '"differs": false' "$ctl" ledger diff "$data" "$snap" --json
+
+# ---- a unit whose store is lost goes on with the snapshot, and does not sign what it may have signed ----
+cp -r one lost
+rm -r lost/rsu1/data/store
+expect 0 'restored into' "$ctl" ledger snapshot restore "$snap" --into lost/rsu1/data --block-id "$id"
+[ -f lost/rsu1/data/consensus-even.log.before-restore ] || { echo 'the logs are not put aside'; bad=$((bad + 1)); }
+expect 0 'contract 1: the same' "$ctl" ledger diff lost/rsu1/data "$snap"
+
+# ---- replay ----
+expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
+expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap --to 2
+expect 0 '"agrees": true' "$ctl" ledger replay "$data" --genesis "$genesis" --from "$snap" --json
+expect 1 'another cell' "$ctl" ledger replay "$data" --genesis other/genesis.bin --map other/base.wmap
+expect 2 '--map is needed' "$ctl" ledger replay "$data" --genesis "$genesis"
+
+# ---- rollback ----
+cp -r "$data" before
+expect 2 'either --to-height or --blocks' "$ctl" ledger rollback "$data"
+expect 0 "taken back from height [0-9]+ to $((height - 1))" "$ctl" ledger rollback "$data" --to-height $((height - 1))
+expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
+expect 1 'goes back to' "$ctl" ledger rollback "$data" --to-height 100000
+run one 4
+grep -q 'were executed again' one.log || { echo 'blocks were not executed again'; tail -n 5 one.log; bad=$((bad + 1)); }
+expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
+expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
+
+# ---- another history ----
+expect 0 'wsdiverge' "$ctl" ledger bundle before
+[ "$(stat -c %a before/*.wsdiverge)" = 600 ] || { echo 'a bundle that others may read'; bad=$((bad + 1)); }
+expect 0 'contract 1: the same' "$ctl" ledger diff before/*.wsdiverge before
+run other 4
+expect 1 'contract [0-9] differs' "$ctl" ledger diff before other/rsu1/data
+expect 1 'first key' "$ctl" ledger diff before other/rsu1/data
+expect 3 'No such file' "$ctl" ledger diff before nowhere
+
+echo "$done calls, $bad wrong"
+[ $bad -eq 0 ]
