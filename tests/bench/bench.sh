@@ -22,6 +22,9 @@ echo "== a second worker, and an idle one"
 echo "== revocation lists"
 "$build/tests/bench/bench_lists"
 
+echo "== randomness of a height (libsodium's own multiplication in the same run)"
+"$build/tests/bench/bench_beacon"
+
 echo "== map contract"
 "$build/tests/bench/bench_map"
 
