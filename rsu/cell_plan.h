@@ -20,8 +20,8 @@ struct cell_plan {
     struct buf genesis;
 };
 
-/* Draws keys for n validators of power 1 and the authorities of the policy role, and puts the public halves
- * into the founding. */
+/* Draws keys for n validators of power 1 and the authorities of the roles policy and committee, and puts the public
+ * halves into the founding. */
 WARN_UNUSED int cell_plan_draw_keys(struct cell_plan *p, size_t n, size_t authorities,
     uint8_t policy_quorum, struct ws_random *random, struct ws_err *err);
 /* Widens what is measured in cell time for a clock that runs faster than the machine's. */

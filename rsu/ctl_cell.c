@@ -1,6 +1,7 @@
 /* rsuctl cell status, cell validators: what a unit says about itself and the others. */
-#include "rsu/ctl.h"
+#include "rsu/ctl_committee.h"
 #include "rsu/ctl_http.h"
+#include "rsu/ctl_order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,13 @@ static int run_status(const struct ctl_verb *v, int argc, char **argv) {
 }
 
 static int run_validators(const struct ctl_verb *v, int argc, char **argv) {
+    int code;
+    if (ctl_committee(v, argc, argv, &code))
+        return code;
+    if (argc > 0 && strcmp(argv[0], "show") == 0) {
+        argc--;
+        argv++;
+    }
     return ask(v, argc, argv, "validators", put_validators);
 }
 
@@ -166,7 +174,21 @@ const struct ctl_verb ctl_cell_status = {"cell", "status", "what a unit is doing
     "\n" HTTP_OPTION,
     run_status};
 const struct ctl_verb ctl_cell_validators = {"cell", "validators",
-    "the cell's validators as a unit sees them",
-    "[--http ADDR] [--json]\n"
-    "\n" HTTP_OPTION,
+    "the cell's validators, and orders that change them",
+    "[show] [--http ADDR] [--json]\n"
+    "       rsuctl cell validators add --validator-key HEX --link-key HEX [--power N] [--owner "
+    "NAME] "
+    "[--mast NAME] ORDER\n"
+    "       rsuctl cell validators remove ADDRESS... ORDER\n"
+    "       rsuctl cell validators params NAME=NUMBER... ORDER\n"
+    "\n"
+    "show is what a unit sees. The others sign an order of the committee's authorities and hand it "
+    "to a unit; it is in\n"
+    "force two blocks after the one that takes it. add also changes who is in already. With --http "
+    "(params needs it)\n"
+    "the set and the parameters in force are fetched and proven from the genesis, and what the "
+    "cell "
+    "would refuse is\n"
+    "refused before anybody signs. Exit code 1: refused, with the reason.\n"
+    "\n" CTL_ORDER_USAGE,
     run_validators};

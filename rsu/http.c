@@ -32,6 +32,7 @@ static const struct route routes[] = {
     {"/v1/tx/*", {NULL}, http_get_tx},
     {"/v1/headers/*", {NULL}, http_get_header},
     {"/v1/handovers", {"from"}, http_get_handovers},
+    {"/v1/params", {NULL}, http_get_params},
     {"/v1/proofs/event/*/*", {"trusted"}, http_get_event_proof},
     {"/v1/proofs/state/*/*", {"trusted"}, http_get_state_proof},
     {"/v1/proofs/map/*", {"trusted"}, http_get_map_proof},

@@ -223,6 +223,7 @@ void http_get_event_proof(struct http *h, const struct http_call *c, struct http
 void http_get_state_proof(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_map_proof(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_header(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_params(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_handovers(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);

@@ -1,7 +1,9 @@
-/* /v1/headers/{height} and /v1/handovers: what a light client needs to move its trust, from the store alone. */
+/* /v1/headers/{height} and /v1/handovers: what a light client needs to move its trust, from the store alone; and
+ * /v1/params, which a header commits to. */
 #include "rsu/http_internal.h"
 
 #include "base/mem.h"
+#include "ledger/committee/committee.h"
 #include "rsu/json_block.h"
 
 #include <stdlib.h>
@@ -85,4 +87,48 @@ void http_get_handovers(struct http *h, const struct http_call *c, struct http_r
     else
         http_fail_err(r, rc, &err);
     query_handovers_free(&q);
+}
+
+/* ---- parameters ---- */
+
+struct params_question {
+    bool here;
+    uint64_t height;
+    struct cell_params params;
+};
+
+static void ask_params(void *owner, void *ctx) {
+    const struct rsud *d = owner;
+    struct params_question *q = ctx;
+    struct header hd;
+    struct commit commit;
+    q->here = node_last(d->node, &hd, &commit);
+    if (!q->here)
+        return;
+    q->height = hd.height;
+    q->params = *committee_params(executor_committee(node_executor(d->node)), hd.height);
+}
+
+void http_get_params(struct http *h, const struct http_call *c, struct http_reply *r) {
+    struct params_question q = {0};
+    (void)c;
+    if (!http_ask(h, ask_params, &q, r))
+        return;
+    if (!q.here) {
+        http_fail(r, MHD_HTTP_CONFLICT, "no block yet; its header commits to the parameters");
+        http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        return;
+    }
+    struct buf b = {0};
+    json_t *o = json_object();
+    json_t *list = json_object();
+    cell_params_encode(&q.params, &b);
+    json_put(o, "height", json_count(q.height));
+#define X(name, lo, hi, help) json_put(list, #name, json_count(q.params.name));
+    CELL_PARAMS(X)
+#undef X
+    json_put(o, "params", list);
+    json_put(o, "encoding", json_hex(b.p, b.n));
+    buf_free(&b);
+    http_json(r, o);
 }

@@ -181,6 +181,41 @@ sed -n '1,$p' "$root/scripts/policies/motorway.lua" >third.lua
 expect 0 'taken' "$ctl" policy deploy third.lua --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}"
 expect 1 'refused: ' "$ctl" policy deploy third.lua --genesis cell/genesis.bin --admin one/rsu1/admin.sock \
     --key cell/authority/1.key --key cell/authority/2.key
+
+# ---- the committee, by order ----
+expect 0 'rsu1' "$ctl" cell validators show --http "$http"
+signed=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http")
+newcomer=(--validator-key "$(printf '%064d' 7)" --link-key "$(printf '%064d' 8)")
+address=$("$ctl" cell validators --http "$http" --json | sed -nE 's/.*"address": "([0-9a-f]{64})".*/\1/p' | head -n 1)
+expect 2 'validator-key and --link-key' "$ctl" cell validators add "${signed[@]}"
+expect 2 'are needed' "$ctl" cell validators remove "$address"
+expect 2 'no address' "$ctl" cell validators remove 12 "${signed[@]}"
+expect 1 'refused: too_few' "$ctl" cell validators remove "$address" "${signed[@]}"
+expect 1 'refused: unknown_validator' "$ctl" cell validators remove "$(printf '%064d' 1)" "${signed[@]}"
+expect 1 'refused: bad_set' "$ctl" cell validators add "${newcomer[@]}" --power 1152921504606846976 "${signed[@]}"
+expect 1 '2 authorities must sign, 1 did' "$ctl" cell validators add "${newcomer[@]}" --genesis one/genesis.bin \
+    --admin one/rsu1/admin.sock --key one/authority/1.key
+expect 2 'NAME=NUMBER' "$ctl" cell validators params speed=1 "${signed[@]}"
+expect 2 '--http is needed' "$ctl" cell validators params block_txs_max=5 --genesis one/genesis.bin \
+    --admin one/rsu1/admin.sock "${both[@]}"
+expect 1 'refused: bad_params.*block_txs_max' "$ctl" cell validators params block_txs_max=0 "${signed[@]}"
+expect 1 'refused: unsafe_params' "$ctl" cell validators params tx_octets_max=300 "${signed[@]}"
+expect 0 'taken: order' "$ctl" cell validators params block_txs_max=5000 "${signed[@]}"
+for _ in $(seq 50); do
+    "$ctl" cell validators params block_txs_max=0 "${signed[@]}" >/dev/null 2>&1
+    curl -s --unix-socket one/rsu1/api.sock http://unit/v1/params | grep -q '"block_txs_max": 5000' && break
+    sleep 0.1
+done
+expect 0 '"block_txs_max": 5000' curl -s --unix-socket one/rsu1/api.sock http://unit/v1/params
+
+# ---- from a trusted block ----
+id=$("$ctl" block show 3 --http "$http" --json | sed -nE 's/^ *"id": "([0-9a-f]{64})",?$/\1/p' | head -n 1)
+expect 0 'block 5 holds' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
+expect 0 'block 3 holds' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
+expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
+expect 1 'not the trusted header' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "4:$id"
+expect 2 'no HEIGHT:ID' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "$id"
+expect 2 'needs --http' "$ctl" map verify --genesis one/genesis.bin --trusted "3:$id" no.proof
 kill $unit
 wait $unit
 code=$?
