@@ -41,6 +41,9 @@ int cell_open(
     const struct beacon_committee committee = {
         committee_set, committee_set_hash, executor_committee(ret_cell->ex)};
     beacon_contract_attach(contracts[2].self, &committee);
+    const struct exec_beacon_source randomness = {
+        beacon_contract_value, beacon_contract_height, contracts[2].self};
+    executor_set_beacon(ret_cell->ex, &randomness);
     const struct genesis *g = executor_genesis_of(ret_cell->ex);
     ret_cell->policy = contracts[0].self;
     ret_cell->map = contracts[1].self;

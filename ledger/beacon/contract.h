@@ -57,13 +57,7 @@ struct contract beacon_contract_new(const struct beacon_params *params);
 void beacon_contract_attach(void *self, const struct beacon_committee *committee);
 
 /* ---- for other contracts and for the host; `self` is contract.self ---- */
-enum beacon_answer {
-    BEACON_IS, /* ret_value is set; it never changes */
-    BEACON_COMES, /* the height is not there yet, or its values are not */
-    BEACON_NEVER, /* it has none: its key is gone */
-    BEACON_FORGOTTEN, /* older than the window, or no multiple of `every` */
-};
-/* As of the last block that has been executed. */
+/* What exec_beacon and exec_beacon_height tell other contracts; as of the last block that has been executed. */
 enum beacon_answer beacon_contract_value(
     const void *self, uint64_t height, uint8_t ret_value[static 32]);
 /* The first height from `height` on that has randomness. */

@@ -251,12 +251,7 @@ static enum tx_verdict check_record(struct check *c, struct tx *t) {
     const struct validator *signer = record_signer(c->ex, k->signer);
     if (signer == NULL)
         return TX_NOT_VALIDATOR;
-    const struct contract *to = &c->ex->contract[k->contract];
-    struct exec_record m;
-    executor_record(c->ex, t, 0, &m);
-    bool later = false;
-    if (to->ops->check_record(to->self, &m, &later) != EXEC_OK)
-        return later ? TX_EARLY : TX_CONTRACT_REFUSES;
+    /* Before the contract is asked: its own proofs may cost more, and only a validator may have it look at them. */
     if (!t->signature_good) {
         struct buf b = {0};
         record_sign_bytes(c->ex->cell_id, k, &b);
@@ -265,6 +260,12 @@ static enum tx_verdict check_record(struct check *c, struct tx *t) {
     }
     if (!t->signature_good)
         return TX_BAD_SIGNATURE;
+    const struct contract *to = &c->ex->contract[k->contract];
+    struct exec_record m;
+    executor_record(c->ex, t, 0, &m);
+    bool later = false;
+    if (to->ops->check_record(to->self, &m, &later) != EXEC_OK)
+        return later ? TX_EARLY : TX_CONTRACT_REFUSES;
     (void)table_put(&c->ids, t->id, t);
     return TX_GOOD;
 }

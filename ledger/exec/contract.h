@@ -50,6 +50,20 @@ int64_t exec_policy(const struct exec_host *h, size_t index);
 /* SHA-256 over script and table in force; goes into every map version record. */
 const uint8_t *exec_policy_hash(const struct exec_host *h);
 
+/* ---- randomness of a height: 32 octets that nobody could bias, or know before it was final (decision 20) ---- */
+enum beacon_answer {
+    BEACON_IS, /* ret_value is set; it never changes */
+    BEACON_COMES, /* the height is not there yet, or its values are not */
+    BEACON_NEVER, /* it has none and will have none */
+    BEACON_FORGOTTEN, /* older than what is kept, or no height that has any */
+};
+/* Close what is drawn from at height h, then draw with exec_beacon_height(h) as soon as it is there: later heights
+ * may be known to whoever makes a block before he makes it, and "the newest known" is his choice. */
+enum beacon_answer exec_beacon(
+    const struct exec_host *h, uint64_t height, uint8_t ret_value[static 32]);
+/* The first height from `height` on that has randomness. */
+uint64_t exec_beacon_height(const struct exec_host *h, uint64_t height);
+
 /* ---- what arrives ---- */
 
 /* A vehicle's signed message whose certificate chain, permissions and signature the ledger has checked. */

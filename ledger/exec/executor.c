@@ -213,6 +213,21 @@ const uint8_t *exec_policy_hash(const struct exec_host *h) {
     return h->ex->policy.hash(h->ex->policy.self);
 }
 
+void executor_set_beacon(struct executor *ex, const struct exec_beacon_source *source) {
+    ex->beacon = *source;
+}
+
+enum beacon_answer exec_beacon(
+    const struct exec_host *h, uint64_t height, uint8_t ret_value[static 32]) {
+    const struct exec_beacon_source *b = &h->ex->beacon;
+    return b->self != NULL ? b->value(b->self, height, ret_value) : BEACON_NEVER;
+}
+
+uint64_t exec_beacon_height(const struct exec_host *h, uint64_t height) {
+    const struct exec_beacon_source *b = &h->ex->beacon;
+    return b->self != NULL ? b->height(b->self, height) : height;
+}
+
 /* ---- starting ---- */
 
 /* What the parameters of the next block change for the contracts that the executor made. */

@@ -18,6 +18,13 @@ struct exec_policy_source {
     const void *self;
 };
 
+/* Where exec_beacon() gets its answers: the beacon contract's face. Without one no height has randomness. */
+struct exec_beacon_source {
+    enum beacon_answer (*value)(const void *self, uint64_t height, uint8_t ret_value[static 32]);
+    uint64_t (*height)(const void *self, uint64_t height);
+    const void *self;
+};
+
 #define EXECUTOR_IDENTITY 0
 #define EXECUTOR_COMMITTEE 1
 #define EXECUTOR_OWN 2 /* the contracts that the executor makes itself */
@@ -28,6 +35,8 @@ struct exec_policy_source {
 WARN_UNUSED int executor_new(struct span genesis_octets, const struct contract *contracts, size_t n,
     const struct exec_policy_source *policy, struct executor **ret_executor, struct ws_err *err);
 void executor_free(struct executor *ex);
+/* Before the first block. */
+void executor_set_beacon(struct executor *ex, const struct exec_beacon_source *source);
 
 const struct genesis *executor_genesis_of(const struct executor *ex);
 /* For the committee_* views (ledger/committee). */

@@ -21,6 +21,7 @@ struct executor {
     struct contract contract[STATE_CONTRACTS_MAX];
     size_t field_base[STATE_CONTRACTS_MAX]; /* first policy field of each contract in the schema */
     struct exec_policy_source policy;
+    struct exec_beacon_source beacon; /* self NULL: none */
     struct state *state;
     uint64_t height; /* last executed */
     /* the block being executed */

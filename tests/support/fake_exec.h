@@ -17,6 +17,7 @@ struct exec_host {
     uint64_t height, time;
     uint8_t cell_id[32], policy_hash[32];
     int64_t policy[256];
+    uint8_t randomness[32]; /* of each height below this one */
     struct fake_entry *entries; /* ascending key */
     size_t n, cap;
     struct fake_event *events;
