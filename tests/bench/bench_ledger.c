@@ -359,8 +359,7 @@ static void measure(struct run *r, struct figures *f) {
 static void remove_data(const struct bench_options *o) {
     char command[4400];
     for (size_t i = 0; i < o->replicas; i++) {
-        (void)snprintf(
-            command, sizeof(command), "rm -rf '%s/%zu-store' '%s/%zu-log'", o->dir, i, o->dir, i);
+        (void)snprintf(command, sizeof(command), "rm -rf '%s/%zu-'*", o->dir, i);
         if (system(command) != 0) /* NOLINT(cert-env33-c): a folder of our own */
             (void)fprintf(stderr, "%s: could not be emptied\n", o->dir);
     }

@@ -134,8 +134,10 @@ static size_t due(struct replica *r, uint64_t *ret_wait_us) {
     double each_us = 1e6 * (double)n / r->o->rate;
     uint64_t since = now - r->page->phase_mono_us;
     uint64_t want = (uint64_t)((double)since / each_us) + 1;
-    if (want > r->handed)
+    if (want > r->handed) {
+        *ret_wait_us = want - r->handed > HELPING ? 0 : (uint64_t)each_us;
         return want - r->handed;
+    }
     *ret_wait_us = (uint64_t)((double)(r->handed + 1) * each_us) - since;
     return 0;
 }
@@ -205,7 +207,7 @@ static uint64_t feed(struct replica *r) {
         r->handed += n;
         r->stats->offered += n;
         r->stats->refused += n;
-        return r->o->mode == BENCH_SATURATION ? 1000 : 0;
+        return r->o->mode == BENCH_SATURATION ? 1000 : wait_us;
     }
     struct span tx[HELPING];
     size_t k = 0;
@@ -222,14 +224,14 @@ static uint64_t feed(struct replica *r) {
         enum tx_verdict v = node_submit(r->node, tx[i], true, now, &err);
         if (v == TX_TOO_LARGE) {
             r->stats->refused += k - i;
-            return r->o->mode == BENCH_SATURATION ? 1000 : 0;
+            return r->o->mode == BENCH_SATURATION ? 1000 : wait_us;
         }
         if (v != TX_GOOD)
             bench_die("message %zu refused: %s", r->next, err.text);
         note_handed(r, tx[i], now.mono_us);
         r->next += step;
     }
-    return n == HELPING ? 0 : wait_us;
+    return r->o->mode == BENCH_SATURATION && n == HELPING ? 0 : wait_us;
 }
 
 static void change_phase(struct replica *r) {
