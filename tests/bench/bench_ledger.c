@@ -74,6 +74,7 @@ static const char help[] =
     "  --backend B      verification engine: auto, ifma, portable, openssl (auto)\n"
     "  --table-mb N     memory for signers' tables in each replica (256)\n"
     "  --port P         first TCP port on the loopback interface (23400)\n"
+    "  --verbose        each replica's counters at the end\n"
     "  --short          what `make bench` runs: a few seconds of each\n";
 
 static double number(const char *text, const char *name) {
@@ -96,7 +97,7 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
         {"cache", 1, NULL, 'f'}, {"dir", 1, NULL, 'D'}, {"window", 1, NULL, 'W'},
         {"block-ms", 1, NULL, 'b'}, {"block-txs", 1, NULL, 'B'}, {"backend", 1, NULL, 'e'},
         {"table-mb", 1, NULL, 't'}, {"port", 1, NULL, 'p'}, {"short", 0, NULL, 'S'},
-        {"help", 0, NULL, 'h'}, {0}};
+        {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {0}};
     int at = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, &at)) != -1;) {
         if (c == 'h') {
@@ -107,7 +108,9 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
             (void)fputs(help, stderr);
             exit(2);
         }
-        if (c == 'S')
+        if (c == 'v')
+            o->verbose = true;
+        else if (c == 'S')
             p->brief = true;
         else if (c == 'f')
             o->cache = optarg;

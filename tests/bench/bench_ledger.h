@@ -24,6 +24,7 @@ struct bench_options {
     unsigned table_mb; /* of each replica's verification kernel */
     const char *cache, *dir;
     unsigned port;
+    bool verbose;
 };
 
 /* Transactions ready to be handed in; mapped, so that all replicas read one copy. */

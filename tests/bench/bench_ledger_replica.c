@@ -336,6 +336,25 @@ static int sleep_ms(const struct replica *r, uint64_t wait_us) {
     return (int)((us + 999) / 1000);
 }
 
+static void print_counters(const struct replica *r) {
+    const struct node_counters *c = node_counters(r->node);
+    (void)fprintf(stderr, "replica %zu:", r->me);
+    for (int i = 0; i < NODE_DROP_COUNT; i++) {
+        if (c->drops[i] > 0)
+            (void)fprintf(stderr, " %s %llu", node_drop_name((enum node_drop)i),
+                (unsigned long long)c->drops[i]);
+    }
+    for (int i = 0; i < TX_VERDICT_COUNT; i++) {
+        if (c->tx_refused[i] > 0)
+            (void)fprintf(stderr, " refused:%s %llu", tx_verdict_text((enum tx_verdict)i),
+                (unsigned long long)c->tx_refused[i]);
+    }
+    const struct net_counters *n = net_counters(r->net);
+    (void)fprintf(stderr, " rounds %llu sent %llu of %llu octets\n",
+        (unsigned long long)c->rounds_beyond_zero, (unsigned long long)n->sent,
+        (unsigned long long)n->sent_octets);
+}
+
 int bench_replica_run(
     const struct bench_options *o, const struct bench_load *l, struct bench_page *page, size_t me) {
     struct replica *r = ws_alloc(sizeof(*r));
@@ -374,6 +393,8 @@ int bench_replica_run(
             return 1;
         }
     }
+    if (o->verbose)
+        print_counters(r);
     jobs_settle(r->jobs);
     take_jobs(r);
     jobs_settle(r->jobs);
