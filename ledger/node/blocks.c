@@ -232,7 +232,7 @@ static bool check_last_commit(const struct node *n, const struct block *b, const
 bool blocks_check(struct node *n, struct block *b, const char **ret_why) {
     if (!check_header(n, b, ret_why) || !check_last_commit(n, b, ret_why))
         return false;
-    txs_verify_block(n, b);
+    ahead_verify_block(n, b);
     struct check *check = check_new(n->ex, b->header.time);
     bool good = true;
     for (size_t i = 0; i < b->n_txs && good; i++) {

@@ -350,7 +350,7 @@ static void apply(struct node *n, struct fetched *f, struct ws_now now) {
         block_free(b);
         return;
     }
-    txs_verify_block(n, b);
+    ahead_verify_block(n, b);
     const char *why = "";
     if (!blocks_check(n, b, &why)) {
         n->diverged = true;

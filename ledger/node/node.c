@@ -90,7 +90,8 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     n->limits = *limits;
     set_address(n, io->signer);
     genesis_peers(n, &n->peers);
-    n->txs = txs_new(limits);
+    n->txs = txs_new();
+    n->ahead = ahead_new(limits);
     mempool_init(&n->pool, limits->mempool_txs, limits->mempool_octets, n->peers.n);
     n->cs = cs_new();
     n->committed_mono_us = now.mono_us;
@@ -126,6 +127,7 @@ void node_close(struct node *n) {
     fetch_clear(n);
     mempool_free(&n->pool);
     txs_free(n->txs);
+    ahead_free(n->ahead);
     cs_free(n->cs);
     executor_free(n->ex);
     free(n);

@@ -5,6 +5,7 @@
 #include "ledger/committee/committee.h"
 #include "ledger/identity/identity.h"
 #include "ledger/net/link.pb-c.h"
+#include "ledger/node/ahead.h"
 #include "ledger/node/node.h"
 #include "ledger/node/txs.h"
 #include "ledger/snapshot/prune.h"
@@ -93,6 +94,7 @@ struct node {
     struct consensus *cs;
     struct mempool pool;
     struct txs *txs;
+    struct ahead *ahead;
     /* what the next header builds on */
     uint64_t height; /* last committed */
     struct header last_header; /* valid when height > 0 */

@@ -42,7 +42,12 @@ static void ask_txs(struct node *n, const struct candidate *c, size_t peer) {
 }
 
 /* Transactions that are pushed just now arrive on their own: only what stays away is asked for. */
-enum { PATIENCE_US = 15000 };
+enum { PATIENCE_US = 15000, PATIENCE_BUSY_US = 150000 };
+
+/* What is here already, but not looked at, is not missing. */
+static uint64_t patience(const struct node *n) {
+    return ahead_busy(n) ? PATIENCE_BUSY_US : PATIENCE_US;
+}
 
 static bool lacks_txs(const struct candidate *c) {
     return c->wanted && !c->answered && c->block != NULL && c->asked_mono_us == 0 &&
@@ -53,8 +58,8 @@ uint64_t sync_next_ask(const struct node *n) {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < n->n_candidates; i++) {
         const struct candidate *c = &n->candidate[i];
-        if (lacks_txs(c) && c->lacking_mono_us + PATIENCE_US < at)
-            at = c->lacking_mono_us + PATIENCE_US;
+        if (lacks_txs(c) && c->lacking_mono_us + patience(n) < at)
+            at = c->lacking_mono_us + patience(n);
     }
     return at;
 }
@@ -66,7 +71,7 @@ void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now) {
         return;
     if (c->block != NULL && c->lacking_mono_us == 0)
         c->lacking_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
-    if (lacks_txs(c) && now.mono_us - c->lacking_mono_us < PATIENCE_US)
+    if (lacks_txs(c) && now.mono_us - c->lacking_mono_us < patience(n))
         return;
     size_t peer = c->asked_mono_us == 0 ? c->from : ALL_PEERS;
     c->asked_mono_us = now.mono_us == 0 ? 1 : now.mono_us;

@@ -1,5 +1,6 @@
 #include "ledger/node/txs.h"
 
+#include "ledger/node/ahead.h"
 #include "ledger/node/node_internal.h"
 
 #include "base/assert.h"
@@ -11,7 +12,6 @@
 enum {
     PUSH_OCTETS = 64 << 10, /* a message goes out when it has this many */
     PUSH_TXS_MAX = 4096, /* in one message; an empty transaction is two octets there */
-    LOT = 256, /* parsed, hashed and verified together */
     FRONT = 11, /* room for the outer tag and length of a message */
     TAG_TX_PUSH = 0x22, /* Link.tx */
     TAG_TX = 0x0a, /* TxPush.tx */
@@ -22,16 +22,10 @@ enum { PUSH_URGENT, PUSH_BULK, PUSH_KINDS };
 
 struct txs {
     struct buf push[PUSH_KINDS]; /* FRONT octets, then transactions as fields of TxPush */
-    size_t table_octets;
-    enum verify_backend backend;
-    struct verify_kernel *kernel; /* made when there is something to verify */
 };
 
-struct txs *txs_new(const struct node_limits *limits) {
-    struct txs *x = ws_alloc(sizeof(*x));
-    x->table_octets = limits->verify_table_octets;
-    x->backend = limits->verify_backend;
-    return x;
+struct txs *txs_new(void) {
+    return ws_alloc(sizeof(struct txs));
 }
 
 void txs_free(struct txs *x) {
@@ -39,7 +33,6 @@ void txs_free(struct txs *x) {
         return;
     for (size_t i = 0; i < PUSH_KINDS; i++)
         buf_free(&x->push[i]);
-    verify_kernel_free(x->kernel);
     free(x);
 }
 
@@ -109,64 +102,6 @@ bool txs_waiting(const struct node *n) {
     return n->txs->push[PUSH_URGENT].n > 0 || n->txs->push[PUSH_BULK].n > 0;
 }
 
-/* ---- verifying ---- */
-
-/* Whoever signs must have a committed certificate; of the others nothing is known yet. */
-static struct verify_key *key_of(const struct node *n, const struct tx *t) {
-    if (t == NULL || t->kind != TX_MESSAGE || t->signature_good || t->signature_bad)
-        return NULL;
-    const struct contract *identity = executor_contract(n->ex, EXECUTOR_IDENTITY);
-    const struct identity_cert *c = identity_find(identity->self, t->cert_hash);
-    return c == NULL ? NULL : c->key;
-}
-
-static struct verify_kernel *kernel(struct txs *x) {
-    if (x->kernel == NULL) {
-        struct verify_config cfg = verify_config_default(LOT);
-        cfg.backend = x->backend;
-        cfg.table_octets = x->table_octets;
-        /* What one validator declines and another does not would split their votes. */
-        cfg.exceptional_percent = VERIFY_EXCEPTIONAL_ALL;
-        x->kernel = verify_kernel_new(&cfg);
-    }
-    return x->kernel;
-}
-
-static void take_answers(struct verify_kernel *k, struct tx *const *txs) {
-    struct verify_answer a[64];
-    while (verify_in_flight(k) > 0) {
-        size_t got = verify_poll(k, a, ARRAY_LEN(a));
-        for (size_t i = 0; i < got; i++) {
-            struct tx *t = txs[a[i].tag];
-            t->signature_good = a[i].kind == VERIFY_GOOD;
-            t->signature_bad = a[i].kind == VERIFY_BAD;
-        }
-    }
-}
-
-/* n <= LOT. Few are checked like many: the answers are the same. */
-static void verify_lot(struct node *n, struct tx *const *txs, size_t count) {
-    WS_ASSERT(count <= LOT);
-    struct verify_item item[LOT];
-    size_t k = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct verify_key *key = key_of(n, txs[i]);
-        if (key == NULL || !tx_verify_item(txs[i], key, &item[k]))
-            continue;
-        item[k++].tag = i;
-    }
-    if (k == 0)
-        return;
-    size_t taken = verify_submit(kernel(n->txs), item, k);
-    WS_ASSERT(taken == k);
-    take_answers(n->txs->kernel, txs);
-}
-
-void txs_verify_block(struct node *n, struct block *b) {
-    for (size_t done = 0; done < b->n_txs; done += LOT)
-        verify_lot(n, b->txs + done, b->n_txs - done < LOT ? b->n_txs - done : LOT);
-}
-
 /* ---- into the mempool ---- */
 
 /* A proposal may wait for exactly these octets: another copy of a message than the one that the mempool has. */
@@ -232,11 +167,8 @@ static bool worth_reading(const struct node *n, size_t peer, struct span tx) {
     return !mempool_full(&n->pool, peer, lane_of(tx)) || some_candidate_lacks(n);
 }
 
-static void take_lot(
-    struct node *n, size_t peer, const struct span *octets, size_t count, struct ws_now now) {
-    struct tx *txs[LOT];
-    tx_parse_many(octets, count, txs);
-    verify_lot(n, txs, count);
+void txs_take_lot(
+    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
     for (size_t i = 0; i < count; i++) {
         enum tx_verdict v = TX_GOOD;
         if (txs[i] == NULL)
@@ -247,11 +179,7 @@ static void take_lot(
             n->counters.drops[NODE_DROP_TX_KNOWN]++;
         else if (v == TX_BAD_SIGNATURE) /* whoever pushes it has verified it */
             peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
-        tx_unref(txs[i]);
     }
-}
-
-static void candidates_progress(struct node *n, struct ws_now now) {
     for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
         uint64_t height = n->height;
         candidate_progress(n, &n->candidate[k], now);
@@ -260,31 +188,11 @@ static void candidates_progress(struct node *n, struct ws_now now) {
     }
 }
 
-struct lot {
-    size_t n;
-    struct span octets[LOT];
-};
-
-static void put_in_lot(
-    struct node *n, size_t peer, struct lot *l, struct span tx, struct ws_now now) {
-    if (tx.n > n->params->tx_octets_max) {
+static void take_pushed(struct node *n, size_t peer, struct span tx, struct ws_now now) {
+    if (tx.n > n->params->tx_octets_max)
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
-        return;
-    }
-    if (!worth_reading(n, peer, tx)) {
+    else if (!worth_reading(n, peer, tx) || !ahead_put(n, peer, tx, lane_of(tx) != LANE_BULK, now))
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
-        return;
-    }
-    l->octets[l->n++] = tx;
-    if (l->n == LOT) {
-        take_lot(n, peer, l->octets, l->n, now);
-        l->n = 0;
-    }
-}
-
-static void end_lot(struct node *n, size_t peer, struct lot *l, struct ws_now now) {
-    take_lot(n, peer, l->octets, l->n, now);
-    candidates_progress(n, now);
 }
 
 void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {
@@ -292,10 +200,9 @@ void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, str
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }
-    struct lot l = {.n = 0};
     for (size_t i = 0; i < m->n_tx; i++)
-        put_in_lot(n, peer, &l, span_of(m->tx[i].data, m->tx[i].len), now);
-    end_lot(n, peer, &l, now);
+        take_pushed(n, peer, span_of(m->tx[i].data, m->tx[i].len), now);
+    ahead_end(n, now);
 }
 
 /* One field after the other, or false. */
@@ -319,13 +226,12 @@ bool txs_message(struct node *n, size_t peer, struct span msg, struct ws_now now
         if (++count > PUSH_TXS_MAX || !next_tx(&r, &tx))
             return false;
     }
-    struct lot l = {.n = 0};
     while (rd_left(&again) > 0) {
         bool good = next_tx(&again, &tx);
         WS_ASSERT(good);
-        put_in_lot(n, peer, &l, tx, now);
+        take_pushed(n, peer, tx, now);
     }
-    end_lot(n, peer, &l, now);
+    ahead_end(n, now);
     return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * Each transaction is pushed once, by the node that admitted it, to everybody, many in one message: what came in since the last
  * tick goes out with it, urgent lanes first, or earlier when a message is full. What comes from peers is parsed, hashed and
- * verified in lots; state is only looked at afterwards. */
+ * verified in lots (ahead.h); state is only looked at afterwards. */
 #ifndef WAYSIDE_LEDGER_NODE_TXS_H
 #define WAYSIDE_LEDGER_NODE_TXS_H
 
@@ -12,7 +12,7 @@
 
 struct txs;
 
-struct txs *txs_new(const struct node_limits *limits);
+struct txs *txs_new(void);
 void txs_free(struct txs *x); /* NULL is allowed */
 
 /* from: slot of the peer that sent it, or our own (observers: 0). */
@@ -23,9 +23,9 @@ void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, str
 /* Sends what waits to be pushed. */
 void txs_flush(struct node *n);
 bool txs_waiting(const struct node *n);
-/* Checks the signatures of a block's messages together, as far as their signers are committed; the block's check asks about the
- * rest one by one. */
-void txs_verify_block(struct node *n, struct block *b);
+/* What a peer pushed, parsed and verified as far as that goes (NULL: malformed); they stay the caller's. */
+void txs_take_lot(
+    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now);
 
 /* Transactions for one peer that asked for them, some to a message. */
 struct txs_answer {
