@@ -125,6 +125,13 @@ static void start_job(void *ctx, struct node_job *job) {
                .due = *last, .kind = NODES_JOB, .to = m->index, .life = m->life, .job = job});
 }
 
+static void tell_peers(const struct nodes *w, struct nodes_member *m) {
+    struct node_peers peers = {.n = w->n_validators, .me = m->slot};
+    for (size_t i = 0; i < peers.n; i++)
+        memcpy(peers.curve_key[i], w->who[i].curve_key, KEY_OCTETS);
+    node_set_peers(m->node, &peers);
+}
+
 static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err) {
     int rc = cell_open(buf_span(&w->genesis), &w->town.map, &m->cell, err);
     if (rc != WS_OK)
@@ -140,9 +147,11 @@ static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err
     m->cell.ex = NULL;
     acting = m;
     rc = node_open(ex, m->cell.sections, &io, &w->limits, nodes_now(w, m->index), &m->node, err);
-    acting = NULL;
     if (rc != WS_OK)
         m->node = NULL;
+    else
+        tell_peers(w, m);
+    acting = NULL;
     return rc;
 }
 
@@ -153,7 +162,7 @@ static void found(struct nodes *w, const struct nodes_plan *plan, uint8_t (*seed
         town_build(&w->town, 1);
         w->own_town = true;
     }
-    for (size_t i = 0; i < plan->n; i++)
+    for (size_t i = 0; i < w->n_validators; i++)
         memset(seeds[i], (int)(i + 1), 32);
     struct buf octets = {0};
     town_genesis(&w->town, (const uint8_t(*)[32])seeds, plan->n, &octets);
@@ -162,6 +171,9 @@ static void found(struct nodes *w, const struct nodes_plan *plan, uint8_t (*seed
     WS_ASSERT(rc == WS_OK);
     for (size_t i = 0; plan->powers != NULL && i < plan->n; i++)
         g->validators.v[i].power = plan->powers[i];
+    for (size_t i = 0; i < plan->n; i++)
+        memcpy(g->validators.v[i].curve_key, g->validators.v[i].key, KEY_OCTETS);
+    g->quorum[ROLE_COMMITTEE - 1] = 1;
     if (plan->edit != NULL)
         plan->edit(g, plan->edit_ctx);
     rc = validator_set_prepare(exec_sha256, &g->validators, NULL);
@@ -169,6 +181,19 @@ static void found(struct nodes *w, const struct nodes_plan *plan, uint8_t (*seed
     genesis_encode(g, &w->genesis);
     w->set = g->validators;
     w->params = g->params;
+    for (size_t i = 0; i < w->n_validators; i++) {
+        struct validator *v = &w->who[i];
+        if (i < plan->n) {
+            *v = w->set.v[i];
+            continue;
+        }
+        *v = (struct validator){.alg = KEY_ED25519, .power = 1};
+        struct signer *s = signer_new(seeds[i]);
+        signer_public(s, v->key);
+        signer_free(s);
+        memcpy(v->curve_key, v->key, KEY_OCTETS);
+        validator_address(exec_sha256, v);
+    }
     genesis_cell_id(exec_sha256, buf_span(&w->genesis), w->cell_id);
     free(g);
     buf_free(&octets);
@@ -182,7 +207,7 @@ static void add_member(struct nodes *w, size_t slot, const uint8_t (*seeds)[32])
         struct signer *s = signer_new(seeds[i]);
         WS_ASSERT(s != NULL);
         signer_public(s, key);
-        if (memcmp(key, w->set.v[slot].key, KEY_OCTETS) == 0)
+        if (memcmp(key, w->who[slot].key, KEY_OCTETS) == 0)
             m->signer = s;
         else
             signer_free(s);
@@ -197,10 +222,10 @@ static void add_member(struct nodes *w, size_t slot, const uint8_t (*seeds)[32])
 }
 
 void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
-    WS_ASSERT(plan->n <= NODES_VALIDATORS_MAX);
+    WS_ASSERT(plan->n + plan->spares <= NODES_VALIDATORS_MAX);
     ws_log_set_level(WS_LOG_ERROR); /* what is refused and why is counted, and asked for there */
     memset(w, 0, sizeof(*w));
-    w->n_validators = plan->n;
+    w->n_validators = plan->n + plan->spares;
     w->random = ws_random_seeded(plan->seed);
     w->limits = node_limits_default();
     if (plan->mempool_txs > 0)
@@ -213,7 +238,7 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
     found(w, plan, seeds);
     w->epoch = w->town.epoch;
     w->now = (struct ws_now){.mono_us = START_US, .its_us = w->town.epoch};
-    for (size_t i = 0; i < plan->n; i++)
+    for (size_t i = 0; i < w->n_validators; i++)
         add_member(w, i, (const uint8_t(*)[32])seeds);
     for (size_t i = 0; i < plan->n; i++) {
         if ((plan->twins >> i & 1U) != 0) {

@@ -18,7 +18,7 @@
 #include "rsu/cell.h"
 #include "tests/support/town.h"
 
-/* Members: validators, and behind them the twins of some (two machines with one key). */
+/* Members: validators, spares, and behind them the twins of some (two machines with one key). */
 enum { NODES_MAX = 32, NODES_VALIDATORS_MAX = 22 };
 
 struct nodes;
@@ -78,11 +78,12 @@ struct nodes {
     bool own_town;
     struct buf genesis;
     struct validator_set set; /* of the genesis: slot i is its validator i */
+    struct validator who[NODES_MAX]; /* by slot: those of the genesis, then spares */
     size_t n_sets;
     struct validator_set *sets[64]; /* every other that came into force */
     struct cell_params params;
     hash32 cell_id;
-    size_t n, n_validators;
+    size_t n, n_validators; /* members; slots: validators of the genesis and spares */
     struct nodes_member m[NODES_MAX];
     struct ws_now now;
     uint64_t epoch; /* cell time at the start */
@@ -141,6 +142,7 @@ struct nodes_plan {
     size_t n; /* validators */
     const uint64_t *powers; /* NULL: one each */
     uint64_t seed;
+    size_t spares; /* members whose keys are in no set yet; one vote each, should they be called */
     uint32_t twins; /* bit i: validator i (by place in the set) has two machines */
     const struct town *town; /* borrowed and shared; NULL: one of its own */
     size_t mempool_txs; /* 0: as by default */

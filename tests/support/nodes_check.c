@@ -56,13 +56,16 @@ const struct validator_set *nodes_set_at(const struct nodes *w, uint64_t height)
 }
 
 int nodes_index_of(const struct nodes *w, size_t slot, uint64_t height) {
-    return validator_set_find(nodes_set_at(w, height), w->set.v[slot].address);
+    return validator_set_find(nodes_set_at(w, height), w->who[slot].address);
 }
 
 size_t nodes_slot_of(const struct nodes *w, size_t index, uint64_t height) {
     const struct validator_set *set = nodes_set_at(w, height);
-    int slot = index < set->n ? validator_set_find(&w->set, set->v[index].address) : -1;
-    return slot < 0 ? SIZE_MAX : (size_t)slot;
+    for (size_t i = 0; index < set->n && i < w->n_validators; i++) {
+        if (memcmp(w->who[i].address, set->v[index].address, sizeof(hash32)) == 0)
+            return i;
+    }
+    return SIZE_MAX;
 }
 
 uint64_t nodes_power_of(const struct nodes *w, size_t slot, uint64_t height) {
@@ -257,7 +260,7 @@ void nodes_note_sent(struct nodes *w, struct nodes_member *m, struct span msg) {
 static void note_evidence(struct nodes *w, const struct tx *t) {
     const struct evidence *e = t->evidence;
     for (size_t i = 0; e->kind != EVIDENCE_ATTACK && i < w->n_validators; i++) {
-        if (memcmp(w->set.v[i].key, e->key, KEY_OCTETS) != 0)
+        if (memcmp(w->who[i].key, e->key, KEY_OCTETS) != 0)
             continue;
         nodes_tell(w, "evidence against validator %zu: %s", i, evidence_kind_text(e->kind));
         if (!nodes_slot_lies(w, i))
