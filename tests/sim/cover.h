@@ -87,6 +87,10 @@
     X(STATE_LATE_ROUND, "a height ends beyond round 0", 1)                                         \
     X(STATE_FULL_POOL, "a mempool is full", 0)                                                     \
     X(STATE_ORDER, "an order is committed", 1)                                                     \
+    X(STATE_COMMITTEE_ORDER, "an order changes the committee", 1)                                  \
+    X(STATE_PARAMS_ORDER, "an order changes the parameters", 1)                                    \
+    X(STATE_NEW_SET, "another committee comes into force", 1)                                      \
+    X(STATE_CONVICTED, "evidence is committed and its author convicted", 1)                        \
     X(STATE_REPORT, "a report is committed", 1)                                                    \
     X(STATE_HEALED, "progress after everything was healed", 1)
 

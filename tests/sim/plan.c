@@ -145,6 +145,7 @@ void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
     }
     p->reports = coin(r, 700) ? (unsigned)spread(r, 1, 400) : 0;
     p->orders = coin(r, 300) ? (unsigned)spread(r, 1, 20) : 0;
+    p->spares = p->orders > 0 && p->n + 4 <= NODES_VALIDATORS_MAX ? below(r, 5) : 0;
     p->mempool_txs = coin(r, 200) ? 16 + below(r, 100) : 65536;
     p->liars = coin(r, 700) ? draw_group(p, r, 0, p->n, false) : 0;
     p->lies = draw_bits(r, COVER_LIES_N, 250);
@@ -198,7 +199,7 @@ static void print_group(FILE *to, const char *name, uint32_t bits) {
 }
 
 void plan_print(const struct sim_plan *p, FILE *to) {
-    (void)fprintf(to, "validators: %zu, powers", p->n);
+    (void)fprintf(to, "validators: %zu, spares: %zu, powers", p->n, p->spares);
     for (size_t i = 0; i < p->n; i++)
         (void)fprintf(to, " %" PRIu64, p->powers[i]);
     (void)fprintf(to, "\n");

@@ -35,7 +35,7 @@ struct sim_cut {
 
 struct sim_plan {
     uint64_t seed;
-    size_t n;
+    size_t n, spares;
     uint64_t powers[NODES_VALIDATORS_MAX]; /* descending: by slot */
     uint64_t total;
     uint32_t liars, twins; /* by slot */

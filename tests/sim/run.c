@@ -131,6 +131,8 @@ static void count_end(struct nodes *w, struct sim_result *ret) {
         rules_note_down(w, i);
     cover_add(STATE_REPORT, w->txs_of[TX_MESSAGE]);
     cover_add(STATE_ORDER, w->txs_of[TX_ORDER]);
+    cover_add(STATE_CONVICTED, w->txs_of[TX_EVIDENCE]);
+    cover_add(STATE_NEW_SET, w->n_sets > 1 ? w->n_sets - 1 : 0);
     for (unsigned i = 0; i < WAL_POINT_COUNT; i++)
         cover_add(COVER_POINT + i, w->crashes_at[i]);
     ret->heights = w->highest;
@@ -152,6 +154,7 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
         .powers = plan->powers,
         .seed = plan->seed,
         .twins = plan->twins,
+        .spares = plan->spares,
         .town = town,
         .mempool_txs = plan->mempool_txs,
         .job_max_us = plan->job_max_us};

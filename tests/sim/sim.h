@@ -15,7 +15,7 @@ struct sim {
     size_t kept_from[SIM_KEPT];
     uint32_t halves; /* who hears the one, who the other */
     uint64_t halves_until;
-    uint64_t order_sequence;
+    uint64_t order_sequence[8]; /* by role */
     struct buf policy_body; /* of orders */
 };
 

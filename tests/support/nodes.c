@@ -442,13 +442,20 @@ static void tick(struct nodes *w, struct nodes_member *m) {
     nodes_act(w, m, false);
 }
 
-static void watch_time(struct nodes *w) {
+static void watch_time(struct nodes *w, const struct nodes_member *who) {
     if (w->now.mono_us != w->stuck_at) {
         w->stuck_at = w->now.mono_us;
         w->stuck_steps = 0;
     }
-    if (++w->stuck_steps > STUCK_STEPS)
-        nodes_break(w, "time stands still: somebody wants to be called again at once, for ever");
+    if (++w->stuck_steps > STUCK_STEPS && who != NULL && who->node != NULL) {
+        struct node_status s;
+        node_status(who->node, &s);
+        nodes_break(w,
+            "time stands still: validator %zu wants to be called again at once, for ever (height "
+            "%" PRIu64 ", durable %" PRIu64 ", round %d, step %s%s, wants %" PRIu64 ")",
+            who->index, s.height, s.durable, s.round, cs_step_name(s.step),
+            s.syncing ? ", syncing" : "", node_next_wake(who->node));
+    }
 }
 
 void nodes_run(struct nodes *w, uint64_t us) {
@@ -472,7 +479,7 @@ void nodes_run(struct nodes *w, uint64_t us) {
             advance(w, due);
             tick(w, who);
         }
-        watch_time(w);
+        watch_time(w, who);
     }
     if (w->broken[0] == '\0')
         advance(w, end);
