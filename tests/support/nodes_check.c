@@ -365,6 +365,8 @@ void nodes_note_committed(
             m->told);
     m->told = h;
     m->promised = h > m->promised ? h : m->promised;
+    if (w->fork_height != 0)
+        return; /* two chains: nothing holds over both */
     if (!nodes_height_at(w, h)->decided)
         note_first(w, m, b, c, o);
     else
