@@ -15,7 +15,7 @@ struct light_crypto {
     light_verify_fn verify;
 };
 
-/* Why a header is not believed. The sentence with the place is in err. */
+/* Why a header is not believed. The sentence with the place is in err. Append only: wayside_light.h has the numbers. */
 #define LIGHT_VERDICTS(X)                                                                          \
     X(LIGHT_OK, "ok")                                                                              \
     X(LIGHT_MALFORMED, "malformed") /* a set, handover or page that is none */                     \

@@ -28,6 +28,9 @@ echo "== randomness of a height (libsodium's own multiplication in the same run)
 echo "== map contract"
 "$build/tests/bench/bench_map"
 
+echo "== light client"
+"$build/tests/bench/bench_light"
+
 echo "== replay: a whole cell in one process"
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 24 --duration 720 --seed 7 \
     --pki "$out/trust" --out "$out/drive.pcap" >/dev/null

@@ -37,6 +37,7 @@ rule base 'base/' "$none"
 rule v2x 'base/|v2x/' 'openssl'
 rule pktio 'base/|v2x/|pktio/' 'rte_|pcap'
 rule ledger/light 'base/|ledger/light/' "$none"
+rule ledger/light_crypto 'ledger/light/wayside_light\.h|ledger/light_crypto/' 'openssl'
 rule ledger/consensus 'base/|ledger/(light|consensus)/' "$none"
 rule ledger/beacon 'base/|ledger/(light|exec|beacon)/' 'sodium'
 rule ledger/exec 'base/|v2x/|ledger/(light|exec|identity|committee)/' 'openssl'

@@ -16,7 +16,7 @@ static void make_set(struct chain *c, size_t k) {
         struct validator *v = &s->v[i];
         v->alg = KEY_ED25519;
         memcpy(v->key, made[i].key, KEY_OCTETS);
-        memset(v->curve_key, (int)(k + i), KEY_OCTETS);
+        memset(v->curve_key, (int)(k * c->plan.fresh + i), KEY_OCTETS);
         v->power = 10;
         (void)snprintf(v->owner, sizeof(v->owner), "agency %zu", i % 3);
         (void)snprintf(v->mast, sizeof(v->mast), "mast %zu", k * c->plan.fresh + i);

@@ -270,7 +270,7 @@ static void nobody_else_opens_the_boundary(void **state) {
 
 static void put_chain(struct buf *b, size_t first, size_t n) {
     struct buf each[64] = {{0}};
-    struct span spans[64];
+    struct span spans[64] = {{NULL, 0}};
     for (size_t i = 0; i < n; i++) {
         struct handover o;
         chain_handover(&chain, first + i, &o);
