@@ -56,5 +56,8 @@ awk 'function at(line,  t) {
 echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
 
+echo "== restart after kill -9"
+"$build/tests/bench/bench_restart" 20000
+
 echo "== cell of four processes, saturated (every signature verified by every replica, state synced to disk)"
 "$build/tests/bench/bench_ledger" --short
