@@ -19,7 +19,7 @@
     X(EVIDENCE_LOCK, 5, "lock") /* a precommit, and a later prevote that denies it */              \
     X(EVIDENCE_ATTACK, 6, "light_client_attack") /* another header of a decided height */
 enum evidence_kind {
-#define X(id, number, text) id = number,
+#define X(id, number, text) id = (number),
     EVIDENCE_KINDS(X)
 #undef X
         EVIDENCE_KIND_END
