@@ -90,6 +90,12 @@ bool mempool_full(const struct mempool *m, size_t source, enum lane lane) {
     return !has_room(m, source, lane, 1);
 }
 
+bool mempool_full_own(const struct mempool *m, size_t source, enum lane lane) {
+    const struct mempool_share *used = &m->source[source];
+    return mempool_full(m, source, lane) || used->txs >= m->share.txs - m->share.txs / 4 ||
+           used->octets >= m->share.octets - m->share.octets / 4;
+}
+
 static void count(struct mempool_share *s, size_t octets) {
     s->txs++;
     s->octets += octets;

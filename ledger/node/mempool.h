@@ -53,6 +53,9 @@ void mempool_free(struct mempool *m);
 enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, bool judged);
 /* Nothing of this lane would be taken from that source now, however small: ask before spending work on it. */
 bool mempool_full(const struct mempool *m, size_t source, enum lane lane);
+/* The same for what we admit ourselves: three quarters of a share, because others may be a block behind in forgetting what we
+ * pushed before, and drop what is above it. */
+bool mempool_full_own(const struct mempool *m, size_t source, enum lane lane);
 enum lane mempool_lane(const struct tx *tx);
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf); /* borrowed, or NULL */
 struct tx *mempool_by_id(const struct mempool *m, const hash32 id); /* borrowed, or NULL */

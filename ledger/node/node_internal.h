@@ -21,6 +21,8 @@ struct candidate {
     size_t from; /* peer that has it */
     uint64_t asked_mono_us; /* last request for what is missing */
     uint64_t lacking_mono_us; /* since when something is missing */
+    unsigned asks; /* requests for what is missing */
+    size_t asked; /* who got the last of them */
 };
 
 enum {

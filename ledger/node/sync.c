@@ -42,11 +42,14 @@ static void ask_txs(struct node *n, const struct candidate *c, size_t peer) {
 }
 
 /* Transactions that are pushed just now arrive on their own: only what stays away is asked for. */
-enum { PATIENCE_US = 15000, PATIENCE_BUSY_US = 150000 };
+enum { PATIENCE_US = 15000, PATIENCE_MANY_US = 60000, PATIENCE_BUSY_US = 150000, MANY = 64 };
 
-/* What is here already, but not looked at, is not missing. */
-static uint64_t patience(const struct node *n) {
-    return ahead_busy(n) ? PATIENCE_BUSY_US : PATIENCE_US;
+/* What is here already, but not looked at, is not missing. Many at once are not lost, but overtaken: proposals travel before
+ * bulk. */
+static uint64_t patience(const struct node *n, const struct candidate *c) {
+    if (ahead_busy(n))
+        return PATIENCE_BUSY_US;
+    return c->block->n_missing > MANY ? PATIENCE_MANY_US : PATIENCE_US;
 }
 
 static bool lacks_txs(const struct candidate *c) {
@@ -58,22 +61,40 @@ uint64_t sync_next_ask(const struct node *n) {
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < n->n_candidates; i++) {
         const struct candidate *c = &n->candidate[i];
-        if (lacks_txs(c) && c->lacking_mono_us + patience(n) < at)
-            at = c->lacking_mono_us + patience(n);
+        if (lacks_txs(c) && c->lacking_mono_us + patience(n, c) < at)
+            at = c->lacking_mono_us + patience(n, c);
     }
     return at;
 }
 
-/* First the peer that has it, then everybody: it may be dead. */
+/* First the peer that has it, then the others in turn, one that was heard of lately at a time: a thousand transactions from
+ * everybody would come from everybody. The names of a block are short, and anybody may have them. */
+static size_t whom_to_ask(const struct node *n, const struct candidate *c, struct ws_now now) {
+    if (c->asks == 0)
+        return c->from;
+    if (c->block == NULL)
+        return ALL_PEERS;
+    for (size_t i = 0; i < n->peers.n; i++) {
+        size_t slot = (c->asked + 1 + i) % n->peers.n;
+        const struct peer *p = &n->peer[slot];
+        if (slot != n->peers.me && p->heard &&
+            now.mono_us - p->heard_mono_us < 4 * n->limits.status_us)
+            return slot;
+    }
+    return ALL_PEERS;
+}
+
 void sync_ask_missing(struct node *n, struct candidate *c, struct ws_now now) {
     if (n->replaying ||
         (c->asked_mono_us != 0 && now.mono_us - c->asked_mono_us < n->limits.status_us / 4))
         return;
     if (c->block != NULL && c->lacking_mono_us == 0)
         c->lacking_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
-    if (lacks_txs(c) && now.mono_us - c->lacking_mono_us < patience(n))
+    if (lacks_txs(c) && now.mono_us - c->lacking_mono_us < patience(n, c))
         return;
-    size_t peer = c->asked_mono_us == 0 ? c->from : ALL_PEERS;
+    size_t peer = whom_to_ask(n, c, now);
+    c->asks++;
+    c->asked = peer == ALL_PEERS ? 0 : peer;
     c->asked_mono_us = now.mono_us == 0 ? 1 : now.mono_us;
     fetch_expect(n, peer, n->height + 1); /* whoever has decided answers with the whole block */
     if (c->block == NULL)

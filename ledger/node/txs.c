@@ -244,7 +244,7 @@ static size_t own_slot(const struct node *n) {
 enum tx_verdict node_submit(
     struct node *n, struct span tx, bool signature_good, struct ws_now now, struct ws_err *err) {
     struct tx *t = NULL;
-    if (!worth_reading(n, own_slot(n), tx)) {
+    if (mempool_full_own(&n->pool, own_slot(n), lane_of(tx)) && !some_candidate_lacks(n)) {
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
         (void)ws_fail(err, WS_EBUSY, "transaction refused: the mempool is full, come back later");
         return TX_TOO_LARGE;
@@ -270,5 +270,5 @@ bool node_has_cert(const struct node *n, const hash32 cert_hash) {
 }
 
 bool node_mempool_full(const struct node *n) {
-    return mempool_full(&n->pool, own_slot(n), LANE_BULK);
+    return mempool_full_own(&n->pool, own_slot(n), LANE_BULK);
 }

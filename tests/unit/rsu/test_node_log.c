@@ -220,8 +220,8 @@ static void count_and_octets_bound_the_mempool(void **state) {
     (void)state;
     struct fixture *f = open_pool(5, 1U << 20, 1);
     for (size_t i = 0; i < 8; i++)
-        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true),
-            i < 5 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+        assert_int_equal(
+            mempool_add(&f->pool, f->message[i], 0, true), i < 5 ? MEMPOOL_ADDED : MEMPOOL_FULL);
     assert_int_equal(mempool_add(&f->pool, f->message[2], 0, true), MEMPOOL_KNOWN);
     mempool_remove_id(&f->pool, f->message[2]->id);
     mempool_remove_id(&f->pool, f->message[2]->id);
@@ -236,11 +236,37 @@ static void count_and_octets_bound_the_mempool(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(f->message); i++) {
         size_t n = f->message[i]->octets.n;
         bool fits = octets + n <= 875; /* the last eighth is not for bulk */
-        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true),
-            fits ? MEMPOOL_ADDED : MEMPOOL_FULL);
+        assert_int_equal(
+            mempool_add(&f->pool, f->message[i], 0, true), fits ? MEMPOOL_ADDED : MEMPOOL_FULL);
         octets += fits ? n : 0;
         assert_int_equal(f->pool.octets, octets);
     }
+    close_pool(f);
+}
+
+/* Each source has its part of the whole, our own admission a little less than others would let us have, and bulk leaves room
+ * for what matters more. */
+static void each_source_has_its_share(void **state) {
+    (void)state;
+    struct fixture *f =
+        open_pool(16, 1U << 20, 2); /* eight each, six of our own, fourteen for bulk */
+    for (size_t i = 0; i < 9; i++) {
+        assert_int_equal(mempool_full_own(&f->pool, 0, LANE_BULK), i >= 6);
+        assert_int_equal(mempool_full(&f->pool, 0, LANE_BULK), i >= 8);
+        assert_int_equal(
+            mempool_add(&f->pool, f->message[i], 0, true), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+    }
+    assert_false(mempool_full(&f->pool, 1, LANE_BULK));
+    for (size_t i = 9; i < 16; i++)
+        assert_int_equal(
+            mempool_add(&f->pool, f->message[i], 1, true), i < 15 ? MEMPOOL_ADDED : MEMPOOL_FULL);
+    assert_true(mempool_full(&f->pool, 1, LANE_BULK));
+    assert_false(mempool_full(&f->pool, 1, LANE_CERTIFICATE));
+    assert_int_equal(mempool_add(&f->pool, f->cert[0], 1, true), MEMPOOL_ADDED);
+    assert_int_equal(mempool_add(&f->pool, f->order, 1, true), MEMPOOL_ADDED);
+    assert_true(mempool_full(&f->pool, 1, LANE_ORDER));
+    mempool_remove_id(&f->pool, f->message[0]->id);
+    assert_false(mempool_full(&f->pool, 0, LANE_BULK) && mempool_full(&f->pool, 0, LANE_ORDER));
     close_pool(f);
 }
 
@@ -326,6 +352,7 @@ int main(void) {
         cmocka_unit_test(every_prefix_of_a_log_is_a_start),
         cmocka_unit_test(the_store_of_another_cell_is_refused),
         cmocka_unit_test(count_and_octets_bound_the_mempool),
+        cmocka_unit_test(each_source_has_its_share),
         cmocka_unit_test(lanes_keep_their_order),
         cmocka_unit_test(who_has_lost_its_log_contradicts_nothing),
         cmocka_unit_test(each_source_has_its_share_of_the_unjudged),
