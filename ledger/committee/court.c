@@ -77,6 +77,22 @@ static bool first_height(struct exec_host *h, char kind, uint64_t *ret_height) {
     return true;
 }
 
+/* Evidence of a forgotten height is too old for ever: nothing needs its marks. */
+static void forget_marks(struct exec_host *h, uint64_t height) {
+    for (int kind = EVIDENCE_DOUBLE_VOTE; kind < EVIDENCE_KIND_END; kind++) {
+        uint8_t prefix[10] = {'e', (uint8_t)kind};
+        struct span k;
+        struct span v;
+        put_be64(prefix + 2, height);
+        while (exec_next(h, span_of(prefix, sizeof(prefix)), span_of("", 0), &k, &v)) {
+            struct key mark = {.n = k.n};
+            WS_ASSERT(k.n <= sizeof(mark.octets));
+            memcpy(mark.octets, k.p, k.n);
+            exec_del(h, span_of_key(&mark));
+        }
+    }
+}
+
 static void forget(const void *self, struct exec_host *h, uint64_t height, uint64_t time) {
     const struct cell_params *p = committee_params(self, height);
     struct block_facts f;
@@ -86,6 +102,7 @@ static void forget(const void *self, struct exec_host *h, uint64_t height, uint6
             return;
         struct key k = height_key('b', oldest);
         exec_del(h, span_of_key(&k));
+        forget_marks(h, oldest);
     }
 }
 

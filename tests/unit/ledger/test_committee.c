@@ -409,6 +409,35 @@ static void expiry(void **state) {
     }
 }
 
+/* Behind the window nobody needs to know what somebody was convicted of, only that he was. */
+static void marks_go_with_their_height(void **state) {
+    (void)state;
+    sample_cell_make(&cell, 7, NULL);
+    cell.genesis.params.evidence_heights = 16;
+    cell.genesis.params.evidence_us = 1000000;
+    contract = committee_contract_new(&cell.genesis);
+    memset(&host, 0, sizeof(host));
+    memset(&last, 0, sizeof(last));
+    memcpy(host.cell_id, cell.id, 32);
+    assert_int_equal(contract.ops->genesis(contract.self, &host, span_of("", 0), NULL), WS_OK);
+    pass(19);
+    begin(1000000); /* 20 */
+    for (uint64_t h = 17; h <= 19; h++) {
+        const struct evidence e = double_vote(h, 1001, 0);
+        assert_int_equal(court_take(contract.self, &host, &e), COMMITTEE_OK);
+    }
+    finish();
+    pass(10);
+    assert_int_equal(fake_exec_count(&host, 'e'), 3);
+    pass(5); /* 35: 18 is 17 heights old, 17 was forgotten a block before */
+    assert_int_equal(fake_exec_count(&host, 'e'), 1);
+    pass(5);
+    assert_int_equal(fake_exec_count(&host, 'e'), 0);
+    assert_int_equal(fake_exec_count(&host, 'j'), 1);
+    const struct evidence e = double_vote(19, 1001, 0);
+    assert_int_equal(judge(&e), COMMITTEE_EXPIRED);
+}
+
 static void never_below_four(void **state) {
     (void)state;
     found(5);
@@ -564,6 +593,7 @@ int main(void) {
         T(convicted_jailed_and_gone),
         T(refused_by_name),
         T(expiry),
+        T(marks_go_with_their_height),
         T(never_below_four),
         T(orders_and_convictions_merge),
         T(turns_of_the_past),
