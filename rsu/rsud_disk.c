@@ -6,8 +6,24 @@
 #include "ledger/snapshot/bundle.h"
 
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 enum { DISK_CHECK_US = 10000000, COMPACT_HEIGHTS = 5000 };
+
+int daemon_check_room(const struct daemon *d, struct ws_err *err) {
+    struct statvfs fs;
+    int rc = dir_make(d->config.data, err);
+    if (rc != WS_OK || statvfs(d->config.data, &fs) != 0)
+        return rc;
+    uint64_t free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_octets >= d->config.disk.reserve_octets)
+        return WS_OK;
+    return ws_fail(err, WS_EIO,
+        "the disk of %s has %llu octets free, fewer than disk.reserve_mb: nothing was opened, "
+        "nothing "
+        "is damaged; make room and start again",
+        d->config.data, (unsigned long long)free_octets);
+}
 
 int daemon_open_keeper(struct daemon *d, struct ws_err *err) {
     struct keeper_config cfg = d->config.disk;

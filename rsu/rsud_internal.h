@@ -45,6 +45,8 @@ struct daemon {
 WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err);
 void daemon_stop(struct daemon *d);
 /* rsud_disk.c */
+/* Before anything is opened: a store that finds no room may not even be closed in order. */
+WARN_UNUSED int daemon_check_room(const struct daemon *d, struct ws_err *err);
 WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
 /* State that is not what a quorum committed to is written down while everything is still there; else nothing happens. */
 void daemon_write_bundle(struct daemon *d);

@@ -342,6 +342,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = load_cell(d, err);
     if (rc == WS_OK)
+        rc = daemon_check_room(d, err);
+    if (rc == WS_OK)
         rc = open_disk(d, err);
     if (rc == WS_OK)
         rc = daemon_open_keeper(d, err);

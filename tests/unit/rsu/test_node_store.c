@@ -255,8 +255,10 @@ static void divergence_is_named(void **state) {
     assert_true(node_diverged(p->w.m[2].node, &next, &commit));
     assert_false(node_diverged(p->w.m[0].node, &next, &commit));
     assert_true(node_diverged(p->w.m[2].node, &next, &commit));
-    const char *why = "";
-    (void)node_healthy(p->w.m[2].node, &why);
+    const char *told = "";
+    char why[WS_ERR_TEXT];
+    (void)node_healthy(p->w.m[2].node, &told);
+    (void)snprintf(why, sizeof(why), "%s", told);
     struct buf octets = {0};
     struct bundle b;
     struct ws_err err = {0};
