@@ -12,7 +12,7 @@ PACKAGES := cmake ninja-build pkg-config gcc clang clang-tidy clang-format libcl
 CHECK_PACKAGES := tshark
 JOBS ?= $(shell nproc)
 
-.PHONY: all setup setup-check build demo check format format-check tidy bench fuzz clean help
+.PHONY: all setup setup-check build demo check format format-check tidy bench fuzz sim clean help
 
 help:
 	@echo 'make demo         build, run a cell of four validators on a drive capture, show what it found'
@@ -20,6 +20,7 @@ help:
 	@echo 'make build        build only; programs in build/release/rsu'
 	@echo 'make bench        figures of the packet path, the cell and replay, each beside its baseline'
 	@echo 'make fuzz         libFuzzer targets, FUZZ_SECONDS=60 each'
+	@echo 'make sim          cells of nodes under faults and lies, SIM_SEEDS=10000 runs of 60 s, SIM_FROM=1 the first'
 	@echo 'make format tidy  apply the layout; run clang-tidy'
 	@echo 'KEEP=1 make demo  leaves the cell running for a browser and curl'
 
@@ -63,6 +64,14 @@ fuzz: setup
 	@[ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 	ninja -C build/fuzz -j $(JOBS)
 	bash tests/fuzz/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+SIM_SEEDS ?= 10000
+SIM_FROM ?= 1
+sim: setup
+	@[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+	@ninja -C build/release -j $(JOBS) vopr >build/release/build.log || { tail -n 40 build/release/build.log; exit 1; }
+	@build/release/tests/sim/vopr --seeds $(SIM_SEEDS) --from $(SIM_FROM) --jobs $(JOBS) --must
+	@build/release/tests/sim/vopr --seeds $$(($(SIM_SEEDS) / 20 + 1)) --from $(SIM_FROM) --validators 4..7 --jobs $(JOBS) --traitors
 
 clean:
 	rm -rf build out
