@@ -11,8 +11,9 @@ enum { N = 4, STEP_US = 20000 };
 
 struct world {
     struct nodes *w;
-    struct beaconing *b[N];
-    bool mute[N];
+    size_t n;
+    struct beaconing *b[NODES_VALIDATORS_MAX];
+    bool mute[NODES_VALIDATORS_MAX];
 };
 
 static void secret_of(size_t i, unsigned life, uint8_t ret[32]) {
@@ -27,15 +28,19 @@ static void begin(struct world *x, size_t i, unsigned life) {
     x->b[i] = beaconing_new(x->w->cell_id, x->w->m[i].signer, secret);
 }
 
-static void open_world(struct world *x, uint64_t seed) {
-    *x = (struct world){.w = ws_alloc(sizeof(*x->w))};
-    nodes_open(x->w, N, seed);
-    for (size_t i = 0; i < N; i++)
+static void open_many(struct world *x, size_t n, uint64_t seed) {
+    *x = (struct world){.w = ws_alloc(sizeof(*x->w)), .n = n};
+    nodes_open(x->w, n, seed);
+    for (size_t i = 0; i < n; i++)
         begin(x, i, 0);
 }
 
+static void open_world(struct world *x, uint64_t seed) {
+    open_many(x, N, seed);
+}
+
 static void close_world(struct world *x) {
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < x->n; i++)
         beaconing_free(x->b[i]);
     nodes_close(x->w);
     free(x->w);
@@ -44,10 +49,9 @@ static void close_world(struct world *x) {
 static void run(struct world *x, uint64_t us) {
     for (uint64_t t = 0; t < us; t += STEP_US) {
         nodes_run(x->w, STEP_US);
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < x->n; i++)
             if (x->w->m[i].node != NULL && !x->mute[i])
-                beaconing_run(
-                    x->b[i], x->w->m[i].node, x->w->m[i].cell.beacon, nodes_now(x->w, i));
+                beaconing_run(x->b[i], x->w->m[i].node, x->w->m[i].cell.beacon, nodes_now(x->w, i));
         assert_string_equal(x->w->broken, "");
     }
 }
@@ -61,7 +65,7 @@ static void expect_same(struct world *x, uint64_t from, uint64_t to) {
     for (uint64_t h = from; h <= to; h++) {
         uint8_t first[32], other[32];
         bool any = false;
-        for (size_t i = 0; i < N; i++) {
+        for (size_t i = 0; i < x->n; i++) {
             if (x->w->m[i].node == NULL)
                 continue;
             assert_int_equal(ask(x, i, h, any ? other : first), BEACON_IS);
@@ -80,6 +84,24 @@ static void test_four_nodes(void **state) {
     const uint64_t height = nodes_height(x.w, 0);
     assert_true(height > 8);
     expect_same(&x, 1, height - 4);
+    close_world(&x);
+}
+
+/* The largest cell that is measured, a third of it silent from the start. */
+static void test_twenty_two(void **state) {
+    (void)state;
+    struct world x;
+    open_many(&x, 22, 5);
+    for (size_t i = 0; i < 7; i++)
+        x.mute[3 * i] = true;
+    run(&x, 16000000);
+    const uint64_t height = nodes_height(x.w, 0);
+    assert_true(height > 12);
+    expect_same(&x, 1, height - 6);
+    struct beacon_status s;
+    beacon_contract_status(x.w->m[0].cell.beacon, &s);
+    assert_int_equal(s.threshold, 8);
+    assert_int_equal(s.registered, 15);
     close_world(&x);
 }
 
@@ -160,6 +182,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_secret_file),
         cmocka_unit_test(test_four_nodes),
+        cmocka_unit_test(test_twenty_two),
         cmocka_unit_test(test_idle_pace),
         cmocka_unit_test(test_restarts),
         cmocka_unit_test(test_lossy),
