@@ -24,14 +24,15 @@ struct ctl_verb {
     int (*run)(const struct ctl_verb *v, int argc, char **argv); /* argv: behind the verb */
 };
 
-extern const struct ctl_verb ctl_cell_init, ctl_cell_status, ctl_cell_validators, ctl_cell_beacon;
+extern const struct ctl_verb ctl_cell_init, ctl_cell_join, ctl_cell_status, ctl_cell_validators,
+    ctl_cell_beacon;
 extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_map_watch,
     ctl_map_verify;
 extern const struct ctl_verb ctl_policy_check, ctl_policy_deploy, ctl_policy_show;
 extern const struct ctl_verb ctl_port_list, ctl_port_stop, ctl_port_start;
 extern const struct ctl_verb ctl_block_show, ctl_block_verify;
-extern const struct ctl_verb ctl_ledger_snapshot, ctl_ledger_diff, ctl_ledger_bundle, ctl_ledger_rollback,
-    ctl_ledger_replay;
+extern const struct ctl_verb ctl_ledger_snapshot, ctl_ledger_diff, ctl_ledger_bundle,
+    ctl_ledger_rollback, ctl_ledger_replay;
 extern const struct ctl_verb ctl_trust_show, ctl_trust_add, ctl_trust_explain;
 extern const struct ctl_verb ctl_replay;
 

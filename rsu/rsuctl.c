@@ -8,6 +8,7 @@
 
 static const struct ctl_verb *const verbs[] = {
     &ctl_cell_init,
+    &ctl_cell_join,
     &ctl_cell_status,
     &ctl_cell_validators,
     &ctl_cell_beacon,
