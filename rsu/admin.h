@@ -1,5 +1,5 @@
 /* The admin socket: a Unix socket (mode 0660) through which orders of the authorities come in. Protocol: the caller
- * sends length (4 octets, big-endian) and an order transaction, and gets one line back: "ok ID" with the order's
+ * sends length (4 octets, big-endian) and a transaction (an order, or evidence), and gets one line back: "ok ID" with its
  * identity, or "no REASON". Who may connect is the file's permissions; what counts is the signatures. In the place of an
  * order an operator's words to the ports may stand, "port list", "port stop PORT", "port start PORT" (no order starts with
  * a letter): they change nothing that others rely on, so that being let in is enough. Owner thread. */

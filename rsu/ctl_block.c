@@ -1,5 +1,6 @@
 /* rsuctl block show, block verify: one block as a unit tells it, and its quorum under the genesis. */
 #include "rsu/ctl_light.h"
+#include "rsu/ctl_witness.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,7 +13,8 @@
 
 struct question {
     const struct ctl_verb *v;
-    const char *address, *genesis, *fingerprint, *trusted;
+    const char *address, *genesis, *fingerprint, *trusted, *evidence;
+    struct ctl_list witnesses;
     bool json;
     uint64_t height;
 };
@@ -26,6 +28,8 @@ static bool read_question(struct question *q, int argc, char **argv, bool genesi
         {"genesis", CTL_TEXT, (void *)&q->genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&q->fingerprint, 0, 0},
         {"trusted", CTL_TEXT, (void *)&q->trusted, 0, 0},
+        {"witness", CTL_LIST, &q->witnesses, 0, 0},
+        {"evidence", CTL_TEXT, (void *)&q->evidence, 0, 0},
     };
     size_t n = genesis ? ARRAY_LEN(options) : 2;
     if (!ctl_options(q->v, argc, argv, options, n, &words, 1, 1, ret_code))
@@ -171,7 +175,13 @@ static int verify(const struct question *q, struct ctl_genesis *g, struct light_
         if (code == CTL_NO)
             (void)ws_fail_in(&err, "block %llu does not hold", (unsigned long long)q->height);
     }
-    code = code == CTL_DONE ? tell(q, p) : ctl_fail(q->v, (enum ctl_code)code, &err);
+    if (code != CTL_DONE)
+        code = ctl_fail(q->v, (enum ctl_code)code, &err);
+    const struct ctl_witness w = {q->v, g, q->trusted, q->witnesses, q->evidence};
+    if (code == CTL_DONE)
+        code = ctl_witness_ask(&w, p);
+    if (code == CTL_DONE)
+        code = tell(q, p);
     ctl_http_close(h);
     free(l);
     return code;
@@ -193,7 +203,9 @@ static int run_verify(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_block_verify = {"block", "verify",
     "check a block's quorum without believing the unit",
-    "HEIGHT --genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID] [--http ADDR] [--json]\n"
+    "HEIGHT --genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID] [--http ADDR] [--witness "
+    "ADDR]... "
+    "[--json]\n"
     "\n"
     "Fetches headers, commits, sets and handovers from a unit and checks the way from the genesis, "
     "or from the trusted\n"

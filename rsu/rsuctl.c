@@ -11,6 +11,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_cell_join,
     &ctl_cell_status,
     &ctl_cell_validators,
+    &ctl_cell_report,
     &ctl_cell_beacon,
     &ctl_map_import,
     &ctl_map_export,

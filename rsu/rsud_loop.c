@@ -142,10 +142,10 @@ void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
     }
     char id[65];
     hex_encode(id, t->id, 32);
-    bool is_order = t->kind == TX_ORDER;
+    bool is_order = t->kind == TX_ORDER || t->kind == TX_EVIDENCE;
     tx_unref(t);
     if (!is_order)
-        buf_printf(ret_line, "no only orders come in here");
+        buf_printf(ret_line, "no only orders and evidence come in here");
     else if (node_submit(d->face.node, order, false, ws_clock_now(&d->face.clock), &err) == TX_GOOD)
         buf_printf(ret_line, "ok %s", id);
     else

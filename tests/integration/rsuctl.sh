@@ -7,8 +7,10 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 town=$root/configs/demo
 out=$(mktemp -d)
 unit=
+twin=
 cleanup() {
     [ -z "$unit" ] || kill "$unit" 2>/dev/null
+    [ -z "$twin" ] || kill "$twin" 2>/dev/null
     wait 2>/dev/null
     rm -rf "$out"
 }
@@ -216,6 +218,34 @@ expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/gene
 expect 1 'not the trusted header' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "4:$id"
 expect 2 'no HEIGHT:ID' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "$id"
 expect 2 'needs --http' "$ctl" map verify --genesis one/genesis.bin --trusted "3:$id" no.proof
+
+# ---- a fork: the only validator's key on two boxes ----
+mkdir -p two/rsu1
+cp one/genesis.bin one/base.wmap two/
+cp one/rsu1/*.key two/rsu1/
+sed "s/:$port$/:$((port + 2))/" one/rsu1/rsud.yaml >two/rsu1/rsud.yaml
+"$bin/rsud" --config two/rsu1/rsud.yaml >twin.log 2>&1 &
+twin=$!
+other=unix:$out/two/rsu1/api.sock
+for _ in $(seq 100); do
+    "$ctl" block show 3 --http "$other" >/dev/null 2>&1 && break
+    sleep 0.1
+done
+expect 0 'block 3 holds' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --witness "$http"
+expect 1 'proves another block 3: a quorum signed both' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin \
+    --witness "$http" --witness "$other" --evidence fork
+expect 1 'fork.1: refused: transaction refused' "$ctl" cell report fork.1 --admin one/rsu1/admin.sock
+expect 0 'taken: evidence [0-9a-f]{64} of a light_client_attack at height 3' "$ctl" cell report fork.2 --admin one/rsu1/admin.sock
+for _ in $(seq 50); do
+    "$ctl" cell report fork.2 --admin one/rsu1/admin.sock 2>&1 | grep -q 'refused: duplicate' && break
+    sleep 0.1
+done
+expect 1 'refused' "$ctl" cell report fork.2 --admin one/rsu1/admin.sock
+expect 1 'genesis.bin: ' "$ctl" cell report one/genesis.bin --admin one/rsu1/admin.sock
+expect 2 '--admin is needed' "$ctl" cell report fork.2
+kill $twin
+wait $twin
+twin=
 kill $unit
 wait $unit
 code=$?
