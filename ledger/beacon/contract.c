@@ -8,7 +8,7 @@
 
 struct beacon_params beacon_params_default(void) {
     return (struct beacon_params){
-        .every = 1, .window = 512, .settle = 4, .attempt = 32, .again = 256};
+        .every = 1, .window = 512, .settle = 4, .attempt = 8, .again = 256};
 }
 
 struct live_key *beacon_find_key(const struct beacon_contract *c, uint64_t serial) {
@@ -164,7 +164,7 @@ static const struct contract_ops ops = {
 
 struct contract beacon_contract_new(const struct beacon_params *params) {
     WS_ASSERT(params->every >= 1 && params->window >= 16 && params->window <= 4096 &&
-              params->settle >= 1 && params->attempt >= 4 && params->again >= 1);
+              params->settle >= 1 && params->attempt >= 1 && params->again >= 1);
     int rc = sodium_init();
     WS_ASSERT(rc >= 0);
     struct beacon_contract *c = ws_alloc(sizeof(*c));

@@ -40,7 +40,7 @@ struct beacon_params {
     uint32_t window; /* how many of those are kept; 16..4096 */
     uint32_t settle; /* heights that a phase waits for stragglers once enough have spoken */
     uint32_t
-        attempt; /* heights after which a generation that does not finish starts again; doubled each time */
+        attempt; /* heights that an unfinished generation goes on although a member has registered since */
     uint32_t again; /* heights between two generations for one committee */
 };
 struct beacon_params beacon_params_default(void);

@@ -55,7 +55,6 @@ struct beacon_contract {
     enum beacon_phase phase;
     uint64_t serial; /* of the last one begun */
     uint64_t phase_height, attempt_height;
-    uint32_t retries;
     struct generation gen; /* DEALING, REVIEWING */
     struct dealing *dealing[BEACON_MEMBERS_MAX];
     bool reviewed[BEACON_MEMBERS_MAX];

@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-enum { BACKOFF_MAX = 6 };
-
 /* ---- generations ---- */
 
 static void abandon_generation(struct beacon_contract *c, struct exec_host *h) {
@@ -53,7 +51,6 @@ static void new_committee(
     memset(c->barred, 0, sizeof(c->barred));
     c->epoch++;
     c->in_force = 0;
-    c->retries = 0;
     c->attempt_height = c->height;
     enter(c, BEACON_REGISTERING);
 }
@@ -170,7 +167,6 @@ static void take_key(struct beacon_contract *c, struct exec_host *h, struct live
     WS_ASSERT(c->n_keys < BEACON_KEYS_MAX);
     c->key[c->n_keys++] = k;
     c->in_force = k->key.g.serial;
-    c->retries = 0;
     c->phase =
         BEACON_IDLE; /* before the rest of the generation goes: its octets stay in state, for the key */
     abandon_generation(c, h);
@@ -205,21 +201,26 @@ static void try_to_end_reviewing(struct beacon_contract *c, struct exec_host *h)
     start_again(c, h);
 }
 
-/* Somebody has no part in the key in force who could have one, or one of its dealers has been found out. */
-static bool key_is_lacking(const struct beacon_contract *c, const struct live_key *k) {
+/* Somebody has registered a key that shares of this generation were not encrypted to. */
+static bool has_newcomers(const struct beacon_contract *c, const struct generation *g) {
     for (size_t i = 0; i < c->roster.n; i++) {
-        const struct seat *now = &c->roster.seat[i], *then = &k->key.g.seat[i];
-        if ((k->key.qualified[i] && c->barred[i]) ||
-            (now->registered &&
-                (!then->registered || memcmp(now->key.b, then->key.b, sizeof(now->key.b)) != 0)))
+        const struct seat *now = &c->roster.seat[i], *then = &g->seat[i];
+        if (now->registered &&
+            (!then->registered || memcmp(now->key.b, then->key.b, sizeof(now->key.b)) != 0))
             return true;
     }
     return false;
 }
 
+/* Somebody has no part in the key in force who could have one, or one of its dealers has been found out. */
+static bool is_lacking(const struct beacon_contract *c, const struct live_key *k) {
+    for (size_t i = 0; i < c->roster.n; i++)
+        if (k->key.qualified[i] && c->barred[i])
+            return true;
+    return has_newcomers(c, &k->key.g);
+}
+
 static void move_on(struct beacon_contract *c, struct exec_host *h) {
-    const uint64_t limit = (uint64_t)c->params.attempt
-                           << (c->retries < BACKOFF_MAX ? c->retries : BACKOFF_MAX);
     const struct live_key *k = beacon_find_key(c, c->in_force);
     switch (c->phase) {
     case BEACON_REGISTERING:
@@ -232,15 +233,15 @@ static void move_on(struct beacon_contract *c, struct exec_host *h) {
         try_to_end_reviewing(c, h);
         break;
     case BEACON_IDLE:
-        if (k != NULL && c->height >= k->since + c->params.again && key_is_lacking(c, k))
+        if (k != NULL && c->height >= k->since + c->params.again && is_lacking(c, k))
             start_again(c, h);
         return;
     }
-    if (c->phase != BEACON_IDLE && c->phase != BEACON_REGISTERING &&
-        c->height >= c->attempt_height + limit) {
-        c->retries++;
+    /* Who is late to deal or to review is waited for: the same members would be late again. Only with new keys another
+     * generation can do what this one cannot. */
+    if ((c->phase == BEACON_DEALING || c->phase == BEACON_REVIEWING) &&
+        c->height >= c->attempt_height + c->params.attempt && has_newcomers(c, &c->gen))
         start_again(c, h);
-    }
 }
 
 /* ---- heights ---- */

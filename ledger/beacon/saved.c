@@ -43,7 +43,6 @@ void beacon_save_control(const struct beacon_contract *c, struct exec_host *h) {
     buf_u8(&b, (uint8_t)c->phase);
     buf_u64(&b, c->phase_height);
     buf_u64(&b, c->attempt_height);
-    buf_u32(&b, c->retries);
     buf_u64(&b, c->in_force);
     buf_put(&b, c->set_hash, sizeof(c->set_hash));
     buf_u16(&b, (uint16_t)c->roster.n);
@@ -85,7 +84,6 @@ static bool read_control(struct beacon_contract *c, struct rd *r) {
     c->phase = rd_u8(r);
     c->phase_height = rd_u64(r);
     c->attempt_height = rd_u64(r);
-    c->retries = rd_u32(r);
     c->in_force = rd_u64(r);
     rd_copy(r, c->set_hash, sizeof(c->set_hash));
     c->roster.n = rd_u16(r);

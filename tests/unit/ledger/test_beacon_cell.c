@@ -444,20 +444,45 @@ static void test_no_quorum(void **state) {
         assert_true(has(rig, h));
 }
 
-/* Members that register and then go away hold a generation up; it starts again and is done without them. */
-static void test_generation_starts_again(void **state) {
+/* Members that go away while a key is made are waited for; it does not start over and over. */
+static void test_generation_waits(void **state) {
     (void)state;
     open_n(4);
     beacon_rig_blocks(rig, 2); /* all have registered */
     rig->off[2] = rig->off[3] = true;
+    rig->n_pool = 0;
     beacon_rig_blocks(rig, 60);
     const struct beacon_contract *c = beacon_rig_state(rig);
     assert_int_equal(c->in_force, 0);
-    assert_true(c->serial > 1 && c->serial < 5); /* with longer and longer waits */
-    assert_int_equal(fake_exec_count(&rig->host, 'g'), 1);
-    assert_true(fake_exec_count(&rig->host, 'd') <= 2);
+    assert_int_equal(c->serial, 1);
+    assert_int_equal(c->phase, BEACON_DEALING);
     rig->off[2] = false;
-    beacon_rig_until_key(rig, 80);
+    beacon_rig_until_key(rig, 20);
+    assert_int_equal(c->serial, 1);
+}
+
+/* Three have registered when dealing starts and one of them goes away: two reviews are not enough. The fourth comes and
+ * registers, and the generation starts again with it. */
+static void test_generation_starts_again(void **state) {
+    (void)state;
+    open_n(4);
+    rig->off[3] = true;
+    const struct beacon_contract *c = beacon_rig_state(rig);
+    while (c->phase != BEACON_REVIEWING)
+        beacon_rig_block(rig);
+    rig->n_pool = 0;
+    rig->off[2] = true;
+    beacon_rig_blocks(rig, 30);
+    assert_int_equal(c->serial, 1);
+    assert_int_equal(c->phase, BEACON_REVIEWING);
+    rig->off[3] = false;
+    beacon_rig_until_key(rig, 30);
+    assert_int_equal(c->serial, 2);
+    assert_int_equal(fake_exec_count(&rig->host, 'g'), 1);
+    assert_int_equal(fake_exec_count(&rig->host, 'd'), 3);
+    beacon_rig_blocks(rig, 30);
+    for (uint64_t h = 30; h + WAVES < rig->host.height; h++)
+        assert_true(has(rig, h));
 }
 
 /* ---- restarts and secrets ---- */
@@ -644,6 +669,7 @@ int main(void) {
         T(test_two_of_seven),
         T(test_absent_members),
         T(test_no_quorum),
+        T(test_generation_waits),
         T(test_generation_starts_again),
         T(test_restarts),
         T(test_lost_secret),
