@@ -237,6 +237,12 @@ static int take_places(const struct config_job *j, const struct yaml_file *f) {
     c->curve_key = config_resolve(j, f->curve_key);
     c->data = config_resolve(j, f->data);
     c->bind = copy(f->bind);
+    c->sign_counter = f->sign_counter == NULL ? NULL : copy(f->sign_counter);
+    if (c->sign_counter != NULL && strncmp(c->sign_counter, "file:/", 6) != 0 &&
+        strncmp(c->sign_counter, "command:/", 9) != 0)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: sign_counter: '%.100s' is neither file:/PATH nor command:/PATH", j->path,
+            c->sign_counter);
     c->admin = config_resolve(j, f->admin);
     c->revocations = config_resolve(j, f->revocations);
     c->list_manager = config_resolve(j, f->list_manager);
@@ -348,7 +354,7 @@ void config_free(struct config *c) {
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
-        c->radio.ticket_key, c->record.folder};
+        c->radio.ticket_key, c->record.folder, c->sign_counter};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

@@ -82,6 +82,8 @@ struct config {
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
     char *revocations; /* folder of signed lists; NULL: none */
+    char *sign_counter; /* "file:/path" or "command:/path"; NULL: the machine has none */
+    uint64_t sign_counter_blocks; /* how often it moves */
     char *list_manager; /* file: certificate whose trust lists may add roots; NULL: none */
     char *admin; /* Unix socket for orders and control, mode 0660; NULL: none */
     unsigned memory_mb; /* DPDK pools */

@@ -130,6 +130,7 @@ static const cyaml_schema_field_t top_fields[] = {
     TEXT(admin, OPTIONAL, struct yaml_file),
     TEXT(revocations, OPTIONAL, struct yaml_file),
     TEXT(list_manager, OPTIONAL, struct yaml_file),
+    TEXT(sign_counter, OPTIONAL, struct yaml_file),
     CONFIG_TOP(X) CYAML_FIELD_ENUM_PTR("log_level",
         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct yaml_file, log_level,
         levels, CYAML_ARRAY_LEN(levels)),

@@ -3,7 +3,9 @@
 
 #include "base/fileio.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "ledger/snapshot/bundle.h"
+#include "rsu/sign_command.h"
 
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -63,4 +65,44 @@ void daemon_write_bundle(struct daemon *d) {
     else
         ws_log(WS_LOG_ERROR, "rsud", "the divergence could not be written down: %s", err.text);
     buf_free(&octets);
+}
+
+int daemon_open_guard(struct daemon *d, struct ws_err *err) {
+    if (d->signer == NULL)
+        return WS_OK;
+    static const char file[] = "file:";
+    static const char command[] = "command:";
+    char *spec = d->config.sign_counter;
+    if (spec != NULL && strncmp(spec, file, sizeof(file) - 1) == 0)
+        d->sign_counter = (struct sign_counter){
+            sign_counter_file_read, sign_counter_file_advance, spec + sizeof(file) - 1};
+    else if (spec != NULL)
+        d->sign_counter = (struct sign_counter){
+            sign_command_read, sign_command_advance, spec + sizeof(command) - 1};
+    uint8_t instance[SIGN_INSTANCE_OCTETS];
+    struct ws_random random = ws_random_system();
+    ws_random_bytes(&random, instance, sizeof(instance));
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/sign-guard", d->config.data);
+    int rc = sign_guard_open(path, spec == NULL ? NULL : &d->sign_counter,
+        d->config.sign_counter_blocks, instance, &d->sign_guard, err);
+    if (rc == WS_OK) {
+        char hex[2 * SIGN_INSTANCE_OCTETS + 1];
+        hex_encode(hex, d->sign_guard.instance, SIGN_INSTANCE_OCTETS);
+        ws_log(WS_LOG_INFO, "rsud", "instance %s, start %llu%s", hex,
+            (unsigned long long)d->sign_guard.starts, spec == NULL ? "" : ", sign counter in use");
+    }
+    return rc;
+}
+
+bool daemon_guard_height(struct daemon *d) {
+    if (d->signer == NULL)
+        return true;
+    struct node_status s;
+    struct ws_err err = {0};
+    node_status(d->face.node, &s);
+    if (sign_guard_height(&d->sign_guard, s.height, &err) == WS_OK)
+        return true;
+    ws_log(WS_LOG_ERROR, "rsud", "%s", err.text);
+    return false;
 }

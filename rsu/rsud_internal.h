@@ -3,6 +3,7 @@
 #define WAYSIDE_RSU_RSUD_INTERNAL_H
 
 #include "base/table.h"
+#include "ledger/store/sign_guard.h"
 #include "rsu/admin.h"
 #include "rsu/admit.h"
 #include "rsu/directory.h"
@@ -22,6 +23,8 @@ struct daemon {
     uint64_t set_height;
     bool set_changing;
     struct signer *signer;
+    struct sign_counter sign_counter;
+    struct sign_guard sign_guard;
     uint8_t curve_secret[32], curve_public[32];
     struct mapset base_map;
     bool has_base_map;
@@ -45,6 +48,10 @@ struct daemon {
 WARN_UNUSED int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err);
 void daemon_stop(struct daemon *d);
 /* rsud_disk.c */
+/* A validator's data folder is not one put back from a copy. */
+WARN_UNUSED int daemon_open_guard(struct daemon *d, struct ws_err *err);
+/* False: the counter does not move, so nothing may be signed any more; it has been said. */
+bool daemon_guard_height(struct daemon *d);
 /* Before anything is opened: a store that finds no room may not even be closed in order. */
 WARN_UNUSED int daemon_check_room(const struct daemon *d, struct ws_err *err);
 WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);

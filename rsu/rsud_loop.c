@@ -259,6 +259,10 @@ void daemon_loop(struct daemon *d) {
         daemon_follow_committee(d);
         const char *why = "";
         node_set_snapshot(d->face.node, keeper_newest(d->face.keeper));
+        if (!daemon_guard_height(d)) {
+            d->exit_code = 3;
+            d->stop = true;
+        }
         if (keeper_must_stop(d->face.keeper, &why)) {
             ws_log(WS_LOG_ERROR, "rsud", "%s", why);
             d->exit_code = 3;

@@ -346,6 +346,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = open_disk(d, err);
     if (rc == WS_OK)
+        rc = daemon_open_guard(d, err);
+    if (rc == WS_OK)
         rc = daemon_open_keeper(d, err);
     if (rc == WS_OK)
         rc = daemon_open_links(d, err);

@@ -56,6 +56,9 @@ awk 'function at(line,  t) {
 echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
 
+echo "== snapshot of 256 MiB of state"
+"$build/tests/bench/bench_snapshot" 256
+
 echo "== restart after kill -9"
 "$build/tests/bench/bench_restart" 20000
 

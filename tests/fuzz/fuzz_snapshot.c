@@ -148,7 +148,7 @@ static void as_state(struct rd r) {
     d->m.n = 1;
     d->m.contract[0].bits = bits;
     memcpy(d->m.contract[0].root, tree_top_root(&top), 32);
-    uint32_t prefix = rd_u16(&r) % (1U << bits);
+    uint32_t prefix = rd_u16(&r) & ((1U << bits) - 1);
     size_t from;
     size_t run = run_of(d, bits, prefix, &from);
     struct chunk_entries part = {.n = run, .e = d->all.e == NULL ? NULL : d->all.e + from};
