@@ -92,7 +92,9 @@
     X(STATE_NEW_SET, "another committee comes into force", 1)                                      \
     X(STATE_CONVICTED, "evidence is committed and its author convicted", 1)                        \
     X(STATE_REPORT, "a report is committed", 1)                                                    \
-    X(STATE_HEALED, "progress after everything was healed", 1)
+    X(STATE_HEALED, "progress after everything was healed", 1)                                     \
+    X(STATE_RANDOMNESS, "a height has its randomness", 1)                                          \
+    X(STATE_RANDOMNESS_HEALED, "randomness comes again after everything was healed", 1)
 
 enum cover_row {
 #define X(id, text, must) id,

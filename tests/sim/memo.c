@@ -3,6 +3,7 @@
  * (libsodium's, which is quicker at signing and gives the same octets); a verdict on (key, message, signature) is kept
  * in a table that all nodes of the process share. A good verdict is entered when the signature is made. */
 #include "base/assert.h"
+#include "ledger/beacon/group.h"
 #include "ledger/exec/crypto.h"
 
 #include <sodium.h>
@@ -97,5 +98,31 @@ bool __wrap_exec_verify(enum key_alg alg, const uint8_t key[static KEY_OCTETS], 
     struct verdict *v = place(key, msg, sig, h);
     if (v->a != h[0] || v->b != h[1])
         *v = (struct verdict){h[0], h[1], __real_exec_verify(alg, key, msg, sig)};
+    return v->good;
+}
+
+/* The same for the beacon's proofs: each is checked by all nodes, which costs four multiplications. */
+bool __real_proof_check(const struct transcript *statement, const struct point *X,
+    const struct point *second, const struct point *second_public, const struct proof *proof);
+bool __wrap_proof_check(const struct transcript *statement, const struct point *X,
+    const struct point *second, const struct point *second_public, const struct proof *proof);
+bool __wrap_proof_check(const struct transcript *statement, const struct point *X,
+    const struct point *second, const struct point *second_public, const struct proof *proof) {
+    struct transcript copy = *statement;
+    uint8_t what[32 + 3 * POINT_OCTETS] = {0};
+    transcript_hash(&copy, what);
+    memcpy(what + 32, X->b, POINT_OCTETS);
+    if (second != NULL) {
+        memcpy(what + 64, second->b, POINT_OCTETS);
+        memcpy(what + 96, second_public->b, POINT_OCTETS);
+    }
+    uint8_t answer[SIG_OCTETS];
+    memcpy(answer, proof->c.b, SCALAR_OCTETS);
+    memcpy(answer + SCALAR_OCTETS, proof->s.b, SCALAR_OCTETS);
+    uint64_t h[2];
+    struct verdict *v = place(X->b, span_of(what, sizeof(what)), answer, h);
+    if (v->a != h[0] || v->b != h[1])
+        *v = (struct verdict){
+            h[0], h[1], __real_proof_check(statement, X, second, second_public, proof)};
     return v->good;
 }

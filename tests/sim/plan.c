@@ -160,6 +160,8 @@ void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
         p->drift_ppm[i] = (p->faults >> (FAULT_CLOCK_DRIFT - FAULT_LOSS) & 1U) != 0 ? ppm : 0;
     }
     draw_events(p, r);
+    /* Last, so that it moves nothing else. A pool of a few transactions has no room for a whole committee's records. */
+    p->randomness = coin(r, 250) && p->mempool_txs == 65536;
 }
 
 void plan_cut(struct sim_plan *p, const struct sim_cut *cut) {

@@ -20,6 +20,7 @@ static void on_life(struct nodes *w, size_t i, bool up) {
 
 static void work(struct sim *s) {
     load_tick(s);
+    randomness_tick(s);
     if (s->plan->liars != 0 && s->plan->lies != 0)
         lies_tick(s);
 }
@@ -28,7 +29,8 @@ static void work(struct sim *s) {
 static void run_to(struct sim *s, uint64_t to_us, size_t *event) {
     struct nodes *w = s->w;
     const uint64_t start = 1000000;
-    bool busy = s->plan->reports > 0 || s->plan->orders > 0 || s->plan->liars != 0;
+    bool busy =
+        s->plan->reports > 0 || s->plan->orders > 0 || s->plan->liars != 0 || s->plan->randomness;
     while (w->broken[0] == '\0' && w->now.mono_us - start < to_us) {
         uint64_t now = w->now.mono_us - start;
         while (*event < s->plan->n_events && s->plan->events[*event].at_us <= now)
@@ -163,6 +165,8 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
     s.w->tell_ctx = tell_ctx;
     prepare(&s);
     s.w->forked_allowed = fork_wanted;
+    if (plan->randomness)
+        randomness_begin(&s);
     if (plan->twins != 0)
         cover_hit(LIE_TWINS);
     if (fork_wanted)
@@ -177,9 +181,10 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
         memset(s.w->cut, 0, sizeof(s.w->cut));
         run_to(&s, plan->fault_us + 2ULL * SECOND, &event);
         judge_fork(&s, ret);
-    } else if (plan->n_events > 0 || plan->liars != 0 || plan->reports > 0) {
+    } else if (plan->n_events > 0 || plan->liars != 0 || plan->reports > 0 || plan->randomness) {
         if (s.w->broken[0] == '\0')
             demand_progress(&s, ret);
+        randomness_demand(&s, TICK_US);
         run_to(&s, plan->run_us, &event);
     }
     if (s.w->broken[0] == '\0' && !fork_wanted)
@@ -187,6 +192,7 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
     count_end(s.w, ret);
     lies_free(&s);
     load_free(&s);
+    randomness_free(&s);
     nodes_close(s.w);
     free(s.w);
 }

@@ -17,6 +17,7 @@ struct sim {
     uint64_t halves_until;
     uint64_t order_sequence[8]; /* by role */
     struct buf policy_body; /* of orders */
+    struct randomness *randomness; /* NULL: nobody makes any */
 };
 
 struct sim_result {
@@ -40,6 +41,12 @@ void lies_tick(struct sim *s);
 void lies_free(struct sim *s);
 void load_tick(struct sim *s);
 void load_free(struct sim *s);
+/* randomness.c */
+void randomness_begin(struct sim *s);
+void randomness_tick(struct sim *s);
+/* Everything is mended: it must come again, within a bound. */
+void randomness_demand(struct sim *s, uint64_t tick_us);
+void randomness_free(struct sim *s);
 /* After a fork: who must have lied, by what was signed; NULL-terminated text of slots. False: the guilty hold a third or
  * less, or an honest validator is among them (the world is broken then). */
 bool culprits_find(struct nodes *w, uint32_t liars, char *ret_text, size_t n);
