@@ -116,6 +116,7 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
         return ws_fail(j->err, WS_EINPUT, "%s: pipeline.verify: this machine cannot run '%s'",
             j->path, verify_backend_name(*p->verify));
     c->pipeline.backend = *p->verify;
+    c->node.verify_backend = *p->verify;
     return WS_OK;
 }
 
