@@ -15,8 +15,6 @@ struct check {
     struct table ids; /* identities of the block's earlier transactions */
     struct table certs; /* certificates they commit */
     uint64_t sequence[ROLE_IDENTITY + 1]; /* 0: as in state */
-    size_t n_certs;
-    struct identity_cert **made; /* owned */
     size_t octets, txs;
     bool alone; /* nothing comes after it: nothing is noted */
 };
@@ -66,9 +64,6 @@ struct check *check_new(struct executor *ex, uint64_t block_time) {
 }
 
 static void clear(struct check *c) {
-    for (size_t i = 0; i < c->n_certs; i++)
-        identity_cert_free(c->made[i]);
-    free((void *)c->made);
     table_free(&c->ids);
     table_free(&c->certs);
 }
@@ -164,17 +159,19 @@ static enum tx_verdict check_certificate(struct check *c, struct tx *t) {
     void *identity = c->ex->contract[EXECUTOR_IDENTITY].self;
     if (committed(c, t->cert_hash) != NULL || table_get(&c->certs, t->cert_hash) != NULL)
         return TX_DUPLICATE;
-    if (identity_cert_count(identity) + c->n_certs >= executor_params(c->ex)->certs_max)
+    if (identity_cert_count(identity) + c->certs.n >= executor_params(c->ex)->certs_max)
         return TX_NO_ROOM;
-    enum trust_verdict why;
-    struct identity_cert *made = identity_check_cert(identity, t->cert.all, c->block_time, &why);
-    if (made == NULL && why == TRUST_NOT_YET_VALID)
-        return TX_FUTURE;
-    if (made == NULL)
-        return why == TRUST_EXPIRED ? TX_CERT_TIME : TX_UNTRUSTED;
-    c->made = ws_realloc((void *)c->made, (c->n_certs + 1) * sizeof(struct identity_cert *));
-    c->made[c->n_certs++] = made;
-    (void)table_put(&c->certs, t->cert_hash, made);
+    uint64_t now_s = c->block_time / 1000000;
+    enum trust_verdict why = TRUST_OK;
+    if (t->checked == NULL)
+        t->checked = identity_check_cert(identity, t->cert.all, c->block_time, &why);
+    else if (now_s < t->cert.valid_from_s || now_s >= t->cert.valid_until_s)
+        why = now_s < t->cert.valid_from_s ? TRUST_NOT_YET_VALID : TRUST_EXPIRED;
+    if (why != TRUST_OK)
+        return why == TRUST_NOT_YET_VALID ? TX_FUTURE
+               : why == TRUST_EXPIRED     ? TX_CERT_TIME
+                                          : TX_UNTRUSTED;
+    (void)table_put(&c->certs, t->cert_hash, t->checked); /* the block holds the transaction */
     return TX_GOOD;
 }
 

@@ -356,7 +356,8 @@ static struct tx_result run_tx(struct executor *ex, const struct tx *t, uint32_t
     }
     struct exec_host own = {ex, EXECUTOR_IDENTITY};
     void *identity = ex->contract[EXECUTOR_IDENTITY].self;
-    return (struct tx_result){EXECUTOR_IDENTITY, identity_add_cert(identity, &own, t->cert.all)};
+    return (struct tx_result){
+        EXECUTOR_IDENTITY, identity_add_cert(identity, &own, t->cert.all, t->checked)};
 }
 
 /* Leaves of all results: the list tree's prefix, then version, index, contract and code. */

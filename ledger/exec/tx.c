@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "ledger/identity/identity.h"
 
 #include <stdlib.h>
 
@@ -310,6 +311,7 @@ void tx_unref(struct tx *t) {
     if (t != NULL && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1) {
         if (t->kind == TX_EVIDENCE)
             free(t->evidence);
+        identity_cert_free(t->checked);
         free(t);
     }
 }

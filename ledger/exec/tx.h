@@ -37,6 +37,8 @@ struct record {
     uint8_t sig[SIG_OCTETS];
 };
 
+struct identity_cert;
+
 struct tx {
     _Atomic uint32_t refs;
     enum tx_kind kind;
@@ -49,6 +51,7 @@ struct tx {
         content_good; /* what no later state changes about it was checked and found good; see executor_check */
     bool signer_named; /* TX_MESSAGE: the certificate or digest inside is that of cert_hash */
     hash32 cert_hash; /* TX_MESSAGE: signer; TX_CERTIFICATE: its own */
+    struct identity_cert *checked; /* TX_CERTIFICATE: its chain was found good; a reference */
     /* By kind. No more memory is there than the kind's member needs. */
     union {
         struct spdu spdu; /* TX_MESSAGE; spans into octets */

@@ -44,7 +44,7 @@ static struct span span_key(const struct key *k) {
 }
 
 void identity_cert_free(struct identity_cert *c) {
-    if (c == NULL)
+    if (c == NULL || --c->refs > 0)
         return;
     verify_key_unref(c->key);
     buf_free(&c->octets);
@@ -55,6 +55,7 @@ struct identity_cert *identity_check_cert(
     const void *self, struct span cert, uint64_t its_us, enum trust_verdict *ret_verdict) {
     const struct identity *d = self;
     struct identity_cert *c = ws_alloc(sizeof(*c));
+    c->refs = 1;
     buf_put(&c->octets, cert.p, cert.n);
     size_t at = 0;
     if (cert_parse(buf_span(&c->octets), &c->cert, &at) != COER_OK) {
@@ -71,9 +72,6 @@ struct identity_cert *identity_check_cert(
     memcpy(c->hash, r.hash, 32);
     memcpy(c->issuer, r.issuer_hash, 32);
     c->key = r.key;
-    uint64_t horizon = its_us + d->params.body_horizon_us;
-    uint64_t end = c->cert.valid_until_s * 1000000;
-    c->forget_at = end < horizon ? end : horizon;
     return c;
 }
 
@@ -102,14 +100,31 @@ bool identity_seen(const void *self, const hash32 message_id) {
     return table_get(&d->seen, message_id) != NULL;
 }
 
-exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert) {
+/* Whether it holds now: its chain was checked, and what else a chain's verdict depends on is the time. */
+static bool holds_at(const struct identity_cert *c, uint64_t its_us) {
+    uint64_t now_s = its_us / 1000000;
+    return now_s >= c->cert.valid_from_s && now_s < c->cert.valid_until_s;
+}
+
+exec_code identity_add_cert(
+    void *self, struct exec_host *h, struct span cert, struct identity_cert *checked) {
     struct identity *d = self;
+    uint64_t now = exec_block_time(h);
     if (d->certs.n >= d->params.certs_max)
         return IDENTITY_FULL;
     enum trust_verdict why;
-    struct identity_cert *c = identity_check_cert(d, cert, exec_block_time(h), &why);
+    struct identity_cert *c = NULL;
+    if (checked == NULL || checked->forget_at != 0) {
+        c = identity_check_cert(d, cert, now, &why);
+    } else if (holds_at(checked, now)) {
+        c = checked;
+        c->refs++;
+    }
     if (c == NULL)
         return IDENTITY_UNTRUSTED;
+    uint64_t horizon = now + d->params.body_horizon_us;
+    uint64_t end = c->cert.valid_until_s * 1000000;
+    c->forget_at = end < horizon ? end : horizon;
     struct buf v = {0};
     buf_u8(&v, LEDGER_VERSION);
     buf_u64(&v, c->forget_at);
@@ -244,6 +259,8 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
         struct span issuer = rd_take(&r, 32);
         struct span octets = rd_take(&r, rd_left(&r));
         struct identity_cert *c = ws_alloc(sizeof(*c));
+        c->refs = 1;
+        c->refs = 1;
         buf_put(&c->octets, octets.p, octets.n);
         size_t bad_at = 0;
         if (version != LEDGER_VERSION || r.bad ||

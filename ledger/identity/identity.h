@@ -11,13 +11,15 @@
 #include "ledger/light/types.h"
 #include "v2x/trust.h"
 
-/* A certificate whose chain was checked when it was committed. */
+/* A certificate whose chain was checked. Shared by the transaction that brings it and, once it is committed, by the table of
+ * those; one thread. */
 struct identity_cert {
+    uint32_t refs;
     struct cert cert; /* spans into octets */
     struct buf octets;
     hash32 hash, issuer;
     struct verify_key *key;
-    uint64_t forget_at; /* Time64 us */
+    uint64_t forget_at; /* Time64 us; 0: not committed */
 };
 
 #define IDENTITY_CODES(X)                                                                          \
@@ -39,12 +41,14 @@ void identity_set_params(void *self, const struct cell_params *params);
 const struct identity_cert *identity_find(const void *self, const hash32 cert_hash);
 bool identity_seen(const void *self, const hash32 message_id);
 /* Commits a certificate / the identity of a message at the present block. */
-exec_code identity_add_cert(void *self, struct exec_host *h, struct span cert);
+/* checked: what identity_check_cert gave for these octets, at whatever time; NULL: it is checked here. */
+exec_code identity_add_cert(
+    void *self, struct exec_host *h, struct span cert, struct identity_cert *checked);
 exec_code identity_add_message(void *self, const hash32 id, uint64_t generation_time);
 uint64_t identity_last_sequence(struct exec_host *h, enum exec_role role);
 void identity_set_sequence(struct exec_host *h, enum exec_role role, uint64_t sequence);
 /* Checks a certificate against the cell's roots at a block time without committing it; NULL and a verdict when it
- * fails. Free with identity_cert_free. */
+ * fails. Drop the reference with identity_cert_free. */
 struct identity_cert *identity_check_cert(
     const void *self, struct span cert, uint64_t its_us, enum trust_verdict *ret_verdict);
 void identity_cert_free(struct identity_cert *c);
