@@ -64,9 +64,9 @@ void http_get_randomness(struct http *h, const struct http_call *c, struct http_
     }
     static const char *const words[] = {
         [BEACON_IS] = "known", [BEACON_COMES] = "pending", [BEACON_NEVER] = "never"};
-    uint8_t key[9] = {'h'};
+    uint8_t key[BEACON_HEIGHT_KEY_OCTETS];
     char path[64] = "/v1/proofs/state/beacon/";
-    put_be64(key + 1, v.height);
+    beacon_height_key(v.height, key);
     hex_encode(path + strlen(path), key, sizeof(key));
     const bool known = v.answer == BEACON_IS;
     json_t *o = json_object();

@@ -63,6 +63,12 @@ enum beacon_answer beacon_contract_value(
 /* The first height from `height` on that has randomness. */
 uint64_t beacon_contract_height(const void *self, uint64_t height);
 
+/* ---- for whoever holds a proof of state ---- */
+#define BEACON_HEIGHT_KEY_OCTETS 9
+void beacon_height_key(uint64_t height, uint8_t ret_key[static BEACON_HEIGHT_KEY_OCTETS]);
+/* The randomness in the value of such a key. False: the entry has none (yet), or is no such entry. */
+bool beacon_height_value(struct span value, uint8_t ret_randomness[static 32]);
+
 enum beacon_phase { BEACON_IDLE, BEACON_REGISTERING, BEACON_DEALING, BEACON_REVIEWING };
 const char *beacon_phase_name(enum beacon_phase p);
 struct beacon_status {

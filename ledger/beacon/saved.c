@@ -243,6 +243,18 @@ static int load_keys(struct beacon_contract *c, struct exec_host *h, struct ws_e
 
 /* ---- heights ---- */
 
+void beacon_height_key(uint64_t height, uint8_t ret_key[static BEACON_HEIGHT_KEY_OCTETS]) {
+    (void)numbered_key('h', height, ret_key);
+}
+
+bool beacon_height_value(struct span value, uint8_t ret_randomness[static 32]) {
+    struct rd r = rd_of(value);
+    const bool done = rd_u8(&r) == BEACON_VERSION && rd_u8(&r) == MOMENT_DONE;
+    (void)rd_u64(&r); /* the key's serial */
+    rd_copy(&r, ret_randomness, 32);
+    return done && rd_done(&r);
+}
+
 void beacon_save_moment(const struct beacon_contract *c, struct exec_host *h, struct moment *m) {
     uint8_t key[9];
     struct buf b = {0};

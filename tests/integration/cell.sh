@@ -75,6 +75,8 @@ r=$(randomness 1 $((h - 3)))
 for i in 2 3 4; do
     [ "$(randomness $i $((h - 3)))" = "$r" ] || fail "unit $i has other randomness"
 done
+"$bin/rsuctl" cell beacon --height $((h - 3)) --genesis "$out/cell/genesis.bin" --http "127.0.0.1:$http" | grep -q "$r" ||
+    fail 'the randomness is not proven'
 proof=$(curl -s "http://127.0.0.1:$http/v1/beacon/$((h - 3))" | sed -nE 's/.*"proof": ?"([^"]+)".*/\1/p')
 curl -sf "http://127.0.0.1:$http$proof" | grep -q "$r" || fail 'the proof of a height does not hold its randomness'
 

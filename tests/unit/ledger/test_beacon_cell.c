@@ -82,6 +82,24 @@ static void test_every(void **state) {
     assert_true(rig->submitted[BEACON_PARTIAL] <= 4 * 8);
 }
 
+/* What a proof of state shows is what the contract tells. */
+static void test_proven_value(void **state) {
+    (void)state;
+    open_n(4);
+    beacon_rig_blocks(rig, 10);
+    uint8_t key[BEACON_HEIGHT_KEY_OCTETS], shown[32];
+    struct span entry;
+    beacon_height_key(8, key);
+    assert_true(exec_get(&rig->host, span_of(key, sizeof(key)), &entry));
+    assert_true(has(rig, 8) && beacon_height_value(entry, shown));
+    assert_memory_equal(shown, value, 32);
+    for (size_t n = 0; n < entry.n; n++)
+        assert_false(beacon_height_value(span_of(entry.p, n), shown));
+    beacon_height_key(10, key); /* no values yet */
+    assert_true(exec_get(&rig->host, span_of(key, sizeof(key)), &entry));
+    assert_false(beacon_height_value(entry, shown));
+}
+
 /* ---- who speaks does not matter ---- */
 
 static size_t silent_from, silent_to; /* people without partials in the later blocks */
@@ -659,6 +677,7 @@ int main(void) {
         T(test_honest),
         T(test_one_validator),
         T(test_every),
+        T(test_proven_value),
         T(test_withholding_changes_nothing),
         T(test_late),
         T(test_bad_shares),
