@@ -15,7 +15,7 @@ bool committee_takes_order(enum exec_role role, uint16_t kind) {
 static exec_code check_params(struct span body, struct cell_params *ret_params) {
     if (params_change_decode(body, ret_params, NULL) != WS_OK)
         return COMMITTEE_BAD_BODY;
-    return params_change_check(ret_params);
+    return (exec_code)params_change_check(ret_params);
 }
 
 /* What no state can make good. What depends on the set of the day is judged when the order is executed. */
@@ -52,7 +52,7 @@ static exec_code change_set(
     drop_convicted(h, now, c);
     enum committee_code code = set_change_apply(exec_sha256, now, c, next);
     if (code != COMMITTEE_OK)
-        return code;
+        return (exec_code)code;
     committee_change_set(self, h, next);
     court_enforce(self, h); /* somebody convicted may have been waiting for others to come */
     return COMMITTEE_OK;

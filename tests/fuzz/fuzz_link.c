@@ -1,85 +1,13 @@
 /* A live validator hears whatever a liar with a validator's key can say. The first octet picks the kind of message; what
  * follows fills its fields, then changes octets of the result. The three others run on; nothing may stop a node, and
  * the cell must have gone on whenever a world is thrown away. */
-#include "base/assert.h"
-#include "base/log.h"
-#include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "ledger/node/node_internal.h"
 #include "ledger/node/query.h"
-#include "rsu/onebox.h"
-#include "tests/support/town.h"
+#include "tests/fuzz/link_world.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum { N = 4, VICTIM = 0, LIAR = 3, LIFE = 400, SECOND = 1000000 };
-
-struct world {
-    struct town town;
-    struct buf genesis;
-    uint8_t seeds[N][32];
-    struct onebox *box;
-    struct signer *liar;
-    struct buf report; /* a signed message transaction */
-    unsigned age;
-};
-static struct world *world;
-
-static void open_world(void) {
-    struct world *w = ws_alloc(sizeof(*w));
-    ws_log_set_level(WS_LOG_ERROR);
-    town_build(&w->town, 1);
-    for (size_t i = 0; i < N; i++)
-        memset(w->seeds[i], (int)(i + 1), 32);
-    town_genesis(&w->town, (const uint8_t(*)[32])w->seeds, N, &w->genesis);
-    struct onebox_config cfg = {.genesis = buf_span(&w->genesis),
-        .map = &w->town.map,
-        .n = N,
-        .seeds = (const uint8_t(*)[32])w->seeds,
-        .delay_us = 3000,
-        .limits = node_limits_default(),
-        .start = {.mono_us = SECOND, .its_us = w->town.epoch}};
-    int rc = onebox_new(&cfg, &w->box, NULL);
-    WS_ASSERT(rc == WS_OK);
-    const struct validator *v = &onebox_node(w->box, VICTIM)->set->v[LIAR];
-    for (size_t i = 0; i < N; i++) {
-        uint8_t key[KEY_OCTETS];
-        struct signer *s = signer_new(w->seeds[i]);
-        signer_public(s, key);
-        if (memcmp(key, v->key, KEY_OCTETS) == 0)
-            w->liar = s;
-        else
-            signer_free(s);
-    }
-    struct buf spdu = {0};
-    town_report(&w->town, 0, w->town.epoch, 30, &spdu);
-    tx_put_message(&w->report, w->town.car_hash[0], buf_span(&spdu));
-    buf_free(&spdu);
-    rc = onebox_run_until(w->box, 3 * SECOND, NULL);
-    WS_ASSERT(rc == WS_OK);
-    world = w;
-}
-
-static void close_world(void) {
-    struct world *w = world;
-    struct node_status s;
-    uint64_t before = onebox_node(w->box, 1)->height;
-    int rc = onebox_run_until(w->box, onebox_now(w->box).mono_us + 20 * SECOND, NULL);
-    WS_ASSERT(rc == WS_OK);
-    for (size_t i = 0; i < N; i++) {
-        node_status(onebox_node(w->box, i), &s);
-        WS_ASSERT(s.height > before + 3);
-    }
-    onebox_free(w->box);
-    signer_free(w->liar);
-    buf_free(&w->report);
-    buf_free(&w->genesis);
-    town_free(&w->town);
-    free(w);
-    world = NULL;
-}
 
 /* Heights around the one in progress, and some that are far away. */
 static uint64_t some_height(struct rd *r, const struct node *n) {
@@ -98,7 +26,7 @@ static void put_proposal(
     struct header *hd = &b.header;
     memcpy(hd->cell_id, executor_cell_id(n->ex), 32);
     hd->height = some_height(r, n);
-    hd->time = onebox_now(world->box).its_us + rd_u8(r);
+    hd->time = onebox_now(link_world()->box).its_us + rd_u8(r);
     memcpy(hd->previous, n->last_id, 32);
     b.last_commit = n->last_commit;
     if (n->height > 0)
@@ -109,7 +37,7 @@ static void put_proposal(
     memcpy(hd->validators, committee_set_hash(n->committee, n->height + 1), 32);
     memcpy(hd->next_validators, committee_set_hash(n->committee, n->height + 2), 32);
     cell_params_hash(exec_sha256, n->params, hd->params);
-    memcpy(hd->proposer, n->set->v[LIAR].address, 32);
+    memcpy(hd->proposer, n->set->v[LINK_LIAR].address, 32);
     hash32 tx[4] = {{0}};
     b.n_txs = rd_u8(r) % 4;
     b.tx_ids = tx;
@@ -125,10 +53,10 @@ static void put_proposal(
     p->height = hd->height;
     p->round = some_round(r);
     p->valid_round = (int32_t)(rd_u8(r) % 4) - 1;
-    p->validator = rd_u8(r) < 240 ? LIAR : rd_u8(r);
+    p->validator = rd_u8(r) < 240 ? LINK_LIAR : rd_u8(r);
     struct buf bytes = {0};
     proposal_sign_bytes(executor_cell_id(n->ex), p->height, p->round, b.id, p->valid_round, &bytes);
-    signer_sign(world->liar, buf_span(&bytes), sig);
+    signer_sign(link_world()->liar, buf_span(&bytes), sig);
     buf_free(&bytes);
     p->signature = (ProtobufCBinaryData){SIG_OCTETS, sig};
     p->block = (ProtobufCBinaryData){block->n, block->p};
@@ -140,7 +68,7 @@ static void put_vote(struct rd *r, const struct node *n, struct buf *octets) {
         .round = some_round(r),
         .locked_round = -1,
         .valid_round = -1,
-        .validator = rd_u8(r) < 240 ? LIAR : rd_u16(r),
+        .validator = rd_u8(r) < 240 ? LINK_LIAR : rd_u16(r),
         .nil = rd_u8(r) % 2 == 0};
     if (!v.nil && n->n_candidates > 0)
         memcpy(v.id, n->candidate[rd_u8(r) % n->n_candidates].id, 32);
@@ -148,7 +76,7 @@ static void put_vote(struct rd *r, const struct node *n, struct buf *octets) {
         v.id[0] = rd_u8(r);
     struct buf bytes = {0};
     vote_sign_bytes(executor_cell_id(n->ex), &v, &bytes);
-    signer_sign(world->liar, buf_span(&bytes), v.sig);
+    signer_sign(link_world()->liar, buf_span(&bytes), v.sig);
     buf_free(&bytes);
     vote_encode(&v, octets);
 }
@@ -164,7 +92,7 @@ static ProtobufCBinaryData bin(const struct buf *b) {
 
 /* The message that `kind` stands for, filled from r. */
 static void make(uint8_t kind, struct rd *r, struct buf *ret) {
-    struct node *n = onebox_node(world->box, VICTIM);
+    struct node *n = link_victim();
     Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
     Wayside__Link__Proposal proposal = WAYSIDE__LINK__PROPOSAL__INIT;
     Wayside__Link__Status status = WAYSIDE__LINK__STATUS__INIT;
@@ -209,8 +137,8 @@ static void make(uint8_t kind, struct rd *r, struct buf *ret) {
         link.status = &status;
         break;
     case 4:
-        tx_put_certificate(&a, buf_span(&world->town.car_cert[rd_u8(r) % TOWN_CARS]));
-        buf_put(&b, world->report.p, world->report.n);
+        tx_put_certificate(&a, buf_span(&link_world()->town.car_cert[rd_u8(r) % TOWN_CARS]));
+        buf_put(&b, link_world()->report.p, link_world()->report.n);
         b.p[rd_u16(r) % b.n] ^= rd_u8(r);
         items[0] = bin(&a);
         items[1] = bin(&b);
@@ -238,7 +166,7 @@ static void make(uint8_t kind, struct rd *r, struct buf *ret) {
     case 7: { /* a true block of another, mostly the next one */
         uint8_t key[8];
         put_be64(key, some_height(r, n));
-        struct store *s = onebox_store(world->box, 1);
+        struct store *s = onebox_store(link_world()->box, 1);
         (void)!store_get(s, STORE_BLOCK, span_of(key, 8), &a, NULL);
         (void)!store_get(s, STORE_COMMIT, span_of(key, 8), &b, NULL);
         reply.block = bin(&a);
@@ -269,8 +197,6 @@ static void make(uint8_t kind, struct rd *r, struct buf *ret) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (world == NULL)
-        open_world();
     struct rd r = rd_of(span_of(data, size));
     uint8_t kind = rd_u8(&r);
     struct buf msg = {0};
@@ -279,13 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint16_t at = rd_u16(&r);
         msg.p[at % msg.n] ^= rd_u8(&r);
     }
-    node_message(onebox_node(world->box, VICTIM), LIAR, buf_span(&msg), onebox_now(world->box));
+    link_hear(LINK_LIAR, buf_span(&msg), 1000 + kind * 100U);
     buf_free(&msg);
-    struct ws_err err = {0};
-    int rc =
-        onebox_run_until(world->box, onebox_now(world->box).mono_us + 1000 + kind * 100U, &err);
-    WS_ASSERT(rc == WS_OK);
-    if (++world->age == LIFE)
-        close_world();
     return 0;
 }
