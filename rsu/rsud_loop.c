@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "ledger/committee/court.h"
 #include "rsu/discipline.h"
 
 #include <signal.h>
@@ -71,6 +72,30 @@ static void tell_radio(struct daemon *d, const struct exec_outcome *o) {
     }
 }
 
+/* What an operator must hear of the committee; who wants proof asks for the event. */
+static void tell_committee(const struct exec_outcome *o) {
+    for (size_t i = 0; i < o->n_events; i++) {
+        const struct event *e = &o->events[i];
+        char who[17] = "";
+        if (e->contract != EXECUTOR_COMMITTEE)
+            continue;
+        if ((e->type == COMMITTEE_EVENT_JAILED || e->type == COMMITTEE_EVENT_ALARM) &&
+            e->body.n > 33)
+            hex_encode(who, e->body.p + 1, 8);
+        if (e->type == COMMITTEE_EVENT_JAILED)
+            ws_log(WS_LOG_WARN, "committee", "validator %s was convicted of a %s", who,
+                evidence_kind_text((enum evidence_kind)e->body.p[33]));
+        else if (e->type == COMMITTEE_EVENT_ALARM)
+            ws_log(WS_LOG_ERROR, "committee",
+                "validator %s was convicted and still signs: the cell needs all %u; order others "
+                "in",
+                who, (unsigned)be16(e->body.p + 33));
+        else if (e->type == COMMITTEE_EVENT_SET && e->body.n > 11)
+            ws_log(WS_LOG_INFO, "committee", "%u validators sign from height %llu on",
+                (unsigned)be16(e->body.p + 9), (unsigned long long)be64(e->body.p + 1));
+    }
+}
+
 void daemon_committed(
     void *ctx, const struct block *b, const struct commit *c, const struct exec_outcome *o) {
     struct daemon *d = ctx;
@@ -84,6 +109,7 @@ void daemon_committed(
         if (r->contract < STATE_CONTRACTS_MAX && r->code < RSUD_CODES_MAX)
             d->face.results[r->contract][r->code]++;
     }
+    tell_committee(o);
     keeper_committed(d->face.keeper, b->header.height);
     if (d->face.radio != NULL)
         tell_radio(d, o);

@@ -243,6 +243,7 @@ done
 expect 1 'refused' "$ctl" cell report fork.2 --admin one/rsu1/admin.sock
 expect 1 'genesis.bin: ' "$ctl" cell report one/genesis.bin --admin one/rsu1/admin.sock
 expect 2 '--admin is needed' "$ctl" cell report fork.2
+expect 0 'convicted and still signs: the cell needs all 1' cat unit.log
 kill $twin
 wait $twin
 twin=
