@@ -127,7 +127,7 @@ static enum tx_verdict verdict(struct world *w, struct tx *t) {
 
 /* One block with every record that may be in it, then the members' next. */
 static void block(struct world *w) {
-    struct tx *good[64];
+    struct tx *good[64] = {0};
     size_t n = 0;
     for (size_t i = 0; i < w->n; i++)
         if (verdict(w, w->tx[i]) == TX_GOOD)
