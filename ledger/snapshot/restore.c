@@ -1,65 +1,78 @@
 #include "ledger/snapshot/restore.h"
 
+#include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
 
-#define BATCH_OCTETS (4U << 20)
+#include <stdlib.h>
 
-/* ---- one chunk into the store ---- */
+/* ---- chunks into the store ---- */
 
-struct filling {
-    struct store *s;
-    struct store_batch *batch;
-    size_t octets;
+struct pair {
+    struct span key, value;
 };
 
-/* Not synced: the last batch is, and with it everything before it. */
-static int write_full(struct filling *f, bool all, struct ws_err *err) {
-    if (f->octets < BATCH_OCTETS && !(all && f->octets > 0))
-        return WS_OK;
-    struct store_batch *b = f->batch;
-    f->batch = store_batch_new(f->s);
-    f->octets = 0;
-    return store_batch_write_later(b, err);
+static int by_key(const void *a, const void *b) {
+    return span_compare(((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
-static int put_chunk(struct filling *f, const struct chunk *c, struct ws_err *err) {
-    struct buf key = {0};
-    int rc = WS_OK;
-    for (size_t i = 0; i < c->entries.n && rc == WS_OK; i++) {
+/* In the order of stored keys, which is that of the hashed ones but for keys that share eight octets of hash. */
+static struct pair *stored_pairs(const struct chunk *c, struct buf *keys) {
+    struct pair *p = ws_calloc(c->entries.n, sizeof(*p));
+    size_t octets = 0;
+    for (size_t i = 0; i < c->entries.n; i++)
+        octets += ENTRY_HEAD_OCTETS + c->entries.e[i].key.n;
+    buf_clear(keys);
+    (void)buf_grow(keys, octets); /* so that it does not move below */
+    keys->n = 0;
+    bool sorted = true;
+    for (size_t i = 0; i < c->entries.n; i++) {
         const struct chunk_entry *e = &c->entries.e[i];
-        buf_clear(&key);
-        buf_u8(&key, c->contract);
-        buf_put(&key, e->key_hash, ENTRY_HASH_OCTETS);
-        buf_put(&key, e->key.p, e->key.n);
-        store_batch_put(f->batch, STORE_STATE, buf_span(&key), e->value);
-        f->octets += key.n + e->value.n;
-        rc = write_full(f, false, err);
+        size_t at = keys->n;
+        buf_u8(keys, c->contract);
+        buf_put(keys, e->key_hash, ENTRY_HASH_OCTETS);
+        buf_put(keys, e->key.p, e->key.n);
+        p[i] = (struct pair){span_of(keys->p + at, keys->n - at), e->value};
+        sorted = sorted && (i == 0 || span_compare(p[i - 1].key, p[i].key) < 0);
     }
-    buf_free(&key);
+    if (!sorted)
+        qsort(p, c->entries.n, sizeof(*p), by_key);
+    return p;
+}
+
+static int put_chunk(
+    struct store_bulk *bulk, const struct chunk *c, struct buf *keys, struct ws_err *err) {
+    struct pair *p = stored_pairs(c, keys);
+    int rc = WS_OK;
+    for (size_t i = 0; i < c->entries.n && rc == WS_OK; i++)
+        rc = store_bulk_put(bulk, p[i].key, p[i].value, err);
+    free(p);
     return rc;
 }
 
+/* Chunk by chunk the keys ascend. */
 static int put_chunks(
     const struct snapshot_restore *how, const struct manifest *m, struct ws_err *err) {
-    struct filling f = {.s = how->into, .batch = store_batch_new(how->into)};
+    struct store_bulk *bulk = store_bulk_new(how->into, STORE_STATE);
     struct buf octets = {0};
+    struct buf keys = {0};
     int rc = WS_OK;
     for (size_t i = 0; i < manifest_chunks(m) && rc == WS_OK; i++) {
         struct chunk c;
         buf_clear(&octets);
         rc = snapshot_read(how->from, i, &octets, &c, err);
         if (rc == WS_OK)
-            rc = put_chunk(&f, &c, err);
+            rc = put_chunk(bulk, &c, &keys, err);
         chunk_entries_free(&c.entries);
         if (rc == WS_OK && how->go_on != NULL && !how->go_on(how->ctx, octets.n))
             rc = ws_fail(err, WS_EBUSY, "stopped");
     }
-    if (rc == WS_OK)
-        rc = write_full(&f, true, err);
     buf_free(&octets);
-    store_batch_free(f.batch);
+    buf_free(&keys);
+    if (rc == WS_OK)
+        return store_bulk_end(bulk, err);
+    store_bulk_free(bulk);
     return rc;
 }
 

@@ -156,6 +156,45 @@ void store_batch_free(struct store_batch *b) {
     b->store->ops->batch_free(b);
 }
 
+struct store_bulk *store_bulk_new(struct store *s, enum store_space space) {
+    WS_ASSERT(!s->read_only);
+    WS_ASSERT(space < STORE_SPACE_COUNT);
+    struct store_bulk *b = s->ops->bulk_new(s);
+    b->store = s;
+    b->space = space;
+    return b;
+}
+
+static int stop_if(struct store *s, int rc, struct ws_err *err) {
+    if (rc == WS_OK)
+        return WS_OK;
+    atomic_store_explicit(&s->failed, true, memory_order_release);
+    if (err != NULL)
+        *err = s->why;
+    return rc;
+}
+
+int store_bulk_put(struct store_bulk *b, struct span key, struct span value, struct ws_err *err) {
+    int rc = refuse_if_failed(b->store, err);
+    if (rc != WS_OK)
+        return rc;
+    return stop_if(b->store, b->store->ops->bulk_put(b, key, value, &b->store->why), err);
+}
+
+int store_bulk_end(struct store_bulk *b, struct ws_err *err) {
+    struct store *s = b->store;
+    int rc = refuse_if_failed(s, err);
+    if (rc == WS_OK)
+        rc = stop_if(s, s->ops->bulk_end(b, &s->why), err);
+    s->ops->bulk_free(b);
+    return rc;
+}
+
+void store_bulk_free(struct store_bulk *b) {
+    if (b != NULL)
+        b->store->ops->bulk_free(b);
+}
+
 int store_compact(
     struct store *s, enum store_space space, struct span from, struct span to, struct ws_err *err) {
     WS_ASSERT(space < STORE_SPACE_COUNT);

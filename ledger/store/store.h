@@ -65,9 +65,19 @@ void store_batch_del_range(
     struct store_batch *b, enum store_space space, struct span from, struct span to);
 /* Writes all or nothing, synced, and frees the batch in every case. */
 WARN_UNUSED int store_batch_write(struct store_batch *b, struct ws_err *err);
-/* The same, but what is written is on the disk only after the next store_batch_write. For filling a new store. */
+/* The same, but what is written is on the disk only after the next store_batch_write. */
 WARN_UNUSED int store_batch_write_later(struct store_batch *b, struct ws_err *err);
 void store_batch_free(struct store_batch *b); /* without writing; NULL is allowed */
+
+/* Filling an empty space with pairs in ascending order of keys, each key once: no atomicity, each octet written once. What
+ * was put is durable when store_bulk_end returns WS_OK; before, any part of it may be there. One thread, no batch
+ * meanwhile. An error stops the store, as a batch's does. */
+struct store_bulk;
+struct store_bulk *store_bulk_new(struct store *s, enum store_space space);
+WARN_UNUSED int store_bulk_put(
+    struct store_bulk *b, struct span key, struct span value, struct ws_err *err);
+WARN_UNUSED int store_bulk_end(struct store_bulk *b, struct ws_err *err); /* frees in every case */
+void store_bulk_free(struct store_bulk *b); /* gives up; NULL is allowed */
 
 /* Gives the disk back that deleted keys with from <= key < to still take. Blocks for as long as it rewrites files; any
  * thread, beside batches. */

@@ -24,6 +24,10 @@ struct store_ops {
     void (*batch_free)(struct store_batch *b);
     uint64_t (*disk_octets)(struct store *s);
     struct store *(*view)(struct store *s);
+    struct store_bulk *(*bulk_new)(struct store *s);
+    int (*bulk_put)(struct store_bulk *b, struct span key, struct span value, struct ws_err *err);
+    int (*bulk_end)(struct store_bulk *b, struct ws_err *err);
+    void (*bulk_free)(struct store_bulk *b);
     int (*compact)(struct store *s, enum store_space space, struct span from, struct span to,
         struct ws_err *err);
 };
@@ -41,6 +45,11 @@ struct store {
 struct store_batch {
     struct store *store;
     struct buf state_keys; /* var each: keys of STORE_STATE that the batch changes */
+};
+
+struct store_bulk {
+    struct store *store;
+    enum store_space space;
 };
 
 /* The smallest key above all keys with this prefix goes to ret_above; false when there is none (the prefix is

@@ -200,6 +200,31 @@ static struct store *memory_view(struct store *s) {
     return &v->s;
 }
 
+static struct store_bulk *memory_bulk_new(struct store *s) {
+    (void)s;
+    return ws_alloc(sizeof(struct store_bulk));
+}
+
+static int memory_bulk_put(
+    struct store_bulk *b, struct span key, struct span value, struct ws_err *err) {
+    (void)err;
+    struct memory *m = (struct memory *)b->store;
+    write_lock(m);
+    (void)omap_put(&m->space[b->space], key, value);
+    unlock(m);
+    return WS_OK;
+}
+
+static int memory_bulk_end(struct store_bulk *b, struct ws_err *err) {
+    (void)b;
+    (void)err;
+    return WS_OK;
+}
+
+static void memory_bulk_free(struct store_bulk *b) {
+    free(b);
+}
+
 static int memory_compact(
     struct store *s, enum store_space space, struct span from, struct span to, struct ws_err *err) {
     (void)s;
@@ -222,6 +247,10 @@ static const struct store_ops memory_ops = {.close = memory_close,
     .batch_free = memory_batch_free,
     .disk_octets = memory_disk_octets,
     .view = memory_view,
+    .bulk_new = memory_bulk_new,
+    .bulk_put = memory_bulk_put,
+    .bulk_end = memory_bulk_end,
+    .bulk_free = memory_bulk_free,
     .compact = memory_compact};
 
 static struct memory *memory_new(void) {

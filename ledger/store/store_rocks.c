@@ -250,4 +250,8 @@ const struct store_ops rocks_ops = {.close = rocks_close,
     .batch_free = rocks_batch_free,
     .disk_octets = rocks_disk_octets,
     .view = rocks_view,
+    .bulk_new = rocks_bulk_new,
+    .bulk_put = rocks_bulk_put,
+    .bulk_end = rocks_bulk_end,
+    .bulk_free = rocks_bulk_free,
     .compact = rocks_compact};

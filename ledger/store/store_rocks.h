@@ -27,4 +27,10 @@ void rocks_close(struct store *s);
 /* Turns RocksDB's text into ours and frees it. */
 int rocks_failed(const char *dir, const char *doing, char *text, struct ws_err *err);
 
+/* store_rocks_bulk.c */
+struct store_bulk *rocks_bulk_new(struct store *s);
+int rocks_bulk_put(struct store_bulk *b, struct span key, struct span value, struct ws_err *err);
+int rocks_bulk_end(struct store_bulk *b, struct ws_err *err);
+void rocks_bulk_free(struct store_bulk *b);
+
 #endif

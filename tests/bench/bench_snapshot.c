@@ -22,9 +22,20 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of all threads of this process: on a busy machine the steadier figure. */
+static double cpu_now(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* `seconds` until now, since the last call; processor time since then, too. */
 static void say(const char *what, double seconds, uint64_t octets, const char *more) {
-    printf("%-34s %8.2f s %9.0f MiB/s  %s\n", what, seconds,
-        (double)octets / (1 << 20) / (seconds > 0 ? seconds : 1), more);
+    static double cpu_before;
+    double cpu = cpu_now();
+    printf("%-32s %7.2f s %7.0f MiB/s, processor %6.2f s  %s\n", what, seconds,
+        (double)octets / (1 << 20) / (seconds > 0 ? seconds : 1), cpu - cpu_before, more);
+    cpu_before = cpu;
     (void)fflush(stdout);
 }
 
@@ -211,7 +222,6 @@ static void measure(const struct folder *f, uint64_t octets, size_t value_octets
     restore(path, fresh);
     double restored = now() - t;
     say("snapshot verified and restored", restored, octets, "into a new store, synced");
-    before = peak_mib();
     t = now();
     uint64_t loaded = load(fresh, m->next.state_root);
     double ready = now() - t;

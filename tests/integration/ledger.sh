@@ -33,11 +33,19 @@ expect() {
     fi
 }
 
-# run NAME SECONDS: a unit for a while, then stopped in order
+# run NAME BLOCKS: a unit until it tells of so many blocks more, then stopped in order
+told() { "$ctl" cell status --http "unix:$out/$1/rsu1/api.sock" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),/\1/p'; }
 run() {
+    local want='' now
     "$bin/rsud" --config "$1/rsu1/rsud.yaml" >>"$1.log" 2>&1 &
     unit=$!
-    sleep "$2"
+    for _ in $(seq 600); do
+        now=$(told "$1")
+        [ -z "$now" ] || want=${want:-$((now + $2))}
+        [ -n "$want" ] && [ "${now:-0}" -ge "$want" ] && break
+        kill -0 "$unit" 2>/dev/null || break
+        sleep 0.1
+    done
     kill "$unit" && wait "$unit"
     unit=
 }
@@ -47,6 +55,7 @@ port=$((20000 + $$ % 20000))
 found() {
     expect 0 'fingerprint' "$ctl" cell init --out "$1" --map "$root/configs/demo/town.osm" --name town --validators 1 \
         --seed "$2" --capture quiet.pcap --base-port $port --http-port $((port + 1)) --block-interval-ms 300
+    sed -i "s/^http: .*/http: unix:api.sock/" "$1/rsu1/rsud.yaml"
     printf "disk:\n  snapshot_blocks: 3\n" >>"$1/rsu1/rsud.yaml"
 
 }
@@ -55,7 +64,7 @@ found other 8
 data=one/rsu1/data
 genesis=one/genesis.bin
 expect 3 'No such file|no store' "$ctl" ledger snapshot create "$data"
-run one 4
+run one 10
 [ -d "$data/store" ] || { cat one.log; exit 1; }
 
 # ---- snapshots ----
@@ -105,7 +114,7 @@ expect 2 'either --to-height or --blocks' "$ctl" ledger rollback "$data"
 expect 0 "taken back from height [0-9]+ to $((height - 1))" "$ctl" ledger rollback "$data" --to-height $((height - 1))
 expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
 expect 1 'goes back to' "$ctl" ledger rollback "$data" --to-height 100000
-run one 4
+run one 10
 grep -q 'were executed again' one.log || { echo 'blocks were not executed again'; tail -n 5 one.log; bad=$((bad + 1)); }
 expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
 expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
@@ -114,7 +123,7 @@ expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
 expect 0 'wsdiverge' "$ctl" ledger bundle before
 [ "$(stat -c %a before/*.wsdiverge)" = 600 ] || { echo 'a bundle that others may read'; bad=$((bad + 1)); }
 expect 0 'contract 1: the same' "$ctl" ledger diff before/*.wsdiverge before
-run other 4
+run other 10
 expect 1 'contract [0-9] differs' "$ctl" ledger diff before other/rsu1/data
 expect 1 'first key' "$ctl" ledger diff before other/rsu1/data
 expect 3 'No such file' "$ctl" ledger diff before nowhere

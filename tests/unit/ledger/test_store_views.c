@@ -260,6 +260,65 @@ static void a_damaged_undo_is_refused(void **state) {
     buf_free(&good);
 }
 
+/* ---- filling ---- */
+
+static void sorted_pairs_fill_a_space(void **state) {
+    struct place *p = *state;
+    enum { PAIRS = 200, OCTETS = 1 << 20 }; /* several files */
+    uint8_t *value = ws_alloc(OCTETS);
+    struct ws_err err = {0};
+    struct store_batch *b = store_batch_new(p->s);
+    put(b, STORE_STATE, "\x01zz",
+        "old"); /* deleted below: must not come back, nor hide what is filled in */
+    write_ok(b);
+    b = store_batch_new(p->s);
+    store_batch_del_range(b, STORE_STATE, text(""), text("\x7f"));
+    put(b, STORE_META, "mark", "1");
+    write_ok(b);
+    struct store_bulk *bulk = store_bulk_new(p->s, STORE_STATE);
+    struct ws_random random = ws_random_seeded(9);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        uint8_t key[6] = {1};
+        put_be32(key + 1, i);
+        ws_random_bytes(&random, value, OCTETS);
+        if (store_bulk_put(bulk, span_of(key, i == 7 ? 5 : 6), span_of(value, OCTETS), &err) !=
+            WS_OK)
+            fail_msg("%s", err.text);
+    }
+    assert_int_equal(store_bulk_end(bulk, &err), WS_OK);
+    b = store_batch_new(p->s);
+    put(b, STORE_STATE, "\x02", "after");
+    store_batch_del(b, STORE_META, text("mark"));
+    write_ok(b);
+    if (p->disk) {
+        store_close(p->s);
+        assert_int_equal(store_open_rocks(p->dir, CACHE, &p->s, NULL), WS_OK);
+    }
+    struct buf v = {0};
+    random = ws_random_seeded(9);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        uint8_t key[6] = {1};
+        put_be32(key + 1, i);
+        ws_random_bytes(&random, value, OCTETS);
+        buf_clear(&v);
+        assert_int_equal(
+            store_get(p->s, STORE_STATE, span_of(key, i == 7 ? 5 : 6), &v, NULL), WS_OK);
+        assert_true(span_equal(buf_span(&v), span_of(value, OCTETS)));
+    }
+    buf_clear(&v);
+    assert_int_equal(store_get(p->s, STORE_STATE, text("\x01zz"), &v, NULL), WS_ENOTFOUND);
+    assert_int_equal(store_get(p->s, STORE_STATE, text("\x02"), &v, NULL), WS_OK);
+    buf_free(&v);
+    free(value);
+    /* Given up: nothing is left in the way of the next. */
+    bulk = store_bulk_new(p->s, STORE_STATE);
+    assert_int_equal(store_bulk_put(bulk, text("\x03"), text("x"), &err), WS_OK);
+    store_bulk_free(bulk);
+    bulk = store_bulk_new(p->s, STORE_STATE);
+    assert_int_equal(store_bulk_put(bulk, text("\x04"), text("x"), &err), WS_OK);
+    assert_int_equal(store_bulk_end(bulk, &err), WS_OK);
+}
+
 /* ---- points ---- */
 
 static bool fail_at(void *ctx, enum store_point at) {
@@ -308,6 +367,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(disk_is_given_back, set_up_rocks, tear_down),
         BOTH(undo_says_what_was_before),
         BOTH(a_damaged_undo_is_refused),
+        BOTH(sorted_pairs_fill_a_space),
         BOTH(a_batch_can_fail_before_and_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
