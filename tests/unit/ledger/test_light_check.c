@@ -224,6 +224,53 @@ static void header_of_another_cell_set_or_commit_refused(void **state) {
     buf_free(&b);
 }
 
+/* Belief in a header by its id replaces the quorum; belief in a newer one says nothing of it. */
+static void bundles_under_a_trusted_header(void **state) {
+    (void)state;
+    sample_cell_make(&cell, 4, NULL);
+    struct buf b = {0};
+    const struct light_params p = light_params_default();
+    struct event_bundle bundle = sample_event_bundle(&cell, 3, 1, &b);
+    struct event e;
+    struct light_trust t;
+    struct ws_err err = {0};
+    hash32 id;
+    header_id(exec_sha256, &bundle.header, id);
+    assert_int_equal(
+        light_trust_header(exec_sha256, cell.id, &bundle.header, 5, id, &t, NULL), LIGHT_OK);
+    const struct light_trust at = t;
+    memset(bundle.commit.present, 0, sizeof(bundle.commit.present));
+    assert_int_equal(
+        light_prove_event(&sample_crypto, &p, &t, &bundle, LIGHT_NO_CLOCK, &e, &err), LIGHT_OK);
+    assert_int_equal(e.sequence, 1);
+    bundle.proof.index = 0;
+    assert_int_equal(light_prove_event(&sample_crypto, &p, &t, &bundle, LIGHT_NO_CLOCK, &e, &err),
+        LIGHT_NOT_INCLUDED);
+    bundle.proof.index = 1;
+    t.id[0] ^= 1;
+    assert_int_equal(light_prove_event(&sample_crypto, &p, &t, &bundle, LIGHT_NO_CLOCK, &e, &err),
+        LIGHT_CONFLICT);
+    t = at;
+    t.height = 6;
+    assert_int_equal(light_prove_event(&sample_crypto, &p, &t, &bundle, LIGHT_NO_CLOCK, &e, &err),
+        LIGHT_NOT_NEWER);
+    t = at;
+    t.height = 4;
+    t.time = 0;
+    t.has_next = false;
+    assert_int_equal(light_prove_event(&sample_crypto, &p, &t, &bundle, LIGHT_NO_CLOCK, &e, &err),
+        LIGHT_SET_UNKNOWN);
+    struct state_bundle s = sample_state_bundle(&cell, 6, 2, "k");
+    header_id(exec_sha256, &s.header, id);
+    assert_int_equal(
+        light_trust_header(exec_sha256, cell.id, &s.header, 5, id, &t, NULL), LIGHT_OK);
+    assert_int_equal(light_prove_state(&sample_crypto, &p, &t, &s, LIGHT_NO_CLOCK, &err), LIGHT_OK);
+    s.value = span_of("vX", 2);
+    assert_int_equal(
+        light_prove_state(&sample_crypto, &p, &t, &s, LIGHT_NO_CLOCK, &err), LIGHT_NOT_INCLUDED);
+    buf_free(&b);
+}
+
 static void state_bundle_presence_and_absence(void **state) {
     (void)state;
     sample_cell_make(&cell, 4, NULL);
@@ -279,6 +326,7 @@ int main(void) {
         T(event_bundle_holds_for_its_place_only),
         T(event_of_another_height_refused),
         T(header_of_another_cell_set_or_commit_refused),
+        T(bundles_under_a_trusted_header),
         T(state_bundle_presence_and_absence),
         T(state_bundle_names_one_contract_only),
 #undef T

@@ -392,6 +392,13 @@ static void events_come_with_proofs(void **state) {
         json_decref(same);
         json_decref(o);
     }
+    json_t *fewer =
+        rig_json(rig, 200, "/v1/proofs/map/2?trusted=1"); /* no committee changed: the same */
+    json_t *all = rig_json(rig, 200, "/v1/proofs/map/2");
+    assert_string_equal(rig_word(fewer, "bundle"), rig_word(all, "bundle"));
+    json_decref(fewer);
+    json_decref(all);
+    rig_refused(rig, 400, "trusted: character 1", "/v1/proofs/map/2?trusted=x");
     rig_refused(rig, 404, "base map", "/v1/proofs/map/1");
     rig_refused(rig, 404, "the current one is 4", "/v1/proofs/map/5");
     rig_refused(rig, 400, "version: character 1", "/v1/proofs/map/x");
