@@ -77,6 +77,15 @@ static int check_keys(
         return ws_fail(err, WS_EINPUT,
             "curve_key: %s is not the CURVE key that %s gives this validator", c->curve_key,
             c->genesis);
+    /* A key that the genesis does not know is a newcomer's; beside the link key of a founder it is a mistake, unless keys
+     * were changed since. */
+    for (size_t i = 0; c->key != NULL && *ret_me < 0 && i < g->validators.n; i++) {
+        if (access(c->data, F_OK) != 0 &&
+            memcmp(g->validators.v[i].curve_key, key, KEY_OCTETS) == 0)
+            return ws_fail(err, WS_EINPUT,
+                "key: %s is not the key that %s gives the validator of this curve_key", c->key,
+                c->genesis);
+    }
     return WS_OK;
 }
 

@@ -553,6 +553,11 @@ static void keep_vote(struct consensus *c, const struct vote *v, struct cs_actio
         c->locked = true;
         c->locked_round = v->round;
         memcpy(c->locked_id, v->id, sizeof(hash32));
+        if (!c->valid || v->round > c->valid_round) { /* it had seen the quorum, too */
+            c->valid = true;
+            c->valid_round = v->round;
+            memcpy(c->valid_id, v->id, sizeof(hash32));
+        }
     }
 }
 
