@@ -3,6 +3,8 @@
 #include "rsu/http_internal.h"
 
 #include "base/mem.h"
+#include "ledger/snapshot/entry.h"
+#include "ledger/snapshot/meta.h"
 #include "rsu/json_map.h"
 
 #include <inttypes.h>
@@ -13,11 +15,13 @@ struct versions {
     pthread_mutex_t lock;
     size_t n, cap, n_published;
     struct version_ref *ref; /* consecutive versions, ascending */
+    uint64_t base; /* without any: the version that is current, of which no record is kept */
 };
 
 struct versions *versions_new(struct store *store) {
     struct versions *v = ws_alloc(sizeof(*v));
     v->store = store;
+    v->base = 1;
     (void)pthread_mutex_init(&v->lock, NULL);
     return v;
 }
@@ -78,7 +82,38 @@ static bool is_final(struct store *s, uint64_t height) {
 }
 
 static uint64_t current(const struct versions *v) {
-    return v->n_published == 0 ? 1 : v->ref[v->n_published - 1].version;
+    if (v->n_published > 0)
+        return v->ref[v->n_published - 1].version;
+    return v->n > 0 ? v->ref[0].version - 1 : v->base;
+}
+
+/* Records go with the headers they are proven by (decision 21). */
+static int drop_pruned(struct versions *v, struct ws_err *err) {
+    struct meta_pruned pruned;
+    int rc = meta_read_pruned(v->store, &pruned, err);
+    size_t gone = 0;
+    while (rc == WS_OK && gone < v->n && v->ref[gone].height < pruned.headers_from)
+        gone++;
+    if (gone > 0) {
+        v->base = v->ref[gone - 1].version;
+        v->n -= gone;
+        v->n_published -= gone < v->n_published ? gone : v->n_published;
+        memmove(v->ref, v->ref + gone, v->n * sizeof(*v->ref));
+    }
+    return rc;
+}
+
+/* A unit that joined by a snapshot, or has kept no record: state says which version it is (mapsvc/contract_internal.h, "v"). */
+static int read_base(struct versions *v, struct ws_err *err) {
+    struct buf key = {0};
+    struct buf value = {0};
+    entry_key_put(&key, CELL_CONTRACT_MAP, span_of("v", 1));
+    int rc = store_get(v->store, STORE_STATE, buf_span(&key), &value, err);
+    if (rc == WS_OK && value.n >= 9)
+        v->base = be64(value.p + 1);
+    buf_free(&key);
+    buf_free(&value);
+    return rc == WS_ENOTFOUND ? WS_OK : rc;
 }
 
 int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *err) {
@@ -88,6 +123,10 @@ int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *e
     int rc = query_events(v->store, CELL_CONTRACT_MAP, MAP_EVENT_VERSION, from, note, &g, err);
     if (rc == WS_OK)
         rc = g.rc;
+    if (rc == WS_OK)
+        rc = drop_pruned(v, err);
+    if (rc == WS_OK && v->n == 0)
+        rc = read_base(v, err);
     while (v->n_published < v->n && is_final(v->store, v->ref[v->n_published].height + 1))
         v->n_published++;
     if (rc == WS_OK)
@@ -98,7 +137,7 @@ int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *e
 
 void versions_range(struct versions *v, uint64_t *ret_lowest, uint64_t *ret_current) {
     (void)pthread_mutex_lock(&v->lock);
-    *ret_lowest = v->n == 0 ? 2 : v->ref[0].version;
+    *ret_lowest = v->n == 0 ? v->base + 1 : v->ref[0].version;
     *ret_current = current(v);
     (void)pthread_mutex_unlock(&v->lock);
 }

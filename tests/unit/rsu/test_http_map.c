@@ -1,4 +1,7 @@
 /* The map, its versions and its diffs over HTTP, checked as a consumer would. */
+#include "ledger/snapshot/entry.h"
+#include "ledger/snapshot/meta.h"
+#include "rsu/http_internal.h"
 #include "tests/unit/rsu/http_rig.h"
 
 #include <inttypes.h>
@@ -180,8 +183,43 @@ static void diffs_refuse_by_name(void **state) {
     rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
 }
 
+/* No record of a version is there; what is asked for is gone, not nothing. */
+static void a_unit_that_joined_by_snapshot_knows_its_version(void **state) {
+    (void)state;
+    struct store *s = store_open_memory();
+    struct buf key = {0};
+    uint8_t value[9] = {1, 0, 0, 0, 0, 0, 0, 0, 5};
+    entry_key_put(&key, CELL_CONTRACT_MAP, span_of("v", 1));
+    struct store_batch *b = store_batch_new(s);
+    struct meta_pruned pruned = {.bodies_from = 11, .headers_from = 10};
+    store_batch_put(b, STORE_STATE, buf_span(&key), span_of(value, sizeof(value)));
+    meta_put_pruned(b, &pruned);
+    assert_int_equal(store_batch_write(b, NULL), WS_OK);
+    struct versions *v = versions_new(s);
+    struct version_ref ref;
+    uint64_t current = 0;
+    uint64_t lowest = 0;
+    assert_int_equal(versions_refresh(v, &current, NULL), WS_OK);
+    assert_int_equal(current, 5);
+    versions_range(v, &lowest, &current);
+    assert_int_equal(lowest, 6);
+    assert_int_equal(current, 5);
+    assert_int_equal(versions_find(v, 5, &ref), VERSION_ABSENT);
+    struct http_reply r = {0};
+    uint64_t from = 0;
+    assert_false(versions_from(v, "3", &from, &current, &r));
+    assert_int_equal(r.status, 410);
+    buf_free(&r.body);
+    memset(&r, 0, sizeof(r));
+    assert_true(versions_from(v, "5", &from, &current, &r));
+    versions_free(v);
+    buf_free(&key);
+    store_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_unit_that_joined_by_snapshot_knows_its_version),
         cmocka_unit_test(the_map_is_there_at_every_version),
         cmocka_unit_test(versions_are_listed),
         cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
