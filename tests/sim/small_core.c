@@ -5,24 +5,25 @@
 
 #include <stdio.h>
 
-enum { HEIGHT = 7, TIME = 1000000000, TABLE_MIN = 1 << 16, PATH_MAX_EVENTS = 256 };
+enum { HEIGHT = 7, TIME = 1000000000, TABLE_MIN = 1 << 12, DEPTH_MAX = 256, TOGETHER = 3 };
+/* Places of what is remembered: votes of one round and type, votes of rounds to come, then other events. */
+enum { PLACE_TO_COME = 8, PLACE_EVENT = 16 };
 
 struct state {
     uint64_t a, b; /* digest */
     int32_t parent;
-    uint16_t event;
+    uint8_t path[TOGETHER], n_path; /* events from the parent to here */
     uint8_t decided, over;
-    int8_t round;
-    uint64_t heard[2]; /* messages */
-    uint64_t visible; /* digest over all but what was heard */
+    int32_t round;
     uint32_t pending; /* own events that are due: bit e - E_TIMER */
-    int32_t to[E_COUNT]; /* -2: not asked yet */
 };
 
-struct said {
-    int32_t state;
-    uint16_t event;
-    uint64_t set;
+/* What follows in a state from an event, or from votes that can be heard. */
+struct answer {
+    uint64_t said;
+    int32_t state; /* -1: free */
+    uint16_t place, n;
+    uint32_t from; /* in next */
 };
 
 struct small_node {
@@ -35,9 +36,11 @@ struct small_node {
     struct state *state;
     size_t n_table;
     int32_t *table;
-    size_t n_said, cap_said;
-    struct said *said; /* of transitions that speak; looked up from the end of `to` */
-    /* the core of the state that is being expanded */
+    size_t n_answers, cap_answers;
+    struct answer *answer;
+    size_t n_next, cap_next;
+    struct small_next *next;
+    /* the core of the state that is being asked */
     int32_t loaded;
     struct consensus *core;
 };
@@ -338,7 +341,7 @@ static void grow_table(struct small_node *n) {
 }
 
 static int32_t find(struct small_node *n, const struct consensus *c, uint32_t pending,
-    int32_t parent, size_t e, bool silent) {
+    int32_t parent, const uint8_t *path, size_t n_path) {
     struct digest d = digest(c, pending, true);
     if (2 * n->n >= n->n_table)
         grow_table(n);
@@ -353,18 +356,13 @@ static int32_t find(struct small_node *n, const struct consensus *c, uint32_t pe
     *st = (struct state){.a = d.a,
         .b = d.b,
         .parent = parent,
-        .event = (uint16_t)e,
+        .n_path = (uint8_t)n_path,
         .decided = c->step == CS_DECIDED ? c->decided_id[0] : V_NIL,
         .over = c->step == CS_DECIDED || c->round >= SMALL_ROUNDS,
-        .round = (int8_t)c->round,
-        .visible = digest(c, pending, false).a,
+        .round = c->round,
         .pending = pending};
-    if (silent && parent >= 0)
-        memcpy(st->heard, n->state[parent].heard, sizeof(st->heard));
-    if (silent && e < MSGS_MAX && parent >= 0)
-        st->heard[e / 64] |= UINT64_C(1) << (e % 64);
-    for (size_t i = 0; i < E_COUNT; i++)
-        st->to[i] = -2;
+    for (size_t i = 0; i < n_path; i++)
+        st->path[i] = path[i];
     n->table[at] = (int32_t)n->n;
     return (int32_t)n->n++;
 }
@@ -380,72 +378,191 @@ static struct consensus *fresh(const struct small_node *n) {
 static void load(struct small_node *n, int32_t state) {
     if (n->loaded == state)
         return;
-    uint16_t path[PATH_MAX_EVENTS];
+    int32_t way[DEPTH_MAX];
     size_t k = 0;
     for (int32_t i = state; n->state[i].parent >= 0; i = n->state[i].parent) {
-        WS_ASSERT(k < PATH_MAX_EVENTS);
-        path[k++] = n->state[i].event;
+        WS_ASSERT(k < DEPTH_MAX);
+        way[k++] = i;
     }
     cs_free(n->core);
     n->core = fresh(n);
     uint32_t pending = 0;
     while (k > 0) {
-        bool silent = false;
-        (void)advance(n, n->core, path[--k], &pending, &silent);
+        const struct state *st = &n->state[way[--k]];
+        for (size_t i = 0; i < st->n_path; i++) {
+            bool silent = false;
+            (void)advance(n, n->core, st->path[i], &pending, &silent);
+        }
     }
     n->loaded = state;
 }
 
-/* The liar says one thing for each place to each listener (to others it may say another). */
-static bool heard_liar(const struct consensus *c, const struct small_msg *m) {
+/* A second vote of the honest is the same vote; the liar says one thing for each place to each listener (to others
+ * it may say another). */
+static bool heard_before(const struct small_node *n, const struct consensus *c, size_t e) {
+    const struct small_msg *m = &n->s->msg[e];
     const struct round_state *rs = round_at(c, m->round);
     const struct future *f = &c->future[m->sender];
     if (m->kind == M_PROPOSAL)
         return (rs != NULL && rs->has_proposal) || (f->round == m->round && f->has_proposal);
     bool pre = m->kind == M_PREVOTE;
-    if (f->round == m->round && (pre ? f->has_prevote : f->has_precommit))
-        return true;
-    return rs != NULL && (pre ? rs->votes.prevote : rs->votes.precommit)[m->sender].n > 0;
+    return (f->round == m->round && (pre ? f->has_prevote : f->has_precommit)) ||
+           (rs != NULL && (pre ? rs->votes.prevote : rs->votes.precommit)[m->sender].n > 0);
 }
 
-static bool enabled(struct small_node *n, const struct state *st, size_t e) {
+static bool enabled(const struct small_node *n, const struct state *st, size_t e) {
     if (e >= E_BEGIN)
         return st->parent < 0;
     if (e >= E_TIMER)
         return (st->pending >> (e - E_TIMER) & 1U) != 0;
-    return e < HONEST_MAX || !heard_liar(n->core, &n->s->msg[e]);
+    return !heard_before(n, n->core, e);
+}
+
+/* ---- what is remembered ---- */
+
+static struct answer *answer_place(
+    const struct small_node *n, int32_t state, unsigned place, uint64_t said) {
+    uint64_t h = ((uint64_t)(uint32_t)state * 0x9e3779b97f4a7c15ULL ^ said) * 0xff51afd7ed558ccdULL;
+    h = (h ^ h >> 31 ^ place) * 0xc4ceb9fe1a85ec53ULL;
+    size_t i = (size_t)(h >> 20) & (n->cap_answers - 1);
+    for (; n->answer[i].state >= 0; i = (i + 1) & (n->cap_answers - 1)) {
+        const struct answer *a = &n->answer[i];
+        if (a->state == state && a->place == place && a->said == said)
+            break;
+    }
+    return &n->answer[i];
+}
+
+static void grow_answers(struct small_node *n) {
+    struct answer *old = n->answer;
+    size_t cap = n->cap_answers;
+    n->cap_answers = cap == 0 ? TABLE_MIN : 2 * cap;
+    n->answer = ws_calloc(n->cap_answers, sizeof(*n->answer));
+    for (size_t i = 0; i < n->cap_answers; i++)
+        n->answer[i].state = -1;
+    for (size_t i = 0; i < cap; i++) {
+        if (old[i].state >= 0)
+            *answer_place(n, old[i].state, old[i].place, old[i].said) = old[i];
+    }
+    free(old);
+}
+
+static void note_next(struct small_node *n, int32_t to, uint64_t said) {
+    if (n->n_next == n->cap_next) {
+        n->cap_next = n->cap_next == 0 ? 1024 : 2 * n->cap_next;
+        n->next = ws_realloc(n->next, n->cap_next * sizeof(*n->next));
+    }
+    n->next[n->n_next++] = (struct small_next){to, said};
+}
+
+static struct answer *ask(
+    struct small_node *n, int32_t state, unsigned place, uint64_t said, bool *ret_known) {
+    if (2 * n->n_answers >= n->cap_answers)
+        grow_answers(n);
+    struct answer *a = answer_place(n, state, place, said);
+    *ret_known = a->state >= 0;
+    if (!*ret_known) {
+        n->n_answers++;
+        *a = (struct answer){said, state, (uint16_t)place, 0, (uint32_t)n->n_next};
+    }
+    return a;
 }
 
 struct small_next small_node_step(struct small_node *n, int32_t state, size_t e) {
-    const struct state *st = &n->state[state];
-    if (st->to[e] == -2) {
-        int32_t to = -1;
-        uint64_t said = 0;
+    bool known = false;
+    struct answer *a = ask(n, state, PLACE_EVENT + (unsigned)e, 0, &known);
+    if (!known && !n->state[state].over) {
         load(n, state);
-        if (!st->over && enabled(n, st, e)) {
+        if (enabled(n, &n->state[state], e)) {
             struct consensus *c = copy(n->core);
-            uint32_t pending = st->pending;
+            uint32_t pending = n->state[state].pending;
             bool silent = false;
-            said = advance(n, c, e, &pending, &silent);
-            to = find(n, c, pending, state, e, silent);
+            uint8_t path = (uint8_t)e;
+            uint64_t said = advance(n, c, e, &pending, &silent);
+            note_next(n, find(n, c, pending, state, &path, 1), said);
+            a->n = 1;
             cs_free(c);
         }
-        if (said != 0) {
-            if (n->n_said == n->cap_said) {
-                n->cap_said = n->cap_said == 0 ? 1024 : 2 * n->cap_said;
-                n->said = ws_realloc(n->said, n->cap_said * sizeof(*n->said));
-            }
-            n->said[n->n_said] = (struct said){to, (uint16_t)e, said};
-            to = -3 - (int32_t)n->n_said++;
-        }
-        n->state[state].to[e] = to;
     }
-    int32_t to = n->state[state].to[e];
-    if (to <= -3)
-        return (struct small_next){n->said[-3 - to].state, n->said[-3 - to].set, false};
-    if (to < 0 || to == state)
-        return (struct small_next){-1, 0, true};
-    return (struct small_next){to, 0, n->state[to].visible == n->state[state].visible};
+    return a->n == 0 ? (struct small_next){-1, 0} : n->next[a->from];
+}
+
+struct hearing {
+    struct small_node *n;
+    int32_t state;
+    uint8_t msg[MSGS_MAX];
+    size_t n_msg;
+    uint8_t path[TOGETHER];
+    size_t most; /* votes that are heard together */
+};
+
+/* Votes that change nothing by themselves wait until they are needed: a vote can be heard at any time after it was cast, so
+ * hearing it early gives nothing that hearing it with those that complete a quorum does not give. Together they are
+ * heard in one order, for the order of votes of which none fires a rule changes nothing. */
+static void hear(
+    struct hearing *h, const struct consensus *c, uint32_t pending, size_t from, size_t depth) {
+    struct small_node *n = h->n;
+    for (size_t i = from; i < h->n_msg; i++) {
+        if (heard_before(n, c, h->msg[i]))
+            continue;
+        struct consensus *k = copy(c);
+        uint32_t due = pending;
+        bool silent = false;
+        h->path[depth] = h->msg[i];
+        uint64_t said = advance(n, k, h->msg[i], &due, &silent);
+        if (!silent)
+            note_next(n, find(n, k, due, h->state, h->path, depth + 1), said);
+        else if (depth + 1 < h->most)
+            hear(h, k, due, i + 1, depth + 1);
+        cs_free(k);
+    }
+}
+
+static bool of_place(const struct small_msg *m, int now, uint8_t round, int kind) {
+    return m->kind != M_PROPOSAL &&
+           (kind < 0 ? m->round > now : m->round == round && m->kind == kind);
+}
+
+const struct small_next *small_node_hear(
+    struct small_node *n, int32_t state, uint64_t said, uint8_t round, int kind, size_t *ret_n) {
+    int now = n->state[state].round;
+    struct hearing h = {.n = n, .state = state, .most = kind < 0 ? 2 : TOGETHER};
+    uint64_t mask = 0;
+    bool senders[SMALL_N] = {false};
+    for (unsigned sender = 0; sender < SMALL_N; sender++) {
+        for (size_t i = 0; i < n->s->n_honest; i++) {
+            const struct small_msg *m = &n->s->msg[i];
+            if ((said >> i & 1U) == 0 || m->sender != sender || !of_place(m, now, round, kind))
+                continue;
+            senders[sender] = true;
+            if (sender == n->me)
+                continue;
+            mask |= UINT64_C(1) << i;
+            h.msg[h.n_msg++] = (uint8_t)i;
+        }
+    }
+    /* The liar last: to somebody else it could say another thing. */
+    for (size_t i = 0; i < n->s->n_liar; i++) {
+        const struct small_msg *m = &n->s->msg[HONEST_MAX + i];
+        if (!of_place(m, now, round, kind))
+            continue;
+        senders[m->sender] = true;
+        h.msg[h.n_msg++] = (uint8_t)(HONEST_MAX + i);
+    }
+    *ret_n = 0;
+    int voices = senders[0] + senders[1] + senders[2] + senders[3];
+    if (n->state[state].over || h.n_msg == 0 || (kind >= 0 && voices < 3))
+        return NULL; /* no rule looks at fewer */
+    bool known = false;
+    unsigned place = kind < 0 ? PLACE_TO_COME : 2U * round + (kind == M_PRECOMMIT);
+    struct answer *a = ask(n, state, place, mask, &known);
+    if (!known) {
+        load(n, state);
+        hear(&h, n->core, n->state[state].pending, 0, 0);
+        a->n = (uint16_t)(n->n_next - a->from);
+    }
+    *ret_n = a->n;
+    return n->next + a->from;
 }
 
 struct small_node *small_node_new(struct small *s, size_t me) {
@@ -467,7 +584,7 @@ struct small_node *small_node_new(struct small *s, size_t me) {
         .time_delay_us = 1000};
     proposer_init(&n->proposers, &n->set);
     struct consensus *c = fresh(n);
-    (void)find(n, c, 0, -1, 0, true);
+    (void)find(n, c, 0, -1, NULL, 0);
     cs_free(c);
     return n;
 }
@@ -476,16 +593,13 @@ void small_node_free(struct small_node *n) {
     cs_free(n->core);
     free(n->state);
     free(n->table);
-    free(n->said);
+    free(n->answer);
+    free(n->next);
     free(n);
 }
 
 size_t small_node_states(const struct small_node *n) {
     return n->n;
-}
-
-bool small_node_heard(const struct small_node *n, int32_t state, size_t i) {
-    return (n->state[state].heard[i / 64] >> (i % 64) & 1U) != 0;
 }
 
 int small_node_round(const struct small_node *n, int32_t state) {

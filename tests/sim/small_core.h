@@ -39,9 +39,8 @@ struct small {
 };
 
 struct small_next {
-    int32_t to; /* local state; -1: not enabled */
+    int32_t to; /* local state; -1: nothing happens */
     uint64_t said; /* statements made on the way, as a set of messages */
-    bool silent; /* nothing but what was heard is different */
 };
 
 /* The local states of one node. */
@@ -49,10 +48,12 @@ struct small_node;
 struct small_node *small_node_new(struct small *s, size_t me);
 void small_node_free(struct small_node *n);
 size_t small_node_states(const struct small_node *n);
-/* What event e does in a state; remembered. */
+/* What an event other than a vote does in a state; remembered. */
 struct small_next small_node_step(struct small_node *n, int32_t state, size_t e);
-/* Whether it has heard message i. */
-bool small_node_heard(const struct small_node *n, int32_t state, size_t i);
+/* What votes can do: those of `said` (the honest, of one round and type, or of rounds to come) and the liar's of the same
+ * places, heard together, as few of them as do anything. Remembered, borrowed until the next call. */
+const struct small_next *small_node_hear(
+    struct small_node *n, int32_t state, uint64_t said, uint8_t round, int kind, size_t *ret_n);
 int small_node_round(const struct small_node *n, int32_t state);
 enum small_value small_node_decided(const struct small_node *n, int32_t state); /* V_NIL: not yet */
 bool small_node_over(const struct small_node *n, int32_t state); /* decided, or beyond the rounds */

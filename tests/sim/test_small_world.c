@@ -41,7 +41,6 @@ struct search {
     size_t n_mark[SMALL_N];
     struct set *bucket[HONEST_MAX + 1][BUCKETS]; /* by size, then by hash */
     uint64_t sets, pairs, steps;
-    uint32_t key[MSGS_MAX]; /* order in which votes are heard together */
     bool all_decided;
     bool decided_seen[V_COUNT];
 };
@@ -183,34 +182,23 @@ static void arrive(struct reach *r, struct small_next next) {
     add(&r->spoke[l], next.to);
 }
 
-/* Each rule looks at votes of one round and type; only R9 takes anything from a round to come, from two validators. */
-static bool together(const struct reach *r, int32_t state, const struct small_msg *first,
-    const struct small_msg *m, unsigned depth) {
-    int round = small_node_round(r->x->node[r->i], state);
-    return first == NULL || (first->kind == m->kind && first->round == m->round) ||
-           (depth < 2 && first->round == m->round && m->round > round);
+static void hear(struct reach *r, int32_t state, uint8_t round, int kind) {
+    size_t n = 0;
+    const struct small_next *next =
+        small_node_hear(r->x->node[r->i], state, r->set->said, round, kind, &n);
+    r->x->steps += n;
+    for (size_t k = 0; k < n; k++)
+        arrive(r, next[k]);
 }
 
-/* Votes that change nothing by themselves wait until they are needed: a vote can be heard at any time after it was cast, so
- * hearing it early gives nothing that hearing it with those that complete a quorum does not give. Together, they are
- * heard in one order, for the order of votes of which none fires a rule changes nothing. */
-static void hear_votes(
-    struct reach *r, int32_t state, uint32_t after, const struct small_msg *first, unsigned depth) {
-    struct search *x = r->x;
-    for (size_t e = 0; e < MSGS_MAX; e++) {
-        const struct small_msg *m = &x->s.msg[e];
-        if (!audible(x, r->i, r->set->said, e) || m->kind == M_PROPOSAL || x->key[e] <= after ||
-            !together(r, state, first, m, depth) || small_node_heard(x->node[r->i], state, e))
-            continue;
-        struct small_next next = small_node_step(x->node[r->i], state, e);
-        if (next.to < 0)
-            continue;
-        x->steps++;
-        if (next.silent && next.said == 0)
-            hear_votes(r, next.to, x->key[e], first == NULL ? m : first, depth + 1);
-        else
-            arrive(r, next);
+/* Each rule looks at votes of one round and type; only R9 takes anything from rounds to come, from two validators. */
+static void hear_votes(struct reach *r, int32_t state) {
+    int now = small_node_round(r->x->node[r->i], state);
+    for (int round = 0; round <= now && round < SMALL_ROUNDS; round++) {
+        hear(r, state, (uint8_t)round, M_PREVOTE);
+        hear(r, state, (uint8_t)round, M_PRECOMMIT);
     }
+    hear(r, state, 0, -1);
 }
 
 /* Follows everything that node i can do without saying anything new; what it can say goes to larger sets. */
@@ -218,15 +206,6 @@ static void close_over(struct search *x, struct set *set, size_t i, struct state
     uint64_t *labels, size_t *n_labels) {
     struct reach r = {x, set, i, spoke, labels, n_labels};
     struct states *s = &set->at[i];
-    for (size_t e = 0; e < MSGS_MAX; e++) {
-        const struct small_msg *m = &x->s.msg[e];
-        /* By round, type, value; the liar last, for to somebody else it could say another thing. */
-        x->key[e] = 1 +
-                    (((m->round * 2U + (m->kind == M_PRECOMMIT)) * V_COUNT + m->value) * 8 +
-                        (e >= HONEST_MAX ? 7U : m->sender)) *
-                        HONEST_MAX +
-                    (e % HONEST_MAX);
-    }
     bool *in = marks(x, i);
     for (size_t k = 0; k < s->n; k++)
         in[s->v[k]] = true;
@@ -241,7 +220,7 @@ static void close_over(struct search *x, struct set *set, size_t i, struct state
             if (next.to >= 0)
                 arrive(&r, next);
         }
-        hear_votes(&r, s->v[k], 0, NULL, 0);
+        hear_votes(&r, s->v[k]);
     }
     in = marks(x, i);
     for (size_t k = 0; k < s->n; k++)
@@ -317,10 +296,11 @@ static void run_search(struct search *x) {
 
 /* ---- the worlds ---- */
 
-static void say(struct small *s, uint8_t kind, uint8_t round, enum small_value v, int valid_round) {
+static void say(
+    struct small *s, unsigned kind, unsigned round, enum small_value v, int valid_round) {
     WS_ASSERT(s->n_liar < LIAR_MAX);
-    s->msg[HONEST_MAX + s->n_liar++] =
-        (struct small_msg){(uint8_t)s->liar, kind, round, (uint8_t)v, (int8_t)valid_round, -1};
+    s->msg[HONEST_MAX + s->n_liar++] = (struct small_msg){
+        (uint8_t)s->liar, (uint8_t)kind, (uint8_t)round, (uint8_t)v, (int8_t)valid_round, -1};
 }
 
 /* All that a liar can usefully say: a vote for nil, for what the honest propose and for its own, to anybody; proposals when
@@ -328,8 +308,8 @@ static void say(struct small *s, uint8_t kind, uint8_t round, enum small_value v
 static void arm_liar(struct small *s) {
     bool first = s->liar == 0;
     bool second = s->liar == 1;
-    for (uint8_t round = 0; round < SMALL_ROUNDS; round++) {
-        for (uint8_t kind = M_PREVOTE; kind <= M_PRECOMMIT; kind++) {
+    for (unsigned round = 0; round < SMALL_ROUNDS; round++) {
+        for (unsigned kind = M_PREVOTE; kind <= M_PRECOMMIT; kind++) {
             say(s, kind, round, V_NIL, -1);
             say(s, kind, round, first ? V_L : V_A, -1);
             if (first || (second && round == 1))
@@ -382,7 +362,7 @@ static bool world(int liar) {
 int main(int argc, char **argv) {
     bool good = true;
     for (int liar = -1; liar < SMALL_N; liar++) {
-        if (argc < 2 || atoi(argv[1]) == liar)
+        if (argc < 2 || strtol(argv[1], NULL, 10) == liar)
             good = world(liar) && good;
     }
     return good ? 0 : 1;

@@ -476,6 +476,7 @@ void nodes_run(struct nodes *w, uint64_t us) {
         } else if (due > end) {
             break;
         } else {
+            WS_ASSERT(who != NULL);
             advance(w, due);
             tick(w, who);
         }

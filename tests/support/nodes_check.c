@@ -44,6 +44,11 @@ void nodes_check_free(struct nodes *w) {
     table_free(&w->said);
 }
 
+/* A number other than 0 as a table's value. */
+static void *number_value(uint64_t n) {
+    return (void *)(uintptr_t)n; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* ---- who is who ---- */
 
 const struct validator_set *nodes_set_at(const struct nodes *w, uint64_t height) {
@@ -205,7 +210,7 @@ static void note_proposal(
     put_be64(place + 8, p->height);
     put_be32(place + 16, (uint32_t)p->round);
     uint32_t told = be32(what) ^ (uint32_t)p->valid_round;
-    void *value = (void *)(uintptr_t)((uint64_t)told << 8 | (m->slot + 1));
+    void *value = number_value((uint64_t)told << 8 | (m->slot + 1));
     const void *had = table_put(&w->said, place, value);
     if (had != NULL && had != value)
         nodes_break(w,
@@ -274,7 +279,7 @@ static void note_txs(struct nodes *w, const struct block *b) {
     for (size_t i = 0; i < b->n_txs; i++) {
         const struct tx *t = b->txs[i];
         w->txs_of[t->kind % 8]++;
-        const void *had = table_put(&w->committed, t->id, (void *)(uintptr_t)(h + 1));
+        const void *had = table_put(&w->committed, t->id, number_value(h + 1));
         if (had != NULL)
             nodes_break(w, "a transaction is in blocks %" PRIu64 " and %" PRIu64,
                 (uint64_t)(uintptr_t)had - 1, h);
