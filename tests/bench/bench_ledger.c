@@ -68,6 +68,7 @@ static const char help[] =
     "  --messages N     signed ahead (400000)\n"
     "  --cache FILE     where signed messages are kept between runs (/tmp/wayside-bench-load)\n"
     "  --dir D          where replicas keep their data (a new folder under TMPDIR)\n"
+    "  --age S          message_age of the cell: how long identities are remembered (60)\n"
     "  --window N       saturation: own transactions that a replica has under way (6000)\n"
     "  --block-ms N     block_min_us of the cell, in ms (20)\n"
     "  --block-txs N    block_txs_max of the cell (8192)\n"
@@ -94,10 +95,10 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
     static const struct option longs[] = {{"validators", 1, NULL, 'n'}, {"rate", 1, NULL, 'r'},
         {"overload", 1, NULL, 'o'}, {"dead", 1, NULL, 'd'}, {"seconds", 1, NULL, 's'},
         {"warm", 1, NULL, 'w'}, {"signers", 1, NULL, 'c'}, {"messages", 1, NULL, 'm'},
-        {"cache", 1, NULL, 'f'}, {"dir", 1, NULL, 'D'}, {"window", 1, NULL, 'W'},
-        {"block-ms", 1, NULL, 'b'}, {"block-txs", 1, NULL, 'B'}, {"backend", 1, NULL, 'e'},
-        {"table-mb", 1, NULL, 't'}, {"port", 1, NULL, 'p'}, {"short", 0, NULL, 'S'},
-        {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {0}};
+        {"cache", 1, NULL, 'f'}, {"age", 1, NULL, 'a'}, {"dir", 1, NULL, 'D'},
+        {"window", 1, NULL, 'W'}, {"block-ms", 1, NULL, 'b'}, {"block-txs", 1, NULL, 'B'},
+        {"backend", 1, NULL, 'e'}, {"table-mb", 1, NULL, 't'}, {"port", 1, NULL, 'p'},
+        {"short", 0, NULL, 'S'}, {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {0}};
     int at = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, &at)) != -1;) {
         if (c == 'h') {
@@ -146,6 +147,9 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
                 break;
             case 'm':
                 o->messages = (size_t)v;
+                break;
+            case 'a':
+                o->age_s = v;
                 break;
             case 'W':
                 o->window = (size_t)v;
@@ -458,6 +462,7 @@ int main(int argc, char **argv) {
         .messages = 400000,
         .warm_s = 4,
         .seconds = 10,
+        .age_s = 60,
         .window = 6000,
         .block_min_ms = 20,
         .block_txs = 8192,

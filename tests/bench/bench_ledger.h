@@ -9,7 +9,12 @@
 
 #include <stdatomic.h>
 
-enum { BENCH_REPLICAS_MAX = 32, BENCH_BUCKETS = 64 * 16 };
+enum {
+    BENCH_REPLICAS_MAX = 32,
+    BENCH_BUCKETS = 64 * 16,
+    /* Generation times of messages are as far apart as at 25,000 a second. */
+    BENCH_STEP_US = 40,
+};
 
 enum bench_mode { BENCH_SATURATION, BENCH_RATE };
 
@@ -17,7 +22,7 @@ struct bench_options {
     size_t replicas, signers, messages, dead;
     enum bench_mode mode;
     double rate; /* BENCH_RATE: transactions per second, all replicas together */
-    double warm_s, seconds;
+    double warm_s, seconds, age_s;
     size_t window; /* saturation: own transactions that a replica has under way */
     unsigned block_min_ms, block_txs;
     enum verify_backend backend;

@@ -23,8 +23,6 @@
 enum {
     SIGNS = 1000,
     ROW = 100,
-    /* Messages are as far apart as at 25,000 a second. */
-    STEP_US = 40,
 };
 #define EPOCH ((uint64_t)700000000 * 1000000)
 #define CACHE_MAGIC UINT64_C(0x57424c4f41443036)
@@ -128,7 +126,7 @@ static void build_genesis(
     f->params = cell_params_default();
     f->params.block_min_us = (uint64_t)o->block_min_ms * 1000;
     f->params.block_txs_max = o->block_txs;
-    f->params.message_age_us = 60 * 1000000;
+    f->params.message_age_us = (uint64_t)(o->age_s * 1e6);
     f->params.message_future_us = 60 * 1000000;
     f->policy_name = founding_policy_name;
     f->policy_script = founding_policy_script();
@@ -167,7 +165,7 @@ static void put_message(struct buf *b, const struct bench_load *l, const struct 
     int32_t x;
     int32_t y;
     place(at, &x, &y);
-    uint64_t time = EPOCH + (uint64_t)i * STEP_US;
+    uint64_t time = EPOCH + (uint64_t)i * BENCH_STEP_US;
     struct observation o = {.map_version = 1, .time = time, .range_mm = 110000, .half_angle = 8192};
     frame_to_wgs(&l->map.frame, x - 20000 - (int32_t)(i % 97), y - 2000 - (int32_t)(i % 3) * 2000,
         &o.lat, &o.lon);
