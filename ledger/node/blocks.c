@@ -138,6 +138,7 @@ static void fill_header(const struct node *n, uint64_t time, struct header *hd) 
 
 void blocks_build(struct node *n, int32_t round, struct ws_now now) {
     WS_ASSERT(n->me >= 0);
+    txs_flush_all(n);
     struct block *b = ws_alloc(sizeof(*b));
     uint64_t time = now.its_us > n->last_time ? now.its_us : n->last_time + 1;
     fill_header(n, time, &b->header);

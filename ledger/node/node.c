@@ -257,7 +257,7 @@ void node_tick(struct node *n, struct ws_now now) {
         drive_listen(n, now);
     if (!n->failed)
         sync_tick(n, now);
-    txs_flush(n);
+    txs_flush(n, now);
 }
 
 uint64_t node_next_wake(const struct node *n) {
@@ -274,7 +274,8 @@ uint64_t node_next_wake(const struct node *n) {
     at = serve < at ? serve : at;
     uint64_t ask = sync_next_ask(n);
     at = ask < at ? ask : at;
-    at = txs_waiting(n) ? 0 : at;
+    uint64_t next_push = txs_next_push(n);
+    at = next_push < at ? next_push : at;
     return at;
 }
 

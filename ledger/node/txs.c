@@ -11,6 +11,7 @@
 
 enum {
     PUSH_OCTETS = 64 << 10, /* a message goes out when it has this many */
+    PUSH_WAIT_MAX_US = 50000,
     PUSH_TXS_MAX = 4096, /* in one message; an empty transaction is two octets there */
     FRONT = 11, /* room for the outer tag and length of a message */
     TAG_TX_PUSH = 0x22, /* Link.tx */
@@ -22,6 +23,7 @@ enum { PUSH_URGENT, PUSH_BULK, PUSH_KINDS };
 
 struct txs {
     struct buf push[PUSH_KINDS]; /* FRONT octets, then transactions as fields of TxPush */
+    uint64_t bulk_due_us; /* monotonic: when bulk goes out at the latest */
 };
 
 struct txs *txs_new(void) {
@@ -86,20 +88,40 @@ void txs_answer_end(struct node *n, size_t peer, struct txs_answer *a) {
     buf_free(&a->octets);
 }
 
-static void push(struct node *n, const struct tx *t) {
-    struct buf *b = &n->txs->push[mempool_lane(t) == LANE_BULK ? PUSH_BULK : PUSH_URGENT];
-    put_tx(b, t->octets);
-    if (b->n >= PUSH_OCTETS)
-        txs_flush(n);
+/* Bulk gathers for a part of the pause between blocks: one message to each of twenty peers for each report of a car would cost
+ * more than the reports. */
+static uint64_t push_wait_us(const struct node *n) {
+    uint64_t us = n->params->block_min_us / 4;
+    return us < PUSH_WAIT_MAX_US ? us : PUSH_WAIT_MAX_US;
 }
 
-void txs_flush(struct node *n) {
+static void push(struct node *n, const struct tx *t, struct ws_now now) {
+    struct txs *x = n->txs;
+    struct buf *b = &x->push[mempool_lane(t) == LANE_BULK ? PUSH_BULK : PUSH_URGENT];
+    if (x->push[PUSH_BULK].n == 0)
+        x->bulk_due_us = now.mono_us + push_wait_us(n);
+    put_tx(b, t->octets);
+    if (b->n >= PUSH_OCTETS)
+        txs_flush_all(n);
+}
+
+void txs_flush_all(struct node *n) {
     for (size_t i = 0; i < PUSH_KINDS; i++)
         send_txs(n, ALL_PEERS, &n->txs->push[i]);
 }
 
-bool txs_waiting(const struct node *n) {
-    return n->txs->push[PUSH_URGENT].n > 0 || n->txs->push[PUSH_BULK].n > 0;
+void txs_flush(struct node *n, struct ws_now now) {
+    if (now.mono_us >= n->txs->bulk_due_us)
+        txs_flush_all(n);
+    else
+        send_txs(n, ALL_PEERS, &n->txs->push[PUSH_URGENT]);
+}
+
+uint64_t txs_next_push(const struct node *n) {
+    const struct txs *x = n->txs;
+    if (x->push[PUSH_URGENT].n > 0)
+        return 0;
+    return x->push[PUSH_BULK].n > 0 ? x->bulk_due_us : UINT64_MAX;
 }
 
 /* ---- into the mempool ---- */
@@ -256,7 +278,7 @@ enum tx_verdict node_submit(
     t->signature_good = signature_good && t->kind == TX_MESSAGE;
     enum tx_verdict v = node_take_tx(n, t, own_slot(n), now);
     if (v == TX_GOOD)
-        push(n, t);
+        push(n, t, now);
     else
         (void)ws_fail(err, v == TX_TOO_LARGE ? WS_EBUSY : WS_EINPUT, "transaction refused: %s",
             tx_verdict_text(v));

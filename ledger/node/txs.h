@@ -1,7 +1,7 @@
 /* Transactions on their way into the mempool and on to the peers. Internal to ledger/node.
  *
  * Each transaction is pushed once, by the node that admitted it, to everybody, many in one message: what came in since the last
- * tick goes out with it, urgent lanes first, or earlier when a message is full. What comes from peers is parsed, hashed and
+ * tick goes out with it, urgent lanes first (bulk after a quarter of the pause between blocks), or earlier when a message is full. What comes from peers is parsed, hashed and
  * verified in lots (ahead.h); state is only looked at afterwards. */
 #ifndef WAYSIDE_LEDGER_NODE_TXS_H
 #define WAYSIDE_LEDGER_NODE_TXS_H
@@ -20,9 +20,10 @@ enum tx_verdict node_take_tx(struct node *n, struct tx *t, size_t from, struct w
 /* Messages of transactions are read without a copy; false: the schema's own decoder has to look at it. */
 bool txs_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
 void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now);
-/* Sends what waits to be pushed. */
-void txs_flush(struct node *n);
-bool txs_waiting(const struct node *n);
+/* Sends what is due of what waits to be pushed; all of it, before a proposal of ours names it. */
+void txs_flush(struct node *n, struct ws_now now);
+void txs_flush_all(struct node *n);
+uint64_t txs_next_push(const struct node *n); /* monotonic us */
 /* What a peer pushed, parsed and verified as far as that goes (NULL: malformed); they stay the caller's. */
 void txs_take_lot(
     struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now);

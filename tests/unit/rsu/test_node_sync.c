@@ -57,7 +57,7 @@ static void missing_transactions_are_asked_for(void **state) {
     w->tap_ctx = &p;
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(nodes_report(w, 2, i, 30), TX_GOOD);
-    nodes_run(w, 0);
+    nodes_run(w, 30000);
     assert_int_equal(p.lost, 2 * (N - 1)); /* six certificates together, then six messages */
     p.lose = false;
     nodes_run(w, 8 * SECOND); /* long enough for every node to propose */
@@ -81,7 +81,7 @@ static void somebody_else_answers_when_the_proposer_is_gone(void **state) {
         w->tap = lose_pushes;
         w->tap_ctx = &p;
         (void)nodes_report(w, 1, 0, 30);
-        nodes_run(w, 0);
+        nodes_run(w, 30000);
         p.lose = false;
         nodes_run(w, ws_random_below(&w->random, 4 * SECOND));
         nodes_kill(w, 1, seed % 2 == 0);
@@ -148,7 +148,7 @@ static void two_copies_of_a_message_are_one(void **state) {
         assert_memory_not_equal(t[0]->leaf, t[1]->leaf, 32);
         for (size_t i = 0; i < N; i++)
             assert_int_equal(nodes_submit(w, i, buf_span(&copy[i == odd])), TX_GOOD);
-        nodes_run(w, 0);
+        nodes_run(w, 30000);
         p.lose = false;
         nodes_run(w, 8 * SECOND);
         assert_int_equal(w->committed.n, 2);
