@@ -314,6 +314,46 @@ static void test_refusals(void **state) {
     free(d);
 }
 
+/* A dealer with two machines, or with two minds: what stands first on the ledger is its dealing, whatever else it signs,
+ * in the same block or later. */
+static void test_deals_twice(void **state) {
+    (void)state;
+    open_n(4);
+    beacon_rig_blocks(rig, 2);
+    const struct beacon_contract *c = beacon_rig_state(rig);
+    assert_int_equal(c->phase, BEACON_DEALING);
+    rig->n_pool = 0;
+    for (size_t i = 0; i < 4; i++)
+        rig->off[i] = true;
+    const size_t seat = (size_t)generation_find(&c->gen, rig->person[2].address);
+    struct dealing *d = ws_calloc(2, sizeof(*d));
+    struct buf b[2] = {{0}};
+    for (size_t k = 0; k < 2; k++) {
+        dealing_make(&c->gen, seat, rig->secret[2 + k], &d[k]);
+        dealing_encode(&d[k], &b[k]);
+        assert_int_equal(beacon_rig_check(rig, 2, BEACON_DEAL, buf_span(&b[k]), NULL), BEACON_OK);
+        beacon_rig_submit(rig, 2, BEACON_DEAL, buf_span(&b[k]));
+    }
+    assert_true(b[0].n == b[1].n && memcmp(b[0].p, b[1].p, b[0].n) != 0);
+    beacon_rig_block(rig);
+    assert_memory_equal(c->dealing[seat], &d[0], sizeof(*d));
+    assert_int_equal(fake_exec_count(&rig->host, 'd'), 1);
+    bool later;
+    assert_int_equal(
+        beacon_rig_check(rig, 2, BEACON_DEAL, buf_span(&b[1]), &later), BEACON_ALREADY);
+    assert_false(later);
+    /* Another's dealing under one's own name is no dealing. */
+    assert_int_equal(
+        beacon_rig_check(rig, 1, BEACON_DEAL, buf_span(&b[0]), &later), BEACON_BAD_PROOF);
+    for (size_t i = 0; i < 4; i++)
+        rig->off[i] = false;
+    beacon_rig_until_key(rig, 12);
+    assert_memory_equal(beacon_find_key(c, c->in_force)->dealing[seat], &d[0], sizeof(*d));
+    buf_free(&b[0]);
+    buf_free(&b[1]);
+    free(d);
+}
+
 /* One member's wish for the newest height, and everything that it is not good for. */
 static void test_partials_refused(void **state) {
     (void)state;
@@ -683,6 +723,7 @@ int main(void) {
         T(test_bad_shares),
         T(test_late_complaint),
         T(test_refusals),
+        T(test_deals_twice),
         T(test_partials_refused),
         T(test_garbage),
         T(test_two_of_seven),
