@@ -253,7 +253,7 @@ int executor_init(struct executor *ex, const struct span *sections, struct ws_er
 
 void executor_restore(struct executor *ex, size_t contract, struct span key, struct span value) {
     if (contract < ex->n)
-        state_put(ex->state, contract, key, value);
+        state_restore(ex->state, contract, key, value);
 }
 
 int executor_resume(struct executor *ex, uint64_t height, struct ws_err *err) {

@@ -190,6 +190,17 @@ static void put_in_tree(struct part *p, struct changed *const *changed, size_t n
     }
 }
 
+void state_restore(struct state *s, size_t contract, struct span key, struct span value) {
+    WS_ASSERT(contract < s->n);
+    struct part *p = &s->part[contract];
+    WS_ASSERT(p->n_changed == 0);
+    const struct span data[2] = {key, value};
+    hash32 hash[2];
+    exec_sha256_many(data, 2, hash);
+    (void)omap_put(&p->entries, key, value);
+    p->tree = sparse_put(p->tree, hash[0], hash[1]);
+}
+
 static struct sparse_node *tree_of(struct part *p) {
     struct changed *late[TOGETHER];
     size_t n = 0;

@@ -18,6 +18,9 @@ void state_free(struct state *s);
 
 bool state_get(const struct state *s, size_t contract, struct span key, struct span *ret_value);
 void state_put(struct state *s, size_t contract, struct span key, struct span value);
+/* An entry that the store holds already: goes into the tree at once and is no change. Cheapest in the order of hashed keys.
+ * Nothing may have been put or deleted since the last clear (asserted). */
+void state_restore(struct state *s, size_t contract, struct span key, struct span value);
 void state_del(struct state *s, size_t contract, struct span key);
 /* As exec_next. */
 bool state_next(const struct state *s, size_t contract, struct span prefix, struct span after,

@@ -131,7 +131,7 @@ static bool load_entry(void *ctx, struct span stored, struct span value) {
     uint8_t contract = 0;
     struct span key;
     if (entry_key_read(stored, &contract, &key))
-        state_put(ctx, contract, key, value);
+        state_restore(ctx, contract, key, value);
     return true;
 }
 
@@ -140,7 +140,6 @@ static uint64_t load(struct store *s, const hash32 want) {
     hash32 root;
     int rc = store_each(s, STORE_STATE, span_of("", 0), span_of("", 0), load_entry, state, NULL);
     WS_ASSERT(rc == WS_OK);
-    state_changes_clear(state);
     state_root(state, root);
     WS_ASSERT(memcmp(root, want, 32) == 0);
     uint64_t n = 0;
