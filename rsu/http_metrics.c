@@ -156,6 +156,10 @@ static void put_transactions(struct page *p) {
         p->v->node.mempool_octets);
     one(p, "wayside_mempool_octets_max", METRIC_GAUGE, "Its bound",
         p->h->d->config->node.mempool_octets);
+    one(p, "wayside_verify_ahead_octets", METRIC_GAUGE,
+        "Octets of transactions from peers that wait to be verified", p->v->node.ahead_octets);
+    one(p, "wayside_verify_ahead_octets_max", METRIC_GAUGE, "Its bound",
+        p->v->node.ahead_octets_max);
 }
 
 static void put_disk(struct page *p) {

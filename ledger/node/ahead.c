@@ -10,7 +10,6 @@
 enum {
     LOT = 256, /* transactions verified together */
     LOT_OCTETS = 256 << 10, /* of them together, unless one alone has more */
-    WAITING_OCTETS_MAX = 16 << 20, /* in all lots that wait */
 };
 
 enum { URGENT, BULK, LINES };
@@ -208,7 +207,7 @@ static struct lot *lot_for(struct ahead *a, size_t peer, size_t octets, bool urg
 
 bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct ws_now now) {
     struct ahead *a = n->ahead;
-    if (a->octets + tx.n > WAITING_OCTETS_MAX)
+    if (a->octets + tx.n > AHEAD_OCTETS_MAX)
         return false;
     struct lot *l = lot_for(a, peer, tx.n, urgent);
     bool message = tx.n >= 34 && tx.p[1] == TX_MESSAGE;
@@ -229,4 +228,8 @@ void ahead_end(struct node *n, struct ws_now now) {
 
 bool ahead_busy(const struct node *n) {
     return n->ahead->out != NULL || n->ahead->octets > 0;
+}
+
+size_t ahead_octets(const struct node *n) {
+    return n->ahead->octets;
 }

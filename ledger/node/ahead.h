@@ -21,6 +21,9 @@ bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct 
 void ahead_end(struct node *n, struct ws_now now);
 /* Something waits or is out. */
 bool ahead_busy(const struct node *n);
+/* That wait, without the lot that is out. */
+#define AHEAD_OCTETS_MAX ((size_t)16 << 20)
+size_t ahead_octets(const struct node *n);
 /* Checks the signatures of a block's messages together, as far as their signers are committed; the block's check asks about the
  * rest one by one. */
 void ahead_verify_block(struct node *n, struct block *b);

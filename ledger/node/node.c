@@ -304,6 +304,8 @@ void node_status(const struct node *n, struct node_status *ret) {
         .me = n->me,
         .mempool_txs = n->pool.n,
         .mempool_octets = n->pool.octets,
+        .ahead_octets = ahead_octets(n),
+        .ahead_octets_max = AHEAD_OCTETS_MAX,
         .syncing = n->syncing,
         .durable = n->durable,
         .clock_trusted = n->clock_trusted,

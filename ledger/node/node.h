@@ -42,7 +42,8 @@ struct node;
     X(NODE_DROP_UNASKED, "unasked")                                                                \
     X(NODE_DROP_ASKS_TOO_MUCH, "asks_too_much")                                                    \
     X(NODE_DROP_LOWERED, "height_lowered")                                                         \
-    X(NODE_DROP_WITHHELD, "claimed_and_not_sent")
+    X(NODE_DROP_WITHHELD, "claimed_and_not_sent")                                                  \
+    X(NODE_DROP_AHEAD_FULL, "verify_queue_full")
 enum node_drop {
 #define X(id, text) id,
     NODE_DROPS(X)
@@ -179,6 +180,7 @@ struct node_status {
     enum cs_step step;
     int me; /* index in the set of consensus_height; -1: not in it */
     size_t mempool_txs, mempool_octets;
+    size_t ahead_octets, ahead_octets_max; /* of pushed transactions that wait to be verified */
     bool syncing;
     bool clock_trusted;
     uint64_t bodies_from; /* lowest height whose block is here */

@@ -213,8 +213,10 @@ void txs_take_lot(
 static void take_pushed(struct node *n, size_t peer, struct span tx, struct ws_now now) {
     if (tx.n > n->params->tx_octets_max)
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
-    else if (!worth_reading(n, peer, tx) || !ahead_put(n, peer, tx, lane_of(tx) != LANE_BULK, now))
+    else if (!worth_reading(n, peer, tx))
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
+    else if (!ahead_put(n, peer, tx, lane_of(tx) != LANE_BULK, now))
+        n->counters.drops[NODE_DROP_AHEAD_FULL]++;
 }
 
 void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, struct ws_now now) {

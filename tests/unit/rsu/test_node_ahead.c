@@ -233,7 +233,7 @@ static void lots_wait_in_lines_that_are_bounded(void **state) {
     assert_int_equal(u->taken, 0);
     /* Far more than may wait: refused by name, memory as bounded. */
     size_t rounds = 0;
-    for (; c->drops[NODE_DROP_MEMPOOL_FULL] == 0 && rounds < 4000; rounds++) {
+    for (; c->drops[NODE_DROP_AHEAD_FULL] == 0 && rounds < 4000; rounds++) {
         buf_put(&push, again.p, again.n);
         deliver(u, &push);
         assert_int_equal(u->n_kept, 1);
