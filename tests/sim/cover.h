@@ -44,6 +44,7 @@
     X(FAULT_ONE_WAY, "links work in one direction only", 1)                                        \
     X(FAULT_ISOLATE, "one validator is cut off", 1)                                                \
     X(FAULT_SLOW_LINKS, "links of one validator are slow", 1)                                      \
+    X(FAULT_UNEVEN, "each link has a delay of its own, some about a time-out", 1)                  \
     X(FAULT_KIND, "messages of one kind do not reach some, or late", 1)                            \
     X(FAULT_KILL, "a process is killed", 1)                                                        \
     X(FAULT_POWER, "a box loses power", 1)                                                         \

@@ -92,6 +92,23 @@ static void slow_links(struct sim *s, const struct sim_event *e) {
     }
 }
 
+/* Everybody hears the same things in another order: what one counts in time, another misses. */
+static void uneven(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    struct ws_random r = ws_random_seeded(e->a);
+    uint64_t most = 50000 + e->b % 900000;
+    nodes_tell(w,
+        e->end ? "links are even again" : "FAULT: half of the links take up to %" PRIu64 " us more",
+        most);
+    for (size_t i = 0; i < w->n; i++) {
+        for (size_t k = 0; k < w->n; k++) {
+            bool slow = ws_random_below(&r, 2) == 0;
+            uint64_t us = ws_random_below(&r, most);
+            w->slow_us[i][k] = slow && !e->end ? us : 0;
+        }
+    }
+}
+
 static void jump(struct sim *s, const struct sim_event *e) {
     struct nodes_member *m = &s->w->m[e->who];
     static const int64_t sizes[] = {3600, -3600, 1, -1, 60, -60};
@@ -136,6 +153,9 @@ static void begin(struct sim *s, const struct sim_event *e) {
         break;
     case FAULT_SLOW_LINKS:
         slow_links(s, e);
+        break;
+    case FAULT_UNEVEN:
+        uneven(s, e);
         break;
     case FAULT_KIND:
         aim_at_kind(s, e);
@@ -195,6 +215,9 @@ static void finish(struct sim *s, const struct sim_event *e) {
         break;
     case FAULT_SLOW_LINKS:
         slow_links(s, e);
+        break;
+    case FAULT_UNEVEN:
+        uneven(s, e);
         break;
     case FAULT_KIND:
         aim_at_kind(s, e);
