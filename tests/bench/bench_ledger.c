@@ -62,6 +62,9 @@ static const char help[] =
     "                   each replica keeps --window transactions under way\n"
     "  --overload X     first saturation, then X times that rate, open loop\n"
     "  --dead K         K replicas are killed before measuring\n"
+    "  --sync           a replica is killed, and after measuring comes back without its data: how "
+    "fast it\n"
+    "                   catches up, beside the rate at which the blocks were made\n"
     "  --seconds S      measured (10)\n"
     "  --warm S         load before that (4)\n"
     "  --signers N      vehicles, one certificate each (1000)\n"
@@ -98,7 +101,8 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
         {"cache", 1, NULL, 'f'}, {"age", 1, NULL, 'a'}, {"dir", 1, NULL, 'D'},
         {"window", 1, NULL, 'W'}, {"block-ms", 1, NULL, 'b'}, {"block-txs", 1, NULL, 'B'},
         {"backend", 1, NULL, 'e'}, {"table-mb", 1, NULL, 't'}, {"port", 1, NULL, 'p'},
-        {"short", 0, NULL, 'S'}, {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {0}};
+        {"short", 0, NULL, 'S'}, {"sync", 0, NULL, 'y'}, {"verbose", 0, NULL, 'v'},
+        {"help", 0, NULL, 'h'}, {0}};
     int at = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, &at)) != -1;) {
         if (c == 'h') {
@@ -113,6 +117,8 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
             o->verbose = true;
         else if (c == 'S')
             p->brief = true;
+        else if (c == 'y')
+            o->sync = true;
         else if (c == 'f')
             o->cache = optarg;
         else if (c == 'D')
@@ -169,6 +175,8 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
             }
         }
     }
+    if (o->sync && o->dead == 0)
+        o->dead = 1;
     if (o->replicas < 1 || o->replicas > BENCH_REPLICAS_MAX || o->dead >= o->replicas ||
         o->signers < 1 || o->messages < 1)
         bench_die("1 to %d validators, fewer dead ones, at least one signer and message",
@@ -372,6 +380,47 @@ static void remove_data(const struct bench_options *o) {
     }
 }
 
+static bool caught_up(const struct run *r) {
+    const struct bench_replica *late = &r->page->replica[r->o->replicas - 1];
+    return late->height + 1 >= r->page->replica[0].height;
+}
+
+/* The last replica begins at the genesis again, while the others go on without load. */
+static void catch_up(struct run *r, const struct bench_load *l, const struct figures *f) {
+    size_t last = r->o->replicas - 1;
+    char command[4400];
+    struct bench_replica *late = &r->page->replica[last];
+    set_phase(r->page, PHASE_SYNC);
+    pause_ms(2000);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s/%zu-'*", r->o->dir, last);
+    if (system(command) != 0) /* NOLINT(cert-env33-c): a folder of our own */
+        bench_die("%s: could not be emptied", r->o->dir);
+    late->height = 0;
+    late->linked = 0;
+    uint64_t txs = r->page->replica[0].txs;
+    uint64_t blocks = r->page->replica[0].height;
+    (void)fflush(stdout);
+    r->pid[last] = fork();
+    if (r->pid[last] == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(bench_replica_run(r->o, l, r->page, last));
+    }
+    while (late->height == 0) {
+        check_alive(r);
+        pause_ms(1);
+    }
+    uint64_t t0 = bench_mono_us();
+    wait_until(r, "catching up", caught_up);
+    double s = (double)(bench_mono_us() - t0) / 1e6;
+    printf(
+        "%-34s %8.0f tx/s   %llu blocks with %llu transactions in %.2f s: %.1f times the rate at "
+        "which they were made\n",
+        "catching up from the genesis", (double)txs / s, (unsigned long long)blocks,
+        (unsigned long long)txs, s, (double)txs / s / f->tx_s);
+    (void)kill(r->pid[last], SIGKILL);
+    (void)waitpid(r->pid[last], NULL, 0);
+}
+
 static void run_once(const struct bench_options *o, const struct bench_load *l, struct figures *f) {
     struct run r = {.o = o, .alive = o->replicas};
     *f = (struct figures){0};
@@ -400,6 +449,8 @@ static void run_once(const struct bench_options *o, const struct bench_load *l, 
     set_phase(r.page, PHASE_WARM);
     pause_ms((unsigned)(o->warm_s * 1000));
     measure(&r, f);
+    if (o->sync)
+        catch_up(&r, l, f);
     set_phase(r.page, PHASE_STOP);
     for (size_t i = 0; i < r.alive; i++)
         (void)waitpid(r.pid[i], NULL, 0);
@@ -451,6 +502,13 @@ static void run_brief(struct bench_options o, const struct bench_load *l) {
     at = o;
     at.dead = 1;
     run_named("one of four dead", &at, l, &f);
+    at = o;
+    at.sync = true;
+    at.dead = 1;
+    at.mode = BENCH_RATE;
+    at.rate = 1000;
+    at.seconds = 10;
+    run_named("catching up, 1000 tx/s", &at, l, &f);
     at = o;
     at.backend = VERIFY_PORTABLE;
     run_named("4 validators, portable kernel", &at, l, &f);

@@ -30,6 +30,7 @@ struct bench_options {
     const char *cache, *dir;
     unsigned port;
     bool verbose;
+    bool sync; /* who was killed comes back without its data */
 };
 
 /* Transactions ready to be handed in; mapped, so that all replicas read one copy. */
@@ -51,7 +52,7 @@ void bench_load_free(struct bench_load *l);
 /* Secrets of replica i, the same in each run. */
 void bench_secrets(size_t i, uint8_t ret_seed[static 32], uint8_t ret_curve[static 32]);
 
-enum bench_phase { PHASE_LINK, PHASE_CERTS, PHASE_WARM, PHASE_MEASURE, PHASE_STOP };
+enum bench_phase { PHASE_LINK, PHASE_CERTS, PHASE_WARM, PHASE_MEASURE, PHASE_SYNC, PHASE_STOP };
 
 /* Written by one replica, read by the parent. */
 struct bench_replica {
