@@ -12,6 +12,8 @@ struct keeper_config {
     uint64_t snapshot_blocks; /* a snapshot at each multiple of so many heights; 0: none */
     unsigned snapshots; /* newest that are kept */
     uint64_t snapshot_octets_s; /* state read and written per second at most */
+    uint64_t
+        join_us; /* not the keeper's: how long a new unit looks for a snapshot; 0: not at all */
     uint64_t budget_octets; /* store, logs and snapshots together; 0: no bound */
     uint64_t reserve_octets; /* less than this free on the disk: the unit must stop */
     uint64_t wear_octets_day; /* written by the process in 24 hours; 0: no bound */

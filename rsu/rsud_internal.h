@@ -3,6 +3,7 @@
 #define WAYSIDE_RSU_RSUD_INTERNAL_H
 
 #include "base/table.h"
+#include "ledger/node/share.h"
 #include "ledger/store/sign_guard.h"
 #include "rsu/admin.h"
 #include "rsu/admit.h"
@@ -18,6 +19,7 @@ struct daemon {
     struct rsud face;
     struct config config;
     const char *config_path; /* borrowed from whoever started us */
+    struct share_server *share; /* our snapshots, for those who join */
     struct directory directory;
     hash32 set_hash; /* of the validators that the directory knows, for set_height + 1 */
     uint64_t set_height;
@@ -59,6 +61,9 @@ WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
 void daemon_write_bundle(struct daemon *d);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
+/* rsud_join.c: a unit without data looks for a snapshot at its peers, before the node opens. */
+WARN_UNUSED int daemon_join(struct daemon *d, struct ws_err *err);
+void daemon_open_share(struct daemon *d);
 /* rsud_links.c */
 WARN_UNUSED int daemon_open_links(struct daemon *d, struct ws_err *err);
 void daemon_put_peers(struct daemon *d);

@@ -149,7 +149,9 @@ static void take_links(struct daemon *d) {
     struct span msg;
     for (unsigned i = 0; i < HELPING && net_receive(d->face.net, &peer, &msg); i++) {
         struct ws_now now = ws_clock_now(&d->face.clock);
-        if (!gossip_owns(msg))
+        if (share_owns(msg))
+            (void)share_server_message(d->share, peer, msg, now.mono_us);
+        else if (!gossip_owns(msg))
             node_message(d->face.node, peer, msg, now);
         else if (d->face.gossip != NULL)
             gossip_take(d->face.gossip, peer, msg, now);
@@ -282,6 +284,7 @@ void daemon_loop(struct daemon *d) {
                 d->beaconing, d->face.node, d->face.cell.beacon, ws_clock_now(&d->face.clock));
         if (d->face.radio != NULL)
             radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
+        (void)share_server_tick(d->share, ws_clock_now(&d->face.clock).mono_us);
         daemon_follow_committee(d);
         const char *why = "";
         node_set_snapshot(d->face.node, keeper_newest(d->face.keeper));

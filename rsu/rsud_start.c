@@ -352,6 +352,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = daemon_open_links(d, err);
     if (rc == WS_OK)
+        rc = daemon_join(d, err);
+    if (rc == WS_OK)
         rc = open_node(d, err);
     if (rc == WS_OK)
         daemon_put_peers(d);
@@ -410,6 +412,7 @@ void daemon_stop(struct daemon *d) {
     beaconing_free(d->beaconing);
     jobs_free(d->jobs);
     cell_close(&d->face.cell);
+    share_server_free(d->share);
     if (d->face.net != NULL)
         net_close(d->face.net);
     wal_close(d->wal[0]);

@@ -198,6 +198,12 @@ void node_message(struct node *n, size_t peer, struct span msg, struct ws_now no
     case WAYSIDE__LINK__LINK__BODY_CANDIDATE_REPLY:
         sync_candidate_reply(n, peer, link->candidate_reply, now);
         break;
+    case WAYSIDE__LINK__LINK__BODY_SNAPSHOT_QUERY:
+    case WAYSIDE__LINK__LINK__BODY_SNAPSHOT_OFFER:
+    case WAYSIDE__LINK__LINK__BODY_CHUNK_REQUEST:
+    case WAYSIDE__LINK__LINK__BODY_CHUNK_REPLY:
+        peer_drop(n, peer, NODE_DROP_NOT_WANTED, now); /* not the node's: ledger/node/share.h */
+        break;
     case WAYSIDE__LINK__LINK__BODY__NOT_SET:
     case _WAYSIDE__LINK__LINK__BODY__CASE_IS_INT_SIZE:
         /* A kind of a later protocol is no misdeed; a message of no kind is. */
