@@ -170,7 +170,7 @@ static int make_params(struct committee *c) {
             return ctl_misuse(
                 c->o.v, "params: '%.80s' is no NAME=NUMBER of a parameter", c->words.v[i]);
     }
-    enum committee_code said = params_change_check(&c->params);
+    enum committee_code said = params_change_check(&c->o.genesis.g.params, &c->params);
     if (said == COMMITTEE_BAD_PARAMS && cell_params_check(&c->params, &err) != WS_OK) {
         (void)ws_fail_in(&err, "refused: %s", committee_code_text(said));
         return ctl_fail(c->o.v, CTL_NO, &err);

@@ -93,10 +93,10 @@ static bool same_member(const struct validator *a, const struct validator *b) {
            strcmp(a->owner, b->owner) == 0 && strcmp(a->mast, b->mast) == 0;
 }
 
-/* One who holds more than a third of the power can stop the cell alone; with fewer than four members somebody always
- * can, and the cell was founded so. */
-static bool too_heavy(const struct validator_set *s) {
-    return s->n >= COMMITTEE_LEAST && power_is_skip(s->v[0].power, s->total);
+/* Who holds a third of the power can stop the cell alone, since the others are no quorum then; with fewer than four
+ * members somebody always can, and the cell was founded so. */
+bool set_too_heavy(const struct validator_set *s) {
+    return s->n >= COMMITTEE_LEAST && !power_is_quorum(s->total - s->v[0].power, s->total);
 }
 
 enum committee_code set_change_apply(light_hash_fn h, const struct validator_set *now,
@@ -126,7 +126,7 @@ enum committee_code set_change_apply(light_hash_fn h, const struct validator_set
         return COMMITTEE_TOO_FEW;
     if (validator_set_prepare(h, &next, NULL) != WS_OK)
         return COMMITTEE_BAD_SET;
-    if (too_heavy(&next))
+    if (set_too_heavy(&next))
         return COMMITTEE_TOO_HEAVY;
     *ret_set = next;
     return COMMITTEE_OK;
@@ -149,10 +149,13 @@ int params_change_decode(struct span s, struct cell_params *ret_params, struct w
     return WS_OK;
 }
 
-enum committee_code params_change_check(const struct cell_params *p) {
+enum committee_code params_change_check(
+    const struct cell_params *founded, const struct cell_params *p) {
     if (cell_params_check(p, NULL) != WS_OK)
         return COMMITTEE_BAD_PARAMS;
-    if (p->tx_octets_max < COMMITTEE_TX_OCTETS_LEAST)
+    if (p->tx_octets_max < COMMITTEE_TX_OCTETS_LEAST || p->tx_octets_max > founded->tx_octets_max ||
+        p->block_octets_max > founded->block_octets_max ||
+        p->block_txs_max > founded->block_txs_max || p->body_horizon_us > founded->body_horizon_us)
         return COMMITTEE_UNSAFE_PARAMS;
     return COMMITTEE_OK;
 }

@@ -31,11 +31,16 @@ WARN_UNUSED int set_change_decode(
 WARN_UNUSED enum committee_code set_change_apply(light_hash_fn h, const struct validator_set *now,
     const struct set_change *c, struct validator_set *ret_set);
 
+/* Somebody in a set of four or more could stop the cell alone. */
+bool set_too_heavy(const struct validator_set *s);
+
 void params_change_encode(const struct cell_params *p, struct buf *b);
 WARN_UNUSED int params_change_decode(
     struct span s, struct cell_params *ret_params, struct ws_err *err);
-/* Whether a cell can live under them. */
-WARN_UNUSED enum committee_code params_change_check(const struct cell_params *p);
+/* Whether a cell founded with the first can live under the second. The genesis bounds what a block holds, because links and
+ * whoever decodes a block before its height has come are made for that, and how long personal data may be kept. */
+WARN_UNUSED enum committee_code params_change_check(
+    const struct cell_params *founded, const struct cell_params *p);
 
 const char *committee_code_text(enum committee_code code);
 

@@ -88,6 +88,11 @@ const struct cell_params *committee_coming_params(const void *self) {
     return &c->params[c->n_params - 1].params;
 }
 
+const struct cell_params *committee_founding_params(const void *self) {
+    const struct committee *c = self;
+    return &c->genesis->params;
+}
+
 /* ---- changes ---- */
 
 struct key {

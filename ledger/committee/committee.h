@@ -21,7 +21,7 @@
     X(COMMITTEE_NO_CHANGE, "no_change")                                                            \
     X(COMMITTEE_TOO_FEW, "too_few") /* below four, or below the few that the cell has */           \
     X(COMMITTEE_TOO_MANY, "too_many")                                                              \
-    X(COMMITTEE_TOO_HEAVY, "too_heavy") /* one would hold more than a third of the power */        \
+    X(COMMITTEE_TOO_HEAVY, "too_heavy") /* one would hold a third of the power */                  \
     X(COMMITTEE_BAD_SET, "bad_set") /* a key or link key twice, power 0 or beyond its cap */       \
     X(COMMITTEE_JAILED, "jailed") /* who is to come was convicted */                               \
     X(COMMITTEE_BAD_PARAMS, "bad_params") /* outside their ranges */                               \
@@ -72,6 +72,7 @@ void committee_block_end(void *self, struct exec_host *h);
 /* Set and parameters as they will be at exec_height + 2, changes of this block included. */
 const struct validator_set *committee_coming_set(const void *self);
 const struct cell_params *committee_coming_params(const void *self);
+const struct cell_params *committee_founding_params(const void *self);
 /* Replaces them. The set is prepared and the parameters are checked (asserted). */
 void committee_change_set(void *self, struct exec_host *h, const struct validator_set *set);
 void committee_change_params(void *self, struct exec_host *h, const struct cell_params *params);

@@ -1,6 +1,7 @@
 #include "ledger/committee/court.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "ledger/committee/change.h"
 #include "ledger/committee/handovers.h"
 #include "ledger/exec/hash.h"
@@ -282,27 +283,42 @@ static void alarm_for(struct exec_host *h, const hash32 address, size_t members)
 }
 
 /* In the order of the set: the same people stay everywhere. */
-void court_enforce(void *self, struct exec_host *h) {
-    const struct validator_set *now = committee_coming_set(self);
-    struct validator_set next = {0};
-    size_t members = now->n;
+/* Without this member; false: the cell could then be stopped by one of those who stay, and could not before. */
+static bool without(
+    const struct validator_set *now, size_t member, struct validator_set *ret_next) {
+    struct validator_set *next = ret_next;
+    next->n = 0;
     for (size_t i = 0; i < now->n; i++) {
-        const struct validator *v = &now->v[i];
-        bool out = court_jailed(h, v->address);
-        if (out && members <= COMMITTEE_LEAST) {
-            alarm_for(h, v->address, members);
-            out = false;
-        }
-        if (out)
-            members--;
-        else
-            next.v[next.n++] = *v;
+        if (i != member)
+            next->v[next->n++] = now->v[i];
     }
-    if (next.n == now->n)
-        return;
-    int rc = validator_set_prepare(exec_sha256, &next, NULL);
+    if (next->n < COMMITTEE_LEAST)
+        return false;
+    int rc = validator_set_prepare(exec_sha256, next, NULL);
     WS_ASSERT(rc == WS_OK); /* part of a set that was one */
-    committee_change_set(self, h, &next);
+    return set_too_heavy(now) || !set_too_heavy(next);
+}
+
+void court_enforce(void *self, struct exec_host *h) {
+    struct validator_set *now = ws_alloc(sizeof(*now));
+    struct validator_set *next = ws_alloc(sizeof(*next));
+    *now = *committee_coming_set(self);
+    bool changed = false;
+    for (size_t i = 0; i < now->n;) {
+        if (!court_jailed(h, now->v[i].address)) {
+            i++;
+        } else if (!without(now, i, next)) {
+            alarm_for(h, now->v[i].address, now->n);
+            i++;
+        } else {
+            *now = *next;
+            changed = true;
+        }
+    }
+    if (changed)
+        committee_change_set(self, h, now);
+    free(now);
+    free(next);
 }
 
 static void convict(

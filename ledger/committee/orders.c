@@ -12,18 +12,17 @@ bool committee_takes_order(enum exec_role role, uint16_t kind) {
            (kind == COMMITTEE_ORDER_SET || kind == COMMITTEE_ORDER_PARAMS);
 }
 
-static exec_code check_params(struct span body, struct cell_params *ret_params) {
+static exec_code check_params(const void *self, struct span body, struct cell_params *ret_params) {
     if (params_change_decode(body, ret_params, NULL) != WS_OK)
         return COMMITTEE_BAD_BODY;
-    return (exec_code)params_change_check(ret_params);
+    return (exec_code)params_change_check(committee_founding_params(self), ret_params);
 }
 
 /* What no state can make good. What depends on the set of the day is judged when the order is executed. */
 exec_code committee_check_order(const void *self, const struct exec_order *o) {
-    (void)self;
     if (o->kind == COMMITTEE_ORDER_PARAMS) {
         struct cell_params p;
-        return check_params(o->body, &p);
+        return check_params(self, o->body, &p);
     }
     struct set_change *c = ws_alloc(sizeof(*c));
     bool good = set_change_decode(exec_sha256, o->body, c, NULL) == WS_OK;
@@ -61,7 +60,7 @@ static exec_code change_set(
 exec_code committee_order(void *self, struct exec_host *h, const struct exec_order *o) {
     if (o->kind == COMMITTEE_ORDER_PARAMS) {
         struct cell_params p;
-        exec_code code = check_params(o->body, &p);
+        exec_code code = check_params(self, o->body, &p);
         if (code == COMMITTEE_OK)
             committee_change_params(self, h, &p);
         return code;

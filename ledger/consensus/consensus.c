@@ -21,6 +21,7 @@ struct round_state {
 /* Newest messages of one validator for rounds we are not in yet. */
 struct future {
     int32_t round; /* -1: none */
+    uint32_t moves; /* rounds it named while we were in ours */
     bool has_prevote, has_precommit, has_proposal;
     struct vote prevote, precommit;
     struct cs_proposal proposal;
@@ -32,6 +33,10 @@ struct known_block {
     enum verdict verdict;
     bool asked;
 };
+
+/* An honest validator that is ahead goes from round to round with growing time-outs; who names more of them while we stand
+ * still only makes us check signatures and write them down. */
+enum { FUTURE_MOVES = 64 };
 
 enum { BLOCKS_MAX = 4 * VALIDATORS_MAX };
 
@@ -252,6 +257,8 @@ static void start_round(struct consensus *c, int32_t round, struct cs_actions *o
     c->round = round;
     c->step = CS_PROPOSE;
     c->waiting_build = false;
+    for (size_t i = 0; i < c->set.n; i++)
+        c->future[i].moves = 0;
     (void)round_make(c, round);
     if (c->me >= 0 && cs_proposer(c, round) == (size_t)c->me) {
         if (c->valid) {
@@ -466,8 +473,9 @@ static enum cs_refusal wants_future_vote(const struct future *f, const struct vo
         return CS_REFUSED_OLD_FUTURE;
     const struct vote *held = v->type == VOTE_PREVOTE ? &f->prevote : &f->precommit;
     bool has = v->type == VOTE_PREVOTE ? f->has_prevote : f->has_precommit;
-    return v->round == f->round && has && vote_same_statement(held, v) ? CS_REFUSED_DUPLICATE
-                                                                       : CS_TAKEN;
+    if (v->round == f->round && has)
+        return vote_same_statement(held, v) ? CS_REFUSED_DUPLICATE : CS_REFUSED_CONFLICT;
+    return v->round > f->round && f->moves >= FUTURE_MOVES ? CS_REFUSED_OLD_FUTURE : CS_TAKEN;
 }
 
 enum cs_refusal cs_wants_vote(const struct consensus *c, const struct vote *v) {
@@ -509,7 +517,7 @@ enum cs_refusal cs_wants_proposal(const struct consensus *c, const struct cs_pro
         return CS_REFUSED_PROPOSER;
     if (!kept_in_full(c, p->round)) {
         const struct future *f = &c->future[p->validator];
-        if (p->round < f->round)
+        if (p->round < f->round || (p->round > f->round && f->moves >= FUTURE_MOVES))
             return CS_REFUSED_OLD_FUTURE;
         return p->round == f->round && f->has_proposal ? CS_REFUSED_DUPLICATE : CS_TAKEN;
     }
@@ -564,7 +572,7 @@ static void keep_vote(struct consensus *c, const struct vote *v, struct cs_actio
 static struct future *future_slot(struct consensus *c, size_t validator, int32_t round) {
     struct future *f = &c->future[validator];
     if (f->round != round)
-        *f = (struct future){.round = round};
+        *f = (struct future){.round = round, .moves = f->moves + 1};
     return f;
 }
 

@@ -98,7 +98,7 @@ struct cs_actions {
     X(CS_REFUSED_CONFLICT, "third_statement")                                                      \
     X(CS_REFUSED_PROPOSER, "not_the_proposer")                                                     \
     X(CS_REFUSED_VALID_ROUND, "valid_round_range")                                                 \
-    X(CS_REFUSED_OLD_FUTURE, "older_than_kept_future")                                             \
+    X(CS_REFUSED_OLD_FUTURE, "older_than_kept_future") /* or one more of too many */               \
     X(CS_REFUSED_ROUND, "round_range")
 enum cs_refusal {
 #define X(id, text) id,

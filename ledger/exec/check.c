@@ -43,6 +43,7 @@ bool tx_verdict_final(enum tx_verdict v) {
     case TX_ORDER_QUORUM:
     case TX_CONTRACT_REFUSES:
     case TX_NOT_VALIDATOR:
+    case TX_OVERSIZE:
         return true;
     case TX_GOOD:
     case TX_UNKNOWN_CERT: /* its certificate may come first */
@@ -300,8 +301,9 @@ static enum tx_verdict check_evidence(struct check *c, struct tx *t) {
 
 enum tx_verdict check_tx(struct check *c, struct tx *t) {
     const struct cell_params *p = executor_params(c->ex);
-    if (t->octets.n > p->tx_octets_max || c->octets + t->octets.n > p->block_octets_max ||
-        c->txs >= p->block_txs_max)
+    if (t->octets.n > p->tx_octets_max)
+        return TX_OVERSIZE;
+    if (c->octets + t->octets.n > p->block_octets_max || c->txs >= p->block_txs_max)
         return TX_TOO_LARGE;
     enum tx_verdict v = t->kind == TX_MESSAGE       ? check_message(c, t)
                         : t->kind == TX_CERTIFICATE ? check_certificate(c, t)

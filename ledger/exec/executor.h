@@ -77,7 +77,8 @@ WARN_UNUSED int executor_resume(struct executor *ex, uint64_t height, struct ws_
     X(TX_NOT_VALIDATOR, "not_a_validator")                                                         \
     X(TX_EARLY, "too_early")                                                                       \
     X(TX_CONTRACT_REFUSES, "contract_refuses")                                                     \
-    X(TX_TOO_LARGE, "too_large")
+    X(TX_TOO_LARGE, "too_large") /* for this block */                                              \
+    X(TX_OVERSIZE, "oversize") /* for any block under the parameters in force */
 enum tx_verdict {
 #define X(id, text) id,
     TX_VERDICTS(X)

@@ -36,6 +36,8 @@ struct ahead {
     struct verify_kernel *ahead, *block; /* made when there is something to verify */
     struct line line[LINES];
     size_t octets; /* that wait */
+    size_t of_peer
+        [NODE_PEERS_MAX]; /* of these; each has its share, so that nobody fills the room of others */
     struct lot *out;
 };
 
@@ -159,6 +161,7 @@ static struct lot *line_take(struct ahead *a) {
         if (line->first == NULL)
             line->last = NULL;
         a->octets -= l->octets.n;
+        a->of_peer[l->peer] -= l->octets.n;
         return l;
     }
     return NULL;
@@ -207,7 +210,7 @@ static struct lot *lot_for(struct ahead *a, size_t peer, size_t octets, bool urg
 
 bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct ws_now now) {
     struct ahead *a = n->ahead;
-    if (a->octets + tx.n > AHEAD_OCTETS_MAX)
+    if (a->of_peer[peer] + tx.n > AHEAD_OCTETS_MAX / n->peers.n)
         return false;
     struct lot *l = lot_for(a, peer, tx.n, urgent);
     bool message = tx.n >= 34 && tx.p[1] == TX_MESSAGE;
@@ -217,6 +220,7 @@ bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct 
     buf_put(&l->octets, tx.p, tx.n);
     l->at[l->n] = l->octets.n;
     a->octets += tx.n;
+    a->of_peer[peer] += tx.n;
     if (l->n == LOT)
         start_next(n, now);
     return true;

@@ -303,7 +303,9 @@ void fetch_reply(
     if (f->asked && f->height == c.height && f->from == peer)
         forget_question(n, f);
     struct block *b = NULL;
-    if (block_decode(span_of(a->block.data, a->block.len), n->params, &b, NULL) != WS_OK) {
+    /* The genesis bounds what any height may hold; the parameters of a later height are not known yet. */
+    if (block_decode(span_of(a->block.data, a->block.len), &n->genesis->params, &b, NULL) !=
+        WS_OK) {
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
         return;
     }

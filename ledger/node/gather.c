@@ -24,12 +24,12 @@ static void hand_in(struct node *n, const struct evidence *e, struct ws_now now)
     buf_free(&b);
 }
 
-bool gather_may_try(struct node *n) {
+bool gather_may_try(struct node *n, size_t peer) {
     if (n->gather_height != cs_height(n->cs)) {
         n->gather_height = cs_height(n->cs);
-        n->gather_tries = 0;
+        memset(n->gather_tries, 0, sizeof(n->gather_tries));
     }
-    return n->gather_tries++ < TRIES_PER_HEIGHT;
+    return n->gather_tries[peer] < TRIES_PER_HEIGHT && ++n->gather_tries[peer] > 0;
 }
 
 static struct evidence *begin(const struct node *n, enum evidence_kind kind, size_t validator) {
@@ -83,7 +83,7 @@ void gather_locks(struct node *n, struct ws_now now) {
     }
 }
 
-void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusal why,
+void gather_proposal(struct node *n, size_t peer, const struct cs_proposal *p, enum cs_refusal why,
     struct span block, struct ws_now now) {
     bool out_of_turn = why == CS_REFUSED_PROPOSER || why == CS_REFUSED_VALID_ROUND;
     const struct cs_proposal *first =
@@ -104,7 +104,7 @@ void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusa
         (first->validator != p->validator ||
             (memcmp(first->id, s.id, 32) == 0 && first->valid_round == p->valid_round)))
         return; /* the same again */
-    if (!gather_may_try(n))
+    if (!gather_may_try(n, peer))
         return;
     struct evidence *e =
         begin(n, out_of_turn ? EVIDENCE_BAD_PROPOSAL : EVIDENCE_DOUBLE_PROPOSAL, p->validator);

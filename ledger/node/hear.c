@@ -19,7 +19,7 @@ static void look_for_phantom(struct node *n, size_t peer, const struct vote *v, 
         if (n->slot[i] == peer)
             return;
     }
-    if (!gather_may_try(n))
+    if (!gather_may_try(n, peer))
         return;
     for (const struct validator_set *set = committee_set_before(n->committee, n->set); set != NULL;
          set = committee_set_before(n->committee, set)) {
@@ -97,7 +97,7 @@ void hear_proposal(
     enum cs_refusal why = cs_wants_proposal(n->cs, p);
     if (why != CS_TAKEN) {
         peer_drop(n, peer, why == CS_REFUSED_HEIGHT ? NODE_DROP_HEIGHT : NODE_DROP_NOT_WANTED, now);
-        gather_proposal(n, p, why, span_of(m->block.data, m->block.len), now);
+        gather_proposal(n, peer, p, why, span_of(m->block.data, m->block.len), now);
         return;
     }
     /* The signature covers the block id, which is the hash of the header at the front: checking it costs a fixed

@@ -105,7 +105,7 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
         rc = recover_check_logs(n, err);
     if (rc == WS_OK) {
         n->durable = n->height;
-        n->listening = n->height > 0;
+        n->listening = true;
         n->listen_until_mono_us = now.mono_us + limits->listen_us;
         drive_start_height(n, now);
         if (n->failed)

@@ -138,7 +138,7 @@ struct node {
     bool syncing;
     struct node_counters counters;
     uint64_t gather_height; /* gather.c */
-    unsigned gather_tries;
+    uint8_t gather_tries[NODE_PEERS_MAX];
     bool diverged; /* a quorum's header and commit, which our state does not give */
     struct header other_header;
     struct commit other_commit;
@@ -178,10 +178,10 @@ void gather_vote(struct node *n, const struct vote *second, struct ws_now now);
 void gather_phantom(
     struct node *n, const struct validator *who, const struct vote *v, struct ws_now now);
 /* A signature may be checked only to convict somebody: so often in a height, as it is dear. */
-bool gather_may_try(struct node *n);
+bool gather_may_try(struct node *n, size_t peer);
 void gather_locks(struct node *n, struct ws_now now); /* before the height's votes go */
 /* A proposal that consensus refused; block: the octets that came with it. */
-void gather_proposal(struct node *n, const struct cs_proposal *p, enum cs_refusal why,
+void gather_proposal(struct node *n, size_t peer, const struct cs_proposal *p, enum cs_refusal why,
     struct span block, struct ws_now now);
 
 /* blocks.c: candidates, building, checking, committing. */

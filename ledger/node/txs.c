@@ -199,7 +199,9 @@ void txs_take_lot(
             v = node_take_tx(n, txs[i], peer, now);
         if (v == TX_DUPLICATE)
             n->counters.drops[NODE_DROP_TX_KNOWN]++;
-        else if (v == TX_BAD_SIGNATURE) /* whoever pushes it has verified it */
+        else if (v == TX_BAD_SIGNATURE || v == TX_ORDER_QUORUM ||
+                 (v == TX_CONTRACT_REFUSES && txs[i]->kind == TX_ORDER))
+            /* Whoever pushes it has looked at that, and it does not hang on the state of the day. */
             peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
     }
     for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
