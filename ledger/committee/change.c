@@ -155,7 +155,9 @@ enum committee_code params_change_check(
         return COMMITTEE_BAD_PARAMS;
     if (p->tx_octets_max < COMMITTEE_TX_OCTETS_LEAST || p->tx_octets_max > founded->tx_octets_max ||
         p->block_octets_max > founded->block_octets_max ||
-        p->block_txs_max > founded->block_txs_max || p->body_horizon_us > founded->body_horizon_us)
+        p->block_txs_max > founded->block_txs_max ||
+        p->body_horizon_us > founded->body_horizon_us ||
+        p->message_age_us > founded->message_age_us)
         return COMMITTEE_UNSAFE_PARAMS;
     return COMMITTEE_OK;
 }

@@ -38,7 +38,8 @@ void params_change_encode(const struct cell_params *p, struct buf *b);
 WARN_UNUSED int params_change_decode(
     struct span s, struct cell_params *ret_params, struct ws_err *err);
 /* Whether a cell founded with the first can live under the second. The genesis bounds what a block holds, because links and
- * whoever decodes a block before its height has come are made for that, and how long personal data may be kept. */
+ * whoever decodes a block before its height has come are made for that; how long personal data may be kept; and how old a
+ * message may be, because what has been seen is remembered for so long. */
 WARN_UNUSED enum committee_code params_change_check(
     const struct cell_params *founded, const struct cell_params *p);
 

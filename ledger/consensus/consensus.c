@@ -38,6 +38,9 @@ struct known_block {
  * still only makes us check signatures and write them down. */
 enum { FUTURE_MOVES = 64 };
 
+/* How far a clock that nobody keeps may be off before its word counts against a block: a minute at the usual delay. */
+enum { HOLDOVER_DELAYS = 60 };
+
 enum { BLOCKS_MAX = 4 * VALIDATORS_MAX };
 
 struct consensus {
@@ -528,13 +531,13 @@ enum cs_refusal cs_wants_proposal(const struct consensus *c, const struct cs_pro
 /* Block time, section 10: timely iff now >= time - precision and now <= time + delay(round) + precision; the delay
  * grows by a tenth with each round, so that a configured delay that is too small cannot stop the cell. */
 static bool judge_time(const struct consensus *c, const struct cs_proposal *p, uint64_t now) {
-    /* Without a clock we cannot say no. A time that no good clock confirms gets no quorum as long as liars and bad clocks
-     * together hold less than that. */
-    if (!c->clock_good)
-        return true;
     __int128 delay = (__int128)c->params.time_delay_us * (10 + p->round) / 10;
-    __int128 early = (__int128)p->block_time - (__int128)c->params.time_precision_us;
-    __int128 late = (__int128)p->block_time + delay + (__int128)c->params.time_precision_us;
+    __int128 precision = (__int128)c->params.time_precision_us;
+    /* A clock that runs by itself still knows the minute, so that nobody sets the year while all have lost GNSS. */
+    if (!c->clock_good)
+        precision += (__int128)c->params.time_delay_us * HOLDOVER_DELAYS;
+    __int128 early = (__int128)p->block_time - precision;
+    __int128 late = (__int128)p->block_time + delay + precision;
     return (__int128)now >= early && (__int128)now <= late;
 }
 

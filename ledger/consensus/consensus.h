@@ -44,7 +44,7 @@ enum cs_event_kind {
     CS_EV_BUILT, /* height, id, block_time, round: answer to CS_ACT_BUILD */
     CS_EV_SIGNED_PROPOSAL, /* proposal: own, durable */
     CS_EV_SIGNED_VOTE, /* vote: own, durable */
-    CS_EV_CLOCK, /* height, ok: our clock is good; taken to be so when a height begins */
+    CS_EV_CLOCK, /* height, ok: our clock is good (taken to be so when a height begins), or judges with a minute's grace */
 };
 struct cs_event {
     /* Of the request that is answered, or of the pause (asserted not 0): a timer or a build that outlives its height

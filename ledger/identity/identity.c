@@ -9,7 +9,9 @@
  * of the messages of that block, in order; 's' role -> last sequence. An entry for each message would cost the tree, the store
  * and its log a hundred times as much as the 32 octets it is about. */
 struct identity {
-    struct cell_params params;
+    struct cell_params params; /* of the next block */
+    /* The genesis' message_age_us, which no order can raise: what was forgotten must never be fresh again. */
+    uint64_t remember_us;
     const struct trust_store *trust;
     struct table certs; /* hash -> struct identity_cert */
     struct table seen; /* identity of a message in state -> not NULL */
@@ -187,7 +189,7 @@ static void forget_messages(struct identity *d, struct exec_host *h) {
     struct span k;
     struct span v;
     while (exec_next(h, span_of(&prefix, 1), span_of("", 0), &k, &v) && k.n == 19 &&
-           be64(k.p + 1) + d->params.message_age_us < exec_block_time(h)) {
+           be64(k.p + 1) + d->remember_us < exec_block_time(h)) {
         for (size_t at = 0; at + 32 <= v.n; at += 32)
             (void)table_take(&d->seen, v.p + at);
         exec_del(h, k);
@@ -312,6 +314,7 @@ struct contract identity_contract_new(
     const struct cell_params *params, const struct trust_store *trust) {
     struct identity *d = ws_alloc(sizeof(*d));
     d->params = *params;
+    d->remember_us = params->message_age_us;
     d->trust = trust;
     return (struct contract){&ops, d};
 }

@@ -273,8 +273,8 @@ static void parameters_as_a_whole(void **state) {
         COMMITTEE_TX_OCTETS_LEAST - 1; /* genesis may, but then nothing could mend it */
     assert_int_equal(set_params(&p), COMMITTEE_UNSAFE_PARAMS);
     /* What links and decoders were made for, and how long personal data may stay, is the genesis' word. */
-    uint64_t *const bounded[] = {
-        &p.tx_octets_max, &p.block_octets_max, &p.block_txs_max, &p.body_horizon_us};
+    uint64_t *const bounded[] = {&p.tx_octets_max, &p.block_octets_max, &p.block_txs_max,
+        &p.body_horizon_us, &p.message_age_us};
     for (size_t i = 0; i < ARRAY_LEN(bounded); i++) {
         p = cell.genesis.params;
         ++*bounded[i];
