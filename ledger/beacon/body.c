@@ -12,6 +12,8 @@ static bool good_version(struct rd *r) {
 
 void registration_encode(const struct registration *r, struct buf *b) {
     buf_u8(b, BEACON_VERSION);
+    buf_u64(b, r->epoch);
+    buf_u64(b, r->since);
     put_point(b, &r->key);
     proof_put(b, &r->proof);
 }
@@ -20,6 +22,8 @@ bool registration_decode(struct span s, struct registration *ret_registration) {
     struct rd r = rd_of(s);
     if (!good_version(&r))
         return false;
+    ret_registration->epoch = rd_u64(&r);
+    ret_registration->since = rd_u64(&r);
     point_read(&r, &ret_registration->key);
     proof_read(&r, &ret_registration->proof);
     return rd_done(&r);

@@ -13,25 +13,27 @@ void own_key_derive(const uint8_t secret[static BEACON_SECRET_OCTETS],
     point_base(&ret_key->key, &ret_key->secret);
 }
 
-static void registration_statement(
-    struct transcript *t, const uint8_t cell[static 32], const uint8_t address[static 32]) {
+static void registration_statement(struct transcript *t, const uint8_t cell[static 32],
+    const uint8_t address[static 32], const struct registration *r) {
     transcript_begin(t, BEACON_FOR_KEY_PROOF);
     transcript_add(t, cell, 32);
     transcript_add(t, address, 32);
+    transcript_u64(t, r->epoch);
+    transcript_u64(t, r->since);
 }
 
 void registration_make(const struct own_key *own, const uint8_t cell[static 32],
-    const uint8_t address[static 32], struct registration *ret_registration) {
+    const uint8_t address[static 32], struct registration *registration) {
     struct transcript t;
-    registration_statement(&t, cell, address);
-    ret_registration->key = own->key;
-    proof_make(&t, &own->secret, &own->key, NULL, NULL, &ret_registration->proof);
+    registration_statement(&t, cell, address, registration);
+    registration->key = own->key;
+    proof_make(&t, &own->secret, &own->key, NULL, NULL, &registration->proof);
 }
 
 bool registration_check(
     const struct registration *r, const uint8_t cell[static 32], const uint8_t address[static 32]) {
     struct transcript t;
-    registration_statement(&t, cell, address);
+    registration_statement(&t, cell, address, r);
     return proof_check(&t, &r->key, NULL, NULL, &r->proof);
 }
 

@@ -16,12 +16,16 @@ struct own_key {
 void own_key_derive(const uint8_t secret[static BEACON_SECRET_OCTETS],
     const uint8_t cell[static 32], const uint8_t address[static 32], struct own_key *ret_key);
 
+/* Good for one committee and after one earlier registration: an old one cannot be said again by anybody. */
 struct registration {
+    uint64_t epoch; /* of the committee */
+    uint64_t since; /* height of the member's registration that this one replaces; 0: none */
     struct point key;
     struct proof proof; /* of possession */
 };
+/* epoch and since are set; key and proof are worked out. */
 void registration_make(const struct own_key *own, const uint8_t cell[static 32],
-    const uint8_t address[static 32], struct registration *ret_registration);
+    const uint8_t address[static 32], struct registration *registration);
 bool registration_check(
     const struct registration *r, const uint8_t cell[static 32], const uint8_t address[static 32]);
 

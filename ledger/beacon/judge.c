@@ -28,18 +28,24 @@ static bool find_member(
 
 static enum beacon_code judge_registration(const struct beacon_contract *c,
     const struct exec_record *r, bool *ret_later, struct judged *j) {
+    const struct registration *g = &j->body.registration;
     if (!registration_decode(r->body, &j->body.registration))
         return BEACON_MALFORMED;
+    if (g->epoch > c->epoch)
+        return early(ret_later);
+    if (g->epoch < c->epoch)
+        return BEACON_TOO_LATE;
     if (!find_member(&c->roster, r, j))
         return BEACON_NO_MEMBER;
     const struct seat *s = &c->roster.seat[j->member];
-    if (s->registered && memcmp(s->key.b, j->body.registration.key.b, 32) == 0)
+    if (s->registered && memcmp(s->key.b, g->key.b, 32) == 0)
         return BEACON_ALREADY;
+    if (g->since != c->registered_at[j->member])
+        return BEACON_TOO_LATE;
     if (s->registered && c->height < c->registered_at[j->member] + c->params.again)
         return early(ret_later);
-    return known_good(c, r->leaf) || registration_check(&j->body.registration, c->cell, r->signer)
-               ? BEACON_OK
-               : BEACON_BAD_PROOF;
+    return known_good(c, r->leaf) || registration_check(g, c->cell, r->signer) ? BEACON_OK
+                                                                               : BEACON_BAD_PROOF;
 }
 
 static enum beacon_code judge_dealing(const struct beacon_contract *c, const struct exec_record *r,

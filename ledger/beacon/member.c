@@ -88,9 +88,9 @@ static void wish_to_register(struct beacon_member *m, const struct beacon_contra
     const struct seat *s = &c->roster.seat[me];
     if (s->registered && memcmp(s->key.b, m->own.key.b, sizeof(s->key.b)) == 0)
         return;
-    if (!is_due(m, BEACON_REGISTER, c->epoch, 0, c->height))
+    struct registration r = {.epoch = c->epoch, .since = c->registered_at[me]};
+    if (!is_due(m, BEACON_REGISTER, r.epoch, r.since, c->height))
         return;
-    struct registration r;
     registration_make(&m->own, m->cell, m->address, &r);
     registration_encode(&r, add_wish(m, BEACON_REGISTER));
 }

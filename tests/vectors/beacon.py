@@ -182,8 +182,9 @@ class Cell:
         self.of, self.total, self.small, self.threshold = tickets(powers)
         self.first = [1 + sum(self.of[:i]) for i in range(self.n)]
 
-    def registration(self, i):
-        return bytes([1]) + self.key[i] + prove(1, [self.cell, self.address[i]], self.own[i])
+    def registration(self, i, epoch, since):
+        return (bytes([1]) + u64(epoch) + u64(since) + self.key[i] +
+                prove(1, [self.cell, self.address[i], u64(epoch), u64(since)], self.own[i]))
 
     def generation(self, serial):
         self.serial = serial
@@ -252,7 +253,7 @@ def scenario(name, powers, serial, qualified, heights, unregistered=()):
     say("numbers", c.total, c.small, c.threshold)
     for i in range(c.n):
         say("member", c.address[i], c.secret[i], int(c.registered[i]))
-        say("registration", c.registration(i))
+        say("registration", 3, 1000 * i, c.registration(i, 3, 1000 * i))
     c.generation(serial)
     say("generation", serial, c.context)
     for i in range(c.n):

@@ -248,7 +248,7 @@ static void test_refusals(void **state) {
     struct buf body = {0};
     bool later;
     struct own_key own;
-    struct registration reg;
+    struct registration reg = {.epoch = 1};
     /* Registration: another's key, another cell's. */
     own_key_derive(rig->secret[0], rig->host.cell_id, rig->person[0].address, &own);
     registration_make(&own, rig->host.cell_id, rig->person[0].address, &reg);
@@ -261,7 +261,7 @@ static void test_refusals(void **state) {
     assert_int_equal(beacon_rig_check(rig, 0, 99, buf_span(&body), &later), BEACON_UNKNOWN_KIND);
     assert_false(later);
     assert_int_equal(
-        beacon_rig_check(rig, 0, BEACON_REGISTER, span_of(body.p, 96), &later), BEACON_MALFORMED);
+        beacon_rig_check(rig, 0, BEACON_REGISTER, span_of(body.p, 112), &later), BEACON_MALFORMED);
     /* Dealings before their time wait; after it they are late. */
     while (beacon_rig_state(rig)->phase != BEACON_DEALING)
         beacon_rig_block(rig);
@@ -583,6 +583,43 @@ static void test_lost_secret(void **state) {
     assert_int_equal(c->phase, BEACON_IDLE);
 }
 
+/* A registration is good once: not after another one, not in another committee, whoever hands it in. */
+static void test_old_registration(void **state) {
+    (void)state;
+    open_n(4);
+    beacon_rig_block(rig);
+    const struct beacon_contract *c = beacon_rig_state(rig);
+    struct buf first = {0};
+    for (size_t i = 0; i < rig->n_pool; i++)
+        if (memcmp(rig->pool[i].signer, rig->person[1].address, 32) == 0)
+            buf_put(&first, rig->pool[i].body.p, rig->pool[i].body.n);
+    assert_int_equal(first.n, 113);
+    assert_int_equal(beacon_rig_check(rig, 1, BEACON_REGISTER, buf_span(&first), NULL), BEACON_OK);
+    beacon_rig_blocks(rig, 9);
+    assert_int_equal(
+        beacon_rig_check(rig, 1, BEACON_REGISTER, buf_span(&first), NULL), BEACON_ALREADY);
+    rig->secret[1][0] ^= 1;
+    beacon_rig_restart(rig, 1);
+    beacon_rig_blocks(rig, 40);
+    bool later;
+    assert_int_equal(
+        beacon_rig_check(rig, 1, BEACON_REGISTER, buf_span(&first), &later), BEACON_TOO_LATE);
+    assert_false(later);
+    /* It leaves, and comes back as if it had never been there: what it said then is still past. */
+    beacon_rig_set(rig, rig->host.height + 3, (const size_t[]){0, 2, 3, 4}, 4, NULL);
+    beacon_rig_set(rig, rig->host.height + 14, (const size_t[]){0, 1, 2, 3}, 4, NULL);
+    rig->off[1] = true;
+    beacon_rig_blocks(rig, 30);
+    const size_t seat = (size_t)generation_find(&c->roster, rig->person[1].address);
+    assert_false(c->roster.seat[seat].registered);
+    assert_int_equal(
+        beacon_rig_check(rig, 1, BEACON_REGISTER, buf_span(&first), &later), BEACON_TOO_LATE);
+    rig->off[1] = false;
+    beacon_rig_blocks(rig, 3);
+    assert_true(c->roster.seat[seat].registered);
+    buf_free(&first);
+}
+
 /* ---- committees ---- */
 
 /* Nobody stays: heights of the change come late, under the new key, and the old members' last height under the old. */
@@ -733,6 +770,7 @@ int main(void) {
         T(test_generation_starts_again),
         T(test_restarts),
         T(test_lost_secret),
+        T(test_old_registration),
         T(test_zero_overlap),
         T(test_unfinished_height),
         T(test_many_committees),

@@ -211,10 +211,10 @@ static void partials_of(const struct world *w, size_t member, uint64_t height, s
 static void test_encodings(void **state) {
     const struct world *w = *state;
     struct buf b = {0};
-    struct registration reg;
+    struct registration reg = {.epoch = 4, .since = 70};
     registration_make(&w->own[0], w->g.cell, w->g.seat[0].address, &reg);
     registration_encode(&reg, &b);
-    assert_int_equal(b.n, 97);
+    assert_int_equal(b.n, 113);
     try_encoding(&b, again_registration);
     buf_clear(&b);
     dealing_encode(w->dealing[2], &b);
@@ -309,9 +309,15 @@ static void test_proofs_bind(void **state) {
 
 static void test_registration_binds(void **state) {
     const struct world *w = *state;
-    struct registration r;
+    struct registration r = {.epoch = 4, .since = 70};
     registration_make(&w->own[0], w->g.cell, w->g.seat[0].address, &r);
     assert_true(registration_check(&r, w->g.cell, w->g.seat[0].address));
+    r.epoch++; /* for another committee */
+    assert_false(registration_check(&r, w->g.cell, w->g.seat[0].address));
+    r.epoch--;
+    r.since++; /* after another registration */
+    assert_false(registration_check(&r, w->g.cell, w->g.seat[0].address));
+    r.since--;
     assert_false(registration_check(&r, w->g.cell, w->g.seat[1].address)); /* copied */
     uint8_t cell[32];
     memcpy(cell, w->g.cell, 32);
