@@ -313,6 +313,40 @@ static void unknown_keys_stay_out(void **state) {
     close_all(&c);
 }
 
+/* A handshake is work: a peer that comes back again and again is let in only so often. */
+static void handshakes_are_counted(void **state) {
+    (void)state;
+    struct cell c;
+    make_cell(&c, 2);
+    open_one(&c, 0);
+    uint64_t end = now_ms() + PATIENCE_MS;
+    unsigned let_in = 0;
+    while (net_counters(c.net[0])->refused_often == 0) {
+        assert_true(now_ms() < end);
+        struct stranger s;
+        stranger_open(&s, &c, 0, c.secret[1], c.public_key[0]);
+        int event = 0;
+        while (event == 0) {
+            zmq_msg_t part;
+            (void)zmq_msg_init(&part);
+            if (zmq_msg_recv(&part, s.monitor, 0) >= 2 && zmq_msg_more(&part)) {
+                uint16_t v;
+                memcpy(&v, zmq_msg_data(&part), sizeof(v));
+                event = v;
+            }
+            (void)zmq_msg_close(&part);
+        }
+        let_in += event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        stranger_close(&s);
+        net_tick(c.net[0], now_ms() * 1000);
+        (void)usleep(15000); /* counters are looked at each ten milliseconds */
+        net_tick(c.net[0], now_ms() * 1000);
+    }
+    assert_in_range(let_in, 20, 64);
+    assert_int_equal(net_counters(c.net[0])->refused_key, 0);
+    close_all(&c);
+}
+
 /* Whoever sits at a peer's address without its key gets nothing from us. */
 static void impostor_at_a_peer_s_address(void **state) {
     (void)state;
@@ -816,6 +850,7 @@ int main(void) {
         cmocka_unit_test(two_talk),
         cmocka_unit_test(four_know_each_other),
         cmocka_unit_test(unknown_keys_stay_out),
+        cmocka_unit_test(handshakes_are_counted),
         cmocka_unit_test(impostor_at_a_peer_s_address),
         cmocka_unit_test(refused_link_is_dialled_again),
         cmocka_unit_test(foreign_service_at_a_peer_s_address),
