@@ -239,11 +239,13 @@ static void a_cell_outlives_its_committees(void **state) {
     (void)state;
     struct run *r = open_run();
     run_to(r, 5);
-    struct set_change c = {.n_out = 1, .n_in = 1};
+    struct set_change c = {.n_out = 1, .n_in = 2};
     struct buf body = {0};
     memcpy(c.out[0], set_now(r)->v[6].address, 32);
-    c.in[0] = set_now(r)->v[2];
-    c.in[0].power = 2;
+    for (size_t i = 0; i < 2; i++) {
+        c.in[i] = set_now(r)->v[i + 2];
+        c.in[i].power = 2;
+    }
     set_change_prepare(exec_sha256, &c);
     set_change_encode(&c, &body);
     order(r, COMMITTEE_ORDER_SET, buf_span(&body));
