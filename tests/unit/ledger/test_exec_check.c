@@ -121,8 +121,9 @@ static void limits_of_the_block_count_what_is_in_it(void **state) {
     assert_int_equal(check_tx(c, m), TX_GOOD);
     check_free(c);
     p->tx_octets_max = cert->octets.n - 1;
-    assert_int_equal(rig_verdict(&g->r, g->t0, cert), TX_TOO_LARGE);
+    assert_int_equal(rig_verdict(&g->r, g->t0, cert), TX_OVERSIZE);
     assert_false(tx_verdict_final(TX_TOO_LARGE));
+    assert_true(tx_verdict_final(TX_OVERSIZE));
     tx_unref(cert);
     tx_unref(m);
     close_rig(g);
