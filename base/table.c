@@ -41,18 +41,41 @@ static void grow(struct table *t) {
     free(old.slot);
 }
 
-void *table_put(struct table *t, const uint8_t key[static 32], void *value) {
-    WS_ASSERT(value != NULL);
+/* The slot of the key; *ret_new: it is free, and takes the key. */
+static struct table_slot *slot_for(struct table *t, const uint8_t *key, bool *ret_new) {
     if ((t->n + 1) * 4 > t->cap * 3)
         grow(t);
     struct table_slot *s = &t->slot[place(t, key)];
-    void *old = s->value;
-    if (old == NULL) {
+    *ret_new = s->value == NULL;
+    if (*ret_new) {
         memcpy(s->key, key, 32);
         t->n++;
     }
+    return s;
+}
+
+void *table_put(struct table *t, const uint8_t key[static 32], void *value) {
+    WS_ASSERT(value != NULL);
+    bool fresh;
+    struct table_slot *s = slot_for(t, key, &fresh);
+    void *old = s->value;
     s->value = value;
     return old;
+}
+
+void *table_add(struct table *t, const uint8_t key[static 32], void *value) {
+    WS_ASSERT(value != NULL);
+    bool fresh;
+    struct table_slot *s = slot_for(t, key, &fresh);
+    if (!fresh)
+        return s->value;
+    s->value = value;
+    return NULL;
+}
+
+void table_hint(const struct table *t, const uint8_t key[static 32]) {
+    if (t->cap > 0)
+        __builtin_prefetch(&t->slot[bucket(t, key)]);
 }
 
 /* Closes the gap by moving later members of the run back, so that no tombstones pile up. */

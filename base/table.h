@@ -22,6 +22,10 @@ void table_free(struct table *t);
 void *table_get(const struct table *t, const uint8_t key[static 32]);
 /* value != NULL. Replaces; returns the old value or NULL. */
 void *table_put(struct table *t, const uint8_t key[static 32], void *value);
+/* The value that is there already, and nothing is changed; or NULL, and value is put. */
+void *table_add(struct table *t, const uint8_t key[static 32], void *value);
+/* The key will be asked for soon: its place begins its way from memory now. For tables larger than the cache. */
+void table_hint(const struct table *t, const uint8_t key[static 32]);
 void *table_take(
     struct table *t, const uint8_t key[static 32]); /* removes; the old value or NULL */
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { TRUST_ISSUERS_MAX = 256 };
+enum { HINT_AHEAD = 8, TRUST_ISSUERS_MAX = 256 };
 
 static int load_trust(struct executor *ex, struct ws_err *err) {
     ex->trust = trust_store_new(TRUST_ISSUERS_MAX);
@@ -419,8 +419,11 @@ void executor_run(struct executor *ex, const struct block *b, struct exec_outcom
     }
     ret_outcome->n_results = b->n_txs;
     ret_outcome->results = ws_calloc(b->n_txs, sizeof(struct tx_result));
-    for (size_t i = 0; i < b->n_txs; i++)
+    for (size_t i = 0; i < b->n_txs; i++) {
+        if (i + HINT_AHEAD < b->n_txs)
+            identity_hint(ex->contract[EXECUTOR_IDENTITY].self, b->txs[i + HINT_AHEAD]->id);
         ret_outcome->results[i] = run_tx(ex, b->txs[i], (uint32_t)i);
+    }
     for (size_t i = 0; i < ex->n; i++) {
         struct exec_host h = {ex, i};
         if (ex->contract[i].ops->end_block != NULL)

@@ -93,6 +93,8 @@ struct check *check_new(struct executor *ex, uint64_t block_time);
 void check_free(struct check *c);
 /* TX_GOOD also notes the transaction as part of the block. */
 enum tx_verdict check_tx(struct check *c, struct tx *t);
+/* It will be checked soon (base/table.h). */
+void check_hint(const struct executor *ex, const struct tx *t);
 /* The same for a block of this one transaction. */
 enum tx_verdict check_tx_alone(struct executor *ex, uint64_t block_time, struct tx *t);
 /* TX_STALE, TX_DUPLICATE, TX_CERT_TIME, TX_ORDER_SEQUENCE, TX_ORDER_EXPIRED never become good again. */

@@ -92,6 +92,11 @@ uint64_t identity_message_count(const void *self) {
     return d->seen.n;
 }
 
+void identity_hint(const void *self, const hash32 message_id) {
+    const struct identity *d = self;
+    table_hint(&d->seen, message_id);
+}
+
 size_t identity_cert_count(const void *self) {
     const struct identity *d = self;
     return d->certs.n;

@@ -40,6 +40,7 @@ struct contract identity_contract_new(
 void identity_set_params(void *self, const struct cell_params *params);
 const struct identity_cert *identity_find(const void *self, const hash32 cert_hash);
 bool identity_seen(const void *self, const hash32 message_id);
+void identity_hint(const void *self, const hash32 message_id); /* it will be asked for soon */
 /* Commits a certificate / the identity of a message at the present block. */
 /* checked: what identity_check_cert gave for these octets, at whatever time; NULL: it is checked here. */
 exec_code identity_add_cert(

@@ -65,12 +65,17 @@ void candidates_clear(struct node *n) {
     n->n_candidates = 0;
 }
 
+/* Tables are larger than the cache: a block's places in them are asked for ahead of time. */
+enum { HINT_AHEAD = 8 };
+
 /* Once: what comes later is put in as it comes (txs.c). */
 static void fill_from_pool(struct node *n, struct block *b) {
     if (b->looked)
         return;
     b->looked = true;
     for (size_t i = 0; i < b->n_txs; i++) {
+        if (i + HINT_AHEAD < b->n_txs)
+            table_hint(&n->pool.by_leaf, b->tx_leaves[i + HINT_AHEAD]);
         if (b->txs[i] != NULL)
             continue;
         struct tx *t = mempool_by_leaf(&n->pool, b->tx_leaves[i]);
@@ -237,6 +242,8 @@ bool blocks_check(struct node *n, struct block *b, const char **ret_why) {
     struct check *check = check_new(n->ex, b->header.time);
     bool good = true;
     for (size_t i = 0; i < b->n_txs && good; i++) {
+        if (i + HINT_AHEAD < b->n_txs)
+            check_hint(n->ex, b->txs[i + HINT_AHEAD]);
         enum tx_verdict v = check_tx(check, b->txs[i]);
         if (v != TX_GOOD) {
             n->counters.tx_refused[v]++;
@@ -268,7 +275,10 @@ void blocks_commit(struct node *n, struct block *b, const struct commit *c, stru
     n->counters.txs += b->n_txs;
     n->counters.empty_blocks += b->n_txs == 0;
     n->counters.rounds_beyond_zero += (uint64_t)c->round;
-    for (size_t i = 0; i < b->n_txs; i++)
+    for (size_t i = 0; i < b->n_txs; i++) {
+        if (i + HINT_AHEAD < b->n_txs)
+            mempool_hint(&n->pool, b->txs[i + HINT_AHEAD]);
         mempool_remove_id(&n->pool, b->txs[i]->id);
+    }
     write_start(n, b, c, &outcome, now);
 }

@@ -110,12 +110,22 @@ enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, 
     WS_ASSERT(source < MEMPOOL_SOURCES_MAX);
     enum lane lane = mempool_lane(tx);
     size_t octets = tx->octets.n;
-    if (table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL)
-        return MEMPOOL_KNOWN;
     if (!has_room(m, source, lane, octets) ||
         (!judged && !fits(m->unjudged[source], m->unjudged_share, octets)))
-        return MEMPOOL_FULL;
+        return table_get(&m->by_id, tx->id) != NULL || table_get(&m->by_leaf, tx->leaf) != NULL
+                   ? MEMPOOL_KNOWN
+                   : MEMPOOL_FULL;
     struct mempool_entry *e = entry_new(m);
+    bool known = table_add(&m->by_id, tx->id, e) != NULL;
+    if (!known && table_add(&m->by_leaf, tx->leaf, e) != NULL) {
+        known = true;
+        (void)table_take(&m->by_id, tx->id);
+    }
+    if (known) {
+        e->next = m->free;
+        m->free = e;
+        return MEMPOOL_KNOWN;
+    }
     *e = (struct mempool_entry){
         .tx = tx_ref(tx), .lane = lane, .judged = judged, .source = source, .prev = m->last[lane]};
     if (e->prev != NULL)
@@ -129,9 +139,12 @@ enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, 
     count(&m->source[source], octets);
     if (!judged)
         count(&m->unjudged[source], octets);
-    (void)table_put(&m->by_leaf, tx->leaf, e);
-    (void)table_put(&m->by_id, tx->id, e);
     return MEMPOOL_ADDED;
+}
+
+void mempool_hint(const struct mempool *m, const struct tx *tx) {
+    table_hint(&m->by_id, tx->id);
+    table_hint(&m->by_leaf, tx->leaf);
 }
 
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf) {

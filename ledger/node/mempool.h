@@ -51,6 +51,8 @@ void mempool_set_sources(struct mempool *m, size_t sources);
 void mempool_free(struct mempool *m);
 /* ADDED: took a reference of its own. FULL: the whole, or a share of that source. */
 enum mempool_added mempool_add(struct mempool *m, struct tx *tx, size_t source, bool judged);
+/* It will be asked for soon (base/table.h). */
+void mempool_hint(const struct mempool *m, const struct tx *tx);
 /* Nothing of this lane would be taken from that source now, however small: ask before spending work on it. */
 bool mempool_full(const struct mempool *m, size_t source, enum lane lane);
 /* The same for what we admit ourselves: three quarters of a share, because others may be a block behind in forgetting what we

@@ -192,6 +192,12 @@ static bool worth_reading(const struct node *n, size_t peer, struct span tx) {
 void txs_take_lot(
     struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
     for (size_t i = 0; i < count; i++) {
+        if (txs[i] != NULL) {
+            mempool_hint(&n->pool, txs[i]);
+            check_hint(n->ex, txs[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
         enum tx_verdict v = TX_GOOD;
         if (txs[i] == NULL)
             peer_drop(n, peer, NODE_DROP_MALFORMED, now);

@@ -143,11 +143,33 @@ static void the_seed_survives_and_scatters(void **state) {
     table_free(&b);
 }
 
+static void adding_never_replaces(void **state) {
+    (void)state;
+    struct table t = {0};
+    struct ws_random rnd = ws_random_seeded(4);
+    uint8_t key[200][32];
+    table_hint(&t, key[0]); /* of an empty table, too */
+    for (size_t i = 0; i < 200; i++) {
+        ws_random_bytes(&rnd, key[i], 32);
+        table_hint(&t, key[i]);
+        assert_null(table_add(&t, key[i], values[0]));
+        assert_ptr_equal(table_add(&t, key[i], values[1]), values[0]);
+        assert_ptr_equal(table_get(&t, key[i]), values[0]);
+        assert_int_equal(t.n, i + 1);
+    }
+    assert_ptr_equal(table_put(&t, key[7], values[1]), values[0]);
+    assert_ptr_equal(table_add(&t, key[7], values[0]), values[1]);
+    assert_ptr_equal(table_take(&t, key[7]), values[1]);
+    assert_null(table_add(&t, key[7], values[0]));
+    table_free(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_plain_array),
         cmocka_unit_test(deletion_across_the_end_loses_nothing),
         cmocka_unit_test(the_seed_survives_and_scatters),
+        cmocka_unit_test(adding_never_replaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
