@@ -1,76 +1,116 @@
 #!/bin/bash
-# Four units; one loses its disk while the others go on. It is restored from a snapshot that another unit made while it ran,
-# starts, fetches what followed, and votes: without it and one more there is no quorum. usage: join.sh PROGRAMS-FOLDER
+# A fifth unit joins a cell of four that runs: it follows, is ordered into the committee, votes; another is ordered out and votes
+# no more; the cell goes on through both, and with one of the five dead.
+# usage: join.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-bin=$(cd "${1:?folder of programs}" && pwd)
-root=$(cd "$(dirname "$0")/../.." && pwd)
+bin=${1:?folder of programs}
+base=${2:-7700}
+http=$((base + 200))
+repo=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mktemp -d)
-declare -A unit
-cleanup() {
-    for n in "${!unit[@]}"; do kill -9 "${unit[$n]}" 2>/dev/null; done
+cell=$out/cell
+pid=()
+stop() {
+    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
     wait 2>/dev/null
     rm -rf "$out"
 }
-trap cleanup EXIT
-cd "$out" || exit 1
-ctl=$bin/rsuctl
+trap stop EXIT
 fail() {
-    echo "FAILED  $*"
-    tail -n 4 rsu*.log | sed 's/^/        /'
+    echo "join.sh: $1"
+    tail -n 5 "$out"/rsu*.log
     exit 1
 }
-port=$((20000 + $$ % 20000))
-printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
-"$ctl" cell init --out cell --map "$root/configs/demo/town.osm" --name town --validators 4 --seed 6 --capture quiet.pcap \
-    --base-port $port --http-port $((port + 10)) --block-interval-ms 100 >log 2>&1 || { cat log; exit 1; }
-for n in 1 2 3 4; do
-    sed -i 's/^http: .*/http: unix:api.sock/' "cell/rsu$n/rsud.yaml"
-    printf 'disk:\n  snapshot_blocks: 10\n' >>"cell/rsu$n/rsud.yaml"
-done
-start() { "$bin/rsud" --config "cell/rsu$1/rsud.yaml" >>"rsu$1.log" 2>&1 & unit[$1]=$!; }
-stop() { kill "${unit[$1]}"; wait "${unit[$1]}"; unset "unit[$1]"; }
-told() { "$ctl" cell status --http "unix:$out/cell/rsu$1/api.sock" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),/\1/p'; }
-# reach UNIT HEIGHT
-reach() {
-    local now
-    for _ in $(seq 900); do
-        now=$(told "$1")
-        [ "${now:-0}" -ge "$2" ] && return 0
-        kill -0 "${unit[$1]}" 2>/dev/null || fail "unit $1 ended"
-        sleep 0.1
-    done
-    fail "unit $1 does not reach height $2 (${now:-nothing})"
+ctl() { "$bin/rsuctl" "$@"; }
+start() {
+    "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
+    pid[$1]=$!
 }
-for n in 1 2 3 4; do start $n; done
-reach 4 15
-stop 4
-rm -rf cell/rsu4/data
-# Chunks of one height are the same everywhere.
-height=$(told 1)
-next=$((height / 10 * 10 + 10))
-reach 1 $((next + 2))
-name=$(printf '%020d.wsnap' "$next")
-for _ in $(seq 100); do
-    [ -f "cell/rsu1/data/snapshots/$name" ] && [ -f "cell/rsu2/data/snapshots/$name" ] && break
-    sleep 0.1
+status() { ctl cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null; }
+height() { status "$1" | sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1; }
+# wait_for SECONDS WHAT COMMAND...: until it succeeds
+wait_for() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ $SECONDS -lt $deadline ] || fail "not in time: $what"
+        sleep 0.3
+    done
+}
+at_least() { [ "$(height "$1")" -ge "$2" ] 2>/dev/null; }
+committee() { # UNIT COUNT: the unit sees so many validators
+    [ "$(ctl cell validators --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | grep -c '"address"')" -eq "$2" ]
+}
+# signed UNIT ADDRESS: a commit of the last blocks that the unit has carries this signature
+signed() {
+    local h
+    h=$(height "$1")
+    for k in 1 2 3 4 5 6; do
+        curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/blocks/$((h - k))" | tr -d ' \n' | grep -oE '"signers":\[[^]]*\]' | grep -q "$2" && return 0
+    done
+    return 1
+}
+
+printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >"$out/quiet.pcap"
+ctl cell init --out "$cell" --map "$repo/configs/demo/town.osm" --capture "$out/quiet.pcap" --block-interval-ms 300 \
+    --base-port "$base" --http-port "$http" >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
+for i in 1 2 3 4; do start $i; done
+wait_for 20 'four units make blocks' at_least 1 5
+
+# The new unit's own folder, after that of unit 2; where unit 2 is, its own file does not say.
+two=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | sed -n 2p | cut -d'"' -f4)
+ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind "tcp://127.0.0.1:$((base + 4))" \
+    --endpoint "tcp://127.0.0.1:$((base + 4))" --peer "$two=tcp://127.0.0.1:$((base + 1))" \
+    --http "127.0.0.1:$((http + 4))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
+grep -q 'no endpoint known' "$out/join.log" && { cat "$out/join.log"; fail 'an endpoint is missing'; }
+[ "$(stat -c %a "$cell/rsu5/validator.key")" = 600 ] || fail 'the key may be read by others'
+ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind tcp://127.0.0.1:1 --endpoint tcp://127.0.0.1:1 >/dev/null 2>&1
+[ $? -eq 1 ] || fail 'cell join writes over a unit'
+address=$(sed -nE 's/^address: ([0-9a-f]{64})$/\1/p' "$out/join.log")
+key=$(grep -oE -- '--validator-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+link=$(grep -oE -- '--link-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+[ ${#address} -eq 64 ] && [ ${#key} -eq 64 ] && [ ${#link} -eq 64 ] || { cat "$out/join.log"; fail 'what cell join says'; }
+
+# As it says: every unit learns of the newcomer while it runs.
+for i in 1 2 3 4; do
+    sed -i "s|^peers:|followers: [{key: $link, endpoint: \"tcp://127.0.0.1:$((base + 4))\"}]\npeers:\n  - {address: $address, endpoint: \"tcp://127.0.0.1:$((base + 4))\"}|" \
+        "$cell/rsu$i/rsud.yaml"
+    "$bin/rsud" --config "$cell/rsu$i/rsud.yaml" --check >"$out/check.log" 2>&1 || { cat "$out/check.log"; fail "the configuration of unit $i"; }
+    kill -HUP "${pid[$i]}"
 done
-for n in 1 2; do
-    "$ctl" ledger snapshot show "cell/rsu$n/data/snapshots/$name" --json 2>log | grep '"id"' >"id$n" || { cat log; fail 'no snapshot'; }
+start 5
+h=$(height 1)
+wait_for 30 'the new unit follows' at_least 5 "$h"
+signed 1 "$address" && fail 'it votes before anybody ordered so'
+
+order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")
+ctl cell validators add --validator-key "$key" --link-key "$link" --owner five --mast five "${order[@]}" >"$out/add.log" 2>&1 ||
+    { cat "$out/add.log"; fail 'cell validators add'; }
+for i in 1 2 3 4 5; do wait_for 20 "unit $i knows five validators" committee $i 5; done
+wait_for 20 'the new validator signs' signed 1 "$address"
+
+# Four of five are a quorum.
+kill -9 "${pid[4]}"
+h=$(height 1)
+wait_for 60 'the cell goes on without one of five' at_least 1 $((h + 5))
+at_least 5 $((h + 3)) || fail 'the new validator stays behind'
+
+# The dead one is ordered out; four again, and all of them sign.
+four=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4 |
+    while read -r a; do signed 1 "$a" || echo "$a"; done | head -n 1)
+[ ${#four} -eq 64 ] || fail 'everybody signs, even who is dead'
+ctl cell validators remove "$four" "${order[@]}" >"$out/remove.log" 2>&1 || { cat "$out/remove.log"; fail 'cell validators remove'; }
+for i in 1 2 3 5; do wait_for 20 "unit $i knows four validators" committee $i 4; done
+h=$(height 1)
+wait_for 30 'blocks after the removal' at_least 5 $((h + 5))
+# A fifth of a quorum of four: the next one would stop the cell, and is refused.
+ctl cell validators remove "$address" "${order[@]}" >"$out/few.log" 2>&1
+[ $? -eq 1 ] || { cat "$out/few.log"; fail 'the cell lets itself be made too small'; }
+grep -q 'too_few' "$out/few.log" || { cat "$out/few.log"; fail 'the reason is not named'; }
+
+for i in 1 2 3 5; do
+    kill "${pid[$i]}"
+    wait "${pid[$i]}" || fail "unit $i stopped with an error"
 done
-cmp -s id1 id2 || fail 'two units made two snapshots of one height'
-snap=cell/rsu1/data/snapshots/$name
-cp "$snap" taken.wsnap
-"$ctl" ledger snapshot restore taken.wsnap --into cell/rsu4/data --genesis cell/genesis.bin >log 2>&1 || { cat log; fail 'restore'; }
-start 4
-at=$(told 1)
-reach 4 $((at + 5))
-grep -q "height $next" rsu4.log || fail 'unit 4 did not begin at the snapshot'
-# Three of four are a quorum only with unit 4 among them.
-stop 2
-at=$(told 1)
-reach 1 $((at + 10))
-reach 4 $((at + 10))
-for n in 1 3 4; do stop $n; done
-"$ctl" ledger diff cell/rsu1/data cell/rsu4/data >log 2>&1 || { cat log; fail 'the state of unit 4 is another'; }
-"$ctl" ledger replay cell/rsu4/data --genesis cell/genesis.bin --from taken.wsnap >log 2>&1 || { cat log; fail 'replay'; }
-echo "joined at $next: $(cat log)"
+grep -qiE 'contradict|AddressSanitizer|runtime error' "$out"/rsu*.log && fail 'a log tells of something bad'
+exit 0
