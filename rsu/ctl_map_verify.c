@@ -322,7 +322,7 @@ const struct ctl_verb ctl_map_verify = {"map", "verify",
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be; bring it from elsewhere than the unit you "
     "check\n" CTL_TRUSTED_USAGE "  --http ADDR         of a unit that is asked for the trusted "
-                                "header and what leads back from it; "
+    "header and what leads back from it; "
     "it is not believed\n"
     "  --json              print JSON\n",
     run};
