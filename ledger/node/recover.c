@@ -247,8 +247,9 @@ int recover_state(struct node *n, const struct span *sections, struct ws_err *er
     state_root(executor_state(n->ex), root);
     if (memcmp(root, n->roots.state_root, 32) != 0)
         return ws_fail(err, WS_EIO,
-            "store: the state does not have the root of height %llu; blocks up to there are safe, "
-            "state must be rebuilt from a peer",
+            "store: the state does not have the root of height %llu; blocks up to there are safe. "
+            "rsuctl ledger rollback takes the last ones back; if that is refused, move the folder "
+            "\"store\" away and run rsuctl ledger snapshot restore",
             (unsigned long long)n->height);
     return WS_OK;
 }
@@ -343,8 +344,10 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
         return WS_OK; /* the block became durable, the log was not restarted: nothing to repeat */
     if (height != n->height + 1)
         return ws_fail(err, WS_EIO,
-            "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks; "
-            "remove neither, ask for help",
+            "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks, "
+            "the log is whole. Move the folder \"store\" away and run rsuctl ledger snapshot "
+            "restore: it "
+            "keeps this validator from signing what the log may hold",
             (unsigned long long)height, (unsigned long long)n->height);
     n->replayed++;
     forget_answered(&n->pending, &ev);
@@ -375,8 +378,10 @@ static int check_record(void *ctx, uint8_t type, struct span payload, struct ws_
         return ws_fail(err, WS_EIO, "consensus log: a record that this version does not know");
     if (height > n->height + 2)
         return ws_fail(err, WS_EIO,
-            "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks; "
-            "remove neither, ask for help",
+            "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks, "
+            "the log is whole. Move the folder \"store\" away and run rsuctl ledger snapshot "
+            "restore: it "
+            "keeps this validator from signing what the log may hold",
             (unsigned long long)height, (unsigned long long)n->height);
     return WS_OK;
 }

@@ -80,7 +80,11 @@ static int look(const char *dir, bool *ret_exists, struct ws_err *err) {
     (void)closedir(d);
     if (data && !current)
         return ws_fail(err, WS_EINPUT,
-            "%s: the store is damaged: it has data files, but the file CURRENT is missing", dir);
+            "%s: the store is damaged: it has data files, but the file CURRENT is missing. "
+            "Logs and snapshots are not touched: move this folder away and run rsuctl ledger "
+            "snapshot "
+            "restore",
+            dir);
     *ret_exists = current;
     return WS_OK;
 }
