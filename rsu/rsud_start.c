@@ -384,11 +384,11 @@ static void finish_jobs(struct daemon *d) {
 void daemon_stop(struct daemon *d) {
     finish_jobs(d);
     daemon_write_bundle(d);
-    keeper_close(d->face.keeper);
     if (d->face.mailbox != NULL)
         mailbox_shut(d->face.mailbox);
     if (d->http != NULL)
         http_stop(d->http);
+    keeper_close(d->face.keeper); /* HTTP asks it for its figures */
     admin_close(d->admin);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
