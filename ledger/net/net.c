@@ -291,7 +291,7 @@ void net_tick(struct net *n, uint64_t mono_us) {
     uint64_t up = 0;
     for (size_t i = 0; i < NET_PEERS_MAX; i++) {
         struct slot *s = &n->slot[i];
-        for (size_t k = 0; s->used && s->link[k].socket != NULL && k < NET_LANES; k++) {
+        for (size_t k = 0; k < NET_LANES && s->used && s->link[k].socket != NULL; k++) {
             link_events(&s->link[k], n->guard, zap_now_ms());
             if (turn)
                 link_turn(&s->link[k]);

@@ -355,9 +355,14 @@ static void print_counters(const struct replica *r) {
                 (unsigned long long)c->tx_refused[i]);
     }
     const struct net_counters *n = net_counters(r->net);
-    (void)fprintf(stderr, " rounds %llu sent %llu of %llu octets\n",
+    (void)fprintf(stderr,
+        " rounds %llu sent %llu of %llu octets, queue full %llu, above budget %llu, cut %llu; "
+        "muted "
+        "%llu\n",
         (unsigned long long)c->rounds_beyond_zero, (unsigned long long)n->sent,
-        (unsigned long long)n->sent_octets);
+        (unsigned long long)n->sent_octets, (unsigned long long)n->dropped_full,
+        (unsigned long long)n->dropped_budget, (unsigned long long)n->cut_held,
+        (unsigned long long)c->mutes);
 }
 
 int bench_replica_run(
