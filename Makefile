@@ -69,7 +69,8 @@ SIM_SEEDS ?= 10000
 SIM_FROM ?= 1
 sim: setup
 	@[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
-	@ninja -C build/release -j $(JOBS) vopr >build/release/build.log || { tail -n 40 build/release/build.log; exit 1; }
+	@ninja -C build/release -j $(JOBS) vopr sim_small_world >build/release/build.log || { tail -n 40 build/release/build.log; exit 1; }
+	@for liar in 3 1; do build/release/tests/sim/sim_small_world $$liar; done
 	@build/release/tests/sim/vopr --seeds $(SIM_SEEDS) --from $(SIM_FROM) --jobs $(JOBS) --must
 	@build/release/tests/sim/vopr --seeds $$(($(SIM_SEEDS) / 20 + 1)) --from $(SIM_FROM) --validators 4..7 --jobs $(JOBS) --traitors
 

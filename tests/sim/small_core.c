@@ -209,10 +209,10 @@ static uint64_t intern(struct small *s, const struct small_msg *m) {
     return UINT64_C(1) << s->n_honest++;
 }
 
+/* What a prevote claims about locks is for judges after the fact; no rule reads it, so it makes no other statement here. */
 static uint64_t say_vote(struct small_node *n, const struct vote *v) {
     struct small_msg m = {(uint8_t)n->me, v->type == VOTE_PREVOTE ? M_PREVOTE : M_PRECOMMIT,
-        (uint8_t)v->round, v->nil ? V_NIL : v->id[0], (int8_t)v->valid_round,
-        (int8_t)v->locked_round};
+        (uint8_t)v->round, v->nil ? V_NIL : v->id[0], -1, -1};
     return intern(n->s, &m);
 }
 

@@ -1,6 +1,7 @@
 /* What must hold in a bent cell, whatever happens to it: looked at with every statement and every block. */
 #include "tests/support/nodes.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
@@ -19,6 +20,7 @@ struct nodes_height *nodes_height_at(struct nodes *w, uint64_t height) {
         memset(w->height + w->n_heights, 0, (n - w->n_heights) * sizeof(*w->height));
         w->n_heights = n;
     }
+    WS_ASSERT(w->height != NULL);
     return &w->height[height];
 }
 
