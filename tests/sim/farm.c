@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WALL_SECONDS = 300, TOLD_MAX = 3 };
+enum { TOLD_MAX = 3 };
 
 /* Of one worker; in shared memory. */
 struct desk {
@@ -41,6 +42,11 @@ static double wall(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+void farm_limit_cpu(void) {
+    const struct itimerval most = {.it_value = {.tv_sec = FARM_CPU_SECONDS}};
+    (void)setitimer(ITIMER_PROF, &most, NULL);
+}
+
 static bool done(const struct farm *f, uint64_t seed) {
     return f->seeds != 0 && seed >= f->from + f->seeds;
 }
@@ -55,7 +61,7 @@ static void work(const struct farm *f, struct desk *desk, uint64_t seed, int fd)
         struct sim_plan plan;
         struct sim_result r;
         desk->seed = seed;
-        (void)alarm(WALL_SECONDS);
+        farm_limit_cpu();
         plan_draw(&plan, seed, &f->sim);
         sim_run(&plan, &town, NULL, NULL, &r);
         plan_free(&plan);
@@ -115,7 +121,7 @@ static bool hear(const struct farm *f, struct worker *w, struct total *t) {
     r = (struct sim_result){.seed = w->desk->seed, .bad = true};
     (void)snprintf(r.text, sizeof(r.text), "the process ended with signal %d%s",
         WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-        WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? ": it took too long" : "");
+        WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF ? ": it took too long" : "");
     note(t, &r);
     if (done(f, w->desk->seed + f->jobs))
         return false;

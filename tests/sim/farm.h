@@ -4,7 +4,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { FARM_JOBS_MAX = 64 };
+enum { FARM_JOBS_MAX = 64, FARM_CPU_SECONDS = 180 };
 
 struct farm {
     struct sim_options sim;
@@ -14,6 +14,8 @@ struct farm {
     const char *trace;
 };
 
+/* From now on: a run that takes more of a core than this hangs, and its process ends. */
+void farm_limit_cpu(void);
 /* Exit code of the program. */
 int farm_run(const struct farm *f);
 

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LINES = 400, LINE = 240, WALL_SECONDS = 300 };
+enum { LINES = 400, LINE = 240 };
 
 struct shared {
     struct sim_result result;
@@ -43,7 +43,7 @@ static struct shared *share(void) {
 
 static void child(const struct farm *f, uint64_t seed, const struct sim_cut *cut,
     struct shared *shared, bool loud, const char *file) {
-    (void)alarm(WALL_SECONDS);
+    farm_limit_cpu();
     struct teller t = {shared, file == NULL ? NULL : fopen(file, "we")};
     struct sim_plan plan;
     struct town town;
