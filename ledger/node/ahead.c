@@ -141,8 +141,9 @@ void ahead_verify_block(struct node *n, struct block *b) {
 static void run(struct node_job *job) {
     struct lot *l = (struct lot *)job;
     struct span part[LOT];
+    struct span all = l->octets.n == 0 ? span_of("", 0) : buf_span(&l->octets);
     for (size_t i = 0; i < l->n; i++)
-        part[i] = span_of(l->octets.p + l->at[i], l->at[i + 1] - l->at[i]);
+        part[i] = span_of(all.p + l->at[i], l->at[i + 1] - l->at[i]);
     tx_parse_many(part, l->n, l->tx);
     verify(l->kernel, l->tx, l->key, l->n);
 }
