@@ -95,13 +95,27 @@ static void change_list(struct ws_random *r, size_t *n, ProtobufCBinaryData **li
     }
 }
 
+static void change_numbers(struct ws_random *r, size_t *n, uint32_t **list) {
+    if (*n < ENTRIES_MAX && ws_random_below(r, 2) == 0) {
+        *list = ws_realloc(*list, (*n + 1) * sizeof(**list));
+        (*list)[(*n)++] = 0;
+    }
+    if (*n > 0) {
+        uint32_t *v = &(*list)[ws_random_below(r, *n)];
+        *v = (uint32_t)some_number(r, *v);
+    }
+}
+
 static void change(struct ws_random *r, ProtobufCMessage *m);
 
 static void change_field(
     struct ws_random *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f) {
     void *at = (uint8_t *)m + f->offset;
     if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-        WS_ASSERT(f->type == PROTOBUF_C_TYPE_BYTES);
+        if (f->type != PROTOBUF_C_TYPE_BYTES) {
+            change_numbers(r, (size_t *)(void *)((uint8_t *)m + f->quantifier_offset), at);
+            return;
+        }
         change_list(r, (size_t *)(void *)((uint8_t *)m + f->quantifier_offset), at);
         return;
     }
@@ -139,6 +153,8 @@ static void change_field(
 
 static void change(struct ws_random *r, ProtobufCMessage *m) {
     const ProtobufCMessageDescriptor *d = m->descriptor;
+    if (d->n_fields == 0)
+        return;
     change_field(r, m, &d->fields[ws_random_below(r, d->n_fields)]);
 }
 
