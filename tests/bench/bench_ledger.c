@@ -75,6 +75,7 @@ static const char help[] =
     "  --window N       saturation: own transactions that a replica has under way (6000)\n"
     "  --block-ms N     block_min_us of the cell, in ms (20)\n"
     "  --block-txs N    block_txs_max of the cell (8192)\n"
+    "  --timeout-ms N   timeout_propose of the cell; the others are half of it (300)\n"
     "  --backend B      verification engine: auto, ifma, portable, openssl (auto)\n"
     "  --table-mb N     memory for signers' tables in each replica (256)\n"
     "  --port P         first TCP port on the loopback interface (23400)\n"
@@ -98,11 +99,11 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
     static const struct option longs[] = {{"validators", 1, NULL, 'n'}, {"rate", 1, NULL, 'r'},
         {"overload", 1, NULL, 'o'}, {"dead", 1, NULL, 'd'}, {"seconds", 1, NULL, 's'},
         {"warm", 1, NULL, 'w'}, {"signers", 1, NULL, 'c'}, {"messages", 1, NULL, 'm'},
-        {"cache", 1, NULL, 'f'}, {"age", 1, NULL, 'a'}, {"dir", 1, NULL, 'D'},
-        {"window", 1, NULL, 'W'}, {"block-ms", 1, NULL, 'b'}, {"block-txs", 1, NULL, 'B'},
-        {"backend", 1, NULL, 'e'}, {"table-mb", 1, NULL, 't'}, {"port", 1, NULL, 'p'},
-        {"short", 0, NULL, 'S'}, {"sync", 0, NULL, 'y'}, {"verbose", 0, NULL, 'v'},
-        {"help", 0, NULL, 'h'}, {0}};
+        {"cache", 1, NULL, 'f'}, {"age", 1, NULL, 'a'}, {"timeout-ms", 1, NULL, 'T'},
+        {"dir", 1, NULL, 'D'}, {"window", 1, NULL, 'W'}, {"block-ms", 1, NULL, 'b'},
+        {"block-txs", 1, NULL, 'B'}, {"backend", 1, NULL, 'e'}, {"table-mb", 1, NULL, 't'},
+        {"port", 1, NULL, 'p'}, {"short", 0, NULL, 'S'}, {"sync", 0, NULL, 'y'},
+        {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {0}};
     int at = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, &at)) != -1;) {
         if (c == 'h') {
@@ -153,6 +154,9 @@ static void read_options(int argc, char **argv, struct bench_options *o, struct 
                 break;
             case 'm':
                 o->messages = (size_t)v;
+                break;
+            case 'T':
+                o->timeout_ms = (unsigned)v;
                 break;
             case 'a':
                 o->age_s = v;
@@ -523,6 +527,7 @@ int main(int argc, char **argv) {
         .age_s = 60,
         .window = 6000,
         .block_min_ms = 20,
+        .timeout_ms = 300,
         .block_txs = 8192,
         .table_mb = 256,
         .port = 23400,

@@ -24,7 +24,7 @@ struct bench_options {
     double rate; /* BENCH_RATE: transactions per second, all replicas together */
     double warm_s, seconds, age_s;
     size_t window; /* saturation: own transactions that a replica has under way */
-    unsigned block_min_ms, block_txs;
+    unsigned block_min_ms, block_txs, timeout_ms;
     enum verify_backend backend;
     unsigned table_mb; /* of each replica's verification kernel */
     const char *cache, *dir;

@@ -126,6 +126,9 @@ static void build_genesis(
     f->params = cell_params_default();
     f->params.block_min_us = (uint64_t)o->block_min_ms * 1000;
     f->params.block_txs_max = o->block_txs;
+    f->params.timeout_propose_us = (uint64_t)o->timeout_ms * 1000;
+    f->params.timeout_prevote_us = (uint64_t)o->timeout_ms * 500;
+    f->params.timeout_precommit_us = (uint64_t)o->timeout_ms * 500;
     f->params.message_age_us = (uint64_t)(o->age_s * 1e6);
     f->params.message_future_us = 60 * 1000000;
     f->policy_name = founding_policy_name;
