@@ -69,7 +69,8 @@ static const char help[] =
     "  --warm S         load before that (4)\n"
     "  --signers N      vehicles, one certificate each (1000)\n"
     "  --messages N     signed ahead (400000)\n"
-    "  --cache FILE     where signed messages are kept between runs (/tmp/wayside-bench-load)\n"
+    "  --cache FILE     where signed messages are kept between runs (wayside-bench-load under "
+    "TMPDIR)\n"
     "  --dir D          where replicas keep their data (a new folder under TMPDIR)\n"
     "  --age S          message_age of the cell: how long identities are remembered (60)\n"
     "  --window N       saturation: own transactions that a replica has under way (6000)\n"
@@ -530,15 +531,18 @@ int main(int argc, char **argv) {
         .timeout_ms = 300,
         .block_txs = 8192,
         .table_mb = 256,
-        .port = 23400,
-        .cache = "/tmp/wayside-bench-load"};
+        .port = 23400};
     struct plan p = {0};
     char dir[4096];
+    char cache[4096];
+    const char *tmp = getenv("TMPDIR");
+    tmp = tmp == NULL ? "/tmp" : tmp;
+    (void)snprintf(cache, sizeof(cache), "%s/wayside-bench-load", tmp);
+    o.cache = cache;
     read_options(argc, argv, &o, &p);
     bool own_dir = o.dir == NULL;
     if (own_dir) {
-        const char *tmp = getenv("TMPDIR");
-        (void)snprintf(dir, sizeof(dir), "%s/bench-ledger-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+        (void)snprintf(dir, sizeof(dir), "%s/bench-ledger-XXXXXX", tmp);
         o.dir = mkdtemp(dir);
         if (o.dir == NULL)
             bench_die("%s: %s", dir, strerror(errno));
