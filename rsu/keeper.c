@@ -326,9 +326,10 @@ void keeper_committed(struct keeper *k, uint64_t height) {
     if (every == 0 || height < 2 || (height - 1) % every != 0)
         return;
     lock(k);
-    /* Beyond the wear budget only the first is made: without any nobody can join. */
+    /* Beyond the wear budget only the first is made: without any nobody can join. Beyond the disk budget they go on: what
+     * is below the newest may be pruned, and nothing else gives space back. */
     bool skip = atomic_load(&k->busy) ||
-                (k->n.state != KEEPER_GOOD && atomic_load(&k->newest) != 0) ||
+                (k->n.state == KEEPER_WEAR && atomic_load(&k->newest) != 0) ||
                 k->n.state == KEEPER_FULL;
     if (skip) {
         k->n.snapshots_skipped++;

@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 
+/* A century of microseconds. */
+#define ORDER_SEQUENCE_AHEAD (UINT64_C(1) << 52)
+
 struct check {
     struct executor *ex;
     uint64_t block_time;
@@ -216,7 +219,9 @@ static enum tx_verdict check_order(struct check *c, struct tx *t) {
     uint64_t last = c->sequence[o->role];
     if (last == 0)
         last = identity_last_sequence(&own, o->role);
-    if (o->sequence <= last)
+    /* Numbers are times as a rule. One far beyond would leave the role without a next one. */
+    uint64_t from = last > c->block_time ? last : c->block_time;
+    if (o->sequence <= last || (o->sequence > from && o->sequence - from > ORDER_SEQUENCE_AHEAD))
         return TX_ORDER_SEQUENCE;
     if (!order_has_quorum(c->ex, t))
         return TX_ORDER_QUORUM;

@@ -86,7 +86,7 @@ static inline bool power_is_skip(uint64_t power, uint64_t total) {
     X(timeout_delta_us, 1000, 60000000, "added with each round")                                   \
     X(time_precision_us, 0, 3600000000, "how far validators' cell clocks may differ (cell time)")  \
     X(time_delay_us, 1000, 3600000000, "longest way of a proposal, round 0 (cell time)")           \
-    X(block_octets_max, 1024, 67108864, "transactions of one block together")                      \
+    X(block_octets_max, 1024, 33554432, "transactions of one block together")                      \
     X(block_txs_max, 1, 65535, "transactions of one block")                                        \
     X(tx_octets_max, 256, 4194304, "one transaction")                                              \
     X(message_age_us, 1000000, 86400000000,                                                        \

@@ -145,10 +145,28 @@ static bool speaks(const struct cs_action *a) {
            a->kind == CS_ACT_SIGN_VOTE;
 }
 
+/* Who has heard us say something is among them, or nothing came of it: with less than a quorum nothing can be decided. */
+static bool heard_a_quorum(const struct node *n) {
+    uint64_t power = n->me >= 0 ? n->set->v[n->me].power : 0;
+    for (size_t i = 0; i < n->set->n; i++) {
+        if ((int)i != n->me && n->slot[i] != NODE_NO_SLOT && n->peer[n->slot[i]].heard)
+            power += n->set->v[i].power;
+    }
+    return power_is_quorum(power, n->set->total);
+}
+
 /* A machine that finds no log of the height may have lost it. Before it speaks it gives the others time to say what they
  * have heard from it. */
 void drive_listen(struct node *n, struct ws_now now) {
-    if (!n->listening || n->syncing || now.mono_us < n->listen_until_mono_us)
+    if (!n->listening)
+        return;
+    if (n->syncing || !heard_a_quorum(n)) {
+        n->listen_until_mono_us = UINT64_MAX;
+        return;
+    }
+    if (n->listen_until_mono_us == UINT64_MAX)
+        n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
+    if (now.mono_us < n->listen_until_mono_us)
         return;
     n->listening = false;
     struct cs_actions waiting = n->pending;

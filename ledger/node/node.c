@@ -240,7 +240,8 @@ void node_tick(struct node *n, struct ws_now now) {
     if (n->failed)
         return;
     n->seen_mono_us = now.mono_us;
-    if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && now.mono_us >= begin_at(n)) {
+    if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && !n->listening &&
+        now.mono_us >= begin_at(n)) {
         struct cs_event ev = {.kind = CS_EV_BEGIN, .height = cs_height(n->cs)};
         drive_event(n, &ev, now);
     }
@@ -270,7 +271,7 @@ uint64_t node_next_wake(const struct node *n) {
     if (n->failed)
         return UINT64_MAX;
     uint64_t at = n->status_due_mono_us;
-    if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && begin_at(n) < at)
+    if (cs_step_now(n->cs) == CS_WAIT && !n->syncing && !n->listening && begin_at(n) < at)
         at = begin_at(n);
     if (n->listening && !n->syncing && n->listen_until_mono_us < at)
         at = n->listen_until_mono_us;

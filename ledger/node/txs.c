@@ -219,7 +219,7 @@ void txs_take_lot(
 }
 
 static void take_pushed(struct node *n, size_t peer, struct span tx, struct ws_now now) {
-    if (tx.n > n->params->tx_octets_max)
+    if (tx.n > n->genesis->params.tx_octets_max) /* no height of this cell allows it */
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
     else if (!worth_reading(n, peer, tx))
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;

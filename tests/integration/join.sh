@@ -92,8 +92,8 @@ wait_for 20 'the new validator signs' signed 1 "$address"
 # Four of five are a quorum.
 kill -9 "${pid[4]}"
 h=$(height 1)
-wait_for 60 'the cell goes on without one of five' at_least 1 $((h + 5))
-at_least 5 $((h + 3)) || fail 'the new validator stays behind'
+wait_for 60 'the cell goes on without one of five' at_least 1 $((h + 10))
+at_least 5 $((h + 7)) || fail 'the new validator stays behind'
 
 # The dead one is ordered out; four again, and all of them sign.
 four=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4 |

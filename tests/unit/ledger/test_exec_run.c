@@ -168,7 +168,9 @@ static void sequences_grow_within_a_block_and_after_it(void **state) {
     expect_order(r, &o, TX_ORDER_SEQUENCE);
     o.sequence = 2;
     expect_order(r, &o, TX_GOOD);
-    o.sequence = UINT64_MAX;
+    o.sequence = UINT64_MAX; /* there would be no next one */
+    expect_order(r, &o, TX_ORDER_SEQUENCE);
+    o.sequence = r->time + (UINT64_C(1) << 52);
     expect_order(r, &o, TX_GOOD);
     close_rig(r);
 }

@@ -180,14 +180,14 @@ static void test_committees(void **state) {
     assert_int_equal(two.epoch, one.epoch + 1);
     assert_true(two.in_force > one.in_force);
 
-    /* One comes back with twice the power, another goes. */
-    struct set_change in = {.n_out = 1, .n_in = 1};
-    memcpy(in.out[0], set_now(r)->v[0].address, 32);
+    /* One comes back with twice the power. */
+    struct set_change in = {.n_in = 1};
     in.in[0] = gone[0];
     in.in[0].power = 2 * gone[0].power;
     change(r, &in);
-    /* And at once another change, before the key of this one can be there. */
-    struct set_change more = {.n_in = 1};
+    /* And at once another change, before the key of this one can be there: the other one comes back, a third goes. */
+    struct set_change more = {.n_out = 1, .n_in = 1};
+    memcpy(more.out[0], set_now(r)->v[1].address, 32);
     more.in[0] = gone[1];
     change(r, &more);
     run_to(r, r->highest + 14);

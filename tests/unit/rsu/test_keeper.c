@@ -152,9 +152,11 @@ static void budgets_are_told_and_slow_snapshots_down(void **state) {
     assert_true(REACHES(k, snapshots_made, 1));
     assert_true(REACHES(k, data_octets, 2));
     assert_int_equal(keeper_look(k).state, KEEPER_BUDGET);
+    /* So are the next: without them nothing below would be pruned, and space never come back. */
     while (p->chain.height < 9)
         block(p, k);
-    assert_int_equal(keeper_look(k).snapshots_skipped, 1);
+    assert_true(REACHES(k, snapshots_made, 2));
+    assert_int_equal(keeper_look(k).snapshots_skipped, 0);
     keeper_close(k);
     p->cfg.budget_octets = 0;
     p->cfg.wear_octets_day = 1;

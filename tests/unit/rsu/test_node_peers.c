@@ -160,13 +160,14 @@ static void contradictions_are_exchanged(void **state) {
         struct nodes *w = ws_alloc(sizeof(*w));
         nodes_open(w, N, 4);
         nodes_run_to(w, 2, 20 * SECOND);
-        nodes_kill(w, LIAR, false);
-        nodes_kill(w, 2, false); /* no quorum: the height stays */
         w->limits.protocol_max = protocol;
         for (size_t i = 0; i < 2; i++) {
             nodes_kill(w, i, false);
             assert_int_equal(nodes_start(w, i, NULL), WS_OK);
         }
+        nodes_run_to(w, w->highest + 2, 20 * SECOND);
+        nodes_kill(w, LIAR, false);
+        nodes_kill(w, 2, false); /* no quorum: the height stays */
         uint64_t end = w->now.mono_us + 60 * SECOND;
         while (!same_round(w) || !no_state_under_way(w, 0) || !no_state_under_way(w, 1)) {
             assert_true(w->now.mono_us < end);
