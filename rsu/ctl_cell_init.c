@@ -20,7 +20,8 @@ struct init {
     const struct ctl_verb *v;
     /* options */
     const char *out, *map_file, *name, *policy, *trust_dir, *rate, *epoch;
-    uint64_t validators, authorities, quorum, committee_quorum, base_port, http_port, interval_ms, margin_m, seed;
+    uint64_t validators, authorities, quorum, committee_quorum, base_port, http_port, interval_ms,
+        margin_m, seed;
     struct ctl_list captures;
     struct ctl_place origin;
     bool json;

@@ -3,7 +3,7 @@
 # usage: join_snapshot.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
 bin=${1:?folder of programs}
-base=${2:-7900}
+base=${2:-8300}
 http=$((base + 200))
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(mktemp -d)

@@ -252,8 +252,9 @@ static bool prove(struct nodes *w, size_t i, struct span key, bool present) {
     struct buf octets = {0};
     struct ws_err err = {0};
     bool sound = true;
-    if (node_last(w->m[i].node, &hd, &c) && query_state_bundle(node_executor(w->m[i].node), 0, &hd, &c,
-                                                EXECUTOR_IDENTITY, key, &octets, &err) == WS_OK) {
+    if (node_last(w->m[i].node, &hd, &c) &&
+        query_state_bundle(node_executor(w->m[i].node), 0, &hd, &c, EXECUTOR_IDENTITY, key, &octets,
+            &err) == WS_OK) {
         struct state_bundle *p = ws_alloc(sizeof(*p));
         assert_int_equal(state_bundle_decode(buf_span(&octets), p, &err), WS_OK);
         sound = light_check_state(&exec_light_crypto, buf_span(&w->genesis), p, &err) == WS_OK &&
