@@ -23,7 +23,7 @@ fail() {
 start=2026-06-01T08:00:00Z
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 420 --change-at 60 --seed 7 \
     --start $start --pki trust --out drive.pcap >obusim.log
-port=$((20000 + $$ * 16 % 20000))
+port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
 "$ctl" cell init --out cell --map "$town/town.osm" --trust trust --validators 1 --clock-rate 60 --clock-epoch $start \
     --capture drive.pcap --block-interval-ms 100 --base-port $port --http-port $((port + 1)) >init.log
 # Its own socket instead of a port that might be in use.
