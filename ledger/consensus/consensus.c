@@ -733,6 +733,10 @@ int32_t cs_round(const struct consensus *c) {
     return c->round;
 }
 
+bool cs_clock_good(const struct consensus *c) {
+    return c->clock_good;
+}
+
 enum cs_step cs_step_now(const struct consensus *c) {
     return c->step;
 }

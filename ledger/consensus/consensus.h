@@ -136,6 +136,8 @@ enum cs_refusal cs_handle(struct consensus *c, const struct cs_event *ev, struct
 uint64_t cs_height(const struct consensus *c);
 int32_t cs_round(const struct consensus *c); /* -1 in CS_WAIT */
 enum cs_step cs_step_now(const struct consensus *c);
+/* What the last CS_EV_CLOCK of this height said; true if there was none. */
+bool cs_clock_good(const struct consensus *c);
 size_t cs_proposer(const struct consensus *c, int32_t round);
 int32_t cs_locked_round(const struct consensus *c);
 int32_t cs_valid_round(const struct consensus *c);

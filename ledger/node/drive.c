@@ -45,8 +45,9 @@ void drive_start_height(struct node *n, struct ws_now now) {
         node_fail(n, rc, "%s", err.text);
         return;
     }
-    if (!n->clock_trusted && cs_height(n->cs) == height) {
-        struct cs_event ev = {.kind = CS_EV_CLOCK, .height = height, .ok = false};
+    /* The core takes every clock for good until told otherwise, and a log that was replayed tells what was so before. */
+    if (cs_height(n->cs) == height && cs_clock_good(n->cs) != n->clock_trusted) {
+        struct cs_event ev = {.kind = CS_EV_CLOCK, .height = height, .ok = n->clock_trusted};
         drive_event(n, &ev, now);
     }
 }

@@ -155,6 +155,26 @@ static void who_has_lost_gnss_votes_and_does_not_propose(void **state) {
     close_cell(w);
 }
 
+/* The log of the height says that the clock was lost; the unit that reads it again has its clock back. */
+static void a_log_from_the_time_without_gnss_silences_nobody(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(5, 0);
+    for (size_t i = 0; i < N; i++)
+        nodes_lose_clock(w, i, true);
+    run(w, 4ULL * SECOND);
+    uint64_t before = w->highest;
+    run(w, 4ULL * SECOND);
+    assert_int_equal(w->highest, before); /* nobody knows the time, nobody proposes */
+    for (size_t i = 0; i < N; i++) {
+        nodes_kill(w, i, true);
+        w->m[i].clock_lost = false;
+    }
+    nodes_start_all(w);
+    run(w, 20ULL * SECOND);
+    assert_true(w->highest >= before + 4);
+    close_cell(w);
+}
+
 /* ---- load ---- */
 
 /* Ten times what goes into a block between two ticks, for a minute; then nothing. */
@@ -301,6 +321,7 @@ int main(void) {
         cmocka_unit_test(a_leader_just_too_late_is_passed_over),
         cmocka_unit_test(two_and_two_wait_three_and_one_go_on),
         cmocka_unit_test(a_clock_an_hour_off_moves_nobody),
+        cmocka_unit_test(a_log_from_the_time_without_gnss_silences_nobody),
         cmocka_unit_test(who_has_lost_gnss_votes_and_does_not_propose),
         cmocka_unit_test(after_an_overload_all_is_as_before),
         cmocka_unit_test(a_committee_without_overlap_takes_over),
