@@ -141,6 +141,17 @@ static void fill_header(const struct node *n, uint64_t time, struct header *hd) 
     cell_params_hash(exec_sha256, n->params, hd->params);
 }
 
+/* What did not come through in time gets half the room in the next round. A cell whose blocks are too large for its links
+ * or machines finds the size that they can carry; and a height that stands for days writes two full blocks to each log, not
+ * one a round. */
+static bool fits_round(
+    const struct node *n, const struct block *b, uint64_t octets, int32_t round) {
+    unsigned halvings = round < 20 ? (unsigned)round : 20;
+    return halvings == 0 || b->n_txs == 0 ||
+           (octets <= n->params->block_octets_max >> halvings &&
+               b->n_txs < n->params->block_txs_max >> halvings);
+}
+
 void blocks_build(struct node *n, int32_t round, struct ws_now now) {
     WS_ASSERT(n->me >= 0);
     txs_flush_all(n);
@@ -151,12 +162,18 @@ void blocks_build(struct node *n, int32_t round, struct ws_now now) {
     b->last_commit = n->last_commit;
     struct check *check = check_new(n->ex, time);
     size_t cap = 0;
+    uint64_t octets = 0;
     bool full = false;
     for (size_t lane = 0; lane < LANE_COUNT && !full; lane++) {
         for (struct mempool_entry *e = n->pool.first[lane], *next; e != NULL && !full; e = next) {
             next = e->next;
+            if (!fits_round(n, b, octets + e->tx->octets.n, round)) {
+                full = true;
+                break;
+            }
             enum tx_verdict v = check_tx(check, e->tx);
             if (v == TX_GOOD) {
+                octets += e->tx->octets.n;
                 put_tx(b, e->tx, &cap);
             } else if (v == TX_TOO_LARGE) {
                 full = true;

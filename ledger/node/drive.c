@@ -39,6 +39,7 @@ void drive_start_height(struct node *n, struct ws_now now) {
     drive_find_slots(n);
     struct cs_height at = {height, n->set, n->me, n->params, committee_proposers(n->committee)};
     cs_start(n->cs, &at);
+    n->round_mono_us = n->last_round_mono_us = now.mono_us;
     struct ws_err err = {0};
     int rc = recover_log(n, now, &err);
     if (rc != WS_OK) {
@@ -52,6 +53,25 @@ void drive_start_height(struct node *n, struct ws_now now) {
     }
 }
 
+/* Time-outs of the cell may be too short for a day: a jammed backhaul, machines that do other things. Their growth from
+ * round to round finds the time that is needed, and without a memory every height would search anew. So what the deciding
+ * round took is given to each step of the next height from its first round on. It only ever lengthens, and it is halved with
+ * each height that needed less: a liar who is late in its own turn is forgotten before the next one. */
+enum { PACE_MOST = 16 }; /* times the cell's time-out for proposals */
+
+static void learn_pace(struct node *n, int32_t decided_round, struct ws_now now) {
+    uint64_t began = decided_round == cs_round(n->cs) ? n->round_mono_us : n->last_round_mono_us;
+    uint64_t took = now.mono_us - began;
+    uint64_t most = PACE_MOST * n->params->timeout_propose_us;
+    took = took < most ? took : most;
+    n->pace_us = took > n->pace_us / 2 ? took : n->pace_us / 2;
+}
+
+static uint64_t patience_us(const struct node *n, const struct cs_action *a) {
+    uint64_t base = a->after_us - (uint64_t)a->round * n->params->timeout_delta_us;
+    return a->after_us + (n->pace_us > base ? n->pace_us - base : 0);
+}
+
 static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
     if (n->n_timers == TIMERS_MAX) {
         /* Only timers of rounds long gone can fill the table: the oldest is one of them. */
@@ -59,7 +79,8 @@ static void arm(struct node *n, const struct cs_action *a, struct ws_now now) {
             n->timer[i - 1] = n->timer[i];
         n->n_timers--;
     }
-    n->timer[n->n_timers++] = (struct node_timer){now.mono_us + a->after_us, a->timer, a->round};
+    n->timer[n->n_timers++] =
+        (struct node_timer){now.mono_us + patience_us(n, a), a->timer, a->round};
 }
 
 static bool said_before(const struct node *n, const struct vote *v) {
@@ -209,6 +230,7 @@ static void carry_out(struct node *n, const struct cs_action *a, struct ws_now n
         arm(n, a, now);
         break;
     case CS_ACT_DECIDED:
+        learn_pace(n, a->round, now);
         decide(n, a, now);
         break;
     case CS_ACT_EVIDENCE:
@@ -237,8 +259,13 @@ void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now) {
         return;
     struct cs_actions acts = {.n = 0};
     bool paused = cs_step_now(n->cs) == CS_WAIT;
+    int32_t round = cs_round(n->cs);
     (void)cs_handle(n->cs, ev, &acts);
     if (paused && cs_step_now(n->cs) != CS_WAIT)
         n->begun_mono_us = now.mono_us;
+    if (cs_round(n->cs) != round) {
+        n->last_round_mono_us = n->round_mono_us;
+        n->round_mono_us = now.mono_us;
+    }
     drive_actions(n, &acts, now);
 }

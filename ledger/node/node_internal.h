@@ -107,6 +107,8 @@ struct node {
     bool events_pending; /* the last block emitted events: the next header is wanted at once */
     uint64_t committed_mono_us;
     uint64_t begun_mono_us; /* the height in progress left the pause, or the last one did */
+    uint64_t round_mono_us, last_round_mono_us; /* the round in progress began, and the one before it */
+    uint64_t pace_us; /* how long the round took that decided: drive.c, learn_pace() */
     uint64_t durable; /* last height on the disk */
     uint64_t snapshot; /* newest that is whole; 0: none */
     struct meta_pruned pruned; /* with the last durable height */

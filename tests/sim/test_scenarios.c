@@ -49,6 +49,54 @@ static void a_silent_leader_costs_less_than_a_second(void **state) {
     close_cell(w);
 }
 
+static uint64_t txs_of(struct nodes *w, uint64_t height, int32_t *ret_round) {
+    uint8_t key[8];
+    struct buf b = {0};
+    struct commit c;
+    put_be64(key, height);
+    assert_int_equal(store_get(w->m[0].store, STORE_COMMIT, span_of(key, 8), &b, NULL), WS_OK);
+    struct rd r = rd_of(buf_span(&b));
+    assert_true(commit_read(&r, &c));
+    *ret_round = c.round;
+    buf_clear(&b);
+    struct block *blk = NULL;
+    assert_int_equal(store_get(w->m[0].store, STORE_BLOCK, span_of(key, 8), &b, NULL), WS_OK);
+    assert_int_equal(block_decode(buf_span(&b), &w->params, &blk, NULL), WS_OK);
+    uint64_t n = blk->n_txs;
+    block_free(blk);
+    buf_free(&b);
+    return n;
+}
+
+/* What nobody could take in time is not offered again in the same size. */
+static void a_block_of_a_later_round_has_half_the_room(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(7, 0);
+    enum { MOST = 8 };
+    struct cell_params params = w->params;
+    params.block_txs_max = MOST;
+    assert_int_equal(orders_change_params(w, 0, &params, 1), TX_GOOD);
+    run(w, 5ULL * SECOND);
+    nodes_kill(w, 2, false);
+    uint64_t before = w->highest;
+    uint64_t late = 0;
+    uint64_t most = 0;
+    for (size_t t = 0; t < 60; t++) {
+        for (size_t k = 0; k < TOWN_CARS; k++)
+            (void)nodes_report(w, k % 2, k, t % 2 == 0 ? 30 : 50);
+        run(w, 200ULL * MS);
+    }
+    for (uint64_t h = before + 1; h <= w->highest; h++) {
+        int32_t round;
+        uint64_t n = txs_of(w, h, &round);
+        assert_true(n <= (unsigned)MOST >> round);
+        late += round > 0 && n > 0;
+        most = n > most ? n : most;
+    }
+    assert_true(late > 0 && most == MOST);
+    close_cell(w);
+}
+
 static void slow_leader(uint64_t us, bool in_time) {
     struct nodes *w = open_cell(2, 0);
     for (size_t k = 0; k < N; k++)
@@ -99,6 +147,30 @@ static void two_and_two_wait_three_and_one_go_on(void **state) {
         nodes_run_to(w, w->highest + 2, 10ULL * SECOND);
         close_cell(w);
     }
+}
+
+/* Links for which the cell's time-outs are too short: one height finds out what is needed, those after it know. When the
+ * links are as before, a silent leader costs what it did. */
+static void a_slow_network_is_learnt_once(void **state) {
+    (void)state;
+    struct nodes *w = open_cell(6, 0);
+    w->delay_min_us = 560 * MS;
+    w->delay_max_us = 600 * MS;
+    run(w, 60ULL * SECOND);
+    uint64_t late = late_rounds(w, 1);
+    uint64_t before = w->highest;
+    assert_true(late > 0);
+    run(w, 60ULL * SECOND);
+    assert_true(w->highest - before >= 18);
+    assert_int_equal(late_rounds(w, 1), late);
+    w->delay_min_us = 2 * MS;
+    w->delay_max_us = 8 * MS;
+    run(w, 10ULL * SECOND);
+    nodes_kill(w, 2, false);
+    before = w->highest;
+    run(w, 40ULL * SECOND);
+    assert_true(w->highest - before >= 33);
+    close_cell(w);
 }
 
 /* ---- clocks ---- */
@@ -320,6 +392,8 @@ int main(void) {
         cmocka_unit_test(a_leader_just_in_time_is_waited_for),
         cmocka_unit_test(a_leader_just_too_late_is_passed_over),
         cmocka_unit_test(two_and_two_wait_three_and_one_go_on),
+        cmocka_unit_test(a_block_of_a_later_round_has_half_the_room),
+        cmocka_unit_test(a_slow_network_is_learnt_once),
         cmocka_unit_test(a_clock_an_hour_off_moves_nobody),
         cmocka_unit_test(a_log_from_the_time_without_gnss_silences_nobody),
         cmocka_unit_test(who_has_lost_gnss_votes_and_does_not_propose),
