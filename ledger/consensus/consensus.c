@@ -337,15 +337,22 @@ static bool rule_lock(struct consensus *c, struct cs_actions *out) {
         return false;
     }
     rs->prevote_quorum_seen = true;
-    c->valid = true;
-    c->valid_round = c->round;
-    memcpy(c->valid_id, id, sizeof(hash32));
-    if (c->step == CS_PREVOTE) {
+    if (!c->valid || c->valid_round < c->round) {
+        c->valid = true;
+        c->valid_round = c->round;
+        memcpy(c->valid_id, id, sizeof(hash32));
+    }
+    if (c->step != CS_PREVOTE)
+        return true;
+    /* Locked in this round or a later one already: by a word of our own that came back (keep_vote). A lock never goes to an
+     * earlier round, and this quorum gets no word that would be at odds with it. */
+    bool bound = c->locked && c->locked_round >= c->round;
+    if (!bound) {
         c->locked = true;
         c->locked_round = c->round;
         memcpy(c->locked_id, id, sizeof(hash32));
-        cast(c, VOTE_PRECOMMIT, id, out);
     }
+    cast(c, VOTE_PRECOMMIT, same(c->locked_id, id) ? id : NULL, out);
     return true;
 }
 

@@ -33,7 +33,7 @@ static bool read_event(struct rd *r, const struct drive *d, struct cs_event *ev)
     uint8_t where = rd_u8(r);
     uint8_t what = rd_u8(r);
     memset(ev, 0, sizeof(*ev));
-    ev->kind = (enum cs_event_kind)(kind % 8);
+    ev->kind = kind >= 240 && kind < 250 ? CS_EV_CLOCK : (enum cs_event_kind)(kind % 8);
     ev->height = kind < 250 ? DRIVE_HEIGHT : DRIVE_HEIGHT + 1;
     ev->received_time = what < 240 ? DRIVE_TIME : 0;
     ev->round = round_near(d, where);

@@ -231,6 +231,48 @@ static void timers_do_not_end_the_pause(void **state) {
     }
 }
 
+/* ---- a machine that has forgotten what it said ---- */
+
+/* Its precommit of round 1 comes back while it is in round 0 for a second time, and a quorum there is for another block: in
+ * its first life it has seen that quorum or not, but it has seen the later one. The lock stays where it was. */
+static void a_word_that_came_back_binds_in_earlier_rounds(void **state) {
+    (void)state;
+    drive_open(&d, 4, NULL, 3);
+    (void)drive_begin(&d);
+    drive_valid_proposal(&d, 0, 'A', -1);
+    assert_true(drive_asks_vote(&d, VOTE_PREVOTE, 0, 'A'));
+    drive_sign(&d);
+    assert_int_equal(drive_vote(&d, 3, VOTE_PRECOMMIT, 1, 'B'), CS_TAKEN);
+    assert_int_equal(cs_locked_round(d.c), 1);
+    drive_votes(&d, 0, 1, VOTE_PREVOTE, 0, 'A');
+    assert_true(drive_asks_vote(&d, VOTE_PRECOMMIT, 0, 0));
+    drive_sign(&d);
+    assert_int_equal(cs_locked_round(d.c), 1);
+    assert_int_equal(cs_valid_round(d.c), 1);
+    hash32 id;
+    drive_id('A', id);
+    assert_false(cs_relies_on(d.c, id));
+    /* Nor does the old quorum free it later. */
+    (void)drive_timeout(&d, CS_TIMER_PRECOMMIT, 0);
+    (void)drive_timeout(&d, CS_TIMER_PRECOMMIT, 1);
+    assert_int_equal(cs_round(d.c), 2);
+    (void)drive_proposal(&d, 2, 'A', 0);
+    assert_true(drive_asks_vote(&d, VOTE_PREVOTE, 2, 0));
+}
+
+static void a_word_that_came_back_is_said_again(void **state) {
+    (void)state;
+    drive_open(&d, 4, NULL, 3);
+    (void)drive_begin(&d);
+    drive_valid_proposal(&d, 0, 'A', -1);
+    drive_sign(&d);
+    (void)drive_vote(&d, 3, VOTE_PRECOMMIT, 1, 'A');
+    drive_votes(&d, 0, 1, VOTE_PREVOTE, 0, 'A');
+    assert_true(drive_asks_vote(&d, VOTE_PRECOMMIT, 0, 'A'));
+    assert_int_equal(cs_locked_round(d.c), 1);
+    assert_int_equal(cs_valid_round(d.c), 1);
+}
+
 /* ---- power ---- */
 
 static void power_decides_not_heads(void **state) {
@@ -295,6 +337,8 @@ int main(void) {
         T(pause_does_not_end_with_one_vote),
         T(pause_ends_in_the_round_the_others_are_in),
         T(timers_do_not_end_the_pause),
+        T(a_word_that_came_back_binds_in_earlier_rounds),
+        T(a_word_that_came_back_is_said_again),
         T(power_decides_not_heads),
         T(exactly_two_thirds_is_no_quorum),
         T(alone_it_decides_alone),
