@@ -26,7 +26,7 @@ static void put_proposal(
     struct header *hd = &b.header;
     memcpy(hd->cell_id, executor_cell_id(n->ex), 32);
     hd->height = some_height(r, n);
-    hd->time = onebox_now(link_world()->box).its_us + rd_u8(r);
+    hd->time = onebox_now(link_world()->box.box).its_us + rd_u8(r);
     memcpy(hd->previous, n->last_id, 32);
     b.last_commit = n->last_commit;
     if (n->height > 0)
@@ -56,7 +56,7 @@ static void put_proposal(
     p->validator = rd_u8(r) < 240 ? LINK_LIAR : rd_u8(r);
     struct buf bytes = {0};
     proposal_sign_bytes(executor_cell_id(n->ex), p->height, p->round, b.id, p->valid_round, &bytes);
-    signer_sign(link_world()->liar, buf_span(&bytes), sig);
+    signer_sign(link_liar(), buf_span(&bytes), sig);
     buf_free(&bytes);
     p->signature = (ProtobufCBinaryData){SIG_OCTETS, sig};
     p->block = (ProtobufCBinaryData){block->n, block->p};
@@ -76,7 +76,7 @@ static void put_vote(struct rd *r, const struct node *n, struct buf *octets) {
         v.id[0] = rd_u8(r);
     struct buf bytes = {0};
     vote_sign_bytes(executor_cell_id(n->ex), &v, &bytes);
-    signer_sign(link_world()->liar, buf_span(&bytes), v.sig);
+    signer_sign(link_liar(), buf_span(&bytes), v.sig);
     buf_free(&bytes);
     vote_encode(&v, octets);
 }
@@ -137,7 +137,7 @@ static void make(uint8_t kind, struct rd *r, struct buf *ret) {
         link.status = &status;
         break;
     case 4:
-        tx_put_certificate(&a, buf_span(&link_world()->town.car_cert[rd_u8(r) % TOWN_CARS]));
+        tx_put_certificate(&a, buf_span(&link_world()->box.town.car_cert[rd_u8(r) % TOWN_CARS]));
         buf_put(&b, link_world()->report.p, link_world()->report.n);
         b.p[rd_u16(r) % b.n] ^= rd_u8(r);
         items[0] = bin(&a);
@@ -166,7 +166,7 @@ static void make(uint8_t kind, struct rd *r, struct buf *ret) {
     case 7: { /* a true block of another, mostly the next one */
         uint8_t key[8];
         put_be64(key, some_height(r, n));
-        struct store *s = onebox_store(link_world()->box, 1);
+        struct store *s = onebox_store(link_world()->box.box, 1);
         (void)!store_get(s, STORE_BLOCK, span_of(key, 8), &a, NULL);
         (void)!store_get(s, STORE_COMMIT, span_of(key, 8), &b, NULL);
         reply.block = bin(&a);

@@ -46,7 +46,7 @@ static void right_vote(Wayside__Link__Link *link, uint8_t what, struct buf *octe
     if ((what & RIGHT_SIGNATURE) != 0) {
         struct buf b = {0};
         vote_sign_bytes(executor_cell_id(n->ex), &v, &b);
-        signer_sign(link_world()->liar, buf_span(&b), v.sig);
+        signer_sign(link_liar(), buf_span(&b), v.sig);
         buf_free(&b);
     }
     vote_encode(&v, octets);
@@ -83,7 +83,7 @@ static void right_proposal(Wayside__Link__Proposal *p, uint8_t what) {
     uint8_t *sig = ws_alloc(SIG_OCTETS);
     header_id(exec_sha256, &hd, id);
     proposal_sign_bytes(executor_cell_id(n->ex), p->height, p->round, id, p->valid_round, &b);
-    signer_sign(link_world()->liar, buf_span(&b), sig);
+    signer_sign(link_liar(), buf_span(&b), sig);
     buf_free(&b);
     free(p->signature.data);
     p->signature = (ProtobufCBinaryData){SIG_OCTETS, sig};

@@ -12,57 +12,32 @@ static unsigned worlds;
 static void open_world(void) {
     struct link_world *w = ws_alloc(sizeof(*w));
     ws_log_set_level(WS_LOG_ERROR);
-    town_build(&w->town, 1);
-    for (size_t i = 0; i < LINK_N; i++)
-        memset(w->seeds[i], (int)(i + 1), 32);
-    town_genesis(&w->town, (const uint8_t(*)[32])w->seeds, LINK_N, &w->genesis);
-    struct onebox_config cfg = {.genesis = buf_span(&w->genesis),
-        .map = &w->town.map,
-        .n = LINK_N,
-        .seeds = (const uint8_t(*)[32])w->seeds,
-        .delay_us = 3000,
-        .limits = node_limits_default(),
-        .start = {.mono_us = LINK_SECOND, .its_us = w->town.epoch}};
+    struct node_limits limits = node_limits_default();
     if (worlds++ % 2 == 0) {
-        cfg.limits.score_max = UINT32_MAX;
-        cfg.limits.bad_checks_per_s = 1000000;
+        limits.score_max = UINT32_MAX;
+        limits.bad_checks_per_s = 1000000;
     }
-    int rc = onebox_new(&cfg, &w->box, NULL);
-    WS_ASSERT(rc == WS_OK);
-    const struct validator *v = &onebox_node(w->box, LINK_VICTIM)->set->v[LINK_LIAR];
-    for (size_t i = 0; i < LINK_N; i++) {
-        uint8_t key[KEY_OCTETS];
-        struct signer *s = signer_new(w->seeds[i]);
-        signer_public(s, key);
-        if (memcmp(key, v->key, KEY_OCTETS) == 0)
-            w->liar = s;
-        else
-            signer_free(s);
-    }
+    const struct townbox_plan plan = {.n = LINK_N, .delay_us = 3000, .limits = &limits};
+    townbox_open(&w->box, &plan);
     struct buf spdu = {0};
-    town_report(&w->town, 0, w->town.epoch, 30, &spdu);
-    tx_put_message(&w->report, w->town.car_hash[0], buf_span(&spdu));
+    town_report(&w->box.town, 0, w->box.town.epoch, 30, &spdu);
+    tx_put_message(&w->report, w->box.town.car_hash[0], buf_span(&spdu));
     buf_free(&spdu);
-    rc = onebox_run_until(w->box, 3 * LINK_SECOND, NULL);
-    WS_ASSERT(rc == WS_OK);
+    townbox_run(&w->box, 2 * LINK_SECOND);
     world = w;
 }
 
 static void close_world(void) {
     struct link_world *w = world;
     struct node_status s;
-    uint64_t before = onebox_node(w->box, 1)->height;
-    int rc = onebox_run_until(w->box, onebox_now(w->box).mono_us + 20 * LINK_SECOND, NULL);
-    WS_ASSERT(rc == WS_OK);
+    uint64_t before = onebox_node(w->box.box, 1)->height;
+    townbox_run(&w->box, 20 * LINK_SECOND);
     for (size_t i = 0; i < LINK_N; i++) {
-        node_status(onebox_node(w->box, i), &s);
+        node_status(onebox_node(w->box.box, i), &s);
         WS_ASSERT(s.height > before + 3);
     }
-    onebox_free(w->box);
-    signer_free(w->liar);
+    townbox_close(&w->box);
     buf_free(&w->report);
-    buf_free(&w->genesis);
-    town_free(&w->town);
     free(w);
     world = NULL;
 }
@@ -74,15 +49,17 @@ struct link_world *link_world(void) {
 }
 
 struct node *link_victim(void) {
-    return onebox_node(link_world()->box, LINK_VICTIM);
+    return onebox_node(link_world()->box.box, LINK_VICTIM);
+}
+
+struct signer *link_liar(void) {
+    return link_world()->box.signer[LINK_LIAR];
 }
 
 void link_hear(size_t from, struct span msg, uint64_t us) {
     struct link_world *w = link_world();
-    struct ws_err err = {0};
-    node_message(link_victim(), from, msg, onebox_now(w->box));
-    int rc = onebox_run_until(w->box, onebox_now(w->box).mono_us + us, &err);
-    WS_ASSERT(rc == WS_OK);
+    node_message(link_victim(), from, msg, onebox_now(w->box.box));
+    townbox_run(&w->box, us);
     if (++w->age == LINK_LIFE)
         close_world();
 }

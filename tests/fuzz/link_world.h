@@ -3,17 +3,12 @@
 #define WAYSIDE_TESTS_FUZZ_LINK_WORLD_H
 
 #include "ledger/node/node_internal.h"
-#include "rsu/onebox.h"
-#include "tests/support/town.h"
+#include "tests/support/townbox.h"
 
 enum { LINK_N = 4, LINK_VICTIM = 0, LINK_LIAR = 3, LINK_LIFE = 400, LINK_SECOND = 1000000 };
 
 struct link_world {
-    struct town town;
-    struct buf genesis;
-    uint8_t seeds[LINK_N][32];
-    struct onebox *box;
-    struct signer *liar;
+    struct townbox box;
     struct buf report; /* a signed message transaction */
     unsigned age;
 };
@@ -21,6 +16,7 @@ struct link_world {
 /* The world of now; a new one when there is none. Every other one mutes nobody, so that lies go deep. */
 struct link_world *link_world(void);
 struct node *link_victim(void);
+struct signer *link_liar(void);
 /* The victim hears it from a slot, and time goes on. After LINK_LIFE of them the world ends: the cell must have gone on. */
 void link_hear(size_t from, struct span msg, uint64_t us);
 

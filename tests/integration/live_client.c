@@ -19,6 +19,7 @@
 #include "rsu/config_value.h"
 #include "rsu/secret.h"
 #include "tests/integration/live_history.h"
+#include "tests/support/signed_order.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -177,14 +178,9 @@ static void next_order(struct clients *c) {
         .kind = POLICY_DEPLOY,
         .body = buf_span(&c->body),
         .sequence = ++c->sequence,
-        .expiry = c->cell_time + UINT64_C(3600) * 1000000,
-        .n_sigs = 1};
-    struct buf message = {0};
-    order_sign_bytes(c->cell_id, &order, &message);
-    signer_sign(c->authority, buf_span(&message), order.sigs[0].sig);
-    buf_free(&message);
+        .expiry = c->cell_time + UINT64_C(3600) * 1000000};
     buf_clear(&o->tx);
-    tx_put_order(&o->tx, &order);
+    signed_order_put(&o->tx, c->cell_id, &order, &c->authority, 1);
     o->sequence = order.sequence;
     o->seen = false;
     hand_in(c, o);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "tests/support/signed_order.h"
 #include "v2x/psid.h"
 
 #include <stdlib.h>
@@ -218,15 +219,7 @@ struct tx *rig_order(const struct exec_rig *r, const struct rig_order *ro) {
     o->kind = ro->kind;
     o->body = span_of(ro->body, strlen(ro->body));
     struct buf b = {0};
-    order_sign_bytes(executor_cell_id(r->ex), o, &b);
-    for (unsigned i = 0; i < RIG_AUTHORITIES; i++) {
-        if ((ro->signers >> i & 1U) == 0)
-            continue;
-        o->sigs[o->n_sigs].authority = (uint8_t)i;
-        signer_sign(r->authority[i], buf_span(&b), o->sigs[o->n_sigs++].sig);
-    }
-    buf_clear(&b);
-    tx_put_order(&b, o);
+    signed_order_put(&b, executor_cell_id(r->ex), o, r->authority, ro->signers);
     free(o);
     return parsed(&b);
 }

@@ -173,7 +173,6 @@ static void found(struct nodes *w, const struct nodes_plan *plan, uint8_t (*seed
         g->validators.v[i].power = plan->powers[i];
     for (size_t i = 0; i < plan->n; i++)
         memcpy(g->validators.v[i].curve_key, g->validators.v[i].key, KEY_OCTETS);
-    g->quorum[ROLE_COMMITTEE - 1] = 1;
     if (plan->edit != NULL)
         plan->edit(g, plan->edit_ctx);
     rc = validator_set_prepare(exec_sha256, &g->validators, NULL);

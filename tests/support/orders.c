@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "ledger/committee/change.h"
 #include "ledger/exec/hash.h"
+#include "tests/support/signed_order.h"
 
 #include <stdlib.h>
 
@@ -16,16 +17,10 @@ enum tx_verdict orders_submit(struct nodes *w, size_t i, enum exec_role role, ui
     o->role = role;
     o->kind = kind;
     o->body = body;
-    o->n_sigs = 1;
     struct buf b = {0};
-    uint8_t seed[32];
-    memset(seed, 0xaa, sizeof(seed));
-    struct signer *authority = signer_new(seed);
-    order_sign_bytes(w->cell_id, o, &b);
-    signer_sign(authority, buf_span(&b), o->sigs[0].sig);
+    struct signer *authority = town_authority();
+    signed_order_put(&b, w->cell_id, o, &authority, 1);
     signer_free(authority);
-    buf_clear(&b);
-    tx_put_order(&b, o);
     enum tx_verdict v = nodes_submit(w, i, buf_span(&b));
     buf_free(&b);
     free(o);

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "ledger/exec/contract.h"
 #include "ledger/exec/crypto.h"
 #include "v2x/psid.h"
 
@@ -89,6 +90,14 @@ void town_free(struct town *t) {
     mapset_free(&t->map);
 }
 
+struct signer *town_authority(void) {
+    uint8_t seed[32];
+    memset(seed, 0xaa, sizeof(seed));
+    struct signer *s = signer_new(seed);
+    WS_ASSERT(s != NULL);
+    return s;
+}
+
 void town_genesis(
     const struct town *t, const uint8_t (*seeds)[32], size_t n, struct buf *ret_genesis) {
     struct founding *f = calloc(1, sizeof(*f));
@@ -104,15 +113,13 @@ void town_genesis(
         memcpy(f->validators.v[i].curve_key, f->validators.v[i].key, KEY_OCTETS);
         signer_free(s);
     }
-    uint8_t authority[32];
-    memset(authority, 0xaa, sizeof(authority));
-    struct signer *s = signer_new(authority);
-    WS_ASSERT(s != NULL);
+    struct signer *s = town_authority();
     f->n_authorities = 1;
     signer_public(s, f->authorities[0].key);
     signer_free(s);
     f->authorities[0].roles = 0x0f;
-    f->quorum[0] = 1;
+    f->quorum[ROLE_POLICY - 1] = 1;
+    f->quorum[ROLE_COMMITTEE - 1] = 1;
     f->trust = &t->trust;
     f->params = cell_params_default();
     f->policy_name = founding_policy_name;

@@ -21,9 +21,12 @@ struct town {
 };
 void town_build(struct town *t, uint64_t seed);
 void town_free(struct town *t);
-/* Genesis of a cell over this town; seeds[n] make the validators' keys. One authority for all roles, key seed 0xaa... */
+/* Genesis of a cell over this town; seeds[n] make the validators' keys. One authority has all roles, of which policy and
+ * committee are in use. */
 void town_genesis(
     const struct town *t, const uint8_t (*seeds)[32], size_t n, struct buf *ret_genesis);
+/* The authority's key; the caller frees it. */
+struct signer *town_authority(void);
 /* Signed message of a car that saw the sign with this value at `time`. */
 void town_report(
     const struct town *t, size_t car, uint64_t time, int32_t value, struct buf *ret_spdu);

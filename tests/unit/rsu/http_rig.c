@@ -77,11 +77,8 @@ struct command {
 };
 
 static void advance(struct rig *r, uint64_t us) {
-    struct ws_err err = {0};
     for (uint64_t done = 0; done < us; done += STEP_US) {
-        uint64_t left = us - done < STEP_US ? us - done : STEP_US;
-        if (onebox_run_until(r->box, onebox_now(r->box).mono_us + left, &err) != 0)
-            fail_msg("%s", err.text);
+        townbox_run(&r->box, us - done < STEP_US ? us - done : STEP_US);
         struct node_status s;
         node_status(r->face.node, &s);
         if (s.height != r->told && r->http != NULL)
@@ -103,24 +100,12 @@ static void do_height(void *owner, void *ctx) {
 }
 
 static void report(struct rig *r, size_t car, int32_t value) {
-    struct buf spdu = {0};
-    struct buf tx = {0};
-    struct ws_now now = onebox_now(r->box);
-    town_report(&r->town, car, now.its_us, value, &spdu);
-    if (!node_has_cert(r->face.node, r->town.car_hash[car])) {
-        tx_put_certificate(&tx, buf_span(&r->town.car_cert[car]));
-        (void)node_submit(r->face.node, buf_span(&tx), false, now, NULL);
-        buf_clear(&tx);
-    }
-    tx_put_message(&tx, r->town.car_hash[car], buf_span(&spdu));
-    enum tx_verdict v = node_submit(r->face.node, buf_span(&tx), false, now, NULL);
+    enum tx_verdict v = townbox_report(&r->box, 0, car, value);
     if (v == TX_UNKNOWN_CERT) { /* it waits for its certificate's block */
         advance(r, 2000000);
-        v = node_submit(r->face.node, buf_span(&tx), false, onebox_now(r->box), NULL);
+        v = townbox_report(&r->box, 0, car, value);
     }
     assert_int_equal(v, TX_GOOD);
-    buf_free(&spdu);
-    buf_free(&tx);
 }
 
 static void do_change(void *owner, void *ctx) {
@@ -129,7 +114,7 @@ static void do_change(void *owner, void *ctx) {
     (void)owner;
     uint64_t before = map_contract_version(r->face.cell.map);
     /* Past the window within which a car counts once for a thing. */
-    onebox_skip(r->box, 11 * 60 * 1000000ULL);
+    onebox_skip(r->box.box, 11 * 60 * 1000000ULL);
     for (size_t i = 0; i < CARS && map_contract_version(r->face.cell.map) == before; i++) {
         report(r, i, o->value);
         advance(r, 10 * STEP_US);
@@ -162,25 +147,8 @@ uint64_t rig_height(struct rig *r) {
 
 /* ---- life ---- */
 
-static void open_box(struct rig *r, uint64_t mono_us) {
-    town_build(&r->town, 1);
-    for (size_t i = 0; i < RIG_VALIDATORS; i++)
-        memset(r->seeds[i], (int)(i + 1), 32);
-    town_genesis(&r->town, (const uint8_t(*)[32])r->seeds, RIG_VALIDATORS, &r->genesis);
-    struct onebox_config cfg = {.genesis = buf_span(&r->genesis),
-        .map = &r->town.map,
-        .n = RIG_VALIDATORS,
-        .seeds = (const uint8_t(*)[32])r->seeds,
-        .delay_us = 5000,
-        .limits = node_limits_default(),
-        .start = {.mono_us = mono_us, .its_us = r->town.epoch}};
-    struct ws_err err = {0};
-    if (onebox_new(&cfg, &r->box, &err) != 0)
-        fail_msg("%s", err.text);
-}
-
 static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t started_us) {
-    struct node *n = onebox_node(r->box, 0);
+    struct node *n = onebox_node(r->box.box, 0);
     struct executor *ex = node_executor(n);
     r->config.n_ports = RIG_PORTS;
     for (size_t i = 0; i < RIG_PORTS; i++)
@@ -192,12 +160,12 @@ static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t sta
     r->face = (struct rsud){.config = &r->config,
         .clock = {.kind = WS_CLOCK_SYSTEM},
         .genesis = executor_genesis_of(ex),
-        .store = opt->store != NULL ? opt->store : onebox_store(r->box, 0),
+        .store = opt->store != NULL ? opt->store : onebox_store(r->box.box, 0),
         .mailbox = mailbox_new(16),
         .n_workers = RIG_PORTS,
         .node = n,
         .net = (struct net *)r,
-        .cell = *onebox_cell(r->box, 0),
+        .cell = *onebox_cell(r->box.box, 0),
         .admit = &r->admit,
         .started_mono_us = started_us};
     memcpy(r->face.cell_id, executor_cell_id(ex), 32);
@@ -215,7 +183,8 @@ void rig_open(struct rig *r, const struct rig_options *opt) {
     memset(r, 0, sizeof(*r));
     struct ws_clock real = {.kind = WS_CLOCK_SYSTEM};
     uint64_t start = ws_clock_now(&real).mono_us - opt->asleep_us;
-    open_box(r, start);
+    const struct townbox_plan plan = {.n = RIG_VALIDATORS, .mono_us = start};
+    townbox_open(&r->box, &plan);
     fill_face(r, opt, start);
     assert_int_equal(pthread_create(&r->owner, NULL, owner_run, r), 0);
     (void)snprintf(r->dir, sizeof(r->dir), "%s/wayside-http-XXXXXX", P_tmpdir);
@@ -241,9 +210,7 @@ void rig_close(struct rig *r) {
     atomic_store(&r->stop, true);
     assert_int_equal(pthread_join(r->owner, NULL), 0);
     mailbox_free(r->face.mailbox);
-    onebox_free(r->box);
-    town_free(&r->town);
-    buf_free(&r->genesis);
+    townbox_close(&r->box);
     assert_int_equal(rmdir(r->dir), 0); /* the socket file is gone */
 }
 
@@ -390,7 +357,7 @@ void rig_assert_proof(
     struct event e;
     struct ws_err err = {0};
     assert_int_equal(event_bundle_decode(buf_span(&bundle), p, &err), 0);
-    if (light_check_event(&exec_light_crypto, buf_span(&r->genesis), p, &e, &err) != 0)
+    if (light_check_event(&exec_light_crypto, buf_span(&r->box.genesis), p, &e, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(e.contract, CELL_CONTRACT_MAP);
     assert_int_equal(e.type, MAP_EVENT_VERSION);

@@ -6,8 +6,7 @@
 #include "tests/support/cm.h"
 
 #include "rsu/http_internal.h"
-#include "rsu/onebox.h"
-#include "tests/support/town.h"
+#include "tests/support/townbox.h"
 
 #include <stdatomic.h>
 
@@ -24,10 +23,7 @@ struct rig_options {
 };
 
 struct rig {
-    struct town town;
-    struct buf genesis;
-    uint8_t seeds[RIG_VALIDATORS][32];
-    struct onebox *box;
+    struct townbox box;
     struct config config;
     struct admit_counters admit;
     struct rsud face;

@@ -337,7 +337,7 @@ static void headers_come_with_all_that_checks_them(void **state) {
     uint64_t top = rig_height(rig);
     struct light_trust *t = ws_alloc(sizeof(*t));
     const struct light_params p = {.every_signature = true};
-    assert_int_equal(light_trust_genesis(exec_sha256, buf_span(&rig->genesis), t, NULL), WS_OK);
+    assert_int_equal(light_trust_genesis(exec_sha256, buf_span(&rig->box.genesis), t, NULL), WS_OK);
     for (uint64_t h = 1; h <= top; h++) {
         char target[64];
         (void)snprintf(target, sizeof(target), "/v1/headers/%" PRIu64, h);
@@ -411,7 +411,7 @@ static void state_comes_with_proofs_of_presence_and_absence(void **state) {
     (void)state;
     char key[2 * 17 + 1];
     uint8_t raw[17] = {'e'};
-    memcpy(raw + 1, rig->town.sign->id, 16);
+    memcpy(raw + 1, rig->box.town.sign->id, 16);
     hex_encode(key, raw, sizeof(raw));
     char target[96];
     (void)snprintf(target, sizeof(target), "/v1/proofs/state/map/%s", key);
@@ -421,7 +421,7 @@ static void state_comes_with_proofs_of_presence_and_absence(void **state) {
         struct state_bundle *p = ws_alloc(sizeof(*p));
         struct ws_err err = {0};
         assert_int_equal(state_bundle_decode(buf_span(&bundle), p, &err), 0);
-        if (light_check_state(&exec_light_crypto, buf_span(&rig->genesis), p, &err) != 0)
+        if (light_check_state(&exec_light_crypto, buf_span(&rig->box.genesis), p, &err) != 0)
             fail_msg("%s", err.text);
         assert_int_equal(p->present, !absent);
         json_t *summary = json_object_get(o, "summary");

@@ -108,7 +108,7 @@ static void diffs_lead_from_the_base_map_to_the_current_one(void **state) {
     assert_int_equal(json_array_size(list), 3);
     struct buf b = {0};
     struct mapset map;
-    mapset_encode(&rig->town.map, &b);
+    mapset_encode(&rig->box.town.map, &b);
     assert_int_equal(mapset_decode(buf_span(&b), &map, NULL), 0);
     buf_free(&b);
     static const int32_t values[] = {50, 30, 80, 60};

@@ -7,34 +7,19 @@
 #include "ledger/exec/hash.h"
 #include "ledger/node/query.h"
 #include "mapsvc/diff.h"
-#include "rsu/onebox.h"
-#include "tests/support/town.h"
+#include "tests/support/townbox.h"
 
-#include <stdio.h>
-
-enum { N = 7, STEP_US = 500000 };
+enum { N = 7, PATIENCE_US = 100000000 };
 
 struct run {
-    struct town town;
-    struct buf genesis;
-    uint8_t seeds[N][32];
-    struct onebox *box;
-    uint64_t highest, version_height, jailed;
+    struct townbox box;
+    uint64_t version_height, jailed;
     uint32_t version_sequence;
-    uint64_t sequence; /* of orders */
-    exec_code last_code; /* of the committee */
+    uint64_t sequence; /* of the last order */
 };
 
-static void on_committed(void *ctx, size_t validator, const struct block *b, const struct commit *c,
-    const struct exec_outcome *o) {
+static void on_committed(void *ctx, const struct block *b, const struct exec_outcome *o) {
     struct run *r = ctx;
-    (void)validator;
-    (void)c;
-    r->highest = b->header.height;
-    for (size_t i = 0; i < o->n_results; i++) {
-        if (o->results[i].contract == EXECUTOR_COMMITTEE)
-            r->last_code = o->results[i].code;
-    }
     for (size_t i = 0; i < o->n_events; i++) {
         const struct event *e = &o->events[i];
         if (e->contract == EXECUTOR_COMMITTEE && e->type == COMMITTEE_EVENT_JAILED)
@@ -46,98 +31,34 @@ static void on_committed(void *ctx, size_t validator, const struct block *b, con
     }
 }
 
-static struct run *open_run(void) {
-    struct run *r = ws_alloc(sizeof(*r));
-    struct genesis *g = ws_alloc(sizeof(*g));
-    struct buf octets = {0};
-    town_build(&r->town, 1);
-    for (size_t i = 0; i < N; i++)
-        memset(r->seeds[i], (int)(i + 1), 32);
-    town_genesis(&r->town, (const uint8_t(*)[32])r->seeds, N, &octets);
-    assert_int_equal(genesis_decode(exec_sha256, buf_span(&octets), g, NULL), WS_OK);
-    g->quorum[ROLE_COMMITTEE - 1] = 1;
-    genesis_encode(g, &r->genesis);
-    struct onebox_config cfg = {.genesis = buf_span(&r->genesis),
-        .map = &r->town.map,
-        .n = N,
-        .seeds = (const uint8_t(*)[32])r->seeds,
-        .delay_us = 5000,
-        .limits = node_limits_default(),
-        .start = {.mono_us = 1000000, .its_us = r->town.epoch},
-        .committed = on_committed,
-        .ctx = r};
-    struct ws_err err = {0};
-    if (onebox_new(&cfg, &r->box, &err) != 0)
-        fail_msg("%s", err.text);
-    buf_free(&octets);
-    free(g);
-    return r;
-}
-
-static void close_run(struct run *r) {
-    onebox_free(r->box);
-    town_free(&r->town);
-    buf_free(&r->genesis);
-    free(r);
-}
-
-static void run_to(struct run *r, uint64_t height) {
-    struct ws_err err = {0};
-    for (size_t i = 0; i < 200 && r->highest < height; i++) {
-        if (onebox_run_until(r->box, onebox_now(r->box).mono_us + STEP_US, &err) != 0)
-            fail_msg("%s", err.text);
-    }
-    assert_true(r->highest >= height);
+static void run_on(struct run *r, uint64_t heights) {
+    townbox_run_to(&r->box, r->box.highest + heights, PATIENCE_US);
 }
 
 static void order(struct run *r, uint16_t kind, struct span body) {
-    struct order o = {.sequence = ++r->sequence,
-        .expiry = onebox_now(r->box).its_us + 60000000,
-        .role = ROLE_COMMITTEE,
-        .kind = kind,
-        .body = body,
-        .n_sigs = 1};
-    uint8_t authority[32];
-    memset(authority, 0xaa, sizeof(authority));
-    struct signer *s = signer_new(authority);
-    struct buf b = {0};
-    order_sign_bytes(executor_cell_id(node_executor(onebox_node(r->box, 0))), &o, &b);
-    signer_sign(s, buf_span(&b), o.sigs[0].sig);
-    signer_free(s);
-    buf_clear(&b);
-    tx_put_order(&b, &o);
-    struct ws_err err = {0};
-    if (node_submit(onebox_node(r->box, 1), buf_span(&b), false, onebox_now(r->box), &err) !=
-        TX_GOOD)
-        fail_msg("%s", err.text);
-    buf_free(&b);
-    run_to(r, r->highest + 5);
+    assert_int_equal(townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, body, ++r->sequence), TX_GOOD);
+    run_on(r, 5);
 }
 
-static const struct validator_set *set_now(struct run *r) {
-    const void *committee = executor_committee(node_executor(onebox_node(r->box, 0)));
-    return committee_set(committee, committee_next(committee));
-}
-
-/* The validator's seed, whatever its place is. */
 static struct evidence double_vote(struct run *r, const struct validator *liar, uint64_t height) {
     struct evidence e = {.kind = EVIDENCE_DOUBLE_VOTE, .alg = KEY_ED25519};
     memcpy(e.key, liar->key, KEY_OCTETS);
-    for (size_t k = 0; k < N; k++) {
-        struct signer *s = signer_new(r->seeds[k]);
-        uint8_t key[KEY_OCTETS];
-        signer_public(s, key);
-        for (uint8_t i = 0; i < 2 && memcmp(key, liar->key, KEY_OCTETS) == 0; i++) {
-            struct buf b = {0};
-            e.vote[i] = (struct vote){
-                .type = VOTE_PREVOTE, .height = height, .locked_round = -1, .valid_round = -1};
-            e.vote[i].id[0] = (uint8_t)(i + 1);
-            vote_sign_bytes(
-                executor_cell_id(node_executor(onebox_node(r->box, 0))), &e.vote[i], &b);
-            signer_sign(s, buf_span(&b), e.vote[i].sig);
-            buf_free(&b);
-        }
-        signer_free(s);
+    size_t k = 0;
+    uint8_t key[KEY_OCTETS];
+    for (; k < N; k++) {
+        signer_public(r->box.signer[k], key);
+        if (memcmp(key, liar->key, KEY_OCTETS) == 0)
+            break;
+    }
+    assert_true(k < N);
+    for (uint8_t i = 0; i < 2; i++) {
+        struct buf b = {0};
+        e.vote[i] = (struct vote){
+            .type = VOTE_PREVOTE, .height = height, .locked_round = -1, .valid_round = -1};
+        e.vote[i].id[0] = (uint8_t)(i + 1);
+        vote_sign_bytes(r->box.cell_id, &e.vote[i], &b);
+        signer_sign(r->box.signer[k], buf_span(&b), e.vote[i].sig);
+        buf_free(&b);
     }
     return e;
 }
@@ -146,27 +67,14 @@ static enum tx_verdict hand_in(struct run *r, const struct evidence *e) {
     struct buf b = {0};
     tx_put_evidence(&b, e);
     enum tx_verdict v =
-        node_submit(onebox_node(r->box, 2), buf_span(&b), false, onebox_now(r->box), NULL);
+        node_submit(onebox_node(r->box.box, 2), buf_span(&b), false, onebox_now(r->box.box), NULL);
     buf_free(&b);
     return v;
 }
 
 static void report(struct run *r, size_t car) {
-    struct buf spdu = {0};
-    struct buf tx = {0};
-    struct node *n = onebox_node(r->box, car % 3);
-    struct ws_now now = onebox_now(r->box);
-    town_report(&r->town, car, now.its_us, 30, &spdu);
-    if (!node_has_cert(n, r->town.car_hash[car])) {
-        tx_put_certificate(&tx, buf_span(&r->town.car_cert[car]));
-        (void)node_submit(n, buf_span(&tx), false, now, NULL);
-        buf_clear(&tx);
-    }
-    tx_put_message(&tx, r->town.car_hash[car], buf_span(&spdu));
-    (void)node_submit(n, buf_span(&tx), false, now, NULL);
-    buf_free(&spdu);
-    buf_free(&tx);
-    run_to(r, r->highest + 5);
+    (void)townbox_report(&r->box, car % 3, car, 30);
+    run_on(r, 5);
 }
 
 /* ---- the source of a light client: a node's store ---- */
@@ -191,7 +99,7 @@ static int give_handover(
 
 static void follow_everywhere(struct run *r) {
     const struct light_params p = {.every_signature = true};
-    struct light_source from = {.ctx = onebox_store(r->box, 1),
+    struct light_source from = {.ctx = onebox_store(r->box.box, 1),
         .block = give_block,
         .handover = give_handover,
         .steps_max = 1000};
@@ -200,9 +108,9 @@ static void follow_everywhere(struct run *r) {
     struct ws_err err = {0};
     for (int bisect = 0; bisect < 2; bisect++) {
         from.handover = bisect == 1 ? NULL : give_handover;
-        for (uint64_t h = 1; h < r->highest; h++) {
+        for (uint64_t h = 1; h < r->box.highest; h++) {
             assert_int_equal(
-                light_trust_genesis(exec_sha256, buf_span(&r->genesis), t, NULL), WS_OK);
+                light_trust_genesis(exec_sha256, buf_span(&r->box.genesis), t, NULL), WS_OK);
             if (light_reach(&exec_light_crypto, &p, t, &from, h, LIGHT_NO_CLOCK, b, &err) !=
                 LIGHT_OK)
                 fail_msg("height %d: %s", (int)h, err.text);
@@ -219,73 +127,75 @@ static void the_map_is_proven_from_the_genesis(struct run *r) {
     struct event e;
     struct event_bundle *p = ws_alloc(sizeof(*p));
     assert_true(r->version_height > 0);
-    if (query_event_bundle(onebox_store(r->box, 2), r->version_height, r->version_sequence, &octets,
-            &err) != WS_OK)
+    if (query_event_bundle(onebox_store(r->box.box, 2), r->version_height, r->version_sequence,
+            &octets, &err) != WS_OK)
         fail_msg("%s", err.text);
     assert_int_equal(event_bundle_decode(buf_span(&octets), p, &err), WS_OK);
     assert_int_equal(p->handovers.n, 2);
-    if (light_check_event(&exec_light_crypto, buf_span(&r->genesis), p, &e, &err) != WS_OK)
+    if (light_check_event(&exec_light_crypto, buf_span(&r->box.genesis), p, &e, &err) != WS_OK)
         fail_msg("%s", err.text);
     assert_int_equal(e.type, MAP_EVENT_VERSION);
     /* Without the way between the committees it is nothing. */
     p->handovers = (struct handovers){0};
     assert_int_equal(
-        light_check_event(&exec_light_crypto, buf_span(&r->genesis), p, &e, &err), WS_EINPUT);
+        light_check_event(&exec_light_crypto, buf_span(&r->box.genesis), p, &e, &err), WS_EINPUT);
     free(p);
     buf_free(&octets);
 }
 
 static void a_cell_outlives_its_committees(void **state) {
     (void)state;
-    struct run *r = open_run();
-    run_to(r, 5);
+    struct run *r = ws_alloc(sizeof(*r));
+    const struct townbox_plan plan = {.n = N, .committed = on_committed, .ctx = r};
+    townbox_open(&r->box, &plan);
+    run_on(r, 5);
     struct set_change c = {.n_out = 1, .n_in = 2};
     struct buf body = {0};
-    memcpy(c.out[0], set_now(r)->v[6].address, 32);
+    memcpy(c.out[0], townbox_set(&r->box)->v[6].address, 32);
     for (size_t i = 0; i < 2; i++) {
-        c.in[i] = set_now(r)->v[i + 2];
+        c.in[i] = townbox_set(&r->box)->v[i + 2];
         c.in[i].power = 2;
     }
     set_change_prepare(exec_sha256, &c);
     set_change_encode(&c, &body);
     order(r, COMMITTEE_ORDER_SET, buf_span(&body));
-    assert_int_equal(r->last_code, COMMITTEE_OK);
-    assert_int_equal(set_now(r)->n, 6);
-    assert_int_equal(set_now(r)->v[0].power, 2);
+    assert_int_equal(r->box.committee_code, COMMITTEE_OK);
+    assert_int_equal(townbox_set(&r->box)->n, 6);
+    assert_int_equal(townbox_set(&r->box)->v[0].power, 2);
     /* The same again is refused when it runs, and the cell goes on. */
     order(r, COMMITTEE_ORDER_SET, buf_span(&body));
-    assert_int_equal(r->last_code, COMMITTEE_UNKNOWN_VALIDATOR);
+    assert_int_equal(r->box.committee_code, COMMITTEE_UNKNOWN_VALIDATOR);
     buf_clear(&body);
 
-    const struct validator liar = set_now(r)->v[4];
-    struct evidence e = double_vote(r, &liar, r->highest - 2);
+    const struct validator liar = townbox_set(&r->box)->v[4];
+    struct evidence e = double_vote(r, &liar, r->box.highest - 2);
     struct evidence forged = e;
     forged.vote[1].sig[9] ^= 1;
     assert_int_equal(hand_in(r, &forged), TX_BAD_SIGNATURE);
     assert_int_equal(hand_in(r, &e), TX_GOOD);
-    run_to(r, r->highest + 5);
+    run_on(r, 5);
     assert_true(r->jailed > 0);
-    assert_int_equal(set_now(r)->n, 5);
-    assert_int_equal(validator_set_find(set_now(r), liar.address), -1);
+    assert_int_equal(townbox_set(&r->box)->n, 5);
+    assert_int_equal(validator_set_find(townbox_set(&r->box), liar.address), -1);
     assert_int_equal(hand_in(r, &e), TX_DUPLICATE);
 
-    struct cell_params params = *executor_params(node_executor(onebox_node(r->box, 0)));
+    struct cell_params params = *executor_params(node_executor(onebox_node(r->box.box, 0)));
     params.block_interval_us = 800000;
     params_change_encode(&params, &body);
     order(r, COMMITTEE_ORDER_PARAMS, buf_span(&body));
     assert_int_equal(
-        executor_params(node_executor(onebox_node(r->box, 3)))->block_interval_us, 800000);
+        executor_params(node_executor(onebox_node(r->box.box, 3)))->block_interval_us, 800000);
 
     for (size_t car = 0; car < 24; car++)
         report(r, car);
     the_map_is_proven_from_the_genesis(r);
     follow_everywhere(r);
-    struct ws_err err = {0};
-    assert_int_equal(onebox_restart(r->box, 1, &err), WS_OK);
-    run_to(r, r->highest + 5);
+    townbox_restart(&r->box, 1);
+    run_on(r, 5);
     follow_everywhere(r);
     buf_free(&body);
-    close_run(r);
+    townbox_close(&r->box);
+    free(r);
 }
 
 int main(void) {
