@@ -231,30 +231,58 @@ static void drop_convicted(struct exec_host *h, const struct evidence *e, struct
     g->n = n;
 }
 
+/* One that names its only signer by key: whether he was convicted of it is known before any signature is looked at, so that what
+ * is known costs nothing to whoever is handed it again and again. */
+static bool is_marked(struct exec_host *h, const struct evidence *e) {
+    struct validator v = {.alg = e->alg};
+    struct span old;
+    if (e->kind == EVIDENCE_ATTACK)
+        return false;
+    memcpy(v.key, e->key, KEY_OCTETS);
+    validator_address(exec_sha256, &v);
+    struct key k = mark_key(e, v.address);
+    return exec_get(h, span_of_key(&k), &old);
+}
+
+/* A proposal that a member has signed convicts unless it was its turn. That is asked last: it takes thousands of steps, and only
+ * a member may have them taken. */
+static exec_code judge_turn(
+    const void *self, struct exec_host *h, const struct evidence *e, const hash32 signer) {
+    const struct signed_proposal *p = &e->proposal[0];
+    hash32 proposer;
+    if (p->valid_round < -1 || p->valid_round >= p->round)
+        return COMMITTEE_OK; /* out of range whoever proposes */
+    if (!court_proposer(self, h, p->height, p->round, proposer))
+        return COMMITTEE_NO_FACTS;
+    return memcmp(proposer, signer, 32) == 0 ? COMMITTEE_NO_OFFENCE : COMMITTEE_OK;
+}
+
 exec_code court_judge(const void *self, struct exec_host *h, const struct light_crypto *c,
     const struct evidence *e, uint64_t block_time, struct guilty *ret_guilty) {
     uint64_t height = evidence_height(e);
     uint64_t next = committee_next(self); /* the block that would carry it */
     struct block_facts facts;
-    hash32 proposer;
+    static const hash32 nobody = {0};
     if (height > next)
         return COMMITTEE_TOO_NEW;
     bool decided = get_facts(h, height, &facts);
     if (height < next &&
         (!decided || too_old(committee_params(self, next), height, facts.time, next, block_time)))
         return COMMITTEE_EXPIRED;
+    if (is_marked(h, e))
+        return COMMITTEE_KNOWN;
     struct evidence_facts f = {.cell_id = exec_cell_id(h),
         .set = committee_set(self, height),
         .set_hash = committee_set_hash(self, height),
         .block = decided ? &facts : NULL,
+        .proposer = nobody, /* see below */
         .known = is_known,
         .ctx = self};
     if (e->kind == EVIDENCE_ATTACK)
         f.common = committee_set(self, e->common + 1);
-    if (e->kind == EVIDENCE_BAD_PROPOSAL &&
-        court_proposer(self, h, height, e->proposal[0].round, proposer))
-        f.proposer = proposer;
     exec_code code = code_of(evidence_check(c, e, &f, ret_guilty));
+    if (code == COMMITTEE_OK && e->kind == EVIDENCE_BAD_PROPOSAL)
+        code = judge_turn(self, h, e, ret_guilty->address[0]);
     if (code != COMMITTEE_OK)
         return code;
     drop_convicted(h, e, ret_guilty);

@@ -18,6 +18,7 @@ struct lot {
     struct node_job job;
     struct lot *next;
     size_t peer;
+    uint64_t generation; /* of its slot */
     struct verify_kernel *kernel; /* borrowed while it is out */
     struct buf octets; /* of all, one after the other */
     size_t n;
@@ -168,12 +169,22 @@ static struct lot *line_take(struct ahead *a) {
     return NULL;
 }
 
+/* The slot is another peer's by now: nothing of this is its doing, and whoever brought it answers for nothing any more. */
+static bool sender_gone(struct node *n, const struct lot *l) {
+    if (l->peer < n->peers.n && l->generation == n->peer[l->peer].generation)
+        return false;
+    n->counters.drops[NODE_DROP_SENDER_GONE] += l->n;
+    return true;
+}
+
 /* One at a time: they come back in the order they went out. */
 static void start_next(struct node *n, struct ws_now now) {
     struct ahead *a = n->ahead;
+    struct lot *l = NULL;
     if (a->out != NULL)
         return;
-    struct lot *l = line_take(a);
+    while ((l = line_take(a)) != NULL && sender_gone(n, l))
+        lot_free(l);
     if (l == NULL)
         return;
     if (a->ahead == NULL)
@@ -186,21 +197,24 @@ static void start_next(struct node *n, struct ws_now now) {
 static void done(struct node *n, struct node_job *job, struct ws_now now) {
     struct lot *l = (struct lot *)job;
     n->ahead->out = NULL;
-    if (!n->failed)
+    if (!n->failed && !sender_gone(n, l))
         txs_take_lot(n, l->tx, l->n, l->peer, now);
     lot_free(l);
     if (!n->failed)
         start_next(n, now);
 }
 
-static struct lot *lot_for(struct ahead *a, size_t peer, size_t octets, bool urgent) {
-    struct line *line = &a->line[urgent ? URGENT : BULK];
+static struct lot *lot_for(struct node *n, size_t peer, size_t octets, bool urgent) {
+    struct line *line = &n->ahead->line[urgent ? URGENT : BULK];
     struct lot *l = line->last;
-    if (l != NULL && l->peer == peer && l->n < LOT && l->octets.n + octets <= LOT_OCTETS)
+    uint64_t generation = n->peer[peer].generation;
+    if (l != NULL && l->peer == peer && l->generation == generation && l->n < LOT &&
+        l->octets.n + octets <= LOT_OCTETS)
         return l;
     l = ws_alloc(sizeof(*l));
     l->job = (struct node_job){.run = run, .done = done, .drop = drop};
     l->peer = peer;
+    l->generation = generation;
     if (line->last != NULL)
         line->last->next = l;
     else
@@ -213,7 +227,7 @@ bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct 
     struct ahead *a = n->ahead;
     if (a->of_peer[peer] + tx.n > AHEAD_OCTETS_MAX / n->peers.n)
         return false;
-    struct lot *l = lot_for(a, peer, tx.n, urgent);
+    struct lot *l = lot_for(n, peer, tx.n, urgent);
     bool message = tx.n >= 34 && tx.p[1] == TX_MESSAGE;
     struct verify_key *key = message ? key_of(n, tx.p + 2) : NULL;
     l->key[l->n] = key == NULL ? NULL : verify_key_ref(key);

@@ -121,28 +121,37 @@ static struct fetched *place_of(struct node *n, uint64_t height) {
     return &n->fetched[height % SYNC_WINDOW];
 }
 
-static void fetched_drop(struct node *n, struct fetched *f) {
+static void drop_block(struct node *n, struct fetched *f) {
     if (f->block != NULL)
         n->fetched_octets -= f->octets;
     block_free(f->block);
+    f->block = NULL;
+}
+
+static void forget_question(struct node *n, struct fetched *f) {
+    if (f->asked && n->peer[f->asked_of].outstanding > 0)
+        n->peer[f->asked_of].outstanding--;
+    f->asked = false;
+}
+
+static void empty_place(struct node *n, struct fetched *f) {
+    forget_question(n, f);
+    drop_block(n, f);
     *f = (struct fetched){.block = NULL};
 }
 
 void fetch_clear(struct node *n) {
     for (size_t i = 0; i < SYNC_WINDOW; i++)
-        fetched_drop(n, &n->fetched[i]);
-}
-
-static void forget_question(struct node *n, struct fetched *f) {
-    if (f->asked && n->peer[f->from].outstanding > 0)
-        n->peer[f->from].outstanding--;
-    f->asked = false;
+        empty_place(n, &n->fetched[i]);
 }
 
 void fetch_forget_peer(struct node *n, size_t peer) {
     for (size_t i = 0; i < SYNC_WINDOW; i++) {
-        if (n->fetched[i].asked && n->fetched[i].from == peer)
-            forget_question(n, &n->fetched[i]);
+        struct fetched *f = &n->fetched[i];
+        if (f->asked && f->asked_of == peer)
+            forget_question(n, f);
+        if (f->block != NULL && f->from == peer && !f->checked)
+            drop_block(n, f);
     }
     n->peer[peer].outstanding = 0;
 }
@@ -157,11 +166,11 @@ static uint64_t highest_claim(const struct node *n, struct ws_now now) {
 }
 
 /* Whoever claims to have the height, and has the least to do for us; NODE_NO_SLOT: nobody now. */
-static size_t choose(const struct node *n, uint64_t height, struct ws_now now) {
+static size_t choose(const struct node *n, uint64_t height, size_t but, struct ws_now now) {
     size_t best = NODE_NO_SLOT;
     for (size_t i = 0; i < n->peers.n; i++) {
         const struct peer *p = &n->peer[i];
-        if (i == n->peers.me || !p->heard || p->height < height || p->base > height ||
+        if (i == n->peers.me || i == but || !p->heard || p->height < height || p->base > height ||
             p->incompatible || peer_muted(n, i, now) || now.mono_us < p->slow_until_us ||
             p->outstanding >= (uint64_t)RANGES_MAX * n->limits.sync_blocks)
             continue;
@@ -171,9 +180,16 @@ static size_t choose(const struct node *n, uint64_t height, struct ws_now now) {
     return best;
 }
 
+static bool holds(const struct fetched *f, uint64_t height) {
+    return f->block != NULL && f->height == height;
+}
+
+/* Nobody need be asked for it. A block that cannot be checked yet may be a lie that sits in the place of the true one: one
+ * other peer is asked beside it. */
 static bool is_taken(struct node *n, uint64_t height) {
     const struct fetched *f = place_of(n, height);
-    return (f->block != NULL || f->asked) && f->height == height;
+    return f->height == height &&
+           (f->asked || (holds(f, height) && (f->checked || f->asked_beside)));
 }
 
 static void ask(struct node *n, size_t peer, uint64_t from, uint64_t count, struct ws_now now) {
@@ -183,9 +199,13 @@ static void ask(struct node *n, size_t peer, uint64_t from, uint64_t count, stru
     q.count = (uint32_t)count;
     for (uint64_t h = from; h < from + count; h++) {
         struct fetched *f = place_of(n, h);
-        forget_question(n, f);
-        fetched_drop(n, f);
-        *f = (struct fetched){.height = h, .asked = true, .from = peer, .asked_us = now.mono_us};
+        if (!holds(f, h))
+            empty_place(n, f);
+        f->height = h;
+        f->asked = true;
+        f->asked_beside = f->block != NULL;
+        f->asked_of = peer;
+        f->asked_us = now.mono_us;
     }
     p->outstanding += count;
     n->fetching = true;
@@ -205,12 +225,12 @@ void fetch_expect(struct node *n, size_t peer, uint64_t height) {
 
 /* A peer that claims a block and has sent nothing for a while: others are asked, and it only later. */
 static void time_out(struct node *n, struct fetched *f, struct ws_now now) {
-    struct peer *p = &n->peer[f->from];
+    struct peer *p = &n->peer[f->asked_of];
     uint64_t since = f->asked_us > p->delivered_us ? f->asked_us : p->delivered_us;
     if (now.mono_us - since < 2 * n->limits.status_us)
         return;
     if (now.mono_us >= p->slow_until_us)
-        peer_drop(n, f->from, NODE_DROP_WITHHELD, now);
+        peer_drop(n, f->asked_of, NODE_DROP_WITHHELD, now);
     p->slow_until_us = now.mono_us + 2 * n->limits.status_us;
     forget_question(n, f);
 }
@@ -220,9 +240,10 @@ static void sweep(struct node *n, struct ws_now now) {
     n->fetching = false;
     for (size_t i = 0; i < SYNC_WINDOW; i++) {
         struct fetched *f = &n->fetched[i];
+        if (f->height == 0)
+            continue;
         if (f->height <= n->height) {
-            forget_question(n, f);
-            fetched_drop(n, f);
+            empty_place(n, f);
         } else if (f->asked) {
             time_out(n, f, now);
         }
@@ -230,11 +251,18 @@ static void sweep(struct node *n, struct ws_now now) {
     }
 }
 
-static bool has_room(const struct node *n) {
-    uint64_t coming = 0;
+/* For what has been asked for and `more` besides, if they are like those that came. */
+static bool has_room(const struct node *n, uint64_t more) {
+    uint64_t coming = more;
     for (size_t i = 0; i < n->peers.n; i++)
         coming += n->peer[i].outstanding;
     return n->fetched_octets + coming * n->block_octets < n->limits.sync_octets;
+}
+
+/* One question is for what is not here, or for what one and the same peer did not send. */
+static bool may_ask_too(struct node *n, uint64_t height, size_t peer, bool beside) {
+    const struct fetched *f = place_of(n, height);
+    return holds(f, height) == beside && (!beside || f->from != peer);
 }
 
 void fetch_tick(struct node *n, struct ws_now now) {
@@ -250,14 +278,17 @@ void fetch_tick(struct node *n, struct ws_now now) {
         if (is_taken(n, h))
             continue;
         /* The next block is always asked for; more only while there is room for them. */
-        if (h > n->height + 1 && !has_room(n))
+        if (h > n->height + 1 && !has_room(n, 0))
             return;
-        size_t peer = choose(n, h, now);
+        const struct fetched *f = place_of(n, h);
+        bool beside = holds(f, h);
+        size_t peer = choose(n, h, beside ? f->from : NODE_NO_SLOT, now);
         if (peer == NODE_NO_SLOT)
             continue;
         uint64_t count = 1;
         uint64_t last = n->peer[peer].height < end ? n->peer[peer].height : end;
-        while (count < n->limits.sync_blocks && h + count <= last && !is_taken(n, h + count))
+        while (count < n->limits.sync_blocks && h + count <= last && !is_taken(n, h + count) &&
+               may_ask_too(n, h + count, peer, beside) && has_room(n, count))
             count++;
         ask(n, peer, h, count, now);
         h += count - 1;
@@ -274,6 +305,17 @@ static bool signed_by(const struct node *n, const struct validator_set *set, con
            commit_check(exec_verify, executor_cell_id(n->ex), set, c, NULL) == WS_OK;
 }
 
+/* What the commit is worth now. A set further ahead than the next one is not known before its turn comes. */
+enum commit_worth { COMMIT_GOOD, COMMIT_FALSE, COMMIT_UNKNOWN };
+static enum commit_worth commit_worth(
+    const struct node *n, const struct block *b, const struct commit *c) {
+    for (uint64_t h = n->height + 1; h <= n->height + 2; h++) {
+        if (memcmp(b->header.validators, committee_set_hash(n->committee, h), 32) == 0)
+            return signed_by(n, committee_set(n->committee, h), b, c) ? COMMIT_GOOD : COMMIT_FALSE;
+    }
+    return b->header.height == n->height + 1 ? COMMIT_FALSE : COMMIT_UNKNOWN;
+}
+
 /* NODE_DROP_COUNT: it may be taken. Nothing of it has been decoded. */
 static enum node_drop place_is_free(struct node *n, size_t peer, uint64_t height) {
     if (height <= n->height || height > n->height + SYNC_WINDOW)
@@ -281,8 +323,30 @@ static enum node_drop place_is_free(struct node *n, size_t peer, uint64_t height
     if (height > n->peer[peer].expect_to)
         return NODE_DROP_UNASKED;
     const struct fetched *f = place_of(n, height);
-    return f->block != NULL && f->height == height && f->checked ? NODE_DROP_NOT_WANTED
-                                                                 : NODE_DROP_COUNT;
+    return holds(f, height) && f->checked ? NODE_DROP_NOT_WANTED : NODE_DROP_COUNT;
+}
+
+/* Questions are bounded by what blocks were like; these may be larger. The next block always finds room. */
+static bool answer_fits(struct node *n, uint64_t height, size_t octets) {
+    const struct fetched *f = place_of(n, height);
+    uint64_t instead = holds(f, height) ? f->octets : 0;
+    return height == n->height + 1 || n->fetched_octets - instead + octets <= n->limits.sync_octets;
+}
+
+static void keep_block(struct node *n, struct block *b, const struct commit *c, size_t peer,
+    size_t octets, bool checked) {
+    struct fetched *f = place_of(n, c->height);
+    bool beside = holds(f, c->height);
+    empty_place(n, f);
+    *f = (struct fetched){.block = b,
+        .height = c->height,
+        .commit = *c,
+        .from = peer,
+        .octets = octets,
+        .checked = checked,
+        .asked_beside = beside};
+    n->fetched_octets += octets;
+    n->fetching = true;
 }
 
 /* Kept until the blocks before it are here and durable. */
@@ -300,8 +364,14 @@ void fetch_reply(
         return;
     }
     struct fetched *f = place_of(n, c.height);
-    if (f->asked && f->height == c.height && f->from == peer)
+    if (f->asked && f->height == c.height && f->asked_of == peer)
         forget_question(n, f);
+    n->block_octets = (3 * n->block_octets + a->block.len) / 4;
+    if (!answer_fits(n, c.height, a->block.len)) {
+        n->peer[peer].delivered_us = now.mono_us;
+        peer_drop(n, peer, NODE_DROP_SYNC_FULL, now);
+        return;
+    }
     struct block *b = NULL;
     /* The genesis bounds what any height may hold; the parameters of a later height are not known yet. */
     if (block_decode(span_of(a->block.data, a->block.len), &n->genesis->params, &b, NULL) !=
@@ -314,27 +384,17 @@ void fetch_reply(
         block_free(b);
         return;
     }
-    /* Under the set that signs now; a later height may have another, which is known when its turn comes. */
-    bool held = f->block != NULL && f->height == c.height;
-    bool good = signed_by(n, n->set, b, &c);
-    if (!good && (held || c.height == n->height + 1)) {
-        peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
-        block_free(b);
+    enum commit_worth worth = commit_worth(n, b, &c);
+    if (worth != COMMIT_FALSE)
+        n->peer[peer].delivered_us = now.mono_us;
+    if (worth == COMMIT_GOOD || (worth == COMMIT_UNKNOWN && !holds(f, c.height))) {
+        keep_block(n, b, &c, peer, a->block.len, worth == COMMIT_GOOD);
+        fetch_apply(n, now);
         return;
     }
-    forget_question(n, f);
-    fetched_drop(n, f);
-    *f = (struct fetched){.block = b,
-        .height = c.height,
-        .commit = c,
-        .from = peer,
-        .checked = good,
-        .octets = a->block.len};
-    n->fetched_octets += f->octets;
-    n->block_octets = (3 * n->block_octets + f->octets) / 4;
-    n->peer[peer].delivered_us = now.mono_us;
-    n->fetching = true;
-    fetch_apply(n, now);
+    /* Of two that cannot be checked nobody can say which is the true one. */
+    peer_drop(n, peer, worth == COMMIT_FALSE ? NODE_DROP_BAD_SIGNATURE : NODE_DROP_NOT_WANTED, now);
+    block_free(b);
 }
 
 /* The quorum decided it, so it is executed after the same checks that a prevote would have made. A quorum behind a
@@ -349,6 +409,7 @@ static void apply(struct node *n, struct fetched *f, struct ws_now now) {
     n->fetched_octets -= f->octets;
     if (!checked && !signed_by(n, n->set, b, &c)) {
         peer_drop(n, from, NODE_DROP_BAD_SIGNATURE, now);
+        fetch_forget_peer(n, from); /* what else of it waits unchecked is no better */
         block_free(b);
         return;
     }

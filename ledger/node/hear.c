@@ -56,12 +56,12 @@ void hear_vote(struct node *n, size_t peer, struct span octets, struct ws_now no
             look_for_phantom(n, peer, &ev.vote, now);
         return;
     }
-    if (!peer_may_check(n, peer, now)) {
+    if (!peer_may_check(n, peer, CHECKS_STATEMENTS, now)) {
         peer_drop(n, peer, NODE_DROP_CHECKS, now);
         return;
     }
     bool good = vote_signed(n, &n->set->v[ev.vote.validator], &ev.vote);
-    peer_checked(n, peer, good);
+    peer_checked(n, peer, CHECKS_STATEMENTS, good);
     if (!good) {
         peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
         look_for_phantom(n, peer, &ev.vote, now);
@@ -116,12 +116,12 @@ void hear_proposal(
     }
     header_id(exec_sha256, &hd, p->id);
     p->block_time = hd.time;
-    if (!peer_may_check(n, peer, now)) {
+    if (!peer_may_check(n, peer, CHECKS_STATEMENTS, now)) {
         peer_drop(n, peer, NODE_DROP_CHECKS, now);
         return;
     }
     bool good = proposal_signed(n, p);
-    peer_checked(n, peer, good);
+    peer_checked(n, peer, CHECKS_STATEMENTS, good);
     if (!good) {
         peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
         return;

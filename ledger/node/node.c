@@ -30,6 +30,7 @@ struct node_limits node_limits_default(void) {
                 [NODE_DROP_BAD_SIGNATURE] = 20,
                 [NODE_DROP_BAD_BLOCK] = 20,
                 [NODE_DROP_CHECKS] = 5,
+                [NODE_DROP_TX_CHECKS] = 5,
                 [NODE_DROP_UNASKED] = 5,
                 [NODE_DROP_ASKS_TOO_MUCH] = 1,
                 [NODE_DROP_LOWERED] = 25,
@@ -71,8 +72,10 @@ static void genesis_peers(const struct node *n, struct node_peers *ret_peers) {
 void node_set_peers(struct node *n, const struct node_peers *peers) {
     WS_ASSERT(peers->n >= 1 && peers->n <= NODE_PEERS_MAX);
     for (size_t i = 0; i < peers->n; i++) {
-        if (i >= n->peers.n || memcmp(n->peers.curve_key[i], peers->curve_key[i], KEY_OCTETS) != 0)
-            n->peer[i] = (struct peer){0};
+        if (i < n->peers.n && memcmp(n->peers.curve_key[i], peers->curve_key[i], KEY_OCTETS) == 0)
+            continue;
+        fetch_forget_peer(n, i);
+        n->peer[i] = (struct peer){.generation = n->peer[i].generation + 1};
     }
     n->peers = *peers;
     mempool_set_sources(&n->pool, peers->n);

@@ -43,7 +43,10 @@ struct node;
     X(NODE_DROP_ASKS_TOO_MUCH, "asks_too_much")                                                    \
     X(NODE_DROP_LOWERED, "height_lowered")                                                         \
     X(NODE_DROP_WITHHELD, "claimed_and_not_sent")                                                  \
-    X(NODE_DROP_AHEAD_FULL, "verify_queue_full")
+    X(NODE_DROP_AHEAD_FULL, "verify_queue_full")                                                   \
+    X(NODE_DROP_TX_CHECKS, "too_many_bad_txs")                                                     \
+    X(NODE_DROP_SENDER_GONE, "sender_gone")                                                        \
+    X(NODE_DROP_SYNC_FULL, "sync_window_full")
 enum node_drop {
 #define X(id, text) id,
     NODE_DROPS(X)
@@ -67,7 +70,9 @@ struct node_limits {
     unsigned weight[NODE_DROP_COUNT];
     unsigned score_max, score_decay_per_s;
     uint64_t mute_us;
-    unsigned bad_checks_per_s; /* signatures of one peer checked that turn out bad */
+    /* Of one peer: statements whose signatures are checked and turn out bad, and apart from them transactions that cost
+     * signatures or proofs in vain. Twice as many at once. */
+    unsigned bad_checks_per_s;
     uint32_t protocol_min, protocol_max; /* within NODE_PROTOCOL_MIN and _MAX; tests narrow it */
     unsigned undo_blocks; /* newest blocks that can be taken back (ledger/store/undo.h) */
     unsigned

@@ -40,6 +40,14 @@ struct node_timer {
     int32_t round;
 };
 
+/* What may still turn out bad of what a peer brings. Statements and transactions apart: nothing that it pushes takes
+ * from its voice. */
+enum checks_kind { CHECKS_STATEMENTS, CHECKS_TXS, CHECKS_KINDS };
+struct checks {
+    bool filled;
+    uint64_t micro, mono_us;
+};
+
 struct peer {
     bool heard;
     uint64_t heard_mono_us;
@@ -63,8 +71,8 @@ struct peer {
     } ranges[RANGES_QUEUED];
     /* misdeeds */
     uint64_t score_milli, scored_mono_us, muted_until_us, mutes;
-    bool checks_filled;
-    uint64_t checks_micro, checks_mono_us; /* bad signatures that may still be checked */
+    struct checks checks[CHECKS_KINDS];
+    uint64_t generation; /* of the slot: another key, another peer */
 };
 
 /* A block that a peer sent with its commit. */
@@ -72,11 +80,13 @@ struct fetched {
     struct block *block; /* NULL: not here */
     uint64_t height;
     struct commit commit;
-    size_t from; /* who sent it, or was asked for it */
-    bool asked;
-    uint64_t asked_us;
+    size_t from; /* who sent it */
     size_t octets;
     bool checked; /* the commit is good under the set that the header names */
+    /* the question that is open; also beside a block that could not be checked, to one other peer */
+    bool asked, asked_beside;
+    size_t asked_of;
+    uint64_t asked_us;
 };
 
 struct node {
@@ -231,9 +241,9 @@ void peer_drop(struct node *n, size_t slot, enum node_drop why, struct ws_now no
 bool peer_muted(const struct node *n, size_t slot, struct ws_now now);
 /* Whether the message is worth unpacking; if not it has been counted. */
 bool peer_admits(struct node *n, size_t slot, struct span msg, struct ws_now now);
-/* Before and after a signature is checked that the peer brought. */
-bool peer_may_check(struct node *n, size_t slot, struct ws_now now);
-void peer_checked(struct node *n, size_t slot, bool good);
+/* Before and after something is checked that the peer brought and that costs signatures. */
+bool peer_may_check(struct node *n, size_t slot, enum checks_kind kind, struct ws_now now);
+void peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good);
 uint32_t peer_protocol(const struct node *n, size_t slot);
 bool peer_compatible(const struct node *n, uint32_t lowest, uint32_t highest);
 
@@ -247,7 +257,8 @@ void fetch_tick(struct node *n, struct ws_now now);
 void fetch_apply(
     struct node *n, struct ws_now now); /* commits what was fetched, as far as it goes */
 void fetch_clear(struct node *n);
-void fetch_forget_peer(struct node *n, size_t peer); /* what it was asked, others may be asked */
+/* What it was asked, others may be asked; what it sent and could not be checked is not waited for. */
+void fetch_forget_peer(struct node *n, size_t peer);
 void fetch_expect(
     struct node *n, size_t peer, uint64_t height); /* a block up to there is no surprise from it */
 uint64_t fetch_next_wake(const struct node *n);

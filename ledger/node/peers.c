@@ -35,25 +35,25 @@ void peer_drop(struct node *n, size_t slot, enum node_drop why, struct ws_now no
     fetch_forget_peer(n, slot);
 }
 
-/* Only signatures that turn out bad use it up: what a peer says truly is never held back by what it said wrongly, as
- * long as it has one check left. */
-bool peer_may_check(struct node *n, size_t slot, struct ws_now now) {
-    struct peer *p = &n->peer[slot];
+/* Only what turns out bad uses it up: what a peer says truly is never held back by what it said wrongly, as long as it
+ * has one check left. */
+bool peer_may_check(struct node *n, size_t slot, enum checks_kind kind, struct ws_now now) {
+    struct checks *c = &n->peer[slot].checks[kind];
     uint64_t most = (uint64_t)n->limits.bad_checks_per_s * 2 * SECOND_US;
-    uint64_t us = now.mono_us > p->checks_mono_us ? now.mono_us - p->checks_mono_us : 0;
+    uint64_t us = now.mono_us > c->mono_us ? now.mono_us - c->mono_us : 0;
     us = us > 2 * SECOND_US ? 2 * SECOND_US : us;
-    p->checks_mono_us = now.mono_us;
-    p->checks_micro += us * n->limits.bad_checks_per_s;
-    if (!p->checks_filled || p->checks_micro > most)
-        p->checks_micro = most;
-    p->checks_filled = true;
-    return p->checks_micro >= SECOND_US;
+    c->mono_us = now.mono_us;
+    c->micro += us * n->limits.bad_checks_per_s;
+    if (!c->filled || c->micro > most)
+        c->micro = most;
+    c->filled = true;
+    return c->micro >= SECOND_US;
 }
 
-void peer_checked(struct node *n, size_t slot, bool good) {
-    struct peer *p = &n->peer[slot];
+void peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good) {
+    struct checks *c = &n->peer[slot].checks[kind];
     if (!good)
-        p->checks_micro -= p->checks_micro < SECOND_US ? p->checks_micro : SECOND_US;
+        c->micro -= c->micro < SECOND_US ? c->micro : SECOND_US;
 }
 
 /* ---- protocol ---- */

@@ -189,6 +189,37 @@ static bool worth_reading(const struct node *n, size_t peer, struct span tx) {
     return !mempool_full(&n->pool, peer, lane_of(tx)) || some_candidate_lacks(n);
 }
 
+/* Signatures or proofs were looked at, and nothing came of it. An honest peer has looked before it pushed; what it loses by
+ * races (its record comes late, its evidence second) is a few in a second. */
+static bool in_vain(const struct tx *t, enum tx_verdict v) {
+    if (v == TX_BAD_SIGNATURE || v == TX_UNTRUSTED || v == TX_ORDER_QUORUM ||
+        v == TX_CONTRACT_REFUSES || v == TX_NOT_VALIDATOR)
+        return true;
+    return t->kind == TX_EVIDENCE && (v == TX_DUPLICATE || v == TX_STALE);
+}
+
+/* Whoever pushes it has looked at that, and it does not hang on the state of the day. */
+static bool is_lie(const struct tx *t, enum tx_verdict v) {
+    return v == TX_BAD_SIGNATURE || v == TX_ORDER_QUORUM ||
+           (v == TX_CONTRACT_REFUSES && t->kind == TX_ORDER);
+}
+
+/* Messages were verified by threads; the rest is judged here, and a peer has so much of that for what is bad. */
+static void take_judged(struct node *n, struct tx *t, size_t peer, struct ws_now now) {
+    bool may = peer_may_check(n, peer, CHECKS_TXS, now);
+    if (!may && t->kind != TX_MESSAGE) {
+        fill_candidates(n, t); /* a proposal's own check looks at it */
+        peer_drop(n, peer, NODE_DROP_TX_CHECKS, now);
+        return;
+    }
+    enum tx_verdict v = node_take_tx(n, t, peer, now);
+    peer_checked(n, peer, CHECKS_TXS, !in_vain(t, v));
+    if (v == TX_DUPLICATE)
+        n->counters.drops[NODE_DROP_TX_KNOWN]++;
+    else if (is_lie(t, v))
+        peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
+}
+
 void txs_take_lot(
     struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
     for (size_t i = 0; i < count; i++) {
@@ -197,18 +228,11 @@ void txs_take_lot(
             check_hint(n->ex, txs[i]);
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        enum tx_verdict v = TX_GOOD;
+    for (size_t i = 0; i < count && !n->failed; i++) {
         if (txs[i] == NULL)
             peer_drop(n, peer, NODE_DROP_MALFORMED, now);
-        else if (!n->failed)
-            v = node_take_tx(n, txs[i], peer, now);
-        if (v == TX_DUPLICATE)
-            n->counters.drops[NODE_DROP_TX_KNOWN]++;
-        else if (v == TX_BAD_SIGNATURE || v == TX_ORDER_QUORUM ||
-                 (v == TX_CONTRACT_REFUSES && txs[i]->kind == TX_ORDER))
-            /* Whoever pushes it has looked at that, and it does not hang on the state of the day. */
-            peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
+        else
+            take_judged(n, txs[i], peer, now);
     }
     for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
         uint64_t height = n->height;

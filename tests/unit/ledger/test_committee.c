@@ -555,6 +555,48 @@ static void turns_of_the_past(void **state) {
     assert_int_equal(guilty, 4);
 }
 
+static size_t verified;
+static bool count_verify(enum key_alg alg, const uint8_t key[static KEY_OCTETS], struct span msg,
+    const uint8_t sig[static SIG_OCTETS]) {
+    verified++;
+    return sample_crypto.verify(alg, key, msg, sig);
+}
+
+/* Membership, then signatures, then whose turn it was; and what is known is known before any of it. */
+static void cheap_questions_come_first(void **state) {
+    (void)state;
+    const struct light_crypto counting = {exec_sha256, count_verify};
+    struct guilty g;
+    found(5);
+    pass(5);
+    struct evidence e = {.kind = EVIDENCE_BAD_PROPOSAL, .alg = KEY_ED25519};
+    const struct test_key stranger = test_key_of(7777);
+    memcpy(e.key, stranger.key, KEY_OCTETS);
+    e.proposal[0] = (struct signed_proposal){.height = 4, .round = 4095, .valid_round = -1};
+    verified = 0;
+    assert_int_equal(
+        court_judge(contract.self, &host, &counting, &e, host.time, &g), COMMITTEE_NOT_MEMBER);
+    assert_int_equal(verified, 0);
+    /* Unsigned, in the name of whose turn it was: the signature is asked first. */
+    hash32 turn;
+    assert_true(court_proposer(contract.self, &host, 4, 4095, turn));
+    const struct validator_set *set = committee_set(contract.self, 4);
+    memcpy(e.key, set->v[validator_set_find(set, turn)].key, KEY_OCTETS);
+    assert_int_equal(
+        court_judge(contract.self, &host, &counting, &e, host.time, &g), COMMITTEE_BAD_SIGNATURE);
+    assert_int_equal(verified, 1);
+    /* Convicted: nothing is checked again, whatever stands in its signatures. */
+    struct evidence twice = double_vote(3, 1001, 0);
+    begin(1000000);
+    assert_int_equal(court_take(contract.self, &host, &twice), COMMITTEE_OK);
+    finish();
+    verified = 0;
+    twice.vote[0].sig[0] ^= 1;
+    assert_int_equal(
+        court_judge(contract.self, &host, &counting, &twice, host.time, &g), COMMITTEE_KNOWN);
+    assert_int_equal(verified, 0);
+}
+
 static void a_header_shown_to_a_client(void **state) {
     (void)state;
     found(6);
@@ -605,6 +647,7 @@ int main(void) {
         T(never_below_four),
         T(orders_and_convictions_merge),
         T(turns_of_the_past),
+        T(cheap_questions_come_first),
         T(a_header_shown_to_a_client),
 #undef T
     };

@@ -285,11 +285,48 @@ static void urgent_lanes_go_first(void **state) {
     close_unit(u);
 }
 
+/* A lot that is out, and one that waits, when their sender's slot becomes another's. */
+static void a_slots_new_owner_is_not_charged(void **state) {
+    (void)state;
+    struct unit *u = open_unit(false);
+    const struct node_counters *c = node_counters(u->node);
+    struct buf push = {0};
+    u->node->limits.weight[NODE_DROP_BAD_SIGNATURE] = 20;
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < 50; i++)
+            put_report(u, &push, i % CARS, u->now.its_us - k * 1000 - i, FORGED);
+        deliver(u, &push);
+    }
+    assert_int_equal(u->n_kept, 1);
+    struct node_peers *peers = ws_memdup(&u->node->peers, sizeof(u->node->peers));
+    peers->curve_key[PEER][0] ^= 1;
+    node_set_peers(u->node, peers);
+    free(peers);
+    put_report(u, &push, 0, u->now.its_us, GOOD); /* the new one's */
+    deliver(u, &push);
+    while (u->n_kept > 0) {
+        struct node_job *job = u->kept[--u->n_kept];
+        job->run(job);
+        node_job_done(u->node, job, u->now);
+    }
+    assert_int_equal(c->drops[NODE_DROP_SENDER_GONE], 100);
+    assert_int_equal(c->tx_refused[TX_BAD_SIGNATURE], 0);
+    assert_int_equal(u->taken, 1);
+    struct node_peer_status s;
+    node_peer(u->node, PEER, &s);
+    assert_int_equal(s.score, 0);
+    assert_int_equal(s.mutes, 0);
+    assert_false(ahead_busy(u->node));
+    buf_free(&push);
+    close_unit(u);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_judge_what_is_pushed),
         cmocka_unit_test(urgent_lanes_go_first),
         cmocka_unit_test(lots_wait_in_lines_that_are_bounded),
+        cmocka_unit_test(a_slots_new_owner_is_not_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
