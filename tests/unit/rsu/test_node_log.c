@@ -2,8 +2,10 @@
 #include "tests/support/cm.h"
 
 #include "ledger/node/node_internal.h"
+#include "ledger/policy/body.h"
 #include "tests/support/exec_rig.h"
 #include "tests/support/nodes.h"
+#include "tests/support/orders.h"
 
 enum { N = 4, SECOND = 1000000 };
 
@@ -345,11 +347,57 @@ static void who_has_lost_its_log_contradicts_nothing(void **state) {
     }
 }
 
+/* An order as large as the cell was founded for; most of it is remarks. */
+static void submit_large(struct nodes *w) {
+    struct span script = founding_policy_script();
+    struct buf padded = {0};
+    struct buf body = {0};
+    buf_put(&padded, script.p, script.n);
+    while (padded.n < 40000)
+        buf_put(&padded, "\n-- nothing", 11);
+    assert_int_equal(policy_make_body("urban", buf_span(&padded), cell_policy_schema(),
+                         cell_policy_limits(), &body, NULL),
+        WS_OK);
+    assert_int_equal(orders_submit(w, 0, ROLE_POLICY, 1, buf_span(&body), 1), TX_GOOD);
+    buf_free(&padded);
+    buf_free(&body);
+}
+
+/* The log of this parity still holds a block of the height before the last, and limits have been lowered since. */
+static void an_old_block_that_is_too_large_now_stops_no_start(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    submit_large(w);
+    while (w->txs_of[TX_ORDER] == 0)
+        nodes_run(w, 10000);
+    uint64_t h = w->highest;
+    nodes_run_to(w, h, SECOND);
+    struct cell_params p = w->params;
+    p.tx_octets_max = 32768;
+    assert_int_equal(orders_change_params(w, 0, &p, 1), TX_GOOD);
+    nodes_run_to(w, h + 5, 20 * SECOND);
+    assert_int_equal(w->m[0].node->params->tx_octets_max, 32768);
+    nodes_kill(w, 0, false);
+    uint8_t key[8];
+    struct buf block = {0};
+    struct ws_err err = {0};
+    put_be64(key, h);
+    assert_int_equal(store_get(w->m[0].store, STORE_BLOCK, span_of(key, 8), &block, NULL), WS_OK);
+    assert_true(block.n > 40000);
+    struct wal *log = log_of(LOG_BLOCK, buf_span(&block));
+    if (start_on(w, log, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    wal_close(log);
+    buf_free(&block);
+    close_cell(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heights_that_do_not_follow_are_refused),
         cmocka_unit_test(records_that_cannot_be_read_stop_the_start),
         cmocka_unit_test(every_prefix_of_a_log_is_a_start),
+        cmocka_unit_test(an_old_block_that_is_too_large_now_stops_no_start),
         cmocka_unit_test(the_store_of_another_cell_is_refused),
         cmocka_unit_test(count_and_octets_bound_the_mempool),
         cmocka_unit_test(each_source_has_its_share),
