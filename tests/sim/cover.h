@@ -58,7 +58,9 @@
     X(FAULT_SLOW_DISK, "a disk syncs slowly", 1)                                                   \
     X(FAULT_CLOCK_JUMP, "a clock jumps by up to an hour", 1)                                       \
     X(FAULT_CLOCK_LOST, "a clock is known to be unsure: GNSS is lost", 1)                          \
-    X(FAULT_CLOCK_DRIFT, "a clock drifts", 1)
+    X(FAULT_CLOCK_DRIFT, "a clock drifts", 1)                                                      \
+    X(FAULT_CLOCKS_OFF, "clocks of many or all are off at once", 1)                                \
+    X(FAULT_CLOCKS_LOST, "many or all lose GNSS at once", 1)
 #define COVER_LIES(X)                                                                              \
     X(LIE_SPLIT_VOTES, "votes differ from listener to listener", 1)                                \
     X(LIE_SPLIT_PROPOSALS, "two proposals for one round", 1)                                       \
@@ -75,7 +77,8 @@
     X(LIE_ASK, "requests in floods", 1)                                                            \
     X(LIE_FORGE_BLOCK, "blocks with forged commits are handed over", 1)                            \
     X(LIE_JUNK_TXS, "transactions that nobody can judge or that are false", 1)                     \
-    X(LIE_TWINS, "two machines with one key", 1)
+    X(LIE_TWINS, "two machines with one key", 1)                                                   \
+    X(LIE_TIME, "a proposal that is good but for its time", 1)
 #define COVER_STATES(X)                                                                            \
     X(STATE_DOWN_WAIT, "goes down between heights", 1)                                             \
     X(STATE_DOWN_PROPOSE, "goes down in step propose", 1)                                          \
@@ -95,6 +98,9 @@
     X(STATE_REPORT, "a report is committed", 1)                                                    \
     X(STATE_HEALED, "progress after everything was healed", 1)                                     \
     X(STATE_RANDOMNESS, "a height has its randomness", 1)                                          \
+    X(STATE_AGE_RAISED, "an old message is given in again after its age was raised by an order",   \
+        1)                                                                                         \
+    X(STATE_SMALLER, "limits are lowered below what waits", 1)                                     \
     X(STATE_RANDOMNESS_HEALED, "randomness comes again after everything was healed", 1)
 
 enum cover_row {
@@ -110,8 +116,10 @@ enum cover_row {
 };
 
 enum {
-    COVER_FAULTS_N = FAULT_CLOCK_DRIFT - FAULT_LOSS + 1,
-    COVER_LIES_N = LIE_TWINS - LIE_SPLIT_VOTES + 1,
+    COVER_FAULTS_N = LIE_SPLIT_VOTES - FAULT_LOSS,
+    COVER_FAULTS_FIRST = FAULT_CLOCK_DRIFT - FAULT_LOSS + 1, /* drawn together; the others apart */
+    COVER_LIES_N = STATE_DOWN_WAIT - LIE_SPLIT_VOTES,
+    COVER_LIES_FIRST = LIE_TWINS - LIE_SPLIT_VOTES + 1,
 };
 
 struct cover {

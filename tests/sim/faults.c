@@ -109,10 +109,43 @@ static void uneven(struct sim *s, const struct sim_event *e) {
     }
 }
 
+/* In step (whoever lies to all receivers), or each by itself. */
+static void clocks_off(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    static const int64_t sizes[] = {200000, -200000, 1300000, -1300000, 5 * SECOND, -5 * SECOND,
+        60 * SECOND, -60 * SECOND, -3600LL * SECOND};
+    struct ws_random r = ws_random_seeded(e->a);
+    bool all = e->b % 3 == 0;
+    bool together = e->b / 3 % 2 == 0;
+    int64_t by = sizes[ws_random_below(&r, ARRAY_LEN(sizes))];
+    if (e->b / 6 % 64 == 0)
+        by = 3600LL * SECOND;
+    w->clocks_good = false;
+    for (size_t i = 0; i < w->n; i++) {
+        if (!all && ws_random_below(&r, 2) == 0)
+            continue;
+        int64_t own = sizes[ws_random_below(&r, ARRAY_LEN(sizes))];
+        nodes_set_clock(w, i, e->end ? 0 : together ? by : own);
+        nodes_tell(w,
+            e->end ? "the cell clock of validator %zu is right again"
+                   : "FAULT: the cell clock of validator %zu is off by %" PRId64 " us",
+            i, w->m[i].clock_offset_us);
+    }
+}
+
+static void clocks_lost(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    nodes_tell(w, e->end ? "GNSS is there again" : "FAULT: many lose GNSS");
+    for (size_t i = 0; i < w->n; i++) {
+        if (e->b % 3 == 0 || (e->a >> i & 1U) != 0)
+            nodes_lose_clock(w, i, !e->end);
+    }
+}
+
 static void jump(struct sim *s, const struct sim_event *e) {
     struct nodes_member *m = &s->w->m[e->who];
     static const int64_t sizes[] = {3600, -3600, 1, -1, 60, -60};
-    m->clock_offset_us = e->end ? 0 : sizes[e->a % 6] * SECOND;
+    nodes_set_clock(s->w, e->who, e->end ? 0 : sizes[e->a % 6] * SECOND);
     s->w->clocks_good = false;
     nodes_tell(s->w, "FAULT: the cell clock of validator %zu is off by %" PRId64 " s", e->who,
         m->clock_offset_us / SECOND);
@@ -193,6 +226,12 @@ static void begin(struct sim *s, const struct sim_event *e) {
         nodes_tell(w, "FAULT: validator %zu loses GNSS", e->who);
         nodes_lose_clock(w, e->who, true);
         break;
+    case FAULT_CLOCKS_OFF:
+        clocks_off(s, e);
+        break;
+    case FAULT_CLOCKS_LOST:
+        clocks_lost(s, e);
+        break;
     default:
         break;
     }
@@ -234,6 +273,12 @@ static void finish(struct sim *s, const struct sim_event *e) {
     case FAULT_CLOCK_LOST:
         nodes_tell(w, "validator %zu has GNSS again", e->who);
         nodes_lose_clock(w, e->who, false);
+        break;
+    case FAULT_CLOCKS_OFF:
+        clocks_off(s, e);
+        break;
+    case FAULT_CLOCKS_LOST:
+        clocks_lost(s, e);
         break;
     default:
         break;

@@ -110,9 +110,37 @@ static bool bend_vote(struct sim *s, size_t from, size_t to, struct buf *msg) {
     return true;
 }
 
+/* Just inside and outside of what clocks may differ by, and far off; by the liar's own clock, which may be off, too. All
+ * hear the same, or each another time. */
+static void bend_time(struct sim *s, size_t from, size_t to, struct buf *msg) {
+    struct nodes *w = s->w;
+    const int64_t precision = (int64_t)w->params.time_precision_us;
+    const int64_t delay = (int64_t)w->params.time_delay_us;
+    const int64_t second = 1000000;
+    const int64_t by[] = {precision - 20000, precision - 1, precision, precision + 1,
+        precision + 20000, -precision - delay, 20000 - precision - delay, 60 * delay,
+        60 * delay + precision + 20000, 60 * second, 600 * second, 3600 * second, 86400 * second,
+        365 * 86400 * second, -second, -60 * second, -3600 * second, -365 * 86400 * second};
+    uint64_t pick = w->now.mono_us / 700000 + from;
+    if (ws_random_below(&s->more, 3) == 0)
+        pick = ws_random_below(&s->more, ARRAY_LEN(by));
+    hash32 id;
+    uint64_t time = 0;
+    if (!spoil_time(w, from, by[pick % ARRAY_LEN(by)], msg, &time, id))
+        return;
+    say(s, from, to, LIE_TIME);
+    nodes_tell(w, "  its time is %" PRId64 " us ahead", (int64_t)(time - w->now.its_us));
+    if (w->highest > 0 && time <= w->height[w->highest].time)
+        (void)table_put(&w->bad, id, w);
+}
+
 static bool bend_proposal(struct sim *s, size_t from, size_t to, struct buf *msg) {
     struct nodes *w = s->w;
     hash32 id;
+    if (lies(s, LIE_TIME) && ws_random_below(&s->more, 2) == 0) {
+        bend_time(s, from, to, msg);
+        return true;
+    }
     if (lies(s, LIE_SPLIT_PROPOSALS) && other_half(s, to) &&
         spoil_proposal(w, from, SPOIL_NONE, 1, msg, id)) {
         say(s, from, to, LIE_SPLIT_PROPOSALS);

@@ -242,7 +242,7 @@ void lies_tick(struct sim *s) {
     for (size_t i = 0; i < w->n; i++) {
         if (!w->m[i].liar || below(s, 1000) >= s->plan->lie_rate)
             continue;
-        enum cover_row lie = LIE_SPLIT_VOTES + (enum cover_row)below(s, COVER_LIES_N);
+        enum cover_row lie = LIE_SPLIT_VOTES + (enum cover_row)below(s, COVER_LIES_FIRST);
         size_t to = below(s, w->n_validators);
         if (lies(s, lie) && to != w->m[i].slot)
             make(s, i, to, lie);

@@ -100,7 +100,7 @@ static void draw_events(struct sim_plan *p, struct ws_random *r) {
     unsigned pair = 0;
     for (uint64_t at = below(r, gap); at < p->fault_us; at += 1 + below(r, 2 * gap)) {
         struct sim_event e = {.at_us = at, .pair = pair++};
-        size_t kind = below(r, COVER_FAULTS_N);
+        size_t kind = below(r, COVER_FAULTS_FIRST);
         e.a = ws_random_u64(r);
         e.b = ws_random_u64(r);
         e.who = below(r, p->n);
@@ -117,7 +117,34 @@ static void draw_events(struct sim_plan *p, struct ws_random *r) {
         e.end = true;
         add_event(p, e);
     }
-    qsort(p->events, p->n_events, sizeof(p->events[0]), by_time);
+    p->n_pairs = pair;
+}
+
+/* What came to the simulator later is drawn from a sequence of its own: runs of old seeds stay what they were, and have more. */
+static void draw_more(struct sim_plan *p) {
+    struct ws_random random = ws_random_seeded(p->seed ^ 0x5bd1e9955bd1e995);
+    struct ws_random *r = &random;
+    for (unsigned i = COVER_LIES_FIRST; i < COVER_LIES_N; i++)
+        p->lies |= coin(r, 250) ? 1U << i : 0;
+    for (unsigned i = COVER_FAULTS_FIRST; i < COVER_FAULTS_N; i++) {
+        uint64_t gap = spread(r, SECOND, 20 * SECOND);
+        uint64_t last = spread(r, 500000, 15 * SECOND);
+        if (!coin(r, 120))
+            continue;
+        p->faults |= 1U << i;
+        for (uint64_t at = below(r, gap); at < p->fault_us; at += last + 1 + below(r, 2 * gap)) {
+            struct sim_event e = {
+                .at_us = at, .kind = FAULT_LOSS + (enum cover_row)i, .pair = p->n_pairs++};
+            e.a = ws_random_u64(r);
+            e.b = ws_random_u64(r);
+            e.who = below(r, p->n);
+            add_event(p, e);
+            e.at_us = at + 1 + below(r, last) < p->fault_us ? at + 1 + below(r, last) : p->fault_us;
+            e.end = true;
+            add_event(p, e);
+        }
+    }
+    p->limits = p->orders > 0 && coin(r, 700);
 }
 
 void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
@@ -148,10 +175,10 @@ void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
     p->spares = p->orders > 0 && p->n + 4 <= NODES_VALIDATORS_MAX ? below(r, 5) : 0;
     p->mempool_txs = coin(r, 200) ? 16 + below(r, 100) : 65536;
     p->liars = coin(r, 700) ? draw_group(p, r, 0, p->n, false) : 0;
-    p->lies = draw_bits(r, COVER_LIES_N, 250);
+    p->lies = draw_bits(r, COVER_LIES_FIRST, 250);
     p->twins = (p->lies >> (LIE_TWINS - LIE_SPLIT_VOTES) & 1U) != 0 ? p->liars : 0;
     p->lie_rate = (unsigned)spread(r, 20, 1000);
-    p->faults = coin(r, 900) ? draw_bits(r, COVER_FAULTS_N, 300) : 0;
+    p->faults = coin(r, 900) ? draw_bits(r, COVER_FAULTS_FIRST, 300) : 0;
     for (size_t i = 0; i < p->n; i++) {
         /* Together not more than a third of what clocks may differ by. */
         uint64_t most = 30000 / (o->seconds == 0 ? 1 : o->seconds) + 1;
@@ -162,6 +189,8 @@ void plan_draw(struct sim_plan *p, uint64_t seed, const struct sim_options *o) {
     draw_events(p, r);
     /* Last, so that it moves nothing else. A pool of a few transactions has no room for a whole committee's records. */
     p->randomness = coin(r, 250) && p->mempool_txs == 65536;
+    draw_more(p);
+    qsort(p->events, p->n_events, sizeof(p->events[0]), by_time);
 }
 
 void plan_cut(struct sim_plan *p, const struct sim_cut *cut) {
@@ -183,6 +212,7 @@ void plan_cut(struct sim_plan *p, const struct sim_cut *cut) {
     if (cut->load) {
         p->reports = 0;
         p->orders = 0;
+        p->limits = false;
     }
 }
 

@@ -47,9 +47,11 @@ struct sim_plan {
     unsigned reports, orders; /* of 1000 ticks */
     size_t mempool_txs;
     uint64_t job_max_us;
+    bool limits; /* orders change limits of messages and transactions */
     bool randomness; /* validators are members of the beacon */
     int64_t drift_ppm[NODES_VALIDATORS_MAX];
     uint64_t run_us, fault_us; /* the whole, and its first part that has faults */
+    unsigned n_pairs;
     size_t n_events;
     struct sim_event *events; /* by time; owned */
 };

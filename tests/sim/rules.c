@@ -119,11 +119,13 @@ static bool nil_precommits_have_quorum(
            power_is_quorum(round_votes_power(rv, VOTE_PRECOMMIT, set, NULL), set->total);
 }
 
-static void note_round(struct nodes *w, const struct nodes_member *m, const struct consensus *c,
+static void note_round(struct nodes *w, struct nodes_member *m, const struct consensus *c,
     const struct cs_event *ev, const struct before *b) {
     int32_t now = cs_round(c);
     if (now == b->round || cs_height(c) != b->height)
         return;
+    if (w != NULL)
+        nodes_check_round(w, m, b->height, now);
     if (b->round < 0)
         fired(w, m, ev->kind == CS_EV_BEGIN ? RULE_R1_TIMER : now == 0 ? RULE_EARLY : RULE_R9_FAR);
     else if (ev->kind == CS_EV_TIMEOUT && ev->timer == CS_TIMER_PRECOMMIT)

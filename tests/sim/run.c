@@ -50,15 +50,54 @@ static void run_to(struct sim *s, uint64_t to_us, size_t *event) {
 static uint64_t bound_us(const struct nodes *w) {
     const struct cell_params *p = &w->params;
     uint64_t rounds = 2 * w->n_validators;
-    uint64_t top = (uint64_t)w->highest_round + rounds;
+    uint64_t top = (uint64_t)w->highest_round;
     uint64_t base = p->timeout_propose_us + p->timeout_prevote_us + p->timeout_precommit_us;
-    return 20ULL * SECOND + rounds * (base + 3 * top * p->timeout_delta_us);
+    /* Clocks of a quorum were ahead: nothing is timely before the time that the last block has. */
+    uint64_t last = w->highest == 0 ? 0 : w->height[w->highest].time;
+    uint64_t wait = last > w->now.its_us ? last - w->now.its_us : 0;
+    for (uint64_t t = 0; t < wait; top++)
+        t += p->timeout_precommit_us + top * p->timeout_delta_us;
+    top += rounds;
+    return 20ULL * SECOND + wait + rounds * (base + 3 * top * p->timeout_delta_us);
+}
+
+/* Blocks that stay empty are no progress: a new report must be in one. */
+static void demand_service(struct sim *s) {
+    struct nodes *w = s->w;
+    uint64_t from = w->now.mono_us;
+    uint64_t bound = bound_us(w);
+    struct buf tx = {0};
+    struct tx *t = NULL;
+    size_t i = 0;
+    while (w->m[i].liar)
+        i++;
+    while (w->broken[0] == '\0' && w->now.mono_us - from < bound) {
+        bool known = t != NULL && (table_get(&w->committed, t->id) != NULL);
+        if (known)
+            break;
+        if (t == NULL && nodes_healthy(w, i)) {
+            buf_clear(&tx);
+            size_t car = ws_random_below(&s->more, TOWN_CARS);
+            if (nodes_report_kept(w, i, car, 50, &tx) == TX_GOOD &&
+                tx_parse(buf_span(&tx), &t, NULL) != WS_OK)
+                nodes_break(w, "a report that was taken is no transaction");
+        }
+        nodes_run(w, TICK_US);
+        if (w->broken[0] == '\0')
+            work(s);
+    }
+    if (w->broken[0] == '\0' && (t == NULL || table_get(&w->committed, t->id) == NULL))
+        nodes_break(w,
+            "no service: a report that validator %zu %s is in no block after %" PRIu64 " s", i,
+            t == NULL ? "does not take" : "took", bound / SECOND);
+    tx_unref(t);
+    buf_free(&tx);
 }
 
 static void demand_progress(struct sim *s, struct sim_result *ret) {
     struct nodes *w = s->w;
     for (size_t i = 0; i < w->n; i++)
-        w->m[i].clock_offset_us = 0;
+        nodes_set_clock(w, i, 0);
     w->reorder = false;
     w->delay_max_us = s->plan->delay_max_us;
     nodes_tell(w, "EVERYTHING IS MENDED; from now on the cell must go on");
@@ -84,6 +123,8 @@ static void demand_progress(struct sim *s, struct sim_result *ret) {
     }
     if (w->broken[0] == '\0')
         cover_hit(STATE_HEALED);
+    if (w->broken[0] == '\0')
+        demand_service(s);
 }
 
 /* More than a third lies: two machines for each key, one in each half of a cell that is cut in two. */
@@ -148,7 +189,9 @@ static void count_end(struct nodes *w, struct sim_result *ret) {
 
 void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *, const char *),
     void *tell_ctx, struct sim_result *ret) {
-    struct sim s = {.plan = plan, .random = ws_random_seeded(plan->seed ^ 0x6c62272e07bb0142)};
+    struct sim s = {.plan = plan,
+        .random = ws_random_seeded(plan->seed ^ 0x6c62272e07bb0142),
+        .more = ws_random_seeded(plan->seed ^ 0x9ae16a3b2f90404f)};
     bool fork_wanted = plan->twins != 0 && plan->lies == 0;
     *ret = (struct sim_result){.seed = plan->seed};
     s.w = ws_alloc(sizeof(*s.w));
@@ -164,6 +207,8 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
     s.w->tell = tell;
     s.w->tell_ctx = tell_ctx;
     prepare(&s);
+    s.params = s.w->params;
+    s.lowest_age_us = s.params.message_age_us;
     s.w->forked_allowed = fork_wanted;
     if (plan->randomness)
         randomness_begin(&s);

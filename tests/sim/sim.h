@@ -4,7 +4,7 @@
 
 #include "tests/sim/plan.h"
 
-enum { SIM_KEPT = 64 };
+enum { SIM_KEPT = 64, SIM_OLD = 64 };
 
 struct sim {
     struct nodes *w;
@@ -16,7 +16,13 @@ struct sim {
     uint32_t halves; /* who hears the one, who the other */
     uint64_t halves_until;
     uint64_t order_sequence[8]; /* by role */
-    struct buf policy_body; /* of orders */
+    struct buf policy_body, big_body; /* of orders */
+    struct ws_random more; /* of what came later: older seeds stay what they were */
+    struct cell_params params; /* last ordered */
+    uint64_t lowest_age_us;
+    size_t n_old;
+    struct buf old[SIM_OLD]; /* reports that were given in */
+    uint64_t old_time[SIM_OLD];
     struct randomness *randomness; /* NULL: nobody makes any */
 };
 

@@ -248,6 +248,7 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
     }
     for (size_t i = 0; i < w->n; i++) {
         struct ws_err err = {0};
+        nodes_note_clock(w, &w->m[i]);
         if (nodes_start(w, i, &err) != WS_OK)
             nodes_break(w, "validator %zu does not start: %s", i, err.text);
     }
@@ -338,7 +339,9 @@ int nodes_start(struct nodes *w, size_t i, struct ws_err *err) {
 
 void nodes_lose_clock(struct nodes *w, size_t i, bool lost) {
     struct nodes_member *m = &w->m[i];
+    nodes_note_clock(w, m);
     m->clock_lost = lost;
+    nodes_note_clock(w, m);
     if (m->node == NULL)
         return;
     nodes_act(w, m, true);
@@ -501,6 +504,14 @@ enum tx_verdict nodes_submit(struct nodes *w, size_t i, struct span tx) {
 }
 
 enum tx_verdict nodes_report(struct nodes *w, size_t i, size_t car, int32_t value) {
+    struct buf tx = {0};
+    enum tx_verdict v = nodes_report_kept(w, i, car, value, &tx);
+    buf_free(&tx);
+    return v;
+}
+
+enum tx_verdict nodes_report_kept(
+    struct nodes *w, size_t i, size_t car, int32_t value, struct buf *ret_tx) {
     struct buf spdu = {0};
     struct buf tx = {0};
     town_report(&w->town, car, w->now.its_us, value, &spdu);
@@ -511,6 +522,7 @@ enum tx_verdict nodes_report(struct nodes *w, size_t i, size_t car, int32_t valu
     }
     tx_put_message(&tx, w->town.car_hash[car], buf_span(&spdu));
     enum tx_verdict v = nodes_submit(w, i, buf_span(&tx));
+    buf_put(ret_tx, tx.p, tx.n);
     buf_free(&spdu);
     buf_free(&tx);
     return v;

@@ -51,6 +51,8 @@ struct nodes_member {
     int64_t clock_offset_us;
     int64_t clock_drift_ppm;
     bool clock_lost; /* it knows that its clock may be wrong */
+    /* block times that it may have found timely since the last block was told, and in the height before that */
+    int64_t timely_from[2], timely_to[2];
     /* disk */
     uint64_t sync_us; /* each sync of the log keeps its owner thread for so long */
     uint64_t busy_until;
@@ -67,6 +69,8 @@ struct nodes_height {
     bool decided;
     hash32 id, root;
     uint64_t time;
+    int32_t top_round; /* that somebody honest has entered, and when it was first */
+    uint64_t top_at;
     struct commit *commit; /* the first that was told */
     size_t n_votes, cap_votes;
     struct vote
@@ -172,6 +176,8 @@ bool nodes_all_at(const struct nodes *w, uint64_t height);
  * but for `keep` octets of a torn tail. */
 void nodes_kill(struct nodes *w, size_t i, bool power);
 void nodes_kill_torn(struct nodes *w, size_t i, uint64_t keep);
+/* Its cell clock is off by so much from now on. */
+void nodes_set_clock(struct nodes *w, size_t i, int64_t offset_us);
 /* It learns that its clock may be wrong, or that it is right again; kept over restarts. */
 void nodes_lose_clock(struct nodes *w, size_t i, bool lost);
 /* The process ends, with its power, at a write of its log to come. */
@@ -188,6 +194,9 @@ void nodes_check_end(struct nodes *w);
 
 /* A car's report is handed to node i, its certificate before it when that is not there yet. */
 enum tx_verdict nodes_report(struct nodes *w, size_t i, size_t car, int32_t value);
+/* The same; the message's octets are appended to ret_tx. */
+enum tx_verdict nodes_report_kept(
+    struct nodes *w, size_t i, size_t car, int32_t value, struct buf *ret_tx);
 /* Any transaction; noted as given in. */
 enum tx_verdict nodes_submit(struct nodes *w, size_t i, struct span tx);
 /* A message from a liar, now; and after the network's delay. */
@@ -210,6 +219,11 @@ size_t nodes_slot_of(const struct nodes *w, size_t index, uint64_t height); /* S
 uint64_t nodes_power_of(const struct nodes *w, size_t slot, uint64_t height);
 bool nodes_slot_lies(const struct nodes *w, size_t slot);
 struct nodes_height *nodes_height_at(struct nodes *w, uint64_t height);
+/* nodes_time.c: what clocks allowed. Before and after a clock changes; when a block is told for the first time. */
+void nodes_note_clock(struct nodes *w, struct nodes_member *m);
+void nodes_check_time(struct nodes *w, uint64_t height);
+/* Somebody honest enters a round: too soon after the round before, or one that nobody has left? */
+void nodes_check_round(struct nodes *w, struct nodes_member *m, uint64_t height, int32_t round);
 void nodes_check_free(struct nodes *w);
 void nodes_check_member(struct nodes *w, struct nodes_member *m);
 void nodes_act(struct nodes *w, struct nodes_member *m, bool begin);

@@ -323,6 +323,7 @@ static void note_first(struct nodes *w, struct nodes_member *m, const struct blo
         nodes_break(w, "block %" PRIu64 " does not follow the one before", h);
     if (w->clocks_good && at->time > w->now.its_us + w->params.time_precision_us)
         nodes_break(w, "block %" PRIu64 " is from the future", h);
+    nodes_check_time(w, h);
     note_txs(w, b);
 }
 

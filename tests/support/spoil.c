@@ -74,8 +74,8 @@ static void spoil(struct block *b, unsigned what, uint64_t by_us) {
     header_id(exec_sha256, hd, b->id);
 }
 
-bool spoil_proposal(
-    struct nodes *w, size_t signer, unsigned what, uint64_t by_us, struct buf *msg, hash32 ret_id) {
+static bool spoil_message(struct nodes *w, size_t signer, unsigned what, uint64_t by_us,
+    struct buf *msg, uint64_t *ret_time, hash32 ret_id) {
     if (msg->n == 0 || msg->p[0] != 0x0a)
         return false;
     Wayside__Link__Link *link = wayside__link__link__unpack(NULL, msg->n, msg->p);
@@ -104,9 +104,21 @@ bool spoil_proposal(
         buf_free(&compact);
         buf_free(&bytes);
         memcpy(ret_id, b->id, 32);
+        *ret_time = b->header.time;
     }
     if (rc == WS_OK)
         block_free(b);
     wayside__link__link__free_unpacked(link, NULL);
     return apply;
+}
+
+bool spoil_proposal(
+    struct nodes *w, size_t signer, unsigned what, uint64_t by_us, struct buf *msg, hash32 ret_id) {
+    uint64_t time = 0;
+    return spoil_message(w, signer, what, by_us, msg, &time, ret_id);
+}
+
+bool spoil_time(struct nodes *w, size_t signer, int64_t by_us, struct buf *msg, uint64_t *ret_time,
+    hash32 ret_id) {
+    return spoil_message(w, signer, SPOIL_NONE, (uint64_t)by_us, msg, ret_time, ret_id);
 }

@@ -12,5 +12,8 @@ enum { SPOIL_UNTIMELY = 4, SPOIL_TWICE = 13, SPOIL_RULES = 14, SPOIL_NONE = SPOI
  * signer, or nothing in it to spoil. by_us: how much later SPOIL_NONE makes the block. */
 bool spoil_proposal(
     struct nodes *w, size_t signer, unsigned what, uint64_t by_us, struct buf *msg, hash32 ret_id);
+/* The same block with another time, by so much. *ret_time: what it became. */
+bool spoil_time(struct nodes *w, size_t signer, int64_t by_us, struct buf *msg, uint64_t *ret_time,
+    hash32 ret_id);
 
 #endif
