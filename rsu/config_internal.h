@@ -47,7 +47,7 @@
 #define CONFIG_DISK(X)                                                                             \
     X(snapshot_blocks, 0, 1U << 30, 20000, 1, snapshot_blocks)                                     \
     X(snapshots, 1, 1000, 2, 1, snapshots)                                                         \
-    X(join_s, 0, 86400, 0, 1000000, join_us)                                                       \
+    X(join_s, 0, 86400, 20, 1000000, join_us)                                                      \
     X(snapshot_mb_s, 1, 65536, 32, 1U << 20, snapshot_octets_s)                                    \
     X(budget_mb, 0, 1U << 30, 65536, 1U << 20, budget_octets)                                      \
     X(reserve_mb, 0, 1U << 30, 256, 1U << 20, reserve_octets)                                      \

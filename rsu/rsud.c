@@ -48,7 +48,10 @@ static int run(const char *path) {
     if (d == NULL)
         return 3;
     struct ws_err err = {0};
-    if (daemon_start(d, path, &err) != WS_OK) {
+    int rc = daemon_start(d, path, &err);
+    if (rc != WS_OK && d->stop) { /* on a signal */
+        ws_log(WS_LOG_INFO, "rsud", "%s", err.text);
+    } else if (rc != WS_OK) {
         (void)fprintf(stderr, "rsud: %s\n", err.text);
         d->exit_code = 3;
     } else {

@@ -1,14 +1,19 @@
-/* Joining by a snapshot: a unit whose store is new asks its peers for one, fetches it chunk by chunk, checks it under the
- * validators of the genesis and begins with it. Without one in time it begins at the genesis and fetches blocks. Also the other
- * side: the unit's own snapshots, offered to those who join. */
+/* Joining by a snapshot: a unit whose store is new asks its peers for one and for the handovers from the committee of the
+ * genesis to the one that signed it, fetches it chunk by chunk and begins with it. Without one in time it begins at the
+ * genesis and fetches blocks. Also the other side: the unit's own snapshots, offered to those who join. */
 #include "rsu/rsud_internal.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/hash.h"
 #include "ledger/snapshot/make.h"
 #include "ledger/snapshot/restore.h"
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { LEAST_HEIGHT = 64, TURN_MS = 20, HELPING = 64, SAY_US = 5000000 };
@@ -18,21 +23,21 @@ static void send_share(void *ctx, size_t peer, struct span msg) {
     (void)net_send(d->face.net, peer, NET_BULK, msg);
 }
 
+static int give_handovers(void *ctx, uint64_t after, uint64_t below, size_t max,
+    struct query_handovers *ret, struct ws_err *err) {
+    const struct daemon *d = ctx;
+    return query_handovers(d->face.store, after, below, max, ret, err);
+}
+
 void daemon_open_share(struct daemon *d) {
     char folder[4096];
     (void)snprintf(folder, sizeof(folder), "%s/snapshots", d->config.data);
     struct share_server_config cfg = {.folder = folder,
         .octets_per_s = d->config.disk.snapshot_octets_s,
+        .handovers = give_handovers,
         .send = send_share,
         .ctx = d};
     d->share = share_server_new(&cfg);
-}
-
-/* A committee that has changed since the genesis is not known yet to who begins: such a snapshot comes from a file, under a
- * header that the operator trusts (rsuctl ledger snapshot). */
-static int trust(void *ctx, const struct manifest *m, struct ws_err *err) {
-    const struct daemon *d = ctx;
-    return manifest_check_set(m, exec_verify, d->face.cell_id, &d->face.genesis->validators, err);
 }
 
 static bool told_to_stop(const struct daemon *d) {
@@ -75,34 +80,57 @@ static int begin_with(struct daemon *d, const char *path, struct ws_err *err) {
     return rc;
 }
 
-int daemon_join(struct daemon *d, struct ws_err *err) {
-    uint64_t height = 0;
-    daemon_open_share(d);
-    if (d->config.disk.join_us == 0 || snapshot_tip(d->face.store, &height, NULL) == WS_OK)
-        return WS_OK;
+/* Two thirds of those whom we can ask. In a cell that begins nobody has one, and the others answer while they ask, too. */
+static size_t none_enough(const struct directory *d) {
+    static const uint8_t nobody[KEY_OCTETS];
+    size_t n = 0;
+    for (size_t i = 0; i < d->peers.n; i++)
+        n += i != d->peers.me && d->endpoint[i] != NULL &&
+             memcmp(d->peers.curve_key[i], nobody, KEY_OCTETS) != 0;
+    return n - n / 3;
+}
+
+static int open_join(struct daemon *d, struct share_join **ret, struct ws_err *err) {
     char folder[4096];
+    struct light_trust *genesis = ws_alloc(sizeof(*genesis));
     (void)snprintf(folder, sizeof(folder), "%s/snapshots", d->config.data);
-    uint64_t now = ws_clock_now(&d->face.clock).mono_us;
+    int rc = light_trust_genesis(exec_sha256, buf_span(&d->face.genesis_octets), genesis, err);
     struct share_join_config cfg = {.folder = folder,
         .n_peers = d->directory.peers.n,
-        .trust = trust,
+        .trust = genesis,
+        .verify = exec_verify,
         .least_height = LEAST_HEIGHT,
         .patience_us = d->config.disk.join_us,
+        .none_enough = none_enough(&d->directory),
         .send = send_share,
         .ctx = d};
-    struct share_join *j = share_join_new(&cfg, now);
-    int rc = WS_OK;
+    if (rc == WS_OK)
+        *ret = share_join_new(&cfg, ws_clock_now(&d->face.clock).mono_us);
+    free(genesis);
+    return rc;
+}
+
+int daemon_join(struct daemon *d, struct ws_err *err) {
+    uint64_t height = 0;
+    uint64_t said_us = 0;
+    struct share_join *j = NULL;
+    daemon_open_share(d);
+    if (d->config.disk.join_us == 0 || none_enough(&d->directory) == 0 ||
+        snapshot_tip(d->face.store, &height, NULL) == WS_OK)
+        return WS_OK;
+    int rc = open_join(d, &j, err);
     enum share_state s = SHARE_ASKING;
     while (s != SHARE_DONE && s != SHARE_NONE && rc == WS_OK) {
-        turn(d, j, &now);
+        turn(d, j, &said_us);
         s = share_join_state(j);
-        if (told_to_stop(d))
-            rc = ws_fail(err, WS_EBUSY,
-                "stopped while a snapshot was being fetched; it goes on with the next start");
+        d->stop = told_to_stop(d);
+        if (d->stop)
+            rc = ws_fail(
+                err, WS_EBUSY, "stopped before it began; what was fetched of a snapshot is kept");
     }
     if (s == SHARE_NONE)
-        ws_log(
-            WS_LOG_INFO, "snapshot", "no peer has one that can be used: beginning at the genesis");
+        ws_log(WS_LOG_INFO, "snapshot",
+            "no peer has one that can be used: going on with blocks from the genesis");
     if (s == SHARE_DONE)
         rc = begin_with(d, share_join_path(j), err);
     share_join_free(j);

@@ -4,12 +4,14 @@
 
 #include "base/log.h"
 #include "ledger/committee/committee.h"
+#include "ledger/snapshot/chunk.h"
 
 #include <string.h>
 
 int daemon_open_links(struct daemon *d, struct ws_err *err) {
-    /* A block of the largest size and its framing. */
-    size_t largest = (size_t)d->face.genesis->params.block_octets_max * 2 + 65536;
+    /* A block of the largest size, or a chunk of a snapshot, and its framing. */
+    size_t largest = (size_t)d->face.genesis->params.block_octets_max * 2;
+    largest = (largest > CHUNK_OCTETS_MAX ? largest : CHUNK_OCTETS_MAX) + 65536;
     struct net_config cfg = {
         .secret = d->curve_secret, .bind = d->config.bind, .limits = d->config.links};
     cfg.limits.message_octets_max = largest;

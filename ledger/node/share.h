@@ -5,9 +5,13 @@
 #ifndef WAYSIDE_LEDGER_NODE_SHARE_H
 #define WAYSIDE_LEDGER_NODE_SHARE_H
 
-#include "ledger/snapshot/manifest.h"
+#include "ledger/node/query.h"
+#include "ledger/node/share_belief.h"
 
 #define SHARE_PEERS_MAX 128
+/* Handovers with one offer; who needs more asks again. */
+#define SHARE_HANDOVERS_MAX 64
+#define SHARE_HANDOVERS_OCTETS_MAX (1U << 17)
 
 typedef void (*share_send_fn)(void *ctx, size_t peer, struct span msg);
 
@@ -18,6 +22,9 @@ bool share_owns(struct span msg);
 struct share_server_config {
     const char *folder; /* of finished snapshots (make.h); copied */
     uint64_t octets_per_s; /* for each peer */
+    /* As query_handovers (the first three arguments behind the store are its own). */
+    int (*handovers)(void *ctx, uint64_t after, uint64_t below, size_t max,
+        struct query_handovers *ret, struct ws_err *err);
     share_send_fn send;
     void *ctx;
 };
@@ -39,15 +46,22 @@ enum share_state {
 struct share_join_config {
     const char *folder; /* where the file grows; what an earlier run left is taken up. Copied */
     size_t n_peers;
-    /* Whether a manifest is the cell's, under whatever is trusted already. WS_OK: yes. */
-    int (*trust)(void *ctx, const struct manifest *m, struct ws_err *err);
+    const struct light_trust *trust; /* where belief begins; has its next set. Copied */
+    light_verify_fn verify;
     uint64_t least_height; /* older ones are of no use */
     uint64_t patience_us; /* without an offer, or without any chunk */
+    /* So many peers that say they have none are answer enough, before the patience ends: in a cell that begins, nobody
+     * should wait for what nobody has. 0: they never are; SHARE_PEERS_MAX is the most. */
+    size_t none_enough;
     share_send_fn send;
     void *ctx;
 };
 struct share_counters {
     uint64_t offers, distrusted, chunks, octets, refused, gone, timeouts;
+    uint64_t handovers; /* crossed */
+    uint64_t bad_handovers; /* offers refused for theirs: counted as distrusted, too */
+    uint64_t unproven; /* offers of a committee that the way shown did not reach (yet) */
+    uint64_t restarts; /* snapshots given up because their sources lost them or fell silent */
 };
 struct share_join;
 struct share_join *share_join_new(const struct share_join_config *cfg, uint64_t mono_us);

@@ -12,6 +12,8 @@
 #include <string.h>
 
 enum {
+    RESTARTS_MAX =
+        8, /* then blocks are fetched: who offers and does not send must not hold us up for ever */
     ASK_US = 1000000,
     GATHER_US = 1000000,
     CHUNK_US = 4000000,
@@ -21,7 +23,9 @@ enum {
 
 struct source {
     bool has; /* this snapshot */
-    bool lied; /* sent a chunk that is none, or a manifest that is not the cell's */
+    bool none; /* says that it has none, or none of use */
+    bool lied; /* sent a chunk that is none, or a manifest or handovers that are not the cell's */
+    bool told; /* the log has a line about an offer that is not proven */
     uint64_t judged_us; /* last manifest that was looked at */
     hash32 id;
     unsigned outstanding;
@@ -35,6 +39,7 @@ struct question {
 
 struct share_join {
     struct share_join_config cfg;
+    struct share_belief *belief;
     char *folder;
     char path[4096];
     enum share_state state;
@@ -58,6 +63,7 @@ struct share_join *share_join_new(const struct share_join_config *cfg, uint64_t 
     struct share_join *j = ws_alloc(sizeof(*j));
     j->cfg = *cfg;
     j->folder = ws_strdup(cfg->folder);
+    j->belief = share_belief_new(cfg->trust, cfg->verify);
     j->begun_us = mono_us;
     j->progress_us = mono_us;
     return j;
@@ -75,6 +81,7 @@ void share_join_free(struct share_join *j) {
     if (j == NULL)
         return;
     forget_part(j);
+    share_belief_free(j->belief);
     free(j->folder);
     free(j);
 }
@@ -89,6 +96,7 @@ static void send_link(struct share_join *j, size_t peer, const Wayside__Link__Li
 static void ask_all(struct share_join *j, uint64_t mono_us) {
     j->asked_us = mono_us == 0 ? 1 : mono_us;
     Wayside__Link__SnapshotQuery q = WAYSIDE__LINK__SNAPSHOT_QUERY__INIT;
+    q.trusted = share_belief_height(j->belief);
     Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
     link.body_case = WAYSIDE__LINK__LINK__BODY_SNAPSHOT_QUERY;
     link.snapshot_query = &q;
@@ -100,37 +108,81 @@ static void ask_all(struct share_join *j, uint64_t mono_us) {
 
 /* ---- offers ---- */
 
-/* Looking at a manifest costs signatures: one of each peer in a while. */
+static void distrust(struct share_join *j, size_t peer, const char *what, const char *why) {
+    ws_log(WS_LOG_WARN, "snapshot", "peer %zu offers %s: %s", peer, what, why);
+    j->counters.distrusted++;
+    j->source[peer].lied = true;
+}
+
+/* The committee that signed the manifest is not known: the offer may show the way there, at once or in parts. */
+static int follow(struct share_join *j, const Wayside__Link__SnapshotOffer *o,
+    const struct manifest *m, uint64_t mono_us, struct ws_err *err) {
+    size_t crossed = 0;
+    enum light_verdict v =
+        share_belief_follow(j->belief, span_of(o->handovers.data, o->handovers.len), &crossed, err);
+    j->counters.handovers += crossed;
+    if (crossed > 0) {
+        j->begun_us = mono_us; /* nobody can make these up: it is worth waiting for the rest */
+        ws_log(WS_LOG_INFO, "snapshot", "trusted up to the committee from height %llu on",
+            (unsigned long long)share_belief_height(j->belief) + 1);
+    }
+    if (v == LIGHT_OK)
+        return share_belief_judge(j->belief, m, err);
+    j->counters.bad_handovers++;
+    return ws_fail_in(err, "%s", light_verdict_text(v)), WS_EINPUT;
+}
+
+/* Looking at an offer costs signatures: one of each peer in a while. */
+static bool may_judge(struct source *s, const Wayside__Link__SnapshotOffer *o, uint64_t mono_us) {
+    if (s->lied || o->manifest.len > MANIFEST_OCTETS_MAX ||
+        o->handovers.len > SHARE_HANDOVERS_OCTETS_MAX ||
+        (s->judged_us != 0 && mono_us - s->judged_us < ASK_US / 2))
+        return false;
+    s->judged_us = mono_us == 0 ? 1 : mono_us;
+    return true;
+}
+
 static void take_offer(
     struct share_join *j, size_t peer, const Wayside__Link__SnapshotOffer *o, uint64_t mono_us) {
     struct source *s = &j->source[peer];
     struct manifest m;
-    hash32 id;
-    if (o->height == 0 || s->lied || o->manifest.len > MANIFEST_OCTETS_MAX ||
-        (s->judged_us != 0 && mono_us - s->judged_us < ASK_US / 2))
-        return;
-    s->judged_us = mono_us == 0 ? 1 : mono_us;
-    j->counters.offers++;
     struct ws_err err = {0};
-    if (manifest_decode(span_of(o->manifest.data, o->manifest.len), &m, &err) != WS_OK ||
-        j->cfg.trust(j->cfg.ctx, &m, &err) != WS_OK) {
-        ws_log(WS_LOG_WARN, "snapshot", "peer %zu offers a snapshot that is not the cell's: %s",
-            peer, err.text);
-        j->counters.distrusted++;
-        s->lied = true;
+    s->none = o->height == 0;
+    if (s->none || !may_judge(s, o, mono_us))
+        return;
+    j->counters.offers++;
+    if (manifest_decode(span_of(o->manifest.data, o->manifest.len), &m, &err) != WS_OK) {
+        distrust(j, peer, "what is no snapshot", err.text);
         return;
     }
-    manifest_id(&m, id);
+    s->none = m.last.height < j->cfg.least_height;
+    if (s->none)
+        return;
+    int rc = share_belief_judge(j->belief, &m, &err);
+    if (rc == WS_ENOTFOUND && o->handovers.len > 0)
+        rc = follow(j, o, &m, mono_us, &err);
+    if (rc == WS_ENOTFOUND) {
+        j->counters.unproven++;
+        if (!s->told && !o->more)
+            ws_log(WS_LOG_WARN, "snapshot", "peer %zu offers a snapshot without proof: %s", peer,
+                err.text);
+        s->told = s->told || !o->more;
+        return;
+    }
+    if (rc != WS_OK) {
+        distrust(j, peer, "a snapshot that is not the cell's", err.text);
+        return;
+    }
+    manifest_id(&m, s->id);
     s->has = true;
-    memcpy(s->id, id, 32);
-    if (j->state != SHARE_ASKING || m.last.height < j->cfg.least_height)
+    if (j->state != SHARE_ASKING)
         return;
     if (j->first_offer_us == 0)
         j->first_offer_us = mono_us == 0 ? 1 : mono_us;
     if (!j->has_best || m.last.height > j->best.last.height) {
         j->best = m;
         j->has_best = true;
-        memcpy(j->id, id, 32);
+        memcpy(j->id, s->id, 32);
     }
 }
 
@@ -311,9 +363,19 @@ static void start_over(struct share_join *j, uint64_t mono_us) {
     j->begun_us = mono_us;
     for (size_t i = 0; i < j->cfg.n_peers; i++) {
         j->source[i].has = false;
+        j->source[i].none = false;
         j->source[i].outstanding = 0;
         j->source[i].judged_us = 0;
     }
+    if (++j->counters.restarts > RESTARTS_MAX)
+        j->state = SHARE_NONE;
+}
+
+static bool nobody_has_one(const struct share_join *j) {
+    size_t none = 0;
+    for (size_t i = 0; i < j->cfg.n_peers; i++)
+        none += j->source[i].none;
+    return j->cfg.none_enough > 0 && none >= j->cfg.none_enough;
 }
 
 uint64_t share_join_tick(struct share_join *j, uint64_t mono_us) {
@@ -324,7 +386,8 @@ uint64_t share_join_tick(struct share_join *j, uint64_t mono_us) {
     if (j->state == SHARE_ASKING) {
         if (j->has_best && mono_us - j->first_offer_us >= GATHER_US && !begin(j, mono_us))
             j->state = SHARE_NONE;
-        else if (!j->has_best && mono_us - j->begun_us >= j->cfg.patience_us)
+        else if (!j->has_best && (mono_us - j->begun_us >= j->cfg.patience_us ||
+                                     (mono_us - j->begun_us >= GATHER_US && nobody_has_one(j))))
             j->state = SHARE_NONE;
     }
     if (j->state == SHARE_FETCHING) {

@@ -1,5 +1,6 @@
 #include "ledger/node/share.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "ledger/net/link.pb-c.h"
 #include "ledger/snapshot/file.h"
@@ -98,24 +99,73 @@ static void send_link(struct share_server *s, size_t peer, const Wayside__Link__
     buf_free(&b);
 }
 
-static void offer(struct share_server *s, size_t peer, uint64_t mono_us) {
+static void refill(const struct share_server *s, struct client *c, uint64_t mono_us) {
+    uint64_t most = s->cfg.octets_per_s * BURST_S;
+    uint64_t us = mono_us > c->tokens_us ? mono_us - c->tokens_us : 0;
+    us = us > MICRO ? MICRO : us;
+    c->tokens += s->cfg.octets_per_s * us / MICRO;
+    if (!c->filled || c->tokens > most)
+        c->tokens = most;
+    c->filled = true;
+    c->tokens_us = mono_us;
+}
+
+static void spend(struct client *c, size_t octets) {
+    c->tokens -= octets < c->tokens ? octets : c->tokens;
+}
+
+/* The way from what the peer trusts to the committee that signed the snapshot, or its first part. False: there is none
+ * that we could show. */
+static bool show_way(const struct share_server *s, uint64_t trusted, const struct manifest *m,
+    struct buf *ret_list, bool *ret_more) {
+    struct query_handovers q;
+    struct ws_err err = {0};
+    int rc = s->cfg.handovers(s->cfg.ctx, trusted, m->next.height, SHARE_HANDOVERS_MAX, &q, &err);
+    if (rc != WS_OK)
+        ws_log(WS_LOG_ERROR, "snapshot", "none is offered: %s", err.text);
+    bool can = rc == WS_OK && !q.forgotten;
+    struct rd r = rd_of(buf_span(&q.octets));
+    uint16_t n = 0;
+    size_t end = 0;
+    for (; can && n < q.n; n++) {
+        (void)rd_var(&r, HANDOVER_OCTETS_MAX);
+        if (r.bad || r.at + 2 > SHARE_HANDOVERS_OCTETS_MAX)
+            break;
+        end = r.at;
+    }
+    buf_u16(ret_list, n);
+    buf_put(ret_list, q.octets.p, end);
+    *ret_more = can && (q.more || n < q.n);
+    buf_free(&q.octets);
+    return can;
+}
+
+static void offer(struct share_server *s, size_t peer, uint64_t trusted, uint64_t mono_us) {
     struct client *c = &s->client[peer];
     if (c->offered_us != 0 && mono_us - c->offered_us < OFFER_US)
         return;
     c->offered_us = mono_us == 0 ? 1 : mono_us;
     scan(s, mono_us);
+    refill(s, c, mono_us);
     struct buf manifest = {0};
+    struct buf list = {0};
+    bool more = false;
     Wayside__Link__SnapshotOffer o = WAYSIDE__LINK__SNAPSHOT_OFFER__INIT;
-    if (s->held[0].s != NULL) {
+    if (s->held[0].s != NULL &&
+        show_way(s, trusted, snapshot_manifest(s->held[0].s), &list, &more)) {
         manifest_encode(snapshot_manifest(s->held[0].s), &manifest);
         o.height = s->held[0].height;
         o.manifest = (ProtobufCBinaryData){manifest.n, manifest.p};
+        o.handovers = (ProtobufCBinaryData){list.n, list.p};
+        o.more = more;
     }
     Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
     link.body_case = WAYSIDE__LINK__LINK__BODY_SNAPSHOT_OFFER;
     link.snapshot_offer = &o;
     send_link(s, peer, &link);
+    spend(c, manifest.n + list.n);
     buf_free(&manifest);
+    buf_free(&list);
 }
 
 static struct held *find(struct share_server *s, const hash32 id) {
@@ -148,24 +198,13 @@ static size_t send_chunk(struct share_server *s, size_t peer, const struct want 
     return sent;
 }
 
-static void refill(const struct share_server *s, struct client *c, uint64_t mono_us) {
-    uint64_t most = s->cfg.octets_per_s * BURST_S;
-    uint64_t us = mono_us > c->tokens_us ? mono_us - c->tokens_us : 0;
-    us = us > MICRO ? MICRO : us;
-    c->tokens += s->cfg.octets_per_s * us / MICRO;
-    if (!c->filled || c->tokens > most)
-        c->tokens = most;
-    c->filled = true;
-    c->tokens_us = mono_us;
-}
-
 /* One always goes when there is a token left, however large. */
 static void serve(struct share_server *s, size_t peer, uint64_t mono_us) {
     struct client *c = &s->client[peer];
     refill(s, c, mono_us);
     while (c->n > 0 && c->tokens > 0) {
         size_t sent = send_chunk(s, peer, &c->queue[0]);
-        c->tokens -= sent < c->tokens ? sent : c->tokens;
+        spend(c, sent);
         c->n--;
         memmove(c->queue, c->queue + 1, c->n * sizeof(c->queue[0]));
     }
@@ -191,7 +230,7 @@ bool share_server_message(struct share_server *s, size_t peer, struct span msg, 
     bool mine = link->body_case == WAYSIDE__LINK__LINK__BODY_SNAPSHOT_QUERY ||
                 link->body_case == WAYSIDE__LINK__LINK__BODY_CHUNK_REQUEST;
     if (link->body_case == WAYSIDE__LINK__LINK__BODY_SNAPSHOT_QUERY)
-        offer(s, peer, mono_us);
+        offer(s, peer, link->snapshot_query->trusted, mono_us);
     else if (mine)
         take_request(s, peer, link->chunk_request, mono_us);
     wayside__link__link__free_unpacked(link, NULL);

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A unit that has lost its data comes back by a snapshot of its peers, goes on from there, votes, and agrees with the others.
-# usage: join_snapshot.sh PROGRAMS-FOLDER [BASE-PORT]
+# A cell founded by one unit grows to five and orders its founder out. A unit that has then lost its data comes back by a
+# snapshot of its peers, over all handovers since the genesis, of whose committee nobody is left; goes on from there, votes, and
+# agrees with the others. usage: join_snapshot.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
 bin=${1:?folder of programs}
 base=${2:-8300}
@@ -20,45 +21,94 @@ fail() {
     tail -n 8 "$out"/rsu*.log
     exit 1
 }
+ctl() { "$bin/rsuctl" "$@"; }
 start() {
     "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
     pid[$1]=$!
 }
+end() {
+    kill "${pid[$1]}"
+    wait "${pid[$1]}" || fail "unit $1 stopped with an error"
+    pid[$1]=
+}
 height() {
-    "$bin/rsuctl" cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null |
-        sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1
+    ctl cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1
 }
 block() { curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/blocks/$2" | sed -nE 's/.*"id": ?"([0-9a-f]{64})".*/\1/p' | head -n 1; }
-reach() { # UNIT HEIGHT SECONDS
-    local deadline=$((SECONDS + $3))
-    until [ "$(height "$1")" -ge "$2" ] 2>/dev/null; do
-        [ $SECONDS -lt $deadline ] || fail "unit $1 is not at height $2 in time: $(height "$1")"
+# wait_for SECONDS WHAT COMMAND...: until it succeeds
+wait_for() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ $SECONDS -lt $deadline ] || fail "not in time: $what"
         sleep 0.3
     done
 }
-"$bin/rsuctl" cell init --out "$cell" --map "$repo/configs/demo/town.osm" --block-interval-ms 60 \
+at_least() { [ "$(height "$1")" -ge "$2" ] 2>/dev/null; }
+committee() { # UNIT COUNT: the unit sees so many validators
+    [ "$(ctl cell validators --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | grep -c '"address"')" -eq "$2" ]
+}
+
+ctl cell init --out "$cell" --map "$repo/configs/demo/town.osm" --validators 1 --block-interval-ms 60 \
     --base-port "$base" --http-port "$http" >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
-for i in 1 2 3 4; do
-    echo 'disk: {snapshot_blocks: 40, snapshots: 3}' >>"$cell/rsu$i/rsud.yaml"
-    start $i
+start 1
+wait_for 30 'the founder makes blocks' at_least 1 3
+one=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4)
+[ ${#one} -eq 64 ] || fail "the founder's address"
+
+# Four more, each of which knows where all others are.
+key=() link=() address=()
+for i in 2 3 4 5; do
+    ctl cell join --out "$cell/rsu$i" --like "$cell/rsu1/rsud.yaml" --bind "tcp://127.0.0.1:$((base + i - 1))" \
+        --endpoint "tcp://127.0.0.1:$((base + i - 1))" --peer "$one=tcp://127.0.0.1:$base" \
+        --http "127.0.0.1:$((http + i - 1))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
+    address[$i]=$(sed -nE 's/^address: ([0-9a-f]{64})$/\1/p' "$out/join.log")
+    key[$i]=$(grep -oE -- '--validator-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+    link[$i]=$(grep -oE -- '--link-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
 done
-reach 1 125 60
-kill "${pid[4]}"
-wait "${pid[4]}" || fail 'unit 4 stopped with an error'
-data=$(sed -nE 's/^data: *//p' "$cell/rsu4/rsud.yaml")
-rm -rf "${cell:?}/rsu4/${data:-data}"
-sed -i 's/^disk:.*/disk: {snapshot_blocks: 40, snapshots: 3, join_s: 20}/' "$cell/rsu4/rsud.yaml"
-: >"$out/rsu4.log"
-start 4
-h=$(height 1)
-reach 4 $((h + 10)) 60
-grep -q 'begun with the state after height' "$out/rsu4.log" || fail 'unit 4 did not begin with a snapshot'
-[ "$(block 4 $((h + 5)))" = "$(block 1 $((h + 5)))" ] && [ -n "$(block 1 $((h + 5)))" ] || fail 'unit 4 has another block'
-[ -z "$(block 4 5)" ] || fail 'unit 4 has blocks of before the snapshot'
+end 1
+for i in 1 2 3 4 5; do
+    yaml=$cell/rsu$i/rsud.yaml
+    sed -i '/^peers:/,/^[^ ]/{/^peers:/d;/^  /d}' "$yaml"
+    {
+        echo 'peers:'
+        echo "  - {address: $one, endpoint: \"tcp://127.0.0.1:$base\"}"
+        for k in 2 3 4 5; do echo "  - {address: ${address[$k]}, endpoint: \"tcp://127.0.0.1:$((base + k - 1))\"}"; done
+        echo 'followers:'
+        for k in 2 3 4 5; do echo "  - {key: ${link[$k]}, endpoint: \"tcp://127.0.0.1:$((base + k - 1))\"}"; done
+        echo 'disk: {snapshot_blocks: 40, snapshots: 3}'
+    } >>"$yaml"
+    "$bin/rsud" --config "$yaml" --check >"$out/check.log" 2>&1 || { cat "$out/check.log" "$yaml"; fail "the configuration of unit $i"; }
+    start "$i"
+done
+order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")
+for i in 2 3 4 5; do
+    wait_for 30 "unit $i follows" at_least "$i" 3
+    ctl cell validators add --validator-key "${key[$i]}" --link-key "${link[$i]}" --owner "o$i" --mast "m$i" "${order[@]}" >"$out/add.log" 2>&1 ||
+        { cat "$out/add.log"; fail "cell validators add $i"; }
+    wait_for 30 "unit $i is a validator" committee "$i" "$i"
+done
+ctl cell validators remove "$one" "${order[@]}" >"$out/remove.log" 2>&1 || { cat "$out/remove.log"; fail 'cell validators remove'; }
+for i in 2 3 4 5; do wait_for 30 "unit $i knows that the founder has gone" committee "$i" 4; done
+end 1
+h=$(height 2)
+wait_for 120 'snapshots of the new committee' at_least 2 $(((h / 40 + 2) * 40 + 5))
+wait_for 120 'snapshots are worth it' at_least 2 125
+
+end 5
+data=$(sed -nE 's/^data: *//p' "$cell/rsu5/rsud.yaml")
+rm -rf "${cell:?}/rsu5/${data:-data}"
+: >"$out/rsu5.log"
+start 5
+h=$(height 2)
+wait_for 60 'unit 5 has caught up' at_least 5 $((h + 10))
+grep -q 'begun with the state after height' "$out/rsu5.log" || fail 'unit 5 did not begin with a snapshot'
+grep -q 'trusted up to the committee from height' "$out/rsu5.log" || fail 'unit 5 crossed no handover'
+[ "$(block 5 $((h + 5)))" = "$(block 2 $((h + 5)))" ] && [ -n "$(block 2 $((h + 5)))" ] || fail 'unit 5 has another block'
+[ -z "$(block 5 5)" ] || fail 'unit 5 has blocks of before the snapshot'
 # It is needed now: with another one gone, its vote makes the quorum.
-kill "${pid[1]}"
-wait "${pid[1]}" || fail 'unit 1 stopped with an error'
-pid[1]=
-h=$(height 4)
-reach 4 $((h + 10)) 60
+end 2
+h=$(height 5)
+wait_for 60 'unit 5 votes' at_least 5 $((h + 10))
+grep -qiE 'contradict|AddressSanitizer|runtime error' "$out"/rsu*.log && fail 'a log tells of something bad'
 exit 0

@@ -10,18 +10,23 @@
 
 #include <stdlib.h>
 
+static struct signer *make_set(uint8_t seed, struct validator_set *ret) {
+    uint8_t secret[32] = {seed};
+    struct signer *signer = signer_new(secret);
+    WS_ASSERT(signer != NULL);
+    *ret = (struct validator_set){.n = 1};
+    ret->v[0] = (struct validator){.alg = KEY_ED25519, .power = 1};
+    signer_public(signer, ret->v[0].key);
+    memset(ret->v[0].curve_key, 1, KEY_OCTETS);
+    WS_ASSERT(validator_set_prepare(exec_sha256, ret, NULL) == WS_OK);
+    return signer;
+}
+
 void chain_open(struct chain *c, struct store *s, size_t contracts, uint64_t seed) {
     *c = (struct chain){.store = s, .contracts = contracts, .undo = 16, .block_us = 1000000};
     c->state = state_new(contracts);
     c->random = ws_random_seeded(seed);
-    static const uint8_t secret[32] = {9};
-    c->signer = signer_new(secret);
-    WS_ASSERT(c->signer != NULL);
-    c->set.n = 1;
-    c->set.v[0] = (struct validator){.alg = KEY_ED25519, .power = 1};
-    signer_public(c->signer, c->set.v[0].key);
-    memset(c->set.v[0].curve_key, 1, KEY_OCTETS);
-    WS_ASSERT(validator_set_prepare(exec_sha256, &c->set, NULL) == WS_OK);
+    c->signer = make_set(9, &c->set);
     memset(c->cell_id, 0xce, 32);
     c->time = 1000000000;
 }
@@ -29,6 +34,26 @@ void chain_open(struct chain *c, struct store *s, size_t contracts, uint64_t see
 void chain_close(struct chain *c) {
     state_free(c->state);
     signer_free(c->signer);
+    for (size_t i = 0; i < c->n_handovers; i++)
+        buf_free(&c->handover[i]);
+}
+
+void chain_change(struct chain *c) {
+    c->changing = true;
+}
+
+/* hd and its commit are the last of the present set. */
+static void hand_over(struct chain *c, const struct header *hd, const struct validator_set *next,
+    struct signer *signer) {
+    struct handover *o = ws_alloc(sizeof(*o));
+    WS_ASSERT(c->n_handovers < CHAIN_HANDOVERS_MAX);
+    WS_ASSERT(handover_make(exec_sha256, hd, &c->commit, &c->set, next, o, NULL) == WS_OK);
+    handover_encode(o, &c->handover[c->n_handovers++]);
+    free(o);
+    signer_free(c->signer);
+    c->signer = signer;
+    c->set = *next;
+    c->changing = false;
 }
 
 void chain_put(struct chain *c, size_t contract, struct span key, struct span value) {
@@ -81,6 +106,12 @@ void chain_commit(struct chain *c) {
     exec_sha256(NULL, 0, hd.event_root);
     validator_set_hash(exec_sha256, &c->set, hd.validators);
     memcpy(hd.next_validators, hd.validators, 32);
+    struct validator_set next;
+    struct signer *next_signer = NULL;
+    if (c->changing) {
+        next_signer = make_set((uint8_t)(10 + c->n_handovers), &next);
+        validator_set_hash(exec_sha256, &next, hd.next_validators);
+    }
     memcpy(hd.proposer, c->set.v[0].address, 32);
     if (c->height > 1) {
         memcpy(hd.previous, c->last_id, 32);
@@ -111,6 +142,8 @@ void chain_commit(struct chain *c) {
     WS_ASSERT(undo_put(b, c->height, c->undo, NULL) == WS_OK);
     WS_ASSERT(store_batch_write(b, NULL) == WS_OK);
     c->last = hd;
+    if (c->changing)
+        hand_over(c, &hd, &next, next_signer);
     memcpy(c->last.extension, at.state_root, 32); /* only here: what the next header says */
 }
 
