@@ -78,7 +78,8 @@
     X(LIE_FORGE_BLOCK, "blocks with forged commits are handed over", 1)                            \
     X(LIE_JUNK_TXS, "transactions that nobody can judge or that are false", 1)                     \
     X(LIE_TWINS, "two machines with one key", 1)                                                   \
-    X(LIE_TIME, "a proposal that is good but for its time", 1)
+    X(LIE_TIME, "a proposal that is good but for its time", 1)                                     \
+    X(LIE_FLOOD, "thousands of messages that cost, of one kind", 1)
 #define COVER_STATES(X)                                                                            \
     X(STATE_DOWN_WAIT, "goes down between heights", 1)                                             \
     X(STATE_DOWN_PROPOSE, "goes down in step propose", 1)                                          \

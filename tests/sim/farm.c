@@ -33,6 +33,7 @@ struct worker {
 struct total {
     uint64_t runs, failed, forks, heights, delivered, txs, sim_us, worst_heal_us;
     int32_t highest_round;
+    struct work_most work;
     uint64_t bad[TOLD_MAX];
 };
 
@@ -91,6 +92,9 @@ static void note(struct total *t, const struct sim_result *r) {
     t->delivered += r->delivered;
     t->txs += r->txs;
     t->sim_us += r->sim_us;
+    t->work.us = r->work.us > t->work.us ? r->work.us : t->work.us;
+    if (r->work.log_octets > t->work.log_octets)
+        t->work.log_octets = r->work.log_octets;
     t->worst_heal_us = r->healed_us > t->worst_heal_us ? r->healed_us : t->worst_heal_us;
     t->highest_round = r->highest_round > t->highest_round ? r->highest_round : t->highest_round;
     if (!r->bad)
@@ -161,6 +165,9 @@ static void report(const struct farm *f, const struct total *t, double seconds) 
     (void)printf("\n%" PRIu64 " blocks, %" PRIu64 " transactions, %" PRIu64
                  " messages; highest round %d; longest way back to progress %.1f s\n",
         t->heights, t->txs, t->delivered, t->highest_round, (double)t->worst_heal_us / 1e6);
+    (void)printf("most that one peer cost beyond its budgets: %" PRIu64 " us and %" PRIu64
+                 " octets of log at once\n",
+        t->work.us, t->work.log_octets);
     struct rusage used;
     (void)getrusage(RUSAGE_CHILDREN, &used);
     double cpu = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +

@@ -239,6 +239,8 @@ static void make(struct sim *s, size_t liar, size_t to, enum cover_row lie) {
 
 void lies_tick(struct sim *s) {
     struct nodes *w = s->w;
+    if (lies(s, LIE_FLOOD))
+        flood_tick(s);
     for (size_t i = 0; i < w->n; i++) {
         if (!w->m[i].liar || below(s, 1000) >= s->plan->lie_rate)
             continue;

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "ledger/beacon/group.h"
 #include "ledger/exec/crypto.h"
+#include "tests/sim/work.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -92,6 +93,7 @@ void __wrap_signer_sign(
 
 bool __wrap_exec_verify(enum key_alg alg, const uint8_t key[static KEY_OCTETS], struct span msg,
     const uint8_t sig[static SIG_OCTETS]) {
+    work_spend(WORK_VERIFY_US);
     if (alg != KEY_ED25519)
         return __real_exec_verify(alg, key, msg, sig);
     uint64_t h[2];
@@ -108,6 +110,7 @@ bool __wrap_proof_check(const struct transcript *statement, const struct point *
     const struct point *second, const struct point *second_public, const struct proof *proof);
 bool __wrap_proof_check(const struct transcript *statement, const struct point *X,
     const struct point *second, const struct point *second_public, const struct proof *proof) {
+    work_spend(WORK_PROOF_US);
     struct transcript copy = *statement;
     uint8_t what[32 + 3 * POINT_OCTETS] = {0};
     transcript_hash(&copy, what);

@@ -183,6 +183,7 @@ static void count_end(struct nodes *w, struct sim_result *ret) {
     ret->sim_us = w->now.mono_us - 1000000;
     ret->txs = w->committed.n;
     ret->highest_round = w->highest_round;
+    ret->work = work_end();
     ret->bad = w->broken[0] != '\0';
     (void)snprintf(ret->text, sizeof(ret->text), "%s", w->broken);
 }
@@ -194,6 +195,7 @@ void sim_run(struct sim_plan *plan, const struct town *town, void (*tell)(void *
         .more = ws_random_seeded(plan->seed ^ 0x9ae16a3b2f90404f)};
     bool fork_wanted = plan->twins != 0 && plan->lies == 0;
     *ret = (struct sim_result){.seed = plan->seed};
+    work_begin();
     s.w = ws_alloc(sizeof(*s.w));
     struct nodes_plan np = {.n = plan->n,
         .powers = plan->powers,

@@ -3,6 +3,7 @@
 #define WAYSIDE_TESTS_SIM_SIM_H
 
 #include "tests/sim/plan.h"
+#include "tests/sim/work.h"
 
 enum { SIM_KEPT = 64, SIM_OLD = 64 };
 
@@ -16,6 +17,12 @@ struct sim {
     uint32_t halves; /* who hears the one, who the other */
     uint64_t halves_until;
     uint64_t order_sequence[8]; /* by role */
+    struct {
+        size_t liar, to;
+        unsigned kind, begun;
+        uint64_t until_us;
+        uint32_t number;
+    } flood;
     struct buf policy_body, big_body; /* of orders */
     struct ws_random more; /* of what came later: older seeds stay what they were */
     struct cell_params params; /* last ordered */
@@ -33,6 +40,7 @@ struct sim_result {
     uint64_t heights, delivered, sim_us, healed_us; /* healed_us: until three more blocks */
     uint64_t txs;
     int32_t highest_round;
+    struct work_most work;
     bool forked;
 };
 
@@ -45,6 +53,7 @@ void faults_apply(struct sim *s, const struct sim_event *e);
 bool lies_tap(void *ctx, size_t from, size_t to, struct buf *msg);
 void lies_tick(struct sim *s);
 void lies_free(struct sim *s);
+void flood_tick(struct sim *s); /* lies_flood.c */
 void load_tick(struct sim *s);
 void load_free(struct sim *s);
 /* randomness.c */
