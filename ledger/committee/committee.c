@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-/* State keys: 's' from-height -> set; 'p' from-height -> parameters; 'w' -> next height, priorities; 'v' -> layout of
- * this state. */
+/* State keys: 's' from-height -> set, as long as handovers lead to it (handovers.c) or it is in memory; 'p' from-height ->
+ * parameters, those in memory; 'w' -> next height, priorities; 'v' -> layout of this state. */
 struct set_era {
     uint64_t from;
     struct validator_set set;
@@ -88,6 +88,16 @@ const struct cell_params *committee_coming_params(const void *self) {
     return &c->params[c->n_params - 1].params;
 }
 
+size_t committee_set_eras(const void *self) {
+    const struct committee *c = self;
+    return c->n_sets;
+}
+
+size_t committee_params_eras(const void *self) {
+    const struct committee *c = self;
+    return c->n_params;
+}
+
 const struct cell_params *committee_founding_params(const void *self) {
     const struct committee *c = self;
     return &c->genesis->params;
@@ -165,6 +175,42 @@ static void put_proposers(const struct committee *c, struct exec_host *h) {
     buf_free(&b);
 }
 
+/* ---- forgetting ---- */
+
+/* The oldest height that anything is asked about. Depends on the state alone. */
+static uint64_t oldest_needed(const struct committee *c, struct exec_host *h) {
+    uint64_t oldest = c->next > COMMITTEE_KEEP_HEIGHTS ? c->next - COMMITTEE_KEEP_HEIGHTS : 1;
+    uint64_t court = court_oldest(h);
+    return court < oldest ? court : oldest;
+}
+
+/* Eras that ended before it. Heights are forgotten a few with each block and an era is one height at least, so these are no
+ * more than a few with each block either. */
+static void forget_eras(struct committee *c, struct exec_host *h) {
+    uint64_t oldest = oldest_needed(c, h);
+    size_t gone = 0;
+    while (gone + 1 < c->n_sets && c->sets[gone + 1].from <= oldest)
+        gone++;
+    c->n_sets -= gone;
+    memmove(c->sets, c->sets + gone, c->n_sets * sizeof(*c->sets));
+    for (gone = 0; gone + 1 < c->n_params && c->params[gone + 1].from <= oldest; gone++) {
+        struct key k = key_from('p', c->params[gone].from);
+        exec_del(h, span_of(k.octets, sizeof(k.octets)));
+    }
+    c->n_params -= gone;
+    memmove(c->params, c->params + gone, c->n_params * sizeof(*c->params));
+}
+
+/* Who came and went in one block has changed nothing: no header tells of it, and no handover would ever take it away. */
+static void forget_no_change(struct committee *c, struct exec_host *h) {
+    struct set_era *last = &c->sets[c->n_sets - 1];
+    if (last->from != c->next + 2 || c->n_sets < 2 || memcmp(last->hash, last[-1].hash, 32) != 0)
+        return;
+    struct key k = key_from('s', last->from);
+    exec_del(h, span_of(k.octets, sizeof(k.octets)));
+    c->n_sets--;
+}
+
 /* ---- blocks ---- */
 
 void committee_block(
@@ -185,6 +231,7 @@ void committee_block_end(void *self, struct exec_host *h) {
     c->next++;
     put_proposers(c, h);
     court_checkpoint(c, h);
+    forget_eras(c, h);
 }
 
 /* ---- contract face ---- */
@@ -208,6 +255,7 @@ static int genesis(void *self, struct exec_host *h, struct span section, struct 
 }
 
 static void end_block(void *self, struct exec_host *h) {
+    forget_no_change(self, h);
     court_end_block(self, h);
 }
 
@@ -281,6 +329,7 @@ static int load(void *self, struct exec_host *h, struct ws_err *err) {
     const struct validator_set *set = good ? committee_set(c, c->next) : NULL;
     if (!good || !rd_done(&r) || set == NULL || set->n != c->proposers.n)
         return ws_fail(err, WS_EIO, "state of committee: damaged priorities");
+    forget_eras(c, h); /* state holds older sets, for whoever looks at old headers */
     return WS_OK;
 }
 

@@ -36,12 +36,21 @@
     X(COMMITTEE_BAD_SIGNATURE, "bad_signature")                                                    \
     X(COMMITTEE_OTHER_CELL, "other_cell")                                                          \
     X(COMMITTEE_WRONG_PARTS, "wrong_parts")                                                        \
-    X(COMMITTEE_NOBODY, "nobody")
+    X(COMMITTEE_NOBODY, "nobody")                                                                  \
+    /* orders, again */                                                                            \
+    X(COMMITTEE_TOO_OFTEN, "too_often") /* what is kept of past changes is bounded */
 enum committee_code {
 #define X(id, text) id,
     COMMITTEE_CODES(X)
 #undef X
 };
+
+/* Sets and parameters are kept in memory from the oldest height that anything is asked about: the oldest whose facts are kept
+ * for evidence, the checkpoint of priorities before it, and this many heights in any case (records of contracts, see
+ * contract_ops.record_heights). A function of the state, so that a restart finds the same. */
+#define COMMITTEE_KEEP_HEIGHTS 8192
+/* Changes by order of each kind within that; who is convicted goes all the same. */
+#define COMMITTEE_ERAS_MAX 256
 
 struct contract committee_contract_new(const struct genesis *g);
 
@@ -51,7 +60,8 @@ struct contract committee_contract_new(const struct genesis *g);
 uint64_t committee_next(const void *self);
 /* The set that signs a height, up to committee_next + 1 (asserted). NULL: older than what is kept. */
 const struct validator_set *committee_set(const void *self, uint64_t height);
-/* The kept set before this one; NULL: it is the oldest. */
+/* The kept set before this one; NULL: it is the oldest. Whoever walks back comes to an end after COMMITTEE_ERAS_MAX +
+ * VALIDATORS_MAX of them. */
 const struct validator_set *committee_set_before(const void *self, const struct validator_set *set);
 const uint8_t *committee_set_hash(const void *self, uint64_t height); /* the same */
 /* The parameters of a height, up to committee_next + 1; what is older than what is kept has the oldest kept. */
@@ -73,6 +83,9 @@ void committee_block_end(void *self, struct exec_host *h);
 const struct validator_set *committee_coming_set(const void *self);
 const struct cell_params *committee_coming_params(const void *self);
 const struct cell_params *committee_founding_params(const void *self);
+/* How many are kept, of the coming ones too. */
+size_t committee_set_eras(const void *self);
+size_t committee_params_eras(const void *self);
 /* Replaces them. The set is prepared and the parameters are checked (asserted). */
 void committee_change_set(void *self, struct exec_host *h, const struct validator_set *set);
 void committee_change_params(void *self, struct exec_host *h, const struct cell_params *params);

@@ -141,6 +141,14 @@ void court_genesis(const void *self, struct exec_host *h) {
     put_checkpoint(self, h, 1);
 }
 
+uint64_t court_oldest(struct exec_host *h) {
+    uint64_t facts = UINT64_MAX;
+    uint64_t checkpoint = UINT64_MAX;
+    (void)first_height(h, 'b', &facts);
+    (void)first_height(h, 'q', &checkpoint);
+    return facts < checkpoint ? facts : checkpoint;
+}
+
 void court_checkpoint(const void *self, struct exec_host *h) {
     uint64_t next = committee_next(self);
     if (next % CHECKPOINT_EVERY != 0)
@@ -148,8 +156,11 @@ void court_checkpoint(const void *self, struct exec_host *h) {
     uint64_t oldest = 0;
     uint64_t first = 0;
     put_checkpoint(self, h, next);
-    if (first_height(h, 'b', &oldest) && first_height(h, 'q', &first) &&
-        first + 2 * (uint64_t)CHECKPOINT_EVERY <= oldest) {
+    /* As fast as the facts go at most. */
+    for (int i = 0;
+         i < FORGET_PER_BLOCK && first_height(h, 'b', &oldest) && first_height(h, 'q', &first) &&
+         first + 2 * (uint64_t)CHECKPOINT_EVERY <= oldest;
+         i++) {
         struct key k = height_key('q', first);
         exec_del(h, span_of_key(&k));
     }

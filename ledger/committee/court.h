@@ -24,6 +24,8 @@ void court_block(
     const void *self, struct exec_host *h, const struct header *hd, const struct commit *last);
 /* Behind the last transaction: says what changed. */
 void court_end_block(const void *self, struct exec_host *h);
+/* The oldest height that evidence may be about or that turns are told from; UINT64_MAX: none yet. */
+uint64_t court_oldest(struct exec_host *h);
 /* The priorities before `committee_next`, now and then, so that turns of the past can be told. */
 void court_checkpoint(const void *self, struct exec_host *h);
 

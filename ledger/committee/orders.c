@@ -18,6 +18,17 @@ static exec_code check_params(const void *self, struct span body, struct cell_pa
     return (exec_code)params_change_check(committee_founding_params(self), ret_params);
 }
 
+/* What comes on top of a change of the same block adds nothing. */
+static bool sets_full(const void *self) {
+    return committee_set_eras(self) >= COMMITTEE_ERAS_MAX &&
+           committee_coming_set(self) == committee_set(self, committee_next(self) + 1);
+}
+
+static bool params_full(const void *self) {
+    return committee_params_eras(self) >= COMMITTEE_ERAS_MAX &&
+           committee_coming_params(self) == committee_params(self, committee_next(self) + 1);
+}
+
 /* What no state can make good. What depends on the set of the day is judged when the order is executed. */
 exec_code committee_check_order(const void *self, const struct exec_order *o) {
     if (o->kind == COMMITTEE_ORDER_PARAMS) {
@@ -52,6 +63,8 @@ static exec_code change_set(
     enum committee_code code = set_change_apply(exec_sha256, now, c, next);
     if (code != COMMITTEE_OK)
         return (exec_code)code;
+    if (sets_full(self))
+        return COMMITTEE_TOO_OFTEN;
     committee_change_set(self, h, next);
     court_enforce(self, h); /* somebody convicted may have been waiting for others to come */
     return COMMITTEE_OK;
@@ -61,6 +74,8 @@ exec_code committee_order(void *self, struct exec_host *h, const struct exec_ord
     if (o->kind == COMMITTEE_ORDER_PARAMS) {
         struct cell_params p;
         exec_code code = check_params(self, o->body, &p);
+        if (code == COMMITTEE_OK && params_full(self))
+            code = COMMITTEE_TOO_OFTEN;
         if (code == COMMITTEE_OK)
             committee_change_params(self, h, &p);
         return code;

@@ -233,11 +233,15 @@ static enum tx_verdict check_order(struct check *c, struct tx *t) {
     return TX_GOOD;
 }
 
-/* The newest kept set that the signer is in; NULL: none. */
-static const struct validator *record_signer(const struct executor *ex, const hash32 address) {
+/* The newest set that the signer is in, as far back as the contract needs to hear former members; NULL: none. */
+static const struct validator *record_signer(
+    const struct executor *ex, const struct contract *to, const hash32 address) {
     const void *committee = executor_committee(ex);
-    for (const struct validator_set *set = committee_set(committee, ex->height + 1); set != NULL;
-         set = committee_set_before(committee, set)) {
+    uint64_t now = ex->height + 1;
+    uint64_t back = to->ops->record_heights == NULL ? 0 : to->ops->record_heights(to->self);
+    const struct validator_set *oldest = committee_set(committee, now > back ? now - back : 1);
+    for (const struct validator_set *set = committee_set(committee, now); set != NULL;
+         set = set == oldest ? NULL : committee_set_before(committee, set)) {
         int i = validator_set_find(set, address);
         if (i >= 0)
             return &set->v[i];
@@ -251,7 +255,8 @@ static enum tx_verdict check_record(struct check *c, struct tx *t) {
         return TX_NO_CONTRACT;
     if (table_get(&c->ids, t->id) != NULL)
         return TX_DUPLICATE;
-    const struct validator *signer = record_signer(c->ex, k->signer);
+    const struct contract *to = &c->ex->contract[k->contract];
+    const struct validator *signer = record_signer(c->ex, to, k->signer);
     if (signer == NULL)
         return TX_NOT_VALIDATOR;
     /* Before the contract is asked: its own proofs may cost more, and only a validator may have it look at them. */
@@ -263,7 +268,6 @@ static enum tx_verdict check_record(struct check *c, struct tx *t) {
     }
     if (!t->signature_good)
         return TX_BAD_SIGNATURE;
-    const struct contract *to = &c->ex->contract[k->contract];
     struct exec_record m;
     executor_record(c->ex, t, 0, &m);
     bool later = false;

@@ -96,7 +96,7 @@ struct exec_record {
     uint32_t index;
     uint16_t kind; /* meaning is the contract's */
     uint8_t signer[32]; /* address */
-    int validator; /* index in the set of this height; -1: of an earlier set that is still kept */
+    int validator; /* index in the set of this height; -1: of an earlier set (record_heights) */
     struct span body;
     uint8_t leaf[32];
 };
@@ -121,6 +121,9 @@ struct contract_ops {
     /* May this record stand in the next block? Reads the contract's memory, writes nothing. Not EXEC_OK: no, and
      * *ret_later tells whether it may become good. NULL: the contract takes no records. */
     exec_code (*check_record)(const void *self, const struct exec_record *r, bool *ret_later);
+    /* How many heights after it has left the set a validator's records may still be needed; at most
+     * COMMITTEE_KEEP_HEIGHTS. NULL: none. */
+    uint64_t (*record_heights)(const void *self);
     void (*begin_block)(void *self, struct exec_host *h); /* may be NULL */
     exec_code (*message)(void *self, struct exec_host *h, const struct exec_message *m);
     exec_code (*order)(void *self, struct exec_host *h, const struct exec_order *o);

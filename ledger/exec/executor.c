@@ -37,6 +37,9 @@ int executor_new(struct span genesis_octets, const struct contract *contracts, s
     ex->n = n + EXECUTOR_OWN;
     for (size_t i = 0; i < n; i++)
         ex->contract[EXECUTOR_OWN + i] = contracts[i];
+    for (size_t i = 0; i < n; i++)
+        WS_ASSERT(contracts[i].ops->record_heights == NULL ||
+                  contracts[i].ops->record_heights(contracts[i].self) <= COMMITTEE_KEEP_HEIGHTS);
     ex->policy = *policy;
     buf_put(&ex->genesis_octets, genesis_octets.p, genesis_octets.n);
     int rc = genesis_decode(exec_sha256, buf_span(&ex->genesis_octets), &ex->genesis, err);

@@ -1,6 +1,7 @@
 /* The beacon in the contract host: real transactions, the real committee contract, and another contract that draws. */
 #include "ledger/beacon/member.h"
 #include "ledger/committee/committee.h"
+#include "ledger/exec/executor_internal.h"
 #include "ledger/exec/hash.h"
 #include "tests/support/cm.h"
 #include "tests/support/exec_rig.h"
@@ -60,11 +61,12 @@ struct world {
     struct tx *tx[64];
 };
 
-static void open_world(struct world *w) {
+static void open_world_of(struct world *w, uint32_t window) {
     static const hash32 zero = {0};
     memset(w, 0, sizeof(*w));
     exec_rig_open(&w->rig, NULL);
-    const struct beacon_params p = beacon_params_default();
+    struct beacon_params p = beacon_params_default();
+    p.window = window;
     struct contract contracts[] = {beacon_contract_new(&p), {&asker_ops, NULL}};
     const struct exec_policy_source policy = {no_values, no_hash, zero};
     assert_int_equal(
@@ -91,6 +93,10 @@ static void open_world(struct world *w) {
         assert_true(validator_set_find(&executor_genesis_of(w->ex)->validators, v.address) >= 0);
         w->member[i] = beacon_member_new(executor_cell_id(w->ex), v.address, secret);
     }
+}
+
+static void open_world(struct world *w) {
+    open_world_of(w, beacon_params_default().window);
 }
 
 static void close_world(struct world *w) {
@@ -222,11 +228,50 @@ static void test_signatures(void **state) {
     free(w);
 }
 
+/* What member i states, and no contract takes. */
+static enum tx_verdict says_junk(struct world *w, size_t i) {
+    struct beacon_wish wish = {.kind = 1};
+    buf_u64(&wish.body, w->time);
+    struct tx *t = record(w, i, &wish);
+    enum tx_verdict v = verdict(w, t);
+    tx_unref(t);
+    buf_free(&wish.body);
+    return v;
+}
+
+/* Who has left the committee is heard as long as heights of its time may lack their value, and not for ever. */
+static void test_former_members(void **state) {
+    (void)state;
+    enum { WINDOW = 16, GONE = 3 };
+    struct world *w = ws_alloc(sizeof(*w));
+    open_world_of(w, WINDOW);
+    block(w);
+    struct exec_host host = {w->ex, EXECUTOR_COMMITTEE};
+    void *committee = w->ex->contract[EXECUTOR_COMMITTEE].self;
+    struct validator_set set = *committee_coming_set(committee);
+    struct validator *v = &set.v[validator_set_find(&set, w->address[GONE])];
+    memset(v->key, 0x42, KEY_OCTETS);
+    assert_int_equal(validator_set_prepare(exec_sha256, &set, NULL), WS_OK);
+    committee_change_set(committee, &host, &set);
+    uint64_t first = executor_height(w->ex) + 3; /* that it does not sign */
+    while (executor_height(w->ex) + 1 < first + WINDOW) {
+        assert_int_equal(says_junk(w, GONE), TX_CONTRACT_REFUSES);
+        while (w->n > 0)
+            tx_unref(w->tx[--w->n]);
+        block(w);
+    }
+    assert_int_equal(says_junk(w, GONE), TX_NOT_VALIDATOR);
+    assert_int_equal(says_junk(w, 0), TX_CONTRACT_REFUSES);
+    close_world(w);
+    free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contracts_draw),
         cmocka_unit_test(test_no_beacon),
         cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_former_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
