@@ -1,110 +1,29 @@
 /* The pipeline and the chains of its signers: what an issuer's certificate says about its tickets' messages. */
-#include "tests/support/cm.h"
-#include "tests/support/pki.h"
+#include "tests/unit/pktio/pipe_rig.h"
 #include "tests/unit/v2x/cert_parts.h"
 
 #include "base/assert.h"
-#include "pktio/pipeline.h"
 #include "v2x/carrier.h"
 #include "v2x/psid.h"
 
 #include <stdio.h>
 
-static const struct span HELLO = {(const uint8_t *)"hello", 5};
-
-struct fixture {
-    struct pki pki;
-    struct pipeline_config cfg;
-    struct pipeline *p;
-    size_t n_said;
-    enum pkt_verdict last;
-    char detail[160];
-};
-
-static bool sink(void *ctx, struct pkt_message *m) {
-    (void)ctx;
-    pkt_message_release(m);
-    return true;
-}
-
-static void note(void *ctx, const struct pkt_frame *fr, enum pkt_verdict v, const char *detail) {
-    struct fixture *f = ctx;
-    (void)fr;
-    (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
-    f->last = v;
-    f->n_said++;
-}
-
-static void start(struct fixture *f) {
-    pipeline_free(f->p);
-    f->p = pipeline_new(&f->cfg, sink, f, note, f);
-}
-
-static int setup(void **state) {
-    struct fixture *f = ws_alloc(sizeof(*f));
-    pki_init(&f->pki, 1);
-    f->cfg = (struct pipeline_config){
-        .limits =
-            {
-                .source_slots = 64,
-                .replay_slots = 1024,
-                .cert_slots = 64,
-                .message_pool = 256,
-                .freshness_us = 2000000,
-                .freshness_own_us = 10000000,
-                .future_us = 500000,
-            },
-        .trust = f->pki.trust,
-        .verify = true,
-    };
-    start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    pipeline_free(f->p);
-    pki_free(&f->pki);
-    free(f);
-    return 0;
-}
-
-static enum pkt_verdict run(struct fixture *f, struct span frame) {
-    struct pkt_frame fr = {
-        .data = frame, .link = LINK_ETHERNET, .original_octets = (uint32_t)frame.n, .number = 1};
-    f->n_said = 0;
-    pipeline_take(f->p, &fr, 1, PKI_NOW_US);
-    while (pipeline_work(f->p, PKI_NOW_US))
-        ;
-    if (f->n_said == 0)
-        pipeline_finish(f->p, PKI_NOW_US);
-    assert_int_equal(f->n_said, 1);
-    return f->last;
-}
-
-static void expect(struct fixture *f, enum pkt_verdict got, enum pkt_verdict want) {
-    if (got != want)
-        print_error("%s (%s)\n", pkt_verdict_name(got), f->detail);
-    assert_string_equal(pkt_verdict_name(got), pkt_verdict_name(want));
-}
-
 /* ---- regions ---- */
 
 /* An observation from a place so many units north of 48 degrees. */
 static enum pkt_verdict observe(
-    struct fixture *f, const struct station *s, int32_t north, uint64_t gen, bool cert) {
+    struct pipe_rig *f, const struct station *s, int32_t north, uint64_t gen, bool cert) {
     struct spdu_request rq = {.psid = PSID_MAP_OBSERVATION,
         .generation_time = gen,
         .has_location = true,
         .lat = 480000000 + north,
         .lon = 110000000,
-        .payload = HELLO,
+        .payload = RIG_HELLO,
         .with_certificate = cert};
     struct buf spdu = {0}, frame = {0};
     spdu_put_signed(&spdu, &rq, s->key, buf_span(&s->cert));
     carrier_put_gn_secured(&frame, s->mac, buf_span(&spdu));
-    enum pkt_verdict v = run(f, buf_span(&frame));
+    enum pkt_verdict v = rig_run_span(f, buf_span(&frame));
     buf_free(&frame);
     buf_free(&spdu);
     return v;
@@ -119,7 +38,7 @@ struct narrow {
     struct station ticket;
 };
 
-static void narrow_make(struct fixture *f, struct narrow *n, bool two_steps, bool implicit) {
+static void narrow_make(struct pipe_rig *f, struct narrow *n, bool two_steps, bool implicit) {
     struct cert_request rq = {.name = "one place only",
         .valid_from_s = PKI_FROM_S,
         .valid_hours = 200,
@@ -169,12 +88,12 @@ static void narrow_make(struct fixture *f, struct narrow *n, bool two_steps, boo
     sign_key_free(root_key);
     buf_free(&root);
     f->cfg.trust = n->store;
-    start(f);
+    rig_start(f);
 }
 
-static void narrow_free(struct fixture *f, struct narrow *n) {
+static void narrow_free(struct pipe_rig *f, struct narrow *n) {
     f->cfg.trust = f->pki.trust;
-    start(f);
+    rig_start(f);
     sign_key_free(n->key);
     sign_key_free(n->sub_key);
     buf_free(&n->ca);
@@ -188,25 +107,25 @@ enum { INSIDE = 89932, OUTSIDE = 89933 };
 
 /* Whether a certificate is heard first, known, or named by digest, its issuer's region counts to the unit. */
 static void a_ticket_without_region_has_its_issuers(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     for (unsigned k = 0; k < 4; k++) {
         struct narrow n;
         narrow_make(f, &n, (k & 1) != 0, (k & 2) != 0);
         uint64_t t = PKI_NOW_US;
-        expect(f, observe(f, &n.ticket, OUTSIDE, t, true), PKT_CERT_INVALID);
+        rig_expect(f, observe(f, &n.ticket, OUTSIDE, t, true), PKT_CERT_INVALID);
         assert_non_null(strstr(f->detail, "region"));
-        expect(f, observe(f, &n.ticket, INSIDE, t, true), PKT_VERIFIED);
-        expect(f, observe(f, &n.ticket, OUTSIDE, t + 1, true), PKT_CERT_INVALID);
-        expect(f, observe(f, &n.ticket, OUTSIDE, t + 2, false), PKT_CERT_INVALID);
-        expect(f, observe(f, &n.ticket, -OUTSIDE, t + 3, false), PKT_CERT_INVALID);
-        expect(f, observe(f, &n.ticket, -INSIDE, t + 4, false), PKT_VERIFIED);
+        rig_expect(f, observe(f, &n.ticket, INSIDE, t, true), PKT_VERIFIED);
+        rig_expect(f, observe(f, &n.ticket, OUTSIDE, t + 1, true), PKT_CERT_INVALID);
+        rig_expect(f, observe(f, &n.ticket, OUTSIDE, t + 2, false), PKT_CERT_INVALID);
+        rig_expect(f, observe(f, &n.ticket, -OUTSIDE, t + 3, false), PKT_CERT_INVALID);
+        rig_expect(f, observe(f, &n.ticket, -INSIDE, t + 4, false), PKT_VERIFIED);
         narrow_free(f, &n);
     }
 }
 
 /* What waits for a certificate is judged by the region too, even when the message that brought it was outside. */
 static void the_region_counts_for_those_that_waited(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct narrow n;
     narrow_make(f, &n, false, false);
     struct buf frame[2] = {{0}, {0}};
@@ -216,7 +135,7 @@ static void the_region_counts_for_those_that_waited(void **state) {
             .has_location = true,
             .lat = 480000000 + (i == 0 ? OUTSIDE : INSIDE),
             .lon = 110000000,
-            .payload = HELLO};
+            .payload = RIG_HELLO};
         struct buf spdu = {0};
         spdu_put_signed(&spdu, &rq, n.ticket.key, buf_span(&n.ticket.cert));
         carrier_put_gn_secured(&frame[i], n.ticket.mac, buf_span(&spdu));
@@ -235,7 +154,7 @@ static void the_region_counts_for_those_that_waited(void **state) {
         .has_location = true,
         .lat = 480000000 + OUTSIDE,
         .lon = 110000000,
-        .payload = HELLO,
+        .payload = RIG_HELLO,
         .with_certificate = true};
     struct buf spdu = {0}, last = {0};
     spdu_put_signed(&spdu, &rq, n.ticket.key, buf_span(&n.ticket.cert));
@@ -268,7 +187,7 @@ static void the_region_counts_for_those_that_waited(void **state) {
 /* In the signer's certificate, wherever it is, and whether its issuer is known or not; then also for those that name it by
  * digest, and without any work on curves. */
 static void certificates_with_sm(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     static const struct cert_parts parts[] = {
         {.key = SM2_KEY}, {.signature = SM2_SIGNATURE}, {.issuer = "83080102030405060708"}};
     struct pki foreign;
@@ -282,8 +201,8 @@ static void certificates_with_sm(void **state) {
         cert_put_parts(&s.cert, &p, s.key, k->ca_key, buf_span(&k->ca));
         for (unsigned cert = 2; cert-- > 0;) {
             struct buf frame = {0};
-            station_frame(&frame, &s, PSID_CAM, PKI_NOW_US + i, HELLO, cert == 1);
-            expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+            station_frame(&frame, &s, PSID_CAM, PKI_NOW_US + i, RIG_HELLO, cert == 1);
+            rig_expect(f, rig_run_span(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
             buf_free(&frame);
         }
         station_free(&s);
@@ -295,12 +214,12 @@ static void certificates_with_sm(void **state) {
 
 /* What an ordinary station signed, with its signature or a part of its header exchanged. */
 static void messages_with_sm_or_for_others(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct station s;
     pki_vehicle(&f->pki, &s);
     struct spdu_request rq = {.psid = PSID_CAM,
         .generation_time = PKI_NOW_US,
-        .payload = HELLO,
+        .payload = RIG_HELLO,
         .with_certificate = true};
     struct buf good = {0}, frame = {0}, bad = {0};
     spdu_put_signed(&good, &rq, s.key, buf_span(&s.cert));
@@ -309,19 +228,19 @@ static void messages_with_sm_or_for_others(void **state) {
     buf_put(&bad, good.p, good.n - 66);
     buf_put(&bad, sm2.p, sm2.n);
     carrier_put_gn_secured(&frame, s.mac, buf_span(&bad));
-    expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+    rig_expect(f, rig_run_span(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
     assert_non_null(strstr(f->detail, "SM2"));
     good.p[2] = 2;
     buf_clear(&frame);
     carrier_put_gn_secured(&frame, s.mac, buf_span(&good));
-    expect(f, run(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
+    rig_expect(f, rig_run_span(f, buf_span(&frame)), PKT_NOT_COUNTED_ALG);
     assert_non_null(strstr(f->detail, "SM3"));
     good.p[2] = 0;
     /* pduFunctionalType: 03 81 00, 40, 03 80 05 hello, then the header. */
     struct spdu m;
     size_t at;
     assert_int_equal(spdu_parse(buf_span(&good), &m, &at), COER_OK);
-    size_t header = 3 + 1 + 3 + HELLO.n, tail = (size_t)(m.tbs.p - good.p) + m.tbs.n;
+    size_t header = 3 + 1 + 3 + RIG_HELLO.n, tail = (size_t)(m.tbs.p - good.p) + m.tbs.n;
     buf_clear(&bad);
     buf_put(&bad, good.p, tail);
     bad.p[header] |= 0x80;
@@ -329,11 +248,11 @@ static void messages_with_sm_or_for_others(void **state) {
     buf_put(&bad, good.p + tail, good.n - tail);
     buf_clear(&frame);
     carrier_put_gn_secured(&frame, s.mac, buf_span(&bad));
-    expect(f, run(f, buf_span(&frame)), PKT_BAD_PROFILE);
+    rig_expect(f, rig_run_span(f, buf_span(&frame)), PKT_BAD_PROFILE);
     assert_non_null(strstr(f->detail, "pduFunctionalType"));
     buf_clear(&frame);
     carrier_put_gn_secured(&frame, s.mac, buf_span(&good));
-    expect(f, run(f, buf_span(&frame)), PKT_VERIFIED);
+    rig_expect(f, rig_run_span(f, buf_span(&frame)), PKT_VERIFIED);
     buf_free(&good);
     buf_free(&bad);
     buf_free(&sm2);
@@ -343,7 +262,7 @@ static void messages_with_sm_or_for_others(void **state) {
 
 /* A rule of the family that the root belongs to: the verdict of a certificate that breaks its profile. */
 static void a_ticket_with_a_name_under_a_european_root(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct ws_random *rnd = &f->pki.rnd;
     struct sign_key *root_key = sign_key_new(CURVE_P256, rnd);
     struct cert_parts parts = {.from_s = PKI_FROM_S,
@@ -358,7 +277,7 @@ static void a_ticket_with_a_name_under_a_european_root(void **state) {
     if (trust_add_root(store, buf_span(&root), &err) != WS_OK)
         fail_msg("%s", err.text);
     f->cfg.trust = store;
-    start(f);
+    rig_start(f);
     struct station s = {.key = sign_key_new(CURVE_P256, rnd), .mac = {2, 1}};
     for (unsigned named = 0; named < 2; named++) {
         struct cert_parts p = {.from_s = PKI_FROM_S, .app = "0101000124"};
@@ -366,25 +285,25 @@ static void a_ticket_with_a_name_under_a_european_root(void **state) {
         buf_clear(&s.cert);
         cert_put_parts(&s.cert, &p, s.key, root_key, buf_span(&root));
         buf_clear(&frame);
-        station_frame(&frame, &s, PSID_CAM, PKI_NOW_US, HELLO, true);
-        expect(f, run(f, buf_span(&frame)), named == 1 ? PKT_BAD_CERT : PKT_VERIFIED);
+        station_frame(&frame, &s, PSID_CAM, PKI_NOW_US, RIG_HELLO, true);
+        rig_expect(f, rig_run_span(f, buf_span(&frame)), named == 1 ? PKT_BAD_CERT : PKT_VERIFIED);
     }
     station_free(&s);
     buf_free(&frame);
     buf_free(&root);
     sign_key_free(root_key);
     f->cfg.trust = f->pki.trust;
-    start(f);
+    rig_start(f);
     trust_store_free(store);
 }
 
 /* ---- the certificate cache under attack ---- */
 
 static enum pkt_verdict cam(
-    struct fixture *f, const struct station *s, uint64_t gen, bool certificate) {
+    struct pipe_rig *f, const struct station *s, uint64_t gen, bool certificate) {
     struct buf frame = {0};
-    station_frame(&frame, s, PSID_CAM, gen, HELLO, certificate);
-    enum pkt_verdict v = run(f, buf_span(&frame));
+    station_frame(&frame, s, PSID_CAM, gen, RIG_HELLO, certificate);
+    enum pkt_verdict v = rig_run_span(f, buf_span(&frame));
     buf_free(&frame);
     return v;
 }
@@ -394,30 +313,30 @@ enum { CARS = 8, SLOTS = 16, FLOOD = 120 };
 /* Whoever has no authority behind him may send as many certificates as he likes, with keys that he has or has not: those
  * who were proven stay known by their digest. */
 static void a_flood_of_certificates_leaves_the_proven_alone(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct pki foreign;
     struct station car[CARS];
     pki_init(&foreign, 2);
     f->cfg.limits.cert_slots = SLOTS;
-    start(f);
+    rig_start(f);
     uint64_t t = PKI_NOW_US;
     for (size_t i = 0; i < CARS; i++) {
         pki_vehicle(&f->pki, &car[i]);
-        expect(f, cam(f, &car[i], t++, true), PKT_VERIFIED);
+        rig_expect(f, cam(f, &car[i], t++, true), PKT_VERIFIED);
     }
     for (unsigned i = 0; i < FLOOD; i++) {
         struct station s;
         switch (i % 4) {
         case 0: /* of an authority that nobody knows, but he holds the key */
             pki_vehicle(&foreign, &s);
-            expect(f, cam(f, &s, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
+            rig_expect(f, cam(f, &s, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
             break;
         case 1: { /* in the name of the known authority, which did not sign it */
             struct pki liar = f->pki;
             liar.ca_key = foreign.ca_key;
             liar.rnd = ws_random_seeded(1000 + i);
             pki_vehicle(&liar, &s);
-            expect(f, cam(f, &s, t++, true), PKT_CERT_INVALID);
+            rig_expect(f, cam(f, &s, t++, true), PKT_CERT_INVALID);
             break;
         }
         case 2: { /* implicit in the known authority's name: there is some key, and he has not got it */
@@ -427,20 +346,20 @@ static void a_flood_of_certificates_leaves_the_proven_alone(void **state) {
             s = (struct station){.mac = {2, (uint8_t)i}};
             s.key =
                 cert_put_implicit(&s.cert, &rq, foreign.ca_key, buf_span(&f->pki.ca), &foreign.rnd);
-            expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
+            rig_expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
             break;
         }
         default: /* a car's certificate, and a message that is not the car's */
             s = (struct station){.key = sign_key_new(CURVE_P256, &foreign.rnd), .mac = {2}};
             buf_put(&s.cert, car[i % CARS].cert.p, car[i % CARS].cert.n);
-            expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
+            rig_expect(f, cam(f, &s, t++, true), PKT_BAD_SIGNATURE);
         }
         station_free(&s);
     }
     assert_true(pipeline_counters(f->p)->certs <= SLOTS);
     uint64_t before = pipeline_counters(f->p)->signatures;
     for (size_t i = 0; i < CARS; i++)
-        expect(f, cam(f, &car[i], t++, false), PKT_VERIFIED);
+        rig_expect(f, cam(f, &car[i], t++, false), PKT_VERIFIED);
     assert_int_equal(pipeline_counters(f->p)->signatures, before + CARS); /* no chain again */
     for (size_t i = 0; i < CARS; i++)
         station_free(&car[i]);
@@ -450,7 +369,7 @@ static void a_flood_of_certificates_leaves_the_proven_alone(void **state) {
 /* What was refused is refused again without work, also when its signature is presented in another form, and a copy of a good
  * certificate that was tampered with is not taken for the good one. */
 static void refusals_are_remembered_under_the_whole_hash(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct station s, bad;
     struct cert c;
     size_t at;
@@ -462,22 +381,22 @@ static void refusals_are_remembered_under_the_whole_hash(void **state) {
     /* The validity, an hour more. */
     size_t hours = (size_t)(c.tbs.p - c.all.p) + 1 + 1 + 5 + 4 + 1;
     bad.cert.p[hours + 1]++;
-    expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
+    rig_expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
     uint64_t before = pipeline_counters(f->p)->signatures;
     for (unsigned i = 0; i < 5; i++)
-        expect(f, cam(f, &bad, t++, i % 2 == 0), PKT_CERT_INVALID);
+        rig_expect(f, cam(f, &bad, t++, i % 2 == 0), PKT_CERT_INVALID);
     /* rSig with a parity: the same hash. */
     uint8_t *form = bad.cert.p + (size_t)(c.signature.r.octets.p - c.all.p) - 1;
     assert_int_equal(*form, 0x80);
     *form = 0x82;
-    expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
+    rig_expect(f, cam(f, &bad, t++, true), PKT_CERT_INVALID);
     assert_int_equal(pipeline_counters(f->p)->signatures, before);
     assert_int_equal(pipeline_counters(f->p)->certs, 0);
-    expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
     /* And the good one with a parity is the good one. */
     form = s.cert.p + (size_t)(c.signature.r.octets.p - c.all.p) - 1;
     *form = 0x83;
-    expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &s, t++, true), PKT_VERIFIED);
     assert_int_equal(pipeline_counters(f->p)->certs, 1);
     station_free(&s);
     station_free(&bad);
@@ -485,7 +404,7 @@ static void refusals_are_remembered_under_the_whole_hash(void **state) {
 
 /* Others with the same eight octets are tried one after the other; which of them a message is of, its signature says. */
 static void hashed_id8_of_several(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct station car, other[3];
     struct cert c;
     size_t at;
@@ -510,14 +429,14 @@ static void hashed_id8_of_several(void **state) {
         pipeline_learn(f->p, &p, PKI_NOW_US);
         verify_key_unref(key);
     }
-    expect(f, cam(f, &car, PKI_NOW_US, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &car, PKI_NOW_US, true), PKT_VERIFIED);
     assert_int_equal(pipeline_counters(f->p)->certs, 4);
     for (unsigned i = 1; i < 6; i++)
-        expect(f, cam(f, &car, PKI_NOW_US + i, false), PKT_VERIFIED);
+        rig_expect(f, cam(f, &car, PKI_NOW_US + i, false), PKT_VERIFIED);
     /* One who is none of them. */
     struct station liar = {.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
     buf_put(&liar.cert, car.cert.p, car.cert.n);
-    expect(f, cam(f, &liar, PKI_NOW_US + 9, false), PKT_BAD_SIGNATURE);
+    rig_expect(f, cam(f, &liar, PKI_NOW_US + 9, false), PKT_BAD_SIGNATURE);
     station_free(&liar);
     station_free(&car);
     for (size_t i = 0; i < ARRAY_LEN(other); i++)
@@ -526,30 +445,30 @@ static void hashed_id8_of_several(void **state) {
 
 /* A certificate that ran out is of no use although it is known, and gives way to those in use. */
 static void what_ran_out_leaves_the_cache(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     enum { FEW = 4 };
     struct station old[FEW], fresh[FEW];
     f->cfg.limits.cert_slots = FEW;
     f->cfg.limits.freshness_us = UINT64_C(7200) * 1000000;
     f->cfg.limits.future_us = UINT64_C(7200) * 1000000;
-    start(f);
+    rig_start(f);
     const uint64_t psid = PSID_CAM;
     const uint64_t end_us = (PKI_FROM_S + UINT64_C(7200)) * 1000000;
     for (size_t i = 0; i < FEW; i++) {
         pki_station(&f->pki, &old[i], &psid, 1, PKI_FROM_S, 2);
-        expect(f, cam(f, &old[i], PKI_NOW_US, true), PKT_VERIFIED);
-        expect(f, cam(f, &old[i], end_us - 1, false), PKT_VERIFIED);
-        expect(f, cam(f, &old[i], end_us, false), PKT_CERT_TIME);
-        expect(f, cam(f, &old[i], end_us + 1, true), PKT_CERT_TIME);
+        rig_expect(f, cam(f, &old[i], PKI_NOW_US, true), PKT_VERIFIED);
+        rig_expect(f, cam(f, &old[i], end_us - 1, false), PKT_VERIFIED);
+        rig_expect(f, cam(f, &old[i], end_us, false), PKT_CERT_TIME);
+        rig_expect(f, cam(f, &old[i], end_us + 1, true), PKT_CERT_TIME);
     }
     for (size_t i = 0; i < FEW; i++) {
         pki_vehicle(&f->pki, &fresh[i]);
-        expect(f, cam(f, &fresh[i], end_us, true), PKT_VERIFIED);
+        rig_expect(f, cam(f, &fresh[i], end_us, true), PKT_VERIFIED);
     }
     assert_int_equal(pipeline_counters(f->p)->certs, FEW);
     for (size_t i = 0; i < FEW; i++) {
-        expect(f, cam(f, &fresh[i], end_us + 5, false), PKT_VERIFIED);
-        expect(f, cam(f, &old[i], PKI_NOW_US + 5, false), PKT_SIGNER_UNKNOWN);
+        rig_expect(f, cam(f, &fresh[i], end_us + 5, false), PKT_VERIFIED);
+        rig_expect(f, cam(f, &old[i], PKI_NOW_US + 5, false), PKT_SIGNER_UNKNOWN);
         station_free(&old[i]);
         station_free(&fresh[i]);
     }
@@ -580,7 +499,7 @@ static void note_offer(void *ctx, struct span cert, uint64_t its_us) {
 
 /* Asked for when a ticket under it was heard whose holder has its key; believed with the view that has it, and not before. */
 static void an_issuer_is_asked_for_offered_and_believed(void **state) {
-    struct fixture *f = *state;
+    struct pipe_rig *f = *state;
     struct heard h = {0};
     struct cert c;
     size_t at;
@@ -602,7 +521,7 @@ static void an_issuer_is_asked_for_offered_and_believed(void **state) {
     f->cfg.views = slot;
     f->cfg.hooks =
         (struct pipeline_hooks){.ctx = &h, .issuer_missing = note_issuer, .offered = note_offer};
-    start(f);
+    rig_start(f);
     struct station car, explicit, liar, hidden = {.mac = {2, 7}};
     pki_vehicle(&f->pki, &car);
     pki_vehicle(&second, &explicit);
@@ -614,29 +533,30 @@ static void an_issuer_is_asked_for_offered_and_believed(void **state) {
     liar = (struct station){.key = sign_key_new(CURVE_P256, &f->pki.rnd), .mac = {2}};
     buf_put(&liar.cert, explicit.cert.p, explicit.cert.n);
     uint64_t t = PKI_NOW_US;
-    expect(f, cam(f, &liar, t++, true), PKT_BAD_SIGNATURE);
+    rig_expect(f, cam(f, &liar, t++, true), PKT_BAD_SIGNATURE);
     assert_int_equal(h.missing, 0);
-    expect(f, cam(f, &explicit, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
+    rig_expect(f, cam(f, &explicit, t++, true), PKT_GOOD_ISSUER_UNKNOWN);
     assert_int_equal(h.missing, 1);
     assert_memory_equal(h.id8, hash + 24, 8);
-    expect(f, cam(f, &explicit, t++, false), PKT_GOOD_ISSUER_UNKNOWN); /* and again */
+    rig_expect(f, cam(f, &explicit, t++, false), PKT_GOOD_ISSUER_UNKNOWN); /* and again */
     assert_int_equal(h.missing, 2);
-    expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
-    expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
+    rig_expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
+    rig_expect(f, cam(f, &hidden, t++, true), PKT_ISSUER_UNKNOWN);
     assert_int_equal(h.missing, 4);
     /* The car knows it; somebody whom nobody knows is not listened to. */
     for (unsigned i = 0; i < 2; i++) {
         const struct station *s = i == 0 ? &explicit : &car;
         struct buf spdu = {0}, frame = {0};
         if (i == 1)
-            expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
+            rig_expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
         struct spdu_request give = {.psid = PSID_CAM,
             .generation_time = t++,
-            .payload = HELLO,
+            .payload = RIG_HELLO,
             .give = buf_span(&second.ca)};
         spdu_put_signed(&spdu, &give, s->key, buf_span(&s->cert));
         carrier_put_gn_secured(&frame, s->mac, buf_span(&spdu));
-        expect(f, run(f, buf_span(&frame)), i == 0 ? PKT_GOOD_ISSUER_UNKNOWN : PKT_VERIFIED);
+        rig_expect(
+            f, rig_run_span(f, buf_span(&frame)), i == 0 ? PKT_GOOD_ISSUER_UNKNOWN : PKT_VERIFIED);
         assert_int_equal(h.offered, i);
         buf_free(&frame);
         buf_free(&spdu);
@@ -650,14 +570,14 @@ static void an_issuer_is_asked_for_offered_and_believed(void **state) {
     assert_int_equal(trust_add_issuer(more, buf_span(&h.cert)), TRUST_OK);
     trust_slot_publish(slot, trust_view_new(more, trust_view_free_store, NULL, NULL, 2));
     unsigned before = h.missing;
-    expect(f, cam(f, &explicit, t++, true), PKT_VERIFIED);
-    expect(f, cam(f, &explicit, t++, false), PKT_VERIFIED);
-    expect(f, cam(f, &hidden, t++, true), PKT_VERIFIED);
-    expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &explicit, t++, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &explicit, t++, false), PKT_VERIFIED);
+    rig_expect(f, cam(f, &hidden, t++, true), PKT_VERIFIED);
+    rig_expect(f, cam(f, &car, t++, true), PKT_VERIFIED);
     assert_int_equal(h.missing, before);
     f->cfg.views = NULL;
     f->cfg.hooks = (struct pipeline_hooks){0};
-    start(f);
+    rig_start(f);
     trust_slot_free(slot);
     struct station *const all[] = {&car, &explicit, &liar, &hidden};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -668,7 +588,7 @@ static void an_issuer_is_asked_for_offered_and_believed(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(a_ticket_without_region_has_its_issuers),
         T(the_region_counts_for_those_that_waited),
