@@ -223,10 +223,12 @@ void fetch_expect(struct node *n, size_t peer, uint64_t height) {
     }
 }
 
-/* A peer that claims a block and has sent nothing for a while: others are asked, and it only later. */
+/* A peer that claims a block and has sent nothing for a while: others are asked, and it only later. What it sends for a later
+ * question says nothing of an earlier one, or a block that is left out would hold us up for as long as others come. */
 static void time_out(struct node *n, struct fetched *f, struct ws_now now) {
     struct peer *p = &n->peer[f->asked_of];
-    uint64_t since = f->asked_us > p->delivered_us ? f->asked_us : p->delivered_us;
+    bool at_it = p->delivered_us > f->asked_us && p->delivered_of_us <= f->asked_us;
+    uint64_t since = at_it ? p->delivered_us : f->asked_us;
     if (now.mono_us - since < 2 * n->limits.status_us)
         return;
     if (now.mono_us >= p->slow_until_us)
@@ -349,6 +351,11 @@ static void keep_block(struct node *n, struct block *b, const struct commit *c, 
     n->fetching = true;
 }
 
+static void note_delivery(struct node *n, size_t peer, uint64_t asked_us, struct ws_now now) {
+    n->peer[peer].delivered_us = now.mono_us;
+    n->peer[peer].delivered_of_us = asked_us;
+}
+
 /* Kept until the blocks before it are here and durable. */
 void fetch_reply(
     struct node *n, size_t peer, const Wayside__Link__BlockReply *a, struct ws_now now) {
@@ -364,11 +371,14 @@ void fetch_reply(
         return;
     }
     struct fetched *f = place_of(n, c.height);
-    if (f->asked && f->height == c.height && f->asked_of == peer)
+    bool asked = f->asked && f->height == c.height && f->asked_of == peer;
+    uint64_t asked_us = f->asked_us;
+    if (asked)
         forget_question(n, f);
     n->block_octets = (3 * n->block_octets + a->block.len) / 4;
     if (!answer_fits(n, c.height, a->block.len)) {
-        n->peer[peer].delivered_us = now.mono_us;
+        if (asked)
+            note_delivery(n, peer, asked_us, now);
         peer_drop(n, peer, NODE_DROP_SYNC_FULL, now);
         return;
     }
@@ -385,8 +395,8 @@ void fetch_reply(
         return;
     }
     enum commit_worth worth = commit_worth(n, b, &c);
-    if (worth != COMMIT_FALSE)
-        n->peer[peer].delivered_us = now.mono_us;
+    if (asked && worth != COMMIT_FALSE)
+        note_delivery(n, peer, asked_us, now);
     if (worth == COMMIT_GOOD || (worth == COMMIT_UNKNOWN && !holds(f, c.height))) {
         keep_block(n, b, &c, peer, a->block.len, worth == COMMIT_GOOD);
         fetch_apply(n, now);

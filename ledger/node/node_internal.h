@@ -57,8 +57,9 @@ struct peer {
     char software[32];
     uint32_t protocol_max;
     bool incompatible;
-    /* fetching: heights asked of it and not yet here, the highest ever asked, when it last sent one */
-    uint64_t outstanding, expect_to, delivered_us, slow_until_us;
+    /* fetching: heights asked of it and not yet here, the highest ever asked, when it last sent one of them, when that had been
+     * asked for */
+    uint64_t outstanding, expect_to, delivered_us, delivered_of_us, slow_until_us;
     /* What it was answered and when: a small question must not buy many large answers. */
     uint64_t answered_mono_us; /* votes and proposals resent */
     uint64_t txs_mono_us, candidates_mono_us;
@@ -117,7 +118,8 @@ struct node {
     bool events_pending; /* the last block emitted events: the next header is wanted at once */
     uint64_t committed_mono_us;
     uint64_t begun_mono_us; /* the height in progress left the pause, or the last one did */
-    uint64_t round_mono_us, last_round_mono_us; /* the round in progress began, and the one before it */
+    uint64_t round_mono_us,
+        last_round_mono_us; /* the round in progress began, and the one before it */
     uint64_t pace_us; /* how long the round took that decided: drive.c, learn_pace() */
     uint64_t durable; /* last height on the disk */
     uint64_t snapshot; /* newest that is whole; 0: none */

@@ -182,11 +182,54 @@ static void a_new_owner_answers_for_nothing(void **state) {
     close_cell(w);
 }
 
+/* It sends whatever is decided, as fast as anybody can, but for one block. */
+static void one_block_left_out_holds_up_nobody(void **state) {
+    (void)state;
+    uint64_t next;
+    struct nodes *w = open_cell(4, &next);
+    claim_height(w, LIAR, next + 2); /* has next and next + 1, and is asked for both */
+    claim_height(w, HONEST, next + 1);
+    (void)send_block(w, LIAR, next + 1, TRUE);
+    uint64_t until = 2 * w->limits.status_us;
+    uint64_t h = next + 2;
+    for (uint64_t us = 0; us < until; us += until / 8, h++) {
+        assert_true(place(w, next)->asked && place(w, next)->asked_of == LIAR);
+        claim_height(w, LIAR, h + 1);
+        assert_true(place(w, h)->asked && place(w, h)->asked_of == LIAR);
+        nodes_run(w, until / 8);
+        (void)send_block(w, LIAR, h, TRUE);
+    }
+    assert_int_equal(drops(w, NODE_DROP_WITHHELD), 1);
+    assert_true(place(w, next)->asked && place(w, next)->asked_of == HONEST);
+    (void)send_block(w, HONEST, next, TRUE);
+    assert_int_equal(nodes_height(w, 0), h - 1);
+    close_cell(w);
+}
+
+/* A range that takes long is not asked for twice while its blocks come. */
+static void a_slow_range_is_waited_for(void **state) {
+    (void)state;
+    uint64_t next;
+    struct nodes *w = open_cell(5, &next);
+    claim_height(w, LIAR, next + 8);
+    claim_height(w, HONEST, next + 8);
+    for (uint64_t h = next; h < next + 8; h++) {
+        assert_true(place(w, next + 7)->asked && place(w, next + 7)->asked_of == LIAR);
+        nodes_run(w, w->limits.status_us);
+        (void)send_block(w, LIAR, h, TRUE);
+    }
+    assert_int_equal(drops(w, NODE_DROP_WITHHELD), 0);
+    assert_int_equal(nodes_height(w, 0), next + 7);
+    close_cell(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_bounded_and_others_are_asked_beside),
         cmocka_unit_test(the_next_block_finds_room),
         cmocka_unit_test(a_new_owner_answers_for_nothing),
+        cmocka_unit_test(one_block_left_out_holds_up_nobody),
+        cmocka_unit_test(a_slow_range_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
