@@ -1,5 +1,6 @@
 #include "rsu/admit.h"
 
+#include "ledger/light/fragment.h"
 #include "mapsvc/notice.h"
 #include "mapsvc/observation.h"
 #include "v2x/psid.h"
@@ -60,7 +61,7 @@ static bool is_notice(const struct pkt_message *m) {
     if (m->psid != PSID_MAP_OBSERVATION)
         return false;
     struct span app = content_of(m);
-    return app.n > 0 && app.p[0] == NOTICE_VERSION;
+    return app.n > 0 && (app.p[0] == NOTICE_VERSION || app.p[0] == FRAGMENT_ON_AIR);
 }
 
 void admit_judge(struct plausibility_tracks *t, struct pkt_message *m) {

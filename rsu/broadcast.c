@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/fragment.h"
 #include "mapsvc/notice.h"
 
 #include <stdlib.h>
@@ -35,6 +37,10 @@ struct broadcast {
     size_t n;
     uint64_t cam_due_us;
     uint16_t sequence;
+    size_t n_handovers;
+    struct buf handover[BROADCAST_HANDOVERS_MAX]; /* newest last */
+    size_t turn, fragment; /* what goes next */
+    uint64_t handover_due_us;
     struct buf payload;
     struct broadcast_counters counters;
 };
@@ -42,6 +48,7 @@ struct broadcast {
 struct broadcast *broadcast_new(const struct broadcast_config *cfg, const struct cell_frame *frame,
     const uint8_t cell_id[static 32], struct transmit *transmit) {
     WS_ASSERT(cfg->items > 0);
+    WS_ASSERT(cfg->handovers <= BROADCAST_HANDOVERS_MAX);
     struct broadcast *b = ws_alloc(sizeof(*b));
     b->cfg = *cfg;
     b->frame = *frame;
@@ -55,6 +62,8 @@ void broadcast_free(struct broadcast *b) {
     if (b == NULL)
         return;
     free(b->item);
+    for (size_t i = 0; i < b->n_handovers; i++)
+        buf_free(&b->handover[i]);
     buf_free(&b->payload);
     free(b);
 }
@@ -193,6 +202,24 @@ void broadcast_event(
     b->counters.items = b->n;
 }
 
+void broadcast_handover(struct broadcast *b, struct span octets, uint64_t its_us) {
+    WS_ASSERT(fragment_count(octets.n) > 0);
+    if (b->cfg.handover_us == 0 || b->cfg.handovers == 0)
+        return;
+    if (b->n_handovers == b->cfg.handovers) {
+        buf_free(&b->handover[0]);
+        b->n_handovers--;
+        memmove(b->handover, b->handover + 1, b->n_handovers * sizeof(b->handover[0]));
+    }
+    struct buf *last = &b->handover[b->n_handovers++];
+    *last = (struct buf){0};
+    buf_put(last, octets.p, octets.n);
+    b->turn = b->n_handovers - 1;
+    b->fragment = 0;
+    b->handover_due_us = its_us;
+    b->counters.handovers = b->n_handovers;
+}
+
 /* ---- saying it ---- */
 
 static enum transmit_outcome send_denm(struct broadcast *b, const struct item *i, uint64_t its_us) {
@@ -238,6 +265,24 @@ static struct item *next_due(struct broadcast *b, uint64_t its_us) {
     return best;
 }
 
+static void run_handovers(struct broadcast *b, uint64_t its_us) {
+    if (b->n_handovers == 0 || b->handover_due_us > its_us)
+        return;
+    struct span whole = buf_span(&b->handover[b->turn]);
+    buf_clear(&b->payload);
+    buf_u8(&b->payload, FRAGMENT_ON_AIR);
+    fragment_put(exec_sha256, whole, b->fragment, &b->payload);
+    enum transmit_outcome o = transmit_notice(b->transmit, buf_span(&b->payload), its_us);
+    if (o == TRANSMIT_BUDGET || o == TRANSMIT_PORT)
+        return;
+    b->counters.fragments += o == TRANSMIT_SENT;
+    b->handover_due_us = its_us + b->cfg.handover_us;
+    if (++b->fragment == fragment_count(whole.n)) {
+        b->fragment = 0;
+        b->turn = (b->turn + 1) % b->n_handovers;
+    }
+}
+
 void broadcast_run(struct broadcast *b, uint64_t its_us) {
     for (size_t i = 0; i < b->n;) {
         if (b->item[i].until_us <= its_us)
@@ -256,6 +301,7 @@ void broadcast_run(struct broadcast *b, uint64_t its_us) {
             return; /* stays due */
         i->due_us = its_us + i->repeat_us;
     }
+    run_handovers(b, its_us);
 }
 
 const struct broadcast_counters *broadcast_counters(const struct broadcast *b) {

@@ -32,6 +32,8 @@ struct config_radio {
     uint32_t octets_per_s, burst_octets, reach_m;
     uint64_t cam_us, repeat_us, change_repeat_us, change_for_us;
     size_t items;
+    uint64_t handover_us;
+    size_t handovers;
 };
 
 /* Frames and verdicts into files; folder NULL: not recorded. */

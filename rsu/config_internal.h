@@ -69,7 +69,9 @@
     X(repeat_ms, 100, 60000, 1000, 1000, repeat_us)                                                \
     X(change_repeat_ms, 100, 3600000, 5000, 1000, change_repeat_us)                                \
     X(change_for_s, 1, 86400, 600, 1000000, change_for_us)                                         \
-    X(items, 1, 4096, 64, 1, items)
+    X(items, 1, 4096, 64, 1, items)                                                                \
+    X(handover_ms, 0, 3600000, 1000, 1000, handover_us)                                            \
+    X(handovers, 1, 16, 4, 1, handovers)
 #define CONFIG_GOSSIP(X)                                                                           \
     X(rate, 0, 1000000, 20000, 1, rate)                                                            \
     X(batch_ms, 1, 1000, 20, 1000, batch_us)

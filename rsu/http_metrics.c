@@ -296,7 +296,8 @@ static void put_radio(struct page *p) {
     metrics_family(&p->m, "wayside_transmit_sent_total", METRIC_COUNTER, "Messages sent, by kind");
     metrics_value(&p->m, t->cam, "kind", "cam", NULL);
     metrics_value(&p->m, t->denm, "kind", "denm", NULL);
-    metrics_value(&p->m, t->notices, "kind", "notice", NULL);
+    metrics_value(&p->m, t->notices - b->fragments, "kind", "notice", NULL);
+    metrics_value(&p->m, b->fragments, "kind", "handover", NULL);
     one(p, "wayside_transmit_octets_total", METRIC_COUNTER, "Octets of these frames", t->octets);
     one(p, "wayside_transmit_tickets_total", METRIC_COUNTER,
         "Messages that the unit's ticket went along with", t->tickets);
@@ -312,6 +313,8 @@ static void put_radio(struct page *p) {
         "Changes not said because they are too far away", b->out_of_reach);
     one(p, "wayside_broadcast_crowded_out_total", METRIC_COUNTER,
         "Changes dropped because too many are being said at once", b->crowded_out);
+    one(p, "wayside_broadcast_handovers", METRIC_GAUGE,
+        "Handovers between committees being said, fragment by fragment", b->handovers);
 }
 
 /* ---- map, policy, process ---- */

@@ -1,6 +1,7 @@
 /* obusim: drives simulated vehicles past what really stands on the road and writes the frames their OBUs
- * would send. */
+ * would send; or hears a capture as a vehicle does that follows the cell by radio. */
 #include "rsu/obusim.h"
+#include "rsu/obusim_listen.h"
 
 #include <stdio.h>
 
@@ -24,7 +25,8 @@ int main(int argc, char **argv) {
     }
     struct buf notes = {0};
     struct buf summary = {0};
-    int rc = sim_run(&o, &notes, &summary, &err);
+    int rc = asked == SIM_LISTEN ? sim_listen(o.listen, o.genesis, o.no_clock, &summary, &err)
+                                 : sim_run(&o, &notes, &summary, &err);
     (void)fprintf(stderr, "%.*s", (int)notes.n, notes.n > 0 ? (const char *)notes.p : "");
     if (rc == WS_OK)
         (void)printf("%.*s", (int)summary.n, summary.n > 0 ? (const char *)summary.p : "");

@@ -30,6 +30,8 @@ static inline bool sim_within_reach(int32_t x, int32_t y) {
 struct sim_options {
     const char *map, *world, *out; /* out: capture */
     const char *pki; /* folder; NULL: beside the capture */
+    const char *listen, *genesis; /* listen: a capture to hear, instead of driving */
+    bool no_clock;
     const char *fcd, *fcd_net; /* SUMO positions, and the network they refer to */
     size_t vehicles;
     uint32_t liars_ppm; /* share of the vehicles */
@@ -45,7 +47,7 @@ struct sim_options {
     bool has_origin;
     int32_t lat0, lon0; /* 1e-7 degree */
 };
-enum sim_asked { SIM_RUN, SIM_HELP, SIM_VERSION };
+enum sim_asked { SIM_RUN, SIM_LISTEN, SIM_HELP, SIM_VERSION };
 /* WS_EINPUT with a sentence that names the option. Strings are borrowed from argv. */
 WARN_UNUSED int sim_options_read(int argc, char *const *argv, struct sim_options *ret_options,
     enum sim_asked *ret_asked, struct ws_err *err);

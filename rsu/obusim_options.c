@@ -9,6 +9,7 @@
 const char sim_usage[] =
     "Usage: obusim --map REGISTERED [--world ACTUAL] [--vehicles N | --fcd FILE] --out "
     "CAPTURE.pcap\n"
+    "       obusim --listen CAPTURE --genesis FILE [--no-clock]\n"
     "\n"
     "Drives simulated vehicles past what really stands on the road and writes the frames that "
     "their\n"
@@ -36,6 +37,12 @@ const char sim_usage[] =
     "(default 0)\n"
     "  --origin LAT,LON   place of (0, 0) for maps with local coordinates only\n"
     "  --out FILE         the capture to write\n"
+    "  --listen CAPTURE   be a vehicle that hears this (pcap, pcapng) and follows the cell's "
+    "committees by the\n"
+    "                     handovers in it; says how many held and whom it trusts then\n"
+    "  --genesis FILE     of the cell, where that vehicle's trust begins\n"
+    "  --no-clock         judge neither age nor future; else a frame's stamp is the vehicle's "
+    "time\n"
     "  --version          print the version\n"
     "  --help             this text\n"
     "\n"
@@ -134,6 +141,9 @@ enum option_id {
     OPT_FPR,
     OPT_SIGMA,
     OPT_ORIGIN,
+    OPT_LISTEN,
+    OPT_GENESIS,
+    OPT_NO_CLOCK,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -159,6 +169,9 @@ static const struct option long_options[] = {
     {"fpr", required_argument, NULL, OPT_FPR},
     {"sigma", required_argument, NULL, OPT_SIGMA},
     {"origin", required_argument, NULL, OPT_ORIGIN},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"genesis", required_argument, NULL, OPT_GENESIS},
+    {"no-clock", no_argument, NULL, OPT_NO_CLOCK},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -308,6 +321,15 @@ static int read_one(int opt, const char *text, struct sim_options *o, struct ws_
     case OPT_FCD_NET:
         o->fcd_net = text;
         return WS_OK;
+    case OPT_LISTEN:
+        o->listen = text;
+        return WS_OK;
+    case OPT_GENESIS:
+        o->genesis = text;
+        return WS_OK;
+    case OPT_NO_CLOCK:
+        o->no_clock = true;
+        return WS_OK;
     case OPT_SEED:
         return read_seed(text, o, err);
     case OPT_START:
@@ -321,7 +343,19 @@ static int read_one(int opt, const char *text, struct sim_options *o, struct ws_
     }
 }
 
+static int check_listen(const struct sim_options *o, struct ws_err *err) {
+    if (o->listen == NULL)
+        return ws_fail(err, WS_EINPUT, "--genesis and --no-clock go with --listen");
+    if (o->genesis == NULL)
+        return ws_fail(err, WS_EINPUT, "--listen wants --genesis");
+    if (o->map != NULL || o->out != NULL)
+        return ws_fail(err, WS_EINPUT, "--listen and --map or --out exclude each other");
+    return WS_OK;
+}
+
 static int check(const struct sim_options *o, struct ws_err *err) {
+    if (o->listen != NULL || o->genesis != NULL || o->no_clock)
+        return check_listen(o, err);
     if (o->map == NULL)
         return ws_fail(err, WS_EINPUT, "--map is missing");
     if (o->out == NULL)
@@ -373,6 +407,8 @@ int sim_options_read(int argc, char *const *argv, struct sim_options *ret_option
         rc = check(&o, err);
     if (rc != WS_OK)
         return rc;
+    if (o.listen != NULL)
+        *ret_asked = SIM_LISTEN;
     if (o.fcd == NULL) {
         o.vehicles = o.vehicles == 0 ? 40 : o.vehicles;
         o.duration_us = o.duration_us == 0 ? 600000000 : o.duration_us;

@@ -1,6 +1,7 @@
 #include "rsu/radio.h"
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "ledger/node/query.h"
 #include "mapsvc/diff.h"
@@ -9,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CERT_MAX = 4096 };
+enum { CERT_MAX = 4096, PAGE = 64 };
 
 struct radio {
     struct sign_key *key;
     struct transmit *transmit;
     struct broadcast *broadcast;
     struct requests *requests;
+    uint64_t handover_height; /* of the newest handover that is known */
 };
 
 static int read_key(const struct config_radio *c, struct span ticket, struct sign_key **ret_key,
@@ -99,6 +101,8 @@ int radio_open(const struct config_radio *c, const struct mapset *map,
         .change_repeat_us = c->change_repeat_us,
         .change_for_us = c->change_for_us,
         .items = c->items,
+        .handover_us = c->handover_us,
+        .handovers = c->handovers,
     };
     r->requests = requests_new();
     r->broadcast = broadcast_new(&b, &map->frame, cell_id, r->transmit);
@@ -139,6 +143,36 @@ int radio_recall(struct radio *r, struct store *s, uint8_t map_contract, uint64_
     for (size_t i = 0; i < ARRAY_LEN(types) && rc == WS_OK; i++)
         rc = query_events(s, map_contract, types[i], from_height, recall_one, &k, err);
     return rc;
+}
+
+static void take_handovers(struct radio *r, const struct query_handovers *q, uint64_t its_us) {
+    struct rd rd = rd_of(buf_span(&q->octets));
+    for (size_t i = 0; i < q->n; i++)
+        broadcast_handover(r->broadcast, rd_var(&rd, HANDOVER_OCTETS_MAX), its_us);
+    if (q->n > 0)
+        r->handover_height = q->last;
+}
+
+int radio_recall_handovers(struct radio *r, struct store *s, uint64_t its_us, struct ws_err *err) {
+    struct query_handovers q = {.more = true};
+    int rc = WS_OK;
+    while (rc == WS_OK && q.more) {
+        rc = query_handovers(s, r->handover_height, UINT64_MAX, PAGE, &q, err);
+        if (rc == WS_OK)
+            take_handovers(r, &q, its_us);
+        query_handovers_free(&q);
+    }
+    return rc;
+}
+
+void radio_block(struct radio *r, struct executor *ex, uint64_t its_us) {
+    struct query_handovers q;
+    struct ws_err err = {0};
+    if (query_handovers_now(ex, r->handover_height, UINT64_MAX, PAGE, &q, &err) == WS_OK)
+        take_handovers(r, &q, its_us);
+    else
+        ws_log(WS_LOG_ERROR, "radio", "no handover is sent: %s", err.text);
+    query_handovers_free(&q);
 }
 
 void radio_event(struct radio *r, const struct event *e, uint64_t map_version, uint64_t its_us) {

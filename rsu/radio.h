@@ -3,6 +3,7 @@
 #ifndef WAYSIDE_RSU_RADIO_H
 #define WAYSIDE_RSU_RADIO_H
 
+#include "ledger/exec/executor.h"
 #include "ledger/store/store.h"
 #include "mapsvc/mapset.h"
 #include "rsu/broadcast.h"
@@ -25,6 +26,11 @@ struct pipeline_hooks radio_hooks(struct radio *r);
 /* Takes up what the map contract decided in the last blocks before a start. */
 WARN_UNUSED int radio_recall(struct radio *r, struct store *s, uint8_t map_contract,
     uint64_t from_height, uint64_t map_version, uint64_t its_us, struct ws_err *err);
+/* The same of the newest handovers. */
+WARN_UNUSED int radio_recall_handovers(
+    struct radio *r, struct store *s, uint64_t its_us, struct ws_err *err);
+/* After each block: takes up a handover that it brought. */
+void radio_block(struct radio *r, struct executor *ex, uint64_t its_us);
 void radio_event(struct radio *r, const struct event *e, uint64_t map_version, uint64_t its_us);
 void radio_run(struct radio *r, uint64_t its_us);
 const struct transmit_counters *radio_transmit_counters(const struct radio *r);

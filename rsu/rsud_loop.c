@@ -70,6 +70,7 @@ static void tell_radio(struct daemon *d, const struct exec_outcome *o) {
         if (o->events[i].contract == CELL_CONTRACT_MAP)
             radio_event(d->face.radio, &o->events[i], version, its_us);
     }
+    radio_block(d->face.radio, node_executor(d->face.node), its_us);
 }
 
 /* What an operator must hear of the committee; who wants proof asks for the event. */

@@ -208,8 +208,12 @@ static int open_radio(struct daemon *d, struct ws_err *err) {
     struct node_status s;
     node_status(d->face.node, &s);
     uint64_t from = s.height > RECALL_BLOCKS ? s.height - RECALL_BLOCKS : 1;
+    uint64_t its_us = ws_clock_now(&d->face.clock).its_us;
+    rc = radio_recall_handovers(d->face.radio, d->face.store, its_us, err);
+    if (rc != WS_OK)
+        return rc;
     return radio_recall(d->face.radio, d->face.store, CELL_CONTRACT_MAP, from,
-        map_contract_version(d->face.cell.map), ws_clock_now(&d->face.clock).its_us, err);
+        map_contract_version(d->face.cell.map), its_us, err);
 }
 
 /* A verdict comes late when a message waited for its certificate. */

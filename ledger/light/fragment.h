@@ -6,10 +6,14 @@
 
 #include "ledger/light/handover.h"
 
-#define FRAGMENT_OCTETS_MAX 1400
+/* So large that two hold any handover below 2 kB, and so small that one goes into a frame with its signature and the sender's
+ * ticket. */
+#define FRAGMENT_OCTETS_MAX 1037
 #define FRAGMENT_HEAD (1 + 8 + 1 + 1 + 2) /* version, tag, index, count, length of the whole */
 #define FRAGMENT_PAYLOAD (FRAGMENT_OCTETS_MAX - FRAGMENT_HEAD)
-#define FRAGMENTS_MAX 6 /* of HANDOVER_OCTETS_MAX octets */
+#define FRAGMENTS_MAX 8 /* of HANDOVER_OCTETS_MAX octets */
+/* On the air: first octet of a payload under PSID 1D whose rest is a fragment (01: observation, 02: notice). */
+#define FRAGMENT_ON_AIR 3
 
 /* How many fragments an object of n octets takes; 0: none can be made (empty or too large). */
 size_t fragment_count(size_t n);

@@ -1,7 +1,10 @@
 /* What the unit says of the cell's decisions: events in, frames out, read back as a vehicle would. */
+#include "ledger/exec/hash.h"
 #include "mapsvc/notice.h"
 #include "rsu/broadcast.h"
+#include "rsu/obusim_listen.h"
 #include "tests/support/cm.h"
+#include "tests/support/light_chain.h"
 #include "tests/support/pki.h"
 #include "v2x/carrier.h"
 #include "v2x/gn.h"
@@ -50,6 +53,8 @@ static void rig_open(struct rig *r, uint32_t octets_per_s, size_t items) {
         .change_repeat_us = 5 * SECOND,
         .change_for_us = 60 * SECOND,
         .items = items,
+        .handover_us = SECOND / 2,
+        .handovers = 3,
     };
     r->b = broadcast_new(&b, &r->frame, cell_id, r->t);
 }
@@ -293,6 +298,151 @@ static void test_full(void **state) {
     rig_close(&r);
 }
 
+/* ---- handovers ---- */
+
+struct car {
+    struct chain chain;
+    struct buf handover[6];
+    struct sim_listener l;
+};
+
+/* Committees of 22 that share nobody with the one before, changing every 5 heights. */
+static struct car *car_open(struct rig *r) {
+    struct car *c = ws_alloc(sizeof(*c));
+    const struct chain_plan plan = {.members = 22, .fresh = 22, .term = 5, .heights = 32};
+    struct handover *o = ws_alloc(sizeof(*o));
+    rig_open(r, 100000, 4);
+    chain_make(&c->chain, &plan);
+    for (size_t i = 0; i < ARRAY_LEN(c->handover); i++) {
+        chain_handover(&c->chain, i, o);
+        handover_encode(o, &c->handover[i]);
+        assert_true(c->handover[i].n < 2000);
+        assert_int_equal(fragment_count(c->handover[i].n), 2);
+    }
+    free(o);
+    assert_int_equal(sim_listener_begin(&c->l, buf_span(&c->chain.cell.octets), true, NULL), WS_OK);
+    return c;
+}
+
+static void car_close(struct rig *r, struct car *c) {
+    for (size_t i = 0; i < ARRAY_LEN(c->handover); i++)
+        buf_free(&c->handover[i]);
+    chain_free(&c->chain);
+    free(c);
+    rig_close(r);
+}
+
+/* So many turns of half a second each; the car hears what is sent, or does not. */
+static uint64_t drive(struct rig *r, struct car *c, unsigned turns, bool hears, uint64_t now) {
+    for (unsigned i = 0; i < turns; i++, now += SECOND / 2) {
+        buf_clear(&r->heard);
+        broadcast_run(r->b, now);
+        struct rd in = rd_of(buf_span(&r->heard));
+        while (hears && rd_left(&in) > 0) {
+            struct pkt_frame f = {.data = rd_var(&in, 4096), .link = LINK_ETHERNET};
+            assert_true(f.data.n <= TRANSMIT_FRAME_MAX + 18);
+            sim_listener_take(&c->l, &f);
+        }
+    }
+    return now;
+}
+
+static uint64_t refused(const struct car *c) {
+    uint64_t n = 0;
+    for (size_t v = 0; v < LIGHT_VERDICT_COUNT; v++)
+        n += c->l.refused[v];
+    return n;
+}
+
+static void test_handovers(void **state) {
+    (void)state;
+    struct rig r;
+    struct car *c = car_open(&r);
+    uint64_t now = PKI_NOW_US;
+    now = drive(&r, c, 4, true, now);
+    assert_int_equal(c->l.fragments, 0);
+    /* One fragment at a time, not in one burst. */
+    broadcast_handover(r.b, buf_span(&c->handover[0]), now);
+    now = drive(&r, c, 1, true, now);
+    assert_int_equal(c->l.fragments, 1);
+    now = drive(&r, c, 1, true, now);
+    assert_int_equal(c->l.verified, 1);
+    assert_int_equal(c->l.trust.height, 5);
+    now = drive(&r, c, 6, true, now); /* again and again, for others */
+    assert_int_equal(c->l.known, 3);
+    /* Two changes while it was away: both are said. */
+    broadcast_handover(r.b, buf_span(&c->handover[1]), now);
+    now = drive(&r, c, 1, false, now);
+    broadcast_handover(r.b, buf_span(&c->handover[2]), now);
+    now = drive(&r, c, 12, true, now);
+    assert_int_equal(c->l.verified, 3);
+    assert_int_equal(c->l.trust.height, 15);
+    assert_int_equal(broadcast_counters(r.b)->handovers, 3);
+    assert_int_equal(c->l.refused[LIGHT_NOT_SUCCESSOR], 1); /* the newest came first */
+    /* More than are kept: it has to ask elsewhere, and believes nothing meanwhile. */
+    for (size_t i = 3; i < 6; i++)
+        broadcast_handover(r.b, buf_span(&c->handover[i]), now);
+    struct light_trust before = c->l.trust;
+    c->l.trust.height -= 5;
+    memset(c->l.trust.next_validators, 1, 32);
+    now = drive(&r, c, 12, true, now);
+    assert_int_equal(c->l.verified, 3);
+    c->l.trust = before;
+    now = drive(&r, c, 12, true, now);
+    assert_int_equal(c->l.verified, 6);
+    assert_int_equal(c->l.trust.height, 30);
+    assert_int_equal(c->l.malformed + c->l.spoiled, 0);
+    assert_int_equal(broadcast_counters(r.b)->fragments,
+        transmit_counters(r.t)->notices); /* nothing else was said */
+    car_close(&r, c);
+}
+
+/* Another unit's lies, heard under the same PSID. */
+static void test_bad_handovers(void **state) {
+    (void)state;
+    struct rig r;
+    struct car *c = car_open(&r);
+    uint64_t now = PKI_NOW_US;
+    struct buf bad = {0};
+    buf_put(&bad, c->handover[0].p, c->handover[0].n);
+    bad.p[150] ^= 1; /* a signature */
+    broadcast_handover(r.b, buf_span(&bad), now);
+    now = drive(&r, c, 2, true, now);
+    assert_int_equal(c->l.refused[LIGHT_BAD_SIGNATURE], 1);
+    bad.n = 1500; /* cut */
+    broadcast_handover(r.b, buf_span(&bad), now);
+    now = drive(&r, c, 2, true, now);
+    assert_int_equal(c->l.refused[LIGHT_MALFORMED], 1);
+    assert_int_equal(refused(c), 2);
+    assert_int_equal(c->l.verified, 0);
+    assert_int_equal(c->l.trust.height, 0);
+    struct buf text = {0};
+    sim_listener_sum_up(&c->l, &text);
+    buf_u8(&text, 0);
+    assert_non_null(strstr((const char *)text.p, "0 verified, 0 known, 2 refused\n"));
+    assert_non_null(strstr((const char *)text.p, "refused: 1 bad_signature\n"));
+    buf_free(&text);
+    /* Frames cut at each length, and with bits changed, are no fragments or bad ones. */
+    broadcast_handover(r.b, buf_span(&c->handover[0]), now);
+    buf_clear(&r.heard);
+    broadcast_run(r.b, now);
+    struct rd in = rd_of(buf_span(&r.heard));
+    struct span frame = rd_var(&in, 4096);
+    struct ws_random rnd = ws_random_seeded(9);
+    for (size_t i = 0; i < 3 * frame.n; i++) {
+        buf_clear(&bad);
+        buf_put(&bad, frame.p, frame.n);
+        if (i >= frame.n)
+            bad.p[ws_random_below(&rnd, frame.n)] ^= (uint8_t)(1U << ws_random_below(&rnd, 8));
+        struct pkt_frame f = {
+            .data = span_of(bad.p, i < frame.n ? i : frame.n), .link = LINK_ETHERNET};
+        sim_listener_take(&c->l, &f);
+    }
+    assert_int_equal(c->l.verified, 0);
+    buf_free(&bad);
+    car_close(&r, c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_advisory),
@@ -300,6 +450,8 @@ int main(void) {
         cmocka_unit_test(test_version_and_reach),
         cmocka_unit_test(test_budget_goes_to_the_urgent),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_handovers),
+        cmocka_unit_test(test_bad_handovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
