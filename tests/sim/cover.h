@@ -60,7 +60,11 @@
     X(FAULT_CLOCK_LOST, "a clock is known to be unsure: GNSS is lost", 1)                          \
     X(FAULT_CLOCK_DRIFT, "a clock drifts", 1)                                                      \
     X(FAULT_CLOCKS_OFF, "clocks of many or all are off at once", 1)                                \
-    X(FAULT_CLOCKS_LOST, "many or all lose GNSS at once", 1)
+    X(FAULT_CLOCKS_LOST, "many or all lose GNSS at once", 1)                                       \
+    X(FAULT_WIPED, "a unit comes back with an empty disk", 1)                                      \
+    X(FAULT_PUT_BACK, "a unit comes back with its disk of some time ago, and no log", 1)           \
+    X(FAULT_RESTORED, "a unit comes back with another's snapshot on an empty disk", 1)             \
+    X(FAULT_VERSION, "a unit is started again with the protocol before, or after", 1)
 #define COVER_LIES(X)                                                                              \
     X(LIE_SPLIT_VOTES, "votes differ from listener to listener", 1)                                \
     X(LIE_SPLIT_PROPOSALS, "two proposals for one round", 1)                                       \

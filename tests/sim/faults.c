@@ -167,6 +167,50 @@ static void break_disk(struct sim *s, const struct sim_event *e) {
         m->full = true;
 }
 
+static bool may_forget(const struct sim *s, size_t who) {
+    return (s->plan->wipes >> s->w->m[who].slot & 1U) != 0;
+}
+
+static void disk_away(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    size_t i = e->who;
+    if (!may_forget(s, i) || w->m[i].node == NULL)
+        return;
+    if (e->kind == FAULT_PUT_BACK) {
+        nodes_copy_disk(w, i);
+        return;
+    }
+    nodes_kill(w, i, true);
+    size_t from = e->a % w->n;
+    bool restored =
+        e->kind == FAULT_RESTORED && !w->m[from].liar && from != i && nodes_restore(w, i, from);
+    cover_hit(restored ? FAULT_RESTORED : FAULT_WIPED);
+    if (!restored)
+        nodes_wipe(w, i);
+    nodes_start_later(w, i, 1 + e->b % (5ULL * SECOND));
+}
+
+static void disk_back(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    if (e->kind != FAULT_PUT_BACK || w->m[e->who].node == NULL || w->m[e->who].copy == NULL)
+        return;
+    cover_hit(FAULT_PUT_BACK);
+    nodes_kill(w, e->who, true);
+    nodes_put_back(w, e->who);
+    nodes_start_later(w, e->who, 1 + e->b % (2ULL * SECOND));
+}
+
+static void other_version(struct sim *s, const struct sim_event *e) {
+    struct nodes *w = s->w;
+    if (w->m[e->who].node == NULL)
+        return;
+    w->older ^= 1U << e->who;
+    nodes_tell(w, "validator %zu is started again with the %s protocol", e->who,
+        (w->older >> e->who & 1U) != 0 ? "older" : "newer");
+    nodes_kill(w, e->who, false);
+    nodes_start_later(w, e->who, 1 + e->b % SECOND);
+}
+
 static void begin(struct sim *s, const struct sim_event *e) {
     struct nodes *w = s->w;
     uint64_t back_us = 1 + e->b % (e->b % 5 == 0 ? 20 * SECOND : 2 * SECOND);
@@ -232,6 +276,14 @@ static void begin(struct sim *s, const struct sim_event *e) {
     case FAULT_CLOCKS_LOST:
         clocks_lost(s, e);
         break;
+    case FAULT_WIPED:
+    case FAULT_PUT_BACK:
+    case FAULT_RESTORED:
+        disk_away(s, e);
+        break;
+    case FAULT_VERSION:
+        other_version(s, e);
+        break;
     default:
         break;
     }
@@ -280,6 +332,12 @@ static void finish(struct sim *s, const struct sim_event *e) {
     case FAULT_CLOCKS_LOST:
         clocks_lost(s, e);
         break;
+    case FAULT_PUT_BACK:
+        disk_back(s, e);
+        break;
+    case FAULT_VERSION:
+        other_version(s, e);
+        break;
     default:
         break;
     }
@@ -290,6 +348,7 @@ void faults_apply(struct sim *s, const struct sim_event *e) {
         finish(s, e);
         return;
     }
-    cover_hit(e->kind);
+    if (e->kind < FAULT_WIPED || e->kind > FAULT_RESTORED) /* those may not be possible */
+        cover_hit(e->kind);
     begin(s, e);
 }

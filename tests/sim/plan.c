@@ -126,6 +126,8 @@ static void draw_more(struct sim_plan *p) {
     struct ws_random *r = &random;
     for (unsigned i = COVER_LIES_FIRST; i < COVER_LIES_N; i++)
         p->lies |= coin(r, 250) ? 1U << i : 0;
+    /* Who may have forgotten what it said counts with the liars. */
+    p->wipes = draw_group(p, r, p->liars, p->n, false);
     for (unsigned i = COVER_FAULTS_FIRST; i < COVER_FAULTS_N; i++) {
         uint64_t gap = spread(r, SECOND, 20 * SECOND);
         uint64_t last = spread(r, 500000, 15 * SECOND);
@@ -138,6 +140,9 @@ static void draw_more(struct sim_plan *p) {
             e.a = ws_random_u64(r);
             e.b = ws_random_u64(r);
             e.who = below(r, p->n);
+            bool disk = e.kind >= FAULT_WIPED && e.kind <= FAULT_RESTORED;
+            while (disk && p->wipes != 0 && (p->wipes >> e.who & 1U) == 0)
+                e.who = (e.who + 1) % p->n;
             add_event(p, e);
             e.at_us = at + 1 + below(r, last) < p->fault_us ? at + 1 + below(r, last) : p->fault_us;
             e.end = true;

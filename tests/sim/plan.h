@@ -39,6 +39,7 @@ struct sim_plan {
     uint64_t powers[NODES_VALIDATORS_MAX]; /* descending: by slot */
     uint64_t total;
     uint32_t liars, twins; /* by slot */
+    uint32_t wipes; /* by slot: who may lose its disk; with the liars less than a third */
     uint32_t lies; /* bit i: LIE_SPLIT_VOTES + i */
     uint32_t faults; /* likewise */
     unsigned

@@ -114,6 +114,12 @@ static bool at_point(void *ctx, enum wal_point at) {
     return false;
 }
 
+struct wal *nodes_new_log(struct nodes_member *m) {
+    struct wal *log = wal_open_memory();
+    wal_on_point(log, at_point, m);
+    return log;
+}
+
 static void start_job(void *ctx, struct node_job *job) {
     struct nodes_member *m = ctx;
     struct nodes *w = m->world;
@@ -146,7 +152,10 @@ static int open_node(struct nodes *w, struct nodes_member *m, struct ws_err *err
     struct executor *ex = m->cell.ex;
     m->cell.ex = NULL;
     acting = m;
-    rc = node_open(ex, m->cell.sections, &io, &w->limits, nodes_now(w, m->index), &m->node, err);
+    struct node_limits limits = w->limits;
+    if ((w->older >> m->index & 1U) != 0)
+        limits.protocol_max = limits.protocol_min;
+    rc = node_open(ex, m->cell.sections, &io, &limits, nodes_now(w, m->index), &m->node, err);
     if (rc != WS_OK)
         m->node = NULL;
     else
@@ -213,10 +222,8 @@ static void add_member(struct nodes *w, size_t slot, const uint8_t (*seeds)[32])
     }
     WS_ASSERT(m->signer != NULL);
     m->store = store_open_memory();
-    for (int i = 0; i < 2; i++) {
-        m->wal[i] = wal_open_memory();
-        wal_on_point(m->wal[i], at_point, m);
-    }
+    for (int i = 0; i < 2; i++)
+        m->wal[i] = nodes_new_log(m);
     w->n++;
 }
 
@@ -260,6 +267,7 @@ void nodes_close(struct nodes *w) {
             node_job_drop(job);
         node_close(w->m[i].node);
         store_close(w->m[i].store);
+        store_close(w->m[i].copy);
         wal_close(w->m[i].wal[0]);
         wal_close(w->m[i].wal[1]);
         signer_free(w->m[i].signer);

@@ -58,6 +58,9 @@ struct nodes_member {
     uint64_t busy_until;
     uint64_t job_due[2]; /* of the last job given out that computes, that writes */
     bool full; /* nothing can be appended any more */
+    struct store *copy; /* of its disk, some time ago, at height `copied`; NULL: none */
+    uint64_t copied;
+    uint64_t joined; /* it began with a snapshot of this height: what is older it does not have */
     bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
     enum wal_point crash_at;
     unsigned crash_after;
@@ -128,6 +131,7 @@ struct nodes {
     uint64_t crashes_at[WAL_POINT_COUNT];
     bool clocks_good; /* no honest clock is bent: block times are bounded by it */
     bool restarts; /* whoever fails is started again after a while */
+    uint32_t older; /* members that speak the oldest protocol only, from their next start on */
     bool forked_allowed; /* more than f lie: a fork is noted, not a contradiction */
     uint64_t fork_height;
     struct commit *fork_commit; /* the other one */
@@ -185,6 +189,12 @@ void nodes_crash_at(struct nodes *w, size_t i, enum wal_point at, unsigned after
 /* 0 or what node_open said. The disk works again. */
 int nodes_start(struct nodes *w, size_t i, struct ws_err *err);
 void nodes_start_later(struct nodes *w, size_t i, uint64_t after_us);
+/* It is down; its logs become empty and its store, too, what nodes_copy_disk has kept (no copy: nothing happens), or what a
+ * snapshot of another's store holds (false: that store has none to give yet, nothing happens). */
+void nodes_wipe(struct nodes *w, size_t i);
+void nodes_copy_disk(struct nodes *w, size_t i);
+void nodes_put_back(struct nodes *w, size_t i);
+bool nodes_restore(struct nodes *w, size_t i, size_t from);
 /* Cuts node i off from all others, or connects it again. */
 void nodes_cut(struct nodes *w, size_t i, bool off);
 /* The network is as new; failed nodes are killed and everybody is started. */
@@ -204,6 +214,7 @@ void nodes_deliver(struct nodes *w, size_t from, size_t to, const Wayside__Link_
 void nodes_send(struct nodes *w, size_t from, size_t to, struct span msg);
 
 /* ---- inside (nodes*.c) ---- */
+struct wal *nodes_new_log(struct nodes_member *m);
 void nodes_push(struct nodes *w, struct nodes_item it);
 /* Takes the earliest job of a member out of the heap; NULL: none is out. */
 struct node_job *nodes_take_job(struct nodes *w, size_t i);
