@@ -86,6 +86,13 @@ int daemon_open_guard(struct daemon *d, struct ws_err *err) {
     (void)snprintf(path, sizeof(path), "%s/sign-guard", d->config.data);
     int rc = sign_guard_open(path, spec == NULL ? NULL : &d->sign_counter,
         d->config.sign_counter_blocks, instance, &d->sign_guard, err);
+    if (rc == WS_OK && d->sign_guard.listen != 0) {
+        d->config.node.listen_always = true;
+        ws_log(WS_LOG_WARN, "rsud",
+            "%s was missing: what this validator has said is not known for sure, so it listens "
+            "before it speaks; blocks and state are safe, and nothing needs to be done",
+            path);
+    }
     if (rc == WS_OK) {
         char hex[2 * SIGN_INSTANCE_OCTETS + 1];
         hex_encode(hex, d->sign_guard.instance, SIGN_INSTANCE_OCTETS);

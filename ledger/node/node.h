@@ -64,6 +64,8 @@ struct node_limits {
         verify_table_octets; /* tables of known signers, reserved when the first message is verified */
     /* How long a machine without a log of the height in progress listens before it speaks (monotonic). */
     uint64_t listen_us;
+    bool
+        listen_always; /* also with one: it may be of a copy of the disk (ledger/store/sign_guard.h) */
     uint64_t sync_octets; /* blocks ahead of ours that wait for those between */
     /* A peer's misdeeds add up, by reason; what is added goes again with time. At score_max it is muted for a while: only
      * votes, proposals and states are taken from it. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOT_KNOWN UINT64_MAX
 enum { RECORD_OCTETS = 60, COUNTER_MAX_OCTETS = 32 };
 static const uint8_t magic[8] = {'W', 'S', 'G', 'U', 'A', 'R', 'D', 1};
 
@@ -17,11 +18,18 @@ static int write_record(const struct sign_guard *g, struct ws_err *err) {
     buf_u64(&b, g->starts);
     buf_u64(&b, g->at);
     buf_u64(&b, g->height);
-    buf_u64(&b, 0);
+    buf_u64(&b, g->listen);
     buf_u32(&b, crc32c(0, b.p, b.n));
     int rc = file_write(g->path, buf_span(&b), 0600, err);
     buf_free(&b);
     return rc;
+}
+
+static int damaged(const struct sign_guard *g, struct ws_err *err) {
+    return ws_fail(err, WS_EINPUT,
+        "%s: damaged, or written by another version. Blocks and state are safe. If no other "
+        "machine runs with this key, remove this file: the unit then listens before it speaks",
+        g->path);
 }
 
 /* WS_ENOTFOUND: there is none. */
@@ -30,7 +38,7 @@ static int read_record(struct sign_guard *g, struct ws_err *err) {
     int rc = file_read(g->path, RECORD_OCTETS + 1, &b, err);
     if (rc == WS_OK && (b.n != RECORD_OCTETS || memcmp(b.p, magic, sizeof(magic)) != 0 ||
                            crc32c(0, b.p, RECORD_OCTETS - 4) != be32(b.p + RECORD_OCTETS - 4)))
-        rc = ws_fail(err, WS_EINPUT, "%s: damaged, or written by another version", g->path);
+        rc = damaged(g, err);
     if (rc == WS_OK) {
         struct rd r = rd_of(buf_span(&b));
         (void)rd_take(&r, sizeof(magic));
@@ -38,9 +46,10 @@ static int read_record(struct sign_guard *g, struct ws_err *err) {
         g->starts = rd_u64(&r);
         g->at = rd_u64(&r);
         g->height = rd_u64(&r);
+        g->listen = rd_u64(&r);
     }
     buf_free(&b);
-    return rc == WS_ELIMIT ? ws_fail(err, WS_EINPUT, "%s: damaged", g->path) : rc;
+    return rc == WS_ELIMIT ? damaged(g, err) : rc;
 }
 
 /* The record is on the disk with the next value before the counter has it. */
@@ -71,7 +80,9 @@ static int compare(const struct sign_guard *g, uint64_t now, struct ws_err *err)
     if (g->at > now + 1)
         return ws_fail(err, WS_EINPUT,
             "%s: belongs to another machine (%llu, the counter here is at %llu): its key may still "
-            "sign there. If that machine is gone for good, remove this file",
+            "sign there. Nothing is damaged. If that machine is gone for good, remove this file: "
+            "the "
+            "unit then listens before it speaks",
             g->path, (unsigned long long)g->at, (unsigned long long)now);
     return WS_OK;
 }
@@ -89,6 +100,7 @@ int sign_guard_open(const char *path, const struct sign_counter *counter, uint64
     bool fresh = rc == WS_ENOTFOUND;
     if (fresh) {
         memcpy(g->instance, instance, SIGN_INSTANCE_OCTETS);
+        g->listen = counter != NULL ? NOT_KNOWN : 0;
         rc = WS_OK;
     }
     if (rc == WS_OK && counter != NULL)
@@ -102,7 +114,14 @@ int sign_guard_open(const char *path, const struct sign_counter *counter, uint64
 }
 
 int sign_guard_height(struct sign_guard *g, uint64_t height, struct ws_err *err) {
-    if (g->counter == NULL || height < g->height + g->every)
+    if (g->counter == NULL)
+        return WS_OK;
+    /* A log that was found at the start is of the next height, or of the one after it. */
+    if (g->listen == NOT_KNOWN)
+        g->listen = height + 2;
+    else if (height > g->listen)
+        g->listen = 0;
+    if (height < g->height + g->every)
         return WS_OK;
     g->height = height;
     return move(g, g->at, err);

@@ -7,7 +7,12 @@
  * it, whatever died in between. It moves at each start and every `every` heights: of a younger copy only the heights since
  * the last move are unguarded, and these the node guards by listening (node_limits.listen_us).
  *
- * Record, 60 octets: "WSGUARD" 01, instance (16), starts (8), counter (8), height (8), zero (8), CRC32C (4). One thread. */
+ * A machine with a counter that finds no record does not know what this key has said: the record was removed (which is how an
+ * operator who is sure ends a refusal), or the folder is a copy without it. The unit then listens before it speaks even where
+ * a log is found, because the log may be the copy's; the new record says so until the heights of that log are behind it.
+ *
+ * Record, 60 octets: "WSGUARD" 01, instance (16), starts (8), counter (8), height (8), listens up to height (8; 0: no, all ones:
+ * not known yet), CRC32C (4). One thread. */
 #ifndef WAYSIDE_LEDGER_STORE_SIGN_GUARD_H
 #define WAYSIDE_LEDGER_STORE_SIGN_GUARD_H
 
@@ -32,9 +37,11 @@ struct sign_guard {
     uint64_t starts; /* this one included */
     uint64_t at; /* of the counter */
     uint64_t height; /* of the last move */
+    uint64_t listen; /* at heights up to it logs are not believed to be whole; 0: they are */
 };
 /* instance: 16 random octets, used when there is no record yet. counter is borrowed. WS_EINPUT: a copy, another machine's
- * record, or damaged; nothing changed. WS_EIO. */
+ * record, or damaged; nothing changed. WS_EIO. When ret_guard->listen is not 0 the node must listen before it speaks
+ * (node_limits.listen_always). */
 WARN_UNUSED int sign_guard_open(const char *path, const struct sign_counter *counter,
     uint64_t every, const uint8_t instance[static SIGN_INSTANCE_OCTETS],
     struct sign_guard *ret_guard, struct ws_err *err);

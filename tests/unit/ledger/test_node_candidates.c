@@ -8,6 +8,7 @@ static struct node *node_over(struct drive *d) {
     struct node *n = ws_alloc(sizeof(*n));
     n->cs = d->c;
     n->set = &d->set;
+    n->params = &d->params;
     return n;
 }
 

@@ -92,6 +92,34 @@ static void a_copy_of_a_running_unit_neither(void **state) {
     assert_int_equal(open_guard(p, &g, &err), WS_EINPUT);
 }
 
+/* Somebody removed it, or the copy does not have it: the counter may have moved for anything that was said. */
+static void without_its_record_a_unit_listens(void **state) {
+    struct place *p = *state;
+    struct sign_guard g;
+    struct ws_err err = {0};
+    for (int life = 0; life < 2;
+         life++) { /* the first of all has said nothing, and cannot know it */
+        assert_int_equal(open_guard(p, &g, &err), WS_OK);
+        assert_true(g.listen != 0);
+        /* A crash before a height was told: the next start has not forgotten it. */
+        p->dies = true;
+        assert_int_equal(sign_guard_height(&g, 500, &err), WS_EIO);
+        p->dies = false;
+        assert_int_equal(open_guard(p, &g, &err), WS_OK);
+        assert_int_equal(g.listen, 502);
+        assert_int_equal(sign_guard_height(&g, 502, &err), WS_OK);
+        assert_int_equal(g.listen, 502);
+        assert_int_equal(sign_guard_height(&g, 503, &err), WS_OK);
+        assert_int_equal(g.listen, 0);
+        assert_int_equal(sign_guard_height(&g, 520, &err), WS_OK);
+        assert_int_equal(open_guard(p, &g, &err), WS_OK); /* written with the move */
+        assert_int_equal(g.listen, 0);
+        assert_int_equal(remove(p->record), 0);
+    }
+    assert_int_equal(sign_guard_open(p->record, NULL, 10, instance, &g, NULL), WS_OK);
+    assert_int_equal(g.listen, 0); /* no counter, no guard: the node's own rules hold */
+}
+
 /* Between the record and the counter. */
 static void a_crash_in_between_locks_nobody_out(void **state) {
     struct place *p = *state;
@@ -192,6 +220,7 @@ static void a_program_is_a_counter(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         HERE(a_copy_does_not_sign),
+        HERE(without_its_record_a_unit_listens),
         HERE(a_copy_of_a_running_unit_neither),
         HERE(a_crash_in_between_locks_nobody_out),
         HERE(another_machine_is_told),
