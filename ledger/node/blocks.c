@@ -141,12 +141,12 @@ static void fill_header(const struct node *n, uint64_t time, struct header *hd) 
     cell_params_hash(exec_sha256, n->params, hd->params);
 }
 
-/* What did not come through in time gets half the room in the next round. A cell whose blocks are too large for its links
+/* What did not come through twice (once may be a dead proposer's turn) gets half the room in the next round. A cell whose blocks are too large for its links
  * or machines finds the size that they can carry; and a height that stands for days writes two full blocks to each log, not
  * one a round. */
 static bool fits_round(
     const struct node *n, const struct block *b, uint64_t octets, int32_t round) {
-    unsigned halvings = round < 20 ? (unsigned)round : 20;
+    unsigned halvings = round < 2 ? 0 : round < 20 ? (unsigned)round - 1 : 19;
     return halvings == 0 || b->n_txs == 0 ||
            (octets <= n->params->block_octets_max >> halvings &&
                b->n_txs < n->params->block_txs_max >> halvings);

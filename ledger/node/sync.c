@@ -42,14 +42,22 @@ static void ask_txs(struct node *n, const struct candidate *c, size_t peer) {
 }
 
 /* Transactions that are pushed just now arrive on their own: only what stays away is asked for. */
-enum { PATIENCE_US = 15000, PATIENCE_MANY_US = 60000, PATIENCE_BUSY_US = 150000, MANY = 64 };
+enum {
+    PATIENCE_US = 15000,
+    PATIENCE_MANY_US = 60000,
+    PATIENCE_BUSY_US = 150000,
+    MANY = 64,
+    PATIENCE_PART = 4
+}; /* of the time for a proposal: the answer shall come within it, too */
 
 /* What is here already, but not looked at, is not missing. Many at once are not lost, but overtaken: proposals travel before
  * bulk. */
 static uint64_t patience(const struct node *n, const struct candidate *c) {
-    if (ahead_busy(n))
-        return PATIENCE_BUSY_US;
-    return c->block->n_missing > MANY ? PATIENCE_MANY_US : PATIENCE_US;
+    uint64_t us = ahead_busy(n)                ? PATIENCE_BUSY_US
+                  : c->block->n_missing > MANY ? PATIENCE_MANY_US
+                                               : PATIENCE_US;
+    uint64_t most = n->params->timeout_propose_us / PATIENCE_PART;
+    return us < most ? us : most;
 }
 
 static bool lacks_txs(const struct candidate *c) {

@@ -89,9 +89,10 @@ void txs_answer_end(struct node *n, size_t peer, struct txs_answer *a) {
 }
 
 /* Bulk gathers for a part of the pause between blocks: one message to each of twenty peers for each report of a car would cost
- * more than the reports. */
+ * more than the reports. Where rounds take longer than that pause, it is their time that counts. */
 static uint64_t push_wait_us(const struct node *n) {
-    uint64_t us = n->params->block_min_us / 4;
+    uint64_t us = n->params->block_min_us > n->pace_us ? n->params->block_min_us : n->pace_us;
+    us /= 4;
     return us < PUSH_WAIT_MAX_US ? us : PUSH_WAIT_MAX_US;
 }
 
