@@ -169,6 +169,13 @@ static void put_key(struct buf *b, const struct sample_shape *shape) {
     put_curve_choice(b, shape->key, &point);
 }
 
+const struct sample_shape SAMPLE_EVERYTHING = {.id = CERT_ID_LINKAGE,
+    .group = true,
+    .region = 3,
+    .permissions = true,
+    .encryption_key = true,
+    .additions = true};
+
 void sample_cert(struct buf *b, const struct sample_shape *shape) {
     bool is_implicit = shape->type == CERT_IMPLICIT;
     buf_u8(b, is_implicit ? 0 : 0x80);

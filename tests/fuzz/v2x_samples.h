@@ -17,6 +17,7 @@ struct sample_shape {
     bool encryption_key;
     bool additions;
 };
+extern const struct sample_shape SAMPLE_EVERYTHING;
 void sample_cert(struct buf *b, const struct sample_shape *shape);
 
 /* HeaderInfo with every field, and both extension additions; key: its public encryption key. */

@@ -41,6 +41,33 @@ void test_frames_free(struct test_frames *f) {
     buf_free(&f->octets);
 }
 
+struct cert test_cert(struct span octets) {
+    struct cert c;
+    size_t at;
+    enum coer_fail fail = cert_parse(octets, &c, &at);
+    if (fail != COER_OK)
+        fail_msg("octet %zu: %s", at, coer_fail_text(fail));
+    return c;
+}
+
+struct cert test_bare_cert(
+    struct buf *b, unsigned optional, const char *hex, const char *more_hex) {
+    struct buf part = test_unhex(hex), more = test_unhex(more_hex);
+    *b = (struct buf){0};
+    buf_put(b, "\x80\x03\x00\x81\x00", 5);
+    buf_u8(b, (uint8_t)optional);
+    buf_put(b, "\x83\x00\x00\x00\x00\x00\x00\x00\x00\x01\x84\x00\x01", 13);
+    buf_put(b, part.p, part.n);
+    buf_put(b, more.p, more.n);
+    buf_put(b, "\x80\x80\x82", 3);
+    memset(buf_grow(b, 32), 1, 32);
+    buf_put(b, "\x80\x80", 2);
+    memset(buf_grow(b, 64), 1, 64);
+    buf_free(&part);
+    buf_free(&more);
+    return test_cert(buf_span(b));
+}
+
 struct spdu test_spdu(struct span octets) {
     struct spdu m;
     size_t at;

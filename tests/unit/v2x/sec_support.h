@@ -27,6 +27,12 @@ static inline struct span test_frame(const struct test_frames *f, size_t i) {
     return span_of(f->octets.p + f->at[i], f->len[i]);
 }
 
+/* The certificate in these octets; asserts that it is read. */
+struct cert test_cert(struct span octets);
+/* One of which most is a pattern, in a buffer that the caller frees. optional: the bits of ToBeSignedCertificate's preamble; two
+ * parts of what these announce, in hex. */
+struct cert test_bare_cert(struct buf *b, unsigned optional, const char *hex, const char *more_hex);
+
 /* The message in an Ethernet frame; asserts that it is read. */
 struct spdu test_spdu_of_gn_frame(struct span frame);
 struct spdu test_spdu_of_wsmp_frame(struct span frame);
