@@ -123,11 +123,47 @@ static void put_contract(struct buf *b, size_t i, const struct diff_contract *c)
     put_value(b, 'B', &c->value[1]);
 }
 
-static int tell(const struct ctl_verb *v, const struct diff *d, bool json) {
+/* A bundle is somebody's file: only what can be printed is. */
+static void put_words(struct buf *b, const char *text) {
+    for (; *text != '\0'; text++)
+        buf_printf(b, "%c", *text >= 0x20 && *text < 0x7f ? *text : '.');
+}
+
+/* What a bundle says beside the state: whose account it is. */
+static void put_witness(struct buf *b, char side, const struct opened *o) {
+    char hex[65];
+    if (o->bundle.height == 0)
+        return;
+    hex_encode(hex, o->bundle.policy_hash, 32);
+    buf_printf(b, "%c: ", side);
+    put_words(b, o->bundle.software);
+    buf_printf(b, ", policy %s: ", hex);
+    put_words(b, o->bundle.why);
+    buf_printf(b, "\n");
+}
+
+static json_t *witness_json(const struct opened *o) {
+    const struct bundle *b = &o->bundle;
+    if (b->height == 0)
+        return json_null();
+    json_t *w = json_object();
+    json_put(w, "software", json_words(span_of(b->software, strlen(b->software))));
+    json_put(w, "policy", json_hex(b->policy_hash, 32));
+    json_put(w, "why", json_words(span_of(b->why, strlen(b->why))));
+    json_put(w, "block", b->n_recent > 0 ? json_hex(b->recent[0].id, 32) : json_null());
+    json_put(w, "state", json_hex(b->state_root, 32));
+    json_put(w, "committed_state", b->has_next ? json_hex(b->next.state_root, 32) : json_null());
+    return w;
+}
+
+static int tell(
+    const struct ctl_verb *v, const struct diff *d, const struct opened *sides[2], bool json) {
     bool differs = false;
     struct buf b = {0};
     json_t *list = json_array();
     buf_printf(&b, "state after height %llu\n", (unsigned long long)d->height);
+    for (int k = 0; k < 2; k++)
+        put_witness(&b, (char)('A' + k), sides[k]);
     for (size_t i = 0; i < d->n; i++) {
         differs = differs || d->contract[i].differs;
         put_contract(&b, i, &d->contract[i]);
@@ -138,6 +174,8 @@ static int tell(const struct ctl_verb *v, const struct diff *d, bool json) {
         json_t *o = json_object();
         json_put(o, "height", json_count(d->height));
         json_put(o, "differs", json_boolean(differs));
+        json_put(o, "bundle_a", witness_json(sides[0]));
+        json_put(o, "bundle_b", witness_json(sides[1]));
         json_put(o, "contracts", json_incref(list));
         code = ctl_print_json(v, o);
         json_decref(o);
@@ -165,7 +203,8 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         rc = open_side(words.v[1], &b, &err);
     if (rc == WS_OK)
         rc = diff_states(a.side, b.side, &d, &err);
-    code = rc == WS_OK ? tell(v, &d, json) : ctl_fail(v, CTL_UNREACHABLE, &err);
+    const struct opened *sides[2] = {&a, &b};
+    code = rc == WS_OK ? tell(v, &d, sides, json) : ctl_fail(v, CTL_UNREACHABLE, &err);
     diff_free(&d);
     close_side(&a);
     close_side(&b);
@@ -178,7 +217,8 @@ const struct ctl_verb ctl_ledger_diff = {"ledger", "diff",
     "\n"
     "Each is the data folder of a unit that does not run, a snapshot (.wsnap) or a bundle of a "
     "divergence (.wsdiverge).\n"
-    "They are compared at the lower of their heights; a folder that is ahead is taken back as far "
+    "What a bundle says of its unit (software, policy, why it stopped) is told, too. They are "
+    "compared at the lower of their heights; a folder that is ahead is taken back as far "
     "as "
     "it keeps undo\n"
     "records. Exit code 1: they differ.\n"
