@@ -10,9 +10,9 @@
 
 enum {
     LASTS_US = 2000000,
-    EACH_TICK = 100,
+    EACH_TICK = 50,
     IN_ONE = 25, /* transactions of a message */
-    FLOODS_MAX = 2 /* in a run: they take time */
+    FLOODS_MAX = 1 /* in a run: it takes time */
 };
 
 static uint64_t below(struct sim *s, uint64_t n) {

@@ -129,3 +129,48 @@ bool __wrap_proof_check(const struct transcript *statement, const struct point *
             h[0], h[1], __real_proof_check(statement, X, second, second_public, proof)};
     return v->good;
 }
+
+/* Each node of a cell multiplies the same points when it puts the same shares together. */
+enum { PRODUCTS = 1 << 14 };
+struct product {
+    struct scalar by, inverse;
+    struct point of, result;
+};
+static struct product product[PRODUCTS], inverted[PRODUCTS];
+
+void __real_point_mul(struct point *ret, const struct scalar *s, const struct point *p);
+void __wrap_point_mul(struct point *ret, const struct scalar *s, const struct point *p);
+void __real_scalar_invert(struct scalar *ret, const struct scalar *a);
+void __wrap_scalar_invert(struct scalar *ret, const struct scalar *a);
+
+static struct product *product_place(
+    struct product *table, const struct scalar *s, const struct point *p) {
+    uint64_t h[2] = {1, 2};
+    take(h, s->b, sizeof(s->b));
+    if (p != NULL)
+        take(h, p->b, sizeof(p->b));
+    return &table[h[0] % PRODUCTS];
+}
+
+void __wrap_point_mul(struct point *ret, const struct scalar *s, const struct point *p) {
+    static const struct point none;
+    struct product *m = product_place(product, s, p);
+    bool known = memcmp(&m->by, s, sizeof(*s)) == 0 && memcmp(&m->of, p, sizeof(*p)) == 0 &&
+                 memcmp(&m->of, &none, sizeof(none)) != 0;
+    if (!known) {
+        struct point result;
+        __real_point_mul(&result, s, p);
+        *m = (struct product){.by = *s, .of = *p, .result = result};
+    }
+    *ret = m->result;
+}
+
+void __wrap_scalar_invert(struct scalar *ret, const struct scalar *a) {
+    struct product *m = product_place(inverted, a, NULL);
+    if (memcmp(&m->by, a, sizeof(*a)) != 0) {
+        struct scalar inverse;
+        __real_scalar_invert(&inverse, a);
+        *m = (struct product){.by = *a, .inverse = inverse};
+    }
+    *ret = m->inverse;
+}

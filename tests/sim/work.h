@@ -11,7 +11,7 @@
 /* For each peer: 2 % of a core and 32 KiB of log a second, and so much at once. */
 enum {
     WORK_US_PER_S = 20000,
-    WORK_US_AT_ONCE = 80000,
+    WORK_US_AT_ONCE = 60000,
     WORK_LOG_PER_S = 32 << 10,
     WORK_LOG_AT_ONCE = 256 << 10
 };
