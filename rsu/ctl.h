@@ -79,6 +79,9 @@ int ctl_fail(const struct ctl_verb *v, enum ctl_code code, const struct ws_err *
 int ctl_print(const struct ctl_verb *v, struct span text);
 int ctl_print_json(const struct ctl_verb *v, const json_t *value); /* NULL: null */
 
+/* What a word of refusal means, and what to do about it; "" for a word without one. */
+const char *ctl_sentence(const char *word);
+
 /* ---- the genesis ---- */
 
 struct ctl_genesis {

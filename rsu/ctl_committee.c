@@ -79,9 +79,7 @@ static int ask_now(struct committee *c) {
 /* ---- bodies ---- */
 
 static int refuse(const struct committee *c, enum committee_code code) {
-    struct ws_err err = {0};
-    (void)ws_fail(&err, WS_EINPUT, "refused: %s", committee_code_text(code));
-    return ctl_fail(c->o.v, CTL_NO, &err);
+    return ctl_order_refused(c->o.v, committee_code_text(code));
 }
 
 /* The cell would say the same; better before anybody signs. */

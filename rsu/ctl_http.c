@@ -5,11 +5,14 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     BODY_MAX = 1 << 30,
     CONNECT_MS = 5000,
     PATIENCE_S = 20, /* without an octet */
+    TRIES = 10, /* of a question that the unit wants to hear again a little later */
+    PAUSE_MAX_S = 5,
     WORDS_MAX = 300 /* of a unit's complaint */
 };
 
@@ -97,7 +100,8 @@ static int refused(const struct ctl_http *h, const char *path, long status, cons
     return rc;
 }
 
-int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err) {
+static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, long *ret_again_s,
+    struct ws_err *err) {
     struct buf url = {0};
     struct intake in = {h, ret_body};
     size_t start = ret_body->n;
@@ -134,10 +138,25 @@ int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, str
     }
     if (status == 200)
         return WS_OK;
+    curl_off_t again = 0;
+    (void)curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &again);
+    if (status == 409 && again > 0)
+        *ret_again_s = again > PAUSE_MAX_S ? PAUSE_MAX_S : (long)again;
     struct buf said = {.p = ret_body->p + start, .n = ret_body->n - start};
     int code = refused(h, path, status, &said, err);
     ret_body->n = start;
     return code;
+}
+
+/* 409: what was asked for is changing in this very block; the unit says when the next one is there. */
+int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err) {
+    for (int tries = 1;; tries++) {
+        long again_s = 0;
+        int rc = get_once(h, path, ret_body, &again_s, err);
+        if (again_s == 0 || tries == TRIES)
+            return rc;
+        (void)sleep((unsigned)again_s);
+    }
 }
 
 int ctl_http_json(struct ctl_http *h, const char *path, json_t **ret_object, struct ws_err *err) {

@@ -9,8 +9,10 @@
 #include "rsu/ctl_http.h"
 #include "rsu/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void ctl_order_options(struct ctl_order *d, const struct ctl_verb *v,
     struct ctl_option ret[static CTL_ORDER_OPTIONS]) {
@@ -21,10 +23,12 @@ void ctl_order_options(struct ctl_order *d, const struct ctl_verb *v,
         {"sequence", CTL_NUMBER, &d->sequence, 1, INT64_MAX},
         {"valid-for", CTL_NUMBER, &d->valid_for_s, 1, 31536000},
         {"http", CTL_TEXT, (void *)&d->http, 0, 0},
+        {"wait", CTL_NUMBER, &d->wait_s, 0, 86400},
         {"json", CTL_FLAG, &d->json, 0, 0},
     };
     d->v = v;
     d->valid_for_s = 3600;
+    d->wait_s = 30;
     memcpy(ret, options, sizeof(options));
 }
 
@@ -146,7 +150,118 @@ static int sign(struct ctl_order *d, struct ws_err *err) {
     return rc;
 }
 
+/* ---- what became of it ---- */
+
+struct result {
+    bool known, overtaken;
+    uint64_t height;
+    char word[64];
+};
+
+static int ask_result(struct ctl_http *h, const char *id, struct result *ret, struct ws_err *err) {
+    char path[sizeof("/v1/tx/") + 64];
+    json_t *page = NULL;
+    (void)snprintf(path, sizeof(path), "/v1/tx/%.64s", id);
+    int rc = ctl_http_json(h, path, &page, err);
+    if (rc == WS_OK) {
+        ret->known = true;
+        ret->height = (uint64_t)ctl_json_number(page, "height");
+        (void)snprintf(ret->word, sizeof(ret->word), "%s", ctl_json_text(page, "result"));
+    }
+    json_decref(page);
+    return rc == WS_ENOTFOUND ? WS_OK : rc;
+}
+
+/* Until it is in a block, or cannot be any more: a later number is, so that nobody may propose it. */
+static int await(
+    const struct ctl_order *d, const char *id, struct result *ret, struct ws_err *err) {
+    enum { PAUSE_US = 200000, LOOK_EVERY = 10 };
+    struct ctl_http *h = NULL;
+    int rc = ctl_http_open(d->http, &h, err);
+    for (uint64_t i = 0; rc == WS_OK && !ret->known && !ret->overtaken; i++) {
+        uint64_t last = 0;
+        bool later = i % LOOK_EVERY == LOOK_EVERY - 1 && ask_sequence(d, h, &last, err) == WS_OK &&
+                     last >= d->order.sequence;
+        rc = ask_result(h, id, ret, err);
+        ret->overtaken = !ret->known && later;
+        if (i * PAUSE_US >= d->wait_s * 1000000)
+            break;
+        if (rc == WS_OK && !ret->known && !ret->overtaken)
+            (void)usleep(PAUSE_US);
+    }
+    ctl_http_close(h);
+    return rc;
+}
+
+static int say(const struct ctl_order *d, const char *id, const struct result *r) {
+    struct buf b = {0};
+    int code;
+    if (d->json) {
+        json_t *o = json_pack("{s:s, s:I, s:I}", "order", id, "sequence",
+            (json_int_t)d->order.sequence, "signatures", (json_int_t)d->order.n_sigs);
+        if (r->known) {
+            json_object_set_new(o, "height", json_integer((json_int_t)r->height));
+            json_object_set_new(o, "result", json_string(r->word));
+        }
+        code = ctl_print_json(d->v, o);
+        json_decref(o);
+    } else {
+        buf_printf(&b, "taken: order %s, sequence %llu, %zu signatures\n", id,
+            (unsigned long long)d->order.sequence, d->order.n_sigs);
+        if (r->known && strcmp(r->word, "ok") == 0)
+            buf_printf(&b, "accepted in block %llu\n", (unsigned long long)r->height);
+        if (d->http == NULL || d->wait_s == 0)
+            buf_printf(&b,
+                "whether the cell accepts it is not known yet: ask a unit for /v1/tx/%s, or give "
+                "--http and wait\n",
+                id);
+        code = ctl_print(d->v, buf_span(&b));
+    }
+    buf_free(&b);
+    return code;
+}
+
+static int follow(struct ctl_order *d, const char *id) {
+    struct result r = {0};
+    struct ws_err err = {0};
+    int rc = d->http != NULL && d->wait_s > 0 ? await(d, id, &r, &err) : WS_OK;
+    int code = say(d, id, &r);
+    if (rc != WS_OK) {
+        (void)ws_fail_in(&err, "whether the cell accepts it is not known");
+        return ctl_fail(d->v, CTL_UNREACHABLE, &err);
+    }
+    if (r.known && strcmp(r.word, "ok") != 0) {
+        const char *why = ctl_sentence(r.word);
+        (void)ws_fail(&err, WS_EINPUT, "refused in block %llu: %s%s%s",
+            (unsigned long long)r.height, r.word, why[0] == '\0' ? "" : ": ", why);
+        return ctl_fail(d->v, CTL_NO, &err);
+    }
+    if (r.overtaken) {
+        (void)ws_fail(&err, WS_EINPUT,
+            "refused: another order with this number or a later one is in a block already: give "
+            "the order again");
+        return ctl_fail(d->v, CTL_NO, &err);
+    }
+    if (!r.known && d->http != NULL && d->wait_s > 0) {
+        (void)ws_fail(&err, WS_EBUSY,
+            "in no block after %llu s; the unit keeps it until it is void. Ask later for /v1/tx/%s",
+            (unsigned long long)d->wait_s, id);
+        return ctl_fail(d->v, CTL_UNREACHABLE, &err);
+    }
+    return code;
+}
+
 /* ---- hand over ---- */
+
+int ctl_order_refused(const struct ctl_verb *v, const char *answer) {
+    struct ws_err err = {0};
+    if (strncmp(answer, "no ", 3) == 0)
+        answer += 3;
+    const char *word = strrchr(answer, ' ');
+    const char *why = ctl_sentence(word == NULL ? answer : word + 1);
+    (void)ws_fail(&err, WS_EINPUT, "refused: %s%s%s", answer, why[0] == '\0' ? "" : ": ", why);
+    return ctl_fail(v, CTL_NO, &err);
+}
 
 static int hand_over(struct ctl_order *d) {
     struct buf tx = {0};
@@ -155,29 +270,15 @@ static int hand_over(struct ctl_order *d) {
     tx_put_order(&tx, &d->order);
     int rc = admin_send(d->admin, buf_span(&tx), &line, &err);
     buf_free(&tx);
-    int code = CTL_UNREACHABLE;
+    int code;
     buf_u8(&line, 0);
     const char *answer = (const char *)line.p;
-    if (rc != WS_OK) {
+    if (rc != WS_OK)
         code = ctl_fail(d->v, CTL_UNREACHABLE, &err);
-    } else if (strncmp(answer, "ok ", 3) == 0) {
-        struct buf b = {0};
-        if (d->json) {
-            json_t *o = json_pack("{s:s, s:I, s:I}", "order", answer + 3, "sequence",
-                (json_int_t)d->order.sequence, "signatures", (json_int_t)d->order.n_sigs);
-            code = ctl_print_json(d->v, o);
-            json_decref(o);
-        } else {
-            buf_printf(&b, "taken: order %s, sequence %llu, %zu signatures\n", answer + 3,
-                (unsigned long long)d->order.sequence, d->order.n_sigs);
-            code = ctl_print(d->v, buf_span(&b));
-        }
-        buf_free(&b);
-    } else {
-        (void)ws_fail(
-            &err, WS_EINPUT, "refused: %s", strncmp(answer, "no ", 3) == 0 ? answer + 3 : answer);
-        code = ctl_fail(d->v, CTL_NO, &err);
-    }
+    else if (strncmp(answer, "ok ", 3) == 0)
+        code = follow(d, answer + 3);
+    else
+        code = ctl_order_refused(d->v, answer);
     buf_free(&line);
     return code;
 }

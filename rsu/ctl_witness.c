@@ -107,8 +107,10 @@ static int hand_in(const struct ctl_verb *v, const char *file, const char *admin
     buf_u8(&line, 0);
     const char *answer = (const char *)line.p;
     if (code == CTL_DONE && strncmp(answer, "ok ", 3) != 0) {
-        (void)ws_fail(
-            &err, WS_EINPUT, "refused: %s", strncmp(answer, "no ", 3) == 0 ? answer + 3 : answer);
+        answer += strncmp(answer, "no ", 3) == 0 ? 3 : 0;
+        const char *word = strrchr(answer, ' ');
+        const char *why = ctl_sentence(word == NULL ? answer : word + 1);
+        (void)ws_fail(&err, WS_EINPUT, "refused: %s%s%s", answer, why[0] == '\0' ? "" : ": ", why);
         code = CTL_NO;
     }
     if (code == CTL_DONE) {

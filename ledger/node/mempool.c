@@ -161,6 +161,15 @@ bool mempool_has_id(const struct mempool *m, const hash32 id) {
     return table_get(&m->by_id, id) != NULL;
 }
 
+bool mempool_has_order(const struct mempool *m, enum exec_role role, uint64_t sequence) {
+    for (const struct mempool_entry *e = m->first[LANE_ORDER]; e != NULL; e = e->next) {
+        if (e->tx->kind == TX_ORDER && e->tx->order.role == role &&
+            e->tx->order.sequence >= sequence)
+            return true;
+    }
+    return false;
+}
+
 void mempool_remove(struct mempool *m, struct mempool_entry *e) {
     (void)table_take(&m->by_leaf, e->tx->leaf);
     (void)table_take(&m->by_id, e->tx->id);

@@ -62,6 +62,8 @@ enum lane mempool_lane(const struct tx *tx);
 struct tx *mempool_by_leaf(const struct mempool *m, const hash32 leaf); /* borrowed, or NULL */
 struct tx *mempool_by_id(const struct mempool *m, const hash32 id); /* borrowed, or NULL */
 bool mempool_has_id(const struct mempool *m, const hash32 id);
+/* An order of this role with this number or a later one waits: one with this number would find it taken. */
+bool mempool_has_order(const struct mempool *m, enum exec_role role, uint64_t sequence);
 void mempool_remove_id(struct mempool *m, const hash32 id);
 void mempool_remove(struct mempool *m, struct mempool_entry *e);
 

@@ -311,7 +311,9 @@ enum tx_verdict node_submit(
         return TX_BAD_SIGNATURE;
     }
     t->signature_good = signature_good && t->kind == TX_MESSAGE;
-    enum tx_verdict v = node_take_tx(n, t, own_slot(n), now);
+    bool overtaken = t->kind == TX_ORDER && !mempool_has_id(&n->pool, t->id) &&
+                     mempool_has_order(&n->pool, t->order.role, t->order.sequence);
+    enum tx_verdict v = overtaken ? TX_ORDER_SEQUENCE : node_take_tx(n, t, own_slot(n), now);
     if (v == TX_GOOD)
         push(n, t, now);
     else

@@ -40,6 +40,22 @@ static void order(struct run *r, uint16_t kind, struct span body) {
     run_on(r, 5);
 }
 
+/* Only one of them could come true: whoever gives the second is told while the first waits. */
+static void a_number_is_given_once(struct run *r, uint16_t kind, struct span body) {
+    uint64_t n = ++r->sequence;
+    const struct span other = {body.p, body.n - 1};
+    assert_int_equal(townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, body, n + 1), TX_GOOD);
+    assert_int_equal(
+        townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, other, n + 1), TX_ORDER_SEQUENCE);
+    assert_int_equal(townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, other, n), TX_ORDER_SEQUENCE);
+    assert_int_equal(townbox_order(&r->box, 1, ROLE_POLICY, kind, body, n), TX_CONTRACT_REFUSES);
+    assert_int_equal(townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, body, n + 2), TX_GOOD);
+    r->sequence = n + 2;
+    run_on(r, 5);
+    assert_int_equal(
+        townbox_order(&r->box, 1, ROLE_COMMITTEE, kind, body, n + 2), TX_ORDER_SEQUENCE);
+}
+
 static struct evidence double_vote(struct run *r, const struct validator *liar, uint64_t height) {
     struct evidence e = {.kind = EVIDENCE_DOUBLE_VOTE, .alg = KEY_ED25519};
     memcpy(e.key, liar->key, KEY_OCTETS);
@@ -165,6 +181,7 @@ static void a_cell_outlives_its_committees(void **state) {
     /* The same again is refused when it runs, and the cell goes on. */
     order(r, COMMITTEE_ORDER_SET, buf_span(&body));
     assert_int_equal(r->box.committee_code, COMMITTEE_UNKNOWN_VALIDATOR);
+    a_number_is_given_once(r, COMMITTEE_ORDER_SET, buf_span(&body));
     buf_clear(&body);
 
     const struct validator liar = townbox_set(&r->box)->v[4];
