@@ -3,37 +3,12 @@
 # in order, all agree in the end; a policy is deployed and in force everywhere; a forged one is not.
 # usage: cell.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-bin=${1:?folder of programs}
-base=${2:-7300}
-http=$((base + 200))
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-town=$repo/configs/demo
-out=$(mktemp -d)
-pid=()
-stop() {
-    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$out"
-}
-trap stop EXIT
-fail() {
-    echo "cell.sh: $1"
-    tail -n 5 "$out"/rsu*.log
-    exit 1
-}
-start() {
-    "$bin/rsud" --config "$out/cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
-    pid[$1]=$!
-}
-status() { "$bin/rsuctl" cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null; }
-field() { sed -nE "s/^  \"$1\": ([0-9]+),?$/\1/p" | head -n 1; }
-height() { status "$1" | field height; }
-block() { curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/blocks/$2" | sed -nE 's/.*"id": ?"([0-9a-f]{64})".*/\1/p' | head -n 1; }
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-7300}"
 
 start_time=2026-06-01T08:00:00Z
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 420 --change-at 60 \
     --seed 7 --start "$start_time" --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
-"$bin/rsuctl" cell init --out "$out/cell" --map "$town/town.osm" --trust "$out/trust" --capture "$out/drive.pcap" \
+ctl cell init --out "$cell" --map "$town/town.osm" --trust "$out/trust" --capture "$out/drive.pcap" \
     --clock-rate 25 --clock-epoch "$start_time" --block-interval-ms 500 --base-port "$base" --http-port "$http" \
     >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
 for i in 1 2 3 4; do start $i; done
@@ -45,8 +20,7 @@ for pause in 4.1 1.3 2.7 0.9; do
     wait "${pid[3]}" 2>/dev/null
     start 3
 done
-kill "${pid[2]}"
-wait "${pid[2]}" || fail 'an orderly stop gives another exit code than 0'
+end 2
 start 2
 
 deadline=$((SECONDS + 90))
@@ -69,35 +43,32 @@ done
 grep -qi 'contradict' "$out"/rsu*.log && fail 'a killed validator contradicted itself'
 
 # All units know the same randomness of a height, and the last is not far behind the last block; the proof is there.
-randomness() { "$bin/rsuctl" cell beacon --height "$2" --http "127.0.0.1:$((http + $1 - 1))"; }
+randomness() { ctl cell beacon --height "$2" --http "127.0.0.1:$((http + $1 - 1))"; }
 r=$(randomness 1 $((h - 3)))
 [ ${#r} -eq 64 ] || fail "no randomness of height $((h - 3)): $r"
 for i in 2 3 4; do
     [ "$(randomness $i $((h - 3)))" = "$r" ] || fail "unit $i has other randomness"
 done
-"$bin/rsuctl" cell beacon --height $((h - 3)) --genesis "$out/cell/genesis.bin" --http "127.0.0.1:$http" | grep -q "$r" ||
+ctl cell beacon --height $((h - 3)) --genesis "$cell/genesis.bin" --http "127.0.0.1:$http" | grep -q "$r" ||
     fail 'the randomness is not proven'
 proof=$(curl -s "http://127.0.0.1:$http/v1/beacon/$((h - 3))" | sed -nE 's/.*"proof": ?"([^"]+)".*/\1/p')
 curl -sf "http://127.0.0.1:$http$proof" | grep -q "$r" || fail 'the proof of a height does not hold its randomness'
 
 # A policy of the authority is in force on every unit; one signed by somebody else is refused.
-"$bin/rsuctl" policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$out/cell/genesis.bin" --key "$out/cell/authority/1.key" \
-    --admin "$out/cell/rsu1/admin.sock" --http "127.0.0.1:$http" >"$out/deploy.log" 2>&1 || { cat "$out/deploy.log"; fail 'policy deploy'; }
+ctl policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$cell/genesis.bin" --key "$cell/authority/1.key" \
+    --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" >"$out/deploy.log" 2>&1 || { cat "$out/deploy.log"; fail 'policy deploy'; }
 for i in 1 2 3 4; do
     for _ in 1 2 3 4 5 6 7 8 9 10; do
-        "$bin/rsuctl" policy show --http "127.0.0.1:$((http + i - 1))" | grep -q 'motorway' && continue 2
+        ctl policy show --http "127.0.0.1:$((http + i - 1))" | grep -q 'motorway' && continue 2
         sleep 0.5
     done
     fail "unit $i does not have the new policy"
 done
-cp "$out/cell/rsu1/validator.key" "$out/forged.key"
-"$bin/rsuctl" policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$out/cell/genesis.bin" --key "$out/forged.key" \
-    --admin "$out/cell/rsu1/admin.sock" --http "127.0.0.1:$http" >"$out/forged.log" 2>&1 && fail 'a forged order was taken'
+cp "$cell/rsu1/validator.key" "$out/forged.key"
+ctl policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$cell/genesis.bin" --key "$out/forged.key" \
+    --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" >"$out/forged.log" 2>&1 && fail 'a forged order was taken'
 
-"$bin/rsuctl" map watch --http "127.0.0.1:$((http + 2))" --out "$out/diffs" --once >/dev/null 2>&1 || fail 'map watch'
-"$bin/rsuctl" map verify --genesis "$out/cell/genesis.bin" "$out"/diffs/*.proof >/dev/null || fail 'map verify'
-for i in 1 2 3 4; do
-    kill "${pid[$i]}"
-    wait "${pid[$i]}" || fail "unit $i stopped with an error"
-done
+ctl map watch --http "127.0.0.1:$((http + 2))" --out "$out/diffs" --once >/dev/null 2>&1 || fail 'map watch'
+ctl map verify --genesis "$cell/genesis.bin" "$out"/diffs/*.proof >/dev/null || fail 'map verify'
+for i in 1 2 3 4; do end $i; done
 exit 0

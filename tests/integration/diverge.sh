@@ -3,43 +3,11 @@
 # policy, software, keys. Against another unit's folder the bundle gives the first differing key; replay names the block; rollback
 # takes it back, as the message says; the unit is a validator again. usage: diverge.sh PROGRAMS-FOLDER TOOLS-FOLDER [BASE-PORT]
 set -u
-bin=${1:?folder of programs}
 tools=${2:?folder of tools}
-base=${3:-8950}
-http=$((base + 200))
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-out=$(mktemp -d)
-cell=$out/cell
-pid=()
-stop() {
-    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$out"
-}
-trap stop EXIT
-fail() {
-    echo "diverge.sh: $1"
-    tail -n 8 "$out"/rsu*.log
-    [ ! -s "$out/said" ] || cat "$out/said"
-    exit 1
-}
-ctl() { "$bin/rsuctl" "$@"; }
-start() {
-    "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
-    pid[$1]=$!
-}
-end() {
-    kill "${pid[$1]}"
-    wait "${pid[$1]}" || fail "unit $1 stopped with an error"
-    pid[$1]=
-}
-height() {
-    ctl cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1
-}
-block() { curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/blocks/$2" | sed -nE 's/.*"id": ?"([0-9a-f]{64})".*/\1/p' | head -n 1; }
+. "$(dirname "$0")/units.sh" "${1:-}" "${3:-8950}"
 reach() { # UNIT HEIGHT SECONDS
     local deadline=$((SECONDS + $3))
-    until [ "$(height "$1")" -ge "$2" ] 2>/dev/null; do
+    until at_least "$1" "$2"; do
         [ $SECONDS -lt $deadline ] || fail "unit $1 is not at height $2 in time: $(height "$1")"
         sleep 0.3
     done

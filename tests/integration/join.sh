@@ -3,44 +3,7 @@
 # no more; the cell goes on through both, and with one of the five dead.
 # usage: join.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-bin=${1:?folder of programs}
-base=${2:-7700}
-http=$((base + 200))
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-out=$(mktemp -d)
-cell=$out/cell
-pid=()
-stop() {
-    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$out"
-}
-trap stop EXIT
-fail() {
-    echo "join.sh: $1"
-    tail -n 5 "$out"/rsu*.log
-    exit 1
-}
-ctl() { "$bin/rsuctl" "$@"; }
-start() {
-    "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
-    pid[$1]=$!
-}
-status() { ctl cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null; }
-height() { status "$1" | sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1; }
-# wait_for SECONDS WHAT COMMAND...: until it succeeds
-wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@"; do
-        [ $SECONDS -lt $deadline ] || fail "not in time: $what"
-        sleep 0.3
-    done
-}
-at_least() { [ "$(height "$1")" -ge "$2" ] 2>/dev/null; }
-committee() { # UNIT COUNT: the unit sees so many validators
-    [ "$(ctl cell validators --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | grep -c '"address"')" -eq "$2" ]
-}
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-7700}"
 # signed UNIT ADDRESS: a commit of the last blocks that the unit has carries this signature
 signed() {
     local h
@@ -58,7 +21,7 @@ for i in 1 2 3 4; do start $i; done
 wait_for 20 'four units make blocks' at_least 1 5
 
 # The new unit's own folder, after that of unit 2; where unit 2 is, its own file does not say.
-two=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | sed -n 2p | cut -d'"' -f4)
+two=$(addresses | sed -n 2p)
 ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind "tcp://127.0.0.1:$((base + 4))" \
     --endpoint "tcp://127.0.0.1:$((base + 4))" --peer "$two=tcp://127.0.0.1:$((base + 1))" \
     --http "127.0.0.1:$((http + 4))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
@@ -66,9 +29,9 @@ grep -q 'no endpoint known' "$out/join.log" && { cat "$out/join.log"; fail 'an e
 [ "$(stat -c %a "$cell/rsu5/validator.key")" = 600 ] || fail 'the key may be read by others'
 ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind tcp://127.0.0.1:1 --endpoint tcp://127.0.0.1:1 >/dev/null 2>&1
 [ $? -eq 1 ] || fail 'cell join writes over a unit'
-address=$(sed -nE 's/^address: ([0-9a-f]{64})$/\1/p' "$out/join.log")
-key=$(grep -oE -- '--validator-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
-link=$(grep -oE -- '--link-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+address=$(joined_address)
+key=$(joined_key validator)
+link=$(joined_key link)
 [ ${#address} -eq 64 ] && [ ${#key} -eq 64 ] && [ ${#link} -eq 64 ] || { cat "$out/join.log"; fail 'what cell join says'; }
 
 # As it says: every unit learns of the newcomer while it runs.
@@ -96,8 +59,7 @@ wait_for 60 'the cell goes on without one of five' at_least 1 $((h + 10))
 at_least 5 $((h + 7)) || fail 'the new validator stays behind'
 
 # The dead one is ordered out; four again, and all of them sign.
-four=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4 |
-    while read -r a; do signed 1 "$a" || echo "$a"; done | head -n 1)
+four=$(addresses | while read -r a; do signed 1 "$a" || echo "$a"; done | head -n 1)
 [ ${#four} -eq 64 ] || fail 'everybody signs, even who is dead'
 ctl cell validators remove "$four" "${order[@]}" >"$out/remove.log" 2>&1 || { cat "$out/remove.log"; fail 'cell validators remove'; }
 for i in 1 2 3 5; do wait_for 20 "unit $i knows four validators" committee $i 4; done
@@ -108,9 +70,6 @@ ctl cell validators remove "$address" "${order[@]}" >"$out/few.log" 2>&1
 [ $? -eq 1 ] || { cat "$out/few.log"; fail 'the cell lets itself be made too small'; }
 grep -q 'too_few' "$out/few.log" || { cat "$out/few.log"; fail 'the reason is not named'; }
 
-for i in 1 2 3 5; do
-    kill "${pid[$i]}"
-    wait "${pid[$i]}" || fail "unit $i stopped with an error"
-done
-grep -qiE 'contradict|AddressSanitizer|runtime error' "$out"/rsu*.log && fail 'a log tells of something bad'
+for i in 1 2 3 5; do end $i; done
+no_complaints
 exit 0

@@ -3,57 +3,13 @@
 # snapshot of its peers, over all handovers since the genesis, of whose committee nobody is left; goes on from there, votes, and
 # agrees with the others. usage: join_snapshot.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-bin=${1:?folder of programs}
-base=${2:-8300}
-http=$((base + 200))
-repo=$(cd "$(dirname "$0")/../.." && pwd)
-out=$(mktemp -d)
-cell=$out/cell
-pid=()
-stop() {
-    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$out"
-}
-trap stop EXIT
-fail() {
-    echo "join_snapshot.sh: $1"
-    tail -n 8 "$out"/rsu*.log
-    exit 1
-}
-ctl() { "$bin/rsuctl" "$@"; }
-start() {
-    "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
-    pid[$1]=$!
-}
-end() {
-    kill "${pid[$1]}"
-    wait "${pid[$1]}" || fail "unit $1 stopped with an error"
-    pid[$1]=
-}
-height() {
-    ctl cell status --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),?$/\1/p' | head -n 1
-}
-block() { curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/blocks/$2" | sed -nE 's/.*"id": ?"([0-9a-f]{64})".*/\1/p' | head -n 1; }
-# wait_for SECONDS WHAT COMMAND...: until it succeeds
-wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@"; do
-        [ $SECONDS -lt $deadline ] || fail "not in time: $what"
-        sleep 0.3
-    done
-}
-at_least() { [ "$(height "$1")" -ge "$2" ] 2>/dev/null; }
-committee() { # UNIT COUNT: the unit sees so many validators
-    [ "$(ctl cell validators --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | grep -c '"address"')" -eq "$2" ]
-}
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-8300}"
 
 ctl cell init --out "$cell" --map "$repo/configs/demo/town.osm" --validators 1 --block-interval-ms 60 \
     --base-port "$base" --http-port "$http" >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
 start 1
 wait_for 30 'the founder makes blocks' at_least 1 3
-one=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4)
+one=$(addresses)
 [ ${#one} -eq 64 ] || fail "the founder's address"
 
 # Four more, each of which knows where all others are.
@@ -62,9 +18,9 @@ for i in 2 3 4 5; do
     ctl cell join --out "$cell/rsu$i" --like "$cell/rsu1/rsud.yaml" --bind "tcp://127.0.0.1:$((base + i - 1))" \
         --endpoint "tcp://127.0.0.1:$((base + i - 1))" --peer "$one=tcp://127.0.0.1:$base" \
         --http "127.0.0.1:$((http + i - 1))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
-    address[$i]=$(sed -nE 's/^address: ([0-9a-f]{64})$/\1/p' "$out/join.log")
-    key[$i]=$(grep -oE -- '--validator-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
-    link[$i]=$(grep -oE -- '--link-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+    address[$i]=$(joined_address)
+    key[$i]=$(joined_key validator)
+    link[$i]=$(joined_key link)
 done
 end 1
 for i in 1 2 3 4 5; do
@@ -112,5 +68,5 @@ grep -q 'trusted up to the committee from height' "$out/rsu5.log" || fail 'unit 
 end 2
 h=$(height 5)
 wait_for 60 'unit 5 votes' at_least 5 $((h + 10))
-grep -qiE 'contradict|AddressSanitizer|runtime error' "$out"/rsu*.log && fail 'a log tells of something bad'
+no_complaints
 exit 0

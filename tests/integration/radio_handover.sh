@@ -4,42 +4,9 @@
 # checks them and trusts the new committee. One with another cell's genesis refuses them by name.
 # usage: radio_handover.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-bin=${1:?folder of programs}
-base=${2:-8700}
-http=$((base + 200))
-town=$(cd "$(dirname "$0")/../../configs/demo" && pwd)
-out=$(mktemp -d)
-cell=$out/cell
-pid=()
-stop() {
-    for p in "${pid[@]}"; do kill "$p" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$out"
-}
-trap stop EXIT
-fail() {
-    echo "radio_handover.sh: $1"
-    tail -n 8 "$out"/rsu*.log
-    exit 1
-}
-ctl() { "$bin/rsuctl" "$@"; }
-start() {
-    "$bin/rsud" --config "$cell/rsu$1/rsud.yaml" >>"$out/rsu$1.log" 2>&1 &
-    pid[$1]=$!
-}
-# wait_for SECONDS WHAT COMMAND...: until it succeeds
-wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
-    shift 2
-    until "$@"; do
-        [ $SECONDS -lt $deadline ] || fail "not in time: $what"
-        kill -0 "${pid[1]}" 2>/dev/null || fail 'unit 1 stopped'
-        sleep 0.3
-    done
-}
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-8700}"
 metric() { curl -s "http://127.0.0.1:$http/metrics" | sed -nE "s/^$1 ([0-9]+)\$/\\1/p"; }
 metric_is() { [ "$(metric "$1")" -ge "$2" ] 2>/dev/null; }
-committee() { [ "$(ctl cell validators --http "127.0.0.1:$http" --json 2>/dev/null | grep -c '"address"')" -eq "$1" ]; }
 
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 "$bin/obusim" --map "$town/town.osm" --vehicles 1 --duration 5 --seed 7 --start "$now" --units 1 --pki "$out/trust" \
@@ -63,14 +30,14 @@ END
 start 1
 wait_for 60 'the founder makes blocks' metric_is wayside_height 3
 [ "$(metric 'wayside_transmit_sent_total\{kind="handover"\}')" = 0 ] || fail 'it sends handovers before there are any'
-one=$(ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4)
+one=$(addresses)
 
 # Another unit becomes a validator: from then on both sign, and the founder's committee is the former one.
 ctl cell join --out "$cell/rsu2" --like "$yaml" --bind "tcp://127.0.0.1:$((base + 1))" --endpoint "tcp://127.0.0.1:$((base + 1))" \
     --peer "$one=tcp://127.0.0.1:$base" --http "127.0.0.1:$((http + 1))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
-address=$(sed -nE 's/^address: ([0-9a-f]{64})$/\1/p' "$out/join.log")
-key=$(grep -oE -- '--validator-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
-link=$(grep -oE -- '--link-key [0-9a-f]{64}' "$out/join.log" | cut -d' ' -f2)
+address=$(joined_address)
+key=$(joined_key validator)
+link=$(joined_key link)
 sed -i '/^peers:/,/^[^ ]/{/^peers:/d;/^  /d}' "$yaml"
 cat >>"$yaml" <<END
 peers: [{address: $address, endpoint: "tcp://127.0.0.1:$((base + 1))"}]
@@ -82,22 +49,17 @@ start 2
 order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")
 ctl cell validators add --validator-key "$key" --link-key "$link" --owner two --mast two "${order[@]}" >"$out/add.log" 2>&1 ||
     { cat "$out/add.log"; fail 'cell validators add'; }
-wait_for 30 'two validators' committee 2
+wait_for 30 'two validators' committee 1 2
 wait_for 30 'the handover is on the air' metric_is 'wayside_transmit_sent_total\{kind="handover"\}' 6
 metric_is wayside_broadcast_handovers 1 || fail 'the handover is not counted'
 # It is taken up again after a start.
 before=$(metric wayside_height)
-kill "${pid[1]}"
-wait "${pid[1]}" || fail 'unit 1 stopped with an error'
+end 1
 start 1
 wait_for 60 'the handover is on the air again' metric_is 'wayside_transmit_sent_total\{kind="handover"\}' 4
 wait_for 30 'the cell goes on' metric_is wayside_height "$((before + 3))"
 boundary=$(ctl cell validators --http "127.0.0.1:$http" --json >/dev/null && curl -s "http://127.0.0.1:$http/v1/handovers?from=0" | tr -d ' \n' | grep -oE '"height":[0-9]+' | head -n 1 | cut -d: -f2)
-for i in 1 2; do
-    kill "${pid[$i]}"
-    wait "${pid[$i]}" || fail "unit $i stopped with an error"
-    pid[$i]=
-done
+for i in 1 2; do end $i; done
 
 # hear GENESIS: what a vehicle that drives past makes of all that was recorded
 hear() {
