@@ -2,16 +2,12 @@
 #include "rsu/ctl_ledger.h"
 
 #include "base/fileio.h"
-#include "ledger/snapshot/meta.h"
-#include "ledger/snapshot/restore.h"
-#include "ledger/store/wal.h"
+#include "ledger/snapshot/folder.h"
 #include "rsu/json_base.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct snap_args {
     const struct ctl_verb *v;
@@ -117,76 +113,14 @@ static int verify(const struct snap_args *a) {
 
 /* ---- restore ---- */
 
-/* Event records begin with a version octet and their height (ledger/node/recover.c). */
-static int highest(void *ctx, uint8_t type, struct span payload, struct ws_err *err) {
-    (void)err;
-    uint64_t *most = ctx;
-    if (type == 1 && payload.n >= 9 && be64(payload.p + 1) > *most)
-        *most = be64(payload.p + 1);
-    return WS_OK;
-}
-
-/* What the validator of this folder said is in its logs, which do not fit the restored store. They are put aside, and
- * nothing is signed up to the heights they speak of. */
-static int put_logs_aside(const char *data, uint64_t *ret_floor, struct ws_err *err) {
-    static const char *const logs[] = {"consensus-even.log", "consensus-odd.log"};
-    *ret_floor = 0;
-    for (size_t i = 0; i < 2; i++) {
-        char path[CTL_PATH];
-        char aside[CTL_PATH + 32];
-        struct wal *w = NULL;
-        (void)snprintf(path, sizeof(path), "%s/%s", data, logs[i]);
-        (void)snprintf(aside, sizeof(aside), "%s.before-restore", path);
-        if (access(path, F_OK) != 0)
-            continue;
-        int rc = wal_open_file(path, &w, NULL, err);
-        if (rc == WS_OK)
-            rc = wal_replay(w, highest, ret_floor, err);
-        wal_close(w);
-        if (rc == WS_OK && rename(path, aside) != 0)
-            rc = ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
-        if (rc != WS_OK)
-            return rc;
-    }
-    return WS_OK;
-}
-
-/* Read back and compared: the last word is what is on the disk. */
-static int check_store(struct store *s, const struct manifest *m, struct ws_err *err) {
-    struct scan scan = {.store = s};
-    hash32 roots[STATE_CONTRACTS_MAX];
-    hash32 root;
-    int rc = scan_state_root(&scan, m->n, roots, root, err);
-    if (rc == WS_OK && memcmp(root, m->next.state_root, 32) != 0)
-        rc = ws_fail(err, WS_EIO,
-            "what was written is not what was read: the disk or the memory of "
-            "this machine is broken");
-    return rc;
-}
-
-static int put_floor(struct store *s, uint64_t floor, struct ws_err *err) {
-    if (floor == 0)
-        return WS_OK;
-    struct store_batch *b = store_batch_new(s);
-    meta_put_floor(b, floor);
-    return store_batch_write(b, err);
-}
-
 static int fill(const struct snap_args *a, struct snapshot *from, struct ws_err *err) {
     struct store *s = NULL;
-    uint64_t floor = 0;
     int rc = dir_make(a->into, err);
     if (rc == WS_OK)
         rc = ctl_ledger_write(a->into, &s, err);
-    struct snapshot_restore how = {.from = from, .into = s};
+    const struct folder_restore how = {.from = from, .data = a->into, .into = s};
     if (rc == WS_OK)
-        rc = snapshot_restore(&how, err);
-    if (rc == WS_OK)
-        rc = check_store(s, snapshot_manifest(from), err);
-    if (rc == WS_OK)
-        rc = put_logs_aside(a->into, &floor, err);
-    if (rc == WS_OK)
-        rc = put_floor(s, floor, err);
+        rc = folder_restore(&how, err);
     store_close(s);
     return rc;
 }

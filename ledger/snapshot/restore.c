@@ -90,10 +90,17 @@ static int refuse_blocks(struct store *s, struct ws_err *err) {
     return rc;
 }
 
-static int begin(struct store *s, uint64_t height, struct ws_err *err) {
-    struct store_batch *b = store_batch_new(s);
+/* Mark and floor first: what was said at the heights up to it must not be forgotten by a restore that is begun again. */
+static int begin(struct store *s, uint64_t height, uint64_t floor, struct ws_err *err) {
     static const uint8_t above[] = {STATE_CONTRACTS_MAX};
+    uint64_t before = 0;
+    int rc = meta_read_floor(s, &before, err);
+    if (rc != WS_OK)
+        return rc;
+    struct store_batch *b = store_batch_new(s);
     meta_put_restoring(b, height);
+    if (floor > before)
+        meta_put_floor(b, floor);
     store_batch_del_range(b, STORE_STATE, span_of("", 0), span_of(above, 1));
     return store_batch_write(b, err);
 }
@@ -128,8 +135,10 @@ int snapshot_restore(const struct snapshot_restore *how, struct ws_err *err) {
     const struct manifest *m = snapshot_manifest(how->from);
     int rc = refuse_blocks(how->into, err);
     if (rc == WS_OK)
-        rc = begin(how->into, m->last.height, err);
+        rc = begin(how->into, m->last.height, how->floor, err);
     if (rc == WS_OK)
         rc = put_chunks(how, m, err);
+    if (rc == WS_OK && how->before_end != NULL)
+        rc = how->before_end(how->ctx, err);
     return rc == WS_OK ? end(how->into, m, err) : rc;
 }

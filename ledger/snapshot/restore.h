@@ -11,7 +11,11 @@ struct snapshot_restore {
     struct snapshot *from;
     struct store *into; /* new, or left by a restore that did not come to its end */
     bool (*go_on)(void *ctx, uint64_t octets); /* after each chunk; may be NULL. False: WS_EBUSY */
+    /* Everything is in the store, and the store is still marked as unfinished; may be NULL. An error ends the restore there. */
+    int (*before_end)(void *ctx, struct ws_err *err);
     void *ctx;
+    uint64_t
+        floor; /* nothing is signed at heights up to it: in the store from the first batch on; 0: as the store has it */
 };
 /* The manifest is trusted already (manifest_check_*). Checks each chunk before any of it is used. WS_EEXIST: the store
  * holds blocks; nothing changed. After any other failure the store is marked as unfinished and a node does not start on

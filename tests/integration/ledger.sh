@@ -101,6 +101,19 @@ expect 0 'restored into' "$ctl" ledger snapshot restore "$snap" --into lost/rsu1
 [ -f lost/rsu1/data/consensus-even.log.before-restore ] || { echo 'the logs are not put aside'; bad=$((bad + 1)); }
 expect 0 'contract 1: the same' "$ctl" ledger diff lost/rsu1/data "$snap"
 
+# ---- killed at any time of that, it can be done again ----
+for ms in 002 005 008 012 016 020 030 040 060 100; do
+    rm -rf cut
+    mkdir cut
+    cp one/rsu1/data/consensus-*.log cut
+    timeout -s KILL "0.$ms" "$ctl" ledger snapshot restore "$snap" --into cut --block-id "$id" >log 2>&1
+    "$ctl" ledger snapshot restore "$snap" --into cut --block-id "$id" >log 2>&1 || grep -q 'holds blocks' log ||
+        { cat log; echo "killed after $ms ms, not restored again"; bad=$((bad + 1)); }
+    [ -f cut/consensus-even.log.before-restore ] && [ ! -e cut/consensus-even.log ] ||
+        { echo "killed after $ms ms: the logs are not put aside"; bad=$((bad + 1)); }
+    expect 0 'contract 1: the same' "$ctl" ledger diff cut "$snap"
+done
+
 # ---- replay ----
 expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
 expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap --to 2
