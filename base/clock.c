@@ -42,3 +42,19 @@ void its_format(char dst[static 32], uint64_t its_us) {
         (void)snprintf(day, sizeof(day), "out-of-range");
     (void)snprintf(dst, 32, "%s.%03uZ", day, ms % 1000U);
 }
+
+void duration_format(char dst[static 32], uint64_t us) {
+    static const struct {
+        uint64_t least_s, unit_s;
+        const char *name;
+    } units[] = {{5 * 86400, 86400, "days"}, {2 * 3600, 3600, "h"}, {600, 60, "min"}};
+    uint64_t s = us / 1000000;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (s >= units[i].least_s) {
+            (void)snprintf(
+                dst, 32, "%llu %s", (unsigned long long)(s / units[i].unit_s), units[i].name);
+            return;
+        }
+    }
+    (void)snprintf(dst, 32, "%llu.%03u s", (unsigned long long)s, (unsigned)(us % 1000000 / 1000));
+}

@@ -38,5 +38,7 @@ uint64_t its_from_unix_us(int64_t unix_us); /* 0 for instants before the ITS epo
 int64_t its_to_unix_us(uint64_t its_us);
 /* "2026-11-21T09:30:00.123Z", 25 chars with the final zero. */
 void its_format(char dst[static 32], uint64_t its_us);
+/* "0.250 s", "31 min", "49 h", "204 days": as exact as whoever reads it can use. */
+void duration_format(char dst[static 32], uint64_t us);
 
 #endif

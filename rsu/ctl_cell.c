@@ -1,5 +1,7 @@
 /* rsuctl cell status, cell validators: what a unit says about itself and the others. */
 #include "rsu/ctl_committee.h"
+
+#include "base/clock.h"
 #include "rsu/ctl_http.h"
 #include "rsu/ctl_order.h"
 
@@ -49,6 +51,31 @@ static double real_number(const json_t *o, const char *key) {
     return json_number_value(json_object_get(o, key));
 }
 
+static void put_clock(const json_t *validator, struct buf *b) {
+    char span[32];
+    double off = real_number(validator, "clock_off_s");
+    if (!json_is_false(part(validator, "clock_agrees")))
+        return;
+    duration_format(span, (uint64_t)((off < 0 ? -off : off) * 1000000));
+    buf_printf(b, " (clock %s %s)", span, off < 0 ? "behind" : "ahead");
+}
+
+static void put_sync(const json_t *s, struct buf *b) {
+    long long highest = 0;
+    size_t i;
+    json_t *v;
+    json_array_foreach(part(s, "validators"), i, v) {
+        long long height = ctl_json_number(v, "height");
+        highest = height > highest ? height : highest;
+    }
+    if (json_is_true(part(part(s, "consensus"), "syncing")))
+        buf_printf(b, "catching up: at height %lld, the others are at %lld\n",
+            ctl_json_number(s, "height"), highest);
+    else if (json_is_true(part(part(s, "consensus"), "listening")))
+        buf_printf(b,
+            "listening: it has no log of this height, and says nothing until a quorum was heard\n");
+}
+
 static void put_status(const json_t *s, struct buf *b) {
     const json_t *block = part(s, "block");
     const json_t *latency = part(s, "commit_latency_ms");
@@ -86,13 +113,16 @@ static void put_status(const json_t *s, struct buf *b) {
     buf_printf(b, "map version: %lld\n", ctl_json_number(s, "map_version"));
     buf_printf(b, "policy: %s, sequence %lld, %s\n", ctl_json_text(policy, "name"),
         ctl_json_number(policy, "sequence"), ctl_json_text(policy, "hash"));
+    put_sync(s, b);
     size_t i;
     json_t *v;
     buf_printf(b, "validators:");
-    json_array_foreach(part(s, "validators"), i, v)
-        buf_printf(b, " %s %s%s%s", ctl_json_text(v, "owner"), ctl_json_text(v, "state"),
-            json_is_true(part(v, "muted")) ? " (muted)" : "",
-            i + 1 < json_array_size(part(s, "validators")) ? "," : "\n");
+    json_array_foreach(part(s, "validators"), i, v) {
+        buf_printf(b, " %s %s%s", ctl_json_text(v, "owner"), ctl_json_text(v, "state"),
+            json_is_true(part(v, "muted")) ? " (muted)" : "");
+        put_clock(v, b);
+        buf_printf(b, "%s", i + 1 < json_array_size(part(s, "validators")) ? "," : "\n");
+    }
 }
 
 static void put_validators(const json_t *s, struct buf *b) {
@@ -111,6 +141,10 @@ static void put_validators(const json_t *s, struct buf *b) {
             buf_printf(b, ", misdeeds %lld", ctl_json_number(v, "misdeeds"));
         if (json_is_true(part(v, "muted")))
             buf_printf(b, ", muted");
+        if (json_is_false(part(v, "clock_agrees"))) {
+            buf_printf(b, ",");
+            put_clock(v, b);
+        }
         buf_printf(b, "\n");
     }
 }

@@ -220,6 +220,9 @@ static void put_node(struct page *p) {
         "Votes under this unit's key that it has not cast or has forgotten", c->own_votes_heard);
     one(p, "wayside_clock_trusted", METRIC_GAUGE,
         "1 while the clock is good enough to propose blocks", v->node.clock_trusted ? 1 : 0);
+    one(p, "wayside_clock_agrees", METRIC_GAUGE,
+        "0 when the clock is off the other validators' by more than the cell allows",
+        v->node.clock_off_us == 0 ? 1 : 0);
     metrics_family(&p->m, "wayside_node_drops_total", METRIC_COUNTER,
         "What peers said in vain or did wrong, by reason");
     for (int i = 0; i < NODE_DROP_COUNT; i++)
@@ -257,6 +260,14 @@ static void put_peers(struct page *p) {
         for (int s = PEER_VOTING; s <= PEER_SILENT; s++)
             metrics_value(&p->m, (int)now == s ? 1 : 0, "address", address, "mast", set->v[i].mast,
                 "state", http_peer_state_name((enum peer_state)s), NULL);
+    }
+    metrics_family(&p->m, "wayside_validator_clock_agrees", METRIC_GAUGE,
+        "0 when the validator's clock is off this unit's by more than the cell allows");
+    for (size_t i = 0; i < set->n; i++) {
+        char address[65];
+        hex_encode(address, set->v[i].address, 32);
+        metrics_value(&p->m, p->v->peer[i].clock_off ? 0 : 1, "address", address, "mast",
+            set->v[i].mast, NULL);
     }
     const struct net_counters *n = &p->v->net;
     if (!p->v->has_net)

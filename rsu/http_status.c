@@ -37,6 +37,9 @@ static json_t *consensus(const struct http_view *v) {
     json_put(o, "step", json_string(cs_step_name(v->node.step)));
     json_put(o, "syncing", json_boolean(v->node.syncing));
     json_put(o, "clock_trusted", json_boolean(v->node.clock_trusted));
+    json_put(o, "clock_agrees", json_boolean(v->node.clock_off_us == 0));
+    json_put(o, "clock_off_s", json_milli(v->node.clock_off_us / 1000));
+    json_put(o, "listening", json_boolean(v->node.listening));
     return o;
 }
 
@@ -74,6 +77,9 @@ static json_t *validators(const struct http *h, const struct http_view *v) {
             json_put(o, "protocol", json_count(p->protocol));
             json_put(o, "misdeeds", json_count(p->score));
             json_put(o, "muted", json_boolean(p->muted));
+            json_put(o, "clock_agrees", json_boolean(!p->clock_off));
+            if (p->clock_told)
+                json_put(o, "clock_off_s", json_milli(p->clock_off_us / 1000));
         }
         json_add(list, o);
     }
@@ -211,7 +217,58 @@ static bool port_failed(const struct http *h, char *dst, size_t size) {
     return failed;
 }
 
-/* One judgement for /v1/status, /healthz and metrics; why in one sentence. */
+static void say_clock(const struct http *h, const struct http_view *v, char *dst, size_t size) {
+    char span[32];
+    int64_t off = v->node.clock_off_us;
+    duration_format(span, (uint64_t)(off < 0 ? -off : off));
+    (void)snprintf(dst, size,
+        "This unit's clock is %s %s the other validators'; %" PRIu64 " ms are allowed.", span,
+        off < 0 ? "behind" : "ahead of", h->d->genesis->params.time_precision_us / 1000);
+}
+
+static void put_name(const struct validator *who, struct buf *b) {
+    char hex[9];
+    hex_encode(hex, who->address, 4);
+    buf_printf(b, " %s (%s)", who->owner, hex);
+}
+
+/* Why there is no block, as far as it can be seen from here: who is missing, and whose vote will not come. */
+static void say_missing(const struct http *h, const struct http_view *v, struct buf *b) {
+    uint64_t heard = 0;
+    struct buf silent = {0};
+    struct buf wrong = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < v->set.n; i++) {
+        bool here = http_view_peer(h, v, i) != PEER_SILENT;
+        heard += here ? v->set.v[i].power : 0;
+        n += here;
+        if (!here)
+            put_name(&v->set.v[i], &silent);
+        else if (v->peer[i].clock_off)
+            put_name(&v->set.v[i], &wrong);
+    }
+    if (!power_is_quorum(heard, v->set.total))
+        buf_printf(b, " %zu of %zu validators are heard, which is no quorum.", n, v->set.n);
+    if (silent.n > 0)
+        buf_printf(b, " Silent:%.*s.", (int)silent.n, (const char *)silent.p);
+    if (wrong.n > 0)
+        buf_printf(b, " The clock is wrong of:%.*s.", (int)wrong.n, (const char *)wrong.p);
+    buf_free(&silent);
+    buf_free(&wrong);
+}
+
+static void say_silence(
+    const struct http *h, const struct http_view *v, uint64_t silence, char *dst, size_t size) {
+    struct buf b = {0};
+    buf_printf(&b,
+        "No block for %" PRIu64 " s at height %" PRIu64 "; one is due every %" PRIu64 " ms.",
+        silence / 1000000, v->node.height, h->d->genesis->params.block_interval_us / 1000);
+    say_missing(h, v, &b);
+    (void)snprintf(dst, size, "%.*s", (int)b.n, (const char *)b.p);
+    buf_free(&b);
+}
+
+/* One judgement for /v1/status, /healthz and metrics; why in one or a few sentences. */
 bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size) {
     uint64_t limit = SILENT_INTERVALS * h->d->genesis->params.block_interval_us;
     uint64_t silence = http_view_silence_us(h, v);
@@ -220,10 +277,10 @@ bool http_healthy(const struct http *h, const struct http_view *v, char *dst, si
     dst[0] = '\0';
     if (!v->healthy)
         (void)snprintf(dst, size, "The node stopped: %s", v->why);
+    else if (v->node.clock_off_us != 0)
+        say_clock(h, v, dst, size);
     else if (silence > limit)
-        (void)snprintf(dst, size,
-            "No block for %" PRIu64 " s at height %" PRIu64 "; one is due every %" PRIu64 " ms.",
-            silence / 1000000, v->node.height, h->d->genesis->params.block_interval_us / 1000);
+        say_silence(h, v, silence, dst, size);
     else
         return !port_failed(h, dst, size);
     return false;

@@ -119,7 +119,7 @@ uint64_t http_view_silence_us(const struct http *h, const struct http_view *v) {
 
 enum peer_state http_view_peer(const struct http *h, const struct http_view *v, size_t validator) {
     if (v->node.me >= 0 && (size_t)v->node.me == validator)
-        return PEER_VOTING;
+        return v->node.syncing || v->node.listening ? PEER_BEHIND : PEER_VOTING;
     const struct node_peer_status *p = &v->peer[validator];
     /* A peer tells its state every status_us; one lost message is no silence. */
     uint64_t patience = 5 * h->d->config->node.status_us + 1000000;

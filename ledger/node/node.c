@@ -319,6 +319,8 @@ void node_status(const struct node *n, struct node_status *ret) {
         .syncing = n->syncing,
         .durable = n->durable,
         .clock_trusted = n->clock_trusted,
+        .clock_off_us = n->clock_off_us,
+        .listening = n->listening,
         .bodies_from = n->pruned.bodies_from,
     };
     memcpy(ret->block_id, n->last_id, 32);
@@ -333,7 +335,10 @@ void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret) 
         .protocol = peer_protocol(n, peer),
         .score = p->score_milli / 1000,
         .muted = peer_muted(n, peer, (struct ws_now){.mono_us = n->seen_mono_us}),
-        .mutes = p->mutes};
+        .mutes = p->mutes,
+        .clock_told = p->clock_told,
+        .clock_off = p->clock_off,
+        .clock_off_us = p->clock_off_us};
     (void)snprintf(ret->software, sizeof(ret->software), "%s", p->software);
 }
 

@@ -190,6 +190,9 @@ struct node_status {
     size_t ahead_octets, ahead_octets_max; /* of pushed transactions that wait to be verified */
     bool syncing;
     bool clock_trusted;
+    /* The cell clock against the other validators': negative is behind; 0: within what the cell allows, or nobody told. */
+    int64_t clock_off_us;
+    bool listening; /* it has not said anything yet and waits for what others have heard from it */
     uint64_t bodies_from; /* lowest height whose block is here */
 };
 /* A quorum committed to something else than our state, and the node has stopped: what it committed to. False: that is not
@@ -204,9 +207,15 @@ struct node_peer_status {
     uint64_t score; /* of misdeeds, below node_limits.score_max */
     bool muted;
     uint64_t mutes;
+    bool clock_told; /* clock_off_us: its cell clock less ours, and what the state was on its way */
+    bool clock_off; /* that is more than the cell allows, and it is not we */
+    int64_t clock_off_us;
 };
 void node_status(const struct node *n, struct node_status *ret);
 void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret);
+/* For people: the owner of the validator and the beginning of its address, or of its link key when it validates nothing. */
+#define NODE_NAME_OCTETS 96
+void node_peer_name(const struct node *n, size_t slot, char dst[static NODE_NAME_OCTETS]);
 const struct node_counters *node_counters(const struct node *n);
 struct executor *node_executor(struct node *n);
 /* The set that signs consensus_height; borrowed until the next call. */

@@ -73,6 +73,11 @@ struct peer {
     /* misdeeds */
     uint64_t score_milli, scored_mono_us, muted_until_us, mutes;
     struct checks checks[CHECKS_KINDS];
+    /* its cell clock as it tells it, less ours; since when that is too much (0: it is not), and whether it was said */
+    bool clock_told, clock_off;
+    int64_t clock_off_us;
+    uint64_t clock_since_us;
+    uint64_t lowered_us, two_said_us; /* it told a height below its last one; that was said */
     uint64_t generation; /* of the slot: another key, another peer */
 };
 
@@ -128,6 +133,7 @@ struct node {
     struct write_job *writing; /* the batch that is on its way there; NULL: none */
     bool log_read[2]; /* what a log held at the start has been taken up */
     bool clock_trusted;
+    int64_t clock_off_us; /* of ours against the others', as far as they can tell; 0: it is not */
     bool listening; /* says nothing yet; see drive_listen */
     uint64_t listen_until_mono_us;
     /* decided, and waiting for the batch before it */
@@ -248,6 +254,10 @@ bool peer_may_check(struct node *n, size_t slot, enum checks_kind kind, struct w
 void peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good);
 uint32_t peer_protocol(const struct node *n, size_t slot);
 bool peer_compatible(const struct node *n, uint32_t lowest, uint32_t highest);
+
+/* clocks.c: whose is off. */
+void clocks_heard(struct node *n, size_t slot, uint64_t its_us, struct ws_now now);
+void clocks_tick(struct node *n, struct ws_now now);
 
 /* summary.c: states told and compared. */
 void summary_tick(struct node *n, struct ws_now now);

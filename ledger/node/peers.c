@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/log.h"
 
+#include <stdio.h>
+
 enum { MILLI = 1000, SECOND_US = 1000000 };
 
 static void decay(const struct node *n, struct peer *p, struct ws_now now) {
@@ -11,6 +13,22 @@ static void decay(const struct node *n, struct peer *p, struct ws_now now) {
     uint64_t less = us / MILLI * n->limits.score_decay_per_s; /* thousandths */
     p->score_milli = p->score_milli > less ? p->score_milli - less : 0;
     p->scored_mono_us = now.mono_us;
+}
+
+void node_peer_name(const struct node *n, size_t slot, char dst[static NODE_NAME_OCTETS]) {
+    char hex[17];
+    const uint8_t *key = n->peers.curve_key[slot];
+    for (size_t i = 0; i < n->set->n; i++) {
+        const struct validator *v = &n->set->v[i];
+        if (memcmp(v->curve_key, key, KEY_OCTETS) != 0)
+            continue;
+        hex_encode(hex, v->address, 8);
+        (void)snprintf(
+            dst, NODE_NAME_OCTETS, "%s (%s)", v->owner[0] == '\0' ? "validator" : v->owner, hex);
+        return;
+    }
+    hex_encode(hex, key, 8);
+    (void)snprintf(dst, NODE_NAME_OCTETS, "the follower with link key %s", hex);
 }
 
 bool peer_muted(const struct node *n, size_t slot, struct ws_now now) {
@@ -30,7 +48,9 @@ void peer_drop(struct node *n, size_t slot, enum node_drop why, struct ws_now no
     p->muted_until_us = now.mono_us + n->limits.mute_us;
     p->mutes++;
     n->counters.mutes++;
-    ws_log(WS_LOG_WARN, "ledger", "peer %zu is muted for %llu s, at last for: %s", slot,
+    char name[NODE_NAME_OCTETS];
+    node_peer_name(n, slot, name);
+    ws_log(WS_LOG_WARN, "ledger", "%s is muted for %llu s, at last for: %s", name,
         (unsigned long long)(n->limits.mute_us / SECOND_US), node_drop_name(why));
     fetch_forget_peer(n, slot);
 }

@@ -2,11 +2,13 @@
  * again. Nothing counts as held because it was sent once (consensus facts, section 5). */
 #include "ledger/node/node_internal.h"
 
+#include "base/log.h"
 #include "ledger/exec/hash.h"
 
 #include <stdio.h>
 
 enum { PLACES_MAX = ARRAY_LEN(((struct vote_slot *)NULL)->vote) };
+enum { LOWERED_AGAIN_US = 60000000, TWO_SAID_US = 600000000 };
 
 /* What a peer says it holds of its round. With protocol 1 only which validators it has something of; then everything of
  * these counts as held, the second statement of one that contradicts itself, too. */
@@ -96,6 +98,7 @@ static void send_status(struct node *n, struct ws_now now) {
     s.protocol_min = n->limits.protocol_min;
     s.salt = (ProtobufCBinaryData){8, salt};
     s.tags = (ProtobufCBinaryData){tags.n, tags.p};
+    s.clock = now.its_us;
     wire_send(n, ALL_PEERS, &link);
     buf_free(&tags);
 }
@@ -104,6 +107,7 @@ void summary_tick(struct node *n, struct ws_now now) {
     if (now.mono_us < n->status_due_mono_us)
         return;
     send_status(n, now);
+    clocks_tick(n, now);
     n->status_due_mono_us = now.mono_us + n->limits.status_us;
 }
 
@@ -203,6 +207,23 @@ static bool take_protocol(
     return false;
 }
 
+/* Once is a disk that was lost. Again and again is two machines that tell their heights in turn. */
+static void note_lowered(struct node *n, size_t peer, uint64_t height, struct ws_now now) {
+    struct peer *p = &n->peer[peer];
+    char name[NODE_NAME_OCTETS];
+    bool again = p->lowered_us != 0 && now.mono_us - p->lowered_us < LOWERED_AGAIN_US;
+    p->lowered_us = now.mono_us;
+    if (!again || (p->two_said_us != 0 && now.mono_us - p->two_said_us < TWO_SAID_US))
+        return;
+    p->two_said_us = now.mono_us;
+    node_peer_name(n, peer, name);
+    ws_log(WS_LOG_WARN, "ledger",
+        "%s tells heights that go up and down, %llu and then %llu: two machines seem to run with "
+        "its "
+        "keys; stop one of them",
+        name, (unsigned long long)p->height, (unsigned long long)height);
+}
+
 void summary_status(
     struct node *n, size_t peer, const Wayside__Link__Status *s, struct ws_now now) {
     struct peer *p = &n->peer[peer];
@@ -217,13 +238,16 @@ void summary_status(
         return;
     uint64_t height = s->height == 0 ? 0 : s->height - 1;
     /* The last block may have been decided and not yet on the disk when it lost its power. */
-    if (p->heard && height + 1 < p->height)
+    if (p->heard && height + 1 < p->height) {
+        note_lowered(n, peer, height, now);
         peer_drop(n, peer, NODE_DROP_LOWERED, now);
+    }
     p->heard = true;
     p->heard_mono_us = now.mono_us;
     p->height = height;
     p->round = s->round;
     p->base = s->lowest;
+    clocks_heard(n, peer, s->clock, now);
     n->syncing = fetch_behind(n);
     uint64_t mine = n->height + 1;
     if (s->height > mine) {
