@@ -51,6 +51,8 @@ ctl cell validators add --validator-key "$key" --link-key "$link" --owner two --
     { cat "$out/add.log"; fail 'cell validators add'; }
 wait_for 30 'two validators' committee 1 2
 wait_for 30 'the handover is on the air' metric_is 'wayside_transmit_sent_total\{kind="handover"\}' 6
+wait_for 30 'its own port hears them' metric_is 'wayside_admission_total\{outcome="notice"\}' 4
+[ "$(metric 'wayside_admission_total\{outcome="refused"\}')" = 0 ] || fail 'a fragment was taken for an observation'
 metric_is wayside_broadcast_handovers 1 || fail 'the handover is not counted'
 # It is taken up again after a start.
 before=$(metric wayside_height)
