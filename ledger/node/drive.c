@@ -168,13 +168,19 @@ static bool speaks(const struct cs_action *a) {
 }
 
 /* Who has heard us say something is among them, or nothing came of it: with less than a quorum nothing can be decided. */
-static bool heard_a_quorum(const struct node *n) {
+static bool heard_a_quorum(const struct node *n, uint64_t since_mono_us) {
     uint64_t power = n->me >= 0 ? n->set->v[n->me].power : 0;
     for (size_t i = 0; i < n->set->n; i++) {
-        if ((int)i != n->me && n->slot[i] != NODE_NO_SLOT && n->peer[n->slot[i]].heard)
+        const struct peer *p = n->slot[i] == NODE_NO_SLOT ? NULL : &n->peer[n->slot[i]];
+        if ((int)i != n->me && p != NULL && p->heard && p->heard_mono_us >= since_mono_us)
             power += n->set->v[i].power;
     }
     return power_is_quorum(power, n->set->total);
+}
+
+void drive_listen_anew(struct node *n, struct ws_now now) {
+    n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
+    n->listen_since_mono_us = now.mono_us + n->limits.listen_us / 2;
 }
 
 /* A machine that finds no log of the height may have lost it. Before it speaks it gives the others time to say what they
@@ -182,14 +188,19 @@ static bool heard_a_quorum(const struct node *n) {
 void drive_listen(struct node *n, struct ws_now now) {
     if (!n->listening)
         return;
-    if (n->syncing || !heard_a_quorum(n)) {
+    if (n->syncing || !heard_a_quorum(n, 0)) {
         n->listen_until_mono_us = UINT64_MAX;
         return;
     }
     if (n->listen_until_mono_us == UINT64_MAX)
-        n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
+        drive_listen_anew(n, now);
     if (now.mono_us < n->listen_until_mono_us)
         return;
+    /* Who fell silent before it could answer has told us nothing. */
+    if (!heard_a_quorum(n, n->listen_since_mono_us)) {
+        n->listen_until_mono_us = now.mono_us + n->limits.status_us / 4;
+        return;
+    }
     n->listening = false;
     struct cs_actions waiting = n->pending;
     n->pending.n = 0;

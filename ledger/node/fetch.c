@@ -438,7 +438,7 @@ static void apply(struct node *n, struct fetched *f, struct ws_now now) {
     n->has_decision = false;
     n->counters.synced_blocks++;
     n->begun_mono_us = now.mono_us;
-    n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
+    drive_listen_anew(n, now);
     blocks_commit(n, b, &c, now);
     if (!n->failed)
         drive_start_height(n, now);

@@ -109,7 +109,7 @@ int node_open(struct executor *ex, const struct span *sections, const struct nod
     if (rc == WS_OK) {
         n->durable = n->height;
         n->listening = true;
-        n->listen_until_mono_us = now.mono_us + limits->listen_us;
+        drive_listen_anew(n, now);
         drive_start_height(n, now);
         if (n->failed)
             rc = ws_fail(err, n->fail_code, "%s", n->why);

@@ -136,6 +136,7 @@ struct node {
     int64_t clock_off_us; /* of ours against the others', as far as they can tell; 0: it is not */
     bool listening; /* says nothing yet; see drive_listen */
     uint64_t listen_until_mono_us;
+    uint64_t listen_since_mono_us; /* whose state came after this has had time to answer ours */
     /* decided, and waiting for the batch before it */
     struct cs_action decision;
     bool has_decision;
@@ -182,6 +183,7 @@ void drive_event(struct node *n, const struct cs_event *ev, struct ws_now now);
 void drive_actions(struct node *n, const struct cs_actions *acts, struct ws_now now);
 void drive_start_height(struct node *n, struct ws_now now);
 void drive_listen(struct node *n, struct ws_now now);
+void drive_listen_anew(struct node *n, struct ws_now now); /* the height begins */
 /* Something that waited for the disk may go on. */
 void drive_durable(struct node *n, struct ws_now now);
 void drive_find_slots(struct node *n); /* of the validators in force */

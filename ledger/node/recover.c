@@ -412,7 +412,7 @@ int recover_log(struct node *n, struct ws_now now, struct ws_err *err) {
         return wal_restart(log, err);
     /* Nothing is forgotten, if the log is our own to its end. */
     n->listening = n->limits.listen_always;
-    n->listen_until_mono_us = now.mono_us + n->limits.listen_us;
+    drive_listen_anew(n, now);
     struct cs_actions rest = n->pending;
     n->pending.n = 0;
     ws_log(WS_LOG_INFO, "ledger", "height %llu taken up again in round %d",

@@ -386,6 +386,27 @@ static void who_has_an_older_log_and_knows_it_contradicts_nothing(void **state) 
     }
 }
 
+/* Whoever has heard from us falls silent before it could say so: we go on listening. */
+static void who_falls_silent_has_told_nothing(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    nodes_kill(w, 0, true);
+    nodes_wipe(w, 0);
+    nodes_start_all(w);
+    nodes_run_to(w, w->highest, 5 * SECOND);
+    uint64_t h = nodes_height(w, 0);
+    for (size_t i = 1; i < N; i++)
+        nodes_cut(w, i, true);
+    nodes_run(w, 5 * SECOND);
+    assert_int_equal(nodes_height(w, 0), h);
+    assert_true(w->m[0].node->listening);
+    for (size_t i = 1; i < N; i++)
+        nodes_cut(w, i, false);
+    nodes_run(w, 5 * SECOND);
+    assert_false(w->m[0].node->listening);
+    close_cell(w);
+}
+
 /* An order as large as the cell was founded for; most of it is remarks. */
 static void submit_large(struct nodes *w) {
     struct span script = founding_policy_script();
@@ -436,6 +457,7 @@ int main(void) {
         cmocka_unit_test(heights_that_do_not_follow_are_refused),
         cmocka_unit_test(records_that_cannot_be_read_stop_the_start),
         cmocka_unit_test(every_prefix_of_a_log_is_a_start),
+        cmocka_unit_test(who_falls_silent_has_told_nothing),
         cmocka_unit_test(an_old_block_that_is_too_large_now_stops_no_start),
         cmocka_unit_test(the_store_of_another_cell_is_refused),
         cmocka_unit_test(count_and_octets_bound_the_mempool),
