@@ -63,6 +63,7 @@
     X(FAULT_CLOCKS_LOST, "many or all lose GNSS at once", 1)                                       \
     X(FAULT_WIPED, "a unit comes back with an empty disk", 1)                                      \
     X(FAULT_PUT_BACK, "a unit comes back with its disk of some time ago, and no log", 1)           \
+    X(FAULT_JOIN, "a unit with an empty disk asks its peers for a snapshot", 1)                    \
     X(FAULT_RESTORED, "a unit comes back with another's snapshot on an empty disk", 1)             \
     X(FAULT_VERSION, "a unit is started again with the protocol before, or after", 1)
 #define COVER_LIES(X)                                                                              \
@@ -106,6 +107,7 @@
     X(STATE_AGE_RAISED, "an old message is given in again after its age was raised by an order",   \
         1)                                                                                         \
     X(STATE_SMALLER, "limits are lowered below what waits", 1)                                     \
+    X(STATE_JOINED, "a unit begins with a snapshot that its peers sent", 1)                        \
     X(STATE_RANDOMNESS_HEALED, "randomness comes again after everything was healed", 1)
 
 enum cover_row {

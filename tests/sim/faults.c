@@ -180,6 +180,14 @@ static void disk_away(struct sim *s, const struct sim_event *e) {
         nodes_copy_disk(w, i);
         return;
     }
+    if (e->kind == FAULT_JOIN) {
+        if (w->join != NULL)
+            return;
+        cover_hit(FAULT_JOIN);
+        nodes_kill(w, i, true);
+        nodes_join(w, i);
+        return;
+    }
     nodes_kill(w, i, true);
     size_t from = e->a % w->n;
     bool restored =
@@ -278,6 +286,7 @@ static void begin(struct sim *s, const struct sim_event *e) {
         break;
     case FAULT_WIPED:
     case FAULT_PUT_BACK:
+    case FAULT_JOIN:
     case FAULT_RESTORED:
         disk_away(s, e);
         break;

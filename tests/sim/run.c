@@ -68,6 +68,7 @@ static void demand_service(struct sim *s) {
     uint64_t bound = bound_us(w);
     struct buf tx = {0};
     struct tx *t = NULL;
+    uint64_t again = from;
     size_t i = 0;
     while (w->m[i].liar)
         i++;
@@ -75,6 +76,11 @@ static void demand_service(struct sim *s) {
         bool known = t != NULL && (table_get(&w->committed, t->id) != NULL);
         if (known)
             break;
+        if (w->now.mono_us >= again) { /* it may be too old for slow blocks under the age in force */
+            tx_unref(t);
+            t = NULL;
+            again = w->now.mono_us + 5ULL * SECOND;
+        }
         if (t == NULL && nodes_healthy(w, i)) {
             buf_clear(&tx);
             size_t car = ws_random_below(&s->more, TOWN_CARS);
@@ -172,6 +178,7 @@ static void prepare(struct sim *s) {
 static void count_end(struct nodes *w, struct sim_result *ret) {
     for (size_t i = 0; i < w->n; i++)
         rules_note_down(w, i);
+    cover_add(STATE_JOINED, w->joins);
     cover_add(STATE_REPORT, w->txs_of[TX_MESSAGE]);
     cover_add(STATE_ORDER, w->txs_of[TX_ORDER]);
     cover_add(STATE_CONVICTED, w->txs_of[TX_EVIDENCE]);

@@ -262,6 +262,7 @@ void nodes_begin(struct nodes *w, const struct nodes_plan *plan) {
 }
 
 void nodes_close(struct nodes *w) {
+    nodes_join_end(w);
     for (size_t i = 0; i < w->n; i++) {
         for (struct node_job *job; (job = nodes_take_job(w, i)) != NULL;)
             node_job_drop(job);
@@ -325,6 +326,8 @@ void nodes_crash_at(struct nodes *w, size_t i, enum wal_point at, unsigned after
 int nodes_start(struct nodes *w, size_t i, struct ws_err *err) {
     struct nodes_member *m = &w->m[i];
     WS_ASSERT(m->node == NULL);
+    if (nodes_joins(w, i)) /* somebody did not want to wait for it */
+        nodes_join_end(w);
     store_memory_reopen(m->store);
     m->may_fail = false;
     nodes_note_restart(w, m);
@@ -426,8 +429,12 @@ static void take(struct nodes *w, struct nodes_item *it) {
         buf_free(&it->octets);
     } else if (it->kind == NODES_START) {
         start_item(w, it->to);
+    } else if (it->kind == NODES_SHARE) {
+        nodes_share_tick(w);
     } else if (it->kind == NODES_JOB) {
         take_job(w, m, it);
+    } else if (nodes_share_message(w, it)) {
+        buf_free(&it->octets);
     } else if (m->node != NULL && m->busy_until > w->now.mono_us) {
         it->due = m->busy_until;
         nodes_push(w, *it);

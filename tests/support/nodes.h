@@ -23,7 +23,7 @@ enum { NODES_MAX = 32, NODES_VALIDATORS_MAX = 22 };
 
 struct nodes;
 
-enum nodes_item_kind { NODES_MESSAGE, NODES_START, NODES_JOB };
+enum nodes_item_kind { NODES_MESSAGE, NODES_START, NODES_JOB, NODES_SHARE };
 struct nodes_item {
     uint64_t due, number;
     enum nodes_item_kind kind;
@@ -132,6 +132,8 @@ struct nodes {
     bool clocks_good; /* no honest clock is bent: block times are bounded by it */
     bool restarts; /* whoever fails is started again after a while */
     uint32_t older; /* members that speak the oldest protocol only, from their next start on */
+    struct nodes_join *join; /* somebody joins by its peers' snapshots; NULL */
+    uint64_t joins; /* that came to their end */
     bool forked_allowed; /* more than f lie: a fork is noted, not a contradiction */
     uint64_t fork_height;
     struct commit *fork_commit; /* the other one */
@@ -195,6 +197,9 @@ void nodes_wipe(struct nodes *w, size_t i);
 void nodes_copy_disk(struct nodes *w, size_t i);
 void nodes_put_back(struct nodes *w, size_t i);
 bool nodes_restore(struct nodes *w, size_t i, size_t from);
+/* It is down and nobody joins (asserted): it begins with an empty disk and a snapshot that its peers send it, or without when
+ * none has come in time; then it is started. */
+void nodes_join(struct nodes *w, size_t i);
 /* Cuts node i off from all others, or connects it again. */
 void nodes_cut(struct nodes *w, size_t i, bool off);
 /* The network is as new; failed nodes are killed and everybody is started. */
@@ -214,6 +219,16 @@ void nodes_deliver(struct nodes *w, size_t from, size_t to, const Wayside__Link_
 void nodes_send(struct nodes *w, size_t from, size_t to, struct span msg);
 
 /* ---- inside (nodes*.c) ---- */
+/* nodes_disk.c: folders for a while; remove takes files only. */
+enum { NODES_FOLDER = 64 };
+void nodes_folder_make(char dst[static NODES_FOLDER]);
+void nodes_folder_remove(const char *folder);
+/* nodes_share.c */
+bool nodes_joins(const struct nodes *w, size_t i);
+void nodes_join_end(struct nodes *w);
+void nodes_share_tick(struct nodes *w);
+bool nodes_share_message(
+    struct nodes *w, const struct nodes_item *it); /* false: not of that kind */
 struct wal *nodes_new_log(struct nodes_member *m);
 void nodes_push(struct nodes *w, struct nodes_item it);
 /* Takes the earliest job of a member out of the heap; NULL: none is out. */

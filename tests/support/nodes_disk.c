@@ -75,7 +75,16 @@ void nodes_put_back(struct nodes *w, size_t i) {
 
 /* ---- a snapshot ---- */
 
-static void remove_folder(const char *folder) {
+void nodes_folder_make(char dst[static NODES_FOLDER]) {
+    (void)snprintf(dst, NODES_FOLDER, "/dev/shm/wayside-nodes-XXXXXX");
+    if (mkdtemp(dst) != NULL)
+        return;
+    (void)snprintf(dst, NODES_FOLDER, "/tmp/wayside-nodes-XXXXXX");
+    const char *made = mkdtemp(dst);
+    WS_ASSERT(made != NULL);
+}
+
+void nodes_folder_remove(const char *folder) {
     DIR *d = opendir(folder);
     for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
         if (e->d_name[0] != '.')
@@ -88,19 +97,15 @@ static void remove_folder(const char *folder) {
 
 bool nodes_restore(struct nodes *w, size_t i, size_t from) {
     struct nodes_member *m = &w->m[i];
-    char folder[] = "/dev/shm/wayside-nodes-XXXXXX";
-    char elsewhere[] = "/tmp/wayside-nodes-XXXXXX";
-    const char *at = mkdtemp(folder);
-    if (at == NULL)
-        at = mkdtemp(elsewhere);
-    WS_ASSERT(at != NULL);
+    char at[NODES_FOLDER];
+    nodes_folder_make(at);
     struct ws_err err = {0};
     struct manifest manifest;
     struct snapshot_make make = {.store = w->m[from].store, .folder = at};
     bool made = snapshot_make(&make, &manifest, &err) == WS_OK;
     if (made) {
         char name[SNAPSHOT_NAME];
-        char path[sizeof(folder) + SNAPSHOT_NAME + 1];
+        char path[NODES_FOLDER + SNAPSHOT_NAME + 1];
         struct snapshot *s = NULL;
         snapshot_name(name, manifest.last.height);
         (void)snprintf(path, sizeof(path), "%s/%s", at, name);
@@ -115,6 +120,6 @@ bool nodes_restore(struct nodes *w, size_t i, size_t from) {
         nodes_tell(w, "validator %zu is restored from a snapshot of validator %zu, height %" PRIu64,
             i, from, m->joined);
     }
-    remove_folder(at);
+    nodes_folder_remove(at);
     return made;
 }
