@@ -265,5 +265,14 @@ void nodes_start_all(struct nodes *w); /* those that are down; fails the test on
 /* Heals the network, starts everybody, waits for three more heights and checks that every transaction that was ever
  * committed is in every store, that states are equal and that nobody saw a contradiction. */
 void nodes_settle(struct nodes *w);
+/* nodes_open on the heap, run until two heights are decided; nodes_settle, and all of it is freed. */
+struct nodes *nodes_new(size_t n, uint64_t seed);
+void nodes_end(struct nodes *w);
+uint64_t nodes_drops(const struct nodes *w, size_t i, enum node_drop d);
+/* A vote as a liar's machine would sign and say it. */
+void nodes_sign_vote(const struct nodes *w, size_t from, struct vote *v);
+void nodes_say_vote(struct nodes *w, size_t from, size_t to, const struct vote *v);
+/* It says that it works on this height. */
+void nodes_claim_height(struct nodes *w, size_t from, size_t to, uint64_t height);
 
 #endif

@@ -46,3 +46,49 @@ void nodes_settle(struct nodes *w) {
         assert_int_equal(node_counters(w->m[i].node)->evidence, 0);
     nodes_check_end(w);
 }
+
+struct nodes *nodes_new(size_t n, uint64_t seed) {
+    struct nodes *w = ws_alloc(sizeof(*w));
+    nodes_open(w, n, seed);
+    nodes_run_to(w, 2, 20 * 1000000ULL);
+    return w;
+}
+
+void nodes_end(struct nodes *w) {
+    nodes_settle(w);
+    nodes_close(w);
+    free(w);
+}
+
+uint64_t nodes_drops(const struct nodes *w, size_t i, enum node_drop d) {
+    return node_counters(w->m[i].node)->drops[d];
+}
+
+void nodes_sign_vote(const struct nodes *w, size_t from, struct vote *v) {
+    struct buf b = {0};
+    vote_sign_bytes(w->cell_id, v, &b);
+    signer_sign(w->m[from].signer, buf_span(&b), v->sig);
+    buf_free(&b);
+}
+
+void nodes_say_vote(struct nodes *w, size_t from, size_t to, const struct vote *v) {
+    struct buf b = {0};
+    vote_encode(v, &b);
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_VOTE;
+    link.vote = (ProtobufCBinaryData){b.n, b.p};
+    nodes_deliver(w, from, to, &link);
+    buf_free(&b);
+}
+
+void nodes_claim_height(struct nodes *w, size_t from, size_t to, uint64_t height) {
+    Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
+    char software[] = "test";
+    s.height = height;
+    s.protocol = 1;
+    s.software = software;
+    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
+    link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
+    link.status = &s;
+    nodes_deliver(w, from, to, &link);
+}

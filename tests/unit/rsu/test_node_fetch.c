@@ -8,18 +8,6 @@
 
 enum { N = 4, LIAR = 3, HONEST = 1, SECOND = 1000000, AHEAD = 20 };
 
-static void claim_height(struct nodes *w, size_t from, uint64_t height) {
-    Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
-    char software[] = "test";
-    s.height = height;
-    s.protocol = 1;
-    s.software = software;
-    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-    link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
-    link.status = &s;
-    nodes_deliver(w, from, 0, &link);
-}
-
 static void reply(struct nodes *w, size_t from, struct span block, struct span commit) {
     Wayside__Link__BlockReply a = WAYSIDE__LINK__BLOCK_REPLY__INIT;
     a.block = (ProtobufCBinaryData){block.n, (uint8_t *)block.p};
@@ -67,20 +55,12 @@ static size_t send_block(struct nodes *w, size_t from, uint64_t height, enum lie
 
 /* Member 0 hears nothing but what the test says, and is AHEAD blocks behind. */
 static struct nodes *open_cell(uint64_t seed, uint64_t *ret_next) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, seed);
-    nodes_run_to(w, 2, 20 * SECOND);
+    struct nodes *w = nodes_new(N, seed);
     nodes_cut(w, 0, true);
     nodes_run(w, (AHEAD + 8) * 4 * SECOND);
     *ret_next = nodes_height(w, 0) + 1;
     assert_true(nodes_height(w, HONEST) > *ret_next + AHEAD);
     return w;
-}
-
-static void close_cell(struct nodes *w) {
-    nodes_settle(w);
-    nodes_close(w);
-    free(w);
 }
 
 static const struct fetched *place(const struct nodes *w, uint64_t height) {
@@ -96,7 +76,7 @@ static void answers_are_bounded_and_others_are_asked_beside(void **state) {
     uint64_t next;
     struct nodes *w = open_cell(1, &next);
     struct node *n = w->m[0].node;
-    claim_height(w, LIAR, next + AHEAD + 1);
+    nodes_claim_height(w, LIAR, 0, next + AHEAD + 1);
     fetch_tick(w->m[0].node, nodes_now(w, 0));
     assert_true(place(w, next)->asked && place(w, next)->asked_of == LIAR);
     size_t each = send_block(w, LIAR, next + 2, OTHER_SET);
@@ -109,7 +89,7 @@ static void answers_are_bounded_and_others_are_asked_beside(void **state) {
     assert_in_range(drops(w, NODE_DROP_SYNC_FULL), 8, 13);
     /* It looks like honest blocks under a set to come; the honest peer is asked beside it, once there is room. */
     n->limits.sync_octets = 64 << 20;
-    claim_height(w, HONEST, next + AHEAD + 1);
+    nodes_claim_height(w, HONEST, 0, next + AHEAD + 1);
     fetch_tick(w->m[0].node, nodes_now(w, 0));
     assert_non_null(place(w, next + 2)->block);
     assert_true(place(w, next + 2)->asked && place(w, next + 2)->asked_of == HONEST);
@@ -136,7 +116,7 @@ static void answers_are_bounded_and_others_are_asked_beside(void **state) {
     struct node_peer_status s;
     node_peer(n, HONEST, &s);
     assert_int_equal(s.score, 0);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* The next block always finds room, however large it is. */
@@ -145,7 +125,7 @@ static void the_next_block_finds_room(void **state) {
     uint64_t next;
     struct nodes *w = open_cell(2, &next);
     w->m[0].node->limits.sync_octets = 1;
-    claim_height(w, HONEST, next + AHEAD + 1);
+    nodes_claim_height(w, HONEST, 0, next + AHEAD + 1);
     fetch_tick(w->m[0].node, nodes_now(w, 0));
     for (uint64_t h = next; h < next + AHEAD; h++) {
         (void)send_block(w, HONEST, h + 1, TRUE);
@@ -157,7 +137,7 @@ static void the_next_block_finds_room(void **state) {
     struct node_peer_status s;
     node_peer(w->m[0].node, HONEST, &s);
     assert_int_equal(s.score, 0);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* A slot that is given to somebody else answers for nothing of its former owner. */
@@ -166,7 +146,7 @@ static void a_new_owner_answers_for_nothing(void **state) {
     uint64_t next;
     struct nodes *w = open_cell(3, &next);
     struct node *n = w->m[0].node;
-    claim_height(w, LIAR, next + AHEAD + 1);
+    nodes_claim_height(w, LIAR, 0, next + AHEAD + 1);
     fetch_tick(w->m[0].node, nodes_now(w, 0));
     for (uint64_t h = next + 1; h < next + 9; h++)
         (void)send_block(w, LIAR, h, OTHER_SET);
@@ -179,7 +159,7 @@ static void a_new_owner_answers_for_nothing(void **state) {
     peers->curve_key[LIAR][0] ^= 1;
     node_set_peers(n, peers);
     free(peers);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* It sends whatever is decided, as fast as anybody can, but for one block. */
@@ -187,14 +167,14 @@ static void one_block_left_out_holds_up_nobody(void **state) {
     (void)state;
     uint64_t next;
     struct nodes *w = open_cell(4, &next);
-    claim_height(w, LIAR, next + 2); /* has next and next + 1, and is asked for both */
-    claim_height(w, HONEST, next + 1);
+    nodes_claim_height(w, LIAR, 0, next + 2); /* has next and next + 1, and is asked for both */
+    nodes_claim_height(w, HONEST, 0, next + 1);
     (void)send_block(w, LIAR, next + 1, TRUE);
     uint64_t until = 2 * w->limits.status_us;
     uint64_t h = next + 2;
     for (uint64_t us = 0; us < until; us += until / 8, h++) {
         assert_true(place(w, next)->asked && place(w, next)->asked_of == LIAR);
-        claim_height(w, LIAR, h + 1);
+        nodes_claim_height(w, LIAR, 0, h + 1);
         assert_true(place(w, h)->asked && place(w, h)->asked_of == LIAR);
         nodes_run(w, until / 8);
         (void)send_block(w, LIAR, h, TRUE);
@@ -203,7 +183,7 @@ static void one_block_left_out_holds_up_nobody(void **state) {
     assert_true(place(w, next)->asked && place(w, next)->asked_of == HONEST);
     (void)send_block(w, HONEST, next, TRUE);
     assert_int_equal(nodes_height(w, 0), h - 1);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* A range that takes long is not asked for twice while its blocks come. */
@@ -211,8 +191,8 @@ static void a_slow_range_is_waited_for(void **state) {
     (void)state;
     uint64_t next;
     struct nodes *w = open_cell(5, &next);
-    claim_height(w, LIAR, next + 8);
-    claim_height(w, HONEST, next + 8);
+    nodes_claim_height(w, LIAR, 0, next + 8);
+    nodes_claim_height(w, HONEST, 0, next + 8);
     for (uint64_t h = next; h < next + 8; h++) {
         assert_true(place(w, next + 7)->asked && place(w, next + 7)->asked_of == LIAR);
         nodes_run(w, w->limits.status_us);
@@ -220,7 +200,7 @@ static void a_slow_range_is_waited_for(void **state) {
     }
     assert_int_equal(drops(w, NODE_DROP_WITHHELD), 0);
     assert_int_equal(nodes_height(w, 0), next + 7);
-    close_cell(w);
+    nodes_end(w);
 }
 
 int main(void) {

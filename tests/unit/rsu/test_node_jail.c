@@ -14,9 +14,7 @@ struct lie {
 };
 
 static struct nodes *open_cell(uint64_t seed) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, seed);
-    nodes_run_to(w, 2, 20 * SECOND);
+    struct nodes *w = nodes_new(N, seed);
     w->m[LIAR].liar = true;
     return w;
 }
@@ -68,9 +66,7 @@ static bool two_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
         struct buf b = {0};
         v.nil = true;
         memset(v.id, 0, 32);
-        vote_sign_bytes(l->w->cell_id, &v, &b);
-        signer_sign(l->w->m[LIAR].signer, buf_span(&b), v.sig);
-        buf_clear(&b);
+        nodes_sign_vote(l->w, LIAR, &v);
         vote_encode(&v, &b);
         memcpy(link->vote.data, b.p, b.n);
         buf_clear(msg);

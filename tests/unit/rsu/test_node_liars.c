@@ -9,36 +9,7 @@
 
 enum { N = 4, LIAR = 3, SECOND = 1000000 };
 
-static struct nodes *open_cell(uint64_t seed) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, seed);
-    nodes_run_to(w, 2, 20 * SECOND);
-    return w;
-}
-
-static void close_cell(struct nodes *w) {
-    nodes_settle(w);
-    nodes_close(w);
-    free(w);
-}
-
-static uint64_t drops(const struct nodes *w, size_t i, enum node_drop d) {
-    return node_counters(w->m[i].node)->drops[d];
-}
-
 /* ---- heights that nobody has ---- */
-
-static void claim_height(struct nodes *w, size_t to, uint64_t height) {
-    Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
-    char software[] = "liar";
-    s.height = height;
-    s.protocol = 1;
-    s.software = software;
-    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-    link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
-    link.status = &s;
-    nodes_deliver(w, LIAR, to, &link);
-}
 
 static bool lose_statuses(void *ctx, size_t from, size_t to, struct buf *msg) {
     (void)ctx;
@@ -52,18 +23,18 @@ static void claimed_heights_stop_nobody(void **state) {
     (void)state;
     static const uint64_t claims[] = {UINT64_MAX, 1000000, 0};
     for (size_t k = 0; k < ARRAY_LEN(claims); k++) {
-        struct nodes *w = open_cell(1);
+        struct nodes *w = nodes_new(N, 1);
         nodes_kill(w, LIAR, false);
         w->tap = lose_statuses;
         uint64_t before = w->highest;
         for (size_t i = 0; i < 200; i++) {
             for (size_t to = 0; to < LIAR; to++)
-                claim_height(w, to, claims[k]);
+                nodes_claim_height(w, LIAR, to, claims[k]);
             nodes_run(w, 100000);
         }
         /* 20 s of a block each second, every fourth with a proposer who is not there. */
         assert_true(w->highest >= before + 10);
-        close_cell(w);
+        nodes_end(w);
     }
 }
 
@@ -85,7 +56,7 @@ static bool count_to_liar(void *ctx, size_t from, size_t to, struct buf *msg) {
 
 static void repeated_requests_buy_no_more_answers(void **state) {
     (void)state;
-    struct nodes *w = open_cell(2);
+    struct nodes *w = nodes_new(N, 2);
     for (size_t i = 0; i < 20; i++) {
         (void)nodes_report(w, 0, i, 30);
         nodes_run(w, 200000);
@@ -112,12 +83,12 @@ static void repeated_requests_buy_no_more_answers(void **state) {
     m = (struct meter){0};
     nodes_deliver(w, LIAR, 0, &link);
     assert_int_equal(m.messages, once);
-    close_cell(w);
+    nodes_end(w);
 }
 
 static void one_leaf_asked_for_a_thousand_times_is_sent_a_few_times(void **state) {
     (void)state;
-    struct nodes *w = open_cell(3);
+    struct nodes *w = nodes_new(N, 3);
     nodes_kill(w, LIAR, false);
     nodes_run_to(w, w->highest + 1, 20 * SECOND);
     assert_int_equal(nodes_report(w, 0, 0, 30), TX_GOOD);
@@ -146,7 +117,7 @@ static void one_leaf_asked_for_a_thousand_times_is_sent_a_few_times(void **state
     assert_in_range(m.messages, 1, 8);
     free(leaves);
     buf_free(&tx);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- transactions that nobody can judge ---- */
@@ -186,7 +157,7 @@ static void small_mempools(struct nodes *w, size_t txs) {
 static void unjudged_transactions_leave_room_for_good_ones(void **state) {
     (void)state;
     for (unsigned future = 0; future < 2; future++) {
-        struct nodes *w = open_cell(4);
+        struct nodes *w = nodes_new(N, 4);
         small_mempools(w, 64);
         nodes_kill(w, LIAR, false);
         for (uint32_t i = 0; i < 100; i++) {
@@ -201,14 +172,14 @@ static void unjudged_transactions_leave_room_for_good_ones(void **state) {
         }
         nodes_run(w, 10 * SECOND);
         assert_int_equal(w->committed.n, 6); /* three reports and their certificates */
-        close_cell(w);
+        nodes_end(w);
     }
 }
 
 /* What waits for its certificate is no reason to cut blocks faster. */
 static void unjudged_transactions_do_not_drive_the_cell(void **state) {
     (void)state;
-    struct nodes *w = open_cell(5);
+    struct nodes *w = nodes_new(N, 5);
     nodes_kill(w, LIAR, false);
     uint64_t before = w->highest;
     for (uint32_t i = 0; i < 20; i++) {
@@ -217,29 +188,14 @@ static void unjudged_transactions_do_not_drive_the_cell(void **state) {
     }
     nodes_run(w, 20 * SECOND);
     assert_in_range(w->highest - before, 10, 25);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- signed floods ---- */
 
-static void say_vote(struct nodes *w, size_t to, const struct vote *unsigned_vote, bool sign) {
-    struct vote v = *unsigned_vote;
-    struct buf b = {0};
-    vote_sign_bytes(executor_cell_id(node_executor(w->m[to].node)), &v, &b);
-    if (sign)
-        signer_sign(w->m[LIAR].signer, buf_span(&b), v.sig);
-    buf_clear(&b);
-    vote_encode(&v, &b);
-    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-    link.body_case = WAYSIDE__LINK__LINK__BODY_VOTE;
-    link.vote = (ProtobufCBinaryData){b.n, b.p};
-    nodes_deliver(w, LIAR, to, &link);
-    buf_free(&b);
-}
-
 static void votes_from_rounds_to_come_change_nothing(void **state) {
     (void)state;
-    struct nodes *w = open_cell(6);
+    struct nodes *w = nodes_new(N, 6);
     nodes_kill(w, LIAR, false);
     uint64_t before = w->highest;
     for (int32_t i = 0; i < 3000; i++) {
@@ -256,17 +212,18 @@ static void votes_from_rounds_to_come_change_nothing(void **state) {
             v.validator = UINT16_MAX;
         if (i % 13 == 0)
             v.height = UINT64_MAX;
-        say_vote(w, 0, &v, true);
+        nodes_sign_vote(w, LIAR, &v);
+        nodes_say_vote(w, LIAR, 0, &v);
         nodes_run(w, 3000);
     }
-    assert_true(drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 10);
-    assert_true(drops(w, 0, NODE_DROP_NOT_WANTED) > 100);
-    assert_true(drops(w, 0, NODE_DROP_HEIGHT) > 100);
+    assert_true(nodes_drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 10);
+    assert_true(nodes_drops(w, 0, NODE_DROP_NOT_WANTED) > 100);
+    assert_true(nodes_drops(w, 0, NODE_DROP_HEIGHT) > 100);
     assert_true(w->highest > before + 4);
     struct node_status s;
     node_status(w->m[0].node, &s);
     assert_true(s.round < 4);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- the blocks of others, forged ---- */
@@ -295,7 +252,7 @@ static void read_block(
 
 static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
     (void)state;
-    struct nodes *w = open_cell(7);
+    struct nodes *w = nodes_new(N, 7);
     nodes_cut(w, 0, true);
     w->m[0].node->limits.score_max = UINT32_MAX; /* it is not muted for it */
     uint64_t h = nodes_height(w, 0) + 1;
@@ -308,8 +265,8 @@ static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
     reply_block(w, 0, span_of("", 0), span_of("", 0));
     read_block(w, 1, h, &block, &commit);
     reply_block(w, 0, buf_span(&block), buf_span(&commit));
-    assert_int_equal(drops(w, 0, NODE_DROP_UNASKED), 1); /* nobody asked it for that */
-    claim_height(w, 0, h + 100); /* now it is */
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_UNASKED), 1); /* nobody asked it for that */
+    nodes_claim_height(w, LIAR, 0, h + 100); /* now it is */
     do { /* one with transactions; those before it are handed over as they are */
         read_block(w, 1, h, &block, &commit);
         if (block.n > 1000)
@@ -333,13 +290,13 @@ static void forged_blocks_are_refused_and_the_true_one_taken(void **state) {
         assert_int_equal(nodes_height(w, 0), h - 1);
     }
     assert_true(nodes_healthy(w, 0));
-    assert_true(drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 100);
-    assert_true(drops(w, 0, NODE_DROP_MALFORMED) > 500);
+    assert_true(nodes_drops(w, 0, NODE_DROP_BAD_SIGNATURE) > 100);
+    assert_true(nodes_drops(w, 0, NODE_DROP_MALFORMED) > 500);
     reply_block(w, 0, buf_span(&block), buf_span(&commit));
     assert_int_equal(nodes_height(w, 0), h);
     buf_free(&block);
     buf_free(&commit);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- proposals that break a rule ---- */
@@ -363,7 +320,7 @@ static bool spoil_own(void *ctx, size_t from, size_t to, struct buf *msg) {
 static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
     (void)state;
     for (unsigned what = 0; what < SPOIL_RULES; what++) {
-        struct nodes *w = open_cell(8);
+        struct nodes *w = nodes_new(N, 8);
         struct spoiler s = {w, what, 0};
         w->tap = spoil_own;
         w->tap_ctx = &s;
@@ -375,7 +332,7 @@ static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
         if (s.done == 0)
             fail_msg("case %u: nothing was spoilt", what);
         assert_true(w->highest >= before + 6);
-        uint64_t refused = drops(w, 0, NODE_DROP_BAD_BLOCK);
+        uint64_t refused = nodes_drops(w, 0, NODE_DROP_BAD_BLOCK);
         uint64_t late = node_counters(w->m[0].node)->rounds_beyond_zero;
         if ((what != SPOIL_UNTIMELY && refused == 0) || late == 0)
             fail_msg("case %u: refused %llu, rounds %llu", what, (unsigned long long)refused,
@@ -395,7 +352,7 @@ static void a_proposal_that_breaks_a_rule_gets_nil(void **state) {
             buf_free(&block);
             buf_free(&commit);
         }
-        close_cell(w);
+        nodes_end(w);
     }
 }
 
@@ -418,9 +375,7 @@ static bool split_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
         struct buf b = {0};
         v.nil = true;
         memset(v.id, 0, 32);
-        vote_sign_bytes(executor_cell_id(node_executor(s->w->m[0].node)), &v, &b);
-        signer_sign(s->w->m[LIAR].signer, buf_span(&b), v.sig);
-        buf_clear(&b);
+        nodes_sign_vote(s->w, LIAR, &v);
         vote_encode(&v, &b);
         assert_int_equal(b.n, link->vote.len);
         memcpy(link->vote.data, b.p, b.n);
@@ -436,7 +391,7 @@ static bool split_votes(void *ctx, size_t from, size_t to, struct buf *msg) {
 
 static void two_proposals_for_one_round_split_nobody(void **state) {
     (void)state;
-    struct nodes *w = open_cell(11);
+    struct nodes *w = nodes_new(N, 11);
     struct spoiler s = {w, SPOIL_NONE, 0};
     w->m[LIAR].liar = true;
     w->tap = split_proposal;
@@ -448,13 +403,13 @@ static void two_proposals_for_one_round_split_nobody(void **state) {
     }
     assert_true(s.done > 2);
     assert_true(w->highest > before + 18);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* One validator hears nil where the others hear a block; when states are compared it hears of both. */
 static void a_double_voter_is_noticed_and_splits_nobody(void **state) {
     (void)state;
-    struct nodes *w = open_cell(12);
+    struct nodes *w = nodes_new(N, 12);
     struct spoiler s = {w, 0, 0};
     w->m[LIAR].liar = true; /* it will be convicted, and the others may do that */
     w->tap = split_votes;
@@ -487,7 +442,7 @@ static bool lose_half_of_proposals(void *ctx, size_t from, size_t to, struct buf
 /* Far more rounds at one height than candidates are kept. */
 static void a_height_of_many_rounds_ends(void **state) {
     (void)state;
-    struct nodes *w = open_cell(9);
+    struct nodes *w = nodes_new(N, 9);
     w->tap = lose_half_of_proposals;
     struct node_status s = {.round = 0};
     for (size_t i = 0; i < 4000 && s.round < 100; i++) {
@@ -495,7 +450,7 @@ static void a_height_of_many_rounds_ends(void **state) {
         node_status(w->m[0].node, &s);
     }
     assert_true(s.round >= 100);
-    close_cell(w);
+    nodes_end(w);
 }
 
 static struct candidate *add_candidate(struct node *n, uint8_t number, bool wanted, bool valid) {
@@ -509,7 +464,7 @@ static struct candidate *add_candidate(struct node *n, uint8_t number, bool want
 
 static void the_least_needed_candidate_goes_first(void **state) {
     (void)state;
-    struct nodes *w = open_cell(10);
+    struct nodes *w = nodes_new(N, 10);
     struct node *n = w->m[0].node;
     candidates_clear(n);
     for (unsigned i = 0; i < CANDIDATES_MAX; i++)
@@ -526,7 +481,7 @@ static void the_least_needed_candidate_goes_first(void **state) {
         assert_int_equal(n->n_candidates, CANDIDATES_MAX);
     }
     candidates_clear(n);
-    close_cell(w);
+    nodes_end(w);
 }
 
 int main(void) {

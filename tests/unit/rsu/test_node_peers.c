@@ -8,23 +8,6 @@
 
 enum { N = 4, LIAR = 3, SECOND = 1000000, ASK = 0x32, REPLY = 0x3a };
 
-static struct nodes *open_cell(uint64_t seed) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, seed);
-    nodes_run_to(w, 2, 20 * SECOND);
-    return w;
-}
-
-static void close_cell(struct nodes *w) {
-    nodes_settle(w);
-    nodes_close(w);
-    free(w);
-}
-
-static uint64_t drops(const struct nodes *w, size_t i, enum node_drop d) {
-    return node_counters(w->m[i].node)->drops[d];
-}
-
 static void say(struct nodes *w, size_t to, const char *octets, size_t n) {
     node_message(w->m[to].node, LIAR, span_of(octets, n), w->now);
 }
@@ -43,7 +26,7 @@ static void ask_blocks(struct nodes *w, size_t to, uint64_t from, uint32_t count
  * needed, and they count. */
 static void the_muted_still_vote(void **state) {
     (void)state;
-    struct nodes *w = open_cell(1);
+    struct nodes *w = nodes_new(N, 1);
     struct node_peer_status p;
     for (size_t to = 0; to < LIAR; to++) {
         for (unsigned i = 0; i < 10; i++)
@@ -53,10 +36,10 @@ static void the_muted_still_vote(void **state) {
         assert_true(p.muted);
         assert_int_equal(p.mutes, 1);
         assert_int_equal(node_counters(w->m[to].node)->mutes, 1);
-        assert_int_equal(drops(w, to, NODE_DROP_MALFORMED), 10);
+        assert_int_equal(nodes_drops(w, to, NODE_DROP_MALFORMED), 10);
         uint64_t asked = w->m[to].node->peer[LIAR].blocks_octets;
         ask_blocks(w, to, 1, 1);
-        assert_int_equal(drops(w, to, NODE_DROP_MUTED), 1);
+        assert_int_equal(nodes_drops(w, to, NODE_DROP_MUTED), 1);
         assert_int_equal(w->m[to].node->peer[LIAR].blocks_octets, asked);
     }
     nodes_kill(w, 0, false);
@@ -65,13 +48,13 @@ static void the_muted_still_vote(void **state) {
     nodes_run(w, 61 * SECOND);
     node_peer(w->m[1].node, LIAR, &p);
     assert_false(p.muted);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* A misdeed now and then is forgiven. */
 static void misdeeds_fade(void **state) {
     (void)state;
-    struct nodes *w = open_cell(2);
+    struct nodes *w = nodes_new(N, 2);
     struct node_peer_status p;
     for (unsigned i = 0; i < 30; i++) {
         say(w, 0, "\x1a\x05garbage", 8);
@@ -80,15 +63,8 @@ static void misdeeds_fade(void **state) {
     node_peer(w->m[0].node, LIAR, &p);
     assert_false(p.muted);
     assert_int_equal(p.mutes, 0);
-    assert_int_equal(drops(w, 0, NODE_DROP_MALFORMED), 30);
-    close_cell(w);
-}
-
-static void sign_vote(const struct nodes *w, struct vote *v) {
-    struct buf b = {0};
-    vote_sign_bytes(w->cell_id, v, &b);
-    signer_sign(w->m[LIAR].signer, buf_span(&b), v->sig);
-    buf_free(&b);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_MALFORMED), 30);
+    nodes_end(w);
 }
 
 static struct vote some_vote(const struct nodes *w, size_t to, uint8_t id) {
@@ -102,42 +78,32 @@ static struct vote some_vote(const struct nodes *w, size_t to, uint8_t id) {
         .nil = id == 0};
     if (id != 0)
         memset(v.id, id, 32);
-    sign_vote(w, &v);
+    nodes_sign_vote(w, LIAR, &v);
     return v;
-}
-
-static void deliver_vote(struct nodes *w, size_t to, const struct vote *v) {
-    struct buf b = {0};
-    vote_encode(v, &b);
-    Wayside__Link__Link link = WAYSIDE__LINK__LINK__INIT;
-    link.body_case = WAYSIDE__LINK__LINK__BODY_VOTE;
-    link.vote = (ProtobufCBinaryData){b.n, b.p};
-    nodes_deliver(w, LIAR, to, &link);
-    buf_free(&b);
 }
 
 /* A flood of signatures that do not verify costs so many checks a second, and a good one in a thousand is still found
  * when the flood has paused for a moment. */
 static void bad_signatures_are_bounded(void **state) {
     (void)state;
-    struct nodes *w = open_cell(3);
+    struct nodes *w = nodes_new(N, 3);
     nodes_kill(w, LIAR, false);
     for (unsigned second = 0; second < 3; second++) {
         for (unsigned i = 0; i < 1000; i++) {
             struct vote v = some_vote(w, 0, 7);
             v.sig[i % 64] ^= 1;
-            deliver_vote(w, 0, &v);
+            nodes_say_vote(w, LIAR, 0, &v);
         }
         nodes_run(w, SECOND);
     }
     unsigned each = w->limits.bad_checks_per_s;
-    assert_in_range(drops(w, 0, NODE_DROP_BAD_SIGNATURE), 2 * each, 5 * each);
+    assert_in_range(nodes_drops(w, 0, NODE_DROP_BAD_SIGNATURE), 2 * each, 5 * each);
     assert_int_equal(
-        drops(w, 0, NODE_DROP_BAD_SIGNATURE) + drops(w, 0, NODE_DROP_CHECKS), 3 * 1000);
+        nodes_drops(w, 0, NODE_DROP_BAD_SIGNATURE) + nodes_drops(w, 0, NODE_DROP_CHECKS), 3 * 1000);
     nodes_run_to(w, w->highest + 2, 30 * SECOND);
     nodes_start_all(w);
     nodes_run_to(w, w->highest + 2, 30 * SECOND);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- a statement and its contradiction ---- */
@@ -175,8 +141,8 @@ static void contradictions_are_exchanged(void **state) {
         }
         struct vote a = some_vote(w, 0, 7);
         struct vote b = some_vote(w, 0, 8);
-        deliver_vote(w, 0, &a);
-        deliver_vote(w, 1, &b);
+        nodes_say_vote(w, LIAR, 0, &a);
+        nodes_say_vote(w, LIAR, 1, &b);
         nodes_run(w, 2 * SECOND);
         assert_int_equal(node_counters(w->m[0].node)->evidence, protocol == 1 ? 0 : 1);
         assert_int_equal(node_counters(w->m[1].node)->evidence, protocol == 1 ? 0 : 1);
@@ -215,7 +181,7 @@ static void restart_with(struct nodes *w, size_t i, uint32_t protocol_max) {
 static void rolling_upgrade(void **state) {
     (void)state;
     struct listener l = {{0}, 0};
-    struct nodes *w = open_cell(5);
+    struct nodes *w = nodes_new(N, 5);
     for (size_t i = 0; i < N; i++)
         restart_with(w, i, 1);
     w->tap = listen_in;
@@ -243,16 +209,16 @@ static void rolling_upgrade(void **state) {
     nodes_run_to(w, w->highest + 3, 30 * SECOND);
     assert_int_equal(l.unknown, 0);
     for (size_t i = 0; i < N; i++) {
-        assert_int_equal(drops(w, i, NODE_DROP_MALFORMED), 0);
-        assert_int_equal(drops(w, i, NODE_DROP_PROTOCOL), 0);
+        assert_int_equal(nodes_drops(w, i, NODE_DROP_MALFORMED), 0);
+        assert_int_equal(nodes_drops(w, i, NODE_DROP_PROTOCOL), 0);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* Who speaks nothing that we do is named and counted, not believed, and not answered. */
 static void strange_protocols_are_left_alone(void **state) {
     (void)state;
-    struct nodes *w = open_cell(6);
+    struct nodes *w = nodes_new(N, 6);
     nodes_kill(w, LIAR, false);
     Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
     char software[] = "of the future";
@@ -264,9 +230,9 @@ static void strange_protocols_are_left_alone(void **state) {
     link.body_case = WAYSIDE__LINK__LINK__BODY_STATUS;
     link.status = &s;
     nodes_deliver(w, LIAR, 0, &link);
-    assert_int_equal(drops(w, 0, NODE_DROP_PROTOCOL), 1);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_PROTOCOL), 1);
     ask_blocks(w, 0, 1, 1);
-    assert_int_equal(drops(w, 0, NODE_DROP_PROTOCOL), 2);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_PROTOCOL), 2);
     struct node_peer_status p;
     node_peer(w->m[0].node, LIAR, &p);
     assert_int_equal(p.height, 0);
@@ -276,22 +242,22 @@ static void strange_protocols_are_left_alone(void **state) {
     s.protocol_min = 1;
     s.height = 1;
     nodes_deliver(w, LIAR, 0, &link);
-    assert_int_equal(drops(w, 0, NODE_DROP_PROTOCOL), 2);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_PROTOCOL), 2);
     node_peer(w->m[0].node, LIAR, &p);
     assert_int_equal(p.protocol, NODE_PROTOCOL_MAX);
     say(w, 0, "\xf2\x01\x03new", 6); /* field 30 */
-    assert_int_equal(drops(w, 0, NODE_DROP_UNKNOWN_KIND), 1);
-    assert_int_equal(drops(w, 0, NODE_DROP_MALFORMED), 0);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_UNKNOWN_KIND), 1);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_MALFORMED), 0);
     say(w, 0, "", 0);
-    assert_int_equal(drops(w, 0, NODE_DROP_MALFORMED), 1);
-    close_cell(w);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_MALFORMED), 1);
+    nodes_end(w);
 }
 
 /* ---- states ---- */
 
 static void tags_are_read_strictly(void **state) {
     (void)state;
-    struct nodes *w = open_cell(7);
+    struct nodes *w = nodes_new(N, 7);
     nodes_kill(w, LIAR, false);
     uint8_t bits[1] = {0xc0};
     uint8_t salt[8] = {1};
@@ -308,25 +274,25 @@ static void tags_are_read_strictly(void **state) {
     link.status = &s;
     w->m[0].node->limits.score_max = UINT32_MAX;
     for (size_t n = 0; n <= 16; n++) {
-        uint64_t before = drops(w, 0, NODE_DROP_MALFORMED);
+        uint64_t before = nodes_drops(w, 0, NODE_DROP_MALFORMED);
         w->now.mono_us += SECOND;
         s.height = nodes_height(w, 0) + 1;
         s.tags = (ProtobufCBinaryData){n, tags};
         nodes_deliver(w, LIAR, 0, &link);
-        assert_int_equal(drops(w, 0, NODE_DROP_MALFORMED) - before, n == 14 ? 0 : 1);
+        assert_int_equal(nodes_drops(w, 0, NODE_DROP_MALFORMED) - before, n == 14 ? 0 : 1);
     }
     uint8_t many[VALIDATORS_MAX / 8 + 1] = {0};
     s.tags = (ProtobufCBinaryData){14, tags};
     s.precommits = (ProtobufCBinaryData){sizeof(many), many};
-    uint64_t before = drops(w, 0, NODE_DROP_MALFORMED);
+    uint64_t before = nodes_drops(w, 0, NODE_DROP_MALFORMED);
     nodes_deliver(w, LIAR, 0, &link);
-    assert_int_equal(drops(w, 0, NODE_DROP_MALFORMED), before + 1);
-    close_cell(w);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_MALFORMED), before + 1);
+    nodes_end(w);
 }
 
 static void lowered_heights_are_noted(void **state) {
     (void)state;
-    struct nodes *w = open_cell(8);
+    struct nodes *w = nodes_new(N, 8);
     nodes_kill(w, LIAR, false);
     char software[] = "liar";
     Wayside__Link__Status s = WAYSIDE__LINK__STATUS__INIT;
@@ -340,9 +306,9 @@ static void lowered_heights_are_noted(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(heights); i++) {
         s.height = heights[i];
         nodes_deliver(w, LIAR, 0, &link);
-        assert_int_equal(drops(w, 0, NODE_DROP_LOWERED), want[i]);
+        assert_int_equal(nodes_drops(w, 0, NODE_DROP_LOWERED), want[i]);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- blocks from several ---- */
@@ -392,7 +358,7 @@ static struct fetching fall_behind_and_return(struct nodes *w, size_t silent) {
 
 static void ranges_come_from_all(void **state) {
     (void)state;
-    struct nodes *w = open_cell(9);
+    struct nodes *w = nodes_new(N, 9);
     uint64_t before = nodes_height(w, 0);
     struct fetching f = fall_behind_and_return(w, NODES_MAX);
     size_t sum = 0;
@@ -403,26 +369,26 @@ static void ranges_come_from_all(void **state) {
     assert_true(sum >= 148);
     for (uint64_t h = before + 1; h <= before + 140; h++)
         assert_in_range(f.of[h], 1, 1); /* nothing twice */
-    assert_int_equal(drops(w, 0, NODE_DROP_WITHHELD), 0);
+    assert_int_equal(nodes_drops(w, 0, NODE_DROP_WITHHELD), 0);
     assert_true(node_counters(w->m[0].node)->synced_blocks >= 148);
-    close_cell(w);
+    nodes_end(w);
 }
 
 static void who_withholds_is_passed_over(void **state) {
     (void)state;
-    struct nodes *w = open_cell(10);
+    struct nodes *w = nodes_new(N, 10);
     struct fetching f = fall_behind_and_return(w, 1);
     assert_int_equal(f.blocks[1], 0);
     assert_true(f.blocks[2] > 0 && f.blocks[3] > 0);
-    assert_true(drops(w, 0, NODE_DROP_WITHHELD) > 0);
+    assert_true(nodes_drops(w, 0, NODE_DROP_WITHHELD) > 0);
     assert_true(f.asked[1] <= 12); /* and not asked over and over */
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* A question for everything, over and over, is answered at a pace, and others are served meanwhile. */
 static void questions_for_blocks_are_paced(void **state) {
     (void)state;
-    struct nodes *w = open_cell(11);
+    struct nodes *w = nodes_new(N, 11);
     nodes_run_to(w, w->highest + 100, 400 * SECOND);
     nodes_kill(w, LIAR, false);
     struct fetching f = {.silent = NODES_MAX};
@@ -436,9 +402,9 @@ static void questions_for_blocks_are_paced(void **state) {
     }
     const struct peer *p = &w->m[1].node->peer[LIAR];
     assert_in_range(p->n_sent, 1, SENT_MAX);
-    assert_true(drops(w, 1, NODE_DROP_ASKS_TOO_MUCH) > 100);
+    assert_true(nodes_drops(w, 1, NODE_DROP_ASKS_TOO_MUCH) > 100);
     w->tap = NULL;
-    close_cell(w);
+    nodes_end(w);
 }
 
 int main(void) {

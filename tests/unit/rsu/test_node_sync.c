@@ -10,19 +10,6 @@
 
 enum { N = 4, SECOND = 1000000 };
 
-static struct nodes *open_cell(uint64_t seed) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, seed);
-    nodes_run_to(w, 2, 20 * SECOND);
-    return w;
-}
-
-static void close_cell(struct nodes *w) {
-    nodes_settle(w);
-    nodes_close(w);
-    free(w);
-}
-
 /* ---- transactions ---- */
 
 struct pushes {
@@ -52,7 +39,7 @@ static uint64_t late_rounds(const struct nodes *w) {
 
 static void missing_transactions_are_asked_for(void **state) {
     (void)state;
-    struct nodes *w = open_cell(1);
+    struct nodes *w = nodes_new(N, 1);
     uint64_t before = late_rounds(w);
     struct pushes p = {.lose = true};
     w->tap = lose_pushes;
@@ -71,14 +58,14 @@ static void missing_transactions_are_asked_for(void **state) {
         node_status(w->m[i].node, &s);
         assert_int_equal(s.mempool_txs, 0);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* The proposer goes away before it has answered: others that hold the block's transactions answer instead. */
 static void somebody_else_answers_when_the_proposer_is_gone(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        struct nodes *w = open_cell(seed);
+        struct nodes *w = nodes_new(N, seed);
         struct pushes p = {.lose = true};
         w->tap = lose_pushes;
         w->tap_ctx = &p;
@@ -90,7 +77,7 @@ static void somebody_else_answers_when_the_proposer_is_gone(void **state) {
         nodes_run(w, 20 * SECOND);
         nodes_start_all(w);
         nodes_run(w, 8 * SECOND);
-        close_cell(w);
+        nodes_end(w);
     }
 }
 
@@ -130,7 +117,7 @@ static void two_copies_of_a_message_are_one(void **state) {
     (void)state;
     size_t asked = 0;
     for (size_t odd = 0; odd < N; odd++) {
-        struct nodes *w = open_cell(3);
+        struct nodes *w = nodes_new(N, 3);
         uint64_t before = late_rounds(w);
         struct buf cert = {0};
         tx_put_certificate(&cert, buf_span(&w->town.car_cert[0]));
@@ -169,7 +156,7 @@ static void two_copies_of_a_message_are_one(void **state) {
             tx_unref(t[k]);
             buf_free(&copy[k]);
         }
-        close_cell(w);
+        nodes_end(w);
     }
     assert_true(asked > 0);
 }
@@ -184,7 +171,7 @@ static bool lose_proposals(void *ctx, size_t from, size_t to, struct buf *msg) {
  * back, also when those it asks have gone on to the next height. */
 static void a_block_named_by_a_quorum_is_fetched(void **state) {
     (void)state;
-    struct nodes *w = open_cell(7);
+    struct nodes *w = nodes_new(N, 7);
     w->tap = lose_proposals;
     for (size_t i = 0; i < 20; i++) {
         (void)nodes_report(w, 2, i, 30);
@@ -196,7 +183,7 @@ static void a_block_named_by_a_quorum_is_fetched(void **state) {
         if (nodes_height(w, 1) < h)
             fail_msg("height %llu is not there", (unsigned long long)h);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- blocks ---- */
@@ -204,7 +191,7 @@ static void a_block_named_by_a_quorum_is_fetched(void **state) {
 static void a_validator_that_was_cut_off_catches_up_and_votes(void **state) {
     (void)state;
     for (size_t who = 0; who < N; who++) {
-        struct nodes *w = open_cell(4);
+        struct nodes *w = nodes_new(N, 4);
         nodes_cut(w, who, true);
         uint64_t h = nodes_height(w, who);
         for (size_t i = 0; w->highest < h + 50; i++) {
@@ -226,14 +213,14 @@ static void a_validator_that_was_cut_off_catches_up_and_votes(void **state) {
         struct commit c;
         assert_true(node_last(w->m[(who + 1) % N].node, &hd, &c));
         assert_true(c.present[who]);
-        close_cell(w);
+        nodes_end(w);
     }
 }
 
 /* It restarts while it is behind, again and again, with power gone each time. */
 static void catching_up_survives_restarts(void **state) {
     (void)state;
-    struct nodes *w = open_cell(5);
+    struct nodes *w = nodes_new(N, 5);
     nodes_kill(w, 0, true);
     nodes_run(w, 60 * SECOND);
     for (size_t i = 0; i < 30; i++) {
@@ -241,7 +228,7 @@ static void catching_up_survives_restarts(void **state) {
         nodes_run(w, 100000 + ws_random_below(&w->random, 600000));
         nodes_kill(w, 0, i % 2 == 0);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* ---- proofs ---- */
@@ -271,7 +258,7 @@ static bool prove(struct nodes *w, size_t i, struct span key, bool present) {
  * not in memory any more. */
 static void a_restarted_node_proves_nothing_wrong(void **state) {
     (void)state;
-    struct nodes *w = open_cell(6);
+    struct nodes *w = nodes_new(N, 6);
     for (size_t i = 0; i < 12; i++) {
         assert_int_equal(nodes_report(w, 0, i, 50), TX_GOOD);
         nodes_run(w, 700000);
@@ -286,7 +273,7 @@ static void a_restarted_node_proves_nothing_wrong(void **state) {
         }
         assert_true(prove(w, i % N, span_of(absent, 33), false));
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 int main(void) {
