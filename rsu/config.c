@@ -164,6 +164,10 @@ static int take_peers(const struct config_job *j, const struct yaml_file *f) {
             return ws_fail(j->err, WS_EINPUT,
                 "%s: peers[%zu].endpoint: '%.100s' is not tcp://HOST:PORT", j->path, i + 1,
                 p->endpoint);
+        to->has_key = p->key != NULL;
+        if (to->has_key && !hex_decode(to->key, sizeof(to->key), p->key))
+            return ws_fail(j->err, WS_EINPUT, "%s: peers[%zu].key: '%.70s' is not 64 hex digits",
+                j->path, i + 1, p->key);
         for (size_t k = 0; k < i; k++) {
             if (strcmp(c->peers[k].address, to->address) == 0)
                 return ws_fail(j->err, WS_EINPUT, "%s: peers[%zu].address: same as in peers[%zu]",

@@ -52,6 +52,8 @@ struct config {
     struct config_peer {
         char *address; /* validator address, 64 hex digits */
         char *endpoint;
+        bool has_key;
+        uint8_t key[32]; /* its CURVE key, when the genesis does not know it */
     } peers[NET_PEERS_MAX];
     size_t n_followers; /* nodes that may follow and not vote */
     struct config_follower {

@@ -13,6 +13,8 @@
 #include "rsu/secret.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,19 +91,32 @@ static int check_keys(
     return WS_OK;
 }
 
+static bool has_store(const struct config *c) {
+    char path[PATH_MAX];
+    struct stat st;
+    (void)snprintf(path, sizeof(path), "%s/store/CURRENT", c->data);
+    return stat(path, &st) == 0;
+}
+
 /* Validators come and go after the genesis, which only the ledger knows. A validator of the genesis without an endpoint
- * must have left since, and an address that is not in it must have come; a file of strangers only is a mistake. */
+ * must have left since, and an address that is not in it must have come. A unit without a ledger can only reach those whose link
+ * keys it has from the genesis or the configuration. */
 static int check_peers(
     const struct config *c, const struct genesis *g, int me, struct ws_err *err) {
-    size_t known = 0;
+    size_t known = c->n_followers;
     for (size_t i = 0; i < c->n_peers; i++) {
         uint8_t address[32];
-        known += hex_decode(address, sizeof(address), c->peers[i].address) &&
-                 validator_set_find(&g->validators, address) >= 0;
+        known +=
+            c->peers[i].has_key || (hex_decode(address, sizeof(address), c->peers[i].address) &&
+                                       validator_set_find(&g->validators, address) >= 0);
     }
     size_t others = g->validators.n - (me >= 0 ? 1 : 0);
-    if (known == 0 && others > 0)
-        return ws_fail(err, WS_EINPUT, "peers: no validator of %s among them", c->genesis);
+    if (known == 0 && others > 0 && !has_store(c))
+        return ws_fail(err, WS_EINPUT,
+            "peers: none of them is a validator of %s, so it is another cell's genesis, or all "
+            "came "
+            "later: then one needs a key, its link key, to be reached from here",
+            c->genesis);
     return WS_OK;
 }
 

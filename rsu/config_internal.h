@@ -104,7 +104,7 @@ struct yaml_file {
     char *genesis, *map, *key, *curve_key, *data, *bind, *http, *admin, *revocations, *list_manager,
         *sign_counter;
     struct yaml_peer {
-        char *address, *endpoint;
+        char *address, *endpoint, *key;
     } * peers;
     unsigned peers_count;
     struct yaml_follower {

@@ -24,8 +24,8 @@ static const cyaml_strval_t backends[] = {{"auto", VERIFY_AUTO}, {"ifma", VERIFY
 static const cyaml_strval_t levels[] = {
     {"error", WS_LOG_ERROR}, {"warn", WS_LOG_WARN}, {"info", WS_LOG_INFO}, {"debug", WS_LOG_DEBUG}};
 
-static const cyaml_schema_field_t peer_fields[] = {
-    TEXT(address, 0, struct yaml_peer), TEXT(endpoint, 0, struct yaml_peer), CYAML_FIELD_END};
+static const cyaml_schema_field_t peer_fields[] = {TEXT(address, 0, struct yaml_peer),
+    TEXT(endpoint, 0, struct yaml_peer), TEXT(key, OPTIONAL, struct yaml_peer), CYAML_FIELD_END};
 static const cyaml_schema_value_t peer_value = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_peer, peer_fields)};
 

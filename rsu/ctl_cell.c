@@ -76,6 +76,20 @@ static void put_sync(const json_t *s, struct buf *b) {
             "listening: it has no log of this height, and says nothing until a quorum was heard\n");
 }
 
+static void put_followers(const json_t *s, struct buf *b) {
+    size_t i;
+    json_t *v;
+    json_array_foreach(part(s, "followers"), i, v) {
+        buf_printf(b, "follower: link key %.16s..., ", ctl_json_text(v, "link_key"));
+        if (json_is_integer(part(v, "height")))
+            buf_printf(b, "height %lld, heard %.1f s ago, ", ctl_json_number(v, "height"),
+                real_number(v, "heard_s_ago"));
+        else
+            buf_printf(b, "not heard, ");
+        buf_printf(b, "link %s\n", json_is_true(part(v, "link_up")) ? "up" : "down");
+    }
+}
+
 static void put_status(const json_t *s, struct buf *b) {
     const json_t *block = part(s, "block");
     const json_t *latency = part(s, "commit_latency_ms");
@@ -123,6 +137,12 @@ static void put_status(const json_t *s, struct buf *b) {
         put_clock(v, b);
         buf_printf(b, "%s", i + 1 < json_array_size(part(s, "validators")) ? "," : "\n");
     }
+    put_followers(s, b);
+}
+
+static const char *named(const json_t *o, const char *key, const char *else_this) {
+    const char *text = ctl_json_text(o, key);
+    return text[0] == '\0' ? else_this : text;
 }
 
 static void put_validators(const json_t *s, struct buf *b) {
@@ -130,8 +150,8 @@ static void put_validators(const json_t *s, struct buf *b) {
     json_t *v;
     json_array_foreach(part(s, "validators"), i, v) {
         buf_printf(b, "%s %s\n  mast %s, power %lld, %s", ctl_json_text(v, "address"),
-            ctl_json_text(v, "owner"), ctl_json_text(v, "mast"), ctl_json_number(v, "power"),
-            ctl_json_text(v, "state"));
+            named(v, "owner", "(no owner named)"), named(v, "mast", "not named"),
+            ctl_json_number(v, "power"), ctl_json_text(v, "state"));
         if (json_is_integer(part(v, "height")))
             buf_printf(b, ", height %lld", ctl_json_number(v, "height"));
         if (json_is_string(part(v, "software")))

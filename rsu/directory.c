@@ -83,6 +83,10 @@ bool directory_fill(struct directory *d, const struct validator_set *const *sets
         for (size_t i = 0; i < sets[k]->n; i++)
             add(&w, sets[k]->v[i].curve_key, endpoint_of(c, sets[k]->v[i].address));
     }
+    for (size_t i = 0; i < c->n_peers; i++) {
+        if (c->peers[i].has_key)
+            add(&w, c->peers[i].key, c->peers[i].endpoint);
+    }
     for (size_t i = 0; i < c->n_followers; i++)
         add(&w, c->followers[i].key, c->followers[i].endpoint);
     for (size_t i = 0; i < d->peers.n; i++) {

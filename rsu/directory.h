@@ -18,7 +18,7 @@ struct directory {
 /* Slot i is validator i of the set. For the time before the node runs. */
 void directory_begin(
     struct directory *d, const struct validator_set *genesis, const uint8_t own[static KEY_OCTETS]);
-/* The peers are now the validators of these sets and the followers of c; own is our own CURVE key, which has a slot and
+/* The peers are now the validators of these sets, and the peers with a key and the followers of c; own is our own CURVE key, which has a slot and
  * no link. Endpoints are c's. False: as before. */
 bool directory_fill(struct directory *d, const struct validator_set *const *sets, size_t n_sets,
     const struct config *c, const uint8_t own[static KEY_OCTETS]);

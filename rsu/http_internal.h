@@ -154,6 +154,12 @@ struct http_view {
     struct node_peer_status peer[VALIDATORS_MAX];
     struct validator_set set; /* in force; what follows has its order */
     bool peer_up[VALIDATORS_MAX];
+    size_t n_followers; /* peers that validate nothing */
+    struct http_follower {
+        uint8_t key[KEY_OCTETS];
+        struct node_peer_status peer;
+        bool up;
+    } follower[NODE_PEERS_MAX];
     bool has_net;
     struct net_counters net;
     struct admit_counters admit;

@@ -64,6 +64,7 @@ static json_t *validators(const struct http *h, const struct http_view *v) {
         json_put(o, "owner", text(set->v[i].owner));
         json_put(o, "mast", text(set->v[i].mast));
         json_put(o, "power", json_count(set->v[i].power));
+        json_put(o, "link_key", json_hex(set->v[i].curve_key, KEY_OCTETS));
         json_put(o, "state", json_string(http_peer_state_name(http_view_peer(h, v, i))));
         if (me)
             json_put(o, "height", json_count(v->node.height));
@@ -80,6 +81,25 @@ static json_t *validators(const struct http *h, const struct http_view *v) {
             json_put(o, "clock_agrees", json_boolean(!p->clock_off));
             if (p->clock_told)
                 json_put(o, "clock_off_s", json_milli(p->clock_off_us / 1000));
+        }
+        json_add(list, o);
+    }
+    return list;
+}
+
+static json_t *followers(const struct http_view *v) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < v->n_followers; i++) {
+        const struct http_follower *f = &v->follower[i];
+        json_t *o = json_object();
+        json_put(o, "link_key", json_hex(f->key, KEY_OCTETS));
+        json_put(o, "link_up", json_boolean(f->up));
+        json_put(o, "height", f->peer.heard ? json_count(f->peer.height) : json_null());
+        if (f->peer.heard) {
+            json_put(o, "heard_s_ago",
+                seconds(
+                    v->mono_us > f->peer.heard_mono_us ? v->mono_us - f->peer.heard_mono_us : 0));
+            json_put(o, "software", text(f->peer.software));
         }
         json_add(list, o);
     }
@@ -313,6 +333,7 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
         json_put(o, "map", map(h, v));
         json_put(o, "policy", policy(v));
         json_put(o, "validators", validators(h, v));
+        json_put(o, "followers", followers(v));
         put_ports(h, o);
         json_put(o, "admission", admission(v));
         json_put(o, "plausibility", plausibility(v));

@@ -7,6 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool validates(const struct rsud *d, const struct validator_set *set, size_t slot) {
+    for (size_t i = 0; i < set->n; i++) {
+        if (node_slot_of(d->node, i) == slot)
+            return true;
+    }
+    return false;
+}
+
+static void copy_followers(const struct rsud *d, struct http_view *v) {
+    static const uint8_t nobody[KEY_OCTETS];
+    const struct node_peers *all = node_directory(d->node);
+    for (size_t slot = 0; slot < all->n; slot++) {
+        if (slot == all->me || memcmp(all->curve_key[slot], nobody, KEY_OCTETS) == 0 ||
+            validates(d, &v->set, slot))
+            continue;
+        struct http_follower *f = &v->follower[v->n_followers++];
+        memcpy(f->key, all->curve_key[slot], KEY_OCTETS);
+        node_peer(d->node, slot, &f->peer);
+        f->up = d->net != NULL && net_peer_up(d->net, slot);
+    }
+}
+
 static void copy_peers(const struct rsud *d, struct http_view *v) {
     v->set = *node_validators(d->node);
     for (size_t i = 0; i < v->set.n; i++) {
@@ -16,6 +38,7 @@ static void copy_peers(const struct rsud *d, struct http_view *v) {
         node_peer(d->node, slot, &v->peer[i]);
         v->peer_up[i] = d->net != NULL && net_peer_up(d->net, slot);
     }
+    copy_followers(d, v);
     v->has_net = d->net != NULL;
     if (v->has_net)
         v->net = *net_counters(d->net);

@@ -342,6 +342,10 @@ void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret) 
     (void)snprintf(ret->software, sizeof(ret->software), "%s", p->software);
 }
 
+const struct node_peers *node_directory(const struct node *n) {
+    return &n->peers;
+}
+
 const struct node_counters *node_counters(const struct node *n) {
     return &n->counters;
 }

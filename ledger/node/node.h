@@ -216,6 +216,7 @@ void node_peer(const struct node *n, size_t peer, struct node_peer_status *ret);
 /* For people: the owner of the validator and the beginning of its address, or of its link key when it validates nothing. */
 #define NODE_NAME_OCTETS 96
 void node_peer_name(const struct node *n, size_t slot, char dst[static NODE_NAME_OCTETS]);
+const struct node_peers *node_directory(const struct node *n); /* borrowed until the next call */
 const struct node_counters *node_counters(const struct node *n);
 struct executor *node_executor(struct node *n);
 /* The set that signs consensus_height; borrowed until the next call. */

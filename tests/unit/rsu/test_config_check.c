@@ -348,7 +348,7 @@ static void test_peers(void **state) {
     drop_line(r, "peers:");
     drop_line(r, "  - {address: ");
     /* All three are gone. */
-    expect_no(r, WS_EINPUT, "peers", "no validator");
+    expect_no(r, WS_EINPUT, "peers", "another cell's genesis");
 }
 
 static void test_strange_peer(void **state) {
@@ -358,7 +358,35 @@ static void test_strange_peer(void **state) {
     add_line(r,
         "peers: [{address: "
         "0000000000000000000000000000000000000000000000000000000000000000, endpoint: tcp://h:1}]");
-    expect_no(r, WS_EINPUT, "peers", "no validator");
+    expect_no(r, WS_EINPUT, "peers", "another cell's genesis");
+    /* A unit with a ledger knows the validators of now from there. */
+    char path[PATH_MAX];
+    struct ws_err err = {0};
+    path_in(r, "data", path);
+    assert_int_equal(mkdir(path, 0755), 0);
+    path_in(r, "data/store", path);
+    assert_int_equal(mkdir(path, 0755), 0);
+    replace_file(r, "data/store/CURRENT", "x", 0644);
+    assert_int_equal(check_text(r, &err), WS_OK);
+}
+
+/* After the whole committee has changed: a new unit reaches those whose link keys it is given. */
+static void test_later_peers(void **state) {
+    struct rig *r = *state;
+    drop_line(r, "peers:");
+    drop_line(r, "  - {address: ");
+    add_line(r,
+        "peers: [{address: "
+        "0000000000000000000000000000000000000000000000000000000000000000, endpoint: tcp://h:1, "
+        "key: 1111111111111111111111111111111111111111111111111111111111111111}]");
+    struct ws_err err = {0};
+    assert_int_equal(check_text(r, &err), WS_OK);
+    drop_line(r, "peers:");
+    add_line(r,
+        "peers: [{address: "
+        "0000000000000000000000000000000000000000000000000000000000000000, endpoint: tcp://h:1, "
+        "key: 11}]");
+    expect_no(r, WS_EINPUT, "peers[1].key", "64 hex digits");
 }
 
 /* A node that has started before needs no map; an observer no key of its own, either. */
@@ -425,6 +453,7 @@ int main(void) {
         T(test_memory_of_ports),
         T(test_peers),
         T(test_strange_peer),
+        T(test_later_peers),
         T(test_observer_and_restart),
         T(test_newcomer),
         T(test_long_out),

@@ -87,6 +87,29 @@ static void slots_stay(void **state) {
     config_free(&c3);
 }
 
+/* A peer with a key is one before any committee knows it, and keeps its slot when one does. */
+static void peers_with_keys_come_first(void **state) {
+    (void)state;
+    struct directory d;
+    struct validator_set genesis = set_of("ab");
+    uint8_t own[32];
+    memset(own, 'x', 32);
+    directory_begin(&d, &genesis, own);
+    struct config c = config_of("k", "");
+    c.peers[0].has_key = true;
+    memset(c.peers[0].key, 'k', 32);
+    const struct validator_set *one[] = {&genesis};
+    assert_true(directory_fill(&d, one, 1, &c, own));
+    slots(&d, "abxk");
+    assert_string_equal(d.endpoint[3], "tcp://k:1");
+    struct validator_set later = set_of("k");
+    const struct validator_set *two[] = {&later};
+    assert_true(directory_fill(&d, two, 1, &c, own));
+    slots(&d, "..xk");
+    assert_string_equal(d.endpoint[3], "tcp://k:1");
+    config_free(&c);
+}
+
 /* An observer, whose key is nobody's, has a slot for itself behind the validators'. */
 static void observer_has_a_slot(void **state) {
     (void)state;
@@ -145,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_stay),
         cmocka_unit_test(observer_has_a_slot),
+        cmocka_unit_test(peers_with_keys_come_first),
         cmocka_unit_test(links_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

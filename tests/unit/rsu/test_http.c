@@ -60,8 +60,12 @@ static void status_tells_the_whole_unit(void **state) {
     for (size_t i = 0; i < RIG_VALIDATORS; i++) {
         json_t *v = json_array_get(peers, i);
         assert_string_equal(rig_word(v, "state"), "voting");
+        assert_true(i == 0 || json_is_true(json_object_get(v, "clock_agrees")));
+        rig_assert_hex(v, "link_key", rig->face.genesis->validators.v[i].curve_key, 32);
         rig_assert_hex(v, "address", rig->face.genesis->validators.v[i].address, 32);
     }
+    assert_int_equal(json_array_size(json_object_get(o, "followers")), 0);
+    assert_true(json_is_true(json_object_get(json_object_get(o, "consensus"), "clock_agrees")));
     json_decref(o);
 }
 
@@ -91,6 +95,8 @@ static void silent_cells_and_deaf_owners_are_not_healthy(void **state) {
     buf_u8(&a.body, 0);
     assert_int_equal(a.status, 503);
     assert_non_null(strstr((char *)a.body.p, "No block for 359"));
+    assert_non_null(
+        strstr((char *)a.body.p, "1 of 2 validators are heard, which is no quorum. Silent: "));
     answer_free(&a);
     json_t *o = rig_json(r, 200, "/v1/status");
     assert_string_equal(
