@@ -4,7 +4,10 @@
 #include "ledger/exec/crypto.h"
 #include "rsu/json_base.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 enum { CACHE_OCTETS = 64 << 20 };
 
@@ -12,8 +15,37 @@ static void store_path(const char *data, char dst[static CTL_PATH]) {
     (void)snprintf(dst, CTL_PATH, "%s/store", data);
 }
 
+int ctl_ledger_there(const char *data, struct ws_err *err) {
+    char path[CTL_PATH];
+    struct stat st;
+    store_path(data, path);
+    if (stat(data, &st) != 0)
+        return ws_fail(err, WS_ENOTFOUND, "%s: %s", data, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return ws_fail(err, WS_ENOTFOUND, "%s: is no folder", data);
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return ws_fail(err, WS_ENOTFOUND,
+            "%s: no data folder of a unit, or its store is gone: there is no folder \"store\" in "
+            "it",
+            data);
+    return WS_OK;
+}
+
+int ctl_ledger_free(const char *folder, struct ws_err *err) {
+    struct stat st;
+    return stat(folder, &st) == 0 ? ws_fail(err, WS_EEXIST, "%s: is there already", folder) : WS_OK;
+}
+
+int ctl_ledger_at(struct store *s, struct meta_node *ret_at, struct ws_err *err) {
+    int rc = meta_read_node(s, ret_at, err);
+    return rc == WS_ENOTFOUND ? ws_fail(err, rc, "the store holds no block") : rc;
+}
+
 int ctl_ledger_read(const char *data, struct store **ret_store, struct ws_err *err) {
     char path[CTL_PATH];
+    int rc = ctl_ledger_there(data, err);
+    if (rc != WS_OK)
+        return rc;
     store_path(data, path);
     return store_open_rocks_read(path, CACHE_OCTETS, ret_store, err);
 }
@@ -30,6 +62,11 @@ enum ctl_code ctl_ledger_code(int rc) {
                    rc == WS_ELIMIT
                ? CTL_NO
                : CTL_UNREACHABLE;
+}
+
+const char *ctl_ledger_contract(size_t i) {
+    static const char *const names[] = {"identity", "committee", "policy", "map", "beacon"};
+    return i < ARRAY_LEN(names) ? names[i] : "unknown";
 }
 
 json_t *ctl_ledger_manifest(const struct manifest *m) {
@@ -67,9 +104,9 @@ void ctl_ledger_tell(const struct manifest *m, struct buf *out) {
     buf_printf(out, "  committed by block %llu, %s\n", (unsigned long long)m->next.height, hex);
     for (size_t i = 0; i < m->n; i++) {
         hex_encode(hex, m->contract[i].root, 32);
-        buf_printf(out, "  contract %zu: %llu entries, %llu octets in %u chunks, root %s\n", i,
-            (unsigned long long)m->contract[i].entries, (unsigned long long)m->contract[i].octets,
-            1U << m->contract[i].bits, hex);
+        buf_printf(out, "  contract %zu: %s, %llu entries, %llu octets in %u chunks, root %s\n", i,
+            ctl_ledger_contract(i), (unsigned long long)m->contract[i].entries,
+            (unsigned long long)m->contract[i].octets, 1U << m->contract[i].bits, hex);
     }
 }
 
@@ -78,8 +115,11 @@ static int by_genesis(
     struct ctl_genesis g;
     struct ws_err err = {0};
     int code = ctl_genesis_load(v, t->genesis, t->fingerprint, &g);
-    if (code == CTL_DONE &&
-        manifest_check_set(m, exec_verify, g.cell_id, &g.g.validators, &err) != WS_OK) {
+    if (code == CTL_DONE && memcmp(m->next.cell_id, g.cell_id, 32) != 0) {
+        (void)ws_fail(&err, WS_EINPUT, "it is of another cell than the genesis");
+        code = ctl_fail(v, CTL_NO, &err);
+    } else if (code == CTL_DONE &&
+               manifest_check_set(m, exec_verify, g.cell_id, &g.g.validators, &err) != WS_OK) {
         hash32 hash;
         validator_set_hash(exec_light_crypto.hash, &g.g.validators, hash);
         if (memcmp(hash, m->next.validators, 32) != 0)

@@ -3,17 +3,26 @@
 #define WAYSIDE_RSU_CTL_LEDGER_H
 
 #include "ledger/snapshot/make.h"
+#include "ledger/snapshot/meta.h"
 #include "rsu/ctl.h"
 
 enum { CTL_PATH = 4096 };
 
-/* The store of a data folder, to read from. */
+/* WS_ENOTFOUND, with a sentence, unless this is a data folder with a store. */
+WARN_UNUSED int ctl_ledger_there(const char *data, struct ws_err *err);
+/* WS_EEXIST when something is there. */
+WARN_UNUSED int ctl_ledger_free(const char *folder, struct ws_err *err);
+/* Where a store is. WS_ENOTFOUND: it holds no block. */
+WARN_UNUSED int ctl_ledger_at(struct store *s, struct meta_node *ret_at, struct ws_err *err);
+/* The store of a data folder, to read from: as it is at this moment, also while a unit runs on it. */
 WARN_UNUSED int ctl_ledger_read(const char *data, struct store **ret_store, struct ws_err *err);
-/* To write to: refuses while a unit runs on it. */
+/* To write to: refuses while a unit runs on it, and makes it when there is none. */
 WARN_UNUSED int ctl_ledger_write(const char *data, struct store **ret_store, struct ws_err *err);
 /* CTL_NO for what is wrong with the content, CTL_UNREACHABLE for what cannot be reached or read. */
 enum ctl_code ctl_ledger_code(int rc);
 
+/* The contracts of every cell, by their place. */
+const char *ctl_ledger_contract(size_t i);
 json_t *ctl_ledger_manifest(const struct manifest *m);
 void ctl_ledger_tell(const struct manifest *m, struct buf *out);
 

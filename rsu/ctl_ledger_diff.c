@@ -59,7 +59,15 @@ static void close_side(struct opened *o) {
 
 /* ---- telling ---- */
 
-static json_t *value_json(const struct diff_value *v) {
+/* The first octet in which two values differ, or the end of the shorter. */
+static size_t parting(const struct diff_value v[2]) {
+    size_t i = 0;
+    while (i < v[0].octets.n && i < v[1].octets.n && v[0].octets.p[i] == v[1].octets.p[i])
+        i++;
+    return v[0].there && v[1].there ? i : 0;
+}
+
+static json_t *value_json(const struct diff_value *v, size_t part) {
     if (!v->there)
         return json_null();
     hash32 hash;
@@ -67,45 +75,51 @@ static json_t *value_json(const struct diff_value *v) {
     json_t *o = json_object();
     json_put(o, "octets", json_count(v->octets.n));
     json_put(o, "sha256", json_hex(hash, 32));
+    size_t left = v->octets.n - part;
     json_put(
         o, "begins", json_hex(v->octets.p, v->octets.n < VALUE_SHOWN ? v->octets.n : VALUE_SHOWN));
+    json_put(o, "parts_at", json_count(part));
+    json_put(
+        o, "from_there", json_hex(v->octets.p + part, left < VALUE_SHOWN ? left : VALUE_SHOWN));
     return o;
 }
 
 static json_t *contract_json(size_t i, const struct diff_contract *c) {
     json_t *o = json_object();
     json_put(o, "contract", json_count(i));
+    json_put(o, "name", json_string(ctl_ledger_contract(i)));
     json_put(o, "differs", json_boolean(c->differs));
     json_put(o, "root_a", c->known[0] ? json_hex(c->root[0], 32) : json_null());
     json_put(o, "root_b", c->known[1] ? json_hex(c->root[1], 32) : json_null());
     if (c->found) {
         json_put(o, "first_key", json_hex(c->key.p, c->key.n));
         json_put(o, "first_key_text", json_words(buf_span(&c->key)));
-        json_put(o, "value_a", value_json(&c->value[0]));
-        json_put(o, "value_b", value_json(&c->value[1]));
+        json_put(o, "value_a", value_json(&c->value[0], parting(c->value)));
+        json_put(o, "value_b", value_json(&c->value[1], parting(c->value)));
     }
     return o;
 }
 
-static void put_value(struct buf *b, char side, const struct diff_value *v) {
+static void put_value(struct buf *b, char side, const struct diff_value *v, size_t from) {
     if (!v->there) {
         buf_printf(b, "    %c: not there\n", side);
         return;
     }
     char hex[2 * VALUE_SHOWN + 1];
-    size_t n = v->octets.n < VALUE_SHOWN ? v->octets.n : VALUE_SHOWN;
-    hex_encode(hex, v->octets.p, n);
-    buf_printf(
-        b, "    %c: %zu octets: %s%s\n", side, v->octets.n, hex, n < v->octets.n ? "..." : "");
+    size_t left = v->octets.n - from;
+    size_t n = left < VALUE_SHOWN ? left : VALUE_SHOWN;
+    hex_encode(hex, v->octets.p + from, n);
+    buf_printf(b, "    %c: %zu octets: %s%s%s\n", side, v->octets.n, from > 0 ? "..." : "", hex,
+        n < left ? "..." : "");
 }
 
 static void put_contract(struct buf *b, size_t i, const struct diff_contract *c) {
     char hex[2 * 128 + 1];
     if (!c->differs) {
-        buf_printf(b, "  contract %zu: the same\n", i);
+        buf_printf(b, "  contract %zu: the same (%s)\n", i, ctl_ledger_contract(i));
         return;
     }
-    buf_printf(b, "  contract %zu differs\n", i);
+    buf_printf(b, "  contract %zu differs (%s)\n", i, ctl_ledger_contract(i));
     for (int k = 0; k < 2; k++) {
         hex_encode(hex, c->root[k], 32);
         buf_printf(b, "    root %c: %s\n", 'A' + k, c->known[k] ? hex : "not known");
@@ -119,8 +133,12 @@ static void put_contract(struct buf *b, size_t i, const struct diff_contract *c)
     for (size_t k = 0; k < c->key.n && k < 128; k++)
         buf_printf(b, "%c", c->key.p[k] >= 0x20 && c->key.p[k] < 0x7f ? c->key.p[k] : '.');
     buf_printf(b, ")\n");
-    put_value(b, 'A', &c->value[0]);
-    put_value(b, 'B', &c->value[1]);
+    size_t part = parting(c->value);
+    size_t from = part < VALUE_SHOWN / 2 ? 0 : part - VALUE_SHOWN / 4;
+    if (c->value[0].there && c->value[1].there)
+        buf_printf(b, "    they part at octet %zu, shown from %zu on\n", part, from);
+    put_value(b, 'A', &c->value[0], from);
+    put_value(b, 'B', &c->value[1], from);
 }
 
 /* A bundle is somebody's file: only what can be printed is. */
@@ -187,6 +205,28 @@ static int tell(
     return code == CTL_DONE && differs ? CTL_NO : code;
 }
 
+/* A unit that stopped and one that went on have no height in common any more: the way to one. */
+static void say_way(const struct opened o[2], const char *const *path, struct ws_err *err) {
+    const struct opened *low = diff_height(o[0].side) < diff_height(o[1].side) ? &o[0] : &o[1];
+    const struct opened *high = low == &o[0] ? &o[1] : &o[0];
+    unsigned long long h = diff_height(low->side);
+    if (high->store != NULL)
+        (void)ws_fail(err, WS_ENOTFOUND,
+            "no height in common: %s is at %llu, and %s at %llu cannot be taken back to it. rsuctl "
+            "ledger replay %s --genesis genesis.bin --map base.wmap --to %llu --out state-%llu "
+            "gives a "
+            "folder to compare with",
+            path[low - o], h, path[high - o], (unsigned long long)diff_height(high->side),
+            path[high - o], h, h);
+    else
+        (void)ws_fail(err, WS_ENOTFOUND,
+            "no height in common: %s is at %llu and %s at %llu, and only a data folder can be "
+            "taken "
+            "back: give the data folder of a unit that has reached both in place of the second, or "
+            "what rsuctl ledger replay --to --out makes of it",
+            path[low - o], h, path[high - o], (unsigned long long)diff_height(high->side));
+}
+
 static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     bool json = false;
     struct ctl_list words = {0};
@@ -195,19 +235,21 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 2, 2, &code))
         return code;
     struct ws_err err = {0};
-    struct opened a = {0};
-    struct opened b = {0};
+    struct opened o[2] = {{0}};
     struct diff d = {0};
-    int rc = open_side(words.v[0], &a, &err);
+    int rc = open_side(words.v[0], &o[0], &err);
     if (rc == WS_OK)
-        rc = open_side(words.v[1], &b, &err);
-    if (rc == WS_OK)
-        rc = diff_states(a.side, b.side, &d, &err);
-    const struct opened *sides[2] = {&a, &b};
+        rc = open_side(words.v[1], &o[1], &err);
+    if (rc == WS_OK) {
+        rc = diff_states(o[0].side, o[1].side, &d, &err);
+        if (rc == WS_ENOTFOUND)
+            say_way(o, words.v, &err);
+    }
+    const struct opened *sides[2] = {&o[0], &o[1]};
     code = rc == WS_OK ? tell(v, &d, sides, json) : ctl_fail(v, CTL_UNREACHABLE, &err);
     diff_free(&d);
-    close_side(&a);
-    close_side(&b);
+    close_side(&o[0]);
+    close_side(&o[1]);
     return code;
 }
 
@@ -242,6 +284,8 @@ static int run_bundle(const struct ctl_verb *v, int argc, char **argv) {
     struct bundle_about about = {.software = "rsuctl 0.1.0", .why = "asked for"};
     char path[CTL_PATH];
     int rc = ctl_ledger_read(words.v[0], &s, &err);
+    if (rc != WS_OK)
+        return ctl_fail(v, CTL_UNREACHABLE, &err);
     if (rc == WS_OK)
         rc = bundle_make(s, &about, &octets, &err);
     if (rc == WS_OK)

@@ -125,6 +125,20 @@ static int fill(struct store *s, struct store_batch *batch, const struct entries
     return rc;
 }
 
+/* How far back the undo records reach. */
+static int too_far(struct store *s, uint64_t newest, struct ws_err *err) {
+    uint64_t n = 0;
+    struct undo u;
+    while (n < newest && undo_read(s, newest - n, &u, NULL) == WS_OK) {
+        undo_free(&u);
+        n++;
+    }
+    return ws_fail(err, WS_ENOTFOUND,
+        "the store keeps the undo records of %llu blocks: only so many can be taken back. Restore "
+        "a snapshot, or move the folder \"store\" away and let the unit fetch everything",
+        (unsigned long long)n);
+}
+
 int rollback(struct store *s, uint64_t to, struct rollback_done *ret_done, struct ws_err *err) {
     struct meta_node at;
     int rc = meta_read_node(s, &at, err);
@@ -135,11 +149,13 @@ int rollback(struct store *s, uint64_t to, struct rollback_done *ret_done, struc
     if (to >= at.height || to == 0)
         return ws_fail(err, WS_EINPUT, "the store is at height %llu: it goes back to 1..%llu only",
             (unsigned long long)at.height, (unsigned long long)(at.height > 0 ? at.height - 1 : 0));
-    struct header next;
+    struct header next = {0};
     struct entries_past past = {0};
-    rc = read_header(s, to + 1, &next, err);
+    rc = entries_past_read(s, at.height, to + 1, &past, err);
     if (rc == WS_OK)
-        rc = entries_past_read(s, at.height, to + 1, &past, err);
+        rc = read_header(s, to + 1, &next, err);
+    else if (rc == WS_ENOTFOUND)
+        rc = too_far(s, at.height, err);
     if (rc == WS_OK)
         rc = check_root(s, &past, &next, err);
     uint64_t floor = 0;

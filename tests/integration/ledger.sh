@@ -63,7 +63,15 @@ found one 7
 found other 8
 data=one/rsu1/data
 genesis=one/genesis.bin
-expect 3 'No such file|no store' "$ctl" ledger snapshot create "$data"
+# A mistyped folder: named, and nothing is made of it.
+for verb in 'snapshot create' bundle 'rollback --blocks 1' 'replay --genesis one/genesis.bin --map one/base.wmap'; do
+    # shellcheck disable=SC2086
+    expect 3 'nowhere: No such file' "$ctl" ledger $verb nowhere
+    # shellcheck disable=SC2086
+    expect 3 'one: no data folder of a unit' "$ctl" ledger $verb one
+done
+expect 3 'one: no data folder of a unit' "$ctl" ledger diff one nowhere
+[ ! -e nowhere ] && [ ! -e one/store ] || { echo 'a mistyped folder was made'; bad=$((bad + 1)); }
 run one 10
 [ -d "$data/store" ] || { cat one.log; exit 1; }
 
@@ -79,7 +87,7 @@ height=$(sed -nE 's/^state after height ([0-9]+).*/\1/p' log)
 expect 0 '"contracts"' "$ctl" ledger snapshot show "$snap" --json
 expect 0 'every chunk holds' "$ctl" ledger snapshot verify "$snap" --genesis "$genesis"
 expect 0 'every chunk holds' "$ctl" ledger snapshot verify "$snap" --block-id "$id"
-expect 1 'another cell|not those of the genesis' "$ctl" ledger snapshot verify "$snap" --genesis other/genesis.bin
+expect 1 'of another cell than the genesis' "$ctl" ledger snapshot verify "$snap" --genesis other/genesis.bin
 expect 1 'not the trusted one' "$ctl" ledger snapshot verify "$snap" --block-id "${id//[0-7]/8}"
 expect 2 'is not 64 hex' "$ctl" ledger snapshot verify "$snap" --block-id 12
 expect 2 'cannot vouch for itself' "$ctl" ledger snapshot verify "$snap"
@@ -115,11 +123,11 @@ for ms in 002 005 008 012 016 020 030 040 060 100; do
 done
 
 # ---- replay ----
-expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
+expect 0 'stored state is what these blocks make' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
 expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap --to 2
-expect 0 '"agrees": true' "$ctl" ledger replay "$data" --genesis "$genesis" --from "$snap" --json
-expect 1 'another cell' "$ctl" ledger replay "$data" --genesis other/genesis.bin --map other/base.wmap
-expect 2 '--map is needed' "$ctl" ledger replay "$data" --genesis "$genesis"
+grep -q 'stored state, of height [0-9]*, was not looked at' log || { echo 'a state not looked at is not told'; bad=$((bad + 1)); }
+expect 3 'block 99999 is not here: the last one is' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap --to 99999
+expect 1 'base.wmap' "$ctl" ledger replay "$data" --genesis "$genesis" --map "$genesis"
 
 # ---- rollback ----
 cp -r "$data" before
@@ -127,6 +135,7 @@ expect 2 'either --to-height or --blocks' "$ctl" ledger rollback "$data"
 expect 0 "taken back from height [0-9]+ to $((height - 1))" "$ctl" ledger rollback "$data" --to-height $((height - 1))
 expect 0 'contract 1: the same' "$ctl" ledger diff "$data" before
 expect 1 'goes back to' "$ctl" ledger rollback "$data" --to-height 100000
+expect 1 'keeps the undo records of 0 blocks' "$ctl" ledger rollback fresh --blocks 1
 run one 10
 grep -q 'were executed again' one.log || { echo 'blocks were not executed again'; tail -n 5 one.log; bad=$((bad + 1)); }
 expect 0 'every root is the same' "$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap
@@ -140,6 +149,23 @@ run other 10
 expect 1 'contract [0-9] differs' "$ctl" ledger diff before other/rsu1/data
 expect 1 'first key' "$ctl" ledger diff before other/rsu1/data
 expect 3 'No such file' "$ctl" ledger diff before nowhere
+
+# ---- the state of an older height: a unit that stopped long ago against one that went on ----
+cp -r "$data" stopped
+run one 25
+expect 1 'only so many can be taken back' "$ctl" ledger rollback "$data" --to-height 1
+expect 3 'no height in common: .*ledger replay .*--to [0-9]+ --out' "$ctl" ledger diff "$data" stopped
+stopped_at=$(sed -nE 's/.*--to ([0-9]+) --out.*/\1/p' log)
+replay=("$ctl" ledger replay "$data" --genesis "$genesis" --map one/base.wmap)
+expect 0 "state after height $stopped_at written to back" "${replay[@]}" --to "$stopped_at" --out back
+expect 0 'contract 3: the same' "$ctl" ledger diff back stopped
+expect 0 '"name": "map"' "$ctl" ledger diff stopped back --json
+expect 1 'back: is there already' "${replay[@]}" --to 2 --out back
+expect 0 'state after height' "$ctl" ledger replay "$data" --genesis "$genesis" --from "$snap" --to "$stopped_at" --out later
+expect 0 'contract 1: the same' "$ctl" ledger diff later back
+expect 0 '"agrees": true' "$ctl" ledger replay "$data" --genesis "$genesis" --from "$snap" --json
+expect 1 'another cell' "$ctl" ledger replay "$data" --genesis other/genesis.bin --map other/base.wmap
+expect 2 '--map is needed' "$ctl" ledger replay "$data" --genesis "$genesis"
 
 echo "$done calls, $bad wrong"
 [ $bad -eq 0 ]

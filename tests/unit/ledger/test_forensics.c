@@ -133,7 +133,7 @@ static void too_far_back_is_refused(void **state) {
     struct buf got = {0};
     all_of(p->s[0], STORE_STATE, &want);
     assert_int_equal(rollback(p->s[0], 9, &done, &err), WS_ENOTFOUND); /* 16 are kept */
-    assert_non_null(strstr(err.text, "undo record of block 10"));
+    assert_non_null(strstr(err.text, "undo records of 16 blocks"));
     /* State that was already wrong then does not come right. */
     struct buf key = {0};
     entry_key_put(&key, 1, text("surplus"));
