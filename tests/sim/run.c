@@ -45,6 +45,12 @@ static void run_to(struct sim *s, uint64_t to_us, size_t *event) {
     }
 }
 
+/* Clocks of a quorum were ahead: nothing is timely before the time that the last block has. */
+static uint64_t wait_us(const struct nodes *w) {
+    uint64_t last = w->highest == 0 ? 0 : w->height[w->highest].time;
+    return last > w->now.its_us ? last - w->now.its_us : 0;
+}
+
 /* "20 s, and the time-outs of twice as many rounds as there are validators, from the highest that anybody honest has
  * spoken in": in any n rounds somebody honest proposes to validators that are in one round by then. */
 static uint64_t bound_us(const struct nodes *w) {
@@ -52,9 +58,7 @@ static uint64_t bound_us(const struct nodes *w) {
     uint64_t rounds = 2 * w->n_validators;
     uint64_t top = (uint64_t)w->highest_round;
     uint64_t base = p->timeout_propose_us + p->timeout_prevote_us + p->timeout_precommit_us;
-    /* Clocks of a quorum were ahead: nothing is timely before the time that the last block has. */
-    uint64_t last = w->highest == 0 ? 0 : w->height[w->highest].time;
-    uint64_t wait = last > w->now.its_us ? last - w->now.its_us : 0;
+    uint64_t wait = wait_us(w);
     for (uint64_t t = 0; t < wait; top++)
         t += p->timeout_precommit_us + top * p->timeout_delta_us;
     top += rounds;
@@ -76,7 +80,8 @@ static void demand_service(struct sim *s) {
         bool known = t != NULL && (table_get(&w->committed, t->id) != NULL);
         if (known)
             break;
-        if (w->now.mono_us >= again) { /* it may be too old for slow blocks under the age in force */
+        if (w->now.mono_us >=
+            again) { /* it may be too old for slow blocks under the age in force */
             tx_unref(t);
             t = NULL;
             again = w->now.mono_us + 5ULL * SECOND;
@@ -110,6 +115,7 @@ static void demand_progress(struct sim *s, struct sim_result *ret) {
     nodes_heal(w);
     uint64_t from = w->now.mono_us;
     uint64_t bound = bound_us(w);
+    ret->waited_us = wait_us(w);
     uint64_t height = w->highest + 3;
     while (w->broken[0] == '\0' && !nodes_all_at(w, height) && w->now.mono_us - from < bound) {
         nodes_run(w, TICK_US);
@@ -188,6 +194,7 @@ static void count_end(struct nodes *w, struct sim_result *ret) {
     ret->heights = w->highest;
     ret->delivered = w->delivered;
     ret->sim_us = w->now.mono_us - 1000000;
+    ret->sim_us -= ret->waited_us < ret->sim_us ? ret->waited_us : ret->sim_us;
     ret->txs = w->committed.n;
     ret->highest_round = w->highest_round;
     ret->work = work_end();

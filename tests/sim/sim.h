@@ -37,7 +37,10 @@ struct sim_result {
     uint64_t seed;
     bool bad;
     char text[600]; /* what failed first */
-    uint64_t heights, delivered, sim_us, healed_us; /* healed_us: until three more blocks */
+    uint64_t heights, delivered;
+    uint64_t
+        sim_us; /* without waited_us: for the time that the last block has, next to nothing happens */
+    uint64_t waited_us, healed_us; /* until three more blocks */
     uint64_t txs;
     int32_t highest_round;
     struct work_most work;

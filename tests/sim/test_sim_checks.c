@@ -111,6 +111,48 @@ static void a_block_from_the_future_is_seen(void **state) {
     expect_broken(w, "from the future");
 }
 
+static void a_time_that_no_quorum_finds_timely_is_seen(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    uint64_t h = w->highest;
+    nodes_set_clock(w, 0, 5LL * SECOND);
+    nodes_set_clock(w, 1, 5LL * SECOND);
+    nodes_height_at(w, h)->time = w->now.its_us + 5ULL * SECOND;
+    nodes_check_time(w, h);
+    expect_broken(w, "no quorum can have found timely");
+}
+
+static void a_time_that_a_quorum_finds_timely_is_none(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    for (size_t i = 0; i < 3; i++)
+        nodes_set_clock(w, i, 5LL * SECOND);
+    nodes_height_at(w, w->highest)->time = w->now.its_us + 5ULL * SECOND;
+    nodes_check_time(w, w->highest);
+    assert_string_equal(w->broken, "");
+    nodes_close(w);
+    free(w);
+}
+
+static void rounds_that_spin_are_seen(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    uint64_t h = w->highest + 2;
+    nodes_height_at(w, h)->top_round = 20;
+    nodes_height_at(w, h)->top_at = w->now.mono_us - SECOND;
+    nodes_check_round(w, &w->m[1], h, 21);
+    expect_broken(w, "rounds spin");
+}
+
+static void a_round_that_nobody_left_is_seen(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    nodes_check_round(w, &w->m[1], w->highest + 2, 1);
+    assert_string_equal(w->broken, "");
+    nodes_check_round(w, &w->m[2], w->highest + 2, 3);
+    expect_broken(w, "nobody honest was beyond");
+}
+
 static void a_stop_is_seen(void **state) {
     (void)state;
     struct nodes *w = open_cell();
@@ -212,6 +254,10 @@ int main(void) {
         cmocka_unit_test(a_lost_block_is_seen),
         cmocka_unit_test(a_transaction_from_nowhere_is_seen),
         cmocka_unit_test(a_block_from_the_future_is_seen),
+        cmocka_unit_test(a_time_that_no_quorum_finds_timely_is_seen),
+        cmocka_unit_test(a_time_that_a_quorum_finds_timely_is_none),
+        cmocka_unit_test(rounds_that_spin_are_seen),
+        cmocka_unit_test(a_round_that_nobody_left_is_seen),
         cmocka_unit_test(a_stop_is_seen),
         cmocka_unit_test(a_seed_is_one_run),
         cmocka_unit_test(what_is_cut_from_a_plan_is_gone),
