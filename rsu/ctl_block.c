@@ -137,9 +137,10 @@ static int tell(const struct question *q, const struct light_block *p) {
     }
     int code;
     if (q->json) {
-        json_t *o = json_pack("{s:b, s:I, s:s, s:s, s:O, s:I, s:I}", "holds", 1, "height",
+        json_t *o = json_pack("{s:b, s:I, s:s, s:s, s:O, s:I, s:I, s:I}", "holds", 1, "height",
             (json_int_t)p->header.height, "id", hex, "time", when, "signers", signers, "power",
-            (json_int_t)power, "total_power", (json_int_t)set->total);
+            (json_int_t)power, "total_power", (json_int_t)set->total, "witnesses",
+            (json_int_t)q->witnesses.n);
         code = ctl_print_json(q->v, o);
         json_decref(o);
     } else {
@@ -153,6 +154,8 @@ static int tell(const struct question *q, const struct light_block *p) {
         json_t *name;
         json_array_foreach(signers, i, name) buf_printf(&b, " %s", json_string_value(name));
         buf_printf(&b, "\n");
+        for (i = 0; i < q->witnesses.n; i++)
+            buf_printf(&b, "  %s proves the same block\n", q->witnesses.v[i]);
         code = ctl_print(q->v, buf_span(&b));
         buf_free(&b);
     }
@@ -172,8 +175,9 @@ static int verify(const struct question *q, struct ctl_genesis *g, struct light_
     enum light_verdict v = code == CTL_DONE ? ctl_light_block(l, q->height, p, &err) : LIGHT_OK;
     if (v != LIGHT_OK) {
         code = ctl_light_code(l, v);
-        if (code == CTL_NO)
-            (void)ws_fail_in(&err, "block %llu does not hold", (unsigned long long)q->height);
+        (void)ws_fail_in(&err,
+            code == CTL_NO ? "block %llu does not hold" : "cannot tell whether block %llu holds",
+            (unsigned long long)q->height);
     }
     if (code != CTL_DONE)
         code = ctl_fail(q->v, (enum ctl_code)code, &err);
@@ -203,17 +207,24 @@ static int run_verify(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_block_verify = {"block", "verify",
     "check a block's quorum without believing the unit",
-    "HEIGHT --genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID] [--http ADDR] [--witness "
-    "ADDR]... "
-    "[--json]\n"
+    "HEIGHT --genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID] [--http ADDR]\n"
+    "       [--witness ADDR]... [--evidence FILE] [--json]\n"
     "\n"
     "Fetches headers, commits, sets and handovers from a unit and checks the way from the genesis, "
     "or from the trusted\n"
-    "block, to this one, over changes of the committee. Exit code 1: it does not hold.\n"
+    "block, to this one, over changes of the committee. Exit code 1: it does not hold, or a "
+    "witness "
+    "proves another one;\n"
+    "3: it cannot be told, because the unit does not answer or does not have what is needed (yet, "
+    "or "
+    "any more).\n"
     "\n"
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be; bring it from elsewhere than the unit you "
     "check\n" CTL_TRUSTED_USAGE
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
+    "  --witness ADDR      another unit that must prove the same block; may be given again\n"
+    "  --evidence FILE     when one proves another: keep both blocks in FILE.1 and FILE.2, for "
+    "rsuctl cell report\n"
     "  --json              print JSON\n",
     run_verify};

@@ -91,7 +91,7 @@ static int refused(const struct ctl_http *h, const char *path, long status, cons
     struct ws_err *err) {
     json_t *o = json_loadb((const char *)body->p, body->n, 0, NULL);
     const char *why = json_string_value(json_object_get(o, "error"));
-    enum ws_code code = status == 404                    ? WS_ENOTFOUND
+    enum ws_code code = status == 404 || status == 410   ? WS_ENOTFOUND
                         : status == 409 || status == 503 ? WS_EBUSY
                                                          : WS_EINPUT;
     int rc = ws_fail(err, code, "%s%s: %.*s (HTTP %ld)", h->address, path, WORDS_MAX,

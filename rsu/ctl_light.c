@@ -149,6 +149,6 @@ enum light_verdict ctl_light_block(
 int ctl_light_code(const struct ctl_light *l, enum light_verdict v) {
     if (v == LIGHT_OK)
         return CTL_DONE;
-    bool silent = l->rc == WS_EIO || l->rc == WS_EBUSY;
+    bool silent = l->rc == WS_EIO || l->rc == WS_EBUSY || l->rc == WS_ENOTFOUND;
     return v == LIGHT_NO_SOURCE && silent ? CTL_UNREACHABLE : CTL_NO;
 }

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROOF_MAX = 4U << 20 };
+enum { PROOF_MAX = 8U << 20 }; /* as hex digits */
 
 struct proven {
     const char *file;
@@ -81,10 +81,30 @@ static enum light_verdict prove(struct verify *o, struct proven *p, struct light
                                LIGHT_NO_CLOCK, ret_event, err);
 }
 
+/* A bundle as HTTP answers give it: hex digits, and nothing else but white space behind them. */
+static void take_hex(struct buf *octets) {
+    size_t n = octets->n;
+    while (n > 0 && strchr(" \t\r\n", octets->p[n - 1]) != NULL)
+        n--;
+    if (n == 0 || n % 2 != 0)
+        return;
+    struct buf bytes = {0};
+    char *text = ws_alloc(n + 1);
+    memcpy(text, octets->p, n);
+    if (strlen(text) == n && hex_decode(buf_grow(&bytes, n / 2), n / 2, text)) {
+        buf_free(octets);
+        *octets = bytes;
+    } else {
+        buf_free(&bytes);
+    }
+    free(text);
+}
+
 /* CTL_DONE, CTL_NO or CTL_UNREACHABLE, with err. */
 static int check(struct verify *o, struct proven *p, struct ws_err *err) {
     if (file_read(p->file, PROOF_MAX, &p->octets, err) != WS_OK)
         return err->code == WS_ELIMIT ? no(p->file, err) : CTL_UNREACHABLE;
+    take_hex(&p->octets);
     struct event e;
     if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK)
         return no(p->file, err);
@@ -314,6 +334,7 @@ const struct ctl_verb ctl_map_verify = {"map", "verify",
     "check map versions with the genesis alone",
     "--genesis FILE [--fingerprint HEX] [--trusted HEIGHT:ID --http ADDR] PROOF...\n"
     "\n"
+    "PROOF is a file of map watch, or the hex digits in `bundle` of /v1/proofs/map/N.\n"
     "Checks that a quorum of the cell's validators signed each version, with nothing but the "
     "genesis: no unit is\n"
     "asked. Versions that follow on one another are checked to do so. Exit code 1: a proof does "

@@ -163,6 +163,13 @@ static int catch_up(struct watch *w, struct ws_err *err) {
         json_t *answer = NULL;
         (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu", (unsigned long long)w->have);
         int rc = ctl_http_json(w->http, path, &answer, err);
+        if (rc == WS_ENOTFOUND) {
+            struct ws_err said = *err;
+            (void)ws_fail(err, rc,
+                "%.350s. Another unit may have them (--http); a new folder begins behind them by "
+                "--from, one less than the oldest kept",
+                said.text);
+        }
         if (rc != WS_OK)
             return rc;
         rc = check_cell(w, answer, err);

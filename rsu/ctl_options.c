@@ -63,6 +63,21 @@ static int take_option(const struct ctl_verb *v, int argc, char **argv,
     return take(v, o, joined ? name + len + 1 : argv[*at]);
 }
 
+/* The usage's first lines name what is missing. */
+static int missing(const struct ctl_verb *v, size_t n, size_t least) {
+    char name[CTL_NAME];
+    const char *end = strstr(v->usage, "\n\n");
+    ctl_name(v, name);
+    (void)fprintf(stderr, "%s: ", name);
+    if (n == 0)
+        (void)fprintf(stderr, "nothing is named");
+    else
+        (void)fprintf(stderr, "%zu of at least %zu words", n, least);
+    (void)fprintf(stderr, "\nusage: %s %.*s\nTry '%s --help'.\n", name,
+        (int)(end == NULL ? strlen(v->usage) : (size_t)(end - v->usage)), v->usage, name);
+    return CTL_USAGE;
+}
+
 bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct ctl_option *options,
     size_t n_options, struct ctl_list *words, size_t least, size_t most, int *ret_code) {
     bool only_words = false;
@@ -89,7 +104,6 @@ bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct c
     if (words != NULL)
         words->n = n;
     if (*ret_code == CTL_DONE && n < least)
-        *ret_code = ctl_misuse(v,
-            least == 1 ? "something is missing behind it" : "it needs %zu words behind it", least);
+        *ret_code = missing(v, n, least);
     return *ret_code == CTL_DONE;
 }

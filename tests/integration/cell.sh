@@ -70,5 +70,9 @@ ctl policy deploy "$repo/scripts/policies/motorway.lua" --genesis "$cell/genesis
 
 ctl map watch --http "127.0.0.1:$((http + 2))" --out "$out/diffs" --once >/dev/null 2>&1 || fail 'map watch'
 ctl map verify --genesis "$cell/genesis.bin" "$out"/diffs/*.proof >/dev/null || fail 'map verify'
+curl -s "http://127.0.0.1:$http/v1/proofs/map/2" | sed -nE 's/.*"bundle": ?"([0-9a-f]+)".*/\1/p' >"$out/two.hex"
+ctl map verify --genesis "$cell/genesis.bin" "$out/two.hex" | grep -q 'map version 2' || fail 'map verify of the digits of a unit'
+sed 's/ff/fe/' "$out/two.hex" >"$out/bad.hex"
+ctl map verify --genesis "$cell/genesis.bin" "$out/bad.hex" >/dev/null 2>&1 && fail 'digits that were changed hold'
 for i in 1 2 3 4; do end $i; done
 exit 0

@@ -54,7 +54,7 @@ done <<<"$verbs"
 expect 2 'needs a value' "$ctl" map diff a b --origin
 expect 2 'takes no value' "$ctl" map diff a b --quiet=yes
 expect 2 'one word too many' "$ctl" map diff a b c
-expect 2 'needs 2 words' "$ctl" map diff a
+expect 2 '^usage: rsuctl map diff A B' "$ctl" map diff a
 expect 2 'is not a place' "$ctl" map diff a b --origin 91,0
 expect 2 '1 to 64' "$ctl" cell init --out x --map y --validators 65
 
@@ -162,6 +162,7 @@ expect 0 'block 2' "$ctl" block show 2 --http "$http"
 expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/genesis.bin
 expect 1 'does not hold' "$ctl" block verify 2 --http "$http" --genesis cell/genesis.bin
 expect 1 '404' "$ctl" block show 99999999 --http "$http"
+expect 3 'cannot tell whether block 99999999 holds: .*404' "$ctl" block verify 99999999 --http "$http" --genesis one/genesis.bin
 expect 0 'policy: urban, sequence 0' "$ctl" policy show --http "$http"
 expect 0 '' "$ctl" map watch --out changes --once --http "$http"
 
@@ -229,7 +230,7 @@ for _ in $(seq 300); do
     "$ctl" block show 3 --http "$other" >/dev/null 2>&1 && break
     sleep 0.1
 done
-expect 0 'block 3 holds' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --witness "$http"
+expect 0 'proves the same block' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --witness "$http"
 expect 1 'proves another block 3: a quorum signed both' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin \
     --witness "$http" --witness "$other" --evidence fork
 expect 1 'fork.1: refused: transaction refused' "$ctl" cell report fork.1 --admin one/rsu1/admin.sock
