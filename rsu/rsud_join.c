@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
+#include "ledger/snapshot/folder.h"
 #include "ledger/snapshot/make.h"
-#include "ledger/snapshot/restore.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -70,9 +70,9 @@ static void turn(struct daemon *d, struct share_join *j, uint64_t *said_us) {
 static int begin_with(struct daemon *d, const char *path, struct ws_err *err) {
     struct snapshot *s = NULL;
     int rc = snapshot_open(path, &s, err);
-    struct snapshot_restore how = {.from = s, .into = d->face.store};
+    struct folder_restore how = {.from = s, .data = d->config.data, .into = d->face.store};
     if (rc == WS_OK)
-        rc = snapshot_restore(&how, err);
+        rc = folder_restore(&how, err);
     if (rc == WS_OK)
         ws_log(WS_LOG_INFO, "snapshot", "begun with the state after height %llu",
             (unsigned long long)snapshot_manifest(s)->last.height);

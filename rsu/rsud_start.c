@@ -63,12 +63,19 @@ static int load_cell(struct daemon *d, struct ws_err *err) {
     return WS_OK;
 }
 
-static int open_disk(struct daemon *d, struct ws_err *err) {
+static int open_store(struct daemon *d, struct ws_err *err) {
     char path[4096];
     int rc = dir_make(d->config.data, err);
     (void)snprintf(path, sizeof(path), "%s/store", d->config.data);
-    if (rc == WS_OK)
-        rc = store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err);
+    return rc == WS_OK
+               ? store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err)
+               : rc;
+}
+
+/* After a snapshot was put into the store, which puts the logs of a lost one aside. */
+static int open_logs(struct daemon *d, struct ws_err *err) {
+    char path[4096];
+    int rc = WS_OK;
     for (int i = 0; i < 2 && rc == WS_OK; i++) {
         (void)snprintf(
             path, sizeof(path), "%s/consensus-%s.log", d->config.data, i == 0 ? "even" : "odd");
@@ -348,7 +355,7 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     if (rc == WS_OK)
         rc = daemon_check_room(d, err);
     if (rc == WS_OK)
-        rc = open_disk(d, err);
+        rc = open_store(d, err);
     if (rc == WS_OK)
         rc = daemon_open_guard(d, err);
     if (rc == WS_OK)
@@ -357,6 +364,8 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
         rc = daemon_open_links(d, err);
     if (rc == WS_OK)
         rc = daemon_join(d, err);
+    if (rc == WS_OK)
+        rc = open_logs(d, err);
     if (rc == WS_OK)
         rc = open_node(d, err);
     if (rc == WS_OK)

@@ -53,17 +53,22 @@ h=$(height 2)
 wait_for 120 'snapshots of the new committee' at_least 2 $(((h / 40 + 2) * 40 + 5))
 wait_for 120 'snapshots are worth it' at_least 2 125
 
-end 5
 data=$(sed -nE 's/^data: *//p' "$cell/rsu5/rsud.yaml")
-rm -rf "${cell:?}/rsu5/${data:-data}"
-: >"$out/rsu5.log"
-start 5
-h=$(height 2)
-wait_for 60 'unit 5 has caught up' at_least 5 $((h + 10))
-grep -q 'begun with the state after height' "$out/rsu5.log" || fail 'unit 5 did not begin with a snapshot'
-grep -q 'trusted up to the committee from height' "$out/rsu5.log" || fail 'unit 5 crossed no handover'
-[ "$(block 5 $((h + 5)))" = "$(block 2 $((h + 5)))" ] && [ -n "$(block 2 $((h + 5)))" ] || fail 'unit 5 has another block'
-[ -z "$(block 5 5)" ] || fail 'unit 5 has blocks of before the snapshot'
+data=$cell/rsu5/${data:-data}
+# First all of its data is gone; then the store alone, and the logs speak of heights that the snapshot does not reach.
+for lost in "$data" "$data/store"; do
+    end 5
+    rm -rf "${lost:?}"
+    : >"$out/rsu5.log"
+    start 5
+    h=$(height 2)
+    wait_for 60 'unit 5 has caught up' at_least 5 $((h + 10))
+    grep -q 'begun with the state after height' "$out/rsu5.log" || fail 'unit 5 did not begin with a snapshot'
+    grep -q 'trusted up to the committee from height' "$out/rsu5.log" || fail 'unit 5 crossed no handover'
+    [ "$(block 5 $((h + 5)))" = "$(block 2 $((h + 5)))" ] && [ -n "$(block 2 $((h + 5)))" ] || fail 'unit 5 has another block'
+    [ -z "$(block 5 5)" ] || fail 'unit 5 has blocks of before the snapshot'
+done
+[ -f "$data/consensus-even.log.before-restore" ] || fail 'the logs of the lost store are not put aside'
 # It is needed now: with another one gone, its vote makes the quorum.
 end 2
 h=$(height 5)
