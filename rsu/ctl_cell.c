@@ -2,6 +2,7 @@
 #include "rsu/ctl_committee.h"
 
 #include "base/clock.h"
+#include "ledger/light/types.h"
 #include "rsu/ctl_http.h"
 #include "rsu/ctl_order.h"
 
@@ -220,6 +221,8 @@ static int run_validators(const struct ctl_verb *v, int argc, char **argv) {
     "  --http ADDR   of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"           \
     "  --json        print JSON\n"
 
+#define PARAM_LINE(id, lo, hi, help) "  " #id "  " #lo " to " #hi "\n      " help "\n"
+
 const struct ctl_verb ctl_cell_status = {"cell", "status", "what a unit is doing",
     "[--http ADDR] [--json]\n"
     "\n"
@@ -232,7 +235,7 @@ const struct ctl_verb ctl_cell_validators = {"cell", "validators",
     "[show] [--http ADDR] [--json]\n"
     "       rsuctl cell validators add --validator-key HEX --link-key HEX [--power N] [--owner "
     "NAME] "
-    "[--mast NAME] ORDER\n"
+    "[--mast NAME] [--anyway] ORDER\n"
     "       rsuctl cell validators remove ADDRESS... ORDER\n"
     "       rsuctl cell validators params NAME=NUMBER... ORDER\n"
     "\n"
@@ -244,5 +247,15 @@ const struct ctl_verb ctl_cell_validators = {"cell", "validators",
     "cell "
     "would refuse is\n"
     "refused before anybody signs. Exit code 1: refused, with the reason.\n"
-    "\n" CTL_ORDER_USAGE,
+    "\n"
+    "A cell keeps four validators at least (or as many as it has): in a cell of four let the new "
+    "one in "
+    "first, then\n"
+    "the other out. With --http, add refuses a unit that the asked one does not hear, or that is "
+    "far "
+    "behind; --anyway\n"
+    "does not look.\n"
+    "\n" CTL_ORDER_USAGE "\n"
+    "Parameters, and what they may be; in force now: /v1/params of a unit. Times are us.\n"
+    "\n" CELL_PARAMS(PARAM_LINE),
     run_validators};

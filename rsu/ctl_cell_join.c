@@ -30,7 +30,15 @@ struct join {
     struct buf map;
     uint8_t key[32], curve_key[32]; /* secrets */
     struct validator me;
+    struct validator other; /* the unit of `like`, when its keys are beside it */
+    bool has_other;
 };
+
+/* tcp://(all addresses):PORT is no place to be reached at. */
+static bool binds_everywhere(const char *bind) {
+    return strncmp(bind, "tcp://*", 7) == 0 || strncmp(bind, "tcp://0.0.0.0:", 14) == 0 ||
+           strncmp(bind, "tcp://[::]", 10) == 0;
+}
 
 static const char *endpoint_of(const struct join *o, const char *address) {
     for (size_t i = 0; i < o->peers.n; i++) {
@@ -41,7 +49,28 @@ static const char *endpoint_of(const struct join *o, const char *address) {
         if (strcasecmp(o->config.peers[i].address, address) == 0)
             return o->config.peers[i].endpoint;
     }
-    return NULL;
+    char other[65];
+    hex_encode(other, o->other.address, 32);
+    return o->has_other && strcmp(other, address) == 0 && !binds_everywhere(o->config.bind)
+               ? o->config.bind
+               : NULL;
+}
+
+/* Whose keys cannot be read here is not known: the file may have been copied without them. */
+static void find_other(struct join *o) {
+    uint8_t secret[32];
+    if (o->config.key == NULL || secret_read(o->config.key, secret, NULL) != WS_OK)
+        return;
+    struct signer *s = signer_new(secret);
+    if (s != NULL) {
+        o->other.alg = KEY_ED25519;
+        signer_public(s, o->other.key);
+        signer_free(s);
+        validator_address(exec_sha256, &o->other);
+        o->has_other = secret_read(o->config.curve_key, secret, NULL) == WS_OK;
+        net_curve_public(secret, o->other.curve_key);
+    }
+    explicit_bzero(secret, sizeof(secret));
 }
 
 static int check_peers(const struct join *o) {
@@ -62,7 +91,54 @@ static int check_peers(const struct join *o) {
     return CTL_DONE;
 }
 
-/* Where the others are. Who is not known can still be heard, if it knows where we are; said, not refused. */
+static void put_peer(const char *address, const char *endpoint, const uint8_t *key, struct buf *b) {
+    char hex[65];
+    buf_printf(b, "  - {address: %s, endpoint: \"%s\"", address, endpoint);
+    if (key != NULL) {
+        hex_encode(hex, key, 32);
+        buf_printf(b, ", key: %s", hex);
+    }
+    buf_printf(b, "}\n");
+}
+
+static bool of_genesis(const struct join *o, const char *address) {
+    uint8_t octets[32];
+    return hex_decode(octets, sizeof(octets), address) &&
+           validator_set_find(&o->genesis.g.validators, octets) >= 0;
+}
+
+/* Validators since the genesis: the unit of `like`, its peers, and whom --peer names. */
+static size_t put_later(const struct join *o, struct buf *b) {
+    size_t n = 0;
+    char other[65] = "";
+    if (o->has_other)
+        hex_encode(other, o->other.address, 32);
+    if (o->has_other && !of_genesis(o, other) && endpoint_of(o, other) != NULL) {
+        put_peer(other, endpoint_of(o, other), o->other.curve_key, b);
+        n++;
+    }
+    for (size_t i = 0; i < o->config.n_peers; i++) {
+        const struct config_peer *p = &o->config.peers[i];
+        if (of_genesis(o, p->address) || strcmp(p->address, other) == 0)
+            continue;
+        put_peer(p->address, endpoint_of(o, p->address), p->has_key ? p->key : NULL, b);
+        n++;
+    }
+    for (size_t i = 0; i < o->peers.n; i++) {
+        char hex[65] = {0};
+        bool known = false;
+        memcpy(hex, o->peers.v[i], 64);
+        for (size_t k = 0; k < o->config.n_peers; k++)
+            known = known || strcasecmp(o->config.peers[k].address, hex) == 0;
+        if (!known && !of_genesis(o, hex) && strcasecmp(hex, other) != 0) {
+            put_peer(hex, o->peers.v[i] + 65, NULL, b);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Where the others are. A validator of the genesis that `like` does not name has left, most likely; said, not refused. */
 static void put_peers(const struct join *o, struct buf *b, struct buf *ret_missing) {
     const struct validator_set *set = &o->genesis.g.validators;
     buf_printf(b, "peers:\n");
@@ -75,20 +151,22 @@ static void put_peers(const struct join *o, struct buf *b, struct buf *ret_missi
             buf_printf(ret_missing, " %s (%s)", address, set->v[i].owner);
             continue;
         }
-        buf_printf(b, "  - {address: %s, endpoint: \"%s\"}\n", address, endpoint);
+        put_peer(address, endpoint, NULL, b);
         n++;
     }
-    for (size_t i = 0; i < o->peers.n; i++) { /* validators since */
-        uint8_t address[32];
-        char hex[65] = {0};
-        memcpy(hex, o->peers.v[i], 64);
-        if (hex_decode(address, sizeof(address), hex) && validator_set_find(set, address) < 0) {
-            buf_printf(b, "  - {address: %s, endpoint: \"%s\"}\n", hex, o->peers.v[i] + 65);
-            n++;
-        }
-    }
-    if (n == 0)
+    if (n + put_later(o, b) == 0)
         buf_printf(b, "  []\n");
+}
+
+/* Before anything is written: a unit that its own neighbour cannot be told of is made twice. */
+static int check_other(const struct join *o) {
+    char address[65];
+    hex_encode(address, o->other.address, 32);
+    if (!o->has_other || endpoint_of(o, address) != NULL)
+        return CTL_DONE;
+    return ctl_misuse(o->v,
+        "%s listens on %s, which does not say where it is reached: --peer %s=tcp://HOST:PORT",
+        o->like, o->config.bind, address);
 }
 
 static void put_yaml(const struct join *o, struct buf *b, struct buf *ret_missing) {
@@ -112,6 +190,11 @@ static void put_yaml(const struct join *o, struct buf *b, struct buf *ret_missin
             (unsigned long long)(c->rate_ppm % 1000000));
     if (o->http != NULL)
         buf_printf(b, "http: \"%s\"\n", o->http);
+    else
+        buf_printf(
+            b, "# http: \"127.0.0.1:8100\"                           # status, map and proofs\n");
+    buf_printf(b,
+        "# ports: [{kind: af_packet, interface: eth1}]       # without one it hears no vehicle\n");
     buf_printf(b, "admin: admin.sock\n");
 }
 
@@ -180,21 +263,31 @@ static int tell(const struct join *o, const struct buf *missing) {
     struct buf b = {0};
     buf_printf(&b, "unit: %s/rsud.yaml\naddress: %s\n", o->out, address);
     if (missing->n > 0)
-        buf_printf(&b, "no endpoint known of:%.*s (--peer ADDRESS=tcp://HOST:PORT)\n",
-            (int)missing->n, (const char *)missing->p);
+        buf_printf(&b,
+            "not among its peers, as %s does not name them:%.*s; those still in the cell go under "
+            "peers in "
+            "rsud.yaml\n",
+            o->like, (int)missing->n, (const char *)missing->p);
+    if (o->http == NULL)
+        buf_printf(
+            &b, "note: no HTTP face (--http); vehicles are heard when ports are in rsud.yaml\n");
     buf_printf(&b,
         "\nNext:\n"
         "1. In rsud.yaml of every unit of the cell, then kill -HUP of its rsud:\n"
-        "     followers: [{key: %s, endpoint: \"%s\"}]\n"
-        "     peers: ... {address: %s, endpoint: \"%s\"}\n"
+        "     peers: ...\n"
+        "       - {address: %s, endpoint: \"%s\", key: %s}\n"
         "2. Here: rsud --config %s/rsud.yaml; it follows the cell and does not vote yet.\n"
         "   (From a snapshot file instead: rsuctl ledger snapshot restore, before that.)\n"
-        "3. When `rsuctl cell status` shows it at the cell's height, the committee's authorities "
-        "order:\n"
-        "     rsuctl cell validators add --validator-key %s \\\n"
-        "       --link-key %s --owner NAME --mast NAME --key AUTHORITY.key ... --admin SOCKET\n"
-        "   It signs two blocks after the one that takes the order.\n",
-        link, o->endpoint, address, o->endpoint, o->out, key, link);
+        "3. When `rsuctl cell status` of any other unit shows it as a follower at the cell's "
+        "height, the\n"
+        "   committee's authorities order (SOCKET and ADDR: admin and http of a unit that runs):\n"
+        "     rsuctl cell validators add --genesis %s --validator-key %s \\\n"
+        "       --link-key %s --owner NAME --mast NAME --key AUTHORITY.key ... \\\n"
+        "       --admin SOCKET --http ADDR\n"
+        "   It signs two blocks after the one that takes the order. A cell has four validators at "
+        "least:\n"
+        "   whoever it replaces is removed after that.\n",
+        address, o->endpoint, link, o->out, o->config.genesis, key, link);
     int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
     return code;
@@ -205,6 +298,10 @@ static int make(struct join *o) {
     if (config_load(o->like, &o->config, &err) != WS_OK)
         return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     int code = ctl_genesis_load(o->v, o->config.genesis, o->fingerprint, &o->genesis);
+    if (code != CTL_DONE)
+        return code;
+    find_other(o);
+    code = check_other(o);
     if (code != CTL_DONE)
         return code;
     struct buf yaml = {0};
@@ -239,14 +336,20 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"json", CTL_FLAG, &o->json, 0, 0},
     };
     int code;
+    char *out = NULL;
     if (ctl_options(v, argc, argv, options, ARRAY_LEN(options), NULL, 0, 0, &code)) {
         if (o->out == NULL || o->like == NULL || o->bind == NULL || o->endpoint == NULL)
             code = ctl_misuse(v, "--out, --like, --bind and --endpoint are needed");
         else
             code = check_peers(o);
+        out = code == CTL_DONE ? ws_strdup(o->out) : NULL;
+        for (size_t n = out == NULL ? 0 : strlen(out); n > 1 && out[n - 1] == '/';)
+            out[--n] = '\0'; /* it is said with a file's name behind it */
+        o->out = out;
         if (code == CTL_DONE)
             code = make(o);
     }
+    free(out);
     config_free(&o->config);
     ctl_genesis_free(&o->genesis);
     buf_free(&o->map);
@@ -268,10 +371,11 @@ const struct ctl_verb ctl_cell_join = {"cell", "join", "a new unit for a cell th
     "                        genesis, map, clock and peers are taken from there\n"
     "  --bind ADDR           where the new unit listens for links, e.g. tcp://*:7100\n"
     "  --endpoint ADDR       where the others reach it\n"
-    "  --peer ADDRESS=ADDR   endpoint of a validator that --like does not name (its own, for "
-    "one);\n"
-    "                        may be given again\n"
-    "  --http ADDR           HTTP face of the new unit\n"
+    "  --peer ADDRESS=ADDR   endpoint of a validator that --like does not name; its own is taken "
+    "from its\n"
+    "                        bind, unless that is every address; may be given again\n"
+    "  --http ADDR           HTTP face of the new unit; without it only its log tells what it "
+    "does\n"
     "  --fingerprint HEX     of the genesis, known from elsewhere: another one is refused\n"
     "  --json                print JSON\n",
     run};

@@ -8,6 +8,7 @@
 #include "rsu/ctl_light.h"
 #include "rsu/ctl_order.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct committee {
     struct ctl_order o;
     struct ctl_list words;
     const char *key, *link_key, *owner, *mast;
+    bool anyway;
     uint64_t power;
     struct buf body;
     /* what a unit says and a quorum signed; with --http only */
@@ -63,6 +65,55 @@ static int prove_now(struct committee *c, struct ctl_http *h, struct ws_err *err
     c->asked = code == CTL_DONE;
     free(l);
     return code;
+}
+
+/* A validator that is not there is a vote that the cell needs and does not get. */
+static int see_newcomer(const struct committee *c, struct ctl_http *h, struct ws_err *err) {
+    enum { RECENT_S = 30, NEAR = 100 };
+    static const char *const lists[] = {"followers", "validators"};
+    json_t *status = NULL;
+    if (ctl_http_json(h, "/v1/status", &status, err) != WS_OK)
+        return CTL_UNREACHABLE;
+    int rc = ws_fail(err, WS_EINPUT,
+        "add: the unit at %s has no peer with that link key: first let it follow (peers or "
+        "followers "
+        "in rsud.yaml, then SIGHUP), or --anyway",
+        c->o.http);
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        size_t i;
+        json_t *v;
+        json_array_foreach(json_object_get(status, lists[k]), i, v) {
+            if (strcasecmp(ctl_json_text(v, "link_key"), c->link_key) != 0)
+                continue;
+            double ago = json_number_value(json_object_get(v, "heard_s_ago"));
+            if (!json_is_integer(json_object_get(v, "height")) || ago > RECENT_S)
+                rc = ws_fail(err, WS_EINPUT,
+                    "add: nothing is heard of that unit now; a committee that counts on it may "
+                    "stand "
+                    "still: start it first, or --anyway");
+            else if (ctl_json_number(v, "height") + NEAR < ctl_json_number(status, "height"))
+                rc = ws_fail(err, WS_EINPUT,
+                    "add: that unit is at height %lld and the cell at %lld: let it catch up first, "
+                    "or "
+                    "--anyway",
+                    ctl_json_number(v, "height"), ctl_json_number(status, "height"));
+            else
+                rc = WS_OK;
+        }
+    }
+    json_decref(status);
+    return rc == WS_OK ? CTL_DONE : CTL_NO;
+}
+
+static int look_for_newcomer(const struct committee *c) {
+    struct ws_err err = {0};
+    struct ctl_http *h = NULL;
+    if (c->o.http == NULL || c->link_key == NULL || c->anyway)
+        return CTL_DONE;
+    int code =
+        ctl_http_open(c->o.http, &h, &err) == WS_OK ? see_newcomer(c, h, &err) : CTL_UNREACHABLE;
+    ctl_http_close(h);
+    return code == CTL_DONE ? code : ctl_fail(c->o.v, (enum ctl_code)code, &err);
 }
 
 static int ask_now(struct committee *c) {
@@ -146,13 +197,33 @@ static int make_remove(struct committee *c) {
     return code;
 }
 
-static uint64_t *param_of(struct cell_params *p, const char *name, size_t n) {
-#define X(id, lo, hi, help)                                                                        \
-    if (strlen(#id) == n && memcmp(#id, name, n) == 0)                                             \
-        return &p->id;
+struct param {
+    const char *name;
+    size_t at;
+    uint64_t lo, hi;
+};
+static const struct param params[] = {
+#define X(id, least, most, help) {#id, offsetof(struct cell_params, id), least, most},
     CELL_PARAMS(X)
 #undef X
-    return NULL;
+};
+
+static int set_param(struct committee *c, const char *word) {
+    size_t n = strcspn(word, "=");
+    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+        const struct param *p = &params[i];
+        if (strlen(p->name) != n || memcmp(p->name, word, n) != 0)
+            continue;
+        uint64_t value = 0;
+        if (word[n] != '=' || !value_u64(word + n + 1, 0, INT64_MAX, &value))
+            return ctl_misuse(c->o.v, "params: %.80s: %s=N, a number from %llu to %llu", word,
+                p->name, (unsigned long long)p->lo, (unsigned long long)p->hi);
+        memcpy((uint8_t *)&c->params + p->at, &value, sizeof(value));
+        return CTL_DONE;
+    }
+    return ctl_misuse(c->o.v,
+        "params: '%.*s' is no parameter; rsuctl cell validators --help names them all",
+        n > 60 ? 60 : (int)n, word);
 }
 
 static int make_params(struct committee *c) {
@@ -161,12 +232,9 @@ static int make_params(struct committee *c) {
         return ctl_misuse(c->o.v, "params: --http is needed: parameters are ordered as a whole, "
                                   "so those in force must be known");
     for (size_t i = 0; i < c->words.n; i++) {
-        const char *equals = strchr(c->words.v[i], '=');
-        size_t n = equals == NULL ? 0 : (size_t)(equals - c->words.v[i]);
-        uint64_t *to = param_of(&c->params, c->words.v[i], n);
-        if (to == NULL || !value_u64(equals + 1, 0, INT64_MAX, to))
-            return ctl_misuse(
-                c->o.v, "params: '%.80s' is no NAME=NUMBER of a parameter", c->words.v[i]);
+        int code = set_param(c, c->words.v[i]);
+        if (code != CTL_DONE)
+            return code;
     }
     enum committee_code said = params_change_check(&c->o.genesis.g.params, &c->params);
     if (said == COMMITTEE_BAD_PARAMS && cell_params_check(&c->params, &err) != WS_OK) {
@@ -194,7 +262,7 @@ static const struct action actions[] = {
 };
 
 static int run(const struct ctl_verb *v, const struct action *a, int argc, char **argv) {
-    enum { OWN = 5 };
+    enum { OWN = 6 };
     struct committee *c = ws_alloc(sizeof(*c));
     struct ctl_option options[CTL_ORDER_OPTIONS + OWN];
     const struct ctl_option own[OWN] = {
@@ -203,6 +271,7 @@ static int run(const struct ctl_verb *v, const struct action *a, int argc, char 
         {"owner", CTL_TEXT, (void *)&c->owner, 0, 0},
         {"mast", CTL_TEXT, (void *)&c->mast, 0, 0},
         {"power", CTL_NUMBER, &c->power, 1, POWER_MAX},
+        {"anyway", CTL_FLAG, &c->anyway, 0, 0},
     };
     int code;
     c->power = 1;
@@ -216,6 +285,8 @@ static int run(const struct ctl_verb *v, const struct action *a, int argc, char 
             code = ask_now(c);
         if (code == CTL_DONE)
             code = a->make(c);
+        if (code == CTL_DONE)
+            code = look_for_newcomer(c);
         c->o.order.body = buf_span(&c->body);
         if (code == CTL_DONE)
             code = ctl_order_send(&c->o);

@@ -20,12 +20,19 @@ ctl cell init --out "$cell" --map "$repo/configs/demo/town.osm" --capture "$out/
 for i in 1 2 3 4; do start $i; done
 wait_for 20 'four units make blocks' at_least 1 5
 
-# The new unit's own folder, after that of unit 2; where unit 2 is, its own file does not say.
-two=$(addresses | sed -n 2p)
-ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind "tcp://127.0.0.1:$((base + 4))" \
-    --endpoint "tcp://127.0.0.1:$((base + 4))" --peer "$two=tcp://127.0.0.1:$((base + 1))" \
-    --http "127.0.0.1:$((http + 4))" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
-grep -q 'no endpoint known' "$out/join.log" && { cat "$out/join.log"; fail 'an endpoint is missing'; }
+# The new unit's own folder, after that of unit 2: where unit 2 is, its bind says, or nothing is written.
+cp "$cell/rsu2/rsud.yaml" "$out/two.yaml"
+sed -i "s|^bind:.*|bind: \"tcp://*:$((base + 1))\"|" "$cell/rsu2/rsud.yaml"
+join=(--like "$cell/rsu2/rsud.yaml" --bind "tcp://127.0.0.1:$((base + 4))" --endpoint "tcp://127.0.0.1:$((base + 4))" --http "127.0.0.1:$((http + 4))")
+ctl cell join --out "$cell/rsu5" "${join[@]}" >"$out/join.log" 2>&1
+[ $? -eq 2 ] || fail 'a neighbour without a place is taken'
+grep -qE -- '--peer [0-9a-f]{64}=tcp' "$out/join.log" || { cat "$out/join.log"; fail 'what is missing is not said'; }
+[ ! -e "$cell/rsu5" ] || fail 'something was written before the question'
+mv "$out/two.yaml" "$cell/rsu2/rsud.yaml"
+ctl cell join --out "$cell/rsu5/" "${join[@]}" >"$out/join.log" 2>&1 || { cat "$out/join.log"; fail 'cell join'; }
+grep -q -- '--genesis .*genesis.bin' "$out/join.log" || { cat "$out/join.log"; fail 'the order that is printed lacks the genesis'; }
+grep -q '//rsud.yaml' "$out/join.log" && { cat "$out/join.log"; fail 'a path with two slashes'; }
+grep -q 'not among its peers' "$out/join.log" && { cat "$out/join.log"; fail 'an endpoint is missing'; }
 [ "$(stat -c %a "$cell/rsu5/validator.key")" = 600 ] || fail 'the key may be read by others'
 ctl cell join --out "$cell/rsu5" --like "$cell/rsu2/rsud.yaml" --bind tcp://127.0.0.1:1 --endpoint tcp://127.0.0.1:1 >/dev/null 2>&1
 [ $? -eq 1 ] || fail 'cell join writes over a unit'
@@ -36,14 +43,15 @@ link=$(joined_key link)
 
 # As it says: every unit learns of the newcomer while it runs.
 for i in 1 2 3 4; do
-    sed -i "s|^peers:|followers: [{key: $link, endpoint: \"tcp://127.0.0.1:$((base + 4))\"}]\npeers:\n  - {address: $address, endpoint: \"tcp://127.0.0.1:$((base + 4))\"}|" \
-        "$cell/rsu$i/rsud.yaml"
+    peer=$(grep -oE -m1 -- '- \{address: .*key: [0-9a-f]{64}\}' "$out/join.log")
+    sed -i "s|^peers:|peers:\n  $peer|" "$cell/rsu$i/rsud.yaml"
     "$bin/rsud" --config "$cell/rsu$i/rsud.yaml" --check >"$out/check.log" 2>&1 || { cat "$out/check.log"; fail "the configuration of unit $i"; }
     kill -HUP "${pid[$i]}"
 done
 start 5
 h=$(height 1)
 wait_for 30 'the new unit follows' at_least 5 "$h"
+ctl cell status --http "127.0.0.1:$http" | grep -qE "^follower: link key ${link:0:16}.*height [0-9]+" || fail 'another unit does not see it follow'
 signed 1 "$address" && fail 'it votes before anybody ordered so'
 
 order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")

@@ -196,7 +196,10 @@ expect 1 'refused: unknown_validator' "$ctl" cell validators remove "$(printf '%
 expect 1 'refused: bad_set' "$ctl" cell validators add "${newcomer[@]}" --power 1152921504606846976 "${signed[@]}"
 expect 1 '2 authorities must sign, 1 did' "$ctl" cell validators add "${newcomer[@]}" --genesis one/genesis.bin \
     --admin one/rsu1/admin.sock --key one/authority/1.key
-expect 2 'NAME=NUMBER' "$ctl" cell validators params speed=1 "${signed[@]}"
+expect 1 'no peer with that link key.*--anyway' "$ctl" cell validators add "${newcomer[@]}" "${signed[@]}"
+expect 0 'time_precision_us  0 to 3600000000' "$ctl" cell validators --help
+expect 2 "'speed' is no parameter" "$ctl" cell validators params speed=1 "${signed[@]}"
+expect 2 'block_txs_max=N, a number from 1 to 65535' "$ctl" cell validators params block_txs_max=many "${signed[@]}"
 expect 2 '--http is needed' "$ctl" cell validators params block_txs_max=5 --genesis one/genesis.bin \
     --admin one/rsu1/admin.sock "${both[@]}"
 expect 1 'refused: bad_params.*block_txs_max' "$ctl" cell validators params block_txs_max=0 "${signed[@]}"
