@@ -23,6 +23,9 @@ struct route {
     http_fn fn;
 };
 static const struct route routes[] = {
+    {"/", {NULL}, http_get_page},
+    {"/page/*", {NULL}, http_get_page},
+    {"/v1/genesis", {NULL}, http_get_genesis},
     {"/v1/status", {NULL}, http_get_status},
     {"/v1/map", {"version"}, http_get_map},
     {"/v1/map/versions", {"from"}, http_get_versions},

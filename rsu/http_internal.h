@@ -34,6 +34,7 @@ struct http_call {
 struct http_reply {
     unsigned status;
     const char *type;
+    const char *cache; /* NULL: no-store */
     struct buf body;
     struct MHD_Response *made; /* instead of the body; a reference of the reply's own */
     size_t n_headers;
@@ -233,6 +234,8 @@ void http_get_params(struct http *h, const struct http_call *c, struct http_repl
 void http_get_handovers(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_page(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_randomness(struct http *h, const struct http_call *c, struct http_reply *r);
 
 #endif

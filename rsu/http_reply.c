@@ -39,6 +39,7 @@ void http_fail(struct http_reply *r, unsigned status, const char *fmt, ...) {
     if (r->made != NULL)
         MHD_destroy_response(r->made);
     r->made = NULL;
+    r->cache = NULL;
     r->n_headers = 0;
     r->status = status;
     r->type = HTTP_JSON;
@@ -63,7 +64,8 @@ void http_fail_err(struct http_reply *r, int rc, const struct ws_err *err) {
 
 static void add_headers(const struct http_reply *r, struct MHD_Response *m) {
     (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
-    (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(
+        m, MHD_HTTP_HEADER_CACHE_CONTROL, r->cache == NULL ? "no-store" : r->cache);
     (void)MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
     for (size_t i = 0; i < r->n_headers; i++)
         (void)MHD_add_response_header(m, r->header[i].name, r->header[i].value);

@@ -169,6 +169,7 @@ static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t sta
         .admit = &r->admit,
         .started_mono_us = started_us};
     memcpy(r->face.cell_id, executor_cell_id(ex), 32);
+    r->face.genesis_octets = r->box.genesis; /* borrowed */
     for (size_t i = 0; i < RIG_PORTS; i++)
         r->face.workers[i] = (struct worker *)r;
     r->admit.outcome[ADMIT_TAKEN] = 24;

@@ -84,11 +84,11 @@ static void bodies_are_refused(void **state) {
 
 static void unknown_paths_are_not_found(void **state) {
     (void)state;
-    static const char *const paths[] = {"/", "/v1", "/v1/", "/v1/status/", "/v1/Status",
-        "/v2/status", "/v1/blocks", "/v1/blocks/", "/v1/blocks/1/2", "/v1/../metrics",
-        "/../../../etc/passwd", "/v1/map/../../../../etc/shadow", "/%2e%2e/%2e%2e/etc/passwd",
-        "/v1%2fstatus", "/v1/proofs/state/map/", "/v1/proofs/state//00", "//metrics",
-        "/.git/config"};
+    static const char *const paths[] = {"/page", "/page/", "/page/a/b", "/v1", "/v1/",
+        "/v1/status/", "/v1/Status", "/v2/status", "/v1/blocks", "/v1/blocks/", "/v1/blocks/1/2",
+        "/v1/../metrics", "/../../../etc/passwd", "/v1/map/../../../../etc/shadow",
+        "/%2e%2e/%2e%2e/etc/passwd", "/v1%2fstatus", "/v1/proofs/state/map/",
+        "/v1/proofs/state//00", "//metrics", "/.git/config"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
         rig_refused(rig, 404, "nothing is served", paths[i]);
 }

@@ -1,0 +1,46 @@
+// Questions to the unit that served this page. Nothing is ever sent but these.
+
+export class Refused extends Error {
+  constructor(status, words) {
+    super(words);
+    this.status = status;
+  }
+}
+
+async function ask(path) {
+  const response = await fetch(path, { cache: "no-store", credentials: "omit" });
+  if (response.ok) return response;
+  let words = `the unit answered ${response.status}`;
+  try {
+    words = (await response.json()).error || words;
+  } catch {
+    // not JSON: the status must do
+  }
+  throw new Refused(response.status, words);
+}
+
+export async function json(path) {
+  return (await ask(path)).json();
+}
+
+export async function octets(path) {
+  return new Uint8Array(await (await ask(path)).arrayBuffer());
+}
+
+export async function map() {
+  const response = await ask("/v1/map");
+  return { version: Number(response.headers.get("Wayside-Map-Version")), text: await response.text() };
+}
+
+// Versions after `from` up to `to`, in as many answers as it takes.
+export async function diffs(from, to) {
+  const versions = [];
+  let at = from;
+  while (at < to) {
+    const page = await json(`/v1/map/diffs?from=${at}&to=${to}`);
+    versions.push(...page.versions);
+    if (page.to <= at) break;
+    at = page.to;
+  }
+  return versions;
+}

@@ -1,0 +1,391 @@
+// Puts the parts together: what is known, what is shown, and the address that says so.
+
+import * as api from "./api.js";
+import { byId, el, show } from "./dom.js";
+import * as evidence from "./evidence.js";
+import { changeTitle, count, instant } from "./format.js";
+import * as link from "./link.js";
+import { follow } from "./live.js";
+import { Model, readSequence } from "./model.js";
+import { Overlay } from "./overlay.js";
+import { Scene } from "./scene.js";
+import { expiryWords, list } from "./side.js";
+import { Strip, sayTroubles, states, troubles } from "./strip.js";
+import { View, steer } from "./view.js";
+
+const HISTORY = 400; // versions whose changes are read at the start
+const CLICK_PX = 16;
+
+const view = new View();
+const model = new Model(view);
+const scene = new Scene(view);
+const overlay = new Overlay(view, scene);
+const strip = new Strip((index) => open(`n:${index}`));
+const stream = { lost: 0, map: "" };
+const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0 };
+const trails = new Map(); // bits of candidates since the page was opened
+const canvas = { road: byId("road").getContext("2d", { alpha: false }), marks: byId("marks").getContext("2d") };
+const timing = { frames: 0, drawn: 0 };
+let roadDue = true;
+let frame = 0;
+let panel = null; // the open panel's own update, if it has one
+
+// ---- drawing ----
+
+function ratio() {
+  return Math.min(2, window.devicePixelRatio || 1);
+}
+
+function draw(now) {
+  frame = 0;
+  const began = performance.now();
+  if (roadDue) scene.draw(canvas.road, ratio());
+  roadDue = false;
+  const moving = overlay.draw(canvas.marks, ratio(), now);
+  putScale();
+  timing.frames++;
+  timing.drawn = performance.now() - began;
+  if (moving) ask(false);
+}
+
+function ask(road) {
+  roadDue = roadDue || road;
+  if (!frame) frame = requestAnimationFrame(draw);
+}
+
+function resize() {
+  const node = byId("map");
+  const fits = view.width > 1;
+  view.width = Math.max(1, node.clientWidth);
+  view.height = Math.max(1, node.clientHeight);
+  for (const g of Object.values(canvas)) {
+    g.canvas.width = Math.round(view.width * ratio());
+    g.canvas.height = Math.round(view.height * ratio());
+  }
+  if (!fits && scene.box) place(link.read(location.hash));
+  ask(true);
+}
+
+function putScale() {
+  const target = 110 / view.scale;
+  const power = 10 ** Math.floor(Math.log10(target));
+  const metres = [5, 2, 1].find((k) => k * power <= target) * power;
+  byId("scalebar").style.width = `${(metres * view.scale).toFixed(0)}px`;
+  show(byId("scaletext"), metres >= 1000 ? `${count(metres / 1000)} km` : `${metres < 1 ? metres.toFixed(1) : count(metres)} m`);
+}
+
+// ---- the address ----
+
+let addressTimer = 0;
+function address(push) {
+  clearTimeout(addressTimer);
+  const put = () => {
+    const [lat, lon] = view.degrees(view.x, view.y);
+    const hash = link.write({
+      v: state.live ? 0 : state.range.to, from: state.range.from > base() ? state.range.from : state.live ? 0 : state.range.from,
+      see: state.see, at: { lat, lon, scale: view.scale },
+    });
+    if (hash === location.hash) return;
+    if (push) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
+  };
+  if (push) put();
+  else addressTimer = setTimeout(put, 250);
+}
+
+function place(found) {
+  if (found.at) {
+    [view.x, view.y] = view.metres(found.at.lon, found.at.lat);
+    view.scale = found.at.scale;
+  } else {
+    view.fit(scene.box);
+  }
+}
+
+function moved() {
+  ask(true);
+  address(false);
+}
+
+// ---- what is shown ----
+
+function base() {
+  return model.oldest;
+}
+
+function showRange(from, to) {
+  const newest = model.newest;
+  const last = Math.min(Math.max(to, base()), newest);
+  const first = Math.min(Math.max(from, base()), last);
+  state.live = last === newest;
+  state.range = { from: first, to: last };
+  if (model.at !== last && model.go(last)) scene.build(model.elements);
+  /* Without an end of its own, the accent stays on the newest version until the next one. */
+  overlay.changes = model.between(first > base() || !state.live ? first : Math.max(base(), last - 1), last);
+  overlay.candidates = state.live ? state.candidates : [];
+  putSlider();
+  if (!state.see) putList();
+  ask(true);
+}
+
+function putSlider() {
+  for (const [id, value] of [["from", state.range.from], ["to", state.range.to]]) {
+    const input = byId(id);
+    input.min = base();
+    input.max = model.newest;
+    input.value = value;
+    input.disabled = model.newest === base();
+    input.setAttribute("aria-valuetext", `version ${value}`);
+  }
+  const v = model.versions.get(state.range.to);
+  const n = model.between(state.range.from, state.range.to).length;
+  show(byId("span"), `version ${count(state.range.to)}${state.live ? " (now)" : ""}${v ? `, ${instant(v.time)}` : ", as founded"}; ` +
+    `${count(n)} ${n === 1 ? "change" : "changes"} since version ${count(state.range.from)}`);
+  byId("now").hidden = state.live;
+}
+
+let listShown = "";
+function putList() {
+  const now = JSON.stringify([state.live, state.range, state.live ? state.candidates : 0, state.candidatesTotal]);
+  if (now === listShown) return;
+  listShown = now;
+  const focused = document.activeElement?.dataset?.see;
+  byId("panel").replaceChildren(...list(state, open));
+  if (focused) byId("panel").querySelector(`[data-see="${focused}"]`)?.focus();
+  show(byId("grip"), state.candidates.length > 0 && state.live
+    ? `${count(model.between(state.range.from, state.range.to).length)} changes, ${count(state.candidatesTotal)} gathering`
+    : `${count(model.between(state.range.from, state.range.to).length)} changes`);
+}
+
+function fly(x, y, scale) {
+  view.scale = Math.max(view.scale, scale);
+  view.x = x;
+  view.y = y;
+  ask(true);
+}
+
+function back() {
+  open("");
+}
+
+function sheet(isOpen) {
+  byId("side").classList.toggle("open", isOpen);
+  byId("grip").setAttribute("aria-expanded", String(isOpen));
+}
+
+// `see` names a change, an element, a candidate or a validator; "" is the list.
+function open(see, quiet) {
+  const was = state.see;
+  state.see = see;
+  panel = null;
+  overlay.selected = null;
+  const nodes = see ? opened(see) : null;
+  if (nodes) {
+    byId("panel").replaceChildren(...nodes.filter(Boolean));
+    byId("panel").scrollTop = 0;
+    listShown = "";
+    if (!quiet) byId("title")?.focus({ preventScroll: true });
+    sheet(true);
+  } else {
+    if (see) state.see = "";
+    listShown = "";
+    putList();
+    if (was && !quiet) byId("panel").querySelector(`[data-see="${was}"]`)?.focus();
+  }
+  ask(false);
+  if (!quiet) address(true);
+}
+
+function opened(see) {
+  const [what, id] = [see[0], see.slice(2)];
+  if (what === "c") {
+    const c = model.changes.get(id);
+    if (!c) return null;
+    select(c.after || c.before);
+    return evidence.change(c, back, () => []);
+  }
+  if (what === "e") {
+    const e = model.elements.get(id);
+    if (!e) return null;
+    select(e);
+    return evidence.element(e, [...model.changes.values()].filter((c) => c.element === id).reverse(), back, open);
+  }
+  if (what === "k") {
+    const k = state.candidates.find((one) => one.subject === id);
+    if (!k) return null;
+    overlay.selected = { at: [k.x, k.y] };
+    fly(k.x, k.y, 4);
+    const made = evidence.candidate(k, model.elements.get(id), back, (now) => evidence.bitsChart(trails.get(now.subject) || [], now.threshold_bits));
+    panel = () => {
+      const now = state.candidates.find((one) => one.subject === id);
+      if (now) made.update(now);
+    };
+    return made.nodes;
+  }
+  const v = state.status && states(state.status).find((one) => one.index === Number(id));
+  return v ? evidence.validator(v, v.index === state.status.validator, back) : null;
+}
+
+function select(element) {
+  overlay.selected = { element };
+  const at = scene.anchor(element);
+  if (at) fly(...at, 4);
+}
+
+function tapped(px, py, reach = CLICK_PX) {
+  const near = (p) => Math.hypot(p[0] - px, p[1] - py);
+  const marks = [
+    ...overlay.candidates.map((k) => [near(view.pixel(k.x, k.y)), `k:${k.subject}`]),
+    ...overlay.changes.map((c) => {
+      const at = overlay.place(c.after || c.before);
+      return [at ? near(at) : Infinity, `c:${c.id}`];
+    }),
+  ].filter(([d]) => d <= Math.max(reach, overlay.radius())).sort((a, b) => a[0] - b[0]);
+  if (marks.length > 0) {
+    open(marks[0][1]);
+    return;
+  }
+  const e = scene.hit(model.elements, px, py, reach);
+  if (e) open(`e:${e.id}`);
+  else if (state.see) back();
+}
+
+// ---- what arrives ----
+
+function heard(message) {
+  stream.lost = 0;
+  state.status = message.status;
+  state.received = performance.now();
+  strip.update(message.status, state.received);
+  takeCandidates(message);
+  catchUp(message.status.map.published);
+  say();
+}
+
+function takeCandidates(message) {
+  if (!message.candidates || !scene.box) return;
+  const now = performance.now();
+  state.candidatesTotal = message.candidates.total;
+  state.candidates = message.candidates.candidates.map((k) => {
+    const [x, y] = view.metres(...k.at);
+    const trail = trails.get(k.subject) || [];
+    if (trail.length === 0 || trail[trail.length - 1].bits !== k.bits) trail.push({ t: now, bits: k.bits });
+    if (trail.length > 500) trail.shift();
+    trails.set(k.subject, trail);
+    return { ...k, x, y, expiry: k.advisory ? expiryWords(k.advisory.until, message.status.time) : "" };
+  });
+  for (const id of trails.keys()) if (!state.candidates.some((k) => k.subject === id)) trails.delete(id);
+  if (state.live) overlay.candidates = state.candidates;
+  if (!state.see) putList();
+  panel?.();
+  ask(false);
+}
+
+let reading = false;
+async function catchUp(published) {
+  if (reading || !scene.box || published <= model.newest) return;
+  reading = true;
+  try {
+    const fresh = await api.diffs(model.newest, published);
+    const follows = state.live;
+    const { from } = state.range;
+    model.learn(fresh);
+    if (follows) {
+      showRange(from, model.newest);
+      overlay.pulse(fresh.flatMap((v) => v.changes));
+    } else {
+      putSlider();
+    }
+    document.documentElement.dataset.newest = String(model.newest);
+  } catch (e) {
+    if (e.status === 410) location.reload(); // too far back for this unit: begin anew
+  } finally {
+    reading = false;
+  }
+}
+
+function say() {
+  sayTroubles(troubles(state.status, stream), byId("trouble"));
+}
+
+// ---- the start ----
+
+function theme() {
+  scene.theme();
+  ask(true);
+}
+
+function listen() {
+  const map = byId("map");
+  steer(map, view, moved, tapped);
+  map.addEventListener("keydown", (e) => {
+    if (e.target === map && e.key === "0") {
+      view.fit(scene.box);
+      moved();
+    }
+  });
+  byId("nearer").addEventListener("click", () => { view.zoom(1.6, view.width / 2, view.height / 2); moved(); });
+  byId("farther").addEventListener("click", () => { view.zoom(1 / 1.6, view.width / 2, view.height / 2); moved(); });
+  byId("whole").addEventListener("click", () => { view.fit(scene.box); moved(); });
+  byId("grip").addEventListener("click", () => sheet(!byId("side").classList.contains("open")));
+  byId("from").addEventListener("input", (e) => { showRange(Math.min(Number(e.target.value), state.range.to), state.range.to); address(false); });
+  byId("to").addEventListener("input", (e) => { showRange(Math.min(state.range.from, Number(e.target.value)), Number(e.target.value)); address(false); });
+  byId("now").addEventListener("click", () => { showRange(base(), model.newest); address(true); });
+  document.addEventListener("keydown", (e) => { if (e.key === "Escape" && state.see) back(); });
+  addEventListener("popstate", () => arrive(link.read(location.hash)));
+  addEventListener("hashchange", () => arrive(link.read(location.hash)));
+  new ResizeObserver(resize).observe(map);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
+  for (const moment of ["beforeprint", "afterprint"]) addEventListener(moment, () => { theme(); scene.draw(canvas.road, ratio()); overlay.draw(canvas.marks, ratio(), 0); });
+  setInterval(() => { if (state.status) strip.tick(state.status, state.received); say(); }, 1000);
+}
+
+function arrive(found) {
+  showRange(found.from || base(), found.v || model.newest);
+  if ((found.see || "") !== state.see) open(found.see || "", true);
+  place(found);
+  ask(true);
+}
+
+async function begin() {
+  listen();
+  resize();
+  theme();
+  follow({ heard, lost: (since) => { stream.lost = since; say(); } });
+  try {
+    const { version, text } = await api.map();
+    const elements = readSequence(text);
+    centre(elements);
+    model.take(elements, version);
+    model.oldest = version;
+    scene.build(elements);
+    byId("loading").hidden = true;
+    arrive(link.read(location.hash));
+    const { oldest } = await api.json(`/v1/map/versions?from=${version}`);
+    model.learn(await api.diffs(Math.max(oldest - 1, version - HISTORY, 1), version));
+    arrive(link.read(location.hash));
+    if (state.status) catchUp(state.status.map.published);
+    document.documentElement.dataset.ready = "yes";
+  } catch (e) {
+    stream.map = e.message;
+    byId("loading").hidden = true;
+    say();
+  }
+}
+
+// The middle of the map is the origin, so that metres stay small and true.
+function centre(elements) {
+  let [s, w, n, e] = [90, 180, -90, -180];
+  for (const one of elements.values()) {
+    for (const [lon, lat] of one.line) {
+      s = Math.min(s, lat);
+      n = Math.max(n, lat);
+      w = Math.min(w, lon);
+      e = Math.max(e, lon);
+    }
+  }
+  if (s <= n) view.setOrigin((s + n) / 2, (w + e) / 2);
+}
+
+begin();
+window.wayside = { view, model, scene, overlay, state, timing, changeTitle }; // for whoever looks under the bonnet

@@ -1,0 +1,220 @@
+// What opens when something is clicked: a change with its evidence, a candidate, an element, a validator.
+
+import * as api from "./api.js";
+import { el, svg } from "./dom.js";
+import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, instant, kindName, many, tierName } from "./format.js";
+import { candidateMeta, candidateTitle } from "./side.js";
+
+const CLASSES = ["good_camera", "basic_camera", "lidar", "roadside", "unknown"];
+const SAYS = {
+  new: "saw it", value: "read it", gone: "found it gone", covered: "found it covered", unchanged: "saw it as in the map",
+  silent: "looked there, reported nothing",
+};
+
+function facts(rows) {
+  return el("dl", {}, rows.filter(Boolean).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+function bitsBar(have, threshold, advisory) {
+  const share = Math.max(0, Math.min(100, threshold > 0 ? (100 * have) / threshold : 0));
+  return el("div", {}, el("p", {}, `${bits(have)} bits of ${bits(threshold)} needed`),
+    el("span", { class: `bar ${advisory ? "advisory" : ""}`, role: "img", "aria-label": `${Math.round(share)} percent of the threshold` },
+      el("i", { "width%": share })));
+}
+
+// ---- sightings ----
+
+function favours(s, subject) {
+  if (s.says === "value") return subject.value === undefined || s.value === subject.value;
+  return s.says === "new" || s.says === "gone" || s.says === "covered";
+}
+
+function timeline(list, subject) {
+  const rows = CLASSES.filter((c) => list.some((s) => s.class === c));
+  const t0 = Math.min(...list.map((s) => Date.parse(s.time)));
+  const t1 = Math.max(...list.map((s) => Date.parse(s.time)));
+  const width = 360;
+  const left = 92;
+  const height = 24 + rows.length * 26;
+  const x = (s) => left + (t1 > t0 ? ((Date.parse(s.time) - t0) / (t1 - t0)) * (width - left - 14) : (width - left) / 2);
+  const marks = list.map((s) => {
+    const y = 16 + rows.indexOf(s.class) * 26;
+    const turn = typeof s.heading_deg === "number" ? s.heading_deg : 0;
+    return svg("path", { d: "M0-6 4 5 0 2.5-4 5Z", class: favours(s, subject) ? "for" : "against",
+      transform: `translate(${x(s).toFixed(1)} ${y}) rotate(${turn})` },
+    svg("title", {}, `${clock(s.time)}: ${SAYS[s.says] || s.says}${s.value === undefined ? "" : ` ${s.value}`}, ${bound(s.heading_deg)}`));
+  });
+  return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img",
+    "aria-label": `Sightings by source and time, ${list.length} of them; the table below says the same` },
+  rows.map((c, i) => [svg("text", { x: 0, y: 20 + i * 26 }, c.replace("_", " ")),
+    svg("line", { class: "rule", x1: left, x2: width, y1: 16 + i * 26, y2: 16 + i * 26 })]),
+  marks,
+  svg("text", { x: left, y: height - 2 }, clock(new Date(t0).toISOString())),
+  svg("text", { x: width, y: height - 2, "text-anchor": "end" }, clock(new Date(t1).toISOString())));
+}
+
+function byDirection(list, subject) {
+  const groups = new Map();
+  for (const s of list) {
+    const key = `${s.class}|${bound(s.heading_deg)}`;
+    const g = groups.get(key) || { class: s.class, way: bound(s.heading_deg), yes: 0, no: 0, silent: 0 };
+    if (favours(s, subject)) g.yes++;
+    else if (s.says === "silent") g.silent++;
+    else g.no++;
+    groups.set(key, g);
+  }
+  const rows = [...groups.values()].sort((a, b) => b.yes - a.yes || a.way.localeCompare(b.way));
+  return el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Source"), el("th", {}, "Travelling"),
+    el("th", { class: "n" }, "saw the change"), el("th", { class: "n" }, "saw the old"), el("th", { class: "n" }, "looked, saw nothing"))),
+  el("tbody", {}, rows.map((g) => el("tr", {}, el("td", {}, g.class.replace("_", " ")), el("td", {}, g.way || "–"),
+    el("td", { class: "n" }, g.yes), el("td", { class: "n" }, g.no), el("td", { class: "n" }, g.silent)))));
+}
+
+function sightingsTable(list) {
+  return el("details", {}, el("summary", {}, `Each of the ${list.length}`), el("table", { class: "sightings" },
+    el("thead", {}, el("tr", {}, el("th", {}, "Time"), el("th", {}, "Said"), el("th", {}, "Source"), el("th", {}, "Block"))),
+    el("tbody", {}, list.map((s) => el("tr", {}, el("td", {}, clock(s.time)),
+      el("td", {}, `${SAYS[s.says] || s.says}${s.value === undefined ? "" : `: ${s.value}`}, ${bound(s.heading_deg)}`),
+      el("td", {}, `${s.class.replace("_", " ")}${s.family ? `, software ${s.family}` : ""}`), el("td", {}, count(s.height)))))));
+}
+
+async function putSightings(box, path, subject) {
+  try {
+    const page = await api.json(path);
+    const list = page.sightings;
+    if (list.length === 0) {
+      box.replaceChildren(el("p", { class: "soft" }, page.complete ? "No message in the blocks kept here is about this place."
+        : "The blocks with these messages are no longer kept by this unit."));
+      return;
+    }
+    const ways = new Set(list.filter((s) => favours(s, subject)).map((s) => bound(s.heading_deg)));
+    const other = list.filter((s) => !favours(s, subject) && !ways.has(bound(s.heading_deg)));
+    box.replaceChildren(timeline(list, subject), byDirection(list, subject),
+      el("p", { class: "soft" }, other.length > 0
+        ? `${many(other.length, "vehicle", "vehicles")} passed in other directions without seeing the change.`
+        : "No vehicle passed in another direction without seeing the change."),
+      page.complete ? null : el("p", { class: "soft" }, `Blocks ${count(page.from_height)} to ${count(page.to_height)}; not all that counted are in them.`),
+      sightingsTable(list));
+  } catch (e) {
+    box.replaceChildren(el("p", { class: "soft" }, `The sightings could not be read: ${e.message}.`));
+  }
+}
+
+// ---- the panels ----
+
+function head(title, back) {
+  return [el("div", { class: "buttons" }, el("button", { type: "button", id: "back", on: { click: back } }, "← All changes")), el("h2", { tabindex: -1, id: "title" }, title)];
+}
+
+function quorum(height) {
+  const box = el("div", {}, el("p", { class: "soft" }, "Reading who signed…"));
+  api.json(`/v1/headers/${height + 1}`).then(({ commit }) => {
+    box.replaceChildren(
+      el("p", {}, `${many(commit.signers.length, "validator", "validators")} with ${count(commit.power)} of ${count(commit.total_power)} votes signed block ${count(height + 1)}, which commits to this change.`),
+      el("ul", { class: "list" }, commit.signers.map((s) => el("li", {}, `${s.owner}, ${s.mast}`))));
+  }).catch((e) => box.replaceChildren(el("p", { class: "soft" }, `Not known here: ${e.message}.`)));
+  return box;
+}
+
+export function change(c, back, checker) {
+  const e = c.evidence;
+  const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
+  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, c.after || {});
+  return [
+    ...head(changeTitle(c), back),
+    el("p", {}, changeMeta(c, c.version)),
+    facts([
+      ["published", `${instant(c.time)}, block ${count(c.height)}`], ["kind", tierName(c.tier)],
+      e.vehicles > 0 && ["seen", `${clock(e.first_seen)} to ${clock(e.last_seen)}`],
+      e.vehicles > 0 && ["by", `${many(e.vehicles, "vehicle", "vehicles")}, ${many(e.software_families, "software family", "software families")}, ` +
+        `${many(e.issuers, "issuer", "issuers")}, ${many(e.groups, "group", "groups")}`],
+      ["in the map as", (c.after || c.before).aliases.join(", ") || c.element],
+    ]),
+    e.threshold_bits > 0 ? bitsBar(e.bits, e.threshold_bits, false) : null,
+    el("h3", {}, "Sightings"), seen,
+    el("h3", {}, "Who signed"), quorum(c.height),
+    ...checker(c),
+  ];
+}
+
+export function candidate(k, element, back, history) {
+  const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
+  putSightings(seen, `/v1/map/candidates/${k.subject}/sightings`, k);
+  const box = el("div", { id: "progress" });
+  const put = (now) => box.replaceChildren(
+    el("p", {}, candidateMeta(now)),
+    bitsBar(now.bits, now.threshold_bits, Boolean(now.advisory)),
+    history(now) || "",
+    facts([["first seen", instant(now.first_seen)], ["last seen", instant(now.last_seen)],
+      ["groups", `${count(now.groups)} (software family, direction and time)`], ["issuers", count(now.issuers)],
+      now.advisory && ["advisory", `told to vehicles; ${now.expiry} if nothing more is seen`]]));
+  put(k);
+  return { nodes: [...head(candidateTitle(k, element), back),
+    el("p", { class: "soft" }, "Not in the map: this is what vehicles have said so far."), box, el("h3", {}, "Sightings"), seen], update: put };
+}
+
+export function bitsChart(points, threshold) {
+  if (points.length < 2) return null;
+  const width = 360;
+  const height = 90;
+  const top = Math.max(threshold, ...points.map((p) => p.bits)) * 1.1;
+  const t0 = points[0].t;
+  const span = Math.max(1, points[points.length - 1].t - t0);
+  const y = (b) => height - 14 - (Math.max(0, b) / top) * (height - 20);
+  return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Bits of evidence since this page was opened" },
+    svg("line", { class: "threshold", x1: 0, x2: width, y1: y(threshold), y2: y(threshold) }),
+    svg("polyline", { class: "line", points: points.map((p) => `${(((p.t - t0) / span) * width).toFixed(1)},${y(p.bits).toFixed(1)}`).join(" ") }),
+    svg("text", { x: 0, y: height - 2 }, `since ${duration(span / 1000)}`),
+    svg("text", { x: width, y: y(threshold) - 3, "text-anchor": "end" }, "threshold"));
+}
+
+export function element(e, changes, back, open) {
+  return [
+    ...head(elementTitle(e), back),
+    facts([["kind", kindName(e.kind)], typeof e.heading === "number" && ["for traffic", bound(e.heading)],
+      ["revision", count(e.revision)], ["identity", el("code", {}, e.id)], ["in the source", e.aliases.join(", ") || "none"],
+      ...Object.entries(e.attributes).map(([k, v]) => [k, v])]),
+    el("h3", {}, "Its changes"),
+    changes.length === 0 ? el("p", { class: "soft" }, "None in the versions read so far.")
+      : el("ul", { class: "list" }, changes.map((c) => el("li", {}, el("button", { type: "button", class: "row", on: { click: () => open(`c:${c.id}`) } },
+        el("span", { class: "what" }, changeTitle(c)), el("span", { class: "meta" }, changeMeta(c, c.version)))))),
+  ];
+}
+
+const STATES = {
+  voting: "votes", behind: "is connected, but behind the others", silent: "has not been heard for a while",
+};
+
+export function validator(v, mine, back) {
+  const story = el("div", {}, el("p", { class: "soft" }, "Reading its last blocks…"));
+  api.json(`/v1/validators/${v.address}`).then((s) => {
+    story.replaceChildren(...blocksOf(s));
+  }).catch((e) => story.replaceChildren(el("p", { class: "soft" }, `Its blocks could not be read: ${e.message}.`)));
+  return [
+    ...head(`${v.owner}, ${v.mast}`, back),
+    el("p", {}, mine ? "This is the unit that serves this page." : `This validator ${STATES[v.state] || v.state}.`),
+    facts([["state", v.state], ["votes", count(v.power)], typeof v.height === "number" && ["height", count(v.height)],
+      v.heard_s_ago !== undefined && ["last heard", `${duration(v.heard_s_ago)} ago`],
+      v.link_up !== undefined && ["link", v.link_up ? "up" : "down"], v.software && ["software", v.software],
+      v.misdeeds > 0 && ["misdeeds", count(v.misdeeds)], v.muted && ["muted", "only its votes, proposals and states are taken for now"],
+      ["address", el("code", {}, v.address)]]),
+    el("h3", {}, "Its last blocks"), story,
+  ];
+}
+
+function blocksOf(s) {
+  const n = s.blocks.length;
+  if (n === 0) return [el("p", { class: "soft" }, "No block with its committee is kept here.")];
+  const signed = s.blocks.filter((b) => b.signed).length;
+  const proposed = s.blocks.filter((b) => b.proposed).length;
+  const cell = 6;
+  const across = 60;
+  const rows = Math.ceil(n / across);
+  return [
+    el("p", {}, `Of the last ${many(n, "block", "blocks")} it signed ${count(signed)} and proposed ${count(proposed)}.`),
+    svg("svg", { class: "chart", viewBox: `0 0 ${across * cell} ${rows * (cell + 2)}`, role: "img", "aria-label": `Signed ${signed} of ${n}` },
+      s.blocks.map((b, i) => svg("rect", { x: (i % across) * cell, y: Math.floor(i / across) * (cell + 2), width: cell - 1, height: cell,
+        class: b.signed ? "for" : "against" }, svg("title", {}, `block ${b.height}: ${b.signed ? "signed" : "not in the commit"}${b.proposed ? ", proposed" : ""}`)))),
+    el("p", { class: "soft" }, `Blocks ${count(s.blocks[0].height)} to ${count(s.blocks[n - 1].height)}. A commit needs two thirds of the votes, so a good validator is not in every one.`),
+  ];
+}

@@ -1,0 +1,122 @@
+// Figures with units, instants, and changes in words.
+
+export function count(n) {
+  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+}
+
+export function bits(n) {
+  return n.toFixed(1);
+}
+
+export function many(n, one, more) {
+  return `${count(n)} ${n === 1 ? one : more}`;
+}
+
+export function instant(text) {
+  const t = new Date(text);
+  if (Number.isNaN(t.getTime())) return "–";
+  return `${t.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+export function clock(text) {
+  const t = new Date(text);
+  return Number.isNaN(t.getTime()) ? "–" : `${t.toISOString().slice(11, 19)} UTC`;
+}
+
+export function duration(seconds) {
+  if (!(seconds >= 0)) return "–";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+export function octets(n) {
+  if (n < 1000) return `${n} B`;
+  if (n < 1e6) return `${(n / 1e3).toFixed(1)} kB`;
+  return n < 1e9 ? `${(n / 1e6).toFixed(1)} MB` : `${(n / 1e9).toFixed(1)} GB`;
+}
+
+const KINDS = {
+  lane: "Lane", boundary: "Boundary", sign: "Sign", speed_limit: "Speed limit", stop_line: "Stop line",
+  crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard",
+};
+export function kindName(kind) {
+  return KINDS[kind] || String(kind).replace(/_/g, " ");
+}
+
+const BOUND = ["northbound", "northeastbound", "eastbound", "southeastbound", "southbound", "southwestbound",
+  "westbound", "northwestbound"];
+export function bound(degrees) {
+  return typeof degrees === "number" ? BOUND[Math.round(degrees / 45) % 8] : "";
+}
+
+const PLATES = { 205: "yield", 206: "stop", 267: "no entry", 274: "speed", 282: "end of limits", 301: "priority", 306: "priority road" };
+// What the plate is, from its code with or without a country before it: {number: 274, zone: true}, or null.
+export function plate(element) {
+  const code = element.attributes.code || element.attributes.subtype || "";
+  const m = /^[a-z]{0,2}(\d{3})(\.1|_1)?(?:\D|$)/.exec(code);
+  return m ? { number: Number(m[1]), zone: Boolean(m[2]), name: PLATES[Number(m[1])] || `sign ${m[1]}` } : null;
+}
+
+export function unitOf(element) {
+  if (element.kind === "speed_limit" || (element.kind === "sign" && isSpeed(element)))
+    return element.attributes.unit || "km/h";
+  return "";
+}
+
+export function isSpeed(element) {
+  const p = plate(element);
+  return element.kind === "sign" && (p ? p.number === 274 : typeof element.value === "number");
+}
+
+export function thing(element) {
+  if (element.kind !== "sign") return kindName(element.kind);
+  if (isSpeed(element)) return "Speed sign";
+  const p = plate(element);
+  return p ? `${p.name[0].toUpperCase()}${p.name.slice(1)} sign` : "Sign";
+}
+
+function figure(element) {
+  const unit = unitOf(element);
+  return typeof element.value === "number" ? ` ${element.value}${unit ? ` ${unit}` : ""}` : "";
+}
+
+export function elementTitle(element) {
+  return `${thing(element)}${figure(element)}`;
+}
+
+// "Speed limit 50 → 30 km/h"
+export function changeTitle(change) {
+  const before = change.before;
+  const after = change.after;
+  if (!after) return `${elementTitle(before)} removed`;
+  if (!before) return `New ${elementTitle(after).replace(/^./, (c) => c.toLowerCase())}`;
+  if (before.value !== after.value) {
+    const unit = unitOf(after);
+    return `${thing(after)} ${before.value ?? "none"} → ${after.value ?? "none"}${unit ? ` ${unit}` : ""}`;
+  }
+  return `${elementTitle(after)} ${change.moved_m >= 0.05 ? `moved by ${change.moved_m.toFixed(1)} m` : "changed"}`;
+}
+
+export function placeWords(element) {
+  const a = element.attributes;
+  const road = a.road_name || a.street || a.name || "";
+  return [road, bound(element.heading)].filter(Boolean).join(" ");
+}
+
+const TIERS = { advisory: "advisory", permanent: "permanent", order: "by order of the authority" };
+export function changeMeta(change, version) {
+  const e = change.evidence;
+  const parts = [placeWords(change.after || change.before), version ? `version ${version}` : ""];
+  if (change.tier === "order") parts.push(TIERS.order);
+  if (e.vehicles > 0)
+    parts.push(many(e.vehicles, "vehicle", "vehicles"), many(e.software_families, "software family", "software families"));
+  if (e.threshold_bits > 0) parts.push(`${bits(e.bits)} bits of ${Math.round(e.threshold_bits)}`);
+  return parts.filter(Boolean).join(", ");
+}
+
+export function tierName(tier) {
+  return TIERS[tier] || tier;
+}

@@ -1,0 +1,97 @@
+// The map as this page holds it: elements by id, and the changes that lead from version to version. Elements come in two
+// shapes (features of /v1/map, sides of changes); both become { id, kind, value, heading, attributes, aliases, line, ring }.
+
+function points(geometry) {
+  if (!geometry) return { line: [], ring: false };
+  if (geometry.type === "Point") return { line: [geometry.coordinates], ring: false };
+  if (geometry.type === "Polygon") return { line: geometry.coordinates[0] || [], ring: true };
+  return { line: geometry.coordinates || [], ring: false };
+}
+
+export function fromFeature(f) {
+  const p = f.properties;
+  return { id: p.element, kind: p.kind, value: p.value, heading: p.heading, attributes: p.attributes || {},
+    aliases: p.aliases || [], revision: p.revision, ...points(f.geometry) };
+}
+
+export function fromSide(e) {
+  if (!e) return null;
+  return { id: e.id, kind: e.kind, value: e.value, heading: e.heading_deg, attributes: e.attributes || {},
+    aliases: e.aliases || [], revision: e.revision, ...points(e.geometry) };
+}
+
+export function readSequence(text) {
+  const elements = new Map();
+  for (const record of text.split("\u001e")) {
+    if (record.trim() === "") continue;
+    const e = fromFeature(JSON.parse(record));
+    elements.set(e.id, e);
+  }
+  return elements;
+}
+
+function apart(view, a, b) {
+  if (!a || !b || a.line.length === 0 || b.line.length === 0) return 0;
+  const p = view.metres(...a.line[0]);
+  const q = view.metres(...b.line[0]);
+  return Math.hypot(p[0] - q[0], p[1] - q[1]);
+}
+
+export class Model {
+  constructor(view) {
+    this.view = view;
+    this.elements = new Map();
+    this.at = 1; // version that `elements` is
+    this.newest = 1;
+    this.oldest = 1; // version before the first one whose changes are here
+    this.versions = new Map();
+    this.changes = new Map(); // by id
+  }
+
+  take(elements, version) {
+    this.elements = elements;
+    this.at = version;
+    this.newest = Math.max(this.newest, version);
+  }
+
+  // Changes of consecutive versions, as /v1/map/diffs tells them.
+  learn(versions) {
+    for (const v of versions) {
+      const changes = v.changes.map((c) => {
+        const change = { ...c, version: v.version, time: v.time, height: v.height, sequence: v.sequence,
+          before: fromSide(c.before), after: fromSide(c.after) };
+        change.moved_m = apart(this.view, change.before, change.after);
+        this.changes.set(c.id, change);
+        return change;
+      });
+      this.versions.set(v.version, { version: v.version, time: v.time, height: v.height, sequence: v.sequence,
+        proof: v.proof, changes });
+      this.newest = Math.max(this.newest, v.version);
+      this.oldest = Math.min(this.oldest, v.version - 1);
+    }
+  }
+
+  // Walks `elements` to another version, if all between are here.
+  go(version) {
+    const step = version > this.at ? 1 : -1;
+    while (this.at !== version) {
+      const v = this.versions.get(step > 0 ? this.at + 1 : this.at);
+      if (!v) return false;
+      for (const c of v.changes) {
+        const side = step > 0 ? c.after : c.before;
+        const id = (c.after || c.before).id;
+        if (side) this.elements.set(id, side);
+        else this.elements.delete(id);
+      }
+      this.at += step;
+    }
+    return true;
+  }
+
+  // Changes of versions in (from, to], newest first.
+  between(from, to) {
+    const list = [];
+    for (let v = to; v > from; v--) list.push(...(this.versions.get(v)?.changes || []));
+    return list;
+  }
+}

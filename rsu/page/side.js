@@ -1,0 +1,59 @@
+// The list beside the map: what gathers evidence, and what changed, newest first.
+
+import { el } from "./dom.js";
+import { bits, bound, changeMeta, changeTitle, duration, elementTitle, kindName, many } from "./format.js";
+
+export const LIST_MAX = 300; // rows; the rest is behind the slider
+
+export function candidateTitle(k, element) {
+  if (k.op === "create") return `New ${kindName(k.kind).toLowerCase()}${k.value === undefined ? "" : ` ${k.value}`}?`;
+  const what = element ? elementTitle(element) : kindName(k.kind);
+  return k.op === "delete" ? `${what} gone?` : `${what} → ${k.value ?? "other"}?`;
+}
+
+export function candidateMeta(k) {
+  return [bound(k.heading_deg), many(k.vehicles, "vehicle", "vehicles"),
+    many(k.software_families, "software family", "software families"),
+    `${bits(k.bits)} bits of ${Math.round(k.threshold_bits)}`].filter(Boolean).join(", ");
+}
+
+// `now` is the cell's time, which need not be this browser's.
+export function expiryWords(until, now) {
+  const s = (Date.parse(until) - Date.parse(now)) / 1000;
+  return s > 0 ? `ends in ${duration(s)}` : "ends now";
+}
+
+function candidateRow(k, element, open) {
+  const share = Math.max(0, Math.min(100, (100 * k.bits) / k.threshold_bits));
+  return el("li", {}, el("button", { type: "button", class: "row", "data-see": `k:${k.subject}`, on: { click: () => open(`k:${k.subject}`) } },
+    el("span", { class: "what" }, candidateTitle(k, element)),
+    el("span", { class: `tag ${k.advisory ? "advisory" : ""}` }, k.advisory ? `advisory, ${k.expiry}` : "gathering"),
+    el("span", { class: "meta" }, candidateMeta(k)),
+    el("span", { class: `bar ${k.advisory ? "advisory" : ""}`, "aria-hidden": "true" }, el("i", { "width%": share }))));
+}
+
+function changeRow(c, latest, open) {
+  return el("li", {}, el("button", { type: "button", class: "row", "data-see": `c:${c.id}`, on: { click: () => open(`c:${c.id}`) } },
+    el("span", { class: "what" }, changeTitle(c)),
+    el("span", { class: `tag ${latest ? "new" : ""}` }, latest ? "newest" : ""),
+    el("span", { class: "meta" }, changeMeta(c, c.version))));
+}
+
+export function list(state, open) {
+  const parts = [];
+  if (state.live && state.candidates.length > 0) {
+    parts.push(el("h2", {}, `Gathering evidence (${state.candidatesTotal})`));
+    parts.push(el("ul", { class: "list", id: "candidates" },
+      state.candidates.slice(0, 40).map((k) => candidateRow(k, state.model.elements.get(k.subject), open))));
+  }
+  const { from, to } = state.range;
+  parts.push(el("h2", {}, state.live ? "Changes" : `Changes from version ${from} to ${to}`));
+  const changes = state.model.between(from, to);
+  if (changes.length === 0)
+    parts.push(el("p", { class: "soft" }, to <= 1 ? "The road is as the map had it when the cell was founded." : "No change in these versions."));
+  parts.push(el("ul", { class: "list", id: "list" },
+    changes.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, open))));
+  if (changes.length > LIST_MAX)
+    parts.push(el("p", { class: "soft" }, `${changes.length - LIST_MAX} more; move the earlier end of the slider to see them.`));
+  return parts;
+}

@@ -1,0 +1,98 @@
+// The strip on top and the sentences of trouble.
+
+import { byId, el, show } from "./dom.js";
+import { count, duration, octets } from "./format.js";
+
+const began = new Map(); // when a trouble was first seen here
+
+export function states(status) {
+  return (status.validators || []).map((v) => ({ ...v, state: v.index === status.validator ? "voting" : v.state }));
+}
+
+export class Strip {
+  constructor(open) {
+    this.open = open;
+    this.last = null; // the status before, for rates
+    this.dots = "";
+  }
+
+  update(status, received) {
+    show(byId("cell"), status.cell.name);
+    document.title = `${status.cell.name} – Wayside`;
+    show(byId("height"), count(status.height));
+    show(byId("version"), count(status.map.published));
+    show(byId("policy"), `${status.policy.name} ${status.policy.sequence}`);
+    this.rate(status, received);
+    this.putDots(states(status));
+    this.tick(status, received);
+  }
+
+  // Between two statuses only the age of the last block moves.
+  tick(status, received) {
+    const age = status.block ? status.block.age_s + (performance.now() - received) / 1000 : NaN;
+    show(byId("age"), status.block ? `${duration(age)} ago` : "none yet");
+  }
+
+  rate(status, received) {
+    const verified = status.ports.reduce((n, p) => n + (p.verdicts.verified || 0), 0);
+    if (this.last && received - this.last.received > 400) {
+      const rate = ((verified - this.last.verified) * 1000) / (received - this.last.received);
+      show(byId("frames"), `${count(Math.max(0, Math.round(rate)))} frames/s`);
+    }
+    if (!this.last || received - this.last.received > 1500) this.last = { verified, received };
+  }
+
+  putDots(list) {
+    const now = JSON.stringify(list.map((v) => [v.owner, v.mast, v.state, v.index]));
+    if (now === this.dots) return;
+    this.dots = now;
+    const box = byId("validators");
+    const focused = document.activeElement?.dataset?.index;
+    box.replaceChildren(...list.map((v) => el("button", {
+      type: "button", class: `dot ${v.state}`, "data-index": v.index, title: `${v.owner} ${v.mast}: ${v.state}`,
+      "aria-label": `Validator ${v.owner} ${v.mast}: ${v.state}`, on: { click: () => this.open(v.index) },
+    })));
+    if (focused !== undefined) box.querySelector(`[data-index="${focused}"]`)?.focus();
+  }
+}
+
+// One sentence each, with what to do; `since` is added where the unit does not know it itself.
+export function troubles(status, stream) {
+  const list = [];
+  if (stream.lost)
+    list.push(["stream", `The connection to the unit is lost; what is shown is what it said last. The page reconnects by itself; ` +
+      `if this lasts, see whether rsud runs (systemctl status rsud).`, stream.lost]);
+  if (stream.map) list.push(["map", `The map could not be read: ${stream.map}. Reload the page to try again.`]);
+  if (!status) return list;
+  if (!status.healthy) list.push(["unit", `${status.trouble.replace(/\.?$/, ".")} See the log of rsud (journalctl -u rsud).`]);
+  const set = states(status);
+  const total = set.reduce((n, v) => n + v.power, 0);
+  const voting = set.reduce((n, v) => n + (v.state === "voting" ? v.power : 0), 0);
+  if (total > 0 && 3 * voting <= 2 * total)
+    list.push(["quorum", `The cell is below quorum: ${set.filter((v) => v.state === "voting").length} of ${set.length} validators ` +
+      `vote, and no change can be confirmed until more come back. See which dots are not grey and look after those units.`]);
+  if (!status.consensus.clock_trusted)
+    list.push(["clock", "The clock of this unit is not certain enough: it votes, but proposes no blocks. See whether GNSS or NTP " +
+      "reach it (chronyc tracking)."]);
+  if (status.consensus.syncing) list.push(["sync", "This unit is catching up with the cell; what is shown may be behind. Nothing is to be done."]);
+  const disk = status.disk;
+  if (disk && disk.state !== "good")
+    list.push(["disk", `The disk of the unit is in trouble (${disk.state.replace(/_/g, " ")}): ${octets(disk.data_octets)} used, ` +
+      `${octets(disk.free_octets)} free. Give it room, or lower node.keep_heights.`]);
+  else if (disk && disk.budget_octets > 0 && disk.data_octets > 0.9 * disk.budget_octets)
+    list.push(["disk", `The data folder is near its budget: ${octets(disk.data_octets)} of ${octets(disk.budget_octets)}. ` +
+      `Raise disk.budget_mb, or let fewer heights be kept.`]);
+  return list;
+}
+
+export function sayTroubles(list, box) {
+  const now = Date.now();
+  for (const key of began.keys()) if (!list.some(([k]) => k === key)) began.delete(key);
+  const lines = list.map(([key, words, since]) => {
+    if (!began.has(key)) began.set(key, since || now);
+    return `${words} Since ${new Date(began.get(key)).toISOString().slice(11, 19)} UTC.`;
+  });
+  if (box.dataset.said === lines.join("\n")) return;
+  box.dataset.said = lines.join("\n");
+  box.replaceChildren(...lines.map((words) => el("p", {}, words)));
+}
