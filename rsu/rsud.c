@@ -57,8 +57,11 @@ static int run(const char *path) {
     } else {
         struct node_status s;
         node_status(d->face.node, &s);
-        ws_log(WS_LOG_INFO, "rsud", "cell \"%s\", validator %d, height %llu", d->face.genesis->name,
-            s.me, (unsigned long long)s.height);
+        char who[32] = "no validator: it follows";
+        if (s.me >= 0)
+            (void)snprintf(who, sizeof(who), "validator %d", s.me);
+        ws_log(WS_LOG_INFO, "rsud", "cell \"%s\", %s, height %llu", d->face.genesis->name, who,
+            (unsigned long long)s.height);
         daemon_loop(d);
     }
     int code = d->exit_code;

@@ -13,6 +13,7 @@
 #include "rsu/radio.h"
 #include "rsu/revocations.h"
 #include "rsu/rsud.h"
+#include "rsu/watch.h"
 
 /* Everything the daemon owns; `face` is what HTTP sees of it. */
 struct daemon {
@@ -40,6 +41,10 @@ struct daemon {
     struct http *http;
     struct admit_counters admit;
     struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
+    struct watch watch;
+    struct watch_seen watch_seen;
+    struct ws_log_limit watch_limit;
+    uint64_t watch_due_us;
     uint64_t clock_due_mono_us; /* the clock's quality is looked at */
     int epoll, signal_fd;
     bool stop;
@@ -59,6 +64,8 @@ WARN_UNUSED int daemon_check_room(const struct daemon *d, struct ws_err *err);
 WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
 /* State that is not what a quorum committed to is written down while everything is still there; else nothing happens. */
 void daemon_write_bundle(struct daemon *d);
+/* rsud_watch.c: the log's lines about what has changed; cheap, after each turn. */
+void daemon_watch(struct daemon *d);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_join.c: a unit without data looks for a snapshot at its peers, before the node opens. */

@@ -287,6 +287,7 @@ void daemon_loop(struct daemon *d) {
             radio_run(d->face.radio, ws_clock_now(&d->face.clock).its_us);
         (void)share_server_tick(d->share, ws_clock_now(&d->face.clock).mono_us);
         daemon_follow_committee(d);
+        daemon_watch(d);
         const char *why = "";
         node_set_snapshot(d->face.node, keeper_newest(d->face.keeper));
         if (!daemon_guard_height(d)) {

@@ -343,6 +343,7 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     d->face.config = &d->config;
     d->face.clock = d->config.clock;
     d->face.admit = &d->admit;
+    d->watch_limit = (struct ws_log_limit){.period_us = 60000000, .burst = 200};
     d->face.started_mono_us = ws_clock_now(&d->face.clock).mono_us;
     /* The very check of --check, before anything is opened: both roads say the same words. */
     rc = config_check(&d->config, err);

@@ -246,8 +246,10 @@ static void carry_out(struct node *n, const struct cs_action *a, struct ws_now n
         break;
     case CS_ACT_EVIDENCE:
         n->counters.evidence++;
-        ws_log(WS_LOG_WARN, "ledger", "validator %u contradicts itself at height %llu round %d",
-            (unsigned)a->vote.validator, (unsigned long long)a->vote.height, a->vote.round);
+        ws_log(WS_LOG_WARN, "ledger",
+            "validator %u (%s) contradicts itself at height %llu round %d",
+            (unsigned)a->vote.validator, n->set->v[a->vote.validator].owner,
+            (unsigned long long)a->vote.height, a->vote.round);
         gather_vote(n, &a->vote, now);
         break;
     }
