@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/moved.h"
 
 #include <stdlib.h>
 
@@ -168,7 +169,8 @@ void contract_index(struct map_contract *c) {
 void contract_index_places(struct map_contract *c) {
     grid_clear(&c->places_grid);
     for (size_t i = 0; i < c->n_places; i++)
-        grid_add(&c->places_grid, c->places[i]->place.x, c->places[i]->place.y, (uint32_t)i);
+        grid_add(
+            &c->places_grid, c->places[i]->spot.place.x, c->places[i]->spot.place.y, (uint32_t)i);
     grid_build(&c->places_grid);
 }
 
@@ -184,6 +186,7 @@ static void list_places(struct map_contract *c) {
     if (c->n_places > 0)
         memcpy((void *)c->places, (void *)&c->subjects[at], c->n_places * sizeof(struct subject *));
     contract_index_places(c);
+    moved_index(c);
 }
 
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h) {
@@ -296,6 +299,8 @@ static void free_contract(void *self) {
         subject_free(c->subjects[i]);
     free((void *)c->subjects);
     grid_free(&c->places_grid);
+    grid_free(&c->missing);
+    grid_free(&c->moved);
     for (size_t i = 0; i < c->n_pending; i++)
         change_free(&c->pending[i].change);
     free(c->pending);
@@ -353,8 +358,8 @@ size_t map_contract_candidates(const void *self, struct map_candidate *ret, size
                                                 : MAP_MODIFY,
                 .has_value = hyp->has_value,
                 .value = hyp->value,
-                .x = s->place.x,
-                .y = s->place.y,
+                .x = s->spot.place.x,
+                .y = s->spot.place.y,
                 .bits_q16 = hyp->s,
                 .threshold_q16 = c->params.v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16,
                 .vehicles = hyp->vehicles,
@@ -364,8 +369,14 @@ size_t map_contract_candidates(const void *self, struct map_candidate *ret, size
                 continue;
             memcpy(m->element_id, subject_id(s), sizeof(m->element_id));
             const struct element *e = mapset_find(&c->map, m->element_id);
-            if (e != NULL)
+            m->moved = hyp->cls == HYP_MOVED;
+            if (m->moved) {
+                m->has_value = false;
+                m->x = hyp->spot->place.x;
+                m->y = hyp->spot->place.y;
+            } else if (e != NULL) {
                 element_anchor(e, &m->x, &m->y);
+            }
         }
     }
     return n;

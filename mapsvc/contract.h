@@ -36,6 +36,7 @@ struct map_candidate {
     uint8_t element_id[16]; /* zero for a new element */
     enum element_kind kind;
     enum map_change_op op;
+    bool moved; /* it stands elsewhere, at x, y */
     bool has_value;
     int32_t value;
     int32_t x, y;

@@ -1,5 +1,6 @@
 /* The end of a block: votes in an order of their own, counted once per vehicle. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/moved.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -9,137 +10,12 @@
 
 /* Evidence that has aged below this is forgotten. */
 #define S_FORGOTTEN (BIT_Q16 / 4)
-/* Silence counts only well inside the region the vehicle says it inspected. */
-enum { INSIDE_PERCENT = 80 };
 
-/* ---- new places ---- */
+/* ---- one order for all votes ---- */
 
 static int compare_i64(int64_t a, int64_t b) {
     return (a > b) - (a < b);
 }
-
-/* Kind and place first, so that neighbours are found by looking back; the rest makes the order total. */
-static int by_sighting(const void *pa, const void *pb, void *self) {
-    const struct map_contract *c = self;
-    const struct vote *a = &c->votes[*(const uint32_t *)pa];
-    const struct vote *b = &c->votes[*(const uint32_t *)pb];
-    int r = compare_i64((int64_t)a->kind, (int64_t)b->kind);
-    r = r != 0 ? r : compare_i64(a->point.x, b->point.x);
-    r = r != 0 ? r : compare_i64(a->point.y, b->point.y);
-    r = r != 0 ? r : compare_i64(a->point.sigma_mm, b->point.sigma_mm);
-    r = r != 0 ? r : compare_i64(a->heading, b->heading);
-    r = r != 0 ? r : memcmp(c->looks[a->look].leaf, c->looks[b->look].leaf, 32);
-    return r != 0 ? r : compare_i64(a->report, b->report);
-}
-
-static void add_place(struct map_contract *c, struct subject *s) {
-    if (c->n_places == c->cap_places) {
-        c->cap_places = c->cap_places == 0 ? 16 : 2 * c->cap_places;
-        c->places = (struct subject **)ws_realloc(
-            (void *)c->places, c->cap_places * sizeof(struct subject *));
-    }
-    c->places[c->n_places++] = s;
-}
-
-static struct subject *new_place(const struct exec_host *h, const struct vote *v) {
-    static const char domain[] = "wayside/map/place/1";
-    uint8_t what[8 + 1 + 1 + 8];
-    put_be64(what, exec_height(h));
-    what[8] = (uint8_t)v->kind;
-    what[9] = (uint8_t)(v->heading >> 13);
-    put_be32(what + 10, (uint32_t)v->point.x);
-    put_be32(what + 14, (uint32_t)v->point.y);
-    const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
-        span_of(what, sizeof(what))};
-    uint8_t hash[32];
-    exec_sha256(parts, ARRAY_LEN(parts), hash);
-    struct subject *s = ws_alloc(sizeof(*s));
-    s->key[0] = SUBJECT_PLACE;
-    memcpy(s->key + 1, hash, SUBJECT_KEY - 1);
-    s->kind = v->kind;
-    s->opened = s->decayed_at = exec_block_time(h);
-    /* Where its first sighting is, until the block's votes are counted. */
-    s->place = v->point;
-    s->heading0 = s->heading = v->heading;
-    return s;
-}
-
-/* Looks back over the places this block opened; they are in the order of by_sighting. */
-static uint64_t opened_near(const struct map_contract *c, const struct vote *v) {
-    uint64_t best = PLACE_UNKNOWN;
-    for (size_t i = c->n_places; i-- > c->n_places_before;) {
-        const struct subject *p = c->places[i];
-        if (p->kind != v->kind || (int64_t)v->point.x - p->place.x > PLACE_GATE_MM)
-            break;
-        if (heading_gap(p->heading, v->heading) <= HEADING_45 &&
-            distance2(p->place.x, p->place.y, v->point.x, v->point.y) <=
-                (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
-            best = PLACE_BASE + i;
-    }
-    return best;
-}
-
-static void open_places(struct map_contract *c, const struct exec_host *h) {
-    uint32_t *unknown = ws_calloc(c->n_votes, sizeof(*unknown));
-    size_t n = 0;
-    for (size_t i = 0; i < c->n_votes; i++)
-        if (c->votes[i].ref == PLACE_UNKNOWN)
-            unknown[n++] = (uint32_t)i;
-    if (n > 0)
-        qsort_r(unknown, n, sizeof(*unknown), by_sighting, c);
-    for (size_t i = 0; i < n; i++) {
-        struct vote *v = &c->votes[unknown[i]];
-        v->ref = opened_near(c, v);
-        if (v->ref != PLACE_UNKNOWN ||
-            c->n_subjects + c->n_places - c->n_places_before >= SUBJECTS_MAX)
-            continue;
-        add_place(c, new_place(h, v));
-        v->ref = PLACE_BASE + c->n_places - 1;
-    }
-    free(unknown);
-    if (c->n_places > c->n_places_before)
-        contract_index_places(c);
-}
-
-/* ---- silence ---- */
-
-static void silent_vote(struct map_contract *c, uint32_t look, size_t place) {
-    const struct look *l = &c->looks[look];
-    const struct subject *p = c->places[place];
-    if (heading_gap(p->heading, l->heading) > HEADING_45 ||
-        !look_covers(l, p->place.x, p->place.y, INSIDE_PERCENT))
-        return;
-    if (c->n_votes == c->cap_votes) {
-        c->cap_votes = 2 * c->cap_votes + OBS_MAX_REPORTS;
-        c->votes = ws_realloc(c->votes, c->cap_votes * sizeof(c->votes[0]));
-    }
-    c->votes[c->n_votes++] = (struct vote){
-        .ref = PLACE_BASE + place, .look = look, .says = SAYS_NOTHING, .kind = p->kind};
-}
-
-static void hear_silence(struct map_contract *c) {
-    for (uint32_t i = 0; i < c->n_looks && c->n_places > 0; i++) {
-        const struct look *l = &c->looks[i];
-        if (l->occluded)
-            continue;
-        int reach = (int)(l->range_mm / 16384) + 1;
-        size_t buckets = (size_t)(2 * reach + 1) * (size_t)(2 * reach + 1);
-        if (buckets >= c->n_places) {
-            for (size_t k = 0; k < c->n_places; k++)
-                silent_vote(c, i, k);
-            continue;
-        }
-        for (int dy = -reach; dy <= reach; dy++)
-            for (int dx = -reach; dx <= reach; dx++) {
-                const struct grid_entry *e = NULL;
-                size_t n = grid_bucket(&c->places_grid, l->x, l->y, dx, dy, &e);
-                for (size_t k = 0; k < n; k++)
-                    silent_vote(c, i, e[k].ref);
-            }
-    }
-}
-
-/* ---- one order for all votes ---- */
 
 /* Subject, vehicle, then what the vehicle said first; having seen a new thing outweighs having passed it
  * in the same block. */
@@ -169,7 +45,8 @@ struct counting {
 
 /* What one vehicle says about one subject. */
 struct stance {
-    const struct vote *existence, *value; /* NULL: nothing, or counted before in this window */
+    /* NULL: nothing, or counted before in this window. place: of an element that may stand elsewhere */
+    const struct vote *existence, *value, *place;
     bool was_silent; /* counted as silent before, and now reports the thing */
     uint8_t counted; /* what of it made a difference */
 };
@@ -177,6 +54,20 @@ struct stances {
     struct stance *list;
     size_t n, cap;
 };
+
+/* Silence is about where a new thing may stand, or an old one that may have been moved. */
+static void take_existence(const struct vote *v, bool place, uint8_t used, struct stance *s) {
+    bool silent = v->says == SAYS_NOTHING;
+    uint8_t counted = place ? COUNTED_EXISTENCE : COUNTED_PLACE;
+    uint8_t spent = silent ? counted | COUNTED_SILENCE : counted;
+    const struct vote **slot = place ? &s->existence : &s->place;
+    if ((place || silent || v->at) && *slot == NULL && (used & spent) == 0) {
+        *slot = v;
+        s->was_silent = !silent && (used & COUNTED_SILENCE) != 0;
+    }
+    if (!place && !silent && s->existence == NULL && (used & COUNTED_EXISTENCE) == 0)
+        s->existence = v;
+}
 
 static void take_stances(const struct counting *k, const struct vote *v, size_t n,
     const uint8_t *id, struct stances *ret) {
@@ -188,16 +79,11 @@ static void take_stances(const struct counting *k, const struct vote *v, size_t 
         uint8_t used = t == NULL ? 0 : tag_counted(t, id);
         struct stance s = {0};
         for (; i < n && memcmp(k->c->looks[v[i].look].signer, l->signer, 32) == 0; i++) {
-            bool silent = v[i].says == SAYS_NOTHING;
-            uint8_t spent = silent ? COUNTED_EXISTENCE | COUNTED_SILENCE : COUNTED_EXISTENCE;
-            if (s.existence == NULL && (used & spent) == 0) {
-                s.existence = &v[i];
-                s.was_silent = !silent && (used & COUNTED_SILENCE) != 0;
-            }
+            take_existence(&v[i], k->element == NULL, used, &s);
             if (s.value == NULL && v[i].says == SAYS_VALUE && (used & COUNTED_VALUE) == 0)
                 s.value = &v[i];
         }
-        if (s.existence == NULL && s.value == NULL)
+        if (s.existence == NULL && s.value == NULL && s.place == NULL)
             continue;
         if (ret->n == ret->cap) {
             ret->cap = ret->cap == 0 ? 64 : 2 * ret->cap;
@@ -214,9 +100,9 @@ static void take_stances(const struct counting *k, const struct vote *v, size_t 
 static struct hyp_look hyp_look_of(
     const struct counting *k, const struct subject *s, const struct vote *v) {
     const struct look *l = &k->c->looks[v->look];
-    uint16_t facing = s->heading0;
-    int32_t x = s->place.x;
-    int32_t y = s->place.y;
+    uint16_t facing = s->spot.heading0;
+    int32_t x = s->spot.place.x;
+    int32_t y = s->spot.place.y;
     if (k->element != NULL) {
         element_anchor(k->element, &x, &y);
         if (!element_heading_at(k->element, l->x, l->y, &facing))
@@ -245,7 +131,11 @@ static void count_one(const struct counting *k, const struct subject *s, struct 
 /* For or against y, or neither. */
 static void weigh_element(
     const struct counting *k, const struct subject *e, struct hypothesis *y, struct stance *s) {
-    if (y->cls == HYP_REMOVED && s->existence != NULL) {
+    if (y->cls == HYP_REMOVED && s->place != NULL && s->place->off) {
+        /* Not here, but there: that is not gone, whatever else the vehicle says of the old place. */
+        count_one(k, e, y, s->place, false);
+        s->counted |= COUNTED_EXISTENCE | COUNTED_PLACE;
+    } else if (y->cls == HYP_REMOVED && s->existence != NULL) {
         count_one(k, e, y, s->existence, s->existence->says == SAYS_GONE);
         s->counted |= COUNTED_EXISTENCE;
     }
@@ -254,6 +144,21 @@ static void weigh_element(
         count_one(k, e, y, s->value, s->value->value == y->value);
         s->counted |= COUNTED_VALUE;
     }
+}
+
+/* For or against its standing elsewhere, or neither. */
+static void weigh_moved(const struct counting *k, struct subject *e, size_t hyp, struct stance *s) {
+    struct hypothesis *y = &e->hyps[hyp];
+    const struct vote *v = s->place;
+    enum moved_says says = v == NULL ? MOVED_NEITHER : moved_judge(k->c, k->element, e, hyp, v);
+    if (says == MOVED_NEITHER)
+        return;
+    if (s->was_silent) {
+        struct hyp_look look = hyp_look_of(k, e, v);
+        hyp_uncount_miss(y, &look, k->bucket, k->weight);
+    }
+    count_one(k, e, y, v, says == MOVED_FOR);
+    s->counted |= v->says == SAYS_NOTHING ? COUNTED_SILENCE : COUNTED_PLACE;
 }
 
 static void weigh_place(
@@ -296,6 +201,21 @@ static void trim(struct exec_host *h, struct subject *s) {
     }
 }
 
+/* Where the vehicle saw it, once it has been weighed. */
+static void note_spot(const struct counting *k, struct subject *s, const struct stance *t) {
+    if (subject_is_place(s)) {
+        if (t->existence != NULL && t->existence->at)
+            spot_add(&s->spot, t->existence->point, t->existence->heading);
+        return;
+    }
+    for (size_t y = 0; y < s->n_hyps && t->place != NULL; y++)
+        if (s->hyps[y].cls == HYP_MOVED &&
+            moved_judge(k->c, k->element, s, y, t->place) == MOVED_FOR) {
+            spot_add(s->hyps[y].spot, t->place->point, t->place->heading);
+            return;
+        }
+}
+
 static void count_subject(const struct counting *k, struct subject *s, struct stances *stances) {
     bool place = subject_is_place(s);
     size_t *leaves = ws_calloc(s->n_hyps, sizeof(*leaves));
@@ -306,11 +226,12 @@ static void count_subject(const struct counting *k, struct subject *s, struct st
         for (size_t y = 0; y < s->n_hyps; y++) {
             if (place)
                 weigh_place(k, s, &s->hyps[y], t);
+            else if (s->hyps[y].cls == HYP_MOVED)
+                weigh_moved(k, s, y, t);
             else
                 weigh_element(k, s, &s->hyps[y], t);
         }
-        if (place && t->existence != NULL && t->existence->at)
-            subject_sighted(s, t->existence->point, t->existence->heading);
+        note_spot(k, s, t);
     }
     for (size_t i = 0; i < s->n_hyps; i++) {
         struct hypothesis *y = &s->hyps[i];
@@ -332,7 +253,9 @@ static void remember(const struct counting *k, const struct stances *stances, co
         const struct stance *s = &stances->list[i];
         if (s->counted == 0)
             continue;
-        const struct vote *v = s->existence != NULL ? s->existence : s->value;
+        const struct vote *v = s->existence != NULL ? s->existence
+                               : s->value != NULL   ? s->value
+                                                    : s->place;
         struct tag *t = contract_add_tag(c, look_tag(c, k->h, &c->looks[v->look]), c->window_end);
         size_t at = 0;
         while (at < t->n && memcmp(t->entries[at].subject, id, 8) < 0)
@@ -377,6 +300,21 @@ static struct subject *new_element_subject(struct map_contract *c, const struct 
     return s;
 }
 
+/* False when there is no room for a new suspicion. */
+static bool suspect_moved(struct map_contract *c, const struct exec_host *h,
+    const struct element *e, const uint8_t *key, const struct vote *v, struct subject **s) {
+    int32_t value = 0;
+    if (!moved_opens(e, *s, v, &value))
+        return true;
+    if (*s == NULL)
+        *s = new_element_subject(c, h, e, key);
+    if (*s == NULL)
+        return false;
+    if (subject_find(*s, HYP_MOVED, true, value) == NULL)
+        spot_open(subject_add(*s, HYP_MOVED, true, value)->spot, v->point, v->heading);
+    return true;
+}
+
 static struct counting counting_of(
     struct map_contract *c, struct exec_host *h, enum element_kind kind, const struct element *e) {
     return (struct counting){c, h, e, contract_bucket(c, h), exec_block_time(h),
@@ -409,6 +347,9 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
                 return;
             (void)subject_add(s, cls, cls == HYP_VALUE, said[j]->value);
         }
+        if (stances->list[i].place != NULL &&
+            !suspect_moved(c, h, e, key, stances->list[i].place, &s))
+            return;
     }
     if (s == NULL)
         return;
@@ -503,7 +444,8 @@ static void drop_idle_votes(struct map_contract *c) {
     enum hyp_class cls = HYP_REMOVED;
     for (size_t i = 0; i < c->n_votes; i++) {
         uint64_t at = c->votes[i].ref;
-        if (at < PLACE_BASE && supports_new(&c->map.elements[at], &c->votes[i], NULL, &cls))
+        if (at < PLACE_BASE &&
+            (c->votes[i].off || supports_new(&c->map.elements[at], &c->votes[i], NULL, &cls)))
             suspected[at / 8] |= (uint8_t)(1U << at % 8);
     }
     size_t to = 0;
@@ -519,8 +461,8 @@ static void drop_idle_votes(struct map_contract *c) {
 void block_count(struct map_contract *c, struct exec_host *h) {
     age_all(c, h);
     drop_idle_votes(c);
-    open_places(c, h);
-    hear_silence(c);
+    places_open(c, h);
+    places_hear_silence(c);
     if (c->n_votes > 0)
         qsort_r(c->votes, c->n_votes, sizeof(c->votes[0]), by_subject, c);
     struct stances stances = {0};

@@ -1,9 +1,10 @@
 /* Inside of the map contract: shared by contract*.c, versions.c and their tests, by nobody else.
  *
  * Life of a message: contract_message.c checks it against the state at the start of the block and
- * leaves votes; it changes nothing. At the end of the block contract_block.c puts the votes into one
- * order that does not depend on the order of transactions, counts them, and versions.c looks at what
- * reached a threshold. contract_state.c knows keys and octets.
+ * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
+ * contract_places.c finds new places, contract_block.c puts the votes into one order that does not depend on
+ * the order of transactions and counts them, and versions.c looks at what reached a threshold. moved.c knows
+ * what stands elsewhere, contract_state.c keys and octets.
  *
  * State keys (values begin with version octet 01 and are big-endian):
  *   "m"                       frame, namespace and digest of the base map
@@ -29,7 +30,7 @@
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
 
 /* What a vehicle was counted for. */
-enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2, COUNTED_SILENCE = 4 };
+enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2, COUNTED_SILENCE = 4, COUNTED_PLACE = 8 };
 struct tag_entry {
     uint8_t subject[8]; /* first octets of the subject's id */
     uint8_t counted;
@@ -75,6 +76,7 @@ struct vote {
     enum element_kind kind;
     int32_t value; /* SAYS_VALUE */
     bool at; /* the sighting below is there */
+    bool off; /* and it is not where the map has the element */
     struct fusion_point point;
     uint16_t heading;
 };
@@ -102,6 +104,9 @@ struct map_contract {
     struct subject **subjects; /* ascending key: elements, then places */
     size_t n_subjects, cap_subjects;
     struct grid places_grid; /* refs into `places` */
+    /* as things stood when the block began; refs are elements */
+    struct grid missing; /* suspected to be gone from their place */
+    struct grid moved; /* where they may stand now */
     struct pending *pending; /* ascending kind, id */
     size_t n_pending;
     struct tag **tags; /* hash table by id */
@@ -141,6 +146,10 @@ void state_put_tag(struct exec_host *h, const struct tag *t);
 void state_del_tags(struct exec_host *h, uint64_t until); /* windows that ended by then */
 WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
 
+/* contract_places.c */
+void places_open(struct map_contract *c, const struct exec_host *h);
+void places_hear_silence(struct map_contract *c);
+
 /* contract_block.c */
 void block_count(struct map_contract *c, struct exec_host *h);
 
@@ -160,6 +169,18 @@ void contract_touch_tag(struct map_contract *c, struct tag *t);
 /* The confirmed change of an element that waits for its version, or NULL. */
 const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]);
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
+
+/* contract_match.c: what a sighting is of */
+/* The element, or NULL: then *ret_ambiguous tells whether that means anything. `named` (or NULL) is what the vehicle says
+ * it is. */
+const struct element *match_element(const struct map_contract *c, const struct obs_report *r,
+    const struct sighting *s, const struct element *named, const struct look *l,
+    bool *ret_ambiguous);
+/* The oldest place of this kind near the sighting as a vote's ref, or PLACE_UNKNOWN. */
+uint64_t match_place(const struct map_contract *c, const struct sighting *s);
+bool match_pending(const struct map_contract *c, const struct sighting *s);
+/* The vehicle drives on the lane of the limit, in its direction. */
+bool match_lane(const struct element *e, const struct look *l);
 
 /* contract_message.c */
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);

@@ -1,12 +1,11 @@
 /* From one message to votes, against the state at the start of the block. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/moved.h"
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 
 enum {
-    MATCHES_MAX = 8, /* more things than this in one gate are as ambiguous as it gets */
-    LIMIT_GATE_MM = 6000, /* an observer this near a lane's centre line drives on it */
     RANGE_SLACK_MM = 5000,
     NEW_SIGMA_MAX_MM = 2000, /* a vaguer sighting opens no new place */
     PLACE_SLACK_MM = 100000, /* signed generation place and observer */
@@ -36,88 +35,11 @@ bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
     return heading_gap(bearing, l->heading) <= (uint32_t)l->half_angle * percent / 100;
 }
 
-/* ---- association ---- */
-
-struct matches {
-    uint32_t ref[MATCHES_MAX];
-    size_t n;
-    bool too_many;
-};
-
-static void add_match(struct matches *m, uint32_t ref) {
-    for (size_t i = 0; i < m->n; i++)
-        if (m->ref[i] == ref)
-            return;
-    if (m->n == MATCHES_MAX)
-        m->too_many = true;
-    else
-        m->ref[m->n++] = ref;
-}
-
-static void match_elements(
-    const struct map_contract *c, const struct sighting *s, struct matches *ret) {
-    uint32_t sigma = (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM];
-    struct grid_look near = grid_near(&c->grid, s->x, s->y);
-    for (const struct grid_entry *e = NULL; grid_next(&near, &e);)
-        if (sighting_fits(s, &c->map.elements[e->ref], sigma))
-            add_match(ret, e->ref);
-}
-
-/* A change that waits for its version explains what is seen at its place. */
-static bool explained_by_pending(const struct map_contract *c, const struct sighting *s) {
-    uint32_t sigma = (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM];
-    for (size_t i = 0; i < c->n_pending; i++) {
-        const struct change_record *r = &c->pending[i].change;
-        if (r->op == MAP_CREATE && sighting_fits(s, &r->after, sigma))
-            return true;
-    }
-    return false;
-}
-
-/* The oldest place of this kind near the sighting, as a vote's ref. */
-static uint64_t match_place(const struct map_contract *c, const struct sighting *s) {
-    uint64_t best = PLACE_UNKNOWN;
-    struct grid_look near = grid_near(&c->places_grid, s->x, s->y);
-    for (const struct grid_entry *e = NULL; grid_next(&near, &e);) {
-        const struct subject *p = c->places[e->ref];
-        if (p->kind != s->kind || heading_gap(p->heading, s->heading) > HEADING_45 ||
-            distance2(p->place.x, p->place.y, s->x, s->y) > (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
-            continue;
-        const struct subject *q = best == PLACE_UNKNOWN ? NULL : c->places[best - PLACE_BASE];
-        if (q == NULL || p->opened < q->opened ||
-            (p->opened == q->opened && PLACE_BASE + e->ref < best))
-            best = PLACE_BASE + e->ref;
-    }
-    return best;
-}
+/* ---- reports ---- */
 
 static bool may_be_new(enum element_kind k) {
     return k == EL_SIGN || k == EL_LIGHT || k == EL_HAZARD;
 }
-
-/* The vehicle drives on the lane of the limit, in its direction. */
-static bool on_lane(const struct element *e, const struct look *l) {
-    size_t at = 0;
-    uint16_t heading = 0;
-    return e->n_points > 0 &&
-           distance2_line(e->points, e->n_points, l->x, l->y, &at) <=
-               (uint64_t)LIMIT_GATE_MM * LIMIT_GATE_MM &&
-           (!element_heading_at(e, l->x, l->y, &heading) ||
-               heading_gap(heading, l->heading) <= HEADING_45);
-}
-
-/* A named element is what the vehicle says it is only where it can be. */
-static bool named_is_near(const struct map_contract *c, const struct element *e,
-    const struct sighting *s, const struct look *l) {
-    if (e->kind != s->kind)
-        return false;
-    if (e->kind == EL_SPEED_LIMIT)
-        return on_lane(e, l) || sighting_fits(s, e, (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM]);
-    /* The vehicle matched it with its own, better knowledge of where it is: the widest gate. */
-    return sighting_fits(s, e, 20000);
-}
-
-/* ---- reports ---- */
 
 /* What has been gathered from one message; handed over only if the whole message is good. */
 struct gathered {
@@ -130,40 +52,6 @@ struct gathered {
 
 static void vote(struct gathered *g, struct vote v) {
     g->votes[g->n++] = v;
-}
-
-static bool equals_map(const struct element *e, const struct obs_report *r) {
-    return e->has_value == r->has_value && (!r->has_value || e->value == r->value);
-}
-
-/* Which element a detection is of, or none: then *ret_ambiguous tells whether that means anything. */
-static const struct element *resolve(const struct map_contract *c, const struct obs_report *r,
-    const struct sighting *s, const struct element *named, const struct look *l,
-    bool *ret_ambiguous) {
-    *ret_ambiguous = false;
-    if (named != NULL && named_is_near(c, named, s, l))
-        return named;
-    struct matches m = {.n = 0};
-    match_elements(c, s, &m);
-    if (m.n == 0 || m.too_many) {
-        *ret_ambiguous = m.too_many;
-        return NULL;
-    }
-    if (m.n == 1)
-        return &c->map.elements[m.ref[0]];
-    /* Two plates on one pole: the one that shows just this explains the sighting. Never the nearest:
-     * that would tell a parallel road's signs from ours by the noise of a receiver. */
-    const struct element *same = NULL;
-    size_t n_same = 0;
-    for (size_t i = 0; i < m.n; i++)
-        if (equals_map(&c->map.elements[m.ref[i]], r)) {
-            same = &c->map.elements[m.ref[i]];
-            n_same++;
-        }
-    if (n_same == 1)
-        return same;
-    *ret_ambiguous = true;
-    return NULL;
 }
 
 static void detected(const struct map_contract *c, const struct obs_report *r, size_t i, int32_t x,
@@ -182,19 +70,55 @@ static void detected(const struct map_contract *c, const struct obs_report *r, s
         .point = {x, y, r->sigma_mm},
         .heading = s.heading};
     bool ambiguous = false;
-    const struct element *e = resolve(c, r, &s, named, &g->look, &ambiguous);
-    if (ambiguous || (e == NULL && explained_by_pending(c, &s)))
+    const struct element *e = match_element(c, r, &s, named, &g->look, &ambiguous);
+    if (ambiguous || (e == NULL && match_pending(c, &s)))
         return;
+    /* The vehicle says which thing it is that stands so far off. */
+    if (e == NULL && named != NULL && named->kind == s.kind &&
+        (!named->has_heading || heading_gap(named->heading, s.heading) <= HEADING_45) &&
+        moved_is_off(c, named, &v.point))
+        e = named;
     if (e != NULL) {
         v.ref = (uint64_t)(e - c->map.elements);
-        vote(g, v);
-        return;
+        v.off = moved_is_off(c, e, &v.point);
+    } else {
+        v.ref = match_place(c, &s);
     }
-    if (!may_be_new(r->element_kind))
-        return;
-    v.ref = match_place(c, &s);
-    if (v.ref != PLACE_UNKNOWN || r->sigma_mm <= NEW_SIGMA_MAX_MM)
-        vote(g, v);
+    vote(g, v);
+}
+
+/* One vehicle's sightings are matched jointly: when it sees a thing in its place and one like it beside, the second is
+ * another; and what it sees at a place that nothing explains may be what it, or others, miss near there. */
+static void match_jointly(const struct map_contract *c, struct gathered *g) {
+    for (size_t i = 0; i < g->n; i++) {
+        struct vote *v = &g->votes[i];
+        bool twice = false;
+        for (size_t k = 0; v->off && k < g->n; k++)
+            twice = twice || (g->votes[k].ref == v->ref && g->votes[k].at && !g->votes[k].off);
+        if (twice) {
+            struct sighting s = {.kind = v->kind,
+                .x = v->point.x,
+                .y = v->point.y,
+                .sigma_mm = v->point.sigma_mm,
+                .heading = v->heading};
+            v->off = false;
+            v->ref = match_place(c, &s);
+        }
+    }
+    for (size_t i = 0; i < g->n; i++) {
+        struct vote *v = &g->votes[i];
+        uint64_t origin = v->ref < PLACE_BASE ? PLACE_UNKNOWN : moved_origin(c, v, g->votes, g->n);
+        v->off = v->off || origin != PLACE_UNKNOWN;
+        v->ref = origin != PLACE_UNKNOWN ? origin : v->ref;
+    }
+    size_t to = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct vote *v = &g->votes[i];
+        bool opens = may_be_new(v->kind) && v->point.sigma_mm <= NEW_SIGMA_MAX_MM;
+        if (v->ref != PLACE_UNKNOWN || opens)
+            g->votes[to++] = *v;
+    }
+    g->n = to;
 }
 
 /* Reports about a named element that say more than that it is there. Evidence only if the element
@@ -209,7 +133,7 @@ static void about_named(const struct map_contract *c, const struct obs_report *r
     element_anchor(e, &x, &y);
     bool seen = false;
     if (e->kind == EL_SPEED_LIMIT) {
-        seen = on_lane(e, l);
+        seen = match_lane(e, l);
     } else {
         bool facing = !e->has_heading || heading_gap(e->heading, l->heading) <= HEADING_45;
         seen = facing && !l->occluded && look_covers(l, x, y, 100);
@@ -249,6 +173,7 @@ static exec_code gather(
         else
             about_named(c, r, i, named, g);
     }
+    match_jointly(c, g);
     return MAP_OK;
 }
 
@@ -277,12 +202,14 @@ static uint8_t claims(const struct map_contract *c, const struct vote *v) {
     uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
     memcpy(key + 1, e->id, sizeof(e->id));
     const struct subject *s = contract_subject(c, key);
-    uint8_t r = 0;
+    uint8_t r = v->off ? COUNTED_PLACE : 0;
     if (v->says == SAYS_VALUE && (!e->has_value || e->value != v->value))
         r |= COUNTED_VALUE;
     for (size_t i = 0; s != NULL && i < s->n_hyps; i++) {
         if (s->hyps[i].cls == HYP_REMOVED)
             r |= COUNTED_EXISTENCE;
+        else if (s->hyps[i].cls == HYP_MOVED)
+            r |= v->at ? COUNTED_PLACE : 0;
         else if (v->says == SAYS_VALUE)
             r |= COUNTED_VALUE;
     }

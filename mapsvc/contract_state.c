@@ -125,6 +125,8 @@ static void put_hyp(struct buf *v, const struct hypothesis *y) {
         buf_put(v, y->issuers[i].id, sizeof(y->issuers[i].id));
         buf_i64(v, y->issuers[i].bits);
     }
+    if (y->cls == HYP_MOVED)
+        spot_put(v, y->spot);
 }
 
 void state_put_subject(struct exec_host *h, const struct subject *s) {
@@ -133,14 +135,7 @@ void state_put_subject(struct exec_host *h, const struct subject *s) {
     buf_u8(&v, (uint8_t)s->kind);
     buf_u64(&v, s->opened);
     buf_u64(&v, s->decayed_at);
-    buf_u16(&v, s->heading0);
-    buf_u8(&v, (uint8_t)s->n_points);
-    for (size_t i = 0; i < s->n_points; i++) {
-        buf_i32(&v, s->points[i].x);
-        buf_i32(&v, s->points[i].y);
-        buf_u32(&v, s->points[i].sigma_mm);
-        buf_u16(&v, (uint16_t)s->turns[i]);
-    }
+    spot_put(&v, &s->spot);
     buf_u8(&v, (uint8_t)s->n_hyps);
     for (size_t i = 0; i < s->n_hyps; i++)
         put_hyp(&v, &s->hyps[i]);
@@ -317,6 +312,10 @@ static void read_group(struct rd *r, struct hyp_group *g) {
 
 static void read_hyp(struct rd *r, struct subject *s) {
     unsigned cls = rd_u8(r);
+    if (cls < HYP_REMOVED || cls > HYP_MOVED)
+        r->bad = true;
+    if (r->bad)
+        return;
     bool has_value = rd_u8(r) == 1;
     int32_t value = rd_i32(r);
     struct hypothesis *y = subject_add(s, (enum hyp_class)cls, has_value, value);
@@ -349,6 +348,8 @@ static void read_hyp(struct rd *r, struct subject *s) {
         y->issuers[i].bits = rd_i64(r);
         y->n_issuers = i + 1;
     }
+    if (y->cls == HYP_MOVED)
+        spot_get(r, y->spot);
 }
 
 static bool read_subject(struct rd *k, struct rd *r, struct subject *s) {
@@ -356,22 +357,10 @@ static bool read_subject(struct rd *k, struct rd *r, struct subject *s) {
     s->kind = (enum element_kind)rd_u8(r);
     s->opened = rd_u64(r);
     s->decayed_at = rd_u64(r);
-    s->heading0 = rd_u16(r);
-    size_t n = rd_u8(r);
-    if (n > FUSION_MAX_POINTS)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        s->points[i].x = rd_i32(r);
-        s->points[i].y = rd_i32(r);
-        s->points[i].sigma_mm = rd_u32(r);
-        s->turns[i] = (int16_t)rd_u16(r);
-    }
+    spot_get(r, &s->spot);
     if (r->bad || !rd_done(k))
         return false;
-    s->n_points = n;
-    if (n > 0)
-        subject_place(s);
-    n = rd_u8(r);
+    size_t n = rd_u8(r);
     for (size_t i = 0; i < n && !r->bad; i++)
         read_hyp(r, s);
     return rd_done(r);

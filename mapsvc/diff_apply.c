@@ -2,7 +2,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "mapsvc/associate.h"
 #include "mapsvc/diff.h"
+#include "mapsvc/fusion.h"
 #include "mapsvc/text.h"
 
 #include <inttypes.h>
@@ -193,6 +195,34 @@ static void bits_in_words(int64_t q16, char *dst, size_t size) {
         (void)snprintf(dst, size, "%s%" PRIu64 ".%" PRIu64, tenths < 0 ? "-" : "", u / 10, u % 10);
 }
 
+/* Metres and tenths, without floating point. */
+static void distance_in_words(
+    const struct element *a, const struct element *b, char *dst, size_t size) {
+    int32_t ax = 0;
+    int32_t ay = 0;
+    int32_t bx = 0;
+    int32_t by = 0;
+    element_anchor(a, &ax, &ay);
+    element_anchor(b, &bx, &by);
+    uint32_t tenths = (fusion_sqrt(distance2(ax, ay, bx, by)) + 50) / 100;
+    (void)snprintf(dst, size, "%" PRIu32 ".%" PRIu32 " m", tenths / 10, tenths % 10);
+}
+
+static void modify_in_words(const struct change_record *c, const char *kind, const char *from,
+    const char *to, const char *unit, char *dst, size_t size) {
+    const char *space = unit[0] == '\0' ? "" : " ";
+    char distance[32];
+    if (strcmp(from, to) != 0) {
+        (void)snprintf(dst, size, "%s%s ->%s%s%s", kind, from[0] == '\0' ? " none" : from,
+            to[0] == '\0' ? " none" : to, space, unit);
+    } else if (change_is_geometry(c) && c->before.n_points > 0 && c->after.n_points > 0) {
+        distance_in_words(&c->before, &c->after, distance, sizeof(distance));
+        (void)snprintf(dst, size, "%s%s%s%s moved %s", kind, to, space, unit, distance);
+    } else {
+        (void)snprintf(dst, size, "%s%s%s%s changed", kind, to, space, unit);
+    }
+}
+
 static void what_in_words(const struct change_record *c, char *dst, size_t size) {
     const struct element *e = c->has_after ? &c->after : &c->before;
     char kind[32];
@@ -215,11 +245,7 @@ static void what_in_words(const struct change_record *c, char *dst, size_t size)
         (void)snprintf(dst, size, "%s%s%s%s removed", kind, from, space, unit);
         break;
     case MAP_MODIFY:
-        if (strcmp(from, to) == 0)
-            (void)snprintf(dst, size, "%s%s%s%s changed", kind, to, space, unit);
-        else
-            (void)snprintf(dst, size, "%s%s ->%s%s%s", kind, from[0] == '\0' ? " none" : from,
-                to[0] == '\0' ? " none" : to, space, unit);
+        modify_in_words(c, kind, from, to, unit, dst, size);
         break;
     }
 }

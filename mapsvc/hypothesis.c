@@ -52,6 +52,7 @@ uint64_t half_life_us(const struct map_params *p, enum element_kind k) {
 static void hyp_free(struct hypothesis *y) {
     free(y->groups);
     free(y->leaves);
+    free(y->spot);
 }
 
 void subject_free(struct subject *s) {
@@ -81,6 +82,8 @@ struct hypothesis *subject_add(
         .has_value = has_value,
         .value = has_value ? value : 0,
         .first_seen = UINT64_MAX};
+    if (cls == HYP_MOVED)
+        y->spot = ws_alloc(sizeof(*y->spot));
     return y;
 }
 
@@ -89,24 +92,6 @@ void subject_drop(struct subject *s, size_t hyp) {
     hyp_free(&s->hyps[hyp]);
     memmove(&s->hyps[hyp], &s->hyps[hyp + 1], (s->n_hyps - hyp - 1) * sizeof(s->hyps[0]));
     s->n_hyps--;
-}
-
-void subject_place(struct subject *s) {
-    WS_ASSERT(s->n_points > 0);
-    s->place = fusion_position(s->points, s->n_points);
-    int64_t sum = 0;
-    for (size_t i = 0; i < s->n_points; i++)
-        sum += s->turns[i];
-    s->heading = (uint16_t)(s->heading0 + fusion_floor_div(sum, (int64_t)s->n_points));
-}
-
-void subject_sighted(struct subject *s, struct fusion_point p, uint16_t heading) {
-    if (s->n_points == FUSION_MAX_POINTS)
-        return;
-    s->points[s->n_points] = p;
-    s->turns[s->n_points] = (int16_t)(uint16_t)(heading - s->heading0);
-    s->n_points++;
-    subject_place(s);
 }
 
 /* ---- evidence ---- */

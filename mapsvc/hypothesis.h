@@ -12,6 +12,7 @@
 
 #include "mapsvc/fusion.h"
 #include "mapsvc/policy_fields.h"
+#include "mapsvc/spot.h"
 
 /* Policy in force, read once per block. */
 struct map_params {
@@ -22,7 +23,9 @@ enum map_rate_kind rate_kind_of(enum element_kind k);
 /* Time64 difference of half a life of evidence on things of this kind. */
 uint64_t half_life_us(const struct map_params *p, enum element_kind k);
 
-enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3 };
+/* HYP_MOVED: it stands elsewhere, within reach of where the map has it. Its `value` names the grid place (moved.h), which
+ * only tells two such hypotheses of one element apart. */
+enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3, HYP_MOVED = 4 };
 
 /* Bounds of one subject. Beyond the groups, votes go to the group of the unknown family. */
 #define HYP_MAX 8
@@ -49,6 +52,7 @@ struct hypothesis {
     enum hyp_class cls;
     bool has_value;
     int32_t value;
+    struct spot *spot; /* HYP_MOVED: where it stands now; else NULL */
     int64_t s; /* sum of folded and all groups' bits */
     int64_t folded; /* of groups no longer kept apart */
     uint32_t vehicles; /* in favour, each once per window */
@@ -74,14 +78,8 @@ struct subject {
         [SUBJECT_KEY]; /* SUBJECT_ELEMENT and element id, or SUBJECT_PLACE and an id of its own */
     enum element_kind kind;
     uint64_t decayed_at; /* Time64 up to which evidence was aged */
-    /* a place only: */
     uint64_t opened; /* block time */
-    uint16_t heading0; /* of the sighting that opened it; all are kept as differences to it */
-    struct fusion_point points[FUSION_MAX_POINTS];
-    int16_t turns[FUSION_MAX_POINTS];
-    size_t n_points;
-    struct fusion_point place; /* follows from points */
-    uint16_t heading; /* follows from turns */
+    struct spot spot; /* of a place */
     struct hypothesis *hyps;
     size_t n_hyps;
     bool touched; /* has to be written at the end of this block */
@@ -96,10 +94,6 @@ struct hypothesis *subject_find(
 struct hypothesis *subject_add(
     struct subject *s, enum hyp_class cls, bool has_value, int32_t value);
 void subject_drop(struct subject *s, size_t hyp);
-/* Adds a sighting of a place while there is room, and moves the place. */
-void subject_sighted(struct subject *s, struct fusion_point p, uint16_t heading);
-void subject_place(struct subject *s); /* recomputes place and heading */
-
 /* One look counted for or against. */
 struct hyp_look {
     enum sensor_class sensor;

@@ -41,6 +41,13 @@
     X(EPOCH_MS, "epoch_ms", "ms", 60000, 86400000, "evidence is aged at multiples of this time")   \
     X(MAP_SIGMA_MM, "map_sigma_mm", "mm", 0, 5000,                                                 \
         "standard deviation of the map's own positions, per axis")                                 \
+    X(MOVE_MIN_MM, "move_min_mm", "mm", 200, 20000,                                                \
+        "nearer to its place in the map than this nothing has moved")                              \
+    X(MOVE_REACH_MM, "move_reach_mm", "mm", 0, 100000,                                             \
+        "further away than this it is another thing; 0: nothing is ever taken for moved")          \
+    X(PLACE_SIGMA_MM, "place_sigma_mm", "mm", 20, 5000,                                            \
+        "standard deviation per axis below which the place of a new or moved element is "          \
+        "published, or once 32 sightings are there")                                               \
     X(MAX_AGE_MS, "max_age_ms", "ms", 1000, 600000,                                                \
         "oldest observation a message may carry, before its generation time")                      \
     X(HALF_LIFE_SIGN, "half_life_min.sign", "min", 1, 5256000, "half-life of evidence on signs")   \

@@ -1,5 +1,6 @@
 /* What reached a threshold: advisories, confirmed changes, map versions. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/moved.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -20,10 +21,10 @@ static struct element new_element(
         .has_value = y->has_value,
         .value = y->value,
         .has_heading = true,
-        .heading = s->heading,
+        .heading = s->spot.heading,
         .valid_to_ms = INT64_MAX};
     memcpy(e.id, id, sizeof(e.id));
-    bool ok = element_add_point(&e, (struct map_point){s->place.x, s->place.y, 0});
+    bool ok = element_add_point(&e, (struct map_point){s->spot.place.x, s->spot.place.y, 0});
     WS_ASSERT(ok);
     return e;
 }
@@ -78,6 +79,9 @@ static struct change_record describe(const struct map_contract *c, const struct 
                 follow_figure(&r.after, e->value, y->value);
             r.after.has_value = true;
             r.after.value = y->value;
+        } else if (y->cls == HYP_MOVED) {
+            r.has_after = true;
+            r.after = moved_element(e, y->spot);
         }
     }
     change_seal(&r);
@@ -127,11 +131,42 @@ static bool advisory_due(const struct map_contract *c, const struct hypothesis *
 
 /* ---- confirmation ---- */
 
-static bool confirmed(const struct map_contract *c, enum element_kind kind,
-    const struct hypothesis *y, int64_t next_s) {
+/* Two hypotheses of which only one can be true. That a thing stands elsewhere is no rival of its value; and what speaks
+ * for its being moved speaks for its being gone from here as well, so it need not lead that. */
+static bool rivals(const struct hypothesis *y, const struct hypothesis *other) {
+    if (y->cls == HYP_MOVED)
+        return other->cls == HYP_MOVED;
+    return !(y->cls == HYP_VALUE && other->cls == HYP_MOVED);
+}
+
+static int64_t strongest_rival(const struct subject *s, const struct hypothesis *y) {
+    int64_t next = 0;
+    for (size_t i = 0; i < s->n_hyps; i++) {
+        const struct hypothesis *o = &s->hyps[i];
+        if (o != y && rivals(y, o) && o->s > next)
+            next = o->s;
+    }
+    return next;
+}
+
+/* A new place is told only when it is known well enough. */
+static bool place_known(
+    const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
+    int64_t sigma = c->params.v[MAP_POLICY_PLACE_SIGMA_MM];
+    if (y->cls == HYP_NEW)
+        return spot_is_settled(&s->spot, sigma) && !moved_may_explain(c, s, y);
+    if (y->cls != HYP_MOVED)
+        return true;
+    const struct element *e = mapset_find(&c->map, subject_id(s));
+    WS_ASSERT(e != NULL);
+    return spot_is_settled(y->spot, sigma) && moved_is_off(c, e, &y->spot->place);
+}
+
+static bool confirmed(
+    const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
     const int64_t *v = c->params.v;
     if (y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
-        y->s - next_s < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
+        y->s - strongest_rival(s, y) < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
         y->vehicles < v[MAP_POLICY_MIN_VEHICLES])
         return false;
     struct hyp_summary sum = hyp_summarise(y);
@@ -139,9 +174,10 @@ static bool confirmed(const struct map_contract *c, enum element_kind kind,
      * value that is read is there. A limit in force is no thing that a lorry could hide, and a lane is
      * driven in one direction. */
     bool views =
-        y->cls == HYP_VALUE || kind == EL_SPEED_LIMIT || sum.views >= v[MAP_POLICY_MIN_VIEWS];
+        y->cls == HYP_VALUE || s->kind == EL_SPEED_LIMIT || sum.views >= v[MAP_POLICY_MIN_VIEWS];
     return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
-           sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS];
+           sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS] &&
+           place_known(c, s, y);
 }
 
 /* Forgets everything about the subject; it goes at the end of the block. */
@@ -155,13 +191,14 @@ static void settle(struct exec_host *h, struct subject *s, const struct hypothes
     }
 }
 
-/* Other places that this new thing explains. */
-static void settle_rivals(struct map_contract *c, struct exec_host *h, const struct subject *won) {
+/* Other places that what stands at this spot explains. */
+static void settle_rivals(
+    struct map_contract *c, struct exec_host *h, const struct subject *won, const struct spot *at) {
     for (size_t i = 0; i < c->n_places; i++) {
         struct subject *p = c->places[i];
         if (p != won && p->kind == won->kind &&
-            heading_gap(p->heading, won->heading) <= HEADING_45 &&
-            distance2(p->place.x, p->place.y, won->place.x, won->place.y) <=
+            heading_gap(p->spot.heading, at->heading) <= HEADING_45 &&
+            distance2(p->spot.place.x, p->spot.place.y, at->place.x, at->place.y) <=
                 (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
             settle(h, p, NULL);
     }
@@ -190,22 +227,8 @@ void versions_add_pending(struct map_contract *c, struct pending *p) {
     *p = (struct pending){0};
 }
 
-void versions_review(struct map_contract *c, struct exec_host *h, struct subject *s) {
-    if (s->n_hyps == 0)
-        return;
-    size_t best = 0;
-    for (size_t i = 1; i < s->n_hyps; i++)
-        if (s->hyps[i].s > s->hyps[best].s)
-            best = i;
-    int64_t next = 0;
-    for (size_t i = 0; i < s->n_hyps; i++)
-        if (i != best && s->hyps[i].s > next)
-            next = s->hyps[i].s;
-    struct hypothesis *y = &s->hyps[best];
-    if (s->touched && y->s > next && advisory_due(c, y, exec_block_time(h)))
-        begin_advisory(c, h, s, y);
-    if (!confirmed(c, s->kind, y, next))
-        return;
+static void confirm(
+    struct map_contract *c, struct exec_host *h, struct subject *s, struct hypothesis *y) {
     uint8_t id[16];
     memcpy(id, subject_id(s), sizeof(id));
     if (y->cls == HYP_NEW)
@@ -215,8 +238,24 @@ void versions_review(struct map_contract *c, struct exec_host *h, struct subject
     state_put_pending(h, &p);
     versions_add_pending(c, &p);
     if (y->cls == HYP_NEW)
-        settle_rivals(c, h, s);
+        settle_rivals(c, h, s, &s->spot);
+    if (y->cls == HYP_MOVED)
+        settle_rivals(c, h, s, y->spot);
     settle(h, s, y);
+}
+
+/* The strongest that is ripe; among equals the older. */
+void versions_review(struct map_contract *c, struct exec_host *h, struct subject *s) {
+    struct hypothesis *best = NULL;
+    for (size_t i = 0; i < s->n_hyps; i++) {
+        struct hypothesis *y = &s->hyps[i];
+        if (s->touched && y->s > strongest_rival(s, y) && advisory_due(c, y, exec_block_time(h)))
+            begin_advisory(c, h, s, y);
+        if (confirmed(c, s, y) && (best == NULL || y->s > best->s))
+            best = y;
+    }
+    if (best != NULL)
+        confirm(c, h, s, best);
 }
 
 /* ---- versions ---- */

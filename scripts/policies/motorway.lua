@@ -103,6 +103,11 @@ return {
         epoch_ms = hours(1),
         map_sigma_mm = 200,
 
+        -- What stands elsewhere: a plate that one car sees off its place by its receiver's error has not moved.
+        move_min_mm = 2000,
+        move_reach_mm = 60000, -- and what is put up again further away is another plate
+        place_sigma_mm = 180, -- eight looks of half a metre each
+
         -- New map versions: one work site, one version; only hazards go out at once.
         version_changes = 16,
         version_age_ms = minutes(2),

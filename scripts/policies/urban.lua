@@ -100,6 +100,11 @@ return {
         epoch_ms = hours(1),
         map_sigma_mm = 150,
 
+        -- What stands elsewhere: a plate that one car sees off its place by its receiver's error has not moved.
+        move_min_mm = 1000,
+        move_reach_mm = 30000, -- and what is put up again further away is another plate
+        place_sigma_mm = 180, -- eight looks of half a metre each
+
         -- New map versions: gather for half a minute at most; limits and hazards go out at once.
         version_changes = 8,
         version_age_ms = seconds(30),

@@ -3,6 +3,7 @@
 #include "tests/support/cm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "mapsvc/contract_internal.h"
 #include "tests/support/map_rig.h"
@@ -12,6 +13,7 @@ enum { ROAD_SIGNS = 40, PITCH = 60000, LIMITS = 4 };
 struct world {
     int32_t value[ROAD_SIGNS];
     bool gone[ROAD_SIGNS];
+    int32_t moved[ROAD_SIGNS]; /* so far ahead */
     bool extra[ROAD_SIGNS]; /* a new sign 30 m behind this one, showing 90 */
 };
 
@@ -66,9 +68,11 @@ static void perceive(const struct map_rig *r, const struct world *w, struct ws_r
     int32_t seen = w->value[n];
     if (liar || chance(rnd, 20000))
         seen = 30;
+    if (w->moved[n] != 0 && e != NULL && e->revision == 0 && chance(rnd, 950000))
+        rig_missed(&s->o, e);
     if (!w->gone[n] && chance(rnd, 950000))
-        rig_saw(r, &s->o, EL_SIGN, x + noise(rnd, 900), -4000 + noise(rnd, 600), 500, seen,
-            (uint16_t)noise(rnd, 1000));
+        rig_saw(r, &s->o, EL_SIGN, x + w->moved[n] + noise(rnd, 900), -4000 + noise(rnd, 600), 500,
+            seen, (uint16_t)noise(rnd, 1000));
     else if (e != NULL && chance(rnd, 950000))
         rig_missed(&s->o, e);
     if (w->extra[n] && chance(rnd, 950000))
@@ -116,7 +120,9 @@ static void test_order_and_restart(void **state) {
         rig_set(all[i], MAP_POLICY_HALF_LIFE_SIGN, 8);
         rig_set(all[i], MAP_POLICY_HALF_LIFE_LIMIT, 8);
     }
-    struct world w = {.gone = {[3] = true}, .extra = {[7] = true, [20] = true}};
+    struct world w = {.gone = {[3] = true},
+        .extra = {[7] = true, [20] = true},
+        .moved = {[15] = 5000, [30] = -14000}};
     for (size_t i = 0; i < ROAD_SIGNS; i++)
         w.value[i] = 50;
     w.value[5] = 30;
@@ -172,6 +178,8 @@ static void test_order_and_restart(void **state) {
     assert_null(sign(&a, 25));
     assert_int_equal(sign(&a, 5)->value, 30);
     assert_int_equal(sign(&a, 12)->value, 80);
+    assert_true(abs(sign(&a, 15)->points[0].x - (15 * PITCH + 5000)) < 1000);
+    assert_true(abs(sign(&a, 30)->points[0].x - (30 * PITCH - 14000)) < 1000);
     for (size_t i = 0; i < a.n_versions; i++)
         assert_int_equal(map_version_apply(&a.versions[i], &a.base, NULL), WS_OK);
     for (size_t i = 0; i < 3; i++)
