@@ -100,6 +100,8 @@ WARN_UNUSED int config_load(const char *path, struct config *ret_config, struct 
 /* What --check does beyond loading: files exist and are readable, keys have safe modes and belong to the genesis,
  * genesis and map fit, peers are validators of it, interfaces exist. Changes nothing. */
 WARN_UNUSED int config_check(const struct config *c, struct ws_err *err);
+/* The folder that a file will be made in is there, may be written to, and holds files at all. */
+WARN_UNUSED int config_check_folder_of(const char *path, const char *key, struct ws_err *err);
 void config_free(struct config *c);
 
 #endif

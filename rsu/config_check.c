@@ -14,10 +14,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 enum { GENESIS_MAX = 16U << 20, MAP_MAX = 1U << 30 };
@@ -176,8 +178,22 @@ static int check_ports(const struct config *c, struct ws_err *err) {
     return WS_OK;
 }
 
-/* The folder a file will be made in is there and may be written to. */
-static int check_folder_of(const char *path, const char *key, struct ws_err *err) {
+/* What the kernel shows as files is no place for others. */
+static bool holds_files(const char *dir) {
+    struct statfs fs;
+    return statfs(dir, &fs) != 0 || (fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC);
+}
+
+static int check_folder(const char *path, const char *key, struct ws_err *err) {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return ws_fail(err, WS_EINPUT, "%s: %s: is no folder", key, path);
+    if (access(path, R_OK | W_OK | X_OK) != 0)
+        return not_there(path, key, err);
+    return holds_files(path) ? WS_OK : ws_fail(err, WS_EINPUT, "%s: %s: holds no files", key, path);
+}
+
+int config_check_folder_of(const char *path, const char *key, struct ws_err *err) {
     char *dir = strdup(path);
     if (dir == NULL)
         return ws_fail(err, WS_ENOMEM, "no memory");
@@ -186,10 +202,15 @@ static int check_folder_of(const char *path, const char *key, struct ws_err *err
         slash[1] = '\0';
     else if (slash != NULL)
         *slash = '\0';
-    const char *at = slash == NULL ? "." : dir;
-    int rc = access(at, W_OK | X_OK) == 0 ? WS_OK : not_there(at, key, err);
+    int rc = check_folder(slash == NULL ? "." : dir, key, err);
     free(dir);
     return rc;
+}
+
+/* It is there, or can be made. */
+static int check_own_folder(const char *path, const char *key, struct ws_err *err) {
+    return access(path, F_OK) == 0 ? check_folder(path, key, err)
+                                   : config_check_folder_of(path, key, err);
 }
 
 static int check_faces(const struct config *c, struct ws_err *err) {
@@ -200,19 +221,13 @@ static int check_faces(const struct config *c, struct ws_err *err) {
         return not_there(c->revocations, "revocations", err);
     if (c->list_manager != NULL && access(c->list_manager, R_OK) != 0)
         return not_there(c->list_manager, "list_manager", err);
-    if (access(c->data, F_OK) != 0)
-        rc = check_folder_of(c->data, "data", err);
-    else if (access(c->data, R_OK | W_OK | X_OK) != 0)
-        rc = not_there(c->data, "data", err);
-    if (rc == WS_OK && c->record.folder != NULL && access(c->record.folder, F_OK) != 0)
-        rc = check_folder_of(c->record.folder, "record.folder", err);
-    else if (rc == WS_OK && c->record.folder != NULL &&
-             access(c->record.folder, R_OK | W_OK | X_OK) != 0)
-        rc = not_there(c->record.folder, "record.folder", err);
+    rc = check_own_folder(c->data, "data", err);
+    if (rc == WS_OK && c->record.folder != NULL)
+        rc = check_own_folder(c->record.folder, "record.folder", err);
     if (rc == WS_OK && c->admin != NULL)
-        rc = check_folder_of(c->admin, "admin", err);
+        rc = config_check_folder_of(c->admin, "admin", err);
     if (rc == WS_OK && c->http != NULL && strncmp(c->http, unix_prefix, skip) == 0)
-        rc = check_folder_of(c->http + skip, "http", err);
+        rc = config_check_folder_of(c->http + skip, "http", err);
     return rc;
 }
 

@@ -28,15 +28,21 @@ static int check_only(const char *path) {
     struct config c;
     struct ws_err err = {0};
     bool silent = false;
+    bool running = false;
     int rc = config_load(path, &c, &err);
     if (rc == WS_OK) {
         silent = c.n_ports == 0;
         rc = config_check(&c, &err);
+        if (rc == WS_OK)
+            rc = daemon_check_disk(&c, &running, &err);
+        if (rc == WS_OK && !running)
+            rc = daemon_check_store(&c, &err);
         config_free(&c);
     }
     if (rc == WS_OK) {
-        (void)printf(
-            "%s: good%s\n", path, silent ? ", but it has no ports and will hear nothing" : "");
+        (void)printf("%s: good%s%s\n", path,
+            silent ? ", but it has no ports and will hear nothing" : "",
+            running ? "; a unit runs on its data folder, which was not looked at" : "");
         return 0;
     }
     (void)fprintf(stderr, "rsud: %s\n", err.text);

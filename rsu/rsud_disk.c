@@ -4,27 +4,36 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "ledger/exec/hash.h"
 #include "ledger/snapshot/bundle.h"
+#include "ledger/snapshot/meta.h"
 #include "rsu/sign_command.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
-enum { DISK_CHECK_US = 10000000, COMPACT_HEIGHTS = 5000 };
+enum { DISK_CHECK_US = 10000000, COMPACT_HEIGHTS = 5000, GENESIS_MAX = 16U << 20 };
 
-int daemon_check_room(const struct daemon *d, struct ws_err *err) {
+/* Of the folder, or of the one that it will be made in. */
+static int check_room(const struct config *c, struct ws_err *err) {
     struct statvfs fs;
-    int rc = dir_make(d->config.data, err);
-    if (rc != WS_OK || statvfs(d->config.data, &fs) != 0)
-        return rc;
+    char above[4096];
+    (void)snprintf(above, sizeof(above), "%s", c->data);
+    char *slash = strrchr(above, '/');
+    if (slash != NULL)
+        slash[slash == above ? 1 : 0] = '\0';
+    if (statvfs(c->data, &fs) != 0 && statvfs(slash == NULL ? "." : above, &fs) != 0)
+        return WS_OK;
     uint64_t free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (free_octets >= d->config.disk.reserve_octets)
+    if (free_octets >= c->disk.reserve_octets)
         return WS_OK;
     return ws_fail(err, WS_EIO,
         "the disk of %s has %llu octets free, fewer than disk.reserve_mb: nothing was opened, "
         "nothing "
         "is damaged; make room and start again",
-        d->config.data, (unsigned long long)free_octets);
+        c->data, (unsigned long long)free_octets);
 }
 
 int daemon_open_keeper(struct daemon *d, struct ws_err *err) {
@@ -67,18 +76,79 @@ void daemon_write_bundle(struct daemon *d) {
     buf_free(&octets);
 }
 
+static struct sign_counter counter_of(const struct config *c) {
+    static const char file[] = "file:";
+    static const char command[] = "command:";
+    char *spec = c->sign_counter;
+    if (spec == NULL)
+        return (struct sign_counter){NULL, NULL, NULL};
+    if (strncmp(spec, file, sizeof(file) - 1) == 0)
+        return (struct sign_counter){
+            sign_counter_file_read, sign_counter_file_advance, spec + sizeof(file) - 1};
+    return (struct sign_counter){
+        sign_command_read, sign_command_advance, spec + sizeof(command) - 1};
+}
+
+static int check_guard(const struct config *c, struct ws_err *err) {
+    char path[4096];
+    const struct sign_counter counter = counter_of(c);
+    if (c->key == NULL)
+        return WS_OK;
+    if (counter.read == sign_counter_file_read &&
+        config_check_folder_of(counter.ctx, "sign_counter", err) != WS_OK)
+        return err->code;
+    (void)snprintf(path, sizeof(path), "%s/sign-guard", c->data);
+    return sign_guard_check(path, c->sign_counter == NULL ? NULL : &counter, err);
+}
+
+int daemon_check_disk(const struct config *c, bool *ret_running, struct ws_err *err) {
+    char path[4096];
+    *ret_running = false;
+    int rc = check_room(c, err);
+    for (int i = 0; i < 2 && rc == WS_OK; i++) {
+        (void)snprintf(path, sizeof(path), "%s/consensus-%s.log", c->data, i == 0 ? "even" : "odd");
+        rc = wal_check_file(path, err);
+        if (rc == WS_EBUSY) { /* a unit runs on it: it has looked, and goes on changing it */
+            *ret_running = true;
+            return WS_OK;
+        }
+    }
+    return rc == WS_OK ? check_guard(c, err) : rc;
+}
+
+int daemon_check_store(const struct config *c, struct ws_err *err) {
+    char path[4096];
+    struct store *s = NULL;
+    struct meta_node meta;
+    struct buf genesis = {0};
+    hash32 id;
+    (void)snprintf(path, sizeof(path), "%s/store/CURRENT", c->data);
+    if (access(path, F_OK) != 0)
+        return WS_OK;
+    path[strlen(path) - strlen("/CURRENT")] = '\0';
+    int rc = store_open_rocks_read(path, (size_t)c->store_cache_mb << 20, &s, err);
+    if (rc == WS_OK)
+        rc = meta_read_node(s, &meta, err);
+    bool has_node = rc == WS_OK;
+    if (rc == WS_ENOTFOUND)
+        rc = WS_OK;
+    if (rc == WS_OK)
+        rc = file_read(c->genesis, GENESIS_MAX, &genesis, err);
+    if (rc == WS_OK) {
+        genesis_cell_id(exec_sha256, buf_span(&genesis), id);
+        if (has_node && memcmp(id, meta.cell_id, sizeof(id)) != 0)
+            rc = ws_fail(err, WS_EINPUT, "%s: belongs to another cell than %s", path, c->genesis);
+    }
+    buf_free(&genesis);
+    store_close(s);
+    return rc;
+}
+
 int daemon_open_guard(struct daemon *d, struct ws_err *err) {
     if (d->signer == NULL)
         return WS_OK;
-    static const char file[] = "file:";
-    static const char command[] = "command:";
-    char *spec = d->config.sign_counter;
-    if (spec != NULL && strncmp(spec, file, sizeof(file) - 1) == 0)
-        d->sign_counter = (struct sign_counter){
-            sign_counter_file_read, sign_counter_file_advance, spec + sizeof(file) - 1};
-    else if (spec != NULL)
-        d->sign_counter = (struct sign_counter){
-            sign_command_read, sign_command_advance, spec + sizeof(command) - 1};
+    const char *spec = d->config.sign_counter;
+    d->sign_counter = counter_of(&d->config);
     uint8_t instance[SIGN_INSTANCE_OCTETS];
     struct ws_random random = ws_random_system();
     ws_random_bytes(&random, instance, sizeof(instance));

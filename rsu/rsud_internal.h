@@ -59,8 +59,11 @@ void daemon_stop(struct daemon *d);
 WARN_UNUSED int daemon_open_guard(struct daemon *d, struct ws_err *err);
 /* False: the counter does not move, so nothing may be signed any more; it has been said. */
 bool daemon_guard_height(struct daemon *d);
-/* Before anything is opened: a store that finds no room may not even be closed in order. */
-WARN_UNUSED int daemon_check_room(const struct daemon *d, struct ws_err *err);
+/* Room on the disk (a store that finds none may not even be closed in order), logs, guard and counter: all that a start looks at
+ * before it opens anything. Nothing is made or changed. *ret_running: a unit runs on the folder, which was not looked at further. */
+WARN_UNUSED int daemon_check_disk(const struct config *c, bool *ret_running, struct ws_err *err);
+/* Of --check only, as a start opens it anyway: the store can be read and is this cell's. */
+WARN_UNUSED int daemon_check_store(const struct config *c, struct ws_err *err);
 WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
 /* State that is not what a quorum committed to is written down while everything is still there; else nothing happens. */
 void daemon_write_bundle(struct daemon *d);

@@ -63,9 +63,37 @@ static int load_cell(struct daemon *d, struct ws_err *err) {
     return WS_OK;
 }
 
+static bool is_there(const struct daemon *d, const char *name) {
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s", d->config.data, name);
+    return access(path, F_OK) == 0;
+}
+
+/* What is made anew is said: where something else of this unit is left, it was lost. */
+static void say_missing(const struct daemon *d) {
+    bool store = is_there(d, "store/CURRENT");
+    bool guard = is_there(d, "sign-guard");
+    bool beacon = is_there(d, "beacon.key");
+    bool any = store || guard || beacon || is_there(d, "consensus-even.log");
+    if (!store)
+        ws_log(any ? WS_LOG_WARN : WS_LOG_INFO, "rsud",
+            "%s: no store is there: it begins anew, with what the peers have%s", d->config.data,
+            any ? "; this unit has run here before, so its store was lost" : "");
+    if (d->signer != NULL && any && !beacon)
+        ws_log(WS_LOG_WARN, "rsud",
+            "%s/beacon.key is missing, and another is made: this unit has a part in the randomness "
+            "again with the validators' next key",
+            d->config.data);
+    if (d->signer != NULL && any && !guard && d->config.sign_counter == NULL)
+        ws_log(WS_LOG_WARN, "rsud", "%s/sign-guard is missing: starts are counted anew",
+            d->config.data);
+}
+
 static int open_store(struct daemon *d, struct ws_err *err) {
     char path[4096];
     int rc = dir_make(d->config.data, err);
+    if (rc == WS_OK)
+        say_missing(d);
     (void)snprintf(path, sizeof(path), "%s/store", d->config.data);
     return rc == WS_OK
                ? store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err)
@@ -346,15 +374,16 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     d->watch_limit = (struct ws_log_limit){.period_us = 60000000, .burst = 200};
     d->face.started_mono_us = ws_clock_now(&d->face.clock).mono_us;
     /* The very check of --check, before anything is opened: both roads say the same words. */
+    bool running = false; /* whoever opens the store says so */
     rc = config_check(&d->config, err);
+    if (rc == WS_OK)
+        rc = daemon_check_disk(&d->config, &running, err);
     if (rc == WS_OK)
         rc = open_descriptors(d, err);
     if (rc == WS_OK)
         rc = load_keys(d, err);
     if (rc == WS_OK)
         rc = load_cell(d, err);
-    if (rc == WS_OK)
-        rc = daemon_check_room(d, err);
     if (rc == WS_OK)
         rc = open_store(d, err);
     if (rc == WS_OK)

@@ -87,28 +87,43 @@ static int compare(const struct sign_guard *g, uint64_t now, struct ws_err *err)
     return WS_OK;
 }
 
+/* The record, or a fresh one that is not written yet, and what the counter says; WS_EINPUT when they do not fit. */
+static int look(struct sign_guard *g, const char *path, const struct sign_counter *counter,
+    bool *ret_fresh, uint64_t *ret_now, struct ws_err *err) {
+    memset(g, 0, sizeof(*g));
+    (void)snprintf(g->path, sizeof(g->path), "%s", path);
+    g->counter = counter;
+    *ret_now = 0;
+    int rc = read_record(g, err);
+    *ret_fresh = rc == WS_ENOTFOUND;
+    if (*ret_fresh)
+        rc = WS_OK;
+    if (rc == WS_OK && counter != NULL && counter->read(counter->ctx, ret_now, err) != WS_OK)
+        rc = ws_fail_in(err, "sign_counter");
+    return rc == WS_OK && counter != NULL && !*ret_fresh ? compare(g, *ret_now, err) : rc;
+}
+
+int sign_guard_check(const char *path, const struct sign_counter *counter, struct ws_err *err) {
+    struct sign_guard g;
+    bool fresh;
+    uint64_t now;
+    return look(&g, path, counter, &fresh, &now, err);
+}
+
 int sign_guard_open(const char *path, const struct sign_counter *counter, uint64_t every,
     const uint8_t instance[static SIGN_INSTANCE_OCTETS], struct sign_guard *ret_guard,
     struct ws_err *err) {
     struct sign_guard *g = ret_guard;
-    memset(g, 0, sizeof(*g));
-    (void)snprintf(g->path, sizeof(g->path), "%s", path);
-    g->counter = counter;
+    bool fresh;
+    uint64_t now;
+    int rc = look(g, path, counter, &fresh, &now, err);
+    if (rc != WS_OK)
+        return rc;
     g->every = every;
-    uint64_t now = 0;
-    int rc = read_record(g, err);
-    bool fresh = rc == WS_ENOTFOUND;
     if (fresh) {
         memcpy(g->instance, instance, SIGN_INSTANCE_OCTETS);
         g->listen = counter != NULL ? NOT_KNOWN : 0;
-        rc = WS_OK;
     }
-    if (rc == WS_OK && counter != NULL)
-        rc = counter->read(counter->ctx, &now, err);
-    if (rc == WS_OK && counter != NULL && !fresh)
-        rc = compare(g, now, err);
-    if (rc != WS_OK)
-        return rc;
     g->starts++;
     return counter == NULL ? write_record(g, err) : move(g, now, err);
 }

@@ -45,6 +45,9 @@ struct sign_guard {
 WARN_UNUSED int sign_guard_open(const char *path, const struct sign_counter *counter,
     uint64_t every, const uint8_t instance[static SIGN_INSTANCE_OCTETS],
     struct sign_guard *ret_guard, struct ws_err *err);
+/* Whether sign_guard_open would take it; nothing is written and the counter does not move. */
+WARN_UNUSED int sign_guard_check(
+    const char *path, const struct sign_counter *counter, struct ws_err *err);
 /* The validator is at this height; cheap unless it is time to move. An error stops it from signing. */
 WARN_UNUSED int sign_guard_height(struct sign_guard *g, uint64_t height, struct ws_err *err);
 

@@ -100,6 +100,17 @@ int wal_open_file(const char *path, struct wal **ret_wal, uint64_t *ret_cut, str
     return wal_open_medium(m, fresh, ws_random_u64(&rnd), ret_wal, ret_cut, err);
 }
 
+int wal_check_file(const char *path, struct ws_err *err) {
+    struct wal_medium *m = NULL;
+    struct wal_scan scan;
+    int rc = wal_medium_look(path, &m, err);
+    if (rc != WS_OK || m == NULL)
+        return rc;
+    rc = wal_scan(m, &scan, err);
+    m->ops->close(m);
+    return rc;
+}
+
 struct wal *wal_open_memory(void) {
     struct wal *w = NULL;
     /* Always the same, so that runs repeat; nothing is at stake should somebody guess it. */

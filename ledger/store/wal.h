@@ -23,6 +23,9 @@ struct wal;
  * the disk when this returns. WS_EINPUT: damaged; WS_EBUSY: somebody else has it open; WS_EIO. */
 WARN_UNUSED int wal_open_file(
     const char *path, struct wal **ret_wal, uint64_t *ret_cut, struct ws_err *err);
+/* Whether wal_open_file would take it; nothing is made or changed. WS_OK also when there is none; WS_EBUSY: somebody else has it
+ * open, so it was not looked at. */
+WARN_UNUSED int wal_check_file(const char *path, struct ws_err *err);
 struct wal *wal_open_memory(void);
 void wal_close(struct wal *w); /* NULL is allowed; does not sync */
 

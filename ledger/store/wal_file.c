@@ -207,6 +207,32 @@ static int open_existing(struct file *f, bool *ret_new, struct ws_err *err) {
     return WS_OK;
 }
 
+int wal_medium_look(const char *path, struct wal_medium **ret_medium, struct ws_err *err) {
+    struct stat st = {0};
+    *ret_medium = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? WS_OK : failed(path, "opening", err);
+    int rc = WS_OK;
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+        rc = errno == EWOULDBLOCK ? ws_fail(err, WS_EBUSY, "%s: in use by another process", path)
+                                  : failed(path, "locking", err);
+    else if (fstat(fd, &st) != 0)
+        rc = failed(path, "opening", err);
+    else if (!S_ISREG(st.st_mode))
+        rc = ws_fail(err, WS_EINPUT, "%s: not a regular file", path);
+    if (rc != WS_OK) {
+        (void)close(fd);
+        return rc;
+    }
+    struct file *f = ws_alloc(sizeof(*f));
+    *f = (struct file){.m = {.ops = &file_ops, .name = f->path}, .fd = fd};
+    f->m.size = (uint64_t)st.st_size;
+    (void)snprintf(f->path, sizeof(f->path), "%s", path);
+    *ret_medium = &f->m;
+    return WS_OK;
+}
+
 int wal_medium_file(
     const char *path, struct wal_medium **ret_medium, bool *ret_new, struct ws_err *err) {
     struct file *f = ws_alloc(sizeof(*f));

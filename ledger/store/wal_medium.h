@@ -39,6 +39,11 @@ void wal_medium_crash(struct wal_medium *m, uint64_t keep);
 WARN_UNUSED int wal_medium_file(
     const char *path, struct wal_medium **ret_medium, bool *ret_new, struct ws_err *err);
 
+/* To read from only: nothing is made, cut or removed. *ret_medium is NULL when there is no file; WS_EBUSY: another process has it
+ * open. */
+WARN_UNUSED int wal_medium_look(
+    const char *path, struct wal_medium **ret_medium, struct ws_err *err);
+
 /* Makes a log of a medium with content (checks, cuts, syncs) or of an empty one (writes the start). Owns the
  * medium, also on failure. */
 WARN_UNUSED int wal_open_medium(struct wal_medium *m, bool fresh, uint64_t nonce,
