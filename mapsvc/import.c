@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_OCTETS_MAX ((size_t)1 << 30)
-
 void map_skip(struct map_reader *r, unsigned line, const char *what, const char *fmt, ...) {
     if (r->rc != WS_OK)
         return;
@@ -139,10 +137,20 @@ static bool looks_like_xml(struct span s) {
     return i < s.n && s.p[i] == '<';
 }
 
-static void import_xml(struct map_reader *r, struct span data) {
+int map_xml_root(const char *file, struct span data, char ret_name[static 64], struct ws_err *err) {
     struct root root = {""};
     const struct xml_handler h = {.user = &root, .start = root_start};
-    r->rc = xml_parse(r->file, data, &h, r->err);
+    ret_name[0] = '\0';
+    if (!looks_like_xml(data))
+        return WS_OK;
+    int rc = xml_parse(file, data, &h, err);
+    memcpy(ret_name, root.name, sizeof(root.name));
+    return rc;
+}
+
+static void import_xml(struct map_reader *r, struct span data) {
+    struct root root = {""};
+    r->rc = map_xml_root(r->file, data, root.name, r->err);
     if (r->rc != WS_OK)
         return;
     if (strcmp(root.name, "osm") == 0) {
@@ -164,7 +172,7 @@ int map_import(const char *path, const struct map_import_options *opt, struct ma
     struct mapset m = {0};
     struct map_reader r = {path, opt == NULL ? &none : opt, report, &m, err, WS_OK};
     struct buf data = {0};
-    size_t max = r.opt->max_octets == 0 ? FILE_OCTETS_MAX : r.opt->max_octets;
+    size_t max = r.opt->max_octets == 0 ? MAP_FILE_OCTETS_MAX : r.opt->max_octets;
     if (report != NULL)
         *report = (struct map_report){0};
     r.rc = file_read(path, max, &data, err);

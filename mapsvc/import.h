@@ -5,6 +5,12 @@
 
 #include "mapsvc/mapset.h"
 
+#define MAP_FILE_OCTETS_MAX ((size_t)1 << 30) /* unless the options say otherwise */
+
+/* Name of the document element, "" for what is no XML. */
+WARN_UNUSED int map_xml_root(
+    const char *file, struct span data, char ret_name[static 64], struct ws_err *err);
+
 struct map_reader {
     const char *file; /* for messages */
     const struct map_import_options *opt;

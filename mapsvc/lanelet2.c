@@ -79,6 +79,8 @@ void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element 
     for (uint32_t i = o->first_tag; i < o->first_tag + o->n_tags; i++) {
         const char *key = (const char *)m->text.p + m->tags[i].key;
         const char *value = (const char *)m->text.p + m->tags[i].value;
+        if (value[0] == '\0') /* editors write them; they say nothing */
+            continue;
         if (strcmp(key, "type") == 0 && e->kind != EL_BOUNDARY)
             continue;
         if (strcmp(key, "subtype") == 0 && e->kind == EL_SIGN)

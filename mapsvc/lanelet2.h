@@ -10,6 +10,9 @@ struct ll_node {
     int32_t local_x, local_y, z; /* mm */
     unsigned line;
     uint32_t order; /* in the file */
+    uint32_t place,
+        tags; /* with ll_map.marks: hashes of lat and lon at 1e-9 degree, of tags but heights and
+                             places */
     bool has_geo, has_x, has_y;
 };
 
@@ -32,6 +35,7 @@ struct ll_object {
 };
 
 struct ll_map {
+    bool marks; /* set before parsing: fill in ll_node.place and tags */
     struct ll_node *nodes; /* ascending id after lanelet2_parse; ids unique */
     size_t n_nodes, cap_nodes;
     struct ll_object *ways; /* likewise */

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { COUNT_MAX = 50000000 }; /* nodes, tags, ... of one file; a 1 GiB file has fewer */
+enum {
+    COUNT_MAX = 50000000, /* nodes, tags, ... of one file; a 1 GiB file has fewer */
+    TAGS_MAX = 256, /* of one object: they are looked through one by one */
+};
 
 enum object_kind { NO_OBJECT, NODE, WAY, RELATION };
 
@@ -51,6 +54,11 @@ static void add_tag(struct xml *x, struct parse *p, struct ll_object *o, const c
         return;
     }
     struct ll_map *m = p->m;
+    if (o->n_tags == TAGS_MAX) {
+        map_skip(p->r, xml_line(x), "tag", "object %lld has more than %d tags", (long long)o->id,
+            TAGS_MAX);
+        return;
+    }
     if (m->n_tags == COUNT_MAX || m->text.n > UINT32_MAX - 8192) {
         xml_fail(x, WS_ELIMIT, "element tag: more than the reader holds");
         return;
@@ -69,6 +77,25 @@ static bool metres(const char *v, int32_t *ret_mm) {
     return true;
 }
 
+static uint32_t hash_text(uint32_t h, const char *s) {
+    for (; *s != '\0'; s++)
+        h = (h ^ (uint8_t)*s) * 16777619U;
+    return (h ^ 0xffU) * 16777619U;
+}
+
+enum { HASH_SEED = 0x811c9dc5 };
+
+/* Editors write a place with 9 to 16 decimals; two of them differ only if they differ at 1e-9 degree, as binary
+ * floating point rounds. */
+static uint32_t place_mark(const char *lat, const char *lon) {
+    double v[2] = {0.0, 0.0};
+    char text[96];
+    if (!text_to_double(lat, &v[0]) || !text_to_double(lon, &v[1]))
+        return 0;
+    (void)snprintf(text, sizeof(text), "%.9f %.9f", v[0], v[1]);
+    return hash_text(HASH_SEED, text);
+}
+
 static void node_tag(struct xml *x, struct parse *p, struct ll_node *n, const char **attrs) {
     const char *k = xml_attr(attrs, "k");
     const char *v = xml_attr(attrs, "v");
@@ -81,6 +108,8 @@ static void node_tag(struct xml *x, struct parse *p, struct ll_node *n, const ch
         n->has_x = ok = metres(v, &n->local_x);
     else if (strcmp(k, "local_y") == 0)
         n->has_y = ok = metres(v, &n->local_y);
+    else if (p->m->marks) /* a sum: the order of tags says nothing */
+        n->tags += hash_text(hash_text(HASH_SEED, k), v);
     if (!ok)
         map_note(p->r, xml_line(x), "node %lld: %s \"%.32s\" is not a length in metres",
             (long long)n->id, k, v);
@@ -101,6 +130,8 @@ static void start_node(struct xml *x, struct parse *p, int64_t id, const char **
         return;
     }
     n.has_geo = given && (n.lat != 0 || n.lon != 0);
+    if (m->marks && n.has_geo)
+        n.place = place_mark(lat, lon);
     m->nodes = room(m->nodes, m->n_nodes, &m->cap_nodes, sizeof(m->nodes[0]));
     m->nodes[m->n_nodes++] = n;
     p->open = NODE;

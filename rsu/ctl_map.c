@@ -2,6 +2,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/export.h"
+#include "mapsvc/objects.h"
 #include "rsu/ctl.h"
 
 #include <jansson.h>
@@ -200,8 +201,63 @@ static json_t *change_json(const struct map_change *c, const struct cell_frame *
     return o;
 }
 
-static int tell_diff(
-    const struct ctl_verb *v, const struct mapset *a, const struct map_delta *d, bool json) {
+static json_t *counts_json(const struct object_counts *c) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "created", (json_int_t)c->created, "deleted",
+        (json_int_t)c->deleted, "retagged", (json_int_t)c->retagged, "rewired",
+        (json_int_t)c->rewired);
+}
+
+static json_t *text_json(const char *s) {
+    return s == NULL ? json_null() : json_string(s);
+}
+
+/* NULL: the files are not both Lanelet2. */
+static json_t *objects_json(const struct objects_delta *d) {
+    if (d == NULL)
+        return json_null();
+    json_t *tags = json_array();
+    for (size_t i = 0; i < d->n_tags; i++)
+        (void)json_array_append_new(tags,
+            json_pack("{s:s, s:s, s:o, s:o, s:I}", "of", d->tags[i].relation ? "relations" : "ways",
+                "key", d->tags[i].key, "before", text_json(d->tags[i].before), "after",
+                text_json(d->tags[i].after), "count", (json_int_t)d->tags[i].count));
+    json_t *nodes = counts_json(&d->nodes);
+    (void)json_object_set_new(nodes, "moved", json_integer((json_int_t)d->moved));
+    (void)json_object_set_new(nodes, "moved_far", json_integer((json_int_t)d->moved_far));
+    (void)json_object_set_new(nodes, "farthest_mm", json_integer(d->farthest_mm));
+    (void)json_object_set_new(nodes, "raised", json_integer((json_int_t)d->raised));
+    return json_pack("{s:b, s:o, s:o, s:o, s:o}", "re_georeferenced", d->shifted, "nodes", nodes,
+        "ways", counts_json(&d->ways), "relations", counts_json(&d->relations), "tags", tags);
+}
+
+enum { TAGS_SHOWN = 12 };
+
+static void put_objects(struct buf *b, const struct objects_delta *d) {
+    const struct object_counts *c = &d->nodes;
+    buf_printf(b, "in the files, by id:\n  nodes      +%zu -%zu, %zu moved%s", c->created,
+        c->deleted, d->moved, d->shifted ? " beyond the common shift" : "");
+    if (d->moved > 0)
+        buf_printf(b, " (%zu by more than 0.2 m, the farthest %.2f m)", d->moved_far,
+            (double)d->farthest_mm / 1000.0);
+    buf_printf(b, ", %zu with another height, %zu retagged\n", d->raised, c->retagged);
+    c = &d->ways;
+    buf_printf(b, "  ways       +%zu -%zu, %zu with another list of nodes, %zu retagged\n",
+        c->created, c->deleted, c->rewired, c->retagged);
+    c = &d->relations;
+    buf_printf(b, "  relations  +%zu -%zu, %zu with other members, %zu retagged\n", c->created,
+        c->deleted, c->rewired, c->retagged);
+    for (size_t i = 0; i < d->n_tags && i < TAGS_SHOWN; i++)
+        buf_printf(b, "    %zu %s: %.64s %.64s -> %.64s\n", d->tags[i].count,
+            d->tags[i].relation ? "relations" : "ways", d->tags[i].key,
+            d->tags[i].before == NULL ? "(none)" : d->tags[i].before,
+            d->tags[i].after == NULL ? "(none)" : d->tags[i].after);
+    if (d->n_tags > TAGS_SHOWN)
+        buf_printf(b, "    ... %zu more with --json\n", d->n_tags - TAGS_SHOWN);
+}
+
+/* objects: NULL unless both files are Lanelet2. */
+static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const struct map_delta *d,
+    const struct objects_delta *objects, bool json) {
     size_t n[3] = {0};
     for (size_t i = 0; i < d->n; i++)
         n[d->changes[i].op]++;
@@ -213,9 +269,9 @@ static int tell_diff(
                                          "north_mm", (json_int_t)d->shift_y_mm)
                                    : json_null();
         return print_json(
-            v, json_pack("{s:o, s:I, s:I, s:I, s:o}", "re_georeferenced", shift, "create",
+            v, json_pack("{s:o, s:I, s:I, s:I, s:o, s:o}", "re_georeferenced", shift, "create",
                    (json_int_t)n[MAP_CREATE], "modify", (json_int_t)n[MAP_MODIFY], "delete",
-                   (json_int_t)n[MAP_DELETE], "changes", list));
+                   (json_int_t)n[MAP_DELETE], "changes", list, "objects", objects_json(objects)));
     }
     struct buf b = {0};
     if (d->shifted)
@@ -229,8 +285,22 @@ static int tell_diff(
     }
     buf_printf(&b, "%zu changes: %zu new, %zu modified, %zu removed\n", d->n, n[MAP_CREATE],
         n[MAP_MODIFY], n[MAP_DELETE]);
+    if (objects != NULL)
+        put_objects(&b, objects);
     int code = ctl_print(v, buf_span(&b));
     buf_free(&b);
+    return code;
+}
+
+static int tell_files(const struct ctl_verb *v, const char *const *files, const struct mapset *a,
+    const struct map_delta *d, bool json) {
+    struct objects_delta objects = {0};
+    struct ws_err err = {0};
+    int rc = map_compare_objects(files[0], files[1], NULL, &objects, &err);
+    if (rc != WS_OK && rc != WS_ENOTSUP)
+        return ctl_fail(v, CTL_UNREACHABLE, &err);
+    int code = tell_diff(v, a, d, rc == WS_OK ? &objects : NULL, json);
+    objects_delta_free(&objects);
     return code;
 }
 
@@ -263,7 +333,7 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         if (quiet)
             code = d.n > 0 || d.shifted ? CTL_NO : CTL_DONE;
         else
-            code = tell_diff(v, &a, &d, json);
+            code = tell_files(v, words.v, &a, &d, json);
         map_delta_free(&d);
     }
     mapset_free(&a);
@@ -276,7 +346,10 @@ const struct ctl_verb ctl_map_diff = {"map", "diff", "list what differs between 
     "\n"
     "Elements are matched by their ids, kinds and places; rounding, another order and another "
     "numbering are\n"
-    "no changes. A map that was moved as a whole is reported as re-georeferenced, once.\n"
+    "no changes. A map that was moved as a whole is reported as re-georeferenced, once. Of two "
+    "Lanelet2 "
+    "files the\n"
+    "objects that differ are counted, too.\n"
     "\n"
     "  --origin LAT,LON    place of (0,0) of maps with local coordinates only\n"
     "  --quiet             print nothing; exit code 1 when they differ\n"
