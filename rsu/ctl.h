@@ -36,6 +36,9 @@ extern const struct ctl_verb ctl_ledger_snapshot, ctl_ledger_diff, ctl_ledger_bu
 extern const struct ctl_verb ctl_trust_show, ctl_trust_add, ctl_trust_explain;
 extern const struct ctl_verb ctl_replay;
 
+/* What rsuctl ledger --help says behind the list of its verbs. */
+extern const char ctl_ledger_help[];
+
 /* ---- options ---- */
 
 #define CTL_LIST_MAX 64

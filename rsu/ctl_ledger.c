@@ -11,6 +11,44 @@
 
 enum { CACHE_OCTETS = 64 << 20 };
 
+const char ctl_ledger_help[] =
+    "\n"
+    "snapshot create, bundle, diff and replay only read: also the folder of a unit that runs, as "
+    "it is "
+    "at that moment.\n"
+    "rollback and snapshot restore need a unit that is stopped, and refuse another.\n"
+    "\n"
+    "What to do; DATA is the data folder of the unit in question, OTHER that of another one. The "
+    "last "
+    "step is always to\n"
+    "start the unit: it fetches what it lacks, and hears from the others what it has said before "
+    "it "
+    "speaks.\n"
+    "\n"
+    "The store is damaged or gone, other units run:\n"
+    "  mv DATA DATA.damaged\n"
+    "The same, with a snapshot (DATA/snapshots of any unit, every disk.snapshot_blocks; or made "
+    "now):\n"
+    "  rsuctl ledger snapshot create OTHER --out .\n"
+    "  mv DATA/store DATA/store.damaged\n"
+    "  rsuctl ledger snapshot restore HEIGHT.wsnap --into DATA --genesis genesis.bin\n"
+    "A consensus log is damaged (and no other machine runs with this key):\n"
+    "  rm -f DATA/consensus-even.log DATA/consensus-odd.log\n"
+    "The sign guard is damaged, or belongs to another disk or counter (and no other machine runs "
+    "with "
+    "this key):\n"
+    "  rm DATA/sign-guard\n"
+    "The state does not have its root, or the unit stopped at height H because the cell committed "
+    "to "
+    "another state:\n"
+    "  rsuctl ledger replay DATA --genesis genesis.bin --map base.wmap\n"
+    "  rsuctl ledger replay OTHER --genesis genesis.bin --map base.wmap --to H --out state-H\n"
+    "  rsuctl ledger diff DATA state-H\n"
+    "  rsuctl ledger rollback DATA --blocks 1\n"
+    "which say whether disk or software is at fault, which key differs, and take the block back "
+    "once "
+    "the cause is mended.\n";
+
 static void store_path(const char *data, char dst[static CTL_PATH]) {
     (void)snprintf(dst, CTL_PATH, "%s/store", data);
 }

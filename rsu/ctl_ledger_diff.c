@@ -257,7 +257,8 @@ const struct ctl_verb ctl_ledger_diff = {"ledger", "diff",
     "where the states of two units differ, by contract and first key",
     "A B [--json]\n"
     "\n"
-    "Each is the data folder of a unit that does not run, a snapshot (.wsnap) or a bundle of a "
+    "Each is the data folder of a unit, also of one that runs, a snapshot (.wsnap) or a bundle of "
+    "a "
     "divergence (.wsdiverge).\n"
     "What a bundle says of its unit (software, policy, why it stopped) is told, too. They are "
     "compared at the lower of their heights; a folder that is ahead is taken back as far "

@@ -136,7 +136,9 @@ static int restore(const struct snap_args *a) {
     code = ctl_ledger_believe(a->v, &a->trust, snapshot_manifest(s));
     if (code == CTL_DONE) {
         int rc = fill(a, s, &err);
-        code = rc == WS_OK ? tell(a, snapshot_manifest(s), "into", a->into, "restored into ")
+        code = rc == WS_OK ? tell(a, snapshot_manifest(s), "into", a->into,
+                                 "blocks and map versions before it are not on this unit: ask "
+                                 "another one for those\nrestored into ")
                            : ctl_fail(a->v, ctl_ledger_code(rc), &err);
     }
     snapshot_close(s);
@@ -177,13 +179,18 @@ const struct ctl_verb ctl_ledger_snapshot = {"ledger", "snapshot",
     "       rsuctl ledger snapshot restore FILE --into DATA --genesis FILE|--block-id HEX "
     "[--json]\n"
     "\n"
-    "DATA is the data folder of a unit that does not run. Exit code 1: the state or the file is "
-    "not "
-    "what the cell\n"
-    "committed to, or the folder holds blocks already.\n"
+    "create reads the data folder of any unit, also of one that runs. restore fills that of a unit "
+    "that does not run and has\n"
+    "no blocks (any more): what else is in it may stay. Exit code 1: the state or the file is not "
+    "what the cell committed\n"
+    "to, or the folder holds blocks already.\n"
+    "\n"
+    "A restored unit has blocks and map versions from the snapshot on only: map watch asks another "
+    "unit for older ones,\n"
+    "or begins behind them with --from.\n"
     "\n"
     "  --out FOLDER        of the file HEIGHT.wsnap; DATA/snapshots unless given\n"
-    "  --into DATA         of a unit that has no blocks yet\n"
+    "  --into DATA         of a unit that has no blocks\n"
     "  --genesis FILE      of the cell, whose validators signed the block that commits to the "
     "state\n"
     "  --fingerprint HEX   what the genesis must be\n"

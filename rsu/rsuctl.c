@@ -50,6 +50,8 @@ static void help(FILE *to, const char *noun) {
         (void)snprintf(name, sizeof(name), "%s %s", v->noun, v->verb == NULL ? "" : v->verb);
         (void)fprintf(to, "  %-18s %s\n", name, v->brief);
     }
+    if (noun != NULL && strcmp(noun, "ledger") == 0)
+        (void)fputs(ctl_ledger_help, to);
     (void)fprintf(to,
         "\n--help behind each of them says more; so does rsuctl(1). --version prints the version.\n"
         "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 cannot reach or read.\n");

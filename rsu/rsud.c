@@ -29,14 +29,21 @@ static int check_only(const char *path) {
     struct ws_err err = {0};
     bool silent = false;
     bool running = false;
+    enum daemon_part damaged = PART_NONE;
     int rc = config_load(path, &c, &err);
-    if (rc == WS_OK) {
+    const bool loaded = rc == WS_OK;
+    if (loaded) {
         silent = c.n_ports == 0;
         rc = config_check(&c, &err);
         if (rc == WS_OK)
-            rc = daemon_check_disk(&c, &running, &err);
+            rc = daemon_check_disk(&c, &running, &damaged, &err);
         if (rc == WS_OK && !running)
-            rc = daemon_check_store(&c, &err);
+            rc = daemon_check_store(&c, &damaged, &err);
+    }
+    if (rc != WS_OK)
+        (void)fprintf(stderr, "rsud: %s\n", err.text);
+    if (loaded) {
+        daemon_say_way_out(&c, damaged);
         config_free(&c);
     }
     if (rc == WS_OK) {
@@ -45,7 +52,6 @@ static int check_only(const char *path) {
             running ? "; a unit runs on its data folder, which was not looked at" : "");
         return 0;
     }
-    (void)fprintf(stderr, "rsud: %s\n", err.text);
     return err.code == WS_ENOTFOUND || err.code == WS_EIO ? 3 : 1;
 }
 
@@ -59,6 +65,7 @@ static int run(const char *path) {
         ws_log(WS_LOG_INFO, "rsud", "%s", err.text);
     } else if (rc != WS_OK) {
         (void)fprintf(stderr, "rsud: %s\n", err.text);
+        daemon_say_way_out(&d->config, d->damaged);
         d->exit_code = 3;
     } else {
         struct node_status s;

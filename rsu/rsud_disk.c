@@ -67,13 +67,50 @@ void daemon_write_bundle(struct daemon *d) {
         rc = file_write(path, buf_span(&octets), 0600, &err);
     if (rc == WS_OK)
         ws_log(WS_LOG_ERROR, "rsud",
-            "written down in %s: compare with another unit (rsuctl ledger diff), then rsuctl "
-            "ledger "
-            "rollback %s --blocks 1",
-            path, d->config.data);
+            "written down in %s: compare with another unit, which may run (rsuctl ledger diff %s "
+            "ITS-DATA-FOLDER; when it is too far ahead the command says what to do), then, with "
+            "the cause mended, rsuctl ledger rollback %s --blocks 1",
+            path, path, d->config.data);
     else
         ws_log(WS_LOG_ERROR, "rsud", "the divergence could not be written down: %s", err.text);
     buf_free(&octets);
+}
+
+void daemon_say_way_out(const struct config *c, enum daemon_part damaged) {
+    const char *data = c->data;
+    switch (damaged) {
+    case PART_STORE:
+        (void)fprintf(stderr,
+            "rsud: to go on, while the other units run:\n"
+            "  mv %s %s.damaged\n"
+            "and start again: the unit fetches everything from them, and listens before it speaks. "
+            "With a snapshot instead: see rsuctl ledger --help\n",
+            data, data);
+        break;
+    case PART_LOGS:
+        (void)fprintf(stderr,
+            "rsud: to go on, if no other machine runs with this key:\n"
+            "  rm -f %s/consensus-even.log %s/consensus-odd.log\n"
+            "and start again: blocks and state stay, and the unit hears from the others what it "
+            "has "
+            "said before it speaks\n",
+            data, data);
+        break;
+    case PART_STATE:
+        (void)fprintf(stderr,
+            "rsud: what it is:\n"
+            "  rsuctl ledger replay %s --genesis %s --map base.wmap\n"
+            "taking the last block back, to be executed again:\n"
+            "  rsuctl ledger rollback %s --blocks 1\n"
+            "if that is refused, or does not help, while the other units run:\n"
+            "  mv %s %s.damaged\n"
+            "and start again: the unit fetches everything from them, and listens before it "
+            "speaks\n",
+            data, c->genesis, data, data, data);
+        break;
+    case PART_NONE:
+        break;
+    }
 }
 
 static struct sign_counter counter_of(const struct config *c) {
@@ -101,7 +138,8 @@ static int check_guard(const struct config *c, struct ws_err *err) {
     return sign_guard_check(path, c->sign_counter == NULL ? NULL : &counter, err);
 }
 
-int daemon_check_disk(const struct config *c, bool *ret_running, struct ws_err *err) {
+int daemon_check_disk(
+    const struct config *c, bool *ret_running, enum daemon_part *ret_damaged, struct ws_err *err) {
     char path[4096];
     *ret_running = false;
     int rc = check_room(c, err);
@@ -112,11 +150,13 @@ int daemon_check_disk(const struct config *c, bool *ret_running, struct ws_err *
             *ret_running = true;
             return WS_OK;
         }
+        if (rc == WS_EINPUT)
+            *ret_damaged = PART_LOGS;
     }
     return rc == WS_OK ? check_guard(c, err) : rc;
 }
 
-int daemon_check_store(const struct config *c, struct ws_err *err) {
+int daemon_check_store(const struct config *c, enum daemon_part *ret_damaged, struct ws_err *err) {
     char path[4096];
     struct store *s = NULL;
     struct meta_node meta;
@@ -129,6 +169,8 @@ int daemon_check_store(const struct config *c, struct ws_err *err) {
     int rc = store_open_rocks_read(path, (size_t)c->store_cache_mb << 20, &s, err);
     if (rc == WS_OK)
         rc = meta_read_node(s, &meta, err);
+    if (rc == WS_EINPUT)
+        *ret_damaged = PART_STORE;
     bool has_node = rc == WS_OK;
     if (rc == WS_ENOTFOUND)
         rc = WS_OK;

@@ -15,9 +15,13 @@
 #include "rsu/rsud.h"
 #include "rsu/watch.h"
 
+/* What could not be opened, for the words on how to go on. */
+enum daemon_part { PART_NONE, PART_STORE, PART_LOGS, PART_STATE };
+
 /* Everything the daemon owns; `face` is what HTTP sees of it. */
 struct daemon {
     struct rsud face;
+    enum daemon_part damaged;
     struct config config;
     const char *config_path; /* borrowed from whoever started us */
     struct share_server *share; /* our snapshots, for those who join */
@@ -61,14 +65,18 @@ WARN_UNUSED int daemon_open_guard(struct daemon *d, struct ws_err *err);
 bool daemon_guard_height(struct daemon *d);
 /* Room on the disk (a store that finds none may not even be closed in order), logs, guard and counter: all that a start looks at
  * before it opens anything. Nothing is made or changed. *ret_running: a unit runs on the folder, which was not looked at further. */
-WARN_UNUSED int daemon_check_disk(const struct config *c, bool *ret_running, struct ws_err *err);
+WARN_UNUSED int daemon_check_disk(
+    const struct config *c, bool *ret_running, enum daemon_part *ret_damaged, struct ws_err *err);
 /* Of --check only, as a start opens it anyway: the store can be read and is this cell's. */
-WARN_UNUSED int daemon_check_store(const struct config *c, struct ws_err *err);
+WARN_UNUSED int daemon_check_store(
+    const struct config *c, enum daemon_part *ret_damaged, struct ws_err *err);
 WARN_UNUSED int daemon_open_keeper(struct daemon *d, struct ws_err *err);
 /* State that is not what a quorum committed to is written down while everything is still there; else nothing happens. */
 void daemon_write_bundle(struct daemon *d);
 /* rsud_watch.c: the log's lines about what has changed; cheap, after each turn. */
 void daemon_watch(struct daemon *d);
+/* Behind the error that ended a start: what can be typed to go on, where something of the data folder is damaged. */
+void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_join.c: a unit without data looks for a snapshot at its peers, before the node opens. */

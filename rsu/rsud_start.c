@@ -95,9 +95,11 @@ static int open_store(struct daemon *d, struct ws_err *err) {
     if (rc == WS_OK)
         say_missing(d);
     (void)snprintf(path, sizeof(path), "%s/store", d->config.data);
-    return rc == WS_OK
-               ? store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err)
-               : rc;
+    if (rc == WS_OK)
+        rc = store_open_rocks(path, (size_t)d->config.store_cache_mb << 20, &d->face.store, err);
+    if (rc == WS_EINPUT)
+        d->damaged = PART_STORE;
+    return rc;
 }
 
 /* After a snapshot was put into the store, which puts the logs of a lost one aside. */
@@ -112,6 +114,8 @@ static int open_logs(struct daemon *d, struct ws_err *err) {
         if (rc == WS_OK && cut > 0)
             ws_log(WS_LOG_WARN, "rsud", "%s: a torn tail of %llu octets was cut off", path,
                 (unsigned long long)cut);
+        if (rc == WS_EINPUT)
+            d->damaged = PART_LOGS;
     }
     return rc;
 }
@@ -184,6 +188,8 @@ static int open_node(struct daemon *d, struct ws_err *err) {
     d->face.cell.ex = NULL; /* the node's, also on failure */
     rc = node_open(ex, d->face.cell.sections, &io, &d->config.node, ws_clock_now(&d->face.clock),
         &d->face.node, err);
+    if (rc == WS_EIO)
+        d->damaged = PART_STATE;
     return rc == WS_OK ? open_beacon(d, err) : rc;
 }
 
@@ -377,7 +383,7 @@ int daemon_start(struct daemon *d, const char *config_path, struct ws_err *err) 
     bool running = false; /* whoever opens the store says so */
     rc = config_check(&d->config, err);
     if (rc == WS_OK)
-        rc = daemon_check_disk(&d->config, &running, err);
+        rc = daemon_check_disk(&d->config, &running, &d->damaged, err);
     if (rc == WS_OK)
         rc = open_descriptors(d, err);
     if (rc == WS_OK)

@@ -57,12 +57,12 @@ static int ask(char *program, const char *word, uint64_t *ret_value, struct ws_e
     pid_t pid = 0;
     memcpy(verb, word, strlen(word) + 1);
     if (pipe2(pipe_fd, O_CLOEXEC) != 0)
-        return ws_fail(err, WS_EIO, "sign counter: %s", strerror(errno));
+        return ws_fail(err, WS_EIO, "%s", strerror(errno));
     int bad = start(program, verb, pipe_fd[1], &pid);
     (void)close(pipe_fd[1]);
     if (bad != 0) {
         (void)close(pipe_fd[0]);
-        return ws_fail(err, WS_EIO, "sign counter: %s: %s", program, strerror(bad));
+        return ws_fail(err, WS_EIO, "%s: %s", program, strerror(bad));
     }
     bool heard = hear(pipe_fd[0], answer);
     (void)close(pipe_fd[0]);
@@ -76,7 +76,7 @@ static int ask(char *program, const char *word, uint64_t *ret_value, struct ws_e
     if (heard && WIFEXITED(status) && WEXITSTATUS(status) == 0 && end != answer &&
         (*end == '\0' || *end == '\n'))
         return WS_OK;
-    return ws_fail(err, WS_EIO, "sign counter: %s %s gave no number", program, word);
+    return ws_fail(err, WS_EIO, "%s %s gave no number", program, word);
 }
 
 int sign_command_read(void *ctx, uint64_t *ret_value, struct ws_err *err) {

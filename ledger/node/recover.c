@@ -216,7 +216,7 @@ int recover_state(struct node *n, const struct span *sections, struct ws_err *er
     uint64_t restoring = 0;
     int rc = meta_read_restoring(n->io.store, &restoring, err);
     if (rc == WS_OK && restoring != 0)
-        return ws_fail(err, WS_EIO,
+        return ws_fail(err, WS_EBUSY,
             "store: a snapshot of height %llu was not restored to its end; nothing is lost: run "
             "rsuctl ledger snapshot restore again",
             (unsigned long long)restoring);
@@ -247,9 +247,7 @@ int recover_state(struct node *n, const struct span *sections, struct ws_err *er
     state_root(executor_state(n->ex), root);
     if (memcmp(root, n->roots.state_root, 32) != 0)
         return ws_fail(err, WS_EIO,
-            "store: the state does not have the root of height %llu; blocks up to there are safe. "
-            "rsuctl ledger rollback takes the last ones back; if that is refused, move the folder "
-            "\"store\" away and run rsuctl ledger snapshot restore",
+            "store: the state does not have the root of height %llu; blocks up to there are safe",
             (unsigned long long)n->height);
     return WS_OK;
 }
@@ -346,9 +344,7 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
     if (height != n->height + 1)
         return ws_fail(err, WS_EIO,
             "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks, "
-            "the log is whole. Move the folder \"store\" away and run rsuctl ledger snapshot "
-            "restore: it "
-            "keeps this validator from signing what the log may hold",
+            "the log is whole",
             (unsigned long long)height, (unsigned long long)n->height);
     n->replayed++;
     forget_answered(&n->pending, &ev);
@@ -380,9 +376,7 @@ static int check_record(void *ctx, uint8_t type, struct span payload, struct ws_
     if (height > n->height + 2)
         return ws_fail(err, WS_EIO,
             "consensus log speaks of height %llu, the store ends at %llu: the store lost blocks, "
-            "the log is whole. Move the folder \"store\" away and run rsuctl ledger snapshot "
-            "restore: it "
-            "keeps this validator from signing what the log may hold",
+            "the log is whole",
             (unsigned long long)height, (unsigned long long)n->height);
     return WS_OK;
 }

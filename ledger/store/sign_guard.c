@@ -28,8 +28,8 @@ static int write_record(const struct sign_guard *g, struct ws_err *err) {
 static int damaged(const struct sign_guard *g, struct ws_err *err) {
     return ws_fail(err, WS_EINPUT,
         "%s: damaged, or written by another version. Blocks and state are safe. If no other "
-        "machine runs with this key, remove this file: the unit then listens before it speaks",
-        g->path);
+        "machine runs with this key: rm %s; the unit then listens before it speaks",
+        g->path, g->path);
 }
 
 /* WS_ENOTFOUND: there is none. */
@@ -73,18 +73,27 @@ static int compare(const struct sign_guard *g, uint64_t now, struct ws_err *err)
             "was "
             "put back from a copy, and signing with it could contradict what this validator has "
             "said. "
-            "Nothing is damaged. If no other copy of it runs, remove this file: the unit then "
-            "listens "
-            "before it speaks",
-            g->path, (unsigned long long)g->at, (unsigned long long)now);
+            "Nothing is damaged. If no other copy of it runs: rm %s; the unit then listens before "
+            "it speaks",
+            g->path, (unsigned long long)g->at, (unsigned long long)now, g->path);
     if (g->at > now + 1)
         return ws_fail(err, WS_EINPUT,
             "%s: belongs to another machine (%llu, the counter here is at %llu): its key may still "
-            "sign there. Nothing is damaged. If that machine is gone for good, remove this file: "
-            "the "
-            "unit then listens before it speaks",
-            g->path, (unsigned long long)g->at, (unsigned long long)now);
+            "sign there. Nothing is damaged. If that machine is gone for good: rm %s; the unit "
+            "then listens before it speaks",
+            g->path, (unsigned long long)g->at, (unsigned long long)now, g->path);
     return WS_OK;
+}
+
+/* A counter that does not answer says nothing of the past. */
+static int unread(const struct sign_guard *g, struct ws_err *err) {
+    const struct ws_err why = *err;
+    return ws_fail(err, why.code,
+        "sign_counter: %.200s. Blocks, state and keys are safe. Mend it and start again; if it is "
+        "lost for good and begins anew, and no other machine runs with this key: rm -f %s; the "
+        "unit "
+        "then listens before it speaks",
+        why.text, g->path);
 }
 
 /* The record, or a fresh one that is not written yet, and what the counter says; WS_EINPUT when they do not fit. */
@@ -99,7 +108,7 @@ static int look(struct sign_guard *g, const char *path, const struct sign_counte
     if (*ret_fresh)
         rc = WS_OK;
     if (rc == WS_OK && counter != NULL && counter->read(counter->ctx, ret_now, err) != WS_OK)
-        rc = ws_fail_in(err, "sign_counter");
+        rc = unread(g, err);
     return rc == WS_OK && counter != NULL && !*ret_fresh ? compare(g, *ret_now, err) : rc;
 }
 

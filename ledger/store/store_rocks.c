@@ -21,9 +21,8 @@ int rocks_failed(const char *dir, const char *doing, char *text, struct ws_err *
         rc = ws_fail(err, WS_EBUSY, "%s: in use by another process (%.300s)", dir, text);
     else if (strncmp(text, "Corruption", 10) == 0)
         rc = ws_fail(err, WS_EINPUT,
-            "%s: %s: the store is damaged: %.250s. Logs and snapshots are not touched: move this "
-            "folder "
-            "away and run rsuctl ledger snapshot restore",
+            "%s: %s: the store is damaged: %.250s. Keys, consensus logs and snapshots are not "
+            "touched",
             dir, doing, text);
     else
         rc = ws_fail(err, WS_EIO, "%s: %s: %.300s", dir, doing, text);

@@ -81,9 +81,7 @@ static int look(const char *dir, bool *ret_exists, struct ws_err *err) {
     if (data && !current)
         return ws_fail(err, WS_EINPUT,
             "%s: the store is damaged: it has data files, but the file CURRENT is missing. "
-            "Logs and snapshots are not touched: move this folder away and run rsuctl ledger "
-            "snapshot "
-            "restore",
+            "Keys, consensus logs and snapshots are not touched",
             dir);
     *ret_exists = current;
     return WS_OK;

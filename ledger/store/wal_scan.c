@@ -23,6 +23,11 @@ void wal_head_encode(uint8_t dst[static WAL_HEAD_OCTETS], uint8_t type, struct s
     put_be32(dst + 5, crc32c(crc32c(0, dst, 5), payload.p, payload.n));
 }
 
+/* What a damaged log leaves as it is, and what it takes away. */
+#define SAFE                                                                                       \
+    "blocks and state in the store are safe, what this validator said at its last height may be "  \
+    "lost"
+
 void wal_mark_encode(uint8_t dst[static WAL_MARK_OCTETS], uint64_t at, uint64_t nonce) {
     put_be64(dst + WAL_HEAD_OCTETS, at);
     put_be64(dst + WAL_HEAD_OCTETS + 8, nonce);
@@ -34,16 +39,17 @@ static int scan_start(struct wal_medium *m, uint64_t *ret_nonce, struct ws_err *
     /* The start is renamed into place synced, so a short one is no torn tail. */
     if (m->size < WAL_START_OCTETS)
         return ws_fail(err, WS_EINPUT,
-            "%s: damaged: %" PRIu64 " octets, shorter than the start of a consensus log", m->name,
-            m->size);
+            "%s: damaged: %" PRIu64 " octets, shorter than the start of a consensus log; " SAFE,
+            m->name, m->size);
     int rc = m->ops->read_at(m, 0, start, sizeof(start), err);
     if (rc != WS_OK)
         return rc;
     if (memcmp(start, magic, 7) != 0)
-        return ws_fail(err, WS_EINPUT, "%s: not a consensus log, or damaged at offset 0", m->name);
-    if (be32(start + 16) != crc32c(0, start, 16))
         return ws_fail(
-            err, WS_EINPUT, "%s: damaged in the first %d octets", m->name, (int)WAL_START_OCTETS);
+            err, WS_EINPUT, "%s: not a consensus log, or damaged at offset 0; " SAFE, m->name);
+    if (be32(start + 16) != crc32c(0, start, 16))
+        return ws_fail(err, WS_EINPUT, "%s: damaged in the first %d octets; " SAFE, m->name,
+            (int)WAL_START_OCTETS);
     if (start[7] != magic[7])
         return ws_fail(err, WS_ENOTSUP,
             "%s: layout version %u of the consensus log is not read by this program", m->name,
@@ -138,11 +144,7 @@ int wal_scan(struct wal_medium *m, struct wal_scan *ret_scan, struct ws_err *err
     if (later != 0)
         rc = ws_fail(err, WS_EINPUT,
             "%s: damaged at offset %" PRIu64 ": octets up to offset %" PRIu64
-            " had been on the disk. The %" PRIu64
-            " records before it are whole, blocks in the store "
-            "are safe. Start without the log only if this validator's key signs nowhere else and "
-            "the "
-            "cell has passed this height",
+            " had been on the disk. The %" PRIu64 " records before it are whole; " SAFE,
             m->name, s.end, later, s.records);
     free(chunk);
     if (rc == WS_OK)

@@ -42,6 +42,7 @@ expect 0 '^rsuctl [0-9]' "$ctl" --version
 expect 2 "there is no 'zork'" "$ctl" zork
 expect 2 'usage: rsuctl map VERB' "$ctl" map
 expect 0 'map verify' "$ctl" map --help
+expect 0 'mv DATA DATA.damaged' "$ctl" ledger --help
 expect 2 "map has no 'zork'" "$ctl" map zork
 verbs=$("$ctl" --help | sed -nE 's/^  ([a-z]+ [a-z]*) .*/\1/p')
 [ "$(wc -l <<<"$verbs")" -ge 14 ] || { echo "too few verbs: $verbs"; bad=$((bad + 1)); }
