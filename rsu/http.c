@@ -31,6 +31,12 @@ static const struct route routes[] = {
     {"/v1/map/versions", {"from"}, http_get_versions},
     {"/v1/map/diffs", {"from", "to", "format"}, http_get_diffs},
     {"/v1/map/stream", {"from"}, http_get_stream},
+    {"/v1/map/candidates", {NULL}, http_get_candidates},
+    {"/v1/map/candidates/*/sightings", {NULL}, http_get_candidate_sightings},
+    {"/v1/map/changes/*", {NULL}, http_get_change},
+    {"/v1/map/changes/*/sightings", {NULL}, http_get_change_sightings},
+    {"/v1/live", {NULL}, http_get_live},
+    {"/v1/validators/*", {NULL}, http_get_validator},
     {"/v1/blocks/*", {NULL}, http_get_block},
     {"/v1/tx/*", {NULL}, http_get_tx},
     {"/v1/headers/*", {NULL}, http_get_header},
@@ -196,6 +202,7 @@ static int start_server(struct http *h, int fd, struct ws_err *err) {
 }
 
 static void free_all(struct http *h) {
+    live_free(h->live);
     streams_free(h->streams);
     map_cache_free(h->map);
     versions_free(h->versions);
@@ -224,16 +231,23 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
     if (rc == WS_OK)
         rc = http_listen(cfg->listen, &fd, &h->unix_path, &h->port, err);
     /* A quarter of the seats is kept for short questions. */
+    h->streams_max = cfg->connections - cfg->connections / 4;
     if (rc == WS_OK)
-        h->streams = streams_new(h, cfg->connections - cfg->connections / 4);
-    if (rc == WS_OK && h->streams == NULL) {
+        h->streams = streams_new(h, h->streams_max);
+    if (rc == WS_OK && h->streams != NULL)
+        h->live = live_new(h);
+    if (rc == WS_OK && h->live == NULL) {
         (void)close(fd);
+        if (h->streams != NULL)
+            streams_stop(h->streams);
         rc = ws_fail(err, WS_EIO, "http: no thread to be had");
     }
     if (rc == WS_OK) {
         rc = start_server(h, fd, err); /* has the descriptor from here on */
-        if (rc != WS_OK)
+        if (rc != WS_OK) {
+            live_stop(h->live);
             streams_stop(h->streams);
+        }
     }
     if (rc != WS_OK) {
         free_all(h);
@@ -251,9 +265,11 @@ int http_start(const struct http_config *cfg, struct rsud *daemon, struct http *
 
 void http_notify(struct http *h) {
     streams_wake(h->streams);
+    live_wake(h->live);
 }
 
 void http_stop(struct http *h) {
+    live_stop(h->live);
     streams_stop(h->streams);
     MHD_stop_daemon(h->mhd);
     free_all(h);

@@ -79,6 +79,9 @@ enum versions_place {
     VERSION_PENDING, /* final, but not provable yet */
     VERSION_ABSENT, /* *ret is not written */
 };
+/* The published version that has this change, and its place there. */
+bool versions_find_change(struct versions *v, const uint8_t id[static 32],
+    struct version_ref *ret_version, size_t *ret_change);
 enum versions_place versions_find(struct versions *v, uint64_t version, struct version_ref *ret);
 /* The record; map_version_free. */
 WARN_UNUSED int versions_read(struct versions *v, const struct version_ref *ref,
@@ -102,6 +105,7 @@ struct http_tuning {
 extern const struct http_tuning http_tuning_default;
 
 struct streams;
+struct live;
 struct map_cache;
 
 struct http {
@@ -117,6 +121,8 @@ struct http {
     struct versions *versions;
     struct streams *streams;
     struct map_cache *map;
+    struct live *live;
+    unsigned streams_max; /* event streams of both kinds */
 };
 
 WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tuning,
@@ -138,6 +144,13 @@ void streams_stop(struct streams *s); /* ends all, joins the waker; before MHD_s
 void streams_free(struct streams *s); /* after it */
 void streams_wake(struct streams *s);
 size_t streams_count(struct streams *s);
+
+/* http_live.c: the same life as streams */
+struct live *live_new(struct http *h);
+void live_stop(struct live *l);
+void live_free(struct live *l);
+void live_wake(struct live *l);
+size_t live_count(struct live *l);
 
 /* http_map.c */
 struct map_cache *map_cache_new(void);
@@ -235,6 +248,12 @@ void http_get_handovers(struct http *h, const struct http_call *c, struct http_r
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_page(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_live(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_candidates(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_change(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_validator(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_randomness(struct http *h, const struct http_call *c, struct http_reply *r);
 

@@ -1,5 +1,5 @@
 /* /v1/status and /healthz. */
-#include "rsu/http_internal.h"
+#include "rsu/http_evidence.h"
 
 #include "base/mem.h"
 #include "pktio/port_check.h"
@@ -213,6 +213,18 @@ static json_t *latency(const struct http_view *v) {
     return o;
 }
 
+static json_t *disk(const struct http *h) {
+    if (h->d->keeper == NULL)
+        return json_null();
+    struct keeper_counters k = keeper_look(h->d->keeper);
+    json_t *o = json_object();
+    json_put(o, "state", json_string(keeper_state_name(k.state)));
+    json_put(o, "data_octets", json_count(k.data_octets));
+    json_put(o, "free_octets", json_count(k.free_octets));
+    json_put(o, "budget_octets", json_count(h->d->config->disk.budget_octets));
+    return o;
+}
+
 static json_t *cell(const struct http *h) {
     json_t *o = json_object();
     json_put(o, "id", json_hex(h->d->cell_id, 32));
@@ -306,8 +318,8 @@ bool http_healthy(const struct http *h, const struct http_view *v, char *dst, si
     return false;
 }
 
-void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r) {
-    (void)c;
+json_t *http_status_json(struct http *h, struct http_reply *r) {
+    json_t *o = NULL;
     struct http_view *v = ws_alloc(sizeof(*v));
     struct ws_err err = {0};
     uint64_t published = 0;
@@ -315,7 +327,7 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
     if (rc != WS_OK)
         http_fail_err(r, rc, &err);
     if (rc == WS_OK && http_view(h, v, r)) {
-        json_t *o = json_object();
+        o = json_object();
         json_put(o, "software", json_string("wayside " WAYSIDE_VERSION));
         json_put(o, "uptime_s",
             seconds(v->mono_us > h->d->started_mono_us ? v->mono_us - h->d->started_mono_us : 0));
@@ -339,10 +351,18 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
         json_put(o, "plausibility", plausibility(v));
         json_put(o, "transactions", results(h, v));
         json_put(o, "commit_latency_ms", latency(v));
-        json_put(o, "streams", json_count(streams_count(h->streams)));
-        http_json(r, o);
+        json_put(o, "disk", disk(h));
+        json_put(o, "streams", json_count(streams_count(h->streams) + live_count(h->live)));
     }
     free(v);
+    return o;
+}
+
+void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r) {
+    (void)c;
+    json_t *o = http_status_json(h, r);
+    if (o != NULL)
+        http_json(r, o);
 }
 
 static void say(struct http_reply *r, unsigned status, const char *sentence) {

@@ -185,7 +185,7 @@ static struct stream *stream_new(
         "retry: %d\n: versions after %" PRIu64 "; the current one is %" PRIu64 "\n\n",
         (int)RETRY_MS, have, now_at);
     (void)pthread_mutex_lock(&all->lock);
-    if (all->stopping || all->n >= all->max) {
+    if (all->stopping || all->n + live_count(all->h->live) >= all->max) {
         (void)pthread_mutex_unlock(&all->lock);
         buf_free(&s->words);
         free(s);

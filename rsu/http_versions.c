@@ -10,11 +10,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+struct change_ids {
+    uint8_t (*id)[32];
+};
+
 struct versions {
     struct store *store;
     pthread_mutex_t lock;
     size_t n, cap, n_published;
     struct version_ref *ref; /* consecutive versions, ascending */
+    struct change_ids *ids; /* of each one */
     uint64_t base; /* without any: the version that is current, of which no record is kept */
 };
 
@@ -30,6 +35,9 @@ void versions_free(struct versions *v) {
     if (v == NULL)
         return;
     (void)pthread_mutex_destroy(&v->lock);
+    for (size_t i = 0; i < v->n; i++)
+        free(v->ids[i].id);
+    free(v->ids);
     free(v->ref);
     free(v);
 }
@@ -55,11 +63,17 @@ static bool note(void *ctx, const struct event *e) {
         .n_changes = (uint32_t)m.n_changes,
         .geometry = m.geometry};
     memcpy(ref.root, m.root, 32);
+    uint8_t(*ids)[32] = ws_calloc(m.n_changes, 32);
+    for (size_t i = 0; i < m.n_changes; i++)
+        memcpy(ids[i], m.changes[i].id, 32);
     map_version_free(&m);
     uint64_t last = v->n == 0 ? 0 : v->ref[v->n - 1].version;
-    if (last != 0 && ref.version <= last)
+    if (last != 0 && ref.version <= last) {
+        free(ids);
         return true; /* of a height that was read before */
+    }
     if (last != 0 && ref.version != last + 1) {
+        free(ids);
         g->rc = ws_fail(
             g->err, WS_EIO, "store: map version %" PRIu64 " follows %" PRIu64, ref.version, last);
         return false;
@@ -67,7 +81,9 @@ static bool note(void *ctx, const struct event *e) {
     if (v->n == v->cap) {
         v->cap = v->cap == 0 ? 16 : v->cap * 2;
         v->ref = ws_realloc(v->ref, v->cap * sizeof(*v->ref));
+        v->ids = ws_realloc(v->ids, v->cap * sizeof(*v->ids));
     }
+    v->ids[v->n].id = ids;
     v->ref[v->n++] = ref;
     return true;
 }
@@ -98,7 +114,10 @@ static int drop_pruned(struct versions *v, struct ws_err *err) {
         v->base = v->ref[gone - 1].version;
         v->n -= gone;
         v->n_published -= gone < v->n_published ? gone : v->n_published;
+        for (size_t i = 0; i < gone; i++)
+            free(v->ids[i].id);
         memmove(v->ref, v->ref + gone, v->n * sizeof(*v->ref));
+        memmove(v->ids, v->ids + gone, v->n * sizeof(*v->ids));
     }
     return rc;
 }
@@ -140,6 +159,21 @@ void versions_range(struct versions *v, uint64_t *ret_lowest, uint64_t *ret_curr
     *ret_lowest = v->n == 0 ? v->base + 1 : v->ref[0].version;
     *ret_current = current(v);
     (void)pthread_mutex_unlock(&v->lock);
+}
+
+bool versions_find_change(struct versions *v, const uint8_t id[static 32],
+    struct version_ref *ret_version, size_t *ret_change) {
+    bool found = false;
+    (void)pthread_mutex_lock(&v->lock);
+    for (size_t i = v->n_published; i-- > 0 && !found;) {
+        for (size_t k = 0; k < v->ref[i].n_changes && !found; k++) {
+            found = memcmp(v->ids[i].id[k], id, 32) == 0;
+            *ret_version = v->ref[i];
+            *ret_change = k;
+        }
+    }
+    (void)pthread_mutex_unlock(&v->lock);
+    return found;
 }
 
 enum versions_place versions_find(struct versions *v, uint64_t version, struct version_ref *ret) {

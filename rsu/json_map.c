@@ -64,8 +64,7 @@ static json_t *geometry(const struct element *e, const struct cell_frame *f) {
     return g;
 }
 
-/* 1/65536 turn counter-clockwise from east, as degrees clockwise from north. */
-static json_t *compass(uint16_t heading) {
+json_t *json_compass(uint16_t heading) {
     int64_t milli = ((int64_t)heading * 360000 + 32768) / 65536;
     return json_milli((90000 - milli + 360000) % 360000);
 }
@@ -84,7 +83,7 @@ json_t *json_element(const struct element *e, const struct cell_frame *f) {
     if (e->has_value)
         json_put(o, "value", json_integer(e->value));
     if (e->has_heading)
-        json_put(o, "heading_deg", compass(e->heading));
+        json_put(o, "heading_deg", json_compass(e->heading));
     json_put(o, "valid_from_ms", instant_ms(e->valid_from_ms));
     json_put(o, "valid_to_ms", instant_ms(e->valid_to_ms));
     json_put(o, "geometry", geometry(e, f));

@@ -6,6 +6,8 @@
 #include "rsu/json_base.h"
 
 /* id, kind, revision, value and unit, heading (degrees clockwise from north), GeoJSON geometry, attributes, aliases. */
+/* 1/65536 turn counter-clockwise from east, as degrees clockwise from north. */
+json_t *json_compass(uint16_t heading);
 json_t *json_element(const struct element *e, const struct cell_frame *f);
 /* op, tier, element, kind, one sentence, before and after, evidence with its commitment. */
 json_t *json_change(const struct change_record *c, const struct cell_frame *f);

@@ -1,7 +1,7 @@
 // Puts the parts together: what is known, what is shown, and the address that says so.
 
 import * as api from "./api.js";
-import { byId, el, show } from "./dom.js";
+import { byId, put, show } from "./dom.js";
 import * as evidence from "./evidence.js";
 import { changeTitle, count, instant } from "./format.js";
 import * as link from "./link.js";
@@ -181,7 +181,7 @@ function open(see, quiet) {
   overlay.selected = null;
   const nodes = see ? opened(see) : null;
   if (nodes) {
-    byId("panel").replaceChildren(...nodes.filter(Boolean));
+    put(byId("panel"), nodes);
     byId("panel").scrollTop = 0;
     listShown = "";
     if (!quiet) byId("title")?.focus({ preventScroll: true });

@@ -9,11 +9,18 @@ function fill(node, props, children) {
     else if (key === "width%") node.style.width = `${value}%`;
     else node.setAttribute(key, value === true ? "" : String(value));
   }
-  for (const child of children.flat()) {
-    if (child === null || child === undefined || child === false) continue;
-    node.append(child instanceof Node ? child : document.createTextNode(String(child)));
-  }
+  node.append(...nodes(children));
   return node;
+}
+
+// Nodes of any nest of nodes and words; what is null or false is left out.
+export function nodes(children) {
+  return children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false)
+    .map((c) => (c instanceof Node ? c : document.createTextNode(String(c))));
+}
+
+export function put(node, ...children) {
+  node.replaceChildren(...nodes(children));
 }
 
 export function el(tag, props, ...children) {

@@ -1,7 +1,7 @@
 // What opens when something is clicked: a change with its evidence, a candidate, an element, a validator.
 
 import * as api from "./api.js";
-import { el, svg } from "./dom.js";
+import { el, put, svg } from "./dom.js";
 import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, instant, kindName, many, tierName } from "./format.js";
 import { candidateMeta, candidateTitle } from "./side.js";
 
@@ -25,8 +25,9 @@ function bitsBar(have, threshold, advisory) {
 // ---- sightings ----
 
 function favours(s, subject) {
-  if (s.says === "value") return subject.value === undefined || s.value === subject.value;
-  return s.says === "new" || s.says === "gone" || s.says === "covered";
+  if (subject.op === "delete") return s.says === "gone" || s.says === "covered" || s.says === "silent";
+  if (subject.op === "create") return s.says === "new" && (subject.value === undefined || s.value === subject.value);
+  return s.says === "value" && (subject.value === undefined || s.value === subject.value);
 }
 
 function timeline(list, subject) {
@@ -65,7 +66,7 @@ function byDirection(list, subject) {
   }
   const rows = [...groups.values()].sort((a, b) => b.yes - a.yes || a.way.localeCompare(b.way));
   return el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Source"), el("th", {}, "Travelling"),
-    el("th", { class: "n" }, "saw the change"), el("th", { class: "n" }, "saw the old"), el("th", { class: "n" }, "looked, saw nothing"))),
+    el("th", { class: "n" }, "for it"), el("th", { class: "n" }, "saw the old"), el("th", { class: "n" }, "saw nothing"))),
   el("tbody", {}, rows.map((g) => el("tr", {}, el("td", {}, g.class.replace("_", " ")), el("td", {}, g.way || "–"),
     el("td", { class: "n" }, g.yes), el("td", { class: "n" }, g.no), el("td", { class: "n" }, g.silent)))));
 }
@@ -83,20 +84,20 @@ async function putSightings(box, path, subject) {
     const page = await api.json(path);
     const list = page.sightings;
     if (list.length === 0) {
-      box.replaceChildren(el("p", { class: "soft" }, page.complete ? "No message in the blocks kept here is about this place."
+      put(box, el("p", { class: "soft" }, page.complete ? "No message in the blocks kept here is about this place."
         : "The blocks with these messages are no longer kept by this unit."));
       return;
     }
     const ways = new Set(list.filter((s) => favours(s, subject)).map((s) => bound(s.heading_deg)));
     const other = list.filter((s) => !favours(s, subject) && !ways.has(bound(s.heading_deg)));
-    box.replaceChildren(timeline(list, subject), byDirection(list, subject),
+    put(box, timeline(list, subject), byDirection(list, subject),
       el("p", { class: "soft" }, other.length > 0
         ? `${many(other.length, "vehicle", "vehicles")} passed in other directions without seeing the change.`
         : "No vehicle passed in another direction without seeing the change."),
       page.complete ? null : el("p", { class: "soft" }, `Blocks ${count(page.from_height)} to ${count(page.to_height)}; not all that counted are in them.`),
       sightingsTable(list));
   } catch (e) {
-    box.replaceChildren(el("p", { class: "soft" }, `The sightings could not be read: ${e.message}.`));
+    put(box, el("p", { class: "soft" }, `The sightings could not be read: ${e.message}.`));
   }
 }
 
@@ -109,17 +110,17 @@ function head(title, back) {
 function quorum(height) {
   const box = el("div", {}, el("p", { class: "soft" }, "Reading who signed…"));
   api.json(`/v1/headers/${height + 1}`).then(({ commit }) => {
-    box.replaceChildren(
+    put(box, 
       el("p", {}, `${many(commit.signers.length, "validator", "validators")} with ${count(commit.power)} of ${count(commit.total_power)} votes signed block ${count(height + 1)}, which commits to this change.`),
       el("ul", { class: "list" }, commit.signers.map((s) => el("li", {}, `${s.owner}, ${s.mast}`))));
-  }).catch((e) => box.replaceChildren(el("p", { class: "soft" }, `Not known here: ${e.message}.`)));
+  }).catch((e) => put(box, el("p", { class: "soft" }, `Not known here: ${e.message}.`)));
   return box;
 }
 
 export function change(c, back, checker) {
   const e = c.evidence;
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
-  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, c.after || {});
+  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { op: c.op, value: c.after?.value });
   return [
     ...head(changeTitle(c), back),
     el("p", {}, changeMeta(c, c.version)),
@@ -141,16 +142,16 @@ export function candidate(k, element, back, history) {
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
   putSightings(seen, `/v1/map/candidates/${k.subject}/sightings`, k);
   const box = el("div", { id: "progress" });
-  const put = (now) => box.replaceChildren(
+  const renew = (now) => put(box, 
     el("p", {}, candidateMeta(now)),
     bitsBar(now.bits, now.threshold_bits, Boolean(now.advisory)),
-    history(now) || "",
+    history(now),
     facts([["first seen", instant(now.first_seen)], ["last seen", instant(now.last_seen)],
       ["groups", `${count(now.groups)} (software family, direction and time)`], ["issuers", count(now.issuers)],
       now.advisory && ["advisory", `told to vehicles; ${now.expiry} if nothing more is seen`]]));
-  put(k);
+  renew(k);
   return { nodes: [...head(candidateTitle(k, element), back),
-    el("p", { class: "soft" }, "Not in the map: this is what vehicles have said so far."), box, el("h3", {}, "Sightings"), seen], update: put };
+    el("p", { class: "soft" }, "Not in the map: this is what vehicles have said so far."), box, el("h3", {}, "Sightings"), seen], update: renew };
 }
 
 export function bitsChart(points, threshold) {
@@ -188,8 +189,8 @@ const STATES = {
 export function validator(v, mine, back) {
   const story = el("div", {}, el("p", { class: "soft" }, "Reading its last blocks…"));
   api.json(`/v1/validators/${v.address}`).then((s) => {
-    story.replaceChildren(...blocksOf(s));
-  }).catch((e) => story.replaceChildren(el("p", { class: "soft" }, `Its blocks could not be read: ${e.message}.`)));
+    put(story, blocksOf(s));
+  }).catch((e) => put(story, el("p", { class: "soft" }, `Its blocks could not be read: ${e.message}.`)));
   return [
     ...head(`${v.owner}, ${v.mast}`, back),
     el("p", {}, mine ? "This is the unit that serves this page." : `This validator ${STATES[v.state] || v.state}.`),

@@ -1,20 +1,34 @@
-// The unit's state as it changes.
+// The unit's state as it changes: one event stream. A browser reconnects by itself; where it gives up, this begins anew.
 
-import * as api from "./api.js";
-
-const EVERY_MS = 1000;
+const SILENT_MS = 6000; // the unit speaks at least once a second
+const RETRY_MS = 3000;
 
 export function follow({ heard, lost }) {
+  let source = null;
+  let last = Date.now();
   let since = 0;
-  const look = async () => {
-    try {
-      heard({ status: await api.json("/v1/status") });
+
+  const begin = () => {
+    source?.close();
+    source = new EventSource("/v1/live");
+    source.addEventListener("now", (e) => {
+      last = Date.now();
       since = 0;
-    } catch {
-      since ||= Date.now();
-      lost(since);
-    }
-    setTimeout(look, EVERY_MS);
+      heard(JSON.parse(e.data));
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(begin, RETRY_MS);
+    });
   };
-  look();
+
+  setInterval(() => {
+    if (Date.now() - last < SILENT_MS) return;
+    since ||= last;
+    lost(since);
+    if (Date.now() - last > 5 * SILENT_MS && source.readyState === EventSource.OPEN) {
+      last = Date.now() - SILENT_MS; // open, but dead: a proxy that went away
+      begin();
+    }
+  }, 1000);
+  begin();
 }

@@ -117,8 +117,11 @@ export class Overlay {
       g.textBaseline = "top";
       if (this.view.scale > 0.8) g.fillText(k.expiry || "", x, y + r + 4);
     }
-    g.lineWidth = 4;
-    g.strokeStyle = colours.rule;
+    /* Faint while only a little speaks for it: most of these are ghosts. */
+    const weak = full < 0.4 && !k.advisory;
+    g.globalAlpha = weak ? 0.6 : 1;
+    g.lineWidth = weak ? 2.5 : 4;
+    g.strokeStyle = colours.edge;
     g.beginPath();
     g.arc(x, y, r, 0, 2 * Math.PI);
     g.stroke();
@@ -126,6 +129,7 @@ export class Overlay {
     g.beginPath();
     g.arc(x, y, r, -Math.PI / 2, -Math.PI / 2 + full * 2 * Math.PI);
     g.stroke();
+    g.globalAlpha = 1;
   }
 
   hatch(g, x, y, r, colour) {

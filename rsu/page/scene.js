@@ -225,7 +225,7 @@ export class Scene {
       stroke("stop", c.paint, width(0.5, 1.5));
     }
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (s > 3) this.drawLimits(g, seen);
+    if (s > 5) this.drawLimits(g, seen);
     if (s > 0.12) this.drawPoints(g, seen);
     return seen.length;
   }

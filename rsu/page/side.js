@@ -3,11 +3,13 @@
 import { el } from "./dom.js";
 import { bits, bound, changeMeta, changeTitle, duration, elementTitle, kindName, many } from "./format.js";
 
+const FIRST = 5; // candidates in full view
 export const LIST_MAX = 300; // rows; the rest is behind the slider
 
 export function candidateTitle(k, element) {
   if (k.op === "create") return `New ${kindName(k.kind).toLowerCase()}${k.value === undefined ? "" : ` ${k.value}`}?`;
   const what = element ? elementTitle(element) : kindName(k.kind);
+  if (k.moved) return `${what} moved?`;
   return k.op === "delete" ? `${what} gone?` : `${what} → ${k.value ?? "other"}?`;
 }
 
@@ -43,8 +45,11 @@ export function list(state, open) {
   const parts = [];
   if (state.live && state.candidates.length > 0) {
     parts.push(el("h2", {}, `Gathering evidence (${state.candidatesTotal})`));
-    parts.push(el("ul", { class: "list", id: "candidates" },
-      state.candidates.slice(0, 40).map((k) => candidateRow(k, state.model.elements.get(k.subject), open))));
+    const rows = state.candidates.slice(0, 60).map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
+    parts.push(el("ul", { class: "list", id: "candidates" }, rows.slice(0, FIRST)));
+    if (rows.length > FIRST)
+      parts.push(el("details", { id: "rest", open: state.restOpen, on: { toggle: (e) => { state.restOpen = e.target.open; } } },
+        el("summary", {}, `${state.candidatesTotal - FIRST} with less`), el("ul", { class: "list" }, rows.slice(FIRST))));
   }
   const { from, to } = state.range;
   parts.push(el("h2", {}, state.live ? "Changes" : `Changes from version ${from} to ${to}`));

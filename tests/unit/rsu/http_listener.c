@@ -17,6 +17,16 @@ void listener_open(
     buf_free(&rq);
 }
 
+void listener_open_at(struct listener *l, const struct rig *r, const char *target) {
+    memset(l, 0, sizeof(*l));
+    l->fd = rig_connect(r);
+    struct buf rq = {0};
+    buf_printf(&rq, "GET %s HTTP/1.1\r\nHost: rsu\r\n\r\n", target);
+    buf_u8(&rq, 0);
+    rig_send(l->fd, (const char *)rq.p);
+    buf_free(&rq);
+}
+
 void listener_close(struct listener *l) {
     (void)close(l->fd);
     buf_free(&l->raw);

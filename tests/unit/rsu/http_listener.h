@@ -14,6 +14,8 @@ struct listener {
 /* last_event_id NULL: without the header. */
 void listener_open(
     struct listener *l, const struct rig *r, const char *query, const char *last_event_id);
+/* Of another stream. */
+void listener_open_at(struct listener *l, const struct rig *r, const char *target);
 void listener_close(struct listener *l);
 /* Takes up some octets; false: the server closed. */
 bool listener_hear(struct listener *l);

@@ -73,6 +73,7 @@ struct command {
     struct rig *r;
     uint64_t us;
     int32_t value;
+    size_t cars;
     uint64_t height;
 };
 
@@ -125,6 +126,19 @@ static void do_change(void *owner, void *ctx) {
     advance(r, 8 * STEP_US);
 }
 
+static void do_sight(void *owner, void *ctx) {
+    struct command *o = ctx;
+    struct rig *r = o->r;
+    (void)owner;
+    uint64_t before = map_contract_version(r->face.cell.map);
+    onebox_skip(r->box.box, 11 * 60 * 1000000ULL);
+    for (size_t i = 0; i < o->cars; i++) {
+        report(r, i, o->value);
+        advance(r, 4 * STEP_US);
+    }
+    assert_int_equal(map_contract_version(r->face.cell.map), before);
+}
+
 static void ask(struct rig *r, mailbox_fn fn, struct command *o) {
     assert_int_equal(mailbox_ask(r->face.mailbox, fn, o, 300000), 0);
 }
@@ -137,6 +151,11 @@ void rig_step(struct rig *r, uint64_t us) {
 void rig_change(struct rig *r, int32_t value) {
     struct command o = {.r = r, .value = value};
     ask(r, do_change, &o);
+}
+
+void rig_sight(struct rig *r, size_t cars, int32_t value) {
+    struct command o = {.r = r, .cars = cars, .value = value};
+    ask(r, do_sight, &o);
 }
 
 uint64_t rig_height(struct rig *r) {

@@ -42,6 +42,8 @@ void rig_close(struct rig *r);
 void rig_step(struct rig *r, uint64_t us);
 /* Cars see another value on the sign until the map has it and the proof is there. */
 void rig_change(struct rig *r, int32_t value);
+/* The first so many cars see this value on the sign; too few for a version. */
+void rig_sight(struct rig *r, size_t cars, int32_t value);
 uint64_t rig_height(struct rig *r);
 
 /* ---- the client ---- */

@@ -1,0 +1,39 @@
+/* What the map contract suspects, for people to look at: read-only views of its state. Between blocks, owner thread. */
+#ifndef WAYSIDE_MAPSVC_SUSPICION_H
+#define WAYSIDE_MAPSVC_SUSPICION_H
+
+#include "mapsvc/diff.h"
+
+/* The strongest hypothesis about one thing of the map, or about one place where something new may stand. */
+struct map_suspicion {
+    uint8_t subject[16]; /* id of the element, or of the place */
+    bool is_place;
+    enum element_kind kind;
+    enum map_change_op op;
+    bool moved; /* with MAP_MODIFY: it stands elsewhere, at x, y */
+    bool has_value;
+    int32_t value;
+    int32_t x, y; /* mm in the cell frame */
+    bool has_heading;
+    uint16_t heading; /* as in element.h */
+    int64_t bits_q16,
+        threshold_q16; /* threshold: of a permanent change; 0 before the first block */
+    uint32_t vehicles, groups, issuers, families, views; /* in favour */
+    uint32_t rivals; /* weaker hypotheses about the same thing */
+    uint64_t first_seen, last_seen; /* Time64, us */
+    bool advisory; /* in force */
+    uint64_t advisory_until; /* Time64, us */
+    uint8_t advisory_id[32]; /* of its change record */
+};
+
+/* The `max` with the most evidence, strongest first; at most 1024. ret_total: how many there are. */
+#define MAP_SUSPICIONS_MAX 1024
+size_t map_contract_suspicions(
+    const void *self, struct map_suspicion *ret, size_t max, size_t *ret_total);
+/* False: nothing is suspected about it. */
+bool map_contract_suspicion(
+    const void *self, const uint8_t subject[static 16], struct map_suspicion *ret);
+/* Confirmed changes that wait for the next version; borrowed until the next block. NULL: no more. */
+const struct change_record *map_contract_waiting(const void *self, size_t i);
+
+#endif

@@ -1,0 +1,22 @@
+/* What the evidence faces share (http_candidates.c, http_changes.c, http_sightings.c, http_live.c). Internal to rsu/. */
+#ifndef WAYSIDE_RSU_HTTP_EVIDENCE_H
+#define WAYSIDE_RSU_HTTP_EVIDENCE_H
+
+#include "mapsvc/sighting.h"
+#include "mapsvc/suspicion.h"
+#include "rsu/http_internal.h"
+
+/* New references; NULL: the reply says why. */
+json_t *http_status_json(struct http *h, struct http_reply *r);
+json_t *http_candidates_json(struct http *h, struct http_reply *r);
+
+/* Which blocks may tell of a thing. */
+struct http_window {
+    uint64_t since, until; /* Time64: nothing before and after matters */
+    uint64_t height; /* last block */
+};
+/* {"from_height", "to_height", "complete", "sightings"} of the messages in blocks of the window that are about it. */
+void http_give_sightings(
+    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r);
+
+#endif

@@ -1,0 +1,155 @@
+/* What vehicles said about one thing, read out of the blocks that this unit keeps: the evidence behind a change or a
+ * candidate, message by message. Bounded: newest blocks first, so many blocks, messages and sightings. */
+#include "rsu/http_evidence.h"
+
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "ledger/identity/identity.h"
+#include "rsu/json_map.h"
+
+#include <stdlib.h>
+
+enum { PSID_MAP = 0x1d, BLOCKS = 4096, MESSAGES = 40000, SIGHTINGS = 256 };
+
+struct sighting_found {
+    uint64_t height, time;
+    uint8_t identity[32], cert[32];
+    enum map_saying says;
+    bool has_value;
+    int32_t value;
+    uint16_t heading; /* of travel */
+    uint16_t code;
+    struct observer_class
+        observer; /* as the signer's certificate says; unknown once that is gone */
+};
+
+struct scan {
+    struct http *h;
+    const struct map_thing *thing;
+    uint64_t until;
+    size_t messages, n;
+    struct sighting_found *found; /* newest first */
+};
+
+static uint16_t code_of(struct http *h, const uint8_t *id) {
+    struct buf b = {0};
+    uint16_t code = MAP_CODE_COUNT;
+    if (store_get(h->d->store, STORE_TX, span_of(id, 32), &b, NULL) == WS_OK) {
+        struct rd r = rd_of(buf_span(&b));
+        (void)rd_u64(&r);
+        (void)rd_u32(&r);
+        uint16_t stored = rd_u16(&r);
+        (void)rd_u8(&r);
+        code = rd_done(&r) ? stored : code;
+    }
+    buf_free(&b);
+    return code;
+}
+
+static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
+    struct observation *o = NULL;
+    if (t->kind != TX_MESSAGE || t->spdu.psid != PSID_MAP)
+        return;
+    s->messages++;
+    o = ws_alloc(sizeof(*o));
+    if (observation_read(spdu_app_payload(&t->spdu, &(uint16_t){0}), o, NULL) == WS_OK) {
+        struct sighting_found *f = &s->found[s->n];
+        *f = (struct sighting_found){.height = height, .time = o->time, .heading = o->heading};
+        f->says = map_saying_of(&s->h->frame, o, s->thing, &f->has_value, &f->value);
+        if (f->says != MAP_SAYS_NOTHING && o->time <= s->until) {
+            memcpy(f->identity, t->id, 32);
+            memcpy(f->cert, t->cert_hash, 32);
+            f->code = code_of(s->h, t->id);
+            s->n++;
+        }
+    }
+    free(o);
+}
+
+/* False: a bound is reached. */
+static bool look_through(struct scan *s, const struct block *b) {
+    for (size_t i = b->n_txs; i-- > 0;) {
+        if (s->n == SIGHTINGS || s->messages == MESSAGES)
+            return false;
+        look_at(s, b->txs[i], b->header.height);
+    }
+    return true;
+}
+
+/* From the newest block back. Returns the lowest height read whole; *ret_complete: everything since `since`. */
+static uint64_t scan_back(struct scan *s, const struct http_window *w, bool *ret_complete) {
+    uint64_t low = w->height + 1;
+    *ret_complete = false;
+    for (size_t n = 0; low > 1 && n < BLOCKS; n++) {
+        struct block *b = NULL;
+        if (query_block(s->h->d->store, &s->h->d->genesis->params, low - 1, &b, NULL) != WS_OK)
+            return low; /* pruned */
+        bool before = b->header.time < w->since;
+        bool whole = before || look_through(s, b);
+        block_free(b);
+        if (before)
+            break;
+        if (!whole)
+            return low;
+        low--;
+    }
+    *ret_complete = true;
+    return low;
+}
+
+/* ---- who said it ---- */
+
+static void ask_classes(void *owner, void *ctx) {
+    const struct rsud *d = owner;
+    struct scan *s = ctx;
+    const struct executor *ex = node_executor(d->node);
+    const void *identity = executor_contract(ex, EXECUTOR_IDENTITY)->self;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct identity_cert *c = identity_find(identity, s->found[i].cert);
+        struct span ssp = {0};
+        bool bitmap = false;
+        if (c != NULL && cert_app_permission(&c->cert, PSID_MAP, &ssp, &bitmap))
+            s->found[i].observer = observer_from_ssp(ssp);
+    }
+}
+
+static const char *class_name(enum sensor_class c) {
+    static const char *const names[] = {
+        "unknown", "good_camera", "basic_camera", "lidar", "roadside"};
+    return (size_t)c < ARRAY_LEN(names) ? names[c] : names[0];
+}
+
+static json_t *sighting(const struct http *h, const struct sighting_found *f) {
+    json_t *o = json_object();
+    json_put(o, "time", json_instant(f->time));
+    json_put(o, "height", json_count(f->height));
+    json_put(o, "identity", json_hex(f->identity, 32));
+    json_put(o, "says", json_string(map_saying_name(f->says)));
+    if (f->has_value)
+        json_put(o, "value", json_integer(f->value));
+    json_put(o, "class", json_string(class_name(f->observer.sensor)));
+    json_put(o, "family", json_count(f->observer.family));
+    json_put(o, "heading_deg", json_compass(f->heading));
+    json_put(o, "result", json_string(http_code_name(h, CELL_CONTRACT_MAP, f->code)));
+    return o;
+}
+
+void http_give_sightings(
+    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
+    struct scan s = {
+        .h = h, .thing = t, .until = w->until, .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
+    bool complete = false;
+    uint64_t low = scan_back(&s, w, &complete);
+    if (s.n == 0 || http_ask(h, ask_classes, &s, r)) {
+        json_t *list = json_array();
+        for (size_t i = s.n; i-- > 0;)
+            json_add(list, sighting(h, &s.found[i]));
+        json_t *o = json_object();
+        json_put(o, "from_height", json_count(low));
+        json_put(o, "to_height", json_count(w->height));
+        json_put(o, "complete", json_boolean(complete));
+        json_put(o, "sightings", list);
+        http_json(r, o);
+    }
+    free(s.found);
+}

@@ -1,0 +1,201 @@
+/* What people are shown of a map contract's suspicions, and the plain reading of single observations. */
+#include "tests/support/cm.h"
+
+#include "mapsvc/sighting.h"
+#include "mapsvc/suspicion.h"
+#include "tests/support/map_rig.h"
+
+#define EAST 0
+#define WEST 32768
+
+enum { SIGNS = 6 };
+
+static void town(struct map_rig *r) {
+    struct mapset m = {.ns = "rig"};
+    for (uint32_t i = 0; i < SIGNS; i++) {
+        struct element e = rig_sign(i, 50, (int32_t)(200000 * i), -4000, EAST);
+        mapset_add(&m, &e);
+    }
+    rig_start(r, &m);
+}
+
+static const struct element *sign(const struct map_rig *r, uint32_t n) {
+    uint8_t id[16];
+    rig_id(n, id);
+    return mapset_find(map_contract_current(r->contract.self), id);
+}
+
+static struct rig_car car_at(uint32_t i, int32_t x) {
+    return (struct rig_car){.id = 100 + i,
+        .issuer = (uint16_t)(i % 3),
+        .family = (uint16_t)(1 + i % 4),
+        .sensor = SENSOR_CAMERA_GOOD,
+        .x = x,
+        .heading = EAST};
+}
+
+/* One car after another reads this value on sign n. */
+static void read_value(struct map_rig *r, uint32_t n, size_t cars, int32_t value) {
+    for (uint32_t i = 0; i < cars; i++) {
+        rig_begin(r, r->now_ms + 5000);
+        struct rig_car car = car_at(10 * n + i, (int32_t)(200000 * n) - 30000);
+        struct observation o = rig_look(r, &car);
+        rig_mismatch(&o, sign(r, n), value);
+        assert_int_equal(rig_send(r, &car, &o), MAP_OK);
+        rig_end(r);
+    }
+}
+
+static void strongest_come_first_and_the_rest_is_counted(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct map_suspicion list[4];
+    size_t total = 9;
+    town(&r);
+    assert_int_equal(map_contract_suspicions(r.contract.self, list, 4, &total), 0);
+    assert_int_equal(total, 0);
+    static const uint32_t cars[] = {1, 3, 2};
+    for (uint32_t n = 0; n < 3; n++)
+        read_value(&r, n + 1, cars[n], 30);
+    assert_int_equal(map_contract_suspicions(r.contract.self, list, 4, &total), 3);
+    assert_int_equal(total, 3);
+    static const uint32_t order[] = {2, 3, 1};
+    for (size_t i = 0; i < 3; i++) {
+        assert_memory_equal(list[i].subject, sign(&r, order[i])->id, 16);
+        assert_int_equal(list[i].vehicles, cars[order[i] - 1]);
+        assert_int_equal(list[i].op, MAP_MODIFY);
+        assert_int_equal(list[i].value, 30);
+        assert_int_equal(list[i].x, 200000 * (int32_t)order[i]);
+        assert_true(list[i].has_heading);
+        assert_int_equal(list[i].heading, EAST);
+        assert_int_equal(list[i].threshold_q16, 20 * 65536);
+        assert_true(i == 0 || list[i].bits_q16 < list[i - 1].bits_q16);
+    }
+    struct map_suspicion one;
+    assert_true(map_contract_suspicion(r.contract.self, list[1].subject, &one));
+    assert_int_equal(one.bits_q16, list[1].bits_q16);
+    assert_int_equal(map_contract_suspicions(r.contract.self, list, 2, &total), 2);
+    assert_int_equal(total, 3);
+    assert_memory_equal(list[1].subject, sign(&r, 3)->id, 16);
+    assert_int_equal(map_contract_suspicions(r.contract.self, list, 0, &total), 0);
+    assert_int_equal(total, 3);
+    assert_false(map_contract_suspicion(r.contract.self, sign(&r, 0)->id, &one));
+    rig_free(&r);
+}
+
+static void places_of_new_things_are_among_them(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct map_suspicion m;
+    size_t total = 0;
+    town(&r);
+    rig_begin(&r, r.now_ms + 5000);
+    struct rig_car car = car_at(1, 70000);
+    struct observation o = rig_look(&r, &car);
+    rig_saw(&r, &o, EL_SIGN, 100000, -4000, 400, 70, EAST);
+    assert_int_equal(rig_send(&r, &car, &o), MAP_OK);
+    rig_end(&r);
+    assert_int_equal(map_contract_suspicions(r.contract.self, &m, 1, &total), 1);
+    assert_true(m.is_place);
+    assert_int_equal(m.op, MAP_CREATE);
+    assert_int_equal(m.value, 70);
+    assert_in_range(m.x, 99900, 100100);
+    assert_true(map_contract_suspicion(r.contract.self, m.subject, &m));
+    assert_null(map_contract_waiting(r.contract.self, 0));
+    rig_free(&r);
+}
+
+/* ---- single observations ---- */
+
+static enum map_saying says(const struct map_rig *r, const struct observation *o,
+    const struct map_thing *t, int32_t *ret_value) {
+    bool has = false;
+    enum map_saying s =
+        map_saying_of(&map_contract_current(r->contract.self)->frame, o, t, &has, ret_value);
+    assert_true(has || *ret_value == 0);
+    return s;
+}
+
+static void words_are_read_plainly(void **state) {
+    (void)state;
+    struct map_rig r;
+    int32_t value = 0;
+    town(&r);
+    const struct element *e = sign(&r, 1);
+    const struct map_thing thing = {.element = e,
+        .kind = EL_SIGN,
+        .x = 200000,
+        .y = -4000,
+        .has_heading = true,
+        .heading = EAST};
+    const struct map_thing place = {
+        .kind = EL_SIGN, .x = 200000, .y = -4000, .has_heading = true, .heading = EAST};
+    struct rig_car car = car_at(1, 170000);
+    const struct observation empty = rig_look(&r, &car);
+
+    assert_int_equal(says(&r, &empty, &thing, &value), MAP_SAYS_SILENT);
+    struct observation o = empty;
+    o.occluded = true;
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_NOTHING);
+    o = empty;
+    rig_mismatch(&o, e, 30);
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_VALUE);
+    assert_int_equal(value, 30);
+    o = empty;
+    rig_missed(&o, e);
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_GONE);
+    o.reports[0].kind = REPORT_COVERED;
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_COVERED);
+    o = empty;
+    rig_saw(&r, &o, EL_SIGN, 201000, -4500, 400, 50, EAST);
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_UNCHANGED);
+    assert_int_equal(says(&r, &o, &place, &value), MAP_SAYS_NEW);
+    assert_int_equal(value, 50);
+    o = empty;
+    rig_saw(&r, &o, EL_SIGN, 201000, -4500, 400, 30, EAST);
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_VALUE);
+    o = empty;
+    rig_saw(&r, &o, EL_HAZARD, 201000, -4500, 400, 30, EAST); /* something else there */
+    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_SILENT);
+    rig_free(&r);
+}
+
+static void only_what_is_in_clear_view_can_be_silent(void **state) {
+    (void)state;
+    struct map_rig r;
+    int32_t value = 0;
+    town(&r);
+    struct map_thing t = {
+        .kind = EL_SIGN, .x = 200000, .y = -4000, .has_heading = true, .heading = EAST};
+    struct rig_car car = car_at(1, 100000); /* too far: it looks 60 m ahead */
+    struct observation o = rig_look(&r, &car);
+    assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_NOTHING);
+    car.x = 210000; /* passed */
+    o = rig_look(&r, &car);
+    assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_NOTHING);
+    car.x = 230000;
+    car.heading = WEST; /* sees the back of the plate */
+    o = rig_look(&r, &car);
+    assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_NOTHING);
+    t.has_heading = false;
+    assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_SILENT);
+    rig_free(&r);
+}
+
+static void every_saying_has_a_name(void **state) {
+    (void)state;
+    assert_string_equal(map_saying_name(MAP_SAYS_NOTHING), "nothing");
+    assert_string_equal(map_saying_name(MAP_SAYS_SILENT), "silent");
+    assert_string_equal(map_saying_name((enum map_saying)99), "unknown");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strongest_come_first_and_the_rest_is_counted),
+        cmocka_unit_test(places_of_new_things_are_among_them),
+        cmocka_unit_test(words_are_read_plainly),
+        cmocka_unit_test(only_what_is_in_clear_view_can_be_silent),
+        cmocka_unit_test(every_saying_has_a_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

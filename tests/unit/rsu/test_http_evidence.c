@@ -1,0 +1,227 @@
+/* Candidates, changes one by one, sightings, a validator's blocks and the live stream, as the page reads them. */
+#include "tests/unit/rsu/http_listener.h"
+
+#include <stdio.h>
+
+enum { CARS = 3 };
+static struct rig *rig; /* version 2 made the limit 30; since then CARS cars saw 80 */
+
+static int open_shared(void **state) {
+    (void)state;
+    rig = ws_alloc(sizeof(*rig));
+    rig_open(rig, &(struct rig_options){0});
+    rig_step(rig, 2000000);
+    rig_change(rig, 30);
+    rig_sight(rig, CARS, 80);
+    return 0;
+}
+
+static int close_shared(void **state) {
+    (void)state;
+    rig_close(rig);
+    free(rig);
+    return 0;
+}
+
+static double real_of(const json_t *o, const char *key) {
+    return json_number_value(json_object_get(o, key));
+}
+
+static json_t *only_candidate(json_t *page) {
+    json_t *list = json_object_get(page, "candidates");
+    assert_int_equal(rig_number(page, "total"), 1);
+    assert_int_equal(json_array_size(list), 1);
+    return json_array_get(list, 0);
+}
+
+static void candidates_say_what_is_suspected(void **state) {
+    (void)state;
+    json_t *page = rig_json(rig, 200, "/v1/map/candidates");
+    json_t *k = only_candidate(page);
+    rig_assert_hex(k, "subject", rig->box.town.map.elements[0].id, 16);
+    assert_string_equal(rig_word(k, "op"), "modify");
+    assert_int_equal(rig_number(k, "value"), 80);
+    assert_int_equal(rig_number(k, "vehicles"), CARS);
+    assert_true(real_of(k, "bits") > 0);
+    assert_true(real_of(k, "bits") < real_of(k, "threshold_bits"));
+    assert_int_equal(json_array_size(json_object_get(k, "at")), 2);
+    assert_int_equal(rig_number(page, "height"), rig_height(rig));
+    assert_int_equal(rig_number(page, "total_waiting"), 0);
+    json_decref(page);
+}
+
+static size_t count_of(const json_t *page, const char *says, json_int_t value) {
+    size_t n = 0;
+    size_t i;
+    json_t *s;
+    json_array_foreach(json_object_get(page, "sightings"), i, s) {
+        if (strcmp(rig_word(s, "says"), says) == 0 && rig_number(s, "value") == value)
+            n++;
+    }
+    return n;
+}
+
+static void sightings_of_a_candidate_name_class_and_family(void **state) {
+    (void)state;
+    json_t *page = rig_json(rig, 200, "/v1/map/candidates");
+    char target[128];
+    (void)snprintf(target, sizeof(target), "/v1/map/candidates/%s/sightings",
+        rig_word(only_candidate(page), "subject"));
+    json_decref(page);
+    page = rig_json(rig, 200, target);
+    assert_true(json_is_true(json_object_get(page, "complete")));
+    assert_int_equal(count_of(page, "value", 80), CARS);
+    json_t *list = json_object_get(page, "sightings");
+    json_t *last = json_array_get(list, json_array_size(list) - 1);
+    assert_string_equal(rig_word(last, "class"), "good_camera");
+    assert_true(rig_number(last, "family") > 0);
+    assert_string_equal(rig_word(last, "result"), "ok");
+    /* The transaction is where it says. */
+    (void)snprintf(target, sizeof(target), "/v1/tx/%s", rig_word(last, "identity"));
+    json_t *tx = rig_json(rig, 200, target);
+    assert_int_equal(rig_number(tx, "height"), rig_number(last, "height"));
+    json_decref(tx);
+    json_decref(page);
+}
+
+static void changes_are_found_by_id_with_their_sightings(void **state) {
+    (void)state;
+    json_t *diffs = rig_json(rig, 200, "/v1/map/diffs?from=1");
+    json_t *v = json_array_get(json_object_get(diffs, "versions"), 0);
+    json_t *c = json_array_get(json_object_get(v, "changes"), 0);
+    char target[128];
+    (void)snprintf(target, sizeof(target), "/v1/map/changes/%s", rig_word(c, "id"));
+    json_t *page = rig_json(rig, 200, target);
+    assert_int_equal(rig_number(page, "version"), 2);
+    assert_int_equal(rig_number(page, "height"), rig_number(v, "height"));
+    assert_true(json_equal(json_object_get(page, "change"), c));
+    json_decref(page);
+    (void)snprintf(target, sizeof(target), "/v1/map/changes/%s/sightings", rig_word(c, "id"));
+    page = rig_json(rig, 200, target);
+    json_int_t vehicles = rig_number(json_object_get(c, "evidence"), "vehicles");
+    assert_int_equal(count_of(page, "value", 30), vehicles);
+    assert_int_equal(count_of(page, "value", 80), 0); /* came later */
+    assert_int_equal(rig_number(page, "to_height"), rig_number(v, "height"));
+    json_decref(page);
+    json_decref(diffs);
+}
+
+#define NONE "00000000000000000000000000000000"
+static void what_is_not_there_is_said(void **state) {
+    (void)state;
+    rig_refused(rig, 404, "no published change", "/v1/map/changes/" NONE NONE);
+    rig_refused(rig, 404, "no published change", "/v1/map/changes/" NONE NONE "/sightings");
+    rig_refused(rig, 404, "nothing is suspected", "/v1/map/candidates/" NONE "/sightings");
+    rig_refused(rig, 404, "no validator", "/v1/validators/" NONE NONE);
+    rig_refused(rig, 400, "it has 32", "/v1/map/changes/" NONE);
+    rig_refused(rig, 400, "at most 16", "/v1/map/candidates/" NONE NONE "/sightings");
+    rig_refused(rig, 400, "not a hex digit", "/v1/map/changes/xyz/sightings");
+    rig_refused(rig, 400, "it has 32", "/v1/validators/00");
+    rig_refused(rig, 400, "is not known", "/v1/map/candidates?from=1");
+    rig_refused(rig, 400, "is not known", "/v1/live?from=1");
+}
+
+static void validators_have_their_blocks(void **state) {
+    (void)state;
+    size_t signed_by_all = 0;
+    size_t proposed = 0;
+    size_t blocks = 0;
+    for (size_t i = 0; i < RIG_VALIDATORS; i++) {
+        const struct validator *who = &rig->face.genesis->validators.v[i];
+        char hex[65];
+        char target[128];
+        hex_encode(hex, who->address, 32);
+        (void)snprintf(target, sizeof(target), "/v1/validators/%s", hex);
+        json_t *page = rig_json(rig, 200, target);
+        assert_string_equal(rig_word(page, "owner"), who->owner);
+        rig_assert_hex(page, "key", who->key, KEY_OCTETS);
+        json_t *list = json_object_get(page, "blocks");
+        size_t k;
+        json_t *b;
+        blocks = json_array_size(list);
+        json_array_foreach(list, k, b) {
+            signed_by_all += json_is_true(json_object_get(b, "signed"));
+            proposed += json_is_true(json_object_get(b, "proposed"));
+        }
+        json_decref(page);
+    }
+    /* Two of two: both votes are in each commit; each block has one proposer. */
+    assert_true(blocks > 3);
+    assert_int_equal(signed_by_all, RIG_VALIDATORS * blocks);
+    assert_int_equal(proposed, blocks);
+}
+
+/* The JSON of the next event; the caller frees it. */
+static json_t *next_state(struct listener *l) {
+    static const char lead[] = "event: now\ndata: ";
+    char *block = listener_block(l);
+    assert_non_null(block);
+    assert_memory_equal(block, lead, sizeof(lead) - 1);
+    json_t *o = json_loads(block + sizeof(lead) - 1, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(o);
+    free(block);
+    return o;
+}
+
+static void live_streams_follow_the_cell(void **state) {
+    (void)state;
+    struct listener l;
+    struct listener other;
+    listener_open_at(&l, rig, "/v1/live");
+    json_t *o = next_state(&l);
+    json_int_t height = rig_number(json_object_get(o, "status"), "height");
+    assert_int_equal(rig_number(json_object_get(o, "candidates"), "total"), 1);
+    json_decref(o);
+    listener_open_at(&other, rig, "/v1/live");
+    json_decref(next_state(&other));
+    rig_step(rig, 3000000);
+    json_int_t now = height;
+    for (int i = 0; i < 20 && now < height + 3; i++) {
+        o = next_state(&l);
+        json_int_t next = rig_number(json_object_get(o, "status"), "height");
+        assert_true(next >= now);
+        now = next;
+        json_decref(o);
+    }
+    assert_true(now >= height + 3);
+    o = next_state(&other); /* what it did not read is gone but for what was on its way */
+    json_decref(o);
+    /* Both are counted. */
+    json_t *status = rig_json(rig, 200, "/v1/status");
+    assert_int_equal(rig_number(status, "streams"), 2);
+    json_decref(status);
+    listener_close(&l);
+    listener_close(&other);
+}
+
+static void streams_of_both_kinds_share_their_seats(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){.connections = 4});
+    struct listener l[3];
+    listener_open_at(&l[0], r, "/v1/live");
+    json_decref(next_state(&l[0]));
+    listener_open(&l[1], r, "", NULL);
+    free(listener_block(&l[1]));
+    listener_open_at(&l[2], r, "/v1/live");
+    json_decref(next_state(&l[2]));
+    rig_refused(r, 503, "all 3 event streams", "/v1/live");
+    rig_refused(r, 503, "all 3 event streams", "/v1/map/stream");
+    for (size_t i = 0; i < ARRAY_LEN(l); i++)
+        listener_close(&l[i]);
+    rig_close(r);
+    free(r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(candidates_say_what_is_suspected),
+        cmocka_unit_test(sightings_of_a_candidate_name_class_and_family),
+        cmocka_unit_test(changes_are_found_by_id_with_their_sightings),
+        cmocka_unit_test(what_is_not_there_is_said),
+        cmocka_unit_test(validators_have_their_blocks),
+        cmocka_unit_test(live_streams_follow_the_cell),
+        cmocka_unit_test(streams_of_both_kinds_share_their_seats),
+    };
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
