@@ -122,7 +122,7 @@ WSL_API int wsl_cross(struct wsl_client *c, struct wsl_span handover, uint64_t n
 /* ---- what it proves; trust moves to the bundle's header ---- */
 
 struct wsl_event {
-    uint8_t contract; /* 0 identity, 1 committee, 2 policy, 3 map */
+    uint8_t contract; /* 0 identity, 1 committee, 2 policy, 3 map, 4 beacon */
     uint16_t type;
     uint32_t sequence; /* within its block */
     uint64_t height; /* of the block that emitted it */

@@ -12,9 +12,8 @@ trap 'rm -rf "$out"' EXIT
 cmake --install "$build" --component light --prefix "$out/usr" >/dev/null
 pc=$(dirname "$(find "$out/usr" -name wayside-light.pc)")
 export PKG_CONFIG_PATH="$pc"
-# The place in the file is where it was configured for; we look where it was installed to.
-flags=$(pkg-config --define-variable=prefix="$out/usr" --cflags wayside-light-crypto)
-libs=$(pkg-config --define-variable=prefix="$out/usr" --libs wayside-light-crypto)
+flags=$(pkg-config --cflags wayside-light-crypto)
+libs=$(pkg-config --libs wayside-light-crypto)
 lib=$(dirname "$pc")
 sanitize=$(grep -E '^WS_SANITIZE:' "$build/CMakeCache.txt" | cut -d= -f2)
 [ -z "$sanitize" ] || flags="$flags -fsanitize=$sanitize"

@@ -240,7 +240,7 @@ void plan_print(const struct sim_plan *p, FILE *to) {
     for (size_t i = 0; i < p->n; i++)
         (void)fprintf(to, " %" PRIu64, p->powers[i]);
     (void)fprintf(to, "\n");
-    print_group(to, "liars:", p->liars);
+    print_group(to, "who lies, by number:", p->liars);
     for (unsigned i = 0; p->liars != 0 && i < COVER_LIES_N; i++) {
         if ((p->lies >> i & 1U) != 0)
             (void)fprintf(to, "  %s\n", cover_text(LIE_SPLIT_VOTES + (enum cover_row)i));
