@@ -207,13 +207,18 @@ static bool take_protocol(
     return false;
 }
 
-/* Once is a disk that was lost. Again and again is two machines that tell their heights in turn. */
+/* Once is a disk that was lost, and no misdeed. Again and again is two machines that tell their heights in turn, or a liar. */
 static void note_lowered(struct node *n, size_t peer, uint64_t height, struct ws_now now) {
     struct peer *p = &n->peer[peer];
     char name[NODE_NAME_OCTETS];
     bool again = p->lowered_us != 0 && now.mono_us - p->lowered_us < LOWERED_AGAIN_US;
     p->lowered_us = now.mono_us;
-    if (!again || (p->two_said_us != 0 && now.mono_us - p->two_said_us < TWO_SAID_US))
+    if (!again) {
+        n->counters.drops[NODE_DROP_LOWERED]++;
+        return;
+    }
+    peer_drop(n, peer, NODE_DROP_LOWERED, now);
+    if (p->two_said_us != 0 && now.mono_us - p->two_said_us < TWO_SAID_US)
         return;
     p->two_said_us = now.mono_us;
     node_peer_name(n, peer, name);
@@ -238,10 +243,8 @@ void summary_status(
         return;
     uint64_t height = s->height == 0 ? 0 : s->height - 1;
     /* The last block may have been decided and not yet on the disk when it lost its power. */
-    if (p->heard && height + 1 < p->height) {
+    if (p->heard && height + 1 < p->height)
         note_lowered(n, peer, height, now);
-        peer_drop(n, peer, NODE_DROP_LOWERED, now);
-    }
     p->heard = true;
     p->heard_mono_us = now.mono_us;
     p->height = height;

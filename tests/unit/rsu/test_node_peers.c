@@ -307,6 +307,9 @@ static void lowered_heights_are_noted(void **state) {
         s.height = heights[i];
         nodes_deliver(w, LIAR, 0, &link);
         assert_int_equal(nodes_drops(w, 0, NODE_DROP_LOWERED), want[i]);
+        struct node_peer_status p;
+        node_peer(w->m[0].node, LIAR, &p);
+        assert_int_equal(p.score > 0, want[i] > 1); /* a disk is lost once */
     }
     nodes_end(w);
 }
