@@ -188,7 +188,7 @@ static int open_node(struct daemon *d, struct ws_err *err) {
     d->face.cell.ex = NULL; /* the node's, also on failure */
     rc = node_open(ex, d->face.cell.sections, &io, &d->config.node, ws_clock_now(&d->face.clock),
         &d->face.node, err);
-    if (rc == WS_EIO)
+    if (rc == WS_EIO || rc == WS_EINPUT)
         d->damaged = PART_STATE;
     return rc == WS_OK ? open_beacon(d, err) : rc;
 }

@@ -237,8 +237,10 @@ int recover_state(struct node *n, const struct span *sections, struct ws_err *er
         return start_at_genesis(n, sections, err);
     rc =
         store_each(n->io.store, STORE_STATE, span_of("", 0), span_of("", 0), restore_entry, n, err);
-    if (rc == WS_OK)
-        rc = executor_resume(n->ex, n->height, err);
+    if (rc == WS_OK && executor_resume(n->ex, n->height, err) != WS_OK)
+        rc = ws_fail_in(err,
+            "store: the state of height %llu is damaged, blocks up to there are safe",
+            (unsigned long long)n->height);
     if (rc == WS_OK)
         rc = read_tip(n, err);
     if (rc != WS_OK)

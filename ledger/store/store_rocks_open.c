@@ -92,8 +92,10 @@ static int check_spaces(const struct rocks *r, struct ws_err *err) {
     char *text = NULL;
     size_t n = 0;
     char **names = rocksdb_list_column_families(r->options, r->dir, &n, &text);
-    if (text != NULL)
+    if (text != NULL) {
+        rocksdb_list_column_families_destroy(names, n); /* an empty list is one, too */
         return rocks_failed(r->dir, "opening", text, err);
+    }
     int rc = WS_OK;
     for (size_t i = 0; i < n && rc == WS_OK; i++) {
         bool known = false;

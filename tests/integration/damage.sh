@@ -1,9 +1,10 @@
 #!/bin/bash
 # A unit of four is damaged in each of its files, one after the other: it says what is damaged and what can be typed, that is typed
 # as it stands, and the unit comes back. What only reads a data folder does so while units run on it.
-# usage: damage.sh PROGRAMS-FOLDER [BASE-PORT]
+# usage: damage.sh PROGRAMS-FOLDER TOOLS-FOLDER [BASE-PORT]
 set -u
-. "$(dirname "$0")/units.sh" "${1:-}" "${2:-9250}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${3:-9250}"
+tools=${2:?folder of tools}
 ctl cell init --out "$cell" --map "$town/town.osm" --block-interval-ms 200 --base-port "$base" --http-port "$http" \
     >"$out/said" 2>&1 || fail 'cell init'
 data=$cell/rsu4/data
@@ -76,6 +77,30 @@ wait "${pid[4]}" 2>/dev/null
 rm -rf "$data/store"
 cp -r "$out/old/store" "$data/"
 back 'the store lost blocks, the log is whole' "$data"
+# The state alone, under whole blocks: which it is, where it differs from a unit that has gone on, and back.
+end 4
+says() { # CODE PATTERN COMMAND...
+    local code=$1 words=$2
+    shift 2
+    "$@" >"$out/said" 2>&1
+    [ $? -eq "$code" ] && grep -qE -- "$words" "$out/said" || fail "$*: not $code with '$words'"
+}
+blocks=(--genesis "$cell/genesis.bin" --map "$cell/base.wmap")
+says 0 'the stored state is what these blocks make' ctl ledger replay "$data" "${blocks[@]}"
+read -r h _ key < <("$tools/bend_state" "$data" --damage) || fail 'bend_state'
+wait_for 60 'the others to go on' at_least 1 $((h + 20))
+says 3 "of height $h(; | is damaged, )blocks up to there are safe" "$bin/rsud" --config "$cell/rsu4/rsud.yaml"
+grep -q "^  rsuctl ledger replay $data --genesis .*genesis.bin --map base.wmap\$" "$out/said" || fail 'replay is not named'
+grep -q "^  rsuctl ledger rollback $data --blocks 1\$" "$out/said" || fail 'rollback is not named'
+says 1 'every root is the same' ctl ledger replay "$data" "${blocks[@]}"
+grep -q 'the stored state is not what these blocks make: it is damaged, the blocks are not' "$out/said" || fail 'the state is not named'
+says 3 "ledger replay $cell/rsu1/data .*--to $h --out" ctl ledger diff "$data" "$cell/rsu1/data"
+says 0 "state after height $h written" ctl ledger replay "$cell/rsu1/data" "${blocks[@]}" --to "$h" --out "$out/then"
+says 1 "first key: $key" ctl ledger diff "$data" "$out/then"
+says 0 'taken back' ctl ledger rollback "$data" --blocks 1
+says 0 'the stored state is what these blocks make' ctl ledger replay "$data" "${blocks[@]}"
+start 4
+wait_for 60 'unit 4 after a rollback' at_least 4 $(($(height 1) + 3))
 for i in 1 2 3 4; do end $i; done
 no_complaints
 exit 0

@@ -1,6 +1,7 @@
 /* Makes the store of a unit that stands still look as if its machine had executed the last block wrongly: one octet of one entry
  * that the block changed is another, and the recorded root is that of the state it makes, so that nothing is damaged by itself.
- * Says which height and, in hex, contract and key. usage: bend_state DATA */
+ * Says which height and, in hex, contract and key. With --damage the recorded root stays: as a disk does it.
+ * usage: bend_state DATA [--damage] */
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
 #include "ledger/snapshot/scan.h"
@@ -8,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Of the entries that the block changed the first of the last contract with one: values there are least looked at. */
 static const struct undo_entry *choose(const struct undo *u) {
@@ -63,8 +65,9 @@ int main(int argc, char **argv) {
     struct store *s = NULL;
     struct meta_node m;
     struct undo u = {0};
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s DATA\n", argv[0]);
+    bool damage = argc == 3 && strcmp(argv[2], "--damage") == 0;
+    if (argc != 2 && !damage) {
+        (void)fprintf(stderr, "usage: %s DATA [--damage]\n", argv[0]);
         return 2;
     }
     (void)snprintf(path, sizeof(path), "%s/store", argv[1]);
@@ -80,7 +83,7 @@ int main(int argc, char **argv) {
     if (rc == WS_OK)
         rc = e == NULL ? ws_fail(&err, WS_EINPUT, "the last block changed nothing")
                        : bend(s, e, &err);
-    if (rc == WS_OK)
+    if (rc == WS_OK && !damage)
         rc = mend_root(s, &m, contracts, &err);
     if (rc == WS_OK && e != NULL) {
         char hex[2 * 256 + 1];
