@@ -114,6 +114,9 @@ static void refuse_repeated_roads(struct od_map *m) {
             road->broken_line = road->line;
         }
     }
+    m->by_id = ws_calloc(m->n_roads, sizeof(m->by_id[0]));
+    for (size_t i = 0; i < m->n_roads; i++)
+        m->by_id[i] = list[i].road;
     free(list);
 }
 
@@ -161,13 +164,24 @@ static void check_roads(struct od_build *b) {
             guessed);
 }
 
+static void note_version(const struct od_build *b) {
+    const struct od_map *m = b->m;
+    bool said = m->major >= 0 && m->minor >= 0;
+    if (said && (m->major != 1 || m->minor < 4 || m->minor > 8))
+        map_note(b->r, 0,
+            "element header: version %lld.%lld; read as OpenDRIVE 1.8, which may "
+            "differ (known are 1.4 to 1.8)",
+            (long long)m->major, (long long)m->minor);
+}
+
 static void note_unread(const struct od_build *b) {
     const struct od_map *m = b->m;
-    if (m->objects > 0)
-        map_note(b->r, 0, "%zu elements object are not read", m->objects);
-    if (m->signal_references > 0)
-        map_note(b->r, 0, "%zu elements signalReference are not read: each signal stands once",
-            m->signal_references);
+    if (m->other_objects > 0)
+        map_note(b->r, 0, "%zu elements object are no crosswalk or stop line and not read",
+            m->other_objects);
+    if (m->repeats > 0)
+        map_note(
+            b->r, 0, "%zu elements repeat are not applied: the object stands once", m->repeats);
     if (m->superelevations > 0)
         map_note(
             b->r, 0, "%zu elements superelevation are not applied to heights", m->superelevations);
@@ -175,23 +189,31 @@ static void note_unread(const struct od_build *b) {
         map_note(b->r, 0, "%zu lanes have no width and are left out", b->no_width);
 }
 
+void opendrive_read(
+    struct map_reader *r, struct span data, struct od_map *m, struct od_build *ret_b) {
+    struct od_build b = {.r = r, .m = m, .budget = EVALUATIONS_MAX, .first = r->map->n};
+    opendrive_parse(r, data, m);
+    if (r->rc == WS_OK) {
+        note_version(&b);
+        check_roads(&b);
+    }
+    if (r->rc == WS_OK) {
+        choose_frame(&b);
+        opendrive_lanes(&b);
+        opendrive_link(&b);
+        opendrive_signals(&b);
+        opendrive_objects(&b);
+        note_unread(&b);
+    }
+    if (r->rc == WS_OK && b.budget == 0)
+        r->rc = ws_fail(
+            r->err, WS_ELIMIT, "%s: element road: more geometry than the reader draws", r->file);
+    *ret_b = b;
+}
+
 void opendrive_import(struct map_reader *r, struct span data) {
     struct od_map m = {0};
-    opendrive_parse(r, data, &m);
-    if (r->rc == WS_OK) {
-        struct od_build b = {.r = r, .m = &m, .budget = EVALUATIONS_MAX};
-        size_t first = r->map->n;
-        check_roads(&b);
-        if (r->rc == WS_OK) {
-            choose_frame(&b);
-            opendrive_lanes(&b);
-            opendrive_link(&b, first);
-            opendrive_signals(&b);
-            note_unread(&b);
-        }
-        if (r->rc == WS_OK && b.budget == 0)
-            r->rc = ws_fail(r->err, WS_ELIMIT,
-                "%s: element road: more geometry than the reader draws", r->file);
-    }
+    struct od_build b;
+    opendrive_read(r, data, &m, &b);
     od_map_free(&m);
 }

@@ -18,9 +18,10 @@ struct cut {
     const struct od_section *section;
     unsigned index; /* of the section in its road */
     double s0, s1;
-    const struct od_lane *left[200], *right[200]; /* [i] has id i + 1 or -(i + 1) */
+    double s1_left, s1_right; /* where a section of one side goes on, its other side has ended */
+    struct od_lane *left[200], *right[200]; /* [i] has id i + 1 or -(i + 1) */
     int n_left, n_right;
-    const struct od_lane *centre;
+    struct od_lane *centre;
 };
 
 struct spot {
@@ -34,17 +35,9 @@ static double edge_t(const struct cut *c, int k, double s) {
     double t = od_poly_at(&m->offset, c->road->offset, s);
     int n = k < 0 ? -k : k;
     for (int i = 0; i < n; i++) {
-        const struct od_lane *lane = k < 0 ? c->right[i] : c->left[i];
         if (c->b->budget > 0)
             c->b->budget--;
-        if (lane->width.n == 0 && lane->border.n > 0) {
-            t = od_poly_at(&m->border, lane->border, ds);
-            continue;
-        }
-        /* Tapers undershoot zero by a little. */
-        double w = od_poly_at(&m->width, lane->width, ds);
-        w = w < 0.0 ? 0.0 : w;
-        t += k < 0 ? -w : w;
+        t = od_outer_edge(m, k < 0 ? c->right[i] : c->left[i], ds, t);
     }
     return t;
 }
@@ -216,16 +209,17 @@ static void emit_edge(const struct cut *c, int k, const struct od_lane *lane) {
         element_free(&e);
         return;
     }
-    if (lane != NULL && lane->mark[0] != '\0')
-        (void)element_set_attr(&e, "type", lane->mark);
-    if (lane != NULL && lane->colour[0] != '\0')
-        (void)element_set_attr(&e, "color", lane->colour);
+    if (lane != NULL && lane->marks.n > 0)
+        od_set_marks(c->b->m, lane->marks, &e);
     map_emit(c->b->r, &e, native);
 }
 
-/* Traffic on the right drives along s on lanes below 0; on the left the other way round. */
+static const struct od_lane *lane_of(const struct cut *c, int k) {
+    return k < 0 ? c->right[-k - 1] : c->left[k - 1];
+}
+
 static bool runs_along(const struct cut *c, int k) {
-    return (k < 0) != c->road->left_hand;
+    return od_runs_along(c->road, lane_of(c, k));
 }
 
 static void emit_limit(
@@ -261,13 +255,8 @@ static void emit_limit(
 
 /* Limits on a lane: its own records, else those of the road's type where vehicles drive. */
 static void emit_limits(const struct cut *c, int k, const struct od_lane *lane) {
-    static const char *const driven[] = {"driving", "entry", "exit", "onRamp", "offRamp",
-        "connectingRamp", "bidirectional", "slipLane", "bus", "taxi", "HOV", "mwyEntry", "mwyExit"};
     bool own = lane->speed.n > 0;
-    bool for_vehicles = own;
-    for (size_t i = 0; i < ARRAY_LEN(driven) && !for_vehicles; i++)
-        for_vehicles = strcmp(lane->type, driven[i]) == 0;
-    if (!for_vehicles)
+    if (!own && !od_is_driven(lane))
         return;
     struct od_run run = own ? lane->speed : c->road->speed;
     const struct od_speed *pool = own ? c->b->m->lane_speeds : c->b->m->road_speeds;
@@ -298,7 +287,19 @@ static bool has_width(const struct cut *c, int k) {
     return false;
 }
 
-static void emit_lane(const struct cut *c, int k, const struct od_lane *lane) {
+/* A lane that is a road works for now: what is in the way lies along it. */
+static void emit_works(const struct cut *c, int k, const struct element *lane) {
+    struct element e = element_copy(lane);
+    char native[OD_NATIVE_MAX];
+    native_of(c, "roadworks", k, native);
+    while (e.n_aliases > 0)
+        free(e.aliases[--e.n_aliases]);
+    e.kind = EL_HAZARD;
+    (void)element_set_attr(&e, "lane", lane->aliases[0]);
+    map_emit(c->b->r, &e, native);
+}
+
+static void emit_lane(const struct cut *c, int k, struct od_lane *lane) {
     char native[OD_NATIVE_MAX];
     native_of(c, "lane", k, native);
     int inner = k < 0 ? k + 1 : k - 1;
@@ -323,17 +324,20 @@ static void emit_lane(const struct cut *c, int k, const struct od_lane *lane) {
         char edge[OD_NATIVE_MAX];
         native_of(c, "border", side == 0 ? inner : k, edge);
         (void)snprintf(alias, sizeof(alias), "opendrive:%s", edge);
-        bool left = (side == 0) != c->road->left_hand;
+        bool left = (side == 0) == ((k < 0) == along);
         (void)element_set_attr(&e, left ? "left" : "right", alias);
     }
     map_emit(c->b->r, &e, native);
+    lane->element = (uint32_t)c->b->r->map->n;
+    if (strcmp(lane->type, "roadWorks") == 0)
+        emit_works(c, k, &c->b->r->map->elements[lane->element - 1]);
     emit_limits(c, k, lane);
 }
 
 static void cut_lanes(struct cut *c) {
     const struct od_map *m = c->b->m;
     for (uint32_t i = 0; i < c->section->lanes.n; i++) {
-        const struct od_lane *lane = &m->lanes[c->section->lanes.first + i];
+        struct od_lane *lane = &m->lanes[c->section->lanes.first + i];
         if (lane->id == 0)
             c->centre = lane;
         else if (lane->id < 0)
@@ -350,11 +354,20 @@ static void section_elements(struct cut *c) {
     if (c->n_left + c->n_right == 0)
         return;
     for (int k = -c->n_right; k <= c->n_left && c->b->budget > 0 && c->b->r->rc == WS_OK; k++) {
-        const struct od_lane *lane = k == 0 ? c->centre : k < 0 ? c->right[-k - 1] : c->left[k - 1];
+        struct od_lane *lane = k == 0 ? c->centre : k < 0 ? c->right[-k - 1] : c->left[k - 1];
+        double longer = c->s1_left > c->s1_right ? c->s1_left : c->s1_right;
+        c->s1 = k == 0 ? longer : k < 0 ? c->s1_right : c->s1_left;
+        if (!(c->s1 - c->s0 > 1e-3))
+            continue;
         emit_edge(c, k, lane);
         if (k != 0)
             emit_lane(c, k, lane);
     }
+}
+
+static double side_end(const struct cut *c, int side) {
+    const struct od_section *next = od_next_section(c->b->m, c->road, c->section, side);
+    return next == NULL || next->s > c->road->length ? c->road->length : next->s;
 }
 
 void opendrive_lanes(struct od_build *b) {
@@ -364,9 +377,9 @@ void opendrive_lanes(struct od_build *b) {
             struct cut c = {.b = b, .road = road, .index = k};
             c.section = &b->m->sections[road->sections.first + k];
             c.s0 = c.section->s;
-            c.s1 = k + 1 < road->sections.n ? c.section[1].s : road->length;
-            c.s1 = c.s1 > road->length ? road->length : c.s1;
-            if (c.s1 - c.s0 > 1e-3 && b->budget > 0 && b->r->rc == WS_OK)
+            c.s1_left = side_end(&c, 1);
+            c.s1_right = side_end(&c, -1);
+            if (b->budget > 0 && b->r->rc == WS_OK)
                 section_elements(&c);
         }
     }

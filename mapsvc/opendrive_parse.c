@@ -41,12 +41,37 @@ static const struct {
     {"signals", T_SIGNALS, T_ROAD},
     {"signal", T_SIGNAL, T_SIGNALS},
     {"signalReference", T_SIGNALREF, T_SIGNALS},
+    {"validity", T_VALIDITY, T_SIGNAL},
+    {"validity", T_VALIDITY, T_SIGNALREF},
+    {"validity", T_VALIDITY, T_OBJECT},
+    {"positionInertial", T_AT_PLACE, T_SIGNAL},
+    {"positionRoad", T_AT_ROAD, T_SIGNAL},
+    {"outlines", T_OUTLINES, T_OBJECT},
+    {"outline", T_OUTLINE, T_OBJECT},
+    {"outline", T_OUTLINE, T_OUTLINES},
+    {"cornerRoad", T_CORNER_ROAD, T_OUTLINE},
+    {"cornerLocal", T_CORNER_LOCAL, T_OUTLINE},
+    {"repeat", T_REPEAT, T_OBJECT},
+    {"link", T_ROAD_LINK, T_ROAD},
+    {"predecessor", T_ROAD_BEFORE, T_ROAD_LINK},
+    {"successor", T_ROAD_AFTER, T_ROAD_LINK},
+    {"link", T_LANE_LINK, T_LANE},
+    {"predecessor", T_LANE_BEFORE, T_LANE_LINK},
+    {"successor", T_LANE_AFTER, T_LANE_LINK},
+    {"material", T_LANE_MORE, T_LANE},
+    {"visibility", T_LANE_MORE, T_LANE},
+    {"junction", T_JUNCTION, T_OTHER},
+    {"connection", T_CONNECTION, T_JUNCTION},
+    {"laneLink", T_CONNECTED_LANES, T_CONNECTION},
+    {"controller", T_CONTROLLER, T_OTHER},
+    {"control", T_CONTROL, T_CONTROLLER},
 };
 
 static bool too_many(const struct od_map *m) {
     return m->n_roads + m->n_geometry + m->n_sections + m->n_lanes + m->n_signals +
                    m->n_road_speeds + m->n_lane_speeds + m->offset.n + m->elevation.n + m->width.n +
-                   m->border.n >=
+                   m->border.n + m->n_marks + m->n_lane_links + m->n_validities + m->n_references +
+                   m->n_objects + m->n_corners + m->n_controls + m->n_connections + m->n_pairs >=
                COUNT_MAX ||
            m->text.n > UINT32_MAX - 8192;
 }
@@ -101,24 +126,76 @@ static void dispatch(struct od_parse *p, enum od_tag tag, enum od_tag parent) {
         od_mark_record(p);
         break;
     case T_OBJECT:
-        m->objects++;
+        od_object_record(p);
+        break;
+    case T_OUTLINE:
+        od_outline_record(p);
+        break;
+    case T_CORNER_ROAD:
+    case T_CORNER_LOCAL:
+        od_corner_record(p, tag);
+        break;
+    case T_REPEAT:
+        m->repeats += p->has_object;
         break;
     case T_SIGNAL:
         od_signal_record(p);
         break;
+    case T_AT_PLACE:
+    case T_AT_ROAD:
+        od_position_record(p, tag);
+        break;
     case T_SIGNALREF:
-        m->signal_references++;
+        od_reference_record(p);
+        break;
+    case T_VALIDITY:
+        od_validity_record(p, parent);
+        break;
+    case T_ROAD_BEFORE:
+    case T_ROAD_AFTER:
+        od_neighbour_record(p, tag);
+        break;
+    case T_LANE_BEFORE:
+    case T_LANE_AFTER:
+        od_lane_link_record(p, tag);
+        break;
+    case T_JUNCTION:
+        od_junction_record(p);
+        break;
+    case T_CONNECTION:
+        od_connection_record(p);
+        break;
+    case T_CONNECTED_LANES:
+        od_connected_lanes_record(p);
+        break;
+    case T_CONTROLLER:
+        od_controller_record(p);
+        break;
+    case T_CONTROL:
+        od_control_record(p);
+        break;
+    case T_HEADER:
+        od_header_record(p);
+        break;
+    case T_LANES:
+        od_road_of(p)->lanes_source = od_source_here(p);
+        break;
+    case T_OBJECTS:
+        od_road_of(p)->objects_source = od_source_here(p);
+        break;
+    case T_SIGNALS:
+        od_road_of(p)->signals_source = od_source_here(p);
         break;
     case T_OTHER:
-    case T_HEADER:
     case T_GEOREF:
     case T_PLANVIEW:
     case T_ELEVATIONS:
     case T_LATERALS:
-    case T_LANES:
     case T_SIDE:
-    case T_OBJECTS:
-    case T_SIGNALS:
+    case T_OUTLINES:
+    case T_ROAD_LINK:
+    case T_LANE_LINK:
+    case T_LANE_MORE:
         break;
     }
 }
@@ -144,6 +221,37 @@ static void on_start(struct xml *x, void *user, const char *name, const char **a
         xml_stop(x);
 }
 
+/* Where in the file the thing read last is over. */
+static void ends(struct od_parse *p, enum od_tag tag, uint32_t at) {
+    struct od_map *m = p->m;
+    bool in_lane = p->stack[xml_depth(p->x) - 1] == T_LANE;
+    if (tag == T_ROAD)
+        od_road_of(p)->source.end = at;
+    else if (tag == T_LANES)
+        od_road_of(p)->lanes_source.end = at;
+    else if (tag == T_OBJECTS)
+        od_road_of(p)->objects_source.end = at;
+    else if (tag == T_SIGNALS)
+        od_road_of(p)->signals_source.end = at;
+    else if (tag == T_SIGNAL && p->has_signal)
+        m->signals[m->n_signals - 1].source.end = at;
+    else if (tag == T_OBJECT && p->has_object)
+        m->objects[m->n_objects - 1].source.end = at;
+    else if (tag == T_TYPE)
+        m->road_speeds[m->n_road_speeds - 1].of.end = at;
+    else if (tag == T_SPEED && !in_lane)
+        m->road_speeds[m->n_road_speeds - 1].source.end = at;
+    else if (tag == T_SPEED)
+        m->lane_speeds[m->n_lane_speeds - 1].source.end = at;
+    else if (tag == T_MARK)
+        m->marks[m->n_marks - 1].source.end = at;
+    else if (tag == T_LANE)
+        od_lane_of(p)->source.end = at;
+    if (in_lane && (tag == T_WIDTH || tag == T_BORDER || tag == T_MARK || tag == T_SPEED ||
+                       tag == T_LANE_LINK || tag == T_LANE_MORE))
+        od_lane_of(p)->speed_at = at;
+}
+
 static void on_end(struct xml *x, void *user, const char *name) {
     (void)name;
     struct od_parse *p = user;
@@ -153,6 +261,8 @@ static void on_end(struct xml *x, void *user, const char *name) {
         od_geometry_end(p);
     else if (tag == T_SECTION)
         od_section_end(p);
+    else if (tag != T_OTHER)
+        ends(p, tag, (uint32_t)(xml_at(x) + xml_octets(x)));
 }
 
 static void on_text(struct xml *x, void *user, const char *s, size_t n) {
@@ -163,6 +273,9 @@ static void on_text(struct xml *x, void *user, const char *s, size_t n) {
 
 void opendrive_parse(struct map_reader *r, struct span data, struct od_map *ret_map) {
     struct od_parse p = {.r = r, .m = ret_map};
+    ret_map->major = -1;
+    ret_map->minor = -1;
+    buf_u8(&ret_map->text, 0); /* offset 0 is the empty text */
     const struct xml_handler h = {.user = &p, .start = on_start, .end = on_end, .text = on_text};
     int rc = xml_parse(r->file, data, &h, r->err);
     if (r->rc == WS_OK)

@@ -37,6 +37,26 @@ enum od_tag {
     T_SIGNALS,
     T_SIGNAL,
     T_SIGNALREF,
+    T_VALIDITY,
+    T_OUTLINES,
+    T_OUTLINE,
+    T_CORNER_ROAD,
+    T_CORNER_LOCAL,
+    T_REPEAT,
+    T_AT_PLACE,
+    T_AT_ROAD,
+    T_ROAD_LINK,
+    T_ROAD_BEFORE,
+    T_ROAD_AFTER,
+    T_LANE_LINK,
+    T_LANE_BEFORE,
+    T_LANE_AFTER,
+    T_LANE_MORE, /* what stands before a lane's speed */
+    T_JUNCTION,
+    T_CONNECTION,
+    T_CONNECTED_LANES,
+    T_CONTROLLER,
+    T_CONTROL,
 };
 
 struct od_parse {
@@ -45,6 +65,7 @@ struct od_parse {
     enum od_tag stack[XML_DEPTH_MAX + 1];
     struct xml *x;
     const char **attrs;
+    bool has_signal, has_reference, has_object; /* the one being read was kept */
 };
 
 /* The road and lane being read. */
@@ -64,6 +85,29 @@ void od_section_record(struct od_parse *p);
 void od_lane_record(struct od_parse *p);
 void od_mark_record(struct od_parse *p);
 void od_signal_record(struct od_parse *p);
+void od_header_record(struct od_parse *p);
+void od_reference_record(struct od_parse *p);
+void od_validity_record(struct od_parse *p, enum od_tag parent);
+void od_position_record(struct od_parse *p, enum od_tag tag);
+void od_object_record(struct od_parse *p);
+void od_outline_record(struct od_parse *p);
+void od_corner_record(struct od_parse *p, enum od_tag tag);
+void od_neighbour_record(struct od_parse *p, enum od_tag tag);
+void od_lane_link_record(struct od_parse *p, enum od_tag tag);
+void od_junction_record(struct od_parse *p);
+void od_connection_record(struct od_parse *p);
+void od_connected_lanes_record(struct od_parse *p);
+void od_controller_record(struct od_parse *p);
+void od_control_record(struct od_parse *p);
+
+/* For the records: room for one more in a pool; text of an attribute; where the
+ * tag at hand stands; a lane id. */
+void *od_room(void *p, size_t n, size_t *cap, size_t size);
+uint32_t od_put_text(struct od_parse *p, const char *name);
+void od_copy_text(struct od_parse *p, const char *name, char *dst, size_t size);
+struct od_source od_source_here(const struct od_parse *p);
+bool od_lane_id(const char *text, int *ret_id);
+
 /* At their end. */
 void od_geometry_end(struct od_parse *p);
 void od_section_end(struct od_parse *p);

@@ -9,7 +9,7 @@
 
 #define LENGTH_MAX 1e6 /* metres along a road */
 
-static void *room(void *p, size_t n, size_t *cap, size_t size) {
+void *od_room(void *p, size_t n, size_t *cap, size_t size) {
     if (n < *cap)
         return p;
     *cap = *cap == 0 ? 64 : *cap * 2;
@@ -17,6 +17,7 @@ static void *room(void *p, size_t n, size_t *cap, size_t size) {
 }
 
 void od_map_free(struct od_map *m) {
+    free(m->by_id);
     free(m->roads);
     free(m->geometry);
     free(m->sections);
@@ -24,11 +25,21 @@ void od_map_free(struct od_map *m) {
     free(m->signals);
     free(m->road_speeds);
     free(m->lane_speeds);
+    free(m->marks);
+    free(m->lane_links);
+    free(m->validities);
+    free(m->references);
+    free(m->objects);
+    free(m->corners);
+    free(m->controls);
+    free(m->connections);
+    free(m->pairs);
     free(m->offset.p);
     free(m->elevation.p);
     free(m->width.p);
     free(m->border.p);
     buf_free(&m->text);
+    buf_free(&m->names);
     buf_free(&m->geo_reference);
     *m = (struct od_map){0};
 }
@@ -71,16 +82,37 @@ static double along(struct od_parse *p, const char *name) {
     return s;
 }
 
-static uint32_t put_text(struct od_parse *p, const char *name) {
+uint32_t od_put_text(struct od_parse *p, const char *name) {
     const char *s = xml_attr(p->attrs, name);
     char *clean = text_clean(s == NULL ? "" : s, 64);
-    uint32_t at = (uint32_t)p->m->text.n;
-    buf_put(&p->m->text, clean, strlen(clean) + 1);
+    uint32_t at = clean[0] == '\0' ? 0 : (uint32_t)p->m->text.n;
+    if (clean[0] != '\0')
+        buf_put(&p->m->text, clean, strlen(clean) + 1);
     free(clean);
     return at;
 }
 
-static void copy_text(struct od_parse *p, const char *name, char *dst, size_t size) {
+uint32_t od_keep_name(struct od_map *m, const char *native) {
+    if (m->names.n == 0)
+        buf_u8(&m->names, 0);
+    uint32_t at = (uint32_t)m->names.n;
+    buf_put(&m->names, native, strlen(native) + 1);
+    return at;
+}
+
+struct od_source od_source_here(const struct od_parse *p) {
+    return (struct od_source){(uint32_t)xml_at(p->x), (uint32_t)xml_octets(p->x), 0};
+}
+
+bool od_lane_id(const char *text, int *ret_id) {
+    int64_t v = 0;
+    if (text == NULL || !text_to_i64(text, &v) || v < -200 || v > 200)
+        return false;
+    *ret_id = (int)v;
+    return true;
+}
+
+void od_copy_text(struct od_parse *p, const char *name, char *dst, size_t size) {
     const char *s = xml_attr(p->attrs, name);
     char *clean = text_clean(s == NULL ? "" : s, size - 1);
     (void)snprintf(dst, size, "%s", clean);
@@ -89,8 +121,8 @@ static void copy_text(struct od_parse *p, const char *name, char *dst, size_t si
 
 void od_road_record(struct od_parse *p) {
     struct od_map *m = p->m;
-    m->roads = room(m->roads, m->n_roads, &m->cap_roads, sizeof(m->roads[0]));
-    struct od_road road = {.line = xml_line(p->x)};
+    m->roads = od_room(m->roads, m->n_roads, &m->cap_roads, sizeof(m->roads[0]));
+    struct od_road road = {.line = xml_line(p->x), .source = od_source_here(p)};
     road.geometry.first = (uint32_t)m->n_geometry;
     road.offset.first = (uint32_t)m->offset.n;
     road.elevation.first = (uint32_t)m->elevation.n;
@@ -101,7 +133,7 @@ void od_road_record(struct od_parse *p) {
     struct od_road *at = od_road_of(p);
     const char *id = xml_attr(p->attrs, "id");
     const char *rule = xml_attr(p->attrs, "rule");
-    at->id = put_text(p, "id");
+    at->id = od_put_text(p, "id");
     at->left_hand = rule != NULL && strcmp(rule, "LHT") == 0;
     if (id == NULL || id[0] == '\0' || strlen(id) > 63)
         broken(p, "id is missing or longer than 63 octets");
@@ -121,7 +153,7 @@ void od_geometry_record(struct od_parse *p) {
     struct od_road *road = od_road_of(p);
     if (road->geometry.n > 0 && !(g.s > m->geometry[m->n_geometry - 1].s))
         broken(p, "geometry records do not follow each other along s");
-    m->geometry = room(m->geometry, m->n_geometry, &m->cap_geometry, sizeof(g));
+    m->geometry = od_room(m->geometry, m->n_geometry, &m->cap_geometry, sizeof(g));
     m->geometry[m->n_geometry++] = g;
     road->geometry.n++;
 }
@@ -163,7 +195,7 @@ void od_poly_record(struct od_parse *p, struct od_polys *pool, struct od_run *ru
         number(p, "c", 0.0, 1e12), number(p, "d", 0.0, 1e12)};
     if (run->n > 0 && v.s < pool->p[pool->n - 1].s)
         broken(p, "records do not follow each other along s");
-    pool->p = room(pool->p, pool->n, &pool->cap, sizeof(v));
+    pool->p = od_room(pool->p, pool->n, &pool->cap, sizeof(v));
     pool->p[pool->n++] = v;
     run->n++;
 }
@@ -172,46 +204,50 @@ void od_section_record(struct od_parse *p) {
     struct od_map *m = p->m;
     struct od_section sec = {.s = along(p, "s"), .line = xml_line(p->x)};
     sec.lanes.first = (uint32_t)m->n_lanes;
+    const char *single = xml_attr(p->attrs, "singleSide");
+    sec.single_side = single != NULL && (strcmp(single, "true") == 0 || strcmp(single, "1") == 0);
     struct od_road *road = od_road_of(p);
     if (road->sections.n > 0 && sec.s < m->sections[m->n_sections - 1].s)
         broken(p, "lane sections do not follow each other along s");
-    m->sections = room(m->sections, m->n_sections, &m->cap_sections, sizeof(sec));
+    m->sections = od_room(m->sections, m->n_sections, &m->cap_sections, sizeof(sec));
     m->sections[m->n_sections++] = sec;
     road->sections.n++;
 }
 
 void od_lane_record(struct od_parse *p) {
     struct od_map *m = p->m;
-    struct od_lane lane = {.line = xml_line(p->x)};
-    const char *id = xml_attr(p->attrs, "id");
-    int64_t v = 0;
-    if (id == NULL || !text_to_i64(id, &v) || v < -200 || v > 200)
+    struct od_lane lane = {.line = xml_line(p->x), .source = od_source_here(p)};
+    const char *direction = xml_attr(p->attrs, "direction");
+    if (!od_lane_id(xml_attr(p->attrs, "id"), &lane.id))
         broken(p, "a lane id is not a number from -200 to 200");
-    else
-        lane.id = (int)v;
-    copy_text(p, "type", lane.type, sizeof(lane.type));
+    lane.reversed = direction != NULL && strcmp(direction, "reversed") == 0;
+    od_copy_text(p, "type", lane.type, sizeof(lane.type));
     lane.width.first = (uint32_t)m->width.n;
     lane.border.first = (uint32_t)m->border.n;
     lane.speed.first = (uint32_t)m->n_lane_speeds;
-    m->lanes = room(m->lanes, m->n_lanes, &m->cap_lanes, sizeof(lane));
+    lane.marks.first = (uint32_t)m->n_marks;
+    lane.links.first = (uint32_t)m->n_lane_links;
+    m->lanes = od_room(m->lanes, m->n_lanes, &m->cap_lanes, sizeof(lane));
     m->lanes[m->n_lanes++] = lane;
     m->sections[m->n_sections - 1].lanes.n++;
 }
 
 static void read_speed(struct od_parse *p, struct od_speed *s) {
-    copy_text(p, "max", s->max, sizeof(s->max));
-    copy_text(p, "unit", s->unit, sizeof(s->unit));
+    od_copy_text(p, "max", s->max, sizeof(s->max));
+    od_copy_text(p, "unit", s->unit, sizeof(s->unit));
     s->none = strcmp(s->max, "no limit") == 0 || strcmp(s->max, "undefined") == 0;
     s->line = xml_line(p->x);
+    s->source = od_source_here(p);
 }
 
 /* A road type begins a stretch; a speed inside says its limit. */
 void od_type_record(struct od_parse *p) {
     struct od_map *m = p->m;
-    struct od_speed s = {.s = along(p, "s"), .none = true, .line = xml_line(p->x)};
+    struct od_speed s = {
+        .s = along(p, "s"), .none = true, .line = xml_line(p->x), .of = od_source_here(p)};
     if (od_road_of(p)->speed.n > 0 && s.s < m->road_speeds[m->n_road_speeds - 1].s)
         broken(p, "road types do not follow each other along s");
-    m->road_speeds = room(m->road_speeds, m->n_road_speeds, &m->cap_road_speeds, sizeof(s));
+    m->road_speeds = od_room(m->road_speeds, m->n_road_speeds, &m->cap_road_speeds, sizeof(s));
     m->road_speeds[m->n_road_speeds++] = s;
     od_road_of(p)->speed.n++;
 }
@@ -226,55 +262,29 @@ void od_speed_record(struct od_parse *p, enum od_tag parent) {
     read_speed(p, &s);
     if (od_lane_of(p)->speed.n > 0 && s.s < m->lane_speeds[m->n_lane_speeds - 1].s)
         broken(p, "speeds of a lane do not follow each other along s");
-    m->lane_speeds = room(m->lane_speeds, m->n_lane_speeds, &m->cap_lane_speeds, sizeof(s));
+    m->lane_speeds = od_room(m->lane_speeds, m->n_lane_speeds, &m->cap_lane_speeds, sizeof(s));
     m->lane_speeds[m->n_lane_speeds++] = s;
     od_lane_of(p)->speed.n++;
 }
 
 void od_mark_record(struct od_parse *p) {
-    struct od_lane *lane = od_lane_of(p);
-    if (lane->mark[0] != '\0')
-        return;
-    copy_text(p, "type", lane->mark, sizeof(lane->mark));
-    copy_text(p, "color", lane->colour, sizeof(lane->colour));
+    struct od_map *m = p->m;
+    struct od_mark v = {.s = number(p, "sOffset", 0.0, LENGTH_MAX), .source = od_source_here(p)};
+    od_copy_text(p, "type", v.type, sizeof(v.type));
+    od_copy_text(p, "color", v.colour, sizeof(v.colour));
+    od_copy_text(p, "laneChange", v.change, sizeof(v.change));
+    m->marks = od_room(m->marks, m->n_marks, &m->cap_marks, sizeof(v));
+    m->marks[m->n_marks++] = v;
+    od_lane_of(p)->marks.n++;
 }
 
-/* A malformed number costs the signal, not its road. */
-void od_signal_record(struct od_parse *p) {
-    struct od_map *m = p->m;
-    const char *id = xml_attr(p->attrs, "id");
-    static const char *const names[] = {"s", "t", "zOffset"};
-    double v[3] = {0.0, 0.0, 0.0};
-    for (size_t i = 0; i < 3; i++) {
-        const char *text = xml_attr(p->attrs, names[i]);
-        if ((text == NULL && i < 2) ||
-            (text != NULL &&
-                (!text_to_double(text, &v[i]) || v[i] > LENGTH_MAX || v[i] < -LENGTH_MAX))) {
-            char what[100];
-            (void)snprintf(what, sizeof(what), "signal %.64s", id == NULL ? "" : id);
-            map_skip(p->r, xml_line(p->x), what, "%s is not a length in metres", names[i]);
-            return;
-        }
-    }
-    struct od_signal g = {.s = v[0],
-        .t = v[1],
-        .z = v[2],
-        .line = xml_line(p->x),
-        .road = (uint32_t)(m->n_roads - 1)};
-    const char *orientation = xml_attr(p->attrs, "orientation");
-    const char *dynamic = xml_attr(p->attrs, "dynamic");
-    g.orientation = orientation == NULL ? ' ' : orientation[0];
-    g.dynamic = dynamic != NULL && strcmp(dynamic, "yes") == 0;
-    g.id = put_text(p, "id");
-    g.name = put_text(p, "name");
-    g.type = put_text(p, "type");
-    g.subtype = put_text(p, "subtype");
-    g.country = put_text(p, "country");
-    g.value = put_text(p, "value");
-    g.unit = put_text(p, "unit");
-    m->signals = room(m->signals, m->n_signals, &m->cap_signals, sizeof(g));
-    m->signals[m->n_signals++] = g;
-    od_road_of(p)->signals.n++;
+void od_header_record(struct od_parse *p) {
+    const char *major = xml_attr(p->attrs, "revMajor");
+    const char *minor = xml_attr(p->attrs, "revMinor");
+    if (major == NULL || !text_to_i64(major, &p->m->major))
+        p->m->major = -1;
+    if (minor == NULL || !text_to_i64(minor, &p->m->minor))
+        p->m->minor = -1;
 }
 
 void od_shift_record(struct od_parse *p) {

@@ -18,6 +18,16 @@ unsigned xml_line(const struct xml *x) {
     return (unsigned)XML_GetCurrentLineNumber(x->parser);
 }
 
+size_t xml_at(const struct xml *x) {
+    XML_Index at = XML_GetCurrentByteIndex(x->parser);
+    return at < 0 ? 0 : (size_t)at;
+}
+
+size_t xml_octets(const struct xml *x) {
+    int n = XML_GetCurrentByteCount(x->parser);
+    return n < 0 ? 0 : (size_t)n;
+}
+
 unsigned xml_depth(const struct xml *x) {
     return x->depth;
 }

@@ -24,6 +24,8 @@ WARN_UNUSED int xml_parse(
 
 /* Inside a handler. */
 unsigned xml_line(const struct xml *x);
+size_t xml_at(const struct xml *x); /* offset of the tag at hand in the document */
+size_t xml_octets(const struct xml *x); /* its length; 0 at the end of <a/> */
 unsigned xml_depth(const struct xml *x); /* of the element at hand; the root has 1 */
 /* Ends the parse: xml_parse returns code with "file:line: " before the text. Only the first call counts. */
 void xml_fail(struct xml *x, enum ws_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -57,6 +57,39 @@ static void testfeld_lies_where_it_is(void **state) {
     mapset_free(&m);
 }
 
+/* Downtown: crosswalks and stop lines are there, every light stops somebody, links agree with the geometry. */
+static void downtown_is_furnished(void **state) {
+    (void)state;
+    struct map_report report;
+    struct mapset m = load("carla_town10hd", &report);
+    assert_int_equal(count_kind(&m, EL_CROSSWALK), 16);
+    assert_int_equal(count_kind(&m, EL_STOP_LINE), 21);
+    size_t marked = 0;
+    size_t controlled = 0;
+    for (size_t i = 0; i < m.n; i++) {
+        const struct element *e = &m.elements[i];
+        if (e->kind == EL_LIGHT) {
+            assert_non_null(element_attr(e, "lanes"));
+            controlled += element_attr(e, "controllers") != NULL;
+        }
+        if (e->kind == EL_CROSSWALK)
+            assert_true(e->n_points >= 4);
+        if (e->kind == EL_STOP_LINE)
+            assert_int_equal(e->n_points, 2);
+        marked += e->kind == EL_BOUNDARY && element_attr(e, "lane_change") != NULL;
+    }
+    assert_int_equal(controlled, 15); /* of 17 */
+    assert_true(marked > 400);
+    assert_false(report_says(&report, "against each other"));
+    mapset_free(&m);
+    m = load("soderleden",
+        &report); /* a direct junction: the ramp leads into the motorway's third lane */
+    const struct element *e = by_alias(&m, EL_LANE, "opendrive:road/5/section/0/lane/-1");
+    assert_non_null(e);
+    assert_string_equal(element_attr(e, "successors"), "opendrive:road/0/section/0/lane/-3");
+    mapset_free(&m);
+}
+
 static void sign_pairs(void **state) {
     (void)state;
     static const struct {
@@ -97,6 +130,7 @@ int main(void) {
         return TEST_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_file_is_read),
+        cmocka_unit_test(downtown_is_furnished),
         cmocka_unit_test(testfeld_lies_where_it_is),
         cmocka_unit_test(sign_pairs),
     };

@@ -1,0 +1,228 @@
+/* Records of what stands along OpenDRIVE roads: signals, references to them, objects, controllers. A malformed
+ * number costs the thing it is in, not its road. */
+#include "mapsvc/opendrive_parse.h"
+
+#include "mapsvc/text.h"
+
+#include <stdio.h>
+
+#define PLACE_MAX 1e6 /* metres along a road or beside it */
+#define PLANE_MAX 1e8
+
+struct figure {
+    const char *name;
+    bool needed;
+    double max;
+    double *to;
+};
+
+/* Reads what is there; false, with a report about `what` and its id, when a figure is malformed or missing. */
+static bool figures(struct od_parse *p, const char *what, const struct figure *list, size_t n) {
+    const char *id = xml_attr(p->attrs, "id");
+    for (size_t i = 0; i < n; i++) {
+        const char *text = xml_attr(p->attrs, list[i].name);
+        if (text == NULL && !list[i].needed)
+            continue;
+        if (text == NULL || !text_to_double(text, list[i].to) || *list[i].to > list[i].max ||
+            *list[i].to < -list[i].max) {
+            char name[100];
+            (void)snprintf(name, sizeof(name), "%s %.64s", what, id == NULL ? "" : id);
+            map_skip(p->r, xml_line(p->x), name, "%s is not a %s", list[i].name,
+                list[i].max > 1e3 ? "length in metres" : "number in range");
+            return false;
+        }
+    }
+    return true;
+}
+
+static char orientation(const struct od_parse *p) {
+    const char *s = xml_attr(p->attrs, "orientation");
+    return s == NULL ? ' ' : s[0];
+}
+
+void od_signal_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    struct od_signal g = {.line = xml_line(p->x), .source = od_source_here(p)};
+    const struct figure list[] = {{"s", true, PLACE_MAX, &g.s}, {"t", true, PLACE_MAX, &g.t},
+        {"zOffset", false, PLACE_MAX, &g.z}, {"hOffset", false, 1e3, &g.turn}};
+    p->has_signal = figures(p, "signal", list, ARRAY_LEN(list));
+    if (!p->has_signal)
+        return;
+    const char *dynamic = xml_attr(p->attrs, "dynamic");
+    g.road = (uint32_t)(m->n_roads - 1);
+    g.orientation = orientation(p);
+    g.dynamic = dynamic != NULL && strcmp(dynamic, "yes") == 0;
+    g.id = od_put_text(p, "id");
+    g.name = od_put_text(p, "name");
+    g.type = od_put_text(p, "type");
+    g.subtype = od_put_text(p, "subtype");
+    g.country = od_put_text(p, "country");
+    g.value = od_put_text(p, "value");
+    g.unit = od_put_text(p, "unit");
+    g.validity.first = (uint32_t)m->n_validities;
+    m->signals = od_room(m->signals, m->n_signals, &m->cap_signals, sizeof(g));
+    m->signals[m->n_signals++] = g;
+    od_road_of(p)->signals.n++;
+}
+
+/* 1.7: the plate stands elsewhere than where it holds. */
+void od_position_record(struct od_parse *p, enum od_tag tag) {
+    if (!p->has_signal)
+        return;
+    struct od_signal *g = &p->m->signals[p->m->n_signals - 1];
+    double v[4] = {0.0};
+    const struct figure of_road[] = {{"s", true, PLACE_MAX, &v[0]}, {"t", true, PLACE_MAX, &v[1]},
+        {"zOffset", false, PLACE_MAX, &v[2]}, {"hOffset", false, 1e3, &v[3]}};
+    const struct figure of_plane[] = {{"x", true, PLANE_MAX, &v[0]}, {"y", true, PLANE_MAX, &v[1]},
+        {"z", false, PLACE_MAX, &v[2]}, {"hdg", false, 1e3, &v[3]}};
+    if (!figures(p, "position of a signal", tag == T_AT_ROAD ? of_road : of_plane, 4))
+        return;
+    g->position = tag == T_AT_ROAD ? OD_AT_OTHER_ROAD : OD_AT_PLACE;
+    g->at_road = tag == T_AT_ROAD ? od_put_text(p, "roadId") : 0;
+    for (size_t i = 0; i < 4; i++)
+        g->at[i] = v[i];
+}
+
+void od_reference_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    struct od_reference v = {.line = xml_line(p->x), .orientation = orientation(p)};
+    const struct figure list[] = {{"s", true, PLACE_MAX, &v.s}};
+    p->has_signal = false;
+    if (!figures(p, "signalReference", list, 1))
+        return;
+    v.road = (uint32_t)(m->n_roads - 1);
+    v.id = od_put_text(p, "id");
+    v.validity.first = (uint32_t)m->n_validities;
+    m->references = od_room(m->references, m->n_references, &m->cap_references, sizeof(v));
+    m->references[m->n_references++] = v;
+    p->has_reference = true;
+}
+
+void od_validity_record(struct od_parse *p, enum od_tag parent) {
+    struct od_map *m = p->m;
+    struct od_run *run = NULL;
+    if (parent == T_SIGNAL && p->has_signal)
+        run = &m->signals[m->n_signals - 1].validity;
+    else if (parent == T_SIGNALREF && p->has_reference)
+        run = &m->references[m->n_references - 1].validity;
+    else if (parent == T_OBJECT && p->has_object)
+        run = &m->objects[m->n_objects - 1].validity;
+    if (run == NULL)
+        return;
+    struct od_validity v;
+    if (!od_lane_id(xml_attr(p->attrs, "fromLane"), &v.from) ||
+        !od_lane_id(xml_attr(p->attrs, "toLane"), &v.to)) {
+        map_note(p->r, xml_line(p->x),
+            "element validity: fromLane and toLane are not lane ids; not applied");
+        return;
+    }
+    if (v.from > v.to)
+        v = (struct od_validity){v.to, v.from};
+    m->validities = od_room(m->validities, m->n_validities, &m->cap_validities, sizeof(v));
+    m->validities[m->n_validities++] = v;
+    run->n++;
+}
+
+/* ---- objects ---- */
+
+/* "Stop Line", "stop_line", "SolidStopLine": whether the letters hold "stopline". */
+static bool names_stop_line(const char *s) {
+    static const char word[] = "stopline";
+    size_t at = 0;
+    for (; *s != '\0' && at < sizeof(word) - 1; s++) {
+        char c = (char)(*s >= 'A' && *s <= 'Z' ? *s - 'A' + 'a' : *s);
+        if (c == ' ' || c == '_' || c == '-')
+            continue;
+        at = c == word[at] ? at + 1 : c == word[0];
+    }
+    return at == sizeof(word) - 1;
+}
+
+static enum element_kind object_kind(const struct od_parse *p) {
+    const char *type = xml_attr(p->attrs, "type");
+    const char *subtype = xml_attr(p->attrs, "subtype");
+    const char *name = xml_attr(p->attrs, "name");
+    if (type != NULL && strcmp(type, "crosswalk") == 0)
+        return EL_CROSSWALK;
+    /* No version of the format fixes the word: writers put it into subtype or name, under the type roadMark or
+     * none. */
+    bool can_be = type == NULL || strcmp(type, "roadMark") == 0 || strcmp(type, "none") == 0 ||
+                  strcmp(type, "-1") == 0 || type[0] == '\0';
+    if ((type != NULL && names_stop_line(type)) ||
+        (can_be && ((subtype != NULL && names_stop_line(subtype)) ||
+                       (name != NULL && names_stop_line(name)))))
+        return EL_STOP_LINE;
+    return 0;
+}
+
+void od_object_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    struct od_object o = {
+        .kind = object_kind(p), .line = xml_line(p->x), .source = od_source_here(p)};
+    double radius = 0.0;
+    const struct figure list[] = {{"s", true, PLACE_MAX, &o.s}, {"t", true, PLACE_MAX, &o.t},
+        {"zOffset", false, PLACE_MAX, &o.z}, {"hdg", false, 1e3, &o.turn},
+        {"length", false, PLACE_MAX, &o.length}, {"width", false, PLACE_MAX, &o.width},
+        {"radius", false, PLACE_MAX, &radius}};
+    p->has_object = false;
+    if (o.kind == 0) {
+        m->other_objects++;
+        return;
+    }
+    if (!figures(p, "object", list, ARRAY_LEN(list)))
+        return;
+    if (!(o.length > 0.0) && !(o.width > 0.0))
+        o.length = o.width = 2.0 * radius;
+    o.road = (uint32_t)(m->n_roads - 1);
+    o.orientation = orientation(p);
+    o.id = od_put_text(p, "id");
+    o.name = od_put_text(p, "name");
+    o.type = od_put_text(p, "type");
+    o.subtype = od_put_text(p, "subtype");
+    o.corners.first = (uint32_t)m->n_corners;
+    o.validity.first = (uint32_t)m->n_validities;
+    m->objects = od_room(m->objects, m->n_objects, &m->cap_objects, sizeof(o));
+    m->objects[m->n_objects++] = o;
+    p->has_object = true;
+}
+
+void od_outline_record(struct od_parse *p) {
+    if (!p->has_object)
+        return;
+    struct od_object *o = &p->m->objects[p->m->n_objects - 1];
+    const char *closed = xml_attr(p->attrs, "closed");
+    if (o->outlines++ == 0)
+        o->open = closed != NULL && strcmp(closed, "false") == 0;
+}
+
+void od_corner_record(struct od_parse *p, enum od_tag tag) {
+    struct od_map *m = p->m;
+    if (!p->has_object || m->objects[m->n_objects - 1].outlines != 1)
+        return;
+    struct od_corner c = {.local = tag == T_CORNER_LOCAL};
+    const struct figure list[] = {{c.local ? "u" : "s", true, PLACE_MAX, &c.a},
+        {c.local ? "v" : "t", true, PLACE_MAX, &c.b},
+        {c.local ? "z" : "dz", false, PLACE_MAX, &c.z}};
+    if (!figures(p, "object's outline, corner", list, ARRAY_LEN(list))) {
+        /* a shape without one of its corners is another shape */
+        m->n_objects--;
+        p->has_object = false;
+        return;
+    }
+    m->corners = od_room(m->corners, m->n_corners, &m->cap_corners, sizeof(c));
+    m->corners[m->n_corners++] = c;
+    m->objects[m->n_objects - 1].corners.n++;
+}
+
+/* ---- controllers ---- */
+
+void od_controller_record(struct od_parse *p) {
+    p->m->controller = od_put_text(p, "id");
+}
+
+void od_control_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    struct od_control c = {m->controller, od_put_text(p, "signalId"), xml_line(p->x)};
+    m->controls = od_room(m->controls, m->n_controls, &m->cap_controls, sizeof(c));
+    m->controls[m->n_controls++] = c;
+}
