@@ -11,6 +11,7 @@ import { Overlay } from "./overlay.js";
 import { Scene } from "./scene.js";
 import { expiryWords, list } from "./side.js";
 import { Strip, sayTroubles, states, troubles } from "./strip.js";
+import { checker } from "./verify.js";
 import { View, steer } from "./view.js";
 
 const HISTORY = 400; // versions whose changes are read at the start
@@ -202,7 +203,7 @@ function opened(see) {
     const c = model.changes.get(id);
     if (!c) return null;
     select(c.after || c.before);
-    return evidence.change(c, back, () => []);
+    return evidence.change(c, back, (one) => checker(one, () => model.versions.get(one.version).proof));
   }
   if (what === "e") {
     const e = model.elements.get(id);

@@ -1,0 +1,126 @@
+// The buttons under a change: check its proof here, or take it along.
+
+import * as api from "./api.js";
+import { el, put } from "./dom.js";
+import { count, many } from "./format.js";
+import { Refusal, check, differences, hex, unhex } from "./proof.js";
+
+const KEY = "wayside.fingerprint";
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) || "";
+  } catch {
+    return ""; // a browser that keeps nothing
+  }
+}
+
+function remember(text) {
+  try {
+    localStorage.setItem(KEY, text);
+  } catch {
+    // it is asked for again
+  }
+}
+
+// The clipboard is not for pages over plain HTTP; a selected text is.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = el("textarea", { readonly: true, "aria-hidden": "true" }, text);
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (!done) throw new Error("the browser does not allow it");
+  return undefined;
+}
+
+function anchorWords(fingerprint, entered) {
+  if (entered === fingerprint)
+    return ["Trust anchor: ", el("strong", {}, "the fingerprint that you entered."), " The genesis that this unit gave has it, so the chain of signatures begins with the committee that you trust."];
+  return ["Trust anchor: ", el("strong", {}, "none of your own."), " The genesis came from the same unit as the proof, with the fingerprint ",
+    el("code", {}, fingerprint), ". Compare it with the one that the operator of the cell gave you, or enter that one above and check again."];
+}
+
+const CAVEAT = "The checking code came from this unit, too. Against a unit that lies on purpose, copy the proof and check it on your own machine: " +
+  "rsuctl map verify --genesis FILE --fingerprint HEX PROOF.";
+
+function holds(result, change, entered) {
+  const { genesis, header, quorum, handovers, version } = result;
+  return el("div", { class: "verdict holds", id: "verdict", "data-verdict": entered ? "holds" : "holds-unanchored" },
+    el("strong", {}, entered ? "The proof holds." : "The proof holds, as far as this unit's own genesis goes."),
+    el("ol", {},
+      el("li", {}, `Genesis of “${genesis.name}”: ${many(genesis.set.length, "founder", "founders")}.`),
+      el("li", {}, handovers === 0 ? "The founders still sign." : `${many(handovers, "handover", "handovers")} from committee to committee, every signature checked.`),
+      el("li", {}, `Header ${count(header.height)}: ${many(quorum.signers.length, "signature", "signatures")} checked, ${quorum.power} of ${quorum.total} votes.`),
+      el("li", {}, `Version ${count(version.version)} is in that header's tree of events, and this change is in the version, as shown here.`)),
+    el("p", {}, anchorWords(hex(genesis.id), entered)), el("p", { class: "soft" }, CAVEAT), el("p", { class: "soft" }, change.id));
+}
+
+function fails(why) {
+  return el("div", { class: "verdict fails", id: "verdict", "data-verdict": "fails" },
+    el("strong", {}, "The proof does not hold."), el("p", {}, `${why}.`),
+    el("p", {}, "Do not rely on this change. Ask another unit of the cell, and tell its operator."));
+}
+
+function unchecked(why) {
+  return el("div", { class: "verdict", id: "verdict", "data-verdict": "unchecked" }, el("strong", {}, "Not checked."), el("p", {}, `${why}.`));
+}
+
+const pause = () => new Promise((done) => setTimeout(done, 0));
+
+async function judge(change, proof, entered) {
+  let genesis;
+  try {
+    genesis = await api.octets("/v1/genesis");
+  } catch (e) {
+    return unchecked(`The genesis could not be read: ${e.message}`);
+  }
+  try {
+    const result = await check(genesis, unhex(proof), pause);
+    const fingerprint = hex(result.genesis.id);
+    if (entered && entered !== fingerprint)
+      return fails(`The unit's genesis has the fingerprint ${fingerprint}, not the one that you entered: this is another cell, or a unit that lies`);
+    const proven = result.version.changes.find((c) => hex(c.id) === change.id);
+    if (!proven || result.version.version !== change.version) return fails("The proof is good, but of something else than this change");
+    const other = differences(change, proven, result.genesis.frame);
+    if (other.length > 0) return fails(`The proof is good, but the page was told something else: ${other.join("; ")}`);
+    return holds(result, change, entered);
+  } catch (e) {
+    if (e instanceof Refusal) return fails(e.message[0].toUpperCase() + e.message.slice(1));
+    return unchecked(`The check itself failed: ${e.message}`);
+  }
+}
+
+// `proofOf()` gives the version's proof in hex.
+export function checker(change, proofOf) {
+  const box = el("div", { "aria-live": "polite" });
+  const input = el("input", { id: "fingerprint", spellcheck: "false", autocomplete: "off", maxlength: 64, value: remembered(),
+    placeholder: "64 hex digits, from the operator of the cell" });
+  const verifyHere = async () => {
+    const entered = input.value.trim().toLowerCase();
+    if (entered && !/^[0-9a-f]{64}$/.test(entered)) {
+      put(box, unchecked("A fingerprint has 64 hex digits"));
+      return;
+    }
+    remember(entered);
+    put(box, el("p", { class: "soft" }, "Checking every signature…"));
+    put(box, await judge(change, proofOf(), entered));
+  };
+  const copyProof = async () => {
+    try {
+      await copy(proofOf());
+      put(box, el("p", { class: "soft" }, `The proof of version ${change.version} is in the clipboard, as hex (xxd -r -p makes a file of it).`));
+    } catch (e) {
+      put(box, el("p", {}, `Could not copy: ${e.message}. It is under /v1/proofs/map/${change.version}.`));
+    }
+  };
+  return [
+    el("h3", {}, "Proof"),
+    el("label", { class: "field" }, "Fingerprint of the cell that you know from elsewhere (optional)", input),
+    el("div", { class: "buttons" }, el("button", { type: "button", id: "verify", on: { click: verifyHere } }, "Verify here"),
+      el("button", { type: "button", id: "copy", on: { click: copyProof } }, "Copy proof"),
+      el("button", { type: "button", on: { click: () => print() } }, "Print")),
+    box,
+  ];
+}

@@ -1,0 +1,46 @@
+#!/bin/bash
+# The page in headless Chromium over a cell of four: changes come live, the slider, evidence, the proof checked and refused,
+# desktop and phone, light and dark, paper, keys, trouble; first paint and frames/s are printed.
+# usage: page.sh PROGRAMS-FOLDER FOLDER-FOR-PICTURES
+# 77: no browser here, and nobody asked for everything.
+set -eu
+bin=$(cd "${1:?folder of programs}" && pwd)
+pictures=${2:?folder for pictures}
+here=$(cd "$(dirname "$0")" && pwd)
+town=$here/../../configs/demo
+for tool in chromium node; do
+    command -v $tool >/dev/null && continue
+    echo "$tool is missing (Debian: chromium, nodejs; make check installs them)"
+    [ -z "${WAYSIDE_DATA:-}" ] && exit 77
+    exit 1
+done
+out=$(mktemp -d)
+pids=()
+cleanup() {
+    [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$out"
+}
+trap cleanup EXIT
+
+start=2026-06-01T08:00:00Z
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 900 --change-at 200 --seed 7 \
+    --start $start --pki "$out/trust" --out "$out/drive.pcap" >"$out/obusim.log"
+port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
+http=$((port + 10))
+"$bin/rsuctl" cell init --out "$out/cell" --name 'demo <b>town</b>' --map "$town/town.osm" --trust "$out/trust" --clock-rate 12 \
+    --clock-epoch $start --capture "$out/drive.pcap" --block-interval-ms 500 --base-port $port --http-port $http >"$out/init.log"
+fingerprint=$(sed -n 's/^genesis fingerprint: //p' "$out/init.log")
+for i in 1 2 3 4; do
+    "$bin/rsud" --config "$out/cell/rsu$i/rsud.yaml" >"$out/rsud$i.log" 2>&1 &
+    pids+=($!)
+done
+for _ in $(seq 200); do
+    curl -sf "http://127.0.0.1:$http/v1/status" >/dev/null && break
+    kill -0 "${pids[0]}" 2>/dev/null || { tail -n 5 "$out"/rsud1.log; exit 1; }
+    sleep 0.1
+done
+node "$here/page/page.mjs" "http://127.0.0.1:$http" "$fingerprint" "$pictures" "${pids[@]}" || {
+    tail -n 3 "$out"/rsud*.log
+    exit 1
+}

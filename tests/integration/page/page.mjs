@@ -1,0 +1,288 @@
+// The page over a living cell, as people use it. usage: node page.mjs URL FINGERPRINT FOLDER-FOR-PICTURES PID...
+// The pids are those of the units: the first serves the page, the others are stopped near the end to see the page say so.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Browser, sleep } from "./browser.mjs";
+
+const [url, fingerprint, pictures, ...pids] = process.argv.slice(2);
+mkdirSync(pictures, { recursive: true });
+const NAME = "demo <b>town</b>";
+const PHONE = { width: 390, height: 800, scale: 2, touch: true };
+const b = await Browser.start();
+let n = 0;
+const ok = (what) => console.log(`ok ${++n} ${what}`);
+const ready = () => b.until("document.documentElement.dataset.ready === 'yes'", "the map");
+const shot = (name) => b.picture(join(pictures, `${name}.png`));
+const open = async (hash, options) => {
+  b.complaints.length = 0;
+  await b.open(`${url}/${hash}`, options);
+  await ready();
+};
+const verdict = async (entered) => {
+  await b.run(`document.getElementById("fingerprint").value = ${JSON.stringify(entered)};
+    document.getElementById("verdict")?.remove(); document.getElementById("verify").click();`);
+  return b.until("document.getElementById('verdict')?.dataset.verdict", "a verdict");
+};
+
+// Runs in the page: every text that is seen has 4.5:1 against what is behind it (3:1 when large).
+const CONTRAST = `
+  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const parse = (t) => { const m = t.match(/[\\d.]+/g).map(Number); return { rgb: m.slice(0, 3), a: m[3] ?? 1 }; };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
+  const bad = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let seen = 0;
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (walk.currentNode.textContent.trim() === "" || !e.checkVisibility() || e.closest("svg, noscript") || e.disabled) continue;
+    const style = getComputedStyle(e);
+    const [f, g] = [light(parse(style.color).rgb), light(behind(e))];
+    const ratio = (Math.max(f, g) + 0.05) / (Math.min(f, g) + 0.05);
+    seen++;
+    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) bad.push(e.textContent.slice(0, 30) + " " + ratio.toFixed(2));
+  }
+  return { seen, bad };`;
+
+async function firstLook() {
+  await open("");
+  const paint = await b.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
+  console.log(`first paint after ${paint.toFixed(0)} ms (goal: less than 300 ms)`);
+  assert.ok(paint < 3000);
+  assert.equal(await b.run("return document.getElementById('cell').textContent"), NAME);
+  assert.equal(await b.run("return document.querySelectorAll('#strip b').length"), 0);
+  assert.equal(await b.run("return document.querySelectorAll('.dot').length"), 4);
+  assert.ok(await b.run("return wayside.model.elements.size > 100 && wayside.scene.tiles.size > 3"));
+  assert.ok(b.requests.every((r) => r.startsWith(`${url}/`) || r === "about:blank"), b.requests.join(" "));
+  ok("the map is drawn, the cell's name is text, nothing comes from elsewhere");
+}
+
+async function liveChanges() {
+  await b.until("document.querySelectorAll('#candidates li').length > 0", "a candidate", 60000);
+  assert.ok(await b.run("return wayside.overlay.candidates.length > 0"));
+  await shot("gathering-light");
+  ok("candidates appear as their evidence comes");
+  const before = await b.run("performance.mark('x'); return performance.getEntriesByType('navigation').length");
+  await b.until("Number(document.documentElement.dataset.newest) >= 2", "a version", 90000);
+  await b.until("document.querySelectorAll('#list li').length >= 1", "a change in the list");
+  assert.equal(await b.run("return performance.getEntriesByName('x').length"), before);
+  ok("a change appears without a reload");
+  await b.until("wayside.model.changes.size >= 3", "the three changes of the drive", 120000);
+  const titles = await b.run("return [...wayside.model.changes.values()].map((c) => wayside.changeTitle(c))");
+  for (const title of ["Speed sign 50 → 30 km/h", "Yield sign removed", "New speed sign 30 km/h"])
+    assert.ok(titles.includes(title), `${title}: ${titles.join("; ")}`);
+  const line = await b.run("return document.querySelector('#list .meta').textContent");
+  assert.match(line, /version \d+, \d+ vehicles, \d software families, [\d.]+ bits of 20/);
+  ok("changes are told in words");
+}
+
+async function slider() {
+  const newest = await b.run("return wayside.model.newest");
+  const limit = "[...wayside.model.elements.values()].find((e) => e.aliases.includes('lanelet2:way/2003')).value";
+  await b.run("const s = document.getElementById('to'); s.value = 1; s.dispatchEvent(new Event('input', { bubbles: true }));");
+  assert.equal(await b.run("return wayside.model.at"), 1);
+  assert.equal(await b.run(`return ${limit} ?? 50`), 50);
+  await b.until("location.hash.includes('v=1&')", "the version in the address");
+  await b.run("const s = document.getElementById('to'); s.value = 2; s.dispatchEvent(new Event('input', { bubbles: true }));");
+  assert.equal(await b.run("return document.querySelectorAll('#list li').length"), await b.run("return wayside.model.between(1, 2).length"));
+  await b.until("location.hash.includes('v=2&')", "the version in the address");
+  const link = await b.run("return location.hash");
+  const state = "JSON.stringify([wayside.state.range, wayside.view.scale.toPrecision(3), wayside.view.x.toFixed(0), wayside.model.at])";
+  const shown = await b.run(`return ${state}`);
+  await open(link);
+  assert.equal(await b.run(`return ${state}`), shown);
+  assert.equal(await b.run("return document.getElementById('now').hidden"), false);
+  await b.run("document.getElementById('now').click()");
+  assert.equal(await b.run("return wayside.model.at"), await b.run("return wayside.model.newest"));
+  assert.equal(await b.run(`return ${limit}`), 30);
+  assert.ok(newest >= 2);
+  ok("the slider walks through versions, and a link opens the same view");
+}
+
+async function evidence() {
+  await b.run("[...document.querySelectorAll('#list button')].find((e) => e.textContent.includes('50 → 30')).click()");
+  await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
+  await b.until("document.querySelectorAll('#panel ul.list li').length >= 3", "who signed");
+  const text = await b.run("return document.getElementById('panel').innerText");
+  assert.match(text, /\d+\.\d bits of 20\.0 needed/);
+  assert.match(text, /good camera/);
+  assert.match(text, /3 of 4 votes|4 of 4 votes/);
+  assert.match(text, /eastbound/);
+  assert.match(await b.run("return location.hash"), /see=c:[0-9a-f]{64}/);
+  ok("a change opens with its evidence and who signed");
+}
+
+async function proofs() {
+  assert.equal(await verdict(""), "holds-unanchored");
+  assert.match(await b.run("return document.getElementById('verdict').innerText"), /none of your own/);
+  assert.equal(await verdict(fingerprint), "holds");
+  assert.match(await b.run("return document.getElementById('verdict').innerText"), /fingerprint that you entered/);
+  await shot("proof-light");
+  ok("the proof holds, and the page says against which anchor");
+  assert.equal(await verdict(fingerprint.replace(/^./, (c) => (c === "0" ? "1" : "0"))), "fails");
+  assert.equal(await verdict("abc"), "unchecked");
+  const see = await b.run("return wayside.state.see.slice(2)");
+  const proof = await b.run(`const v = wayside.model.versions.get(wayside.model.changes.get("${see}").version); return v.proof`);
+  const put = (text) => b.run(`wayside.model.versions.get(wayside.model.changes.get("${see}").version).proof = ${JSON.stringify(text)}`);
+  let refused = 0;
+  for (let i = 0; i < 24; i++) {
+    const at = Math.floor((i * (proof.length - 1)) / 23);
+    const digit = (Number.parseInt(proof[at], 16) ^ (1 << (i % 4))).toString(16);
+    await put(proof.slice(0, at) + digit + proof.slice(at + 1));
+    assert.equal(await verdict(fingerprint), "fails", `digit ${at}`);
+    refused++;
+  }
+  await put(proof.slice(0, -2));
+  assert.equal(await verdict(fingerprint), "fails");
+  await put(proof);
+  ok(`${refused + 1} altered proofs do not hold`);
+  await b.run(`wayside.model.changes.get("${see}").after.value = 130`);
+  assert.equal(await verdict(fingerprint), "fails");
+  assert.match(await b.run("return document.getElementById('verdict').innerText"), /the value after is 130 here and 30 in the proof/);
+  await shot("proof-fails-light");
+  await b.run(`wayside.model.changes.get("${see}").after.value = 30`);
+  assert.equal(await verdict(fingerprint), "holds");
+  ok("a change that is shown otherwise than proven is noticed");
+}
+
+async function paper() {
+  const pdf = (await b.paper(join(pictures, "change.pdf"))).toString("latin1");
+  assert.equal((pdf.match(/\/Type\s*\/Page\b(?!s)/g) || []).length, 1);
+  ok("a change with its evidence is one sheet of paper");
+}
+
+async function keys() {
+  await b.run("document.getElementById('map').focus()");
+  const scale = await b.run("return wayside.view.scale");
+  await b.key("+");
+  await b.key("ArrowLeft");
+  assert.ok((await b.run("return wayside.view.scale")) > scale);
+  await b.key("Escape");
+  assert.equal(await b.run("return wayside.state.see"), "");
+  await b.key("Enter");
+  assert.match(await b.run("return wayside.state.see"), /^[ce]:/);
+  await b.key("Escape");
+  const reached = new Set();
+  await b.run("document.activeElement.blur(); getSelection().removeAllRanges()");
+  for (let i = 0; i < 40; i++) {
+    await b.key("Tab");
+    reached.add(await b.run("const e = document.activeElement; return e.id || e.className || e.tagName"));
+  }
+  for (const id of ["map", "nearer", "whole", "row", "from", "to"]) assert.ok(reached.has(id), `${id} is not reached: ${[...reached]}`);
+  assert.ok([...reached].some((r) => r.startsWith("dot")));
+  ok("keys move the map and reach everything");
+}
+
+async function validator() {
+  await b.run("document.querySelectorAll('.dot')[2].click()");
+  await b.until("document.querySelectorAll('svg.chart rect').length > 10", "its blocks");
+  assert.match(await b.run("return document.getElementById('panel').innerText"), /it signed \d+ and proposed \d+/);
+  await shot("validator-light");
+  ok("a dot opens its validator's story");
+}
+
+async function looks() {
+  const see = `#see=c:${await b.run("return [...wayside.model.changes.values()].find((c) => c.op === 'modify').id")}`;
+  for (const [name, options] of Object.entries({
+    "desktop-light": {}, "desktop-dark": { dark: true }, "phone-light": PHONE, "phone-dark": { ...PHONE, dark: true },
+  })) {
+    await open("", options);
+    await sleep(700);
+    await shot(name);
+    const list = await b.run(CONTRAST);
+    await open(see, options);
+    await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
+    await sleep(300);
+    await shot(`${name}-evidence`);
+    const change = await b.run(CONTRAST);
+    assert.deepEqual([...list.bad, ...change.bad], []);
+    assert.ok(list.seen > 12 && change.seen > 20);
+    const wide = await b.run("return document.documentElement.scrollWidth <= innerWidth");
+    assert.ok(wide, `${name} is wider than its window`);
+    assert.deepEqual(b.complaints, []);
+  }
+  ok("desktop and phone, light and dark: enough contrast, nothing sticks out, no complaint of the browser");
+}
+
+// A town of 10,000 elements, always in full view, and the window moving over it.
+async function speed() {
+  await open("");
+  const result = await b.run(`
+    const { model, scene, view } = wayside;
+    const [lat, lon] = [view.lat0, view.lon0];
+    const elements = new Map();
+    const put = (kind, line, more) => { const id = String(elements.size); elements.set(id, { id, kind, attributes: {}, aliases: [], ring: false, line, ...more }); return id; };
+    const wave = (row, off) => Array.from({ length: 12 }, (_, i) => [lon + i * 2e-5 + off * 3e-4, lat + row * 1e-4 + Math.sin(i) * 1e-6]);
+    for (let row = 0; elements.size < 10000; row++) {
+      for (let off = 0; off < 50 && elements.size < 10000; off++) {
+        const l = wave(row + 0.15, off), r = wave(row - 0.15, off);
+        put("boundary", l, { aliases: [\`l\${row},\${off}\`], attributes: { type: "line_thin", subtype: off % 2 ? "dashed" : "solid" } });
+        put("boundary", r, { aliases: [\`r\${row},\${off}\`], attributes: { type: "curbstone" } });
+        put("lane", wave(row, off), { attributes: { left: \`l\${row},\${off}\`, right: \`r\${row},\${off}\`, subtype: "road" } });
+        put("sign", [[lon + off * 3e-4, lat + (row + 0.3) * 1e-4]], { value: 50, heading: 90, attributes: { code: "de274-50" } });
+      }
+    }
+    const began = performance.now();
+    scene.build(elements);
+    const built = performance.now() - began;
+    const g = document.getElementById("road").getContext("2d");
+    const measure = (scale) => new Promise((done) => {
+      view.fit(scene.box);
+      if (scale) view.scale = scale;
+      let frames = 0, drawing = 0;
+      const start = performance.now();
+      const step = (now) => {
+        view.pan(frames % 40 < 20 ? 3 : -3, 1);
+        const t = performance.now();
+        scene.draw(g, 1);
+        drawing += performance.now() - t;
+        frames++;
+        if (now - start < 2500) requestAnimationFrame(step);
+        else done({ rate: frames * 1000 / (now - start), ms: drawing / frames });
+      };
+      requestAnimationFrame(step);
+    });
+    return { n: elements.size, built, whole: await measure(0), near: await measure(1.2) };`);
+  console.log(`${result.n} elements: made ready in ${result.built.toFixed(0)} ms; whole map moving at ${result.whole.rate.toFixed(1)} frames/s ` +
+    `(${result.whole.ms.toFixed(1)} ms each to issue), a part with markings and plates at ${result.near.rate.toFixed(1)} frames/s ` +
+    `(${result.near.ms.toFixed(1)} ms); goal: 30 frames/s`);
+  assert.ok(result.whole.rate > 8 && result.near.rate > 8); // two shared cores and no graphics card
+  ok("10,000 elements move");
+}
+
+async function trouble() {
+  await open("");
+  for (const pid of pids.slice(1, 3)) process.kill(Number(pid), "SIGTERM");
+  await b.until("/below quorum/.test(document.getElementById('trouble').textContent)", "the quorum's trouble", 60000);
+  assert.ok(await b.run("return document.querySelectorAll('.dot.silent').length >= 2"));
+  await shot("trouble-light");
+  process.kill(Number(pids[0]), "SIGTERM");
+  await b.until("/connection to the unit is lost/.test(document.getElementById('trouble').textContent)", "the stream's trouble", 60000);
+  const text = await b.run("return document.getElementById('trouble').innerText");
+  assert.match(text, /Since \d\d:\d\d:\d\d UTC/);
+  ok("trouble is said in a sentence: no quorum, no connection");
+}
+
+try {
+  await firstLook();
+  await liveChanges();
+  await slider();
+  await evidence();
+  await proofs();
+  await paper();
+  await keys();
+  await validator();
+  await looks();
+  await speed();
+  await trouble();
+  console.log(`${n} checks passed`);
+} catch (e) {
+  console.log(`FAILED: ${e.stack}`);
+  for (const c of b.complaints) console.log(`browser: ${c}`);
+  await shot("failed").catch(() => {});
+  process.exitCode = 1;
+} finally {
+  await b.stop();
+}
