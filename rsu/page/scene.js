@@ -260,7 +260,7 @@ export class Scene {
   }
 
   symbolRadius() {
-    return Math.min(13, Math.max(3, this.view.scale * 1.6));
+    return Math.min(14, Math.max(3, this.view.scale * 2.8));
   }
 
   drawPoints(g, seen) {

@@ -47,10 +47,15 @@ const CONTRAST = `
   return { seen, bad };`;
 
 async function firstLook() {
-  await open("");
-  const paint = await b.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
-  console.log(`first paint after ${paint.toFixed(0)} ms (goal: less than 300 ms)`);
-  assert.ok(paint < 3000);
+  const paints = [];
+  for (let i = 0; i < 4; i++) {
+    await open("");
+    paints.push(await b.until("performance.getEntriesByName('first-contentful-paint')[0]?.startTime", "a paint"));
+  }
+  const [first, ...rest] = paints;
+  const median = rest.sort((x, y) => x - y)[1];
+  console.log(`first paint after ${median.toFixed(0)} ms, ${first.toFixed(0)} ms in a browser that has just started (goal: less than 300 ms)`);
+  assert.ok(median < 2000);
   assert.equal(await b.run("return document.getElementById('cell').textContent"), NAME);
   assert.equal(await b.run("return document.querySelectorAll('#strip b').length"), 0);
   assert.equal(await b.run("return document.querySelectorAll('.dot').length"), 4);
