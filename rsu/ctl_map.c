@@ -2,6 +2,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/export.h"
+#include "mapsvc/export_into.h"
 #include "mapsvc/objects.h"
 #include "rsu/ctl.h"
 
@@ -114,22 +115,40 @@ const struct ctl_verb ctl_map_import = {"map", "import", "read a map into the ce
 
 /* ---- export ---- */
 
+static int export_into(const struct mapset *m, const char *base, struct buf *b, size_t *ret_unsaid,
+    struct ws_err *err) {
+    struct map_report *unsaid = ws_alloc(sizeof(*unsaid));
+    int rc = map_export_into(m, base, b, unsaid, err);
+    *ret_unsaid = rc == WS_OK ? unsaid->skipped : 0;
+    for (size_t i = 0; rc == WS_OK && i < unsaid->n; i++)
+        (void)fprintf(stderr, "not said: %s\n", unsaid->text[i]);
+    if (rc == WS_OK && unsaid->notes > unsaid->n)
+        (void)fprintf(stderr, "not said: and %zu more\n", unsaid->notes - unsaid->n);
+    free(unsaid);
+    return rc;
+}
+
 static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     const char *format = NULL;
+    const char *base = NULL;
     const char *out = NULL;
     struct ctl_place origin = {0};
     struct ctl_list words = {0};
     const struct ctl_option options[] = {
         {"format", CTL_TEXT, (void *)&format, 0, 0},
+        {"to", CTL_TEXT, (void *)&format, 0, 0},
+        {"base", CTL_TEXT, (void *)&base, 0, 0},
         {"out", CTL_TEXT, (void *)&out, 0, 0},
         {"origin", CTL_PLACE, &origin, 0, 0},
     };
     int code;
     if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
         return code;
-    bool osm = format != NULL && strcmp(format, "osm") == 0;
+    bool osm = format != NULL && (strcmp(format, "osm") == 0 || strcmp(format, "lanelet2") == 0);
     if (!osm && (format == NULL || strcmp(format, "geojsonseq") != 0))
-        return ctl_misuse(v, "--format: geojsonseq or osm");
+        return ctl_misuse(v, "--to: geojsonseq or lanelet2");
+    if (base != NULL && !osm)
+        return ctl_misuse(v, "--base goes with --to lanelet2");
     struct map_import_options how = {
         .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
     struct mapset m = {0};
@@ -137,27 +156,39 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     if (load(words.v[0], &how, &m, NULL, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
     struct buf b = {0};
-    if (osm)
+    size_t unsaid = 0;
+    int rc = WS_OK;
+    if (base != NULL)
+        rc = export_into(&m, base, &b, &unsaid, &err);
+    else if (osm)
         export_lanelet2(&m, &b);
     else
         export_geojsonseq_map(&m, &b);
     mapset_free(&m);
-    if (out == NULL)
-        code = ctl_print(v, buf_span(&b));
-    else if (file_write(out, buf_span(&b), 0644, &err) != WS_OK)
-        code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    if (rc == WS_OK && out != NULL)
+        rc = file_write(out, buf_span(&b), 0644, &err);
+    code = rc != WS_OK   ? ctl_fail(v, CTL_UNREACHABLE, &err)
+           : out == NULL ? ctl_print(v, buf_span(&b))
+                         : CTL_DONE;
     buf_free(&b);
-    return code;
+    return code == CTL_DONE && unsaid > 0 ? CTL_NO : code;
 }
 
 const struct ctl_verb ctl_map_export = {"map", "export",
     "write a map in a format that other tools read",
-    "FILE --format geojsonseq|osm [--out FILE]\n"
+    "FILE --to geojsonseq|lanelet2 [--base FILE] [--out FILE]\n"
     "\n"
     "FILE is a map in the cell's own form (.wmap), Lanelet2 or OpenDRIVE.\n"
     "\n"
-    "  --format geojsonseq   a GeoJSON text sequence (RFC 8142), a feature for each element\n"
-    "  --format osm          Lanelet2 in OSM XML\n"
+    "  --to geojsonseq       a GeoJSON text sequence (RFC 8142), a feature for each element\n"
+    "  --to lanelet2         Lanelet2 in OSM XML (--format is another word for --to, osm for "
+    "lanelet2)\n"
+    "  --base FILE           the file that the map was imported from: what has changed is written "
+    "into it, the "
+    "rest\n"
+    "                        stays octet for octet; what cannot be said is told on standard error, "
+    "exit code "
+    "1\n"
     "  --out FILE            instead of standard output\n"
     "  --origin LAT,LON      place of (0,0) of a map with local coordinates only\n",
     run_export};

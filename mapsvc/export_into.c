@@ -1,0 +1,29 @@
+#include "mapsvc/export_into.h"
+
+#include "base/fileio.h"
+#include "ledger/exec/hash.h"
+#include "mapsvc/import.h"
+
+int map_export_into(const struct mapset *m, const char *base_path, struct buf *b,
+    struct map_report *unsaid, struct ws_err *err) {
+    struct buf base = {0};
+    uint8_t digest[32];
+    char root[64] = "";
+    *unsaid = (struct map_report){0};
+    int rc = file_read(base_path, MAP_FILE_OCTETS_MAX, &base, err);
+    if (rc == WS_OK) {
+        exec_sha256_one(buf_span(&base), digest);
+        if (memcmp(digest, m->base_digest, sizeof(digest)) != 0)
+            rc = ws_fail(err, WS_EINPUT,
+                "%s: not the file that the map was imported from: its digest is another",
+                base_path);
+    }
+    if (rc == WS_OK)
+        rc = map_xml_root(base_path, buf_span(&base), root, err);
+    if (rc == WS_OK && strcmp(root, "osm") == 0)
+        rc = lanelet2_export_into(m, base_path, buf_span(&base), b, unsaid, err);
+    else if (rc == WS_OK)
+        rc = ws_fail(err, WS_ENOTSUP, "%s: changes are written into Lanelet2 files", base_path);
+    buf_free(&base);
+    return rc;
+}
