@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 
 #include <stdlib.h>
@@ -266,6 +267,7 @@ static bool takes_psid(uint64_t psid) {
 static void begin_block(void *self, struct exec_host *h) {
     struct map_contract *c = self;
     c->n_looks = c->n_votes = 0;
+    decree_forget_noted(c);
     c->n_created = 0;
     read_params(&c->params, h);
     uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
@@ -275,10 +277,24 @@ static void begin_block(void *self, struct exec_host *h) {
 
 static void end_block(void *self, struct exec_host *h) {
     struct map_contract *c = self;
+    decrees_run(c, h);
     block_count(c, h);
     versions_publish(c, h);
     list_places(c);
     c->n_looks = c->n_votes = 0;
+}
+
+static bool takes_order(enum exec_role role, uint16_t kind) {
+    return role == ROLE_MAP && (kind == MAP_ORDER_CHANGE || kind == MAP_ORDER_WITHDRAW);
+}
+
+static exec_code check_order(const void *self, const struct exec_order *o) {
+    (void)self;
+    return decree_check(o);
+}
+
+static exec_code on_order(void *self, struct exec_host *h, const struct exec_order *o) {
+    return decree_note(self, h, o);
 }
 
 static const char *code_name(exec_code code) {
@@ -310,6 +326,7 @@ static void free_contract(void *self) {
     free((void *)c->places);
     free(c->looks);
     free(c->votes);
+    decrees_free(c);
     free(c);
 }
 
@@ -320,6 +337,9 @@ static const struct contract_ops ops = {
     .genesis = genesis,
     .load = load,
     .takes_psid = takes_psid,
+    .takes_order = takes_order,
+    .check_order = check_order,
+    .order = on_order,
     .begin_block = begin_block,
     .message = contract_message,
     .end_block = end_block,
@@ -350,6 +370,8 @@ size_t map_contract_candidates(const void *self, struct map_candidate *ret, size
         const struct subject *s = c->subjects[i];
         for (size_t y = 0; y < s->n_hyps && n < max; y++) {
             const struct hypothesis *hyp = &s->hyps[y];
+            if (hyp->cls == HYP_OBEYS)
+                continue;
             struct hyp_summary sum = hyp_summarise(hyp);
             struct map_candidate *m = &ret[n++];
             *m = (struct map_candidate){.kind = s->kind,
@@ -378,6 +400,24 @@ size_t map_contract_candidates(const void *self, struct map_candidate *ret, size
                 element_anchor(e, &m->x, &m->y);
             }
         }
+    }
+    return n;
+}
+
+size_t map_contract_orders(const void *self, struct map_order_state *ret, size_t max) {
+    const struct map_contract *c = self;
+    size_t n = 0;
+    for (; n < c->n_decrees && n < max; n++) {
+        const struct decree *d = &c->decrees[n];
+        ret[n] = (struct map_order_state){.op = d->order.op,
+            .kind = d->order.element.kind,
+            .in_force = d->in_force,
+            .valid_from_ms = d->order.element.valid_from_ms,
+            .valid_to_ms = d->order.element.valid_to_ms,
+            .reported = d->reported,
+            .seen = d->seen};
+        memcpy(ret[n].id, d->id, sizeof(ret[n].id));
+        memcpy(ret[n].element_id, d->element_id, sizeof(ret[n].element_id));
     }
     return n;
 }

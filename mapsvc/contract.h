@@ -19,7 +19,14 @@ struct contract map_contract_new(const struct mapset *map);
         "impossible_place") /* observer or report outside the frame, or out of range of the observer */ \
     X(MAP_STALE_VERSION, "stale_map_version") /* names a version that does not exist yet */             \
     X(MAP_NOTHING_NEW, "nothing_new") /* this vehicle was already counted for all of it */              \
-    X(MAP_NO_PERMISSION, "no_permission")
+    X(MAP_NO_PERMISSION, "no_permission")                                                               \
+    X(MAP_BAD_ORDER, "bad_map_order")                                                                   \
+    X(MAP_UNKNOWN_ORDER, "unknown_map_order") /* withdraws or supersedes none that there is */          \
+    X(MAP_ORDER_IN_FORCE,                                                                               \
+        "map_order_in_force") /* another one on this element, and not superseded */                     \
+    X(MAP_ORDER_OVER, "map_order_over") /* its validity has ended */                                    \
+    X(MAP_ORDER_TOO_EARLY, "map_order_too_early") /* supersedes, and is not valid yet */                \
+    X(MAP_TOO_MANY_ORDERS, "too_many_map_orders")
 enum map_code {
 #define X(id, text) id,
     MAP_CODES(X)
@@ -44,5 +51,16 @@ struct map_candidate {
     uint32_t vehicles, groups, issuers;
 };
 size_t map_contract_candidates(const void *self, struct map_candidate *ret, size_t max);
+/* An order of the authority that waits for its time or is in force, by ascending id. */
+struct map_order_state {
+    uint8_t id[32], element_id[16];
+    enum map_change_op op;
+    enum element_kind kind;
+    bool in_force;
+    int64_t valid_from_ms, valid_to_ms; /* Unix ms */
+    unsigned reported; /* enum map_order_news: ORDER_OBEYED, ORDER_DISOBEYED, or 0 */
+    unsigned seen; /* enum map_order_seen */
+};
+size_t map_contract_orders(const void *self, struct map_order_state *ret, size_t max);
 
 #endif

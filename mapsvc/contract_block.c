@@ -1,5 +1,6 @@
 /* The end of a block: votes in an order of their own, counted once per vehicle. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 
 #include "base/assert.h"
@@ -128,9 +129,26 @@ static void count_one(const struct counting *k, const struct subject *s, struct 
     hyp_count(y, &look, in_favour, k->bucket, k->now, k->weight);
 }
 
+/* Whether a vote says that an element is as the map has it. */
+static bool agrees(const struct element *e, const struct vote *v) {
+    if (v->off)
+        return false;
+    return v->says == SAYS_VALUE ? e->has_value && v->value == e->value
+                                 : v->says == SAYS_HERE && !e->has_value;
+}
+
+/* What a vehicle says about the whole element: what it reads, when there is something to read, or that it is gone. */
+static const struct vote *verdict(const struct element *e, const struct stance *s) {
+    const struct vote *v = s->existence;
+    if (!e->has_value || (v != NULL && v->says == SAYS_GONE))
+        return v;
+    return s->value;
+}
+
 /* For or against y, or neither. */
 static void weigh_element(
     const struct counting *k, const struct subject *e, struct hypothesis *y, struct stance *s) {
+    WS_ASSERT(k->element != NULL);
     if (y->cls == HYP_REMOVED && s->place != NULL && s->place->off) {
         /* Not here, but there: that is not gone, whatever else the vehicle says of the old place. */
         count_one(k, e, y, s->place, false);
@@ -138,6 +156,11 @@ static void weigh_element(
     } else if (y->cls == HYP_REMOVED && s->existence != NULL) {
         count_one(k, e, y, s->existence, s->existence->says == SAYS_GONE);
         s->counted |= COUNTED_EXISTENCE;
+    }
+    if (y->cls == HYP_OBEYS && verdict(k->element, s) != NULL) {
+        const struct vote *v = verdict(k->element, s);
+        count_one(k, e, y, v, agrees(k->element, v));
+        s->counted |= v == s->value ? COUNTED_VALUE : COUNTED_EXISTENCE;
     }
     /* Whoever reads another value than this speaks against it, also one that the map does not have. */
     if (y->cls == HYP_VALUE && s->value != NULL) {
@@ -330,6 +353,7 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
     if (contract_pending(c, e->id) != NULL)
         return;
     struct counting k = counting_of(c, h, e->kind, e);
+    const struct decree *decree = decree_of(c, e->id);
     take_stances(&k, v, n, e->id, stances);
     if (s != NULL && subject_age(s, k.bucket, k.now, &c->params))
         s->touched = true;
@@ -346,6 +370,14 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
             if (s == NULL)
                 return;
             (void)subject_add(s, cls, cls == HYP_VALUE, said[j]->value);
+        }
+        const struct vote *whole = verdict(e, &stances->list[i]);
+        if (decree != NULL && decree->reported != ORDER_OBEYED && whole != NULL &&
+            agrees(e, whole)) {
+            if (s == NULL)
+                s = new_element_subject(c, h, e, key);
+            if (s != NULL && subject_find(s, HYP_OBEYS, false, 0) == NULL)
+                (void)subject_add(s, HYP_OBEYS, false, 0);
         }
         if (stances->list[i].place != NULL &&
             !suspect_moved(c, h, e, key, stances->list[i].place, &s))
@@ -438,6 +470,13 @@ static void drop_idle_votes(struct map_contract *c) {
     for (size_t i = 0; i < c->n_subjects && !subject_is_place(c->subjects[i]); i++) {
         const struct element *e = mapset_find(&c->map, subject_id(c->subjects[i]));
         WS_ASSERT(e != NULL);
+        size_t at = (size_t)(e - c->map.elements);
+        suspected[at / 8] |= (uint8_t)(1U << at % 8);
+    }
+    for (size_t i = 0; i < c->n_decrees; i++) {
+        const struct element *e = mapset_find(&c->map, c->decrees[i].element_id);
+        if (e == NULL || !c->decrees[i].in_force)
+            continue;
         size_t at = (size_t)(e - c->map.elements);
         suspected[at / 8] |= (uint8_t)(1U << at % 8);
     }

@@ -4,7 +4,7 @@
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
  * contract_places.c finds new places, contract_block.c puts the votes into one order that does not depend on
  * the order of transactions and counts them, and versions.c looks at what reached a threshold. moved.c knows
- * what stands elsewhere, contract_state.c keys and octets.
+ * what stands elsewhere, decree.c what the authority orders, contract_state.c keys and octets.
  *
  * State keys (values begin with version octet 01 and are big-endian):
  *   "m"                       frame, namespace and digest of the base map
@@ -14,6 +14,8 @@
  *   "h" subject key(17)       hypotheses of a subject
  *   "r" subject key(17) class(1) has_value(1) value(4)   leaf hashes of the evidence in favour
  *   "p" kind(1) id(16)        confirmed change that waits for its version
+ *   "o" order id(32)          order of the authority that waits or is in force (decree.h)
+ *   "c" id(16)                id of the last change of an element, which the next one supersedes
  *   "t" window end(8) tag(16) what one vehicle was counted for; gone after the window */
 #ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 #define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
@@ -109,6 +111,8 @@ struct map_contract {
     struct grid moved; /* where they may stand now */
     struct pending *pending; /* ascending kind, id */
     size_t n_pending;
+    struct decree *decrees; /* ascending id */
+    size_t n_decrees;
     struct tag **tags; /* hash table by id */
     size_t n_tags, cap_tags;
     uint64_t tags_until; /* end of the earliest window in tags */
@@ -122,6 +126,8 @@ struct map_contract {
     size_t n_votes, cap_votes;
     struct tag **touched_tags;
     size_t n_touched_tags, cap_touched_tags;
+    struct noted_order *noted; /* orders, in the order of the block */
+    size_t n_noted;
     uint64_t window_end; /* of the window this block is in */
     uint32_t n_created;
 };
@@ -144,6 +150,13 @@ void state_put_pending(struct exec_host *h, const struct pending *p);
 void state_del_pending(struct exec_host *h, const struct pending *p);
 void state_put_tag(struct exec_host *h, const struct tag *t);
 void state_del_tags(struct exec_host *h, uint64_t until); /* windows that ended by then */
+void state_put_decree(struct exec_host *h, const uint8_t id[static 32], struct span value);
+void state_del_decree(struct exec_host *h, const uint8_t id[static 32]);
+/* change NULL: the element is gone, and with it its history. */
+void state_put_last_change(
+    struct exec_host *h, const uint8_t element_id[static 16], const uint8_t *change);
+bool state_last_change(
+    struct exec_host *h, const uint8_t element_id[static 16], uint8_t ret_change[static 32]);
 WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
 
 /* contract_places.c */
@@ -193,6 +206,13 @@ void versions_review(struct map_contract *c, struct exec_host *h, struct subject
 void versions_end_advisory(
     struct exec_host *h, const struct subject *s, struct hypothesis *y, enum advisory_end why);
 void versions_add_pending(struct map_contract *c, struct pending *p); /* takes its change */
+void versions_drop_pending(
+    struct map_contract *c, struct exec_host *h, const uint8_t element_id[static 16]);
+/* Forgets what is suspected about an element: the authority has spoken. */
+void versions_forget_subject(
+    struct map_contract *c, struct exec_host *h, const uint8_t element_id[static 16]);
+/* Last field of a record that goes into a version: what it supersedes; then the id. */
+void versions_seal(struct exec_host *h, struct change_record *r);
 /* Publishes what is due. */
 void versions_publish(struct map_contract *c, struct exec_host *h);
 

@@ -1,5 +1,6 @@
 /* From one message to votes, against the state at the start of the block. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 
 #include "base/mem.h"
@@ -203,6 +204,9 @@ static uint8_t claims(const struct map_contract *c, const struct vote *v) {
     memcpy(key + 1, e->id, sizeof(e->id));
     const struct subject *s = contract_subject(c, key);
     uint8_t r = v->off ? COUNTED_PLACE : 0;
+    const struct decree *decree = decree_of(c, e->id);
+    if (decree != NULL && decree->reported != ORDER_OBEYED)
+        r |= v->says == SAYS_VALUE ? COUNTED_VALUE : COUNTED_EXISTENCE;
     if (v->says == SAYS_VALUE && (!e->has_value || e->value != v->value))
         r |= COUNTED_VALUE;
     for (size_t i = 0; s != NULL && i < s->n_hyps; i++) {

@@ -1,5 +1,6 @@
 /* Keys and octets of the map contract's state (contract_internal.h lists the keys). */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -191,6 +192,50 @@ void state_del_pending(struct exec_host *h, const struct pending *p) {
     del_and_free(h, &k);
 }
 
+/* ---- orders and history ---- */
+
+static struct buf id_key(char prefix, const uint8_t *id, size_t n) {
+    struct buf k = key_of(prefix);
+    buf_put(&k, id, n);
+    return k;
+}
+
+void state_put_decree(struct exec_host *h, const uint8_t id[static 32], struct span value) {
+    struct buf k = id_key('o', id, 32);
+    struct buf v = value_of();
+    buf_put(&v, value.p, value.n);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_decree(struct exec_host *h, const uint8_t id[static 32]) {
+    struct buf k = id_key('o', id, 32);
+    del_and_free(h, &k);
+}
+
+void state_put_last_change(
+    struct exec_host *h, const uint8_t element_id[static 16], const uint8_t *change) {
+    struct buf k = id_key('c', element_id, 16);
+    if (change == NULL) {
+        del_and_free(h, &k);
+        return;
+    }
+    struct buf v = value_of();
+    buf_put(&v, change, 32);
+    put_and_free(h, &k, &v);
+}
+
+bool state_last_change(
+    struct exec_host *h, const uint8_t element_id[static 16], uint8_t ret_change[static 32]) {
+    struct buf k = id_key('c', element_id, 16);
+    struct span v;
+    bool there = exec_get(h, buf_span(&k), &v);
+    buf_free(&k);
+    if (!there || v.n != 33 || v.p[0] != STATE_VERSION)
+        return false;
+    memcpy(ret_change, v.p + 1, 32);
+    return true;
+}
+
 /* ---- tags ---- */
 
 void state_put_tag(struct exec_host *h, const struct tag *t) {
@@ -312,7 +357,7 @@ static void read_group(struct rd *r, struct hyp_group *g) {
 
 static void read_hyp(struct rd *r, struct subject *s) {
     unsigned cls = rd_u8(r);
-    if (cls < HYP_REMOVED || cls > HYP_MOVED)
+    if (cls < HYP_REMOVED || cls > HYP_OBEYS)
         r->bad = true;
     if (r->bad)
         return;
@@ -448,6 +493,24 @@ static int load_tags(struct map_contract *c, struct exec_host *h, struct ws_err 
     }
 }
 
+static int load_decrees(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 'o'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "an order");
+        if (!more)
+            return WS_OK;
+        struct decree d;
+        if (!decree_get(&v, &d))
+            return broken(err, "an order");
+        rd_copy(&k, d.id, sizeof(d.id));
+        decree_add(c, &d);
+    }
+}
+
 int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
     int rc = load_head(c, h, err);
     if (rc == WS_OK)
@@ -456,6 +519,8 @@ int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) 
         rc = load_subjects(c, h, err);
     if (rc == WS_OK)
         rc = load_pending(c, h, err);
+    if (rc == WS_OK)
+        rc = load_decrees(c, h, err);
     if (rc == WS_OK)
         rc = load_tags(c, h, err);
     return rc;

@@ -6,7 +6,15 @@
 
 #include <stdlib.h>
 
-enum { ENCODING_VERSION = 1, FLAG_BEFORE = 1, FLAG_AFTER = 2 };
+enum {
+    ENCODING_VERSION = 1,
+    FLAG_BEFORE = 1,
+    FLAG_AFTER = 2,
+    FLAG_SUPERSEDES = 4,
+    FLAG_WITHDRAWS = 8,
+    FLAG_ORDER = 16,
+    FLAGS_ALL = 31
+};
 
 void change_free(struct change_record *c) {
     element_free(&c->before);
@@ -63,11 +71,19 @@ static void put_change(struct buf *b, const struct change_record *c, bool with_i
     if (with_id)
         buf_put(b, c->id, sizeof(c->id));
     buf_put(b, c->element_id, sizeof(c->element_id));
-    buf_u8(b, (uint8_t)((c->has_before ? FLAG_BEFORE : 0) | (c->has_after ? FLAG_AFTER : 0)));
+    buf_u8(b, (uint8_t)((c->has_before ? FLAG_BEFORE : 0) | (c->has_after ? FLAG_AFTER : 0) |
+                        (c->has_supersedes ? FLAG_SUPERSEDES : 0) |
+                        (c->has_withdraws ? FLAG_WITHDRAWS : 0) | (c->has_order ? FLAG_ORDER : 0)));
     if (c->has_before)
         put_element(b, &c->before);
     if (c->has_after)
         put_element(b, &c->after);
+    if (c->has_supersedes)
+        buf_put(b, c->supersedes, sizeof(c->supersedes));
+    if (c->has_withdraws)
+        buf_put(b, c->withdraws, sizeof(c->withdraws));
+    if (c->has_order)
+        buf_put(b, c->order, sizeof(c->order));
     buf_i64(b, c->bits_q16);
     buf_i64(b, c->threshold_q16);
     buf_u32(b, c->vehicles);
@@ -108,6 +124,10 @@ static const char *contradiction(const struct change_record *c) {
     if (c->op == MAP_MODIFY &&
         (c->before.revision == UINT32_MAX || c->after.revision != c->before.revision + 1))
         return "the revision does not grow by one";
+    if (c->has_order != (c->tier == TIER_ORDER))
+        return "an order is named where there is none, or none where there is one";
+    if (c->has_supersedes && c->has_withdraws)
+        return "what is withdrawn is not superseded as well";
     if (c->first_seen > c->last_seen)
         return "last seen before first seen";
     uint8_t id[32];
@@ -136,7 +156,7 @@ static int read_change(struct rd *r, struct change_record *c, struct ws_err *err
     rd_copy(r, c->element_id, sizeof(c->element_id));
     unsigned flags = rd_u8(r);
     if (r->bad || op > MAP_DELETE || tier < TIER_ADVISORY || tier > TIER_ORDER ||
-        (flags & ~(unsigned)(FLAG_BEFORE | FLAG_AFTER)) != 0)
+        (flags & ~(unsigned)FLAGS_ALL) != 0)
         return ws_fail(err, WS_EINPUT, "change: octet %zu: malformed head", r->at);
     c->op = (enum map_change_op)op;
     c->tier = (enum change_tier)tier;
@@ -152,6 +172,15 @@ static int read_change(struct rd *r, struct change_record *c, struct ws_err *err
             return rc;
         c->has_after = true;
     }
+    c->has_supersedes = (flags & FLAG_SUPERSEDES) != 0;
+    c->has_withdraws = (flags & FLAG_WITHDRAWS) != 0;
+    c->has_order = (flags & FLAG_ORDER) != 0;
+    if (c->has_supersedes)
+        rd_copy(r, c->supersedes, sizeof(c->supersedes));
+    if (c->has_withdraws)
+        rd_copy(r, c->withdraws, sizeof(c->withdraws));
+    if (c->has_order)
+        rd_copy(r, c->order, sizeof(c->order));
     c->bits_q16 = rd_i64(r);
     c->threshold_q16 = rd_i64(r);
     c->vehicles = rd_u32(r);

@@ -11,6 +11,7 @@
 #define MAP_EVENT_VERSION 1
 #define MAP_EVENT_ADVISORY 2
 #define MAP_EVENT_ADVISORY_END 3
+#define MAP_EVENT_ORDER 4 /* mapsvc/order.h */
 
 enum change_tier { TIER_ADVISORY = 1, TIER_PERMANENT = 2, TIER_ORDER = 3 };
 
@@ -19,8 +20,11 @@ struct change_record {
     enum change_tier tier;
     uint8_t id[32]; /* SHA-256 of the encoding with this field left out */
     uint8_t element_id[16];
-    bool has_before, has_after;
+    bool has_before, has_after, has_supersedes, has_withdraws, has_order;
     struct element before, after; /* owned */
+    uint8_t supersedes[32]; /* the last change of this element, when that was one of the cell's */
+    uint8_t withdraws[32]; /* the change that this one takes back */
+    uint8_t order[32]; /* id of the authority's order; with tier TIER_ORDER */
     int64_t bits_q16; /* evidence at confirmation, 65536 = 1 bit */
     int64_t threshold_q16;
     uint32_t vehicles, groups, issuers, families;

@@ -24,8 +24,8 @@ enum map_rate_kind rate_kind_of(enum element_kind k);
 uint64_t half_life_us(const struct map_params *p, enum element_kind k);
 
 /* HYP_MOVED: it stands elsewhere, within reach of where the map has it. Its `value` names the grid place (moved.h), which
- * only tells two such hypotheses of one element apart. */
-enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3, HYP_MOVED = 4 };
+ * only tells two such hypotheses of one element apart. HYP_OBEYS: the road shows what the authority ordered (decree.h). */
+enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3, HYP_MOVED = 4, HYP_OBEYS = 5 };
 
 /* Bounds of one subject. Beyond the groups, votes go to the group of the unknown family. */
 #define HYP_MAX 8

@@ -3,10 +3,12 @@
 #include "base/assert.h"
 #include "mapsvc/contract_internal.h"
 
+/* That the road is as ordered is no suspicion. */
 static const struct hypothesis *strongest(const struct subject *s) {
     const struct hypothesis *best = NULL;
     for (size_t i = 0; i < s->n_hyps; i++) {
-        if (s->hyps[i].s > 0 && (best == NULL || s->hyps[i].s > best->s))
+        if (s->hyps[i].cls != HYP_OBEYS && s->hyps[i].s > 0 &&
+            (best == NULL || s->hyps[i].s > best->s))
             best = &s->hyps[i];
     }
     return best;

@@ -1,5 +1,6 @@
 /* What reached a threshold: advisories, confirmed changes, map versions. */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 
 #include "base/assert.h"
@@ -135,7 +136,7 @@ static bool advisory_due(const struct map_contract *c, const struct hypothesis *
  * for its being moved speaks for its being gone from here as well, so it need not lead that. */
 static bool rivals(const struct hypothesis *y, const struct hypothesis *other) {
     if (y->cls == HYP_MOVED)
-        return other->cls == HYP_MOVED;
+        return other->cls == HYP_MOVED || other->cls == HYP_OBEYS;
     return !(y->cls == HYP_VALUE && other->cls == HYP_MOVED);
 }
 
@@ -173,8 +174,8 @@ static bool confirmed(
     /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a
      * value that is read is there. A limit in force is no thing that a lorry could hide, and a lane is
      * driven in one direction. */
-    bool views =
-        y->cls == HYP_VALUE || s->kind == EL_SPEED_LIMIT || sum.views >= v[MAP_POLICY_MIN_VIEWS];
+    bool views = y->cls == HYP_VALUE || y->cls == HYP_OBEYS || s->kind == EL_SPEED_LIMIT ||
+                 sum.views >= v[MAP_POLICY_MIN_VIEWS];
     return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
            sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS] &&
            place_known(c, s, y);
@@ -235,6 +236,7 @@ static void confirm(
         new_element_id(c, h, id);
     struct pending p = {.confirmed_at = exec_block_time(h)};
     p.change = describe(c, s, y, TIER_PERMANENT, c->params.v[MAP_POLICY_CONFIRM_BITS], id);
+    versions_seal(h, &p.change);
     state_put_pending(h, &p);
     versions_add_pending(c, &p);
     if (y->cls == HYP_NEW)
@@ -249,13 +251,53 @@ void versions_review(struct map_contract *c, struct exec_host *h, struct subject
     struct hypothesis *best = NULL;
     for (size_t i = 0; i < s->n_hyps; i++) {
         struct hypothesis *y = &s->hyps[i];
-        if (s->touched && y->s > strongest_rival(s, y) && advisory_due(c, y, exec_block_time(h)))
+        if (s->touched && decree_for(c, s, y) == NULL && y->s > strongest_rival(s, y) &&
+            advisory_due(c, y, exec_block_time(h)))
             begin_advisory(c, h, s, y);
         if (confirmed(c, s, y) && (best == NULL || y->s > best->s))
             best = y;
     }
-    if (best != NULL)
+    if (best == NULL)
+        return;
+    struct decree *d = decree_for(c, s, best);
+    if (d == NULL) {
         confirm(c, h, s, best);
+        return;
+    }
+    decree_report(c, h, d, s, best);
+    settle(h, s, best);
+}
+
+/* ---- what orders need ---- */
+
+void versions_seal(struct exec_host *h, struct change_record *r) {
+    /* What is withdrawn is superseded as well; it is said once. */
+    r->has_supersedes = !r->has_withdraws && r->op != MAP_CREATE &&
+                        state_last_change(h, r->element_id, r->supersedes);
+    change_seal(r);
+}
+
+void versions_drop_pending(
+    struct map_contract *c, struct exec_host *h, const uint8_t element_id[static 16]) {
+    for (size_t i = 0; i < c->n_pending; i++) {
+        struct pending *p = &c->pending[i];
+        if (memcmp(p->change.element_id, element_id, 16) != 0)
+            continue;
+        state_del_pending(h, p);
+        change_free(&p->change);
+        memmove(p, p + 1, (c->n_pending - i - 1) * sizeof(*p));
+        c->n_pending--;
+        return;
+    }
+}
+
+void versions_forget_subject(
+    struct map_contract *c, struct exec_host *h, const uint8_t element_id[static 16]) {
+    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
+    memcpy(key + 1, element_id, 16);
+    struct subject *s = contract_subject(c, key);
+    if (s != NULL)
+        settle(h, s, NULL);
 }
 
 /* ---- versions ---- */
@@ -267,7 +309,7 @@ static bool publication_due(const struct map_contract *c, uint64_t now) {
     for (size_t i = 0; i < c->n_pending; i++) {
         const struct change_record *r = &c->pending[i].change;
         enum element_kind kind = r->has_after ? r->after.kind : r->before.kind;
-        if ((v[MAP_POLICY_IMMEDIATE_KINDS] >> kind & 1) != 0 ||
+        if (r->tier == TIER_ORDER || (v[MAP_POLICY_IMMEDIATE_KINDS] >> kind & 1) != 0 ||
             now - c->pending[i].confirmed_at >= (uint64_t)v[MAP_POLICY_VERSION_AGE_MS] * 1000)
             return true;
     }
@@ -316,10 +358,12 @@ static void apply(struct map_contract *c, struct exec_host *h, const struct map_
     renew_leaves(c, v, (const uint8_t(*)[16])ids, n);
     free(ids);
     for (size_t i = 0; i < v->n_changes; i++) {
-        if (v->changes[i].has_after)
-            state_put_element(h, &v->changes[i].after);
+        const struct change_record *r = &v->changes[i];
+        if (r->has_after)
+            state_put_element(h, &r->after);
         else
-            state_del_element(h, v->changes[i].element_id);
+            state_del_element(h, r->element_id);
+        state_put_last_change(h, r->element_id, r->has_after ? r->id : NULL);
     }
     if (v->geometry)
         contract_index(c);

@@ -69,9 +69,10 @@ int cell_plan_draw_keys(struct cell_plan *p, size_t n, size_t authorities, uint8
     f->n_authorities = authorities;
     f->quorum[ROLE_POLICY - 1] = policy_quorum;
     f->quorum[ROLE_COMMITTEE - 1] = policy_quorum; /* unless the caller says otherwise */
+    f->quorum[ROLE_MAP - 1] = policy_quorum; /* the same */
     for (size_t i = 0; i < authorities && rc == WS_OK; i++) {
         struct authority *a = &f->authorities[i];
-        a->roles = 1U << (ROLE_POLICY - 1) | 1U << (ROLE_COMMITTEE - 1);
+        a->roles = 1U << (ROLE_POLICY - 1) | 1U << (ROLE_COMMITTEE - 1) | 1U << (ROLE_MAP - 1);
         (void)snprintf(a->name, sizeof(a->name), "authority %zu", i + 1);
         rc = draw_public(random, p->authority_key[i], a->key, err);
     }

@@ -20,8 +20,8 @@ struct init {
     const struct ctl_verb *v;
     /* options */
     const char *out, *map_file, *name, *policy, *trust_dir, *rate, *epoch;
-    uint64_t validators, authorities, quorum, committee_quorum, base_port, http_port, interval_ms,
-        margin_m, seed;
+    uint64_t validators, authorities, quorum, committee_quorum, map_quorum, base_port, http_port,
+        interval_ms, margin_m, seed;
     struct ctl_list captures;
     struct ctl_place origin;
     bool json;
@@ -62,6 +62,9 @@ static int check_options(struct init *o) {
     if (o->committee_quorum > o->authorities)
         return ctl_misuse(o->v, "--committee-quorum: %llu of %llu authorities can never agree",
             (unsigned long long)o->committee_quorum, (unsigned long long)o->authorities);
+    if (o->map_quorum > o->authorities)
+        return ctl_misuse(o->v, "--map-quorum: %llu of %llu authorities can never agree",
+            (unsigned long long)o->map_quorum, (unsigned long long)o->authorities);
     uint64_t far =
         o->base_port > o->http_port ? o->base_port - o->http_port : o->http_port - o->base_port;
     if (o->base_port + o->validators > 65536 || o->http_port + o->validators > 65536 ||
@@ -138,6 +141,8 @@ static int found(struct init *o, struct ws_err *err) {
         p, (size_t)o->validators, (size_t)o->authorities, (uint8_t)o->quorum, &random, err);
     if (o->committee_quorum != 0)
         f->quorum[ROLE_COMMITTEE - 1] = (uint8_t)o->committee_quorum;
+    if (o->map_quorum != 0)
+        f->quorum[ROLE_MAP - 1] = (uint8_t)o->map_quorum;
     return rc == WS_OK ? founding_genesis(f, &p->genesis, err) : rc;
 }
 
@@ -220,6 +225,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"authorities", CTL_NUMBER, &o->authorities, 1, AUTHORITIES_MAX},
         {"policy-quorum", CTL_NUMBER, &o->quorum, 1, AUTHORITIES_MAX},
         {"committee-quorum", CTL_NUMBER, &o->committee_quorum, 1, AUTHORITIES_MAX},
+        {"map-quorum", CTL_NUMBER, &o->map_quorum, 1, AUTHORITIES_MAX},
         {"base-port", CTL_NUMBER, &o->base_port, 1, 65535},
         {"http-port", CTL_NUMBER, &o->http_port, 1, 65535},
         {"clock-rate", CTL_TEXT, (void *)&o->rate, 0, 0},
@@ -273,6 +279,7 @@ const struct ctl_verb ctl_cell_init = {"cell", "init", "found a cell on this mac
     "  --policy-quorum N       how many of them deploy a policy; 1 unless given\n"
     "  --committee-quorum N    how many of them change validators and parameters; as many unless "
     "given\n"
+    "  --map-quorum N          how many of them order changes of the map; as many unless given\n"
     "  --margin-m N            region: the map and this many metres around; 2000 unless given, 0: "
     "no bound\n"
     "  --block-interval-ms N   an empty block is cut after this long\n"

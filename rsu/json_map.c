@@ -127,6 +127,12 @@ json_t *json_change(const struct change_record *c, const struct cell_frame *f) {
     json_put(o, "description", json_words(span_of(words, strlen(words))));
     json_put(o, "before", c->has_before ? json_element(&c->before, f) : json_null());
     json_put(o, "after", c->has_after ? json_element(&c->after, f) : json_null());
+    if (c->has_supersedes)
+        json_put(o, "supersedes", json_hex(c->supersedes, 32));
+    if (c->has_withdraws)
+        json_put(o, "withdraws", json_hex(c->withdraws, 32));
+    if (c->has_order)
+        json_put(o, "order", json_hex(c->order, 32));
     json_put(o, "evidence", evidence(c));
     return o;
 }

@@ -18,6 +18,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_map_diff,
     &ctl_map_watch,
     &ctl_map_verify,
+    &ctl_map_order,
     &ctl_policy_check,
     &ctl_policy_deploy,
     &ctl_policy_show,

@@ -88,6 +88,7 @@ struct exec_order {
     enum exec_role role;
     uint16_t kind; /* meaning is the contract's */
     struct span body;
+    uint8_t id[32]; /* hash of what the authorities signed: the same whoever of them did */
     uint8_t leaf[32];
 };
 

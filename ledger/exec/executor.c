@@ -325,6 +325,7 @@ static struct tx_result run_order(struct executor *ex, const struct tx *t, uint3
     identity_set_sequence(&own, t->order.role, t->order.sequence);
     struct exec_order o = {
         .index = index, .role = t->order.role, .kind = t->order.kind, .body = t->order.body};
+    memcpy(o.id, t->id, 32);
     memcpy(o.leaf, t->leaf, 32);
     struct exec_host h = {ex, (size_t)to};
     r.contract = (uint8_t)to;

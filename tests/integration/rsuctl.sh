@@ -43,6 +43,7 @@ expect 2 "there is no 'zork'" "$ctl" zork
 expect 2 'usage: rsuctl map VERB' "$ctl" map
 expect 0 'map verify' "$ctl" map --help
 expect 0 'mv DATA DATA.damaged' "$ctl" ledger --help
+expect 2 'is not create, modify' "$ctl" map order change --genesis g --key k --admin a
 expect 2 "map has no 'zork'" "$ctl" map zork
 verbs=$("$ctl" --help | sed -nE 's/^  ([a-z]+ [a-z]*) .*/\1/p')
 [ "$(wc -l <<<"$verbs")" -ge 14 ] || { echo "too few verbs: $verbs"; bad=$((bad + 1)); }
@@ -57,6 +58,7 @@ expect 2 'takes no value' "$ctl" map diff a b --quiet=yes
 expect 2 'one word too many' "$ctl" map diff a b c
 expect 2 '^usage: rsuctl map diff A B' "$ctl" map diff a
 expect 2 'is not a place' "$ctl" map diff a b --origin 91,0
+expect 2 'can never agree' "$ctl" cell init --out x --map y --map-quorum 2
 expect 2 '1 to 64' "$ctl" cell init --out x --map y --validators 65
 
 # ---- cell init ----
@@ -183,6 +185,26 @@ sed -n '1,$p' "$root/scripts/policies/motorway.lua" >third.lua
 expect 0 'not known yet: ask a unit for /v1/tx/' "$ctl" policy deploy third.lua --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}"
 expect 1 'refused: ' "$ctl" policy deploy third.lua --genesis cell/genesis.bin --admin one/rsu1/admin.sock \
     --key cell/authority/1.key --key cell/authority/2.key
+
+# ---- the map, by order ----
+ordered=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http")
+limit=$(curl -s --unix-socket one/rsu1/api.sock http://unit/v1/map | grep -o '"element":"[0-9a-f]*","revision":0,"value":50' |
+    head -n 1 | cut -d '"' -f 4)
+expect 2 'kind is needed' "$ctl" map order modify "${ordered[@]}" --element "$limit" --value 30
+expect 2 'is not a kind' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind limit --value 30
+expect 2 'is not 32 hex digits' "$ctl" map order modify "${ordered[@]}" --element 12 --kind speed_limit --value 30
+expect 2 'nothing is modified' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit
+expect 2 'not a time' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 30 \
+    --valid-to 1970-01-01T00:00:00Z
+expect 1 'unknown_element' "$ctl" map order delete "${ordered[@]}" --element "$(printf '%032d' 1)" --kind sign
+expect 1 'map_order_over' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 30 \
+    --valid-to 2020-01-01T00:00:00Z
+expect 0 'accepted in block' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 30
+decree=$(grep -oE '[0-9a-f]{64}' log | head -n 1)
+expect 1 'map_order_in_force' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 20
+expect 0 'by order of the authority' curl -s --unix-socket one/rsu1/api.sock "http://unit/v1/map/diffs?from=1"
+expect 0 'accepted in block' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
+expect 1 'unknown_map_order' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
 
 # ---- the committee, by order ----
 expect 0 'rsu1' "$ctl" cell validators show --http "$http"

@@ -109,6 +109,7 @@ void rig_free(struct map_rig *r) {
     for (size_t i = 0; i < r->n_versions; i++)
         map_version_free(&r->versions[i]);
     free(r->versions);
+    free(r->reports);
     mapset_free(&r->base);
 }
 
@@ -142,6 +143,11 @@ static void take_event(struct map_rig *r, const struct fake_event *e) {
         WS_ASSERT(rc == WS_OK);
         change_free(&a.change);
         r->advisories++;
+    } else if (e->type == MAP_EVENT_ORDER) {
+        r->reports = ws_realloc(r->reports, (r->n_reports + 1) * sizeof(r->reports[0]));
+        int rc = map_order_report_decode(buf_span(&e->body), &r->reports[r->n_reports], &err);
+        WS_ASSERT(rc == WS_OK);
+        r->n_reports++;
     } else {
         struct map_advisory_end end;
         int rc = map_advisory_end_decode(buf_span(&e->body), &end, &err);
@@ -240,4 +246,22 @@ exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct ob
 exec_code rig_deliver(struct map_rig *r, const struct rig_car *car, struct span payload) {
     struct exec_message m = {.payload = payload, .generation_time = r->host.time};
     return send(r, car, &m);
+}
+
+exec_code rig_order(struct map_rig *r, uint16_t kind, struct span body, uint8_t ret_id[static 32]) {
+    struct exec_order o = {.index = r->index++, .role = ROLE_MAP, .kind = kind, .body = body};
+    uint8_t k[2];
+    put_be16(k, kind);
+    const struct span parts[] = {span_of(k, sizeof(k)), body};
+    exec_sha256(parts, ARRAY_LEN(parts), o.id);
+    memcpy(ret_id, o.id, 32);
+    const struct contract_ops *ops = r->contract.ops;
+    WS_ASSERT(ops->takes_order(o.role, o.kind));
+    exec_code rc = ops->check_order(r->contract.self, &o);
+    if (rc != EXEC_OK)
+        return rc;
+    uint64_t writes = r->host.writes;
+    rc = ops->order(r->contract.self, &r->host, &o);
+    WS_ASSERT(r->host.writes == writes);
+    return rc;
 }

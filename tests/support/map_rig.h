@@ -7,6 +7,7 @@
 #include "mapsvc/contract.h"
 #include "mapsvc/diff.h"
 #include "mapsvc/observation.h"
+#include "mapsvc/order.h"
 #include "mapsvc/policy_fields.h"
 #include "tests/support/fake_exec.h"
 
@@ -22,6 +23,8 @@ struct map_rig {
     size_t n_versions;
     size_t advisories, ends;
     enum advisory_end last_end;
+    struct map_order_report *reports;
+    size_t n_reports;
 };
 
 /* Fills policy values with those of an ordinary town (h = 20). */
@@ -56,6 +59,8 @@ void rig_saw(const struct map_rig *r, struct observation *o, enum element_kind k
 void rig_missed(struct observation *o, const struct element *e);
 void rig_mismatch(struct observation *o, const struct element *e, int32_t value);
 exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct observation *o);
+/* An order of the map's authority; its id is the hash of kind and body. */
+exec_code rig_order(struct map_rig *r, uint16_t kind, struct span body, uint8_t ret_id[static 32]);
 /* Any octets as payload, without a signed place, of a message made now. */
 exec_code rig_deliver(struct map_rig *r, const struct rig_car *car, struct span payload);
 

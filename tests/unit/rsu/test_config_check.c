@@ -162,7 +162,8 @@ static void test_what_init_writes(void **state) {
     }
     assert_int_equal(f->n_authorities, 3);
     assert_int_equal(f->quorum[ROLE_POLICY - 1], 2);
-    assert_int_equal(f->quorum[ROLE_MAP - 1], 0);
+    assert_int_equal(f->quorum[ROLE_MAP - 1], 2);
+    assert_int_equal(f->quorum[ROLE_IDENTITY - 1], 0);
     /* Twenty times real time: 100 ms become 2 s, and nothing leaves its range. */
     assert_int_equal(f->params.time_precision_us, 2000000);
     assert_int_equal(f->params.message_future_us, 40000000);
