@@ -349,6 +349,7 @@ static int replay_record(void *ctx, uint8_t type, struct span payload, struct ws
             "the log is whole",
             (unsigned long long)height, (unsigned long long)n->height);
     n->replayed++;
+    n->replayed_own += ev.kind == CS_EV_SIGNED_VOTE || ev.kind == CS_EV_SIGNED_PROPOSAL;
     forget_answered(&n->pending, &ev);
     if (ev.kind == CS_EV_VALIDATED) {
         struct candidate *c = candidate_find(n, ev.id);
@@ -399,15 +400,16 @@ int recover_log(struct node *n, struct ws_now now, struct ws_err *err) {
     if (!first)
         return wal_restart(log, err);
     n->replaying = true;
-    n->replayed = 0;
+    n->replayed = n->replayed_own = 0;
     int rc = wal_replay(log, replay_record, n, err);
     n->replaying = false;
     if (rc != WS_OK)
         return rc;
     if (n->replayed == 0)
         return wal_restart(log, err);
-    /* Nothing is forgotten, if the log is our own to its end. */
-    n->listening = n->limits.listen_always;
+    /* Who listens writes down what it hears, and may lose power before it has heard enough. Only a word of our own shows that
+     * we were done with listening when this log was written, and that it holds all that we have said. */
+    n->listening = n->limits.listen_always || n->replayed_own == 0;
     drive_listen_anew(n, now);
     struct cs_actions rest = n->pending;
     n->pending.n = 0;

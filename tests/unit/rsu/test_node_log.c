@@ -407,6 +407,30 @@ static void who_falls_silent_has_told_nothing(void **state) {
     close_cell(w);
 }
 
+/* A log that was begun while listening says nothing of what was said before the old one was lost. */
+static void who_lost_power_while_listening_listens_on(void **state) {
+    (void)state;
+    struct nodes *w = open_cell();
+    nodes_kill(w, 0, true);
+    nodes_wipe(w, 0);
+    nodes_start_all(w);
+    const struct node *n = w->m[0].node;
+    for (unsigned t = 0; n->height < w->highest || n->counters.wal_octets == 0; t++) {
+        assert_true(t < 3000 && n->listening);
+        nodes_run(w, 1000);
+    }
+    for (unsigned again = 0; again < 3; again++) {
+        assert_true(w->m[0].node->listening);
+        nodes_kill(w, 0, false);
+        nodes_start_all(w);
+        assert_true(w->m[0].node->replayed > 0);
+        assert_true(w->m[0].node->listening);
+    }
+    nodes_run(w, 5 * SECOND);
+    assert_false(w->m[0].node->listening);
+    close_cell(w);
+}
+
 /* An order as large as the cell was founded for; most of it is remarks. */
 static void submit_large(struct nodes *w) {
     struct span script = founding_policy_script();
@@ -458,6 +482,7 @@ int main(void) {
         cmocka_unit_test(records_that_cannot_be_read_stop_the_start),
         cmocka_unit_test(every_prefix_of_a_log_is_a_start),
         cmocka_unit_test(who_falls_silent_has_told_nothing),
+        cmocka_unit_test(who_lost_power_while_listening_listens_on),
         cmocka_unit_test(an_old_block_that_is_too_large_now_stops_no_start),
         cmocka_unit_test(the_store_of_another_cell_is_refused),
         cmocka_unit_test(count_and_octets_bound_the_mempool),
