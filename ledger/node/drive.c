@@ -121,7 +121,8 @@ static void sign_proposal(
     if (c == NULL || c->block == NULL)
         return; /* a valid value whose block went: the round times out and another proposer goes on */
     ev.proposal.block_time = c->block->header.time;
-    ev.received_time = ev.proposal.block_time;
+    ev.received_time =
+        now.its_us; /* judged like everybody's: a clock that is behind does not vouch for it */
     struct buf b = {0};
     proposal_sign_bytes(executor_cell_id(n->ex), ev.proposal.height, ev.proposal.round,
         ev.proposal.id, ev.proposal.valid_round, &b);
