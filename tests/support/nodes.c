@@ -352,6 +352,7 @@ void nodes_lose_clock(struct nodes *w, size_t i, bool lost) {
     struct nodes_member *m = &w->m[i];
     nodes_note_clock(w, m);
     m->clock_lost = lost;
+    w->clocks_good = w->clocks_good && !lost; /* an unsure one is believed within a minute only */
     nodes_note_clock(w, m);
     if (m->node == NULL)
         return;

@@ -60,6 +60,7 @@ struct nodes_member {
     bool full; /* nothing can be appended any more */
     struct store *copy; /* of its disk, some time ago, at height `copied`; NULL: none */
     uint64_t copied;
+    uint64_t copied_joined; /* joined, of the copy */
     uint64_t joined; /* it began with a snapshot of this height: what is older it does not have */
     bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
     enum wal_point crash_at;

@@ -449,7 +449,10 @@ void nodes_check_end(struct nodes *w) {
             uint64_t height = (uint64_t)(uintptr_t)w->committed.slot[k].value;
             if (height != 0 && height - 1 <= m->told && height - 1 > m->joined &&
                 !has_tx(m, w->committed.slot[k].key, height - 1))
-                nodes_break(w, "validator %zu has lost a committed transaction", i);
+                nodes_break(w,
+                    "validator %zu has lost a committed transaction of block %" PRIu64
+                    ": it knows to %" PRIu64 " and began at %" PRIu64,
+                    i, height - 1, m->told, m->joined);
         }
         hash32 b;
         state_root(executor_state(node_executor(m->node)), b);

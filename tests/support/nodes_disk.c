@@ -61,6 +61,7 @@ void nodes_copy_disk(struct nodes *w, size_t i) {
     int rc = store_batch_write(c.to, NULL);
     WS_ASSERT(rc == WS_OK);
     m->copied = m->told;
+    m->copied_joined = m->joined;
 }
 
 void nodes_put_back(struct nodes *w, size_t i) {
@@ -70,6 +71,7 @@ void nodes_put_back(struct nodes *w, size_t i) {
     nodes_tell(
         w, "the disk of validator %zu is put back as it was at height %" PRIu64, i, m->copied);
     put_in(m, m->copy);
+    m->joined = m->copied_joined;
     m->copy = NULL;
 }
 
