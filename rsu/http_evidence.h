@@ -9,6 +9,7 @@
 /* New references; NULL: the reply says why. */
 json_t *http_status_json(struct http *h, struct http_reply *r);
 json_t *http_candidates_json(struct http *h, struct http_reply *r);
+json_t *http_jailed_json(struct http *h, struct http_reply *r); /* the last 64, ascending */
 
 /* Which blocks may tell of a thing. */
 struct http_window {

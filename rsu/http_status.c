@@ -326,7 +326,8 @@ json_t *http_status_json(struct http *h, struct http_reply *r) {
     int rc = versions_refresh(h->versions, &published, &err);
     if (rc != WS_OK)
         http_fail_err(r, rc, &err);
-    if (rc == WS_OK && http_view(h, v, r)) {
+    json_t *jailed = rc == WS_OK ? http_jailed_json(h, r) : NULL;
+    if (jailed != NULL && http_view(h, v, r)) {
         o = json_object();
         json_put(o, "software", json_string("wayside " WAYSIDE_VERSION));
         json_put(o, "uptime_s",
@@ -351,8 +352,11 @@ json_t *http_status_json(struct http *h, struct http_reply *r) {
         json_put(o, "plausibility", plausibility(v));
         json_put(o, "transactions", results(h, v));
         json_put(o, "commit_latency_ms", latency(v));
+        json_put(o, "jailed", jailed);
         json_put(o, "disk", disk(h));
         json_put(o, "streams", json_count(streams_count(h->streams) + live_count(h->live)));
+    } else {
+        json_decref(jailed);
     }
     free(v);
     return o;

@@ -1,11 +1,12 @@
-/* /v1/validators/{address}: how one validator did in the last blocks, from the commits on the disk. */
-#include "rsu/http_internal.h"
+/* /v1/validators/{address}: how one validator did in the last blocks, from the commits on the disk; and who was jailed. */
+#include "rsu/http_evidence.h"
 
 #include "base/mem.h"
+#include "ledger/committee/court.h"
 
 #include <stdlib.h>
 
-enum { BLOCKS = 240 };
+enum { BLOCKS = 240, JAILED = 64 };
 
 static json_t *block_line(uint64_t height, bool is_signed, bool proposed) {
     json_t *o = json_object();
@@ -80,4 +81,57 @@ void http_get_validator(struct http *h, const struct http_call *c, struct http_r
     json_decref(s.blocks);
     free(v);
     buf_free(&address);
+}
+
+/* ---- who was jailed ---- */
+
+struct jailed {
+    struct http *h;
+    json_t *list;
+};
+
+/* The seat it had, as far as the committee of that height is still known. */
+static void put_seat(struct http *h, uint64_t height, const uint8_t *address, json_t *o) {
+    struct validator_set *set = ws_alloc(sizeof(*set));
+    int at = -1;
+    if (query_set(h->d->store, height, set, NULL) == WS_OK)
+        at = validator_set_find(set, address);
+    json_put(o, "owner", words(at < 0 ? "" : set->v[at].owner));
+    json_put(o, "mast", words(at < 0 ? "" : set->v[at].mast));
+    free(set);
+}
+
+static bool add_jailed(void *ctx, const struct event *e) {
+    struct jailed *j = ctx;
+    uint8_t address[32];
+    struct rd r = rd_of(e->body);
+    (void)rd_u8(&r);
+    rd_copy(&r, address, 32);
+    unsigned kind = rd_u8(&r);
+    uint64_t height = rd_u64(&r);
+    (void)rd_take(&r, 32);
+    if (!rd_done(&r))
+        return true; /* another version's */
+    json_t *o = json_object();
+    json_put(o, "address", json_hex(address, 32));
+    put_seat(j->h, height, address, o);
+    json_put(o, "evidence_kind", json_string(evidence_kind_text((enum evidence_kind)kind)));
+    json_put(o, "evidence_height", json_count(height));
+    json_put(o, "height", json_count(e->height));
+    json_add(j->list, o);
+    if (json_array_size(j->list) > JAILED)
+        (void)json_array_remove(j->list, 0);
+    return true;
+}
+
+json_t *http_jailed_json(struct http *h, struct http_reply *r) {
+    struct jailed j = {h, json_array()};
+    struct ws_err err = {0};
+    int rc = query_events(
+        h->d->store, EXECUTOR_COMMITTEE, COMMITTEE_EVENT_JAILED, 0, add_jailed, &j, &err);
+    if (rc == WS_OK)
+        return j.list;
+    json_decref(j.list);
+    http_fail_err(r, rc, &err);
+    return NULL;
 }

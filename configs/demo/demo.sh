@@ -97,6 +97,7 @@ proofs=("$out"/diffs/*.proof)
 
 if [ -n "${KEEP:-}" ]; then
     echo "The cell keeps running; stop it with Ctrl-C. For example:"
+    echo "   http://127.0.0.1:$http/ in a browser: the road, and why the cell believes it"
     echo "   curl http://127.0.0.1:$http/v1/status"
     echo "   curl -N http://127.0.0.1:$http/v1/map/stream"
     wait

@@ -21,7 +21,7 @@ const view = new View();
 const model = new Model(view);
 const scene = new Scene(view);
 const overlay = new Overlay(view, scene);
-const strip = new Strip((index) => open(`n:${index}`));
+const strip = new Strip((address) => open(`n:${address}`));
 const stream = { lost: 0, map: "" };
 const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0 };
 const trails = new Map(); // bits of candidates since the page was opened
@@ -63,7 +63,7 @@ function resize() {
     g.canvas.width = Math.round(view.width * ratio());
     g.canvas.height = Math.round(view.height * ratio());
   }
-  if (!fits && scene.box) place(link.read(location.hash));
+  if (!fits && scene.box && !state.see) place(link.read(location.hash));
   ask(true);
 }
 
@@ -223,8 +223,8 @@ function opened(see) {
     };
     return made.nodes;
   }
-  const v = state.status && states(state.status).find((one) => one.index === Number(id));
-  return v ? evidence.validator(v, v.index === state.status.validator, back) : null;
+  const v = state.status && states(state.status).find((one) => one.address === id);
+  return v ? evidence.validator(v, v.index !== undefined && v.index === state.status.validator, back) : null;
 }
 
 function select(element) {
@@ -344,7 +344,7 @@ function listen() {
 function arrive(found) {
   showRange(found.from || base(), found.v || model.newest);
   if ((found.see || "") !== state.see) open(found.see || "", true);
-  place(found);
+  if (found.at || !state.see) place(found);
   ask(true);
 }
 

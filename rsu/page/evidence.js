@@ -186,7 +186,16 @@ const STATES = {
   voting: "votes", behind: "is connected, but behind the others", silent: "has not been heard for a while",
 };
 
+function jailed(v, back) {
+  return [
+    ...head(v.owner ? `${v.owner}, ${v.mast}` : "A former validator", back),
+    el("p", {}, `Convicted and out of the committee: ${String(v.evidence_kind).replace(/_/g, " ")}. The signed proof of what it did is in the ledger.`),
+    facts([["offence at", `height ${count(v.evidence_height)}`], ["convicted in", `block ${count(v.height)}`], ["address", el("code", {}, v.address)]]),
+  ];
+}
+
 export function validator(v, mine, back) {
+  if (v.state === "jailed") return jailed(v, back);
   const story = el("div", {}, el("p", { class: "soft" }, "Reading its last blocks…"));
   api.json(`/v1/validators/${v.address}`).then((s) => {
     put(story, blocksOf(s));

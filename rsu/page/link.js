@@ -1,6 +1,6 @@
 // What is shown, as the address bar says it: #v=17&from=12&see=c:HEX&at=48.76,11.42,1.5
 
-const SEE = /^(c|e|k):[0-9a-f]{32,64}$|^n:\d{1,3}$/;
+const SEE = /^(c|e|k|n):[0-9a-f]{32,64}$/;
 
 export function read(hash) {
   const found = {};

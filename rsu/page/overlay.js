@@ -1,5 +1,6 @@
 // What colour is spent on: changes, candidates, advisories, and what is selected.
 
+import { isWeak } from "./side.js";
 import { drawSymbol } from "./signs.js";
 
 const PULSE_MS = 1400;
@@ -107,7 +108,7 @@ export class Overlay {
     const [x, y] = this.view.pixel(k.x, k.y);
     if (x < -40 || y < -40 || x > this.view.width + 40 || y > this.view.height + 40) return;
     const colours = this.scene.colours;
-    const r = this.radius() + 3;
+    const r = isWeak(k) ? 5 : this.radius() + 3;
     const full = Math.max(0.02, Math.min(1, k.bits / k.threshold_bits));
     if (k.advisory) {
       this.hatch(g, x, y, r, colours.advisory);
@@ -118,9 +119,9 @@ export class Overlay {
       if (this.view.scale > 0.8) g.fillText(k.expiry || "", x, y + r + 4);
     }
     /* Faint while only a little speaks for it: most of these are ghosts. */
-    const weak = full < 0.4 && !k.advisory;
-    g.globalAlpha = weak ? 0.6 : 1;
-    g.lineWidth = weak ? 2.5 : 4;
+    const weak = isWeak(k);
+    g.globalAlpha = weak ? 0.7 : 1;
+    g.lineWidth = weak ? 2 : 4;
     g.strokeStyle = colours.edge;
     g.beginPath();
     g.arc(x, y, r, 0, 2 * Math.PI);

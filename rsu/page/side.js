@@ -1,9 +1,9 @@
 // The list beside the map: what gathers evidence, and what changed, newest first.
 
 import { el } from "./dom.js";
-import { bits, bound, changeMeta, changeTitle, duration, elementTitle, kindName, many } from "./format.js";
+import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, kindName, many } from "./format.js";
 
-const FIRST = 5; // candidates in full view
+const SHOWN = 60; // candidates of either kind
 export const LIST_MAX = 300; // rows; the rest is behind the slider
 
 export function candidateTitle(k, element) {
@@ -17,6 +17,11 @@ export function candidateMeta(k) {
   return [bound(k.heading_deg), many(k.vehicles, "vehicle", "vehicles"),
     many(k.software_families, "software family", "software families"),
     `${bits(k.bits)} bits of ${Math.round(k.threshold_bits)}`].filter(Boolean).join(", ");
+}
+
+// Most of what one vehicle says alone is a ghost.
+export function isWeak(k) {
+  return !k.advisory && k.bits < 0.4 * k.threshold_bits;
 }
 
 // `now` is the cell's time, which need not be this browser's.
@@ -44,12 +49,15 @@ function changeRow(c, latest, open) {
 export function list(state, open) {
   const parts = [];
   if (state.live && state.candidates.length > 0) {
-    parts.push(el("h2", {}, `Gathering evidence (${state.candidatesTotal})`));
-    const rows = state.candidates.slice(0, 60).map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
-    parts.push(el("ul", { class: "list", id: "candidates" }, rows.slice(0, FIRST)));
-    if (rows.length > FIRST)
+    parts.push(el("h2", {}, "Gathering evidence"));
+    const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
+    const strong = state.candidates.filter((k) => !isWeak(k)).slice(0, SHOWN);
+    const rest = state.candidates.filter((k) => !strong.includes(k)).slice(0, SHOWN);
+    if (strong.length > 0) parts.push(el("ul", { class: "list", id: "candidates" }, rows(strong)));
+    if (rest.length > 0)
       parts.push(el("details", { id: "rest", open: state.restOpen, on: { toggle: (e) => { state.restOpen = e.target.open; } } },
-        el("summary", {}, `${state.candidatesTotal - FIRST} with less`), el("ul", { class: "list" }, rows.slice(FIRST))));
+        el("summary", {}, `${count(state.candidatesTotal - strong.length)} with little to speak for ${state.candidatesTotal - strong.length === 1 ? "it" : "them"}`),
+        el("ul", { class: "list" }, rows(rest))));
   }
   const { from, to } = state.range;
   parts.push(el("h2", {}, state.live ? "Changes" : `Changes from version ${from} to ${to}`));

@@ -5,8 +5,9 @@ import { count, duration, octets } from "./format.js";
 
 const began = new Map(); // when a trouble was first seen here
 
+// The committee, and behind it those who were convicted.
 export function states(status) {
-  return (status.validators || []).map((v) => ({ ...v, state: v.index === status.validator ? "voting" : v.state }));
+  return [...status.validators, ...status.jailed.map((v) => ({ ...v, power: 0, state: "jailed" }))];
 }
 
 export class Strip {
@@ -43,16 +44,16 @@ export class Strip {
   }
 
   putDots(list) {
-    const now = JSON.stringify(list.map((v) => [v.owner, v.mast, v.state, v.index]));
+    const now = JSON.stringify(list.map((v) => [v.owner, v.mast, v.state, v.address]));
     if (now === this.dots) return;
     this.dots = now;
     const box = byId("validators");
-    const focused = document.activeElement?.dataset?.index;
+    const focused = document.activeElement?.dataset?.address;
     box.replaceChildren(...list.map((v) => el("button", {
-      type: "button", class: `dot ${v.state}`, "data-index": v.index, title: `${v.owner} ${v.mast}: ${v.state}`,
-      "aria-label": `Validator ${v.owner} ${v.mast}: ${v.state}`, on: { click: () => this.open(v.index) },
+      type: "button", class: `dot ${v.state}`, "data-address": v.address, title: `${v.owner} ${v.mast}: ${v.state}`,
+      "aria-label": `Validator ${v.owner} ${v.mast}: ${v.state}`, on: { click: () => this.open(v.address) },
     })));
-    if (focused !== undefined) box.querySelector(`[data-index="${focused}"]`)?.focus();
+    if (focused !== undefined) box.querySelector(`[data-address="${focused}"]`)?.focus();
   }
 }
 
@@ -65,12 +66,15 @@ export function troubles(status, stream) {
   if (stream.map) list.push(["map", `The map could not be read: ${stream.map}. Reload the page to try again.`]);
   if (!status) return list;
   if (!status.healthy) list.push(["unit", `${status.trouble.replace(/\.?$/, ".")} See the log of rsud (journalctl -u rsud).`]);
-  const set = states(status);
+  const set = status.validators;
   const total = set.reduce((n, v) => n + v.power, 0);
   const voting = set.reduce((n, v) => n + (v.state === "voting" ? v.power : 0), 0);
   if (total > 0 && 3 * voting <= 2 * total)
     list.push(["quorum", `The cell is below quorum: ${set.filter((v) => v.state === "voting").length} of ${set.length} validators ` +
       `vote, and no change can be confirmed until more come back. See which dots are not grey and look after those units.`]);
+  if (status.consensus.clock_agrees === false)
+    list.push(["agree", "The clock of this unit is not that of the others: what it sees is refused as too old or too new. See whether " +
+      "GNSS or NTP reach it (chronyc tracking)."]);
   if (!status.consensus.clock_trusted)
     list.push(["clock", "The clock of this unit is not certain enough: it votes, but proposes no blocks. See whether GNSS or NTP " +
       "reach it (chronyc tracking)."]);

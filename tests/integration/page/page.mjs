@@ -65,7 +65,7 @@ async function firstLook() {
 }
 
 async function liveChanges() {
-  await b.until("document.querySelectorAll('#candidates li').length > 0", "a candidate", 60000);
+  await b.until("document.querySelectorAll('#candidates li').length > 0", "a candidate with something to speak for it", 60000);
   assert.ok(await b.run("return wayside.overlay.candidates.length > 0"));
   await shot("gathering-light");
   ok("candidates appear as their evidence comes");

@@ -65,6 +65,7 @@ static void status_tells_the_whole_unit(void **state) {
         rig_assert_hex(v, "address", rig->face.genesis->validators.v[i].address, 32);
     }
     assert_int_equal(json_array_size(json_object_get(o, "followers")), 0);
+    assert_int_equal(json_array_size(json_object_get(o, "jailed")), 0);
     assert_true(json_is_true(json_object_get(json_object_get(o, "consensus"), "clock_agrees")));
     json_decref(o);
 }

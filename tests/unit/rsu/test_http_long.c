@@ -2,6 +2,7 @@
  * told when a version is too old, not provable yet, or missing. Contents are made up; proofs are not checked here. */
 #include "tests/unit/rsu/http_listener.h"
 
+#include "ledger/committee/court.h"
 #include "ledger/store/store.h"
 
 #include <inttypes.h>
@@ -207,6 +208,56 @@ static void holes_and_damage_are_named(void **state) {
     shut(r, s);
 }
 
+/* Convictions that the store tells of; nobody knows the committees of this made-up history any more. */
+static void jailed_validators_are_listed_the_last_ones(void **state) {
+    (void)state;
+    enum { CONVICTED = 70, LISTED = 64 };
+    struct store *s = store_open_memory();
+    struct rig *r = open_history(s, 2, 3, 0);
+    for (unsigned i = 0; i < CONVICTED; i++) {
+        uint8_t key[15] = {EXECUTOR_COMMITTEE};
+        put_be16(key + 1, COMMITTEE_EVENT_JAILED);
+        put_be64(key + 3, 3);
+        put_be32(key + 11, 1 + i);
+        struct buf body = {0};
+        struct buf value = {0};
+        buf_u8(&body, 1);
+        for (size_t k = 0; k < 32; k++)
+            buf_u8(&body, (uint8_t)i);
+        buf_u8(&body, EVIDENCE_DOUBLE_VOTE);
+        buf_u64(&body, 2);
+        for (size_t k = 0; k < 32; k++)
+            buf_u8(&body, 0xee);
+        struct event e = {.contract = EXECUTOR_COMMITTEE,
+            .type = COMMITTEE_EVENT_JAILED,
+            .height = 3,
+            .sequence = 1 + i,
+            .body = buf_span(&body)};
+        event_encode(&e, &value);
+        struct store_batch *b = store_batch_new(s);
+        put(b, STORE_EVENT, span_of(key + 3, 12), &value);
+        put(b, STORE_INDEX, span_of(key, 15), &value);
+        assert_int_equal(store_batch_write(b, NULL), 0);
+        buf_free(&body);
+        buf_free(&value);
+    }
+    json_t *o = rig_json(r, 200, "/v1/status");
+    json_t *list = json_object_get(o, "jailed");
+    assert_int_equal(json_array_size(list), LISTED);
+    for (size_t i = 0; i < LISTED; i++) {
+        json_t *one = json_array_get(list, i);
+        uint8_t address[32];
+        memset(address, (int)(i + CONVICTED - LISTED), sizeof(address));
+        rig_assert_hex(one, "address", address, sizeof(address));
+        assert_string_equal(rig_word(one, "evidence_kind"), "double_vote");
+        assert_int_equal(rig_number(one, "evidence_height"), 2);
+        assert_int_equal(rig_number(one, "height"), 3);
+        assert_string_equal(rig_word(one, "owner"), "");
+    }
+    json_decref(o);
+    shut(r, s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_histories_come_in_helpings_without_a_gap),
@@ -215,6 +266,7 @@ int main(void) {
         cmocka_unit_test(what_is_too_old_is_gone),
         cmocka_unit_test(versions_wait_for_their_proof),
         cmocka_unit_test(holes_and_damage_are_named),
+        cmocka_unit_test(jailed_validators_are_listed_the_last_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
