@@ -105,7 +105,7 @@ static bool same_shape(const struct compare *c, const struct element *a, const s
     return ok;
 }
 
-static bool same(const struct compare *c, const struct element *a, const struct element *b) {
+bool compare_same(const struct compare *c, const struct element *a, const struct element *b) {
     if (a->has_value != b->has_value || (a->has_value && a->value != b->value))
         return false;
     if (a->valid_from_ms != b->valid_from_ms || a->valid_to_ms != b->valid_to_ms)
@@ -125,12 +125,16 @@ static int change_order(const void *a, const void *b) {
     return memcmp(x->id, y->id, sizeof(x->id));
 }
 
+void compare_match_names(struct compare *c, struct map_delta *ret_delta) {
+    compare_match_alias(c);
+    compare_find_shift(c, ret_delta);
+    compare_unmatch_far(c);
+}
+
 void map_compare(const struct mapset *a, const struct mapset *b, struct map_delta *ret_delta) {
     struct compare c = {.a = a, .b = b, .same_ns = strcmp(a->ns, b->ns) == 0};
     struct map_delta d = {0};
-    compare_match_alias(&c);
-    compare_find_shift(&c, &d);
-    compare_unmatch_far(&c);
+    compare_match_names(&c, &d);
     compare_match_place(&c);
     d.changes = ws_calloc(a->n + b->n, sizeof(d.changes[0]));
     for (size_t i = 0; i < a->n; i++) {
@@ -138,7 +142,7 @@ void map_compare(const struct mapset *a, const struct mapset *b, struct map_delt
         const struct element *after = c.of_a[i] == 0 ? NULL : &b->elements[c.of_a[i] - 1];
         if (after == NULL)
             d.changes[d.n++] = (struct map_change){MAP_DELETE, before, NULL};
-        else if (!same(&c, before, after))
+        else if (!compare_same(&c, before, after))
             d.changes[d.n++] = (struct map_change){MAP_MODIFY, before, after};
     }
     for (size_t k = 0; k < b->n; k++)

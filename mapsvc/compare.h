@@ -22,6 +22,10 @@ void compare_match_alias(struct compare *c);
 void compare_unmatch_far(struct compare *c);
 /* Elements left over: same kind, nearest within the gate, and nobody else as near. */
 void compare_match_place(struct compare *c);
+/* All of what names say: alias, common shift, names that do not last. compare_match_place comes behind it. */
+void compare_match_names(struct compare *c, struct map_delta *ret_delta);
+/* Whether partners say the same; see mapset.h. */
+bool compare_same(const struct compare *c, const struct element *a, const struct element *b);
 void compare_find_shift(struct compare *c, struct map_delta *ret_delta);
 
 #endif

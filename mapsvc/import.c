@@ -50,9 +50,12 @@ void map_emit(struct map_reader *r, struct element *e, const char *native) {
 }
 
 struct cell_frame map_frame_around(const struct map_import_options *opt, int32_t lat, int32_t lon) {
-    if (opt->has_frame)
+    enum { STEP = 10000, NEAR = 2000000 };
+    int64_t dlat = (int64_t)lat - opt->frame.lat0;
+    int64_t dlon = (int64_t)lon - opt->frame.lon0;
+    bool near = dlat <= NEAR && dlat >= -NEAR && dlon <= NEAR && dlon >= -NEAR;
+    if (opt->has_frame && (near || !opt->frame_is_hint))
         return opt->frame;
-    enum { STEP = 10000 };
     return frame_at(lat / STEP * STEP, lon / STEP * STEP);
 }
 

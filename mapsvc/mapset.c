@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* File form, version 1: magic, version, frame, namespace, digest, elements in ascending id. */
+/* File form: magic, version, frame, namespace, digest, with version 2 lineage, elements in ascending id. */
 static const char magic[8] = {'W', 'S', 'M', 'A', 'P', '\r', '\n', 0x1a};
-enum { FILE_VERSION = 1, ELEMENT_OCTETS_MAX = 1 << 20 };
+enum { FILE_VERSION = 1, FILE_VERSION_LINEAGE = 2, ELEMENT_OCTETS_MAX = 1 << 20 };
 
 void mapset_free(struct mapset *m) {
     for (size_t i = 0; i < m->n; i++)
@@ -54,9 +54,14 @@ const struct element *mapset_find(const struct mapset *m, const uint8_t id[stati
     return NULL;
 }
 
+static bool has_lineage(const struct mapset *m) {
+    static const uint8_t none[32] = {0};
+    return memcmp(m->lineage, none, sizeof(none)) != 0;
+}
+
 void mapset_encode(const struct mapset *m, struct buf *b) {
     buf_put(b, magic, sizeof(magic));
-    buf_u8(b, FILE_VERSION);
+    buf_u8(b, has_lineage(m) ? FILE_VERSION_LINEAGE : FILE_VERSION);
     buf_i32(b, m->frame.lat0);
     buf_i32(b, m->frame.lon0);
     buf_i64(b, m->frame.north);
@@ -66,6 +71,8 @@ void mapset_encode(const struct mapset *m, struct buf *b) {
     buf_u8(b, (uint8_t)ns);
     buf_put(b, m->ns, ns);
     buf_put(b, m->base_digest, sizeof(m->base_digest));
+    if (has_lineage(m))
+        buf_put(b, m->lineage, sizeof(m->lineage));
     WS_ASSERT(m->n <= UINT32_MAX);
     buf_u32(b, (uint32_t)m->n);
     struct buf one = {0};
@@ -109,8 +116,8 @@ int mapset_decode(struct span s, struct mapset *ret_map, struct ws_err *err) {
     if (r.bad || memcmp(head.p, magic, sizeof(magic)) != 0)
         return ws_fail(err, WS_EINPUT, "map: not a Wayside map");
     uint8_t version = rd_u8(&r);
-    if (!r.bad && version != FILE_VERSION)
-        return ws_fail(err, WS_ENOTSUP, "map: encoding version %u is not 1", version);
+    if (!r.bad && version != FILE_VERSION && version != FILE_VERSION_LINEAGE)
+        return ws_fail(err, WS_ENOTSUP, "map: encoding version %u is not 1 or 2", version);
     m.frame.lat0 = rd_i32(&r);
     m.frame.lon0 = rd_i32(&r);
     m.frame.north = rd_i64(&r);
@@ -122,6 +129,11 @@ int mapset_decode(struct span s, struct mapset *ret_map, struct ws_err *err) {
     if (n > 0)
         memcpy(m.ns, ns.p, n);
     rd_copy(&r, m.base_digest, sizeof(m.base_digest));
+    if (version == FILE_VERSION_LINEAGE) {
+        rd_copy(&r, m.lineage, sizeof(m.lineage));
+        if (!has_lineage(&m))
+            return ws_fail(err, WS_EINPUT, "map: octet %zu: a lineage of zeros", r.at);
+    }
     int rc = decode_elements(&r, &m, err);
     if (rc == WS_OK && !rd_done(&r))
         rc = ws_fail(

@@ -10,6 +10,8 @@ struct mapset {
     struct cell_frame frame;
     char ns[64]; /* namespace of native ids: file format and dataset name */
     uint8_t base_digest[32]; /* SHA-256 of the imported file */
+    uint8_t lineage
+        [32]; /* digest over all maps that this one replaces (map_keep_identities); zero: none */
     struct element *elements; /* ascending id */
     size_t n, cap;
 };
@@ -37,6 +39,8 @@ struct map_import_options {
     bool has_origin; /* place of (0, 0) for files with local coordinates only */
     int32_t lat0, lon0;
     bool has_frame; /* use this frame instead of one around the file's own middle */
+    bool
+        frame_is_hint; /* only if the middle of the file is within 0.2 degree: a plane does not reach far */
     struct cell_frame frame;
     size_t max_octets; /* of the file; 0: 1 GiB */
 };
@@ -67,5 +71,19 @@ struct map_delta {
 };
 void map_compare(const struct mapset *a, const struct mapset *b, struct map_delta *ret_delta);
 void map_delta_free(struct map_delta *d);
+
+/* A file imported again, or a later one of the same road: elements of next that map_compare takes for elements of
+ * previous get their ids back, and their revision (+1 when they differ). What has no partner gets an id made from the
+ * lineage as well, so that no id is ever given again, also when a file comes back. A name that an
+ * element had and nobody has now is kept as the alias "was:" name, as long as there is room. next stays sorted.
+ * report (may be NULL): who has no partner. */
+struct map_identity {
+    bool shifted; /* as in map_delta */
+    int64_t shift_x_mm, shift_y_mm;
+    size_t by_name, by_place, changed; /* changed: of those that were kept */
+    size_t created, gone;
+};
+void map_keep_identities(const struct mapset *previous, struct mapset *next,
+    struct map_identity *ret, struct map_report *report);
 
 #endif

@@ -1,117 +1,21 @@
-/* rsuctl map import, export, diff: maps as files. */
+/* rsuctl map export, diff: maps as files. */
+#include "rsu/ctl_map.h"
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/export.h"
 #include "mapsvc/export_into.h"
 #include "mapsvc/objects.h"
-#include "rsu/ctl.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int load(const char *path, const struct map_import_options *how, struct mapset *m,
-    struct map_report *report, struct ws_err *err) {
-    int rc = map_import(path, how, m, report, err);
-    for (size_t i = 0; rc == WS_OK && report != NULL && i < report->n; i++)
-        (void)fprintf(stderr, "note: %s\n", report->text[i]);
-    if (rc == WS_OK && report != NULL && report->notes > report->n)
-        (void)fprintf(stderr, "note: and %zu more\n", report->notes - report->n);
-    return rc;
-}
-
 static int print_json(const struct ctl_verb *v, json_t *j) {
     int code = ctl_print_json(v, j);
     json_decref(j);
     return code;
 }
-
-/* ---- import ---- */
-
-static size_t count(const struct mapset *m, enum element_kind kind) {
-    size_t n = 0;
-    for (size_t i = 0; i < m->n; i++)
-        n += m->elements[i].kind == kind;
-    return n;
-}
-
-static int tell_import(const struct ctl_verb *v, const struct mapset *m,
-    const struct map_report *report, const char *out, bool json) {
-    uint8_t digest[32];
-    char hex[65];
-    mapset_digest(m, digest);
-    hex_encode(hex, digest, 32);
-    if (json) {
-        json_t *kinds = json_object();
-        for (int k = EL_LANE; k <= EL_HAZARD; k++)
-            (void)json_object_set_new(kinds, element_kind_name((enum element_kind)k),
-                json_integer((json_int_t)count(m, (enum element_kind)k)));
-        return print_json(v, json_pack("{s:s, s:s, s:I, s:o, s:I, s:I}", "out", out, "digest", hex,
-                                 "elements", (json_int_t)m->n, "kinds", kinds, "skipped",
-                                 (json_int_t)report->skipped, "notes", (json_int_t)report->notes));
-    }
-    struct buf b = {0};
-    buf_printf(&b, "%s: %zu elements", out, m->n);
-    for (int k = EL_LANE; k <= EL_HAZARD; k++) {
-        if (count(m, (enum element_kind)k) > 0)
-            buf_printf(&b, ", %s %zu", element_kind_name((enum element_kind)k),
-                count(m, (enum element_kind)k));
-    }
-    buf_printf(
-        &b, "\nleft out: %zu, notes: %zu\ndigest: %s\n", report->skipped, report->notes, hex);
-    int code = ctl_print(v, buf_span(&b));
-    buf_free(&b);
-    return code;
-}
-
-static int run_import(const struct ctl_verb *v, int argc, char **argv) {
-    const char *out = NULL;
-    bool strict = false;
-    bool json = false;
-    struct ctl_place origin = {0};
-    struct ctl_list words = {0};
-    const struct ctl_option options[] = {
-        {"out", CTL_TEXT, (void *)&out, 0, 0},
-        {"origin", CTL_PLACE, &origin, 0, 0},
-        {"strict", CTL_FLAG, &strict, 0, 0},
-        {"json", CTL_FLAG, &json, 0, 0},
-    };
-    int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
-        return code;
-    if (out == NULL)
-        return ctl_misuse(v, "--out is needed");
-    struct map_import_options how = {
-        .strict = strict, .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
-    struct mapset m = {0};
-    struct map_report *report = ws_alloc(sizeof(*report));
-    struct ws_err err = {0};
-    struct buf b = {0};
-    int rc = load(words.v[0], &how, &m, report, &err);
-    if (rc == WS_OK) {
-        mapset_encode(&m, &b);
-        rc = file_write(out, buf_span(&b), 0644, &err);
-        buf_free(&b);
-    }
-    code = rc == WS_OK ? tell_import(v, &m, report, out, json) : ctl_fail(v, CTL_UNREACHABLE, &err);
-    mapset_free(&m);
-    free(report);
-    return code;
-}
-
-const struct ctl_verb ctl_map_import = {"map", "import", "read a map into the cell's own form",
-    "FILE --out FILE.wmap [options]\n"
-    "\n"
-    "Reads Lanelet2 (.osm) or OpenDRIVE (.xodr), told by content, and says what is in it. Broken "
-    "elements are\n"
-    "left out and told on standard error.\n"
-    "\n"
-    "  --out FILE.wmap     the map in its canonical form, whose digest a genesis names\n"
-    "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
-    "  --strict            any broken element refuses the file\n"
-    "  --json              print JSON\n",
-    run_import};
 
 /* ---- export ---- */
 
@@ -120,10 +24,8 @@ static int export_into(const struct mapset *m, const char *base, struct buf *b, 
     struct map_report *unsaid = ws_alloc(sizeof(*unsaid));
     int rc = map_export_into(m, base, b, unsaid, err);
     *ret_unsaid = rc == WS_OK ? unsaid->skipped : 0;
-    for (size_t i = 0; rc == WS_OK && i < unsaid->n; i++)
-        (void)fprintf(stderr, "not said: %s\n", unsaid->text[i]);
-    if (rc == WS_OK && unsaid->notes > unsaid->n)
-        (void)fprintf(stderr, "not said: and %zu more\n", unsaid->notes - unsaid->n);
+    if (rc == WS_OK)
+        ctl_map_tell(unsaid, "not said");
     free(unsaid);
     return rc;
 }
@@ -153,7 +55,7 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
         .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
     struct mapset m = {0};
     struct ws_err err = {0};
-    if (load(words.v[0], &how, &m, NULL, &err) != WS_OK)
+    if (ctl_map_load(words.v[0], &how, &m, NULL, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
     struct buf b = {0};
     size_t unsaid = 0;
@@ -353,9 +255,9 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     struct mapset a = {0};
     struct mapset b = {0};
     struct ws_err err = {0};
-    int rc = load(words.v[0], &how, &a, NULL, &err);
+    int rc = ctl_map_load(words.v[0], &how, &a, NULL, &err);
     if (rc == WS_OK)
-        rc = load(words.v[1], &how, &b, NULL, &err);
+        rc = ctl_map_load(words.v[1], &how, &b, NULL, &err);
     if (rc != WS_OK) {
         code = ctl_fail(v, CTL_UNREACHABLE, &err);
     } else {
