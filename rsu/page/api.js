@@ -27,8 +27,15 @@ export async function octets(path) {
   return new Uint8Array(await (await ask(path)).arrayBuffer());
 }
 
+const MAP_OCTETS_MAX = 100e6; // some 200,000 elements; beyond, a browser would stand still for long
+
 export async function map() {
   const response = await ask("/v1/map");
+  const size = Number(response.headers.get("Content-Length"));
+  if (size > MAP_OCTETS_MAX) {
+    await response.body.cancel();
+    throw new Refused(413, `it has ${Math.round(size / 1e6)} MB, more than a page can draw; use /v1/map with a tool for maps`);
+  }
   return { version: Number(response.headers.get("Wayside-Map-Version")), text: await response.text() };
 }
 

@@ -55,6 +55,7 @@ function ask(road) {
 }
 
 function resize() {
+  if (document.documentElement.hasAttribute("data-paper")) return;
   const node = byId("map");
   const fits = view.width > 1;
   view.width = Math.max(1, node.clientWidth);
@@ -316,6 +317,25 @@ function theme() {
   ask(true);
 }
 
+// The strip of map on a sheet: drawn at once, because the page does not run while it is printed.
+function paper(begins) {
+  document.documentElement.toggleAttribute("data-paper", begins);
+  scene.theme();
+  if (!begins) {
+    resize();
+    return;
+  }
+  const s = 2;
+  view.width = 688;
+  view.height = 234;
+  for (const g of Object.values(canvas)) {
+    g.canvas.width = view.width * s;
+    g.canvas.height = view.height * s;
+  }
+  scene.draw(canvas.road, s);
+  overlay.draw(canvas.marks, s, 0);
+}
+
 function listen() {
   const map = byId("map");
   steer(map, view, moved, tapped);
@@ -337,7 +357,8 @@ function listen() {
   addEventListener("hashchange", () => arrive(link.read(location.hash)));
   new ResizeObserver(resize).observe(map);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
-  for (const moment of ["beforeprint", "afterprint"]) addEventListener(moment, () => { theme(); scene.draw(canvas.road, ratio()); overlay.draw(canvas.marks, ratio(), 0); });
+  addEventListener("beforeprint", () => paper(true));
+  addEventListener("afterprint", () => paper(false));
   setInterval(() => { if (state.status) strip.tick(state.status, state.received); say(); }, 1000);
 }
 

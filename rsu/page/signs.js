@@ -110,6 +110,9 @@ function unknown(g, x, y, r, text) {
 function light(g, x, y, r) {
   g.fillStyle = "#23272b";
   g.fillRect(x - r * 0.45, y - r * 1.1, r * 0.9, r * 2.2);
+  g.strokeStyle = "#8a9199";
+  g.lineWidth = 1;
+  g.strokeRect(x - r * 0.45, y - r * 1.1, r * 0.9, r * 2.2);
   for (const [i, colour] of ["#e05a4f", "#d9a93a", "#5fae6b"].entries()) disc(g, x, y + (i - 1) * r * 0.68, r * 0.27, colour);
 }
 

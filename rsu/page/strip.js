@@ -63,7 +63,7 @@ export function troubles(status, stream) {
   if (stream.lost)
     list.push(["stream", `The connection to the unit is lost; what is shown is what it said last. The page reconnects by itself; ` +
       `if this lasts, see whether rsud runs (systemctl status rsud).`, stream.lost]);
-  if (stream.map) list.push(["map", `The map could not be read: ${stream.map}. Reload the page to try again.`]);
+  if (stream.map) list.push(["map", `The map could not be shown: ${stream.map}. Reload the page to try again.`]);
   if (!status) return list;
   if (!status.healthy) list.push(["unit", `${status.trouble.replace(/\.?$/, ".")} See the log of rsud (journalctl -u rsud).`]);
   const set = status.validators;

@@ -23,16 +23,14 @@ function remember(text) {
   }
 }
 
-// The clipboard is not for pages over plain HTTP; a selected text is.
+// The clipboard of today is not for pages over plain HTTP; a selected text is for all.
 async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = el("textarea", { readonly: true, "aria-hidden": "true" }, text);
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
-  if (!done) throw new Error("the browser does not allow it");
-  return undefined;
+  if (!done) await navigator.clipboard.writeText(text);
 }
 
 function anchorWords(fingerprint, entered) {
@@ -110,7 +108,7 @@ export function checker(change, proofOf) {
   const copyProof = async () => {
     try {
       await copy(proofOf());
-      put(box, el("p", { class: "soft" }, `The proof of version ${change.version} is in the clipboard, as hex (xxd -r -p makes a file of it).`));
+      put(box, el("p", { class: "soft", id: "copied" }, `The proof of version ${change.version} is in the clipboard, as hex (xxd -r -p makes a file of it).`));
     } catch (e) {
       put(box, el("p", {}, `Could not copy: ${e.message}. It is under /v1/proofs/map/${change.version}.`));
     }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the page computes by itself, without a browser: hashes, signatures, the proof check. usage: page_proof.sh BUILD-FOLDER
+# What the page computes by itself, without a browser: hashes, signatures, the proof check, and what it says in words. usage: page_proof.sh BUILD-FOLDER
 # 77: no Node here, and nobody asked for everything.
 set -eu
 build=${1:?build folder}
@@ -16,3 +16,4 @@ cp "$here"/../../rsu/page/*.js "$out/page"
 echo '{"type": "module"}' >"$out/page/package.json"
 "$build/tests/support/make_light_proofs" "$out/chain"
 node "$here/page/proof.mjs" "$out/page" "$out/chain"
+node "$here/page/words.mjs" "$out/page"

@@ -86,6 +86,14 @@ export class Browser {
     }
   }
 
+  // As a finger would: the browser counts it as a wish of the user.
+  async click(selector) {
+    const at = await this.run(`const e = document.querySelector(${JSON.stringify(selector)}); e.scrollIntoView({ block: "center" });
+      const r = e.getBoundingClientRect(); return { x: r.x + r.width / 2, y: r.y + r.height / 2 };`);
+    for (const type of ["mousePressed", "mouseReleased"])
+      await this.send("Input.dispatchMouseEvent", { type, ...at, button: "left", clickCount: 1 });
+  }
+
   async key(key, code = key) {
     const text = key.length === 1 ? key : key === "Enter" ? "\r" : undefined;
     const virtual = { Enter: 13, Escape: 27, Tab: 9, ArrowLeft: 37, ArrowUp: 38, ArrowRight: 39, ArrowDown: 40 }[key];

@@ -69,6 +69,12 @@ async function liveChanges() {
   assert.ok(await b.run("return wayside.overlay.candidates.length > 0"));
   await shot("gathering-light");
   ok("candidates appear as their evidence comes");
+  await b.run("document.querySelector('#candidates button').click()");
+  await b.until("/[\\d.]+ bits of 20.0 needed/.test(document.getElementById('progress')?.innerText)", "the candidate's evidence");
+  await b.until("document.querySelectorAll('svg.chart path').length > 0", "its sightings");
+  assert.match(await b.run("return document.getElementById('panel').innerText"), /Not in the map/);
+  await b.key("Escape");
+  ok("a candidate opens with its evidence");
   const before = await b.run("performance.mark('x'); return performance.getEntriesByType('navigation').length");
   await b.until("Number(document.documentElement.dataset.newest) >= 2", "a version", 90000);
   await b.until("document.querySelectorAll('#list li').length >= 1", "a change in the list");
@@ -125,6 +131,8 @@ async function proofs() {
   assert.equal(await verdict(fingerprint), "holds");
   assert.match(await b.run("return document.getElementById('verdict').innerText"), /fingerprint that you entered/);
   await shot("proof-light");
+  await b.click("#copy");
+  await b.until("/in the clipboard/.test(document.getElementById('copied')?.textContent)", "the copy");
   ok("the proof holds, and the page says against which anchor");
   assert.equal(await verdict(fingerprint.replace(/^./, (c) => (c === "0" ? "1" : "0"))), "fails");
   assert.equal(await verdict("abc"), "unchecked");
@@ -153,8 +161,19 @@ async function proofs() {
 }
 
 async function paper() {
+  await b.send("Emulation.setEmulatedMedia", { media: "print" });
+  await b.send("Emulation.setDeviceMetricsOverride", { width: 688, height: 1010, deviceScaleFactor: 1, mobile: false });
+  await b.run("dispatchEvent(new Event('beforeprint'))");
+  await sleep(300);
+  await shot("paper");
+  await b.run("dispatchEvent(new Event('afterprint'))");
+  await b.send("Emulation.setEmulatedMedia", { media: "", features: [{ name: "prefers-color-scheme", value: "dark" }] });
+  await b.send("Emulation.setDeviceMetricsOverride", { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false });
+  await sleep(300);
+
   const pdf = (await b.paper(join(pictures, "change.pdf"))).toString("latin1");
   assert.equal((pdf.match(/\/Type\s*\/Page\b(?!s)/g) || []).length, 1);
+  await b.send("Emulation.setEmulatedMedia", { media: "", features: [{ name: "prefers-color-scheme", value: "light" }] });
   ok("a change with its evidence is one sheet of paper");
 }
 

@@ -1,0 +1,95 @@
+// What the page says in words, in Node: changes, troubles, addresses. usage: node words.mjs FOLDER-OF-MODULES
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+globalThis.matchMedia = () => ({ matches: false });
+const from = (name) => import(join(process.argv[2], name));
+const { bound, changeMeta, changeTitle, count, duration, octets, plate } = await from("format.js");
+const { troubles } = await from("strip.js");
+const link = await from("link.js");
+const { Model, readSequence } = await from("model.js");
+const { View } = await from("view.js");
+
+const element = (more) => ({ kind: "sign", attributes: {}, aliases: [], line: [[11, 48]], ring: false, heading: 90, ...more });
+const sign = (value, code = "de274-50") => element({ value, attributes: code ? { code } : {} });
+const evidence = { bits: 21.44, threshold_bits: 20, vehicles: 12, software_families: 3, issuers: 3, groups: 6 };
+
+// Changes.
+assert.equal(changeTitle({ before: sign(50), after: sign(30) }), "Speed sign 50 → 30 km/h");
+const limit = (value) => element({ kind: "speed_limit", value, attributes: { unit: "mph", road_name: "Ring Road" } });
+assert.equal(changeTitle({ before: limit(50), after: limit(30) }), "Speed limit 50 → 30 mph");
+assert.equal(changeMeta({ after: limit(30), evidence, tier: "permanent" }, 17),
+  "Ring Road eastbound, version 17, 12 vehicles, 3 software families, 21.4 bits of 20");
+assert.equal(changeMeta({ after: sign(30), evidence: { ...evidence, vehicles: 1, software_families: 1 }, tier: "permanent" }, 2),
+  "eastbound, version 2, 1 vehicle, 1 software family, 21.4 bits of 20");
+assert.equal(changeMeta({ after: sign(30), evidence: { ...evidence, vehicles: 0, threshold_bits: 0 }, tier: "order" }, 4),
+  "eastbound, version 4, by order of the authority");
+assert.equal(changeTitle({ before: element({ attributes: { code: "de205" } }), after: null }), "Yield sign removed");
+assert.equal(changeTitle({ before: null, after: sign(30, "") }), "New speed sign 30 km/h");
+assert.equal(changeTitle({ before: null, after: element({ kind: "hazard", value: 3 }) }), "New hazard 3");
+assert.equal(changeTitle({ before: sign(50), after: sign(50), moved_m: 3.21 }), "Speed sign 50 km/h moved by 3.2 m");
+assert.deepEqual(plate(sign(30, "de274.1-30")), { number: 274, zone: true, name: "speed" });
+assert.deepEqual(plate(element({ attributes: { code: "206" } })).name, "stop");
+assert.equal(plate(element({ attributes: { code: "1000001" } })), null);
+assert.equal(plate(element({})), null);
+assert.deepEqual([0, 44, 91, 225, 359, undefined].map(bound),
+  ["northbound", "northeastbound", "eastbound", "southwestbound", "northbound", ""]);
+assert.deepEqual([count(999), count(1234567), octets(1), octets(1234), octets(5e9)], ["999", "1\u202f234\u202f567", "1 B", "1.2 kB", "5.0 GB"]);
+assert.deepEqual([0.04, 12.2, 119, 3600, 86400, 1e6, Number.NaN].map(duration), ["0.0 s", "12 s", "119 s", "60 min", "24 h", "12 days", "–"]);
+
+// Troubles: nothing when all is well; else one sentence each, which names what to do.
+const well = { healthy: true, trouble: "", validator: 0, consensus: { clock_trusted: true, clock_agrees: true, syncing: false },
+  validators: [0, 1, 2, 3].map((index) => ({ index, power: 1, state: "voting" })), jailed: [],
+  disk: { state: "good", data_octets: 5e8, free_octets: 1e9, budget_octets: 1e9 } };
+const none = { lost: 0, map: "" };
+const said = (more, stream = none) => troubles({ ...well, ...more }, stream);
+assert.deepEqual(said({}), []);
+const cases = [
+  [said({ healthy: false, trouble: "Port 0 stopped: torn" }), "unit", /Port 0 stopped: torn\. .*journalctl/],
+  [said({ validators: well.validators.map((v, i) => ({ ...v, state: i < 2 ? "silent" : "voting" })) }), "quorum", /2 of 4 validators vote/],
+  [said({ consensus: { ...well.consensus, clock_trusted: false } }), "clock", /GNSS or NTP/],
+  [said({ consensus: { ...well.consensus, clock_agrees: false } }), "agree", /not that of the others/],
+  [said({ consensus: { ...well.consensus, syncing: true } }), "sync", /catching up/],
+  [said({ disk: { ...well.disk, data_octets: 9.5e8 } }), "disk", /950\.0 MB of 1\.0 GB/],
+  [said({ disk: { ...well.disk, state: "disk_full" } }), "disk", /disk full/],
+  [said({}, { lost: 5, map: "" }), "stream", /reconnects by itself/],
+  [troubles(null, { lost: 0, map: "it has 300 MB" }), "map", /300 MB/],
+];
+for (const [list, key, words] of cases) {
+  assert.equal(list.length, 1, key);
+  assert.equal(list[0][0], key);
+  assert.match(list[0][1], words);
+  assert.match(list[0][1], /\.$/);
+}
+assert.deepEqual(said({ validators: well.validators.map((v, i) => ({ ...v, state: i < 1 ? "silent" : "voting" })) }), []);
+assert.deepEqual(said({ disk: null }), []);
+
+// Addresses: what is written is read again; what somebody made up is left out.
+const hex = "ab".repeat(32);
+const state = { v: 17, from: 12, see: `c:${hex}`, at: { lat: 48.761234, lon: 11.4, scale: 2.5 } };
+assert.deepEqual(link.read(link.write(state)), state);
+for (const bad of ["#v=-1", "#v=1e9", "#see=c:<b>", "#see=x:00", "#at=99,0,1", "#at=1,2", "#at=a,b,c", "#__proto__=1", "#from=%3Cscript"])
+  assert.deepEqual(link.read(bad), {}, bad);
+
+// The model walks back and forth.
+const feature = (id, value) => `\u001e{"type":"Feature","geometry":{"type":"Point","coordinates":[11,48]},"properties":{"kind":"sign","element":"${id}","value":${value},"revision":0}}\n`;
+const side = (id, value) => ({ id, kind: "sign", value, geometry: { type: "Point", coordinates: [11, 48] } });
+const model = new Model(new View());
+model.take(readSequence(feature("a", 30) + feature("c", 80)), 3);
+model.oldest = 3;
+model.learn([
+  { version: 2, changes: [{ id: "1", op: "modify", before: side("a", 50), after: side("a", 30) }] },
+  { version: 3, changes: [{ id: "2", op: "create", before: null, after: side("c", 80) }, { id: "3", op: "delete", before: side("b", 60), after: null }] },
+]);
+const now = () => [...model.elements].map(([id, e]) => `${id}${e.value}`).sort().join(" ");
+assert.equal(now(), "a30 c80");
+assert.ok(model.go(1));
+assert.equal(now(), "a50 b60");
+assert.ok(model.go(2));
+assert.equal(now(), "a30 b60");
+assert.ok(model.go(3));
+assert.equal(now(), "a30 c80");
+assert.equal(model.go(5), false);
+assert.deepEqual(model.between(1, 3).map((c) => c.id), ["2", "3", "1"]);
+console.log("words: all as they should be");
