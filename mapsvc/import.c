@@ -173,8 +173,13 @@ int map_import(const char *path, const struct map_import_options *opt, struct ma
     struct map_report *report, struct ws_err *err) {
     static const struct map_import_options none = {0};
     struct mapset m = {0};
-    struct map_reader r = {path, opt == NULL ? &none : opt, report, &m, err, WS_OK};
     struct buf data = {0};
+    struct map_reader r = {.file = path,
+        .opt = opt == NULL ? &none : opt,
+        .report = report,
+        .map = &m,
+        .err = err,
+        .octets = &data};
     size_t max = r.opt->max_octets == 0 ? MAP_FILE_OCTETS_MAX : r.opt->max_octets;
     if (report != NULL)
         *report = (struct map_report){0};

@@ -18,6 +18,8 @@ struct map_reader {
     struct mapset *map; /* ns and base_digest are set */
     struct ws_err *err;
     int rc; /* first failure; a reader that sees it set comes back */
+    struct buf
+        *octets; /* the file, to be freed early by a reader that has parsed it; may be NULL */
 };
 
 /* A broken element: left out with a report, or (strict) the end of the import. */

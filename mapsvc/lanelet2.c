@@ -212,6 +212,8 @@ static void note_unread(struct ll_build *b) {
 void lanelet2_import(struct map_reader *r, struct span data) {
     struct ll_map m = {0};
     lanelet2_parse(r, data, &m);
+    if (r->octets != NULL)
+        buf_free(r->octets); /* a third of the memory that a large map takes */
     if (r->rc == WS_OK && m.n_nodes > 0) {
         struct ll_build b = {.r = r, .m = &m};
         b.budget = BUDGET_BASE + BUDGET_EACH * (uint64_t)(m.n_refs + m.n_members);

@@ -254,7 +254,7 @@ static int read_map(const char *name, const struct mapset *like, struct span oct
         .frame = like->frame};
     memcpy(ret->base_digest, like->base_digest, sizeof(ret->base_digest));
     (void)snprintf(ret->ns, sizeof(ret->ns), "lanelet2");
-    struct map_reader r = {name, &opt, NULL, ret, err, WS_OK};
+    struct map_reader r = {.file = name, .opt = &opt, .map = ret, .err = err};
     lanelet2_import(&r, octets);
     mapset_sort(ret);
     return r.rc;
@@ -307,7 +307,7 @@ int lanelet2_export_into(const struct mapset *m, const char *base_path, struct s
     struct into w = {.m = m, .err = err};
     int rc = read_map(base_path, m, base, &w.base, err);
     if (rc == WS_OK) {
-        struct map_reader r = {base_path, &none, NULL, NULL, err, WS_OK};
+        struct map_reader r = {.file = base_path, .opt = &none, .err = err};
         lanelet2_parse(&r, base, &w.file);
         rc = r.rc;
     }

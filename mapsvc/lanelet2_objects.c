@@ -346,7 +346,7 @@ static int read_file(
     const char *path, const struct map_import_options *opt, struct ll_map *m, struct ws_err *err) {
     struct buf data = {0};
     size_t max = opt->max_octets == 0 ? MAP_FILE_OCTETS_MAX : opt->max_octets;
-    struct map_reader r = {path, opt, NULL, NULL, err, WS_OK};
+    struct map_reader r = {.file = path, .opt = opt, .err = err};
     char root[64] = "";
     r.rc = file_read(path, max, &data, err);
     if (r.rc == WS_OK)

@@ -28,6 +28,9 @@ echo "== randomness of a height (libsodium's own multiplication in the same run)
 echo "== map contract"
 "$build/tests/bench/bench_map"
 
+echo "== map import (expat alone in the same run)"
+"$build/tests/bench/bench_import"
+
 echo "== light client"
 "$build/tests/bench/bench_light"
 
