@@ -7,6 +7,7 @@
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
+#include "mapsvc/range.h"
 
 #include <stdlib.h>
 
@@ -208,12 +209,7 @@ static void read_params(struct map_params *p, const struct exec_host *h) {
 
 static void build_caches(struct map_contract *c) {
     contract_index(c);
-    c->leaves = ws_calloc(c->map.n, 32);
-    for (size_t i = 0; i < c->map.n; i++) {
-        uint8_t hash[32];
-        element_hash(&c->map.elements[i], hash);
-        exec_list_leaf(span_of(hash, sizeof(hash)), c->leaves[i]);
-    }
+    tiles_build(&c->tiles, &c->map);
     list_places(c);
 }
 
@@ -243,7 +239,7 @@ static int genesis(void *self, struct exec_host *h, struct span section, struct 
         mapset_add(&c->map, &e);
     }
     build_caches(c);
-    exec_list_root((const uint8_t(*)[32])c->leaves, c->map.n, c->head.root);
+    tiles_root(&c->tiles, c->head.root);
     c->head.version = 1;
     state_put_map(h, &c->map);
     state_put_head(h, &c->head);
@@ -309,7 +305,7 @@ static const char *code_name(exec_code code) {
 static void free_contract(void *self) {
     struct map_contract *c = self;
     mapset_free(&c->map);
-    free(c->leaves);
+    tiles_free(&c->tiles);
     grid_free(&c->grid);
     for (size_t i = 0; i < c->n_subjects; i++)
         subject_free(c->subjects[i]);
@@ -361,6 +357,15 @@ const struct mapset *map_contract_current(const void *self) {
 
 uint64_t map_contract_version(const void *self) {
     return ((const struct map_contract *)self)->head.version;
+}
+
+void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], struct buf *b) {
+    const struct map_contract *c = self;
+    struct map_snapshot s = {.version = c->head.version, .map = c->map}; /* borrowed */
+    memcpy(s.cell_id, cell_id, sizeof(s.cell_id));
+    memcpy(s.record, c->head.record, sizeof(s.record));
+    memcpy(s.root, c->head.root, sizeof(s.root));
+    map_snapshot_encode(&s, b);
 }
 
 size_t map_contract_candidates(const void *self, struct map_candidate *ret, size_t max) {

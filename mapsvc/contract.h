@@ -38,6 +38,8 @@ enum map_code {
 struct map_contract;
 const struct mapset *map_contract_current(const void *self); /* borrowed until the next block */
 uint64_t map_contract_version(const void *self);
+/* The map as it stands, with what the next version will name (mapsvc/range.h, map_snapshot). */
+void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], struct buf *b);
 /* A hypothesis that gathers evidence: for the page and for replay's report. */
 struct map_candidate {
     uint8_t element_id[16]; /* zero for a new element */

@@ -24,6 +24,7 @@
 #include "mapsvc/contract.h"
 #include "mapsvc/diff.h"
 #include "mapsvc/hypothesis.h"
+#include "mapsvc/tiles.h"
 
 #define MAP_PSID 0x1d
 #define SUBJECTS_MAX (1U << 16) /* beyond, no new suspicion is taken up until one is settled */
@@ -99,7 +100,7 @@ struct map_contract {
     const struct mapset *base; /* borrowed, for genesis */
     /* caches of state */
     struct mapset map;
-    uint8_t (*leaves)[32]; /* of map.elements, for the root */
+    struct tiles tiles; /* of map, for its root */
     struct grid grid; /* of map.elements */
     struct map_head head;
     uint64_t epoch;

@@ -38,7 +38,7 @@ struct change_record {
 struct map_version {
     uint8_t cell_id[32];
     uint64_t version; /* 1 is the base map; the first change makes 2 */
-    uint8_t previous_root[32]; /* root over element hashes sorted by id (RFC 6962 shape), before */
+    uint8_t previous_root[32]; /* over the map's tiles (mapsvc/tiles.h), before */
     uint8_t root[32]; /* and after */
     uint8_t previous_record
         [32]; /* SHA-256 of the previous version record's encoding; zero for the first */
@@ -71,10 +71,12 @@ void map_version_encode(const struct map_version *v, struct buf *b);
 WARN_UNUSED int map_version_decode(
     struct span s, struct map_version *ret_version, struct ws_err *err);
 
-/* Root over the elements sorted by id: the leaf's data is the element's hash (32 octets). */
+/* Root over the tiles and their elements (mapsvc/tiles.h). */
 void map_root(const struct mapset *m, uint8_t ret_root[static 32]);
 /* Replaces, adds and removes elements; m stays sorted. A `before` that is not what m holds, or a create
  * of what is there already, is WS_EINPUT and leaves m as it was. Changes are sorted (change_compare). */
+WARN_UNUSED int map_changes_check(
+    const struct change_record *changes, size_t n, const struct mapset *m, struct ws_err *err);
 WARN_UNUSED int map_changes_apply(
     const struct change_record *changes, size_t n, struct mapset *m, struct ws_err *err);
 /* Applies a version to a copy of the map a consumer holds: previous_root, each `before` and root are

@@ -6,26 +6,20 @@
 #include "mapsvc/diff.h"
 #include "mapsvc/fusion.h"
 #include "mapsvc/text.h"
+#include "mapsvc/tiles.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void leaf_of(const struct element *e, uint8_t ret_leaf[static 32]) {
-    uint8_t hash[32];
-    element_hash(e, hash);
-    exec_list_leaf(span_of(hash, sizeof(hash)), ret_leaf);
-}
-
 void map_root(const struct mapset *m, uint8_t ret_root[static 32]) {
-    uint8_t(*leaves)[32] = ws_calloc(m->n, 32);
-    for (size_t i = 0; i < m->n; i++)
-        leaf_of(&m->elements[i], leaves[i]);
-    exec_list_root((const uint8_t(*)[32])leaves, m->n, ret_root);
-    free(leaves);
+    struct tiles t = {0};
+    tiles_build(&t, m);
+    tiles_root(&t, ret_root);
+    tiles_free(&t);
 }
 
-static int check_changes(
+int map_changes_check(
     const struct change_record *changes, size_t n, const struct mapset *m, struct ws_err *err) {
     for (size_t i = 0; i < n; i++) {
         const struct change_record *c = &changes[i];
@@ -93,74 +87,39 @@ static void apply_checked(const struct change_record *changes, size_t n, struct 
 
 int map_changes_apply(
     const struct change_record *changes, size_t n, struct mapset *m, struct ws_err *err) {
-    int rc = check_changes(changes, n, m, err);
+    int rc = map_changes_check(changes, n, m, err);
     if (rc == WS_OK)
         apply_checked(changes, n, m);
     return rc;
 }
 
-struct id_leaf {
-    uint8_t id[16];
-    uint8_t leaf[32];
-};
-
-static int by_id(const void *a, const void *b) {
-    return memcmp(a, b, 16);
-}
-
-/* Root that m will have, computed beside it so that a refused version leaves m alone. Changes are
- * checked already. */
-static void root_after(
-    const struct map_version *v, const struct mapset *m, uint8_t ret_root[static 32]) {
-    struct id_leaf *list = ws_calloc(m->n + v->n_changes, sizeof(*list));
-    uint8_t(*leaves)[32] = ws_calloc(m->n + v->n_changes, 32);
-    for (size_t i = 0; i < m->n; i++) {
-        memcpy(list[i].id, m->elements[i].id, 16);
-        leaf_of(&m->elements[i], list[i].leaf);
-    }
-    size_t n = m->n;
-    size_t gone = 0;
-    for (size_t i = 0; i < v->n_changes; i++) {
-        const struct change_record *c = &v->changes[i];
-        struct id_leaf *at = c->op == MAP_CREATE
-                                 ? &list[n++]
-                                 : bsearch(c->element_id, list, m->n, sizeof(*list), by_id);
-        WS_ASSERT(at != NULL); /* the changes were checked against m */
-        if (c->op == MAP_DELETE) {
-            memset(at->leaf, 0, sizeof(at->leaf));
-            gone++;
-            continue;
-        }
-        memcpy(at->id, c->element_id, 16);
-        leaf_of(&c->after, at->leaf);
-    }
-    if (n > m->n)
-        qsort(list, n, sizeof(*list), by_id);
-    static const uint8_t zero[32];
-    size_t to = 0;
-    for (size_t i = 0; i < n; i++)
-        if (gone == 0 || memcmp(list[i].leaf, zero, sizeof(zero)) != 0)
-            memcpy(leaves[to++], list[i].leaf, 32);
-    exec_list_root((const uint8_t(*)[32])leaves, to, ret_root);
-    free(list);
-    free(leaves);
-}
-
-int map_version_apply(const struct map_version *v, struct mapset *m, struct ws_err *err) {
+/* The root is computed beside m, so that a refused version leaves m alone. */
+static int check_version(
+    const struct map_version *v, const struct mapset *m, struct tiles *t, struct ws_err *err) {
     uint8_t root[32];
-    map_root(m, root);
+    tiles_build(t, m);
+    tiles_root(t, root);
     if (memcmp(root, v->previous_root, sizeof(root)) != 0)
         return ws_fail(err, WS_EINPUT,
             "map version %" PRIu64 ": this map is not its predecessor (root differs)", v->version);
-    int rc = check_changes(v->changes, v->n_changes, m, err);
+    int rc = map_changes_check(v->changes, v->n_changes, m, err);
     if (rc != WS_OK)
         return ws_fail_in(err, "map version %" PRIu64, v->version);
-    root_after(v, m, root);
+    tiles_apply(t, &m->frame, v->changes, v->n_changes);
+    tiles_root(t, root);
     if (memcmp(root, v->root, sizeof(root)) != 0)
         return ws_fail(
             err, WS_EINPUT, "map version %" PRIu64 ": changes do not give its root", v->version);
-    apply_checked(v->changes, v->n_changes, m);
     return WS_OK;
+}
+
+int map_version_apply(const struct map_version *v, struct mapset *m, struct ws_err *err) {
+    struct tiles t = {0};
+    int rc = check_version(v, m, &t, err);
+    tiles_free(&t);
+    if (rc == WS_OK)
+        apply_checked(v->changes, v->n_changes, m);
+    return rc;
 }
 
 /* ---- in words ---- */

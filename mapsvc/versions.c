@@ -316,47 +316,11 @@ static bool publication_due(const struct map_contract *c, uint64_t now) {
     return false;
 }
 
-static void leaf_of(const struct element *e, uint8_t *ret_leaf) {
-    uint8_t hash[32];
-    element_hash(e, hash);
-    exec_list_leaf(span_of(hash, sizeof(hash)), ret_leaf);
-}
-
-static bool was_changed(const struct map_version *v, const uint8_t *id) {
-    for (size_t i = 0; i < v->n_changes; i++)
-        if (memcmp(v->changes[i].element_id, id, 16) == 0)
-            return true;
-    return false;
-}
-
-/* Carries the leaves of untouched elements over: hashing them again would cost more than the whole block. */
-static void renew_leaves(struct map_contract *c, const struct map_version *v,
-    const uint8_t (*old_ids)[16], size_t n_old) {
-    uint8_t(*leaves)[32] = ws_calloc(c->map.n, 32);
-    size_t k = 0;
-    for (size_t i = 0; i < c->map.n; i++) {
-        const struct element *e = &c->map.elements[i];
-        while (k < n_old && memcmp(old_ids[k], e->id, 16) < 0)
-            k++;
-        if (k < n_old && memcmp(old_ids[k], e->id, 16) == 0 && !was_changed(v, e->id))
-            memcpy(leaves[i], c->leaves[k], 32);
-        else
-            leaf_of(e, leaves[i]);
-    }
-    free(c->leaves);
-    c->leaves = leaves;
-}
-
 static void apply(struct map_contract *c, struct exec_host *h, const struct map_version *v) {
-    size_t n = c->map.n;
-    uint8_t(*ids)[16] = ws_calloc(n, 16);
-    for (size_t i = 0; i < n; i++)
-        memcpy(ids[i], c->map.elements[i].id, 16);
+    tiles_apply(&c->tiles, &c->map.frame, v->changes, v->n_changes);
     struct ws_err err;
     int rc = map_changes_apply(v->changes, v->n_changes, &c->map, &err);
     WS_ASSERT(rc == WS_OK);
-    renew_leaves(c, v, (const uint8_t(*)[16])ids, n);
-    free(ids);
     for (size_t i = 0; i < v->n_changes; i++) {
         const struct change_record *r = &v->changes[i];
         if (r->has_after)
@@ -402,7 +366,7 @@ void versions_publish(struct map_contract *c, struct exec_host *h) {
     memcpy(v.base_digest, c->head.base, sizeof(v.base_digest));
     take_pending(c, h, &v);
     apply(c, h, &v);
-    exec_list_root((const uint8_t(*)[32])c->leaves, c->map.n, v.root);
+    tiles_root(&c->tiles, v.root);
     struct buf b = {0};
     map_version_encode(&v, &b);
     exec_event(h, MAP_EVENT_VERSION, buf_span(&b));

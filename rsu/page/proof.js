@@ -290,6 +290,7 @@ function readChange(octets) {
   const flags = r.number(1);
   c.before = flags & 1 ? readElement(r.var()) : null;
   c.after = flags & 2 ? readElement(r.var()) : null;
+  for (const bit of [4, 8, 16]) if (flags & bit) r.take(32); // supersedes, withdraws, order
   c.bits = r.signed(8) / 65536;
   c.threshold = r.signed(8) / 65536;
   [c.vehicles, c.groups, c.issuers, c.families] = [r.number(4), r.number(4), r.number(4), r.number(4)];
