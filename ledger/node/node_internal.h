@@ -150,7 +150,8 @@ struct node {
     struct node_timer timer[TIMERS_MAX];
     size_t n_timers;
     bool replaying; /* recovery: actions are gathered, not carried out */
-    size_t replayed, replayed_own; /* recovery: records of the height; words of our own among them */
+    size_t replayed,
+        replayed_own; /* recovery: records of the height; words of our own among them */
     struct cs_actions pending; /* recovery and listening: not answered yet */
     /* peers */
     struct peer peer[NODE_PEERS_MAX]; /* by slot */

@@ -199,7 +199,8 @@ static void signals_are_keyed_by_road_id_and_s(void **state) {
     assert_true(report_says(&report, "signal/6/s/700000: s is not on the road"));
     assert_true(report_says(&report, "signal 7: s is not a length"));
     assert_true(report_says(&report, "1 elements object are no crosswalk"));
-    assert_true(report_says(&report, "signalReference on road 1: names signal 4, of which there are several"));
+    assert_true(report_says(
+        &report, "signalReference on road 1: names signal 4, of which there are several"));
     const struct element *e = by_alias(&m, EL_SIGN, "opendrive:road/1/signal/4/s/30000");
     check_point(e, 0, 40000, 12000);
     assert_int_equal(e->points[0].z, 2000);
