@@ -22,8 +22,11 @@ int map_export_into(const struct mapset *m, const char *base_path, struct buf *b
         rc = map_xml_root(base_path, buf_span(&base), root, err);
     if (rc == WS_OK && strcmp(root, "osm") == 0)
         rc = lanelet2_export_into(m, base_path, buf_span(&base), b, unsaid, err);
+    else if (rc == WS_OK && strcmp(root, "OpenDRIVE") == 0)
+        rc = opendrive_export_into(m, base_path, buf_span(&base), b, unsaid, err);
     else if (rc == WS_OK)
-        rc = ws_fail(err, WS_ENOTSUP, "%s: changes are written into Lanelet2 files", base_path);
+        rc = ws_fail(err, WS_ENOTSUP, "%s: changes are written into Lanelet2 and OpenDRIVE files",
+            base_path);
     buf_free(&base);
     return rc;
 }

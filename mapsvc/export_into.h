@@ -12,8 +12,11 @@
 WARN_UNUSED int map_export_into(const struct mapset *m, const char *base_path, struct buf *b,
     struct map_report *unsaid, struct ws_err *err);
 
-/* One language; base is the file's content, its digest is checked. */
+/* One language; base is the file's content, its digest is checked. Of OpenDRIVE it may also be another version of the
+ * file, since names, not digests, tell what is what there. */
 WARN_UNUSED int lanelet2_export_into(const struct mapset *m, const char *base_path,
+    struct span base, struct buf *b, struct map_report *unsaid, struct ws_err *err);
+WARN_UNUSED int opendrive_export_into(const struct mapset *m, const char *base_path,
     struct span base, struct buf *b, struct map_report *unsaid, struct ws_err *err);
 
 #endif

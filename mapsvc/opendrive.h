@@ -92,6 +92,7 @@ struct od_reference { /* a signal that holds on another road too */
     char orientation;
     uint32_t id, road;
     struct od_run validity;
+    struct od_source source;
     unsigned line;
 };
 struct od_corner {
@@ -114,6 +115,7 @@ struct od_object {
 };
 struct od_control {
     uint32_t controller, signal; /* ids */
+    struct od_source source;
     unsigned line;
 };
 struct od_connection { /* of a junction; direct: from road to road */
@@ -130,6 +132,7 @@ struct od_road {
     unsigned line;
     double length;
     bool left_hand; /* rule="LHT" */
+    bool in_junction;
     const char *broken; /* reason, NULL: sound */
     unsigned broken_line;
     struct od_run geometry, offset, elevation, speed, sections, signals;
@@ -234,6 +237,8 @@ void opendrive_read(
 void od_set_marks(const struct od_map *m, struct od_run run, struct element *e);
 /* Traffic runs along s on this lane. */
 bool od_runs_along(const struct od_road *road, const struct od_lane *lane);
+/* "Stop Line", "stop_line", "SolidStopLine". */
+bool od_names_stop_line(const char *s);
 /* Vehicles drive here. */
 bool od_is_driven(const struct od_lane *lane);
 /* Section of a road that holds at s for lanes of a side (-1, 1; 0: any); NULL: none. */

@@ -85,9 +85,10 @@ void od_position_record(struct od_parse *p, enum od_tag tag) {
 
 void od_reference_record(struct od_parse *p) {
     struct od_map *m = p->m;
-    struct od_reference v = {.line = xml_line(p->x), .orientation = orientation(p)};
+    struct od_reference v = {
+        .line = xml_line(p->x), .source = od_source_here(p), .orientation = orientation(p)};
     const struct figure list[] = {{"s", true, PLACE_MAX, &v.s}};
-    p->has_signal = false;
+    p->has_reference = false;
     if (!figures(p, "signalReference", list, 1))
         return;
     v.road = (uint32_t)(m->n_roads - 1);
@@ -126,7 +127,7 @@ void od_validity_record(struct od_parse *p, enum od_tag parent) {
 /* ---- objects ---- */
 
 /* "Stop Line", "stop_line", "SolidStopLine": whether the letters hold "stopline". */
-static bool names_stop_line(const char *s) {
+bool od_names_stop_line(const char *s) {
     static const char word[] = "stopline";
     size_t at = 0;
     for (; *s != '\0' && at < sizeof(word) - 1; s++) {
@@ -148,9 +149,9 @@ static enum element_kind object_kind(const struct od_parse *p) {
      * none. */
     bool can_be = type == NULL || strcmp(type, "roadMark") == 0 || strcmp(type, "none") == 0 ||
                   strcmp(type, "-1") == 0 || type[0] == '\0';
-    if ((type != NULL && names_stop_line(type)) ||
-        (can_be && ((subtype != NULL && names_stop_line(subtype)) ||
-                       (name != NULL && names_stop_line(name)))))
+    if ((type != NULL && od_names_stop_line(type)) ||
+        (can_be && ((subtype != NULL && od_names_stop_line(subtype)) ||
+                       (name != NULL && od_names_stop_line(name)))))
         return EL_STOP_LINE;
     return 0;
 }
@@ -222,7 +223,10 @@ void od_controller_record(struct od_parse *p) {
 
 void od_control_record(struct od_parse *p) {
     struct od_map *m = p->m;
-    struct od_control c = {m->controller, od_put_text(p, "signalId"), xml_line(p->x)};
+    struct od_control c = {.controller = m->controller,
+        .signal = od_put_text(p, "signalId"),
+        .source = od_source_here(p),
+        .line = xml_line(p->x)};
     m->controls = od_room(m->controls, m->n_controls, &m->cap_controls, sizeof(c));
     m->controls[m->n_controls++] = c;
 }

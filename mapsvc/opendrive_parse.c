@@ -235,6 +235,10 @@ static void ends(struct od_parse *p, enum od_tag tag, uint32_t at) {
         od_road_of(p)->signals_source.end = at;
     else if (tag == T_SIGNAL && p->has_signal)
         m->signals[m->n_signals - 1].source.end = at;
+    else if (tag == T_SIGNALREF && p->has_reference)
+        m->references[m->n_references - 1].source.end = at;
+    else if (tag == T_CONTROL)
+        m->controls[m->n_controls - 1].source.end = at;
     else if (tag == T_OBJECT && p->has_object)
         m->objects[m->n_objects - 1].source.end = at;
     else if (tag == T_TYPE)

@@ -133,7 +133,9 @@ void od_road_record(struct od_parse *p) {
     struct od_road *at = od_road_of(p);
     const char *id = xml_attr(p->attrs, "id");
     const char *rule = xml_attr(p->attrs, "rule");
+    const char *junction = xml_attr(p->attrs, "junction");
     at->id = od_put_text(p, "id");
+    at->in_junction = junction != NULL && junction[0] != '\0' && strcmp(junction, "-1") != 0;
     at->left_hand = rule != NULL && strcmp(rule, "LHT") == 0;
     if (id == NULL || id[0] == '\0' || strlen(id) > 63)
         broken(p, "id is missing or longer than 63 octets");

@@ -47,10 +47,13 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
         return code;
     bool osm = format != NULL && (strcmp(format, "osm") == 0 || strcmp(format, "lanelet2") == 0);
-    if (!osm && (format == NULL || strcmp(format, "geojsonseq") != 0))
-        return ctl_misuse(v, "--to: geojsonseq or lanelet2");
-    if (base != NULL && !osm)
-        return ctl_misuse(v, "--base goes with --to lanelet2");
+    bool xodr = format != NULL && strcmp(format, "opendrive") == 0;
+    if (!osm && !xodr && (format == NULL || strcmp(format, "geojsonseq") != 0))
+        return ctl_misuse(v, "--to: geojsonseq, lanelet2 or opendrive");
+    if (base != NULL && !osm && !xodr)
+        return ctl_misuse(v, "--base goes with --to lanelet2 or opendrive");
+    if (xodr && base == NULL)
+        return ctl_misuse(v, "--to opendrive needs --base");
     struct map_import_options how = {
         .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
     struct mapset m = {0};
@@ -78,13 +81,14 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_map_export = {"map", "export",
     "write a map in a format that other tools read",
-    "FILE --to geojsonseq|lanelet2 [--base FILE] [--out FILE]\n"
+    "FILE --to geojsonseq|lanelet2|opendrive [--base FILE] [--out FILE]\n"
     "\n"
     "FILE is a map in the cell's own form (.wmap), Lanelet2 or OpenDRIVE.\n"
     "\n"
     "  --to geojsonseq       a GeoJSON text sequence (RFC 8142), a feature for each element\n"
     "  --to lanelet2         Lanelet2 in OSM XML (--format is another word for --to, osm for "
     "lanelet2)\n"
+    "  --to opendrive        the OpenDRIVE file it was imported from, given with --base\n"
     "  --base FILE           the file that the map was imported from: what has changed is written "
     "into it, the "
     "rest\n"

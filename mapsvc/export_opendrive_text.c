@@ -1,0 +1,271 @@
+/* Edits of an OpenDRIVE file's text: collected against the file as it is, applied at once. */
+#include "base/mem.h"
+#include "mapsvc/export_opendrive_edit.h"
+#include "mapsvc/ieee.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void xe_free(struct xe *x) {
+    buf_free(&x->text);
+    free(x->splices);
+    free(x->children);
+    free(x->whys);
+}
+
+static void *grown(void *p, size_t n, size_t *cap, size_t size) {
+    if (n < *cap)
+        return p;
+    *cap = *cap == 0 ? 64 : *cap * 2;
+    return ws_realloc(p, *cap * size);
+}
+
+void xe_unsaid(struct xe *x, const struct element *e, const char *reason) {
+    x->whys = grown(x->whys, x->n_whys, &x->cap_whys, sizeof(x->whys[0]));
+    x->whys[x->n_whys++] = (struct xe_why){e, reason};
+}
+
+void xe_replace(struct xe *x, uint32_t at, uint32_t n, const char *text, size_t text_n) {
+    x->splices = grown(x->splices, x->n_splices, &x->cap_splices, sizeof(x->splices[0]));
+    x->splices[x->n_splices] = (struct xe_splice){at, n, x->text.n, text_n, x->n_splices};
+    x->n_splices++;
+    buf_put(&x->text, text, text_n);
+}
+
+static bool blank(uint8_t c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Value of an attribute inside a well-formed start tag, without its quotes. */
+static bool find_attr(
+    struct span tag, const char *name, size_t *ret_at, size_t *ret_n, uint8_t *ret_quote) {
+    size_t i = 1;
+    while (i < tag.n && !blank(tag.p[i]) && tag.p[i] != '>' && tag.p[i] != '/')
+        i++;
+    while (i < tag.n) {
+        while (i < tag.n && blank(tag.p[i]))
+            i++;
+        size_t from = i;
+        while (i < tag.n && tag.p[i] != '=' && !blank(tag.p[i]) && tag.p[i] != '>')
+            i++;
+        size_t n = i - from;
+        while (i < tag.n && tag.p[i] != '"' && tag.p[i] != '\'')
+            i++;
+        if (i >= tag.n)
+            return false;
+        uint8_t quote = tag.p[i++];
+        size_t at = i;
+        while (i < tag.n && tag.p[i] != quote)
+            i++;
+        if (n == strlen(name) && memcmp(tag.p + from, name, n) == 0) {
+            *ret_at = at;
+            *ret_n = i - at;
+            *ret_quote = quote;
+            return true;
+        }
+        i++;
+    }
+    return false;
+}
+
+static void put_escaped(struct buf *b, const char *s) {
+    const uint8_t *p = (const uint8_t *)s;
+    while (*p != 0) {
+        static const uint8_t lead[] = {0x7f, 0x1f, 0x0f, 0x07};
+        unsigned more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
+        uint32_t v = *p++ & lead[more];
+        for (; more > 0 && (*p & 0xc0) == 0x80; more--)
+            v = v << 6 | (*p++ & 0x3fU);
+        if (v >= 0x80 || v == '&' || v == '<' || v == '>' || v == '"' || v == '\'')
+            buf_printf(b, "&#%u;", v);
+        else
+            buf_u8(b, (uint8_t)v);
+    }
+}
+
+void xe_put_attr(struct buf *b, const char *name, const char *value) {
+    buf_printf(b, " %s=\"", name);
+    put_escaped(b, value);
+    buf_u8(b, '"');
+}
+
+void xe_attr(struct xe *x, struct od_source src, const char *name, const char *value) {
+    struct span tag = {x->base.p + src.at, src.n};
+    size_t at = 0;
+    size_t n = 0;
+    uint8_t quote = 0;
+    struct buf b = {0};
+    if (find_attr(tag, name, &at, &n, &quote)) {
+        put_escaped(&b, value);
+        if (b.n != n || (n > 0 && memcmp(b.p, tag.p + at, n) != 0))
+            xe_replace(x, src.at + (uint32_t)at, (uint32_t)n, (const char *)b.p, b.n);
+    } else {
+        xe_put_attr(&b, name, value);
+        size_t end = tag.n - 1; /* before "/>" or ">", behind the last attribute */
+        while (end > 1 && (tag.p[end - 1] == '/' || blank(tag.p[end - 1])))
+            end--;
+        xe_replace(x, src.at + (uint32_t)end, 0, (const char *)b.p, b.n);
+    }
+    buf_free(&b);
+}
+
+struct span xe_indent(const struct xe *x, uint32_t at) {
+    uint32_t i = at;
+    while (i > 0 && (x->base.p[i - 1] == ' ' || x->base.p[i - 1] == '\t'))
+        i--;
+    if (i == 0 || x->base.p[i - 1] != '\n')
+        return (struct span){x->base.p + at, 0};
+    i -= i > 1 && x->base.p[i - 2] == '\r' ? 2 : 1;
+    return (struct span){x->base.p + i, at - i};
+}
+
+void xe_remove(struct xe *x, struct od_source src) {
+    size_t from = src.at;
+    size_t to = src.end;
+    struct span before = xe_indent(x, src.at);
+    size_t k = to;
+    while (k < x->base.n && (x->base.p[k] == ' ' || x->base.p[k] == '\t'))
+        k++;
+    /* with the break before it, so that what is put behind the line stays */
+    if (before.n > 0 && k < x->base.n && (x->base.p[k] == '\n' || x->base.p[k] == '\r')) {
+        from -= before.n;
+        to = k;
+    }
+    xe_replace(x, (uint32_t)from, (uint32_t)(to - from), "", 0);
+}
+
+void xe_child(struct xe *x, const struct od_road *road, bool object, const struct buf *text) {
+    x->children = grown(x->children, x->n_children, &x->cap_children, sizeof(x->children[0]));
+    x->children[x->n_children++] = (struct xe_child){road, object, x->text.n, text->n};
+    buf_put(&x->text, text->p, text->n);
+}
+
+void xe_number(char dst[static XE_NUMBER], double v) {
+    int64_t n = 0;
+    if (!ieee_round(v * 1e9, &n))
+        n = 0;
+    uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    int k = snprintf(dst, XE_NUMBER, "%s%llu.%09llu", n < 0 ? "-" : "",
+        (unsigned long long)(u / 1000000000U), (unsigned long long)(u % 1000000000U));
+    while (k > 0 && dst[k - 1] == '0' && dst[k - 2] != '.')
+        dst[--k] = '\0';
+}
+
+/* ---- new signals and objects ---- */
+
+static void put_children(const struct xe *x, const struct od_road *road, bool object,
+    struct span indent, struct buf *b) {
+    for (size_t i = 0; i < x->n_children; i++) {
+        const struct xe_child *c = &x->children[i];
+        if (c->road != road || c->object != object)
+            continue;
+        buf_put(b, indent.p, indent.n);
+        buf_put(b, x->text.p + c->text, c->text_n);
+    }
+}
+
+/* All new children of one road and kind: behind the last of its container, or in a container of their own. */
+static void place_children(struct xe *x, const struct od_road *road, bool object) {
+    struct od_source box = object ? road->objects_source : road->signals_source;
+    const char *name = object ? "objects" : "signals";
+    struct buf b = {0};
+    if (box.end > box.at + box.n) { /* <signals> ... </signals> */
+        uint32_t end = box.end;
+        while (end > box.at && x->base.p[end - 1] != '<')
+            end--;
+        end--; /* at "</" */
+        struct span outer = xe_indent(x, end);
+        uint32_t last = end - (uint32_t)outer.n;
+        /* indented like the first child, if there is one on a line of its own */
+        uint32_t i = box.at + box.n;
+        while (i < end && blank(x->base.p[i]))
+            i++;
+        struct span indent = xe_indent(x, i);
+        if (i == end && outer.n > 0) {
+            struct buf deeper = {0};
+            buf_put(&deeper, outer.p, outer.n);
+            buf_put(&deeper, "    ", 4);
+            put_children(x, road, object, buf_span(&deeper), &b);
+            buf_free(&deeper);
+        } else {
+            put_children(x, road, object, indent, &b);
+        }
+        xe_replace(x, last, 0, (const char *)b.p, b.n);
+        buf_free(&b);
+        return;
+    }
+    /* <signals/>, or none: behind the objects, else behind the lanes */
+    bool empty_tag = box.end > box.at;
+    struct od_source before =
+        !object && road->objects_source.end > 0 ? road->objects_source : road->lanes_source;
+    struct span indent = xe_indent(x, empty_tag ? box.at : before.at);
+    struct buf deeper = {0};
+    buf_put(&deeper, indent.p, indent.n);
+    if (indent.n > 0)
+        buf_put(&deeper, "    ", 4);
+    if (!empty_tag)
+        buf_put(&b, indent.p, indent.n);
+    buf_printf(&b, "<%s>", name);
+    put_children(x, road, object, buf_span(&deeper), &b);
+    buf_put(&b, indent.p, indent.n);
+    buf_printf(&b, "</%s>", name);
+    if (empty_tag)
+        xe_replace(x, box.at, box.end - box.at, (const char *)b.p, b.n);
+    else
+        xe_replace(x, before.end, 0, (const char *)b.p, b.n);
+    buf_free(&deeper);
+    buf_free(&b);
+}
+
+static int splice_order(const void *a, const void *b) {
+    const struct xe_splice *p = a;
+    const struct xe_splice *q = b;
+    if (p->at != q->at)
+        return p->at < q->at ? -1 : 1;
+    return (p->order > q->order) - (p->order < q->order);
+}
+
+void xe_apply(struct xe *x, struct buf *ret_out) {
+    for (size_t i = 0; i < x->n_children; i++) {
+        bool first = true;
+        for (size_t k = 0; k < i && first; k++)
+            first = x->children[k].road != x->children[i].road ||
+                    x->children[k].object != x->children[i].object;
+        /* objects stand before signals: theirs go first to where both have no container yet */
+        if (first && x->children[i].object)
+            place_children(x, x->children[i].road, true);
+    }
+    for (size_t i = 0; i < x->n_children; i++) {
+        bool first = true;
+        for (size_t k = 0; k < i && first; k++)
+            first = x->children[k].road != x->children[i].road ||
+                    x->children[k].object != x->children[i].object;
+        if (first && !x->children[i].object)
+            place_children(x, x->children[i].road, false);
+    }
+    if (x->n_splices > 1)
+        qsort(x->splices, x->n_splices, sizeof(x->splices[0]), splice_order);
+    size_t at = 0;
+    for (size_t i = 0; i < x->n_splices; i++) {
+        const struct xe_splice *s = &x->splices[i];
+        if (s->at < at)
+            continue; /* what it would change is gone */
+        buf_put(ret_out, x->base.p + at, s->at - at);
+        buf_put(ret_out, x->text.p + s->text, s->text_n);
+        at = (size_t)s->at + s->n;
+    }
+    buf_put(ret_out, x->base.p + at, x->base.n - at);
+}
+
+/* ---- names ---- */
+
+const char *xe_native(const struct element *e) {
+    for (size_t i = 0; i < e->n_aliases; i++)
+        if (strncmp(e->aliases[i], "opendrive:", 10) == 0)
+            return e->aliases[i] + 10;
+    return "";
+}
+
+void xe_new_id(struct xe *x, char *dst, size_t size) {
+    (void)snprintf(dst, size, "%lld", (long long)x->next_id++);
+}
