@@ -40,9 +40,10 @@ function ratio() {
 function draw(now) {
   frame = 0;
   const began = performance.now();
-  if (roadDue) scene.draw(canvas.road, ratio());
+  const fine = canvas.road.canvas.width / view.width; // as it was made, be it for the screen or for paper
+  if (roadDue) scene.draw(canvas.road, fine);
   roadDue = false;
-  const moving = overlay.draw(canvas.marks, ratio(), now);
+  const moving = overlay.draw(canvas.marks, fine, now);
   putScale();
   timing.frames++;
   timing.drawn = performance.now() - began;

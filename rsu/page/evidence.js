@@ -224,7 +224,7 @@ function blocksOf(s) {
     el("p", {}, `Of the last ${many(n, "block", "blocks")} it signed ${count(signed)} and proposed ${count(proposed)}.`),
     svg("svg", { class: "chart", viewBox: `0 0 ${across * cell} ${rows * (cell + 2)}`, role: "img", "aria-label": `Signed ${signed} of ${n}` },
       s.blocks.map((b, i) => svg("rect", { x: (i % across) * cell, y: Math.floor(i / across) * (cell + 2), width: cell - 1, height: cell,
-        class: b.signed ? "for" : "against" }, svg("title", {}, `block ${b.height}: ${b.signed ? "signed" : "not in the commit"}${b.proposed ? ", proposed" : ""}`)))),
+        class: b.signed ? "yes" : "no" }, svg("title", {}, `block ${b.height}: ${b.signed ? "signed" : "not in the commit"}${b.proposed ? ", proposed" : ""}`)))),
     el("p", { class: "soft" }, `Blocks ${count(s.blocks[0].height)} to ${count(s.blocks[n - 1].height)}. A commit needs two thirds of the votes, so a good validator is not in every one.`),
   ];
 }
