@@ -1,4 +1,4 @@
-/* What the evidence faces share (http_candidates.c, http_changes.c, http_sightings.c, http_live.c). Internal to rsu/. */
+/* What the evidence faces share (http_candidates.c, http_changes.c, http_orders.c, http_sightings.c, http_live.c). Internal to rsu/. */
 #ifndef WAYSIDE_RSU_HTTP_EVIDENCE_H
 #define WAYSIDE_RSU_HTTP_EVIDENCE_H
 
@@ -9,6 +9,7 @@
 /* New references; NULL: the reply says why. */
 json_t *http_status_json(struct http *h, struct http_reply *r);
 json_t *http_candidates_json(struct http *h, struct http_reply *r);
+json_t *http_orders_json(struct http *h, struct http_reply *r);
 json_t *http_jailed_json(struct http *h, struct http_reply *r); /* the last 64, ascending */
 
 /* Which blocks may tell of a thing. */

@@ -249,6 +249,7 @@ void http_get_policies(struct http *h, const struct http_call *c, struct http_re
 void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_page(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_live(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_orders(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_candidates(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_change(struct http *h, const struct http_call *c, struct http_reply *r);

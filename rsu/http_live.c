@@ -55,14 +55,17 @@ static struct state_text *make_text(struct http *h) {
     struct http_reply r = {0};
     json_t *status = http_status_json(h, &r);
     json_t *candidates = status == NULL ? NULL : http_candidates_json(h, &r);
+    json_t *orders = candidates == NULL ? NULL : http_orders_json(h, &r);
     buf_free(&r.body);
-    if (candidates == NULL) {
+    if (orders == NULL) {
         json_decref(status);
+        json_decref(candidates);
         return NULL;
     }
     json_t *o = json_object();
     json_put(o, "status", status);
     json_put(o, "candidates", candidates);
+    json_put(o, "orders", orders);
     struct state_text *t = ws_alloc(sizeof(*t));
     t->refs = 1;
     buf_printf(&t->octets, "event: now\ndata: ");

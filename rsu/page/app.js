@@ -23,7 +23,7 @@ const scene = new Scene(view);
 const overlay = new Overlay(view, scene);
 const strip = new Strip((address) => open(`n:${address}`));
 const stream = { lost: 0, map: "" };
-const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0 };
+const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [] };
 const trails = new Map(); // bits of candidates since the page was opened
 const canvas = { road: byId("road").getContext("2d", { alpha: false }), marks: byId("marks").getContext("2d") };
 const timing = { frames: 0, drawn: 0 };
@@ -149,7 +149,7 @@ function putSlider() {
 
 let listShown = "";
 function putList() {
-  const now = JSON.stringify([state.live, state.range, state.live ? state.candidates : 0, state.candidatesTotal]);
+  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size]);
   if (now === listShown) return;
   listShown = now;
   const focused = document.activeElement?.dataset?.see;
@@ -205,7 +205,7 @@ function opened(see) {
     const c = model.changes.get(id);
     if (!c) return null;
     select(c.after || c.before);
-    return evidence.change(c, back, (one) => checker(one, () => model.versions.get(one.version).proof));
+    return evidence.change(c, back, state.orders.find((o) => o.id === c.order), (one) => checker(one, () => model.versions.get(one.version).proof));
   }
   if (what === "e") {
     const e = model.elements.get(id);
@@ -268,6 +268,7 @@ function heard(message) {
 function takeCandidates(message) {
   if (!message.candidates || !scene.box) return;
   const now = performance.now();
+  state.orders = message.orders?.orders || [];
   state.candidatesTotal = message.candidates.total;
   state.candidates = message.candidates.candidates.map((k) => {
     const [x, y] = view.metres(...k.at);

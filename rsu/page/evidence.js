@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { el, put, svg } from "./dom.js";
 import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, instant, kindName, many, tierName } from "./format.js";
-import { candidateMeta, candidateTitle } from "./side.js";
+import { candidateMeta, candidateTitle, roadWords } from "./side.js";
 
 const CLASSES = ["good_camera", "basic_camera", "lidar", "roadside", "unknown"];
 const SAYS = {
@@ -117,7 +117,7 @@ function quorum(height) {
   return box;
 }
 
-export function change(c, back, checker) {
+export function change(c, back, order, checker) {
   const e = c.evidence;
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
   putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { op: c.op, value: c.after?.value });
@@ -129,6 +129,9 @@ export function change(c, back, checker) {
       e.vehicles > 0 && ["seen", `${clock(e.first_seen)} to ${clock(e.last_seen)}`],
       e.vehicles > 0 && ["by", `${many(e.vehicles, "vehicle", "vehicles")}, ${many(e.software_families, "software family", "software families")}, ` +
         `${many(e.issuers, "issuer", "issuers")}, ${many(e.groups, "group", "groups")}`],
+      c.order && ["order", order ? roadWords(order) : "no longer in force"],
+      c.order && ["its id", el("code", {}, c.order)],
+      c.supersedes && ["supersedes", el("code", {}, c.supersedes)], c.withdraws && ["withdraws", el("code", {}, c.withdraws)],
       ["in the map as", (c.after || c.before).aliases.join(", ") || c.element],
     ]),
     e.threshold_bits > 0 ? bitsBar(e.bits, e.threshold_bits, false) : null,

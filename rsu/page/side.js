@@ -1,7 +1,7 @@
 // The list beside the map: what gathers evidence, and what changed, newest first.
 
 import { el } from "./dom.js";
-import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, kindName, many } from "./format.js";
+import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, instant, kindName, many } from "./format.js";
 
 const SHOWN = 60; // candidates of either kind
 export const LIST_MAX = 300; // rows; the rest is behind the slider
@@ -46,8 +46,30 @@ function changeRow(c, latest, open) {
     el("span", { class: "meta" }, changeMeta(c, c.version))));
 }
 
+const SEEN = { gone: "it is not there", another_value: "it shows another value", elsewhere: "it stands elsewhere", still_there: "it still stands there" };
+
+// Whether the road does what the authority ordered.
+export function roadWords(o) {
+  if (!o.in_force) return "waits for its time";
+  if (o.road === "obeyed") return "the road obeys";
+  if (o.road === "disobeyed") return `the road does not obey: ${SEEN[o.seen] || o.seen || "it shows something else"}`;
+  return "in force; no vehicle has told yet whether the road obeys";
+}
+
+function orderRow(o, state, open) {
+  const element = state.model.elements.get(o.element);
+  const change = [...state.model.changes.values()].reverse().find((c) => c.order === o.id);
+  const what = change ? changeTitle(change) : element ? elementTitle(element) : kindName(o.kind);
+  const until = o.valid_to_ms ? `, until ${instant(o.valid_to_ms)}` : "";
+  return el("li", {}, el("button", { type: "button", class: "row", "data-see": `e:${o.element}`, on: { click: () => open(change ? `c:${change.id}` : `e:${o.element}`) } },
+    el("span", { class: "what" }, what), el("span", { class: `tag ${o.road === "disobeyed" ? "bad" : ""}` }, o.road === "disobeyed" ? "not obeyed" : "order"),
+    el("span", { class: "meta" }, `${roadWords(o)}${until}`)));
+}
+
 export function list(state, open) {
   const parts = [];
+  if (state.live && state.orders.length > 0)
+    parts.push(el("h2", {}, "Orders of the authority"), el("ul", { class: "list", id: "orders" }, state.orders.slice(0, SHOWN).map((o) => orderRow(o, state, open))));
   if (state.live && state.candidates.length > 0) {
     parts.push(el("h2", {}, "Gathering evidence"));
     const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), open));

@@ -120,6 +120,7 @@ void town_genesis(
     f->authorities[0].roles = 0x0f;
     f->quorum[ROLE_POLICY - 1] = 1;
     f->quorum[ROLE_COMMITTEE - 1] = 1;
+    f->quorum[ROLE_MAP - 1] = 1;
     f->trust = &t->trust;
     f->params = cell_params_default();
     f->policy_name = founding_policy_name;

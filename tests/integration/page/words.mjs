@@ -7,6 +7,7 @@ globalThis.matchMedia = () => ({ matches: false });
 const from = (name) => import(join(process.argv[2], name));
 const { bound, changeMeta, changeTitle, count, duration, octets, plate } = await from("format.js");
 const { troubles } = await from("strip.js");
+const { roadWords } = await from("side.js");
 const link = await from("link.js");
 const { Model, readSequence } = await from("model.js");
 const { View } = await from("view.js");
@@ -37,6 +38,11 @@ assert.deepEqual([0, 44, 91, 225, 359, undefined].map(bound),
   ["northbound", "northeastbound", "eastbound", "southwestbound", "northbound", ""]);
 assert.deepEqual([count(999), count(1234567), octets(1), octets(1234), octets(5e9)], ["999", "1\u202f234\u202f567", "1 B", "1.2 kB", "5.0 GB"]);
 assert.deepEqual([0.04, 12.2, 119, 3600, 86400, 1e6, Number.NaN].map(duration), ["0.0 s", "12 s", "119 s", "60 min", "24 h", "12 days", "–"]);
+
+assert.equal(roadWords({ in_force: false }), "waits for its time");
+assert.equal(roadWords({ in_force: true, road: "obeyed" }), "the road obeys");
+assert.equal(roadWords({ in_force: true, road: "disobeyed", seen: "another_value" }), "the road does not obey: it shows another value");
+assert.match(roadWords({ in_force: true, road: null }), /no vehicle has told yet/);
 
 // Troubles: nothing when all is well; else one sentence each, which names what to do.
 const well = { healthy: true, trouble: "", validator: 0, consensus: { clock_trusted: true, clock_agrees: true, syncing: false },

@@ -1,5 +1,7 @@
 #include "tests/unit/rsu/http_rig.h"
 
+#include "mapsvc/order.h"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
@@ -139,6 +141,27 @@ static void do_sight(void *owner, void *ctx) {
     assert_int_equal(map_contract_version(r->face.cell.map), before);
 }
 
+static void do_order(void *owner, void *ctx) {
+    struct command *o = ctx;
+    struct rig *r = o->r;
+    (void)owner;
+    uint64_t before = map_contract_version(r->face.cell.map);
+    const struct element *sign = &r->box.town.map.elements[0];
+    struct map_order order = {.op = MAP_MODIFY,
+        .element = {
+            .kind = sign->kind, .has_value = true, .value = o->value, .valid_to_ms = INT64_MAX}};
+    memcpy(order.element.id, sign->id, sizeof(sign->id));
+    struct buf b = {0};
+    map_order_encode(&order, &b);
+    assert_int_equal(
+        townbox_order(&r->box, 0, ROLE_MAP, MAP_ORDER_CHANGE, buf_span(&b), ++r->orders), TX_GOOD);
+    buf_free(&b);
+    for (size_t i = 0; i < 40 && map_contract_version(r->face.cell.map) == before; i++)
+        advance(r, STEP_US);
+    assert_int_equal(map_contract_version(r->face.cell.map), before + 1);
+    advance(r, 8 * STEP_US);
+}
+
 static void ask(struct rig *r, mailbox_fn fn, struct command *o) {
     assert_int_equal(mailbox_ask(r->face.mailbox, fn, o, 300000), 0);
 }
@@ -156,6 +179,11 @@ void rig_change(struct rig *r, int32_t value) {
 void rig_sight(struct rig *r, size_t cars, int32_t value) {
     struct command o = {.r = r, .cars = cars, .value = value};
     ask(r, do_sight, &o);
+}
+
+void rig_order(struct rig *r, int32_t value) {
+    struct command o = {.r = r, .value = value};
+    ask(r, do_order, &o);
 }
 
 uint64_t rig_height(struct rig *r) {

@@ -29,6 +29,7 @@ struct rig {
     struct rsud face;
     struct http *http;
     uint64_t told; /* height of the last http_notify */
+    uint64_t orders; /* of the map's authority so far */
     pthread_t owner;
     atomic_bool stop, deaf; /* deaf: the owner answers nothing */
     char dir[64];
@@ -44,6 +45,8 @@ void rig_step(struct rig *r, uint64_t us);
 void rig_change(struct rig *r, int32_t value);
 /* The first so many cars see this value on the sign; too few for a version. */
 void rig_sight(struct rig *r, size_t cars, int32_t value);
+/* The authority orders this value for the sign from now on; returns when the map has it. */
+void rig_order(struct rig *r, int32_t value);
 uint64_t rig_height(struct rig *r);
 
 /* ---- the client ---- */

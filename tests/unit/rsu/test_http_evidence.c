@@ -106,6 +106,36 @@ static void changes_are_found_by_id_with_their_sightings(void **state) {
     json_decref(diffs);
 }
 
+/* The authority orders what the road does not show. */
+static void orders_are_listed_with_what_the_road_says(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){0});
+    rig_step(r, 2000000);
+    json_t *page = rig_json(r, 200, "/v1/map/orders");
+    assert_int_equal(json_array_size(json_object_get(page, "orders")), 0);
+    json_decref(page);
+    rig_order(r, 70);
+    page = rig_json(r, 200, "/v1/map/orders");
+    assert_true(json_is_false(json_object_get(page, "more")));
+    json_t *o = json_array_get(json_object_get(page, "orders"), 0);
+    rig_assert_hex(o, "element", r->box.town.map.elements[0].id, 16);
+    assert_string_equal(rig_word(o, "op"), "modify");
+    assert_true(json_is_true(json_object_get(o, "in_force")));
+    assert_true(json_is_null(json_object_get(o, "road")));
+    assert_true(json_is_null(json_object_get(o, "valid_to_ms")));
+    /* The change names it. */
+    json_t *diffs = rig_json(r, 200, "/v1/map/diffs?from=1");
+    json_t *v = json_array_get(json_object_get(diffs, "versions"), 0);
+    json_t *c = json_array_get(json_object_get(v, "changes"), 0);
+    assert_string_equal(rig_word(c, "tier"), "order");
+    assert_string_equal(rig_word(c, "order"), rig_word(o, "id"));
+    json_decref(diffs);
+    json_decref(page);
+    rig_close(r);
+    free(r);
+}
+
 #define NONE "00000000000000000000000000000000"
 static void what_is_not_there_is_said(void **state) {
     (void)state;
@@ -218,6 +248,7 @@ int main(void) {
         cmocka_unit_test(candidates_say_what_is_suspected),
         cmocka_unit_test(sightings_of_a_candidate_name_class_and_family),
         cmocka_unit_test(changes_are_found_by_id_with_their_sightings),
+        cmocka_unit_test(orders_are_listed_with_what_the_road_says),
         cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(validators_have_their_blocks),
         cmocka_unit_test(live_streams_follow_the_cell),
