@@ -2,8 +2,10 @@
 // The pids are those of the units: the first serves the page, the others are stopped near the end to see the page say so.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { Browser, sleep } from "./browser.mjs";
 
 const [url, fingerprint, pictures, ...pids] = process.argv.slice(2);
@@ -199,6 +201,26 @@ async function keys() {
   ok("keys move the map and reach everything");
 }
 
+// The authority orders what the road does not show: in the map at once, and later said not to be obeyed.
+async function order() {
+  const id = await b.run("return [...wayside.model.elements.values()].find((e) => e.aliases.includes('lanelet2:way/2001')).id");
+  await promisify(execFile)("bash", [process.env.ORDER, id, "70"]);
+  await b.until("document.querySelectorAll('#orders li').length === 1", "the order");
+  await b.until(`wayside.model.elements.get("${id}").value === 70`, "the ordered value");
+  await b.run("document.querySelector('#orders button').click()");
+  await b.until("/by order of the authority/.test(document.getElementById('panel').innerText)", "the change by order");
+  assert.equal(await verdict(fingerprint), "holds");
+  await b.key("Escape");
+  ok("an order is in the map at once, and its proof holds");
+}
+
+async function disobeyed() {
+  await b.until("/does not obey/.test(document.getElementById('orders')?.innerText)", "what the road says to the order", 90000);
+  await b.run("document.getElementById('orders').scrollIntoView()");
+  await shot("order-light");
+  ok("where the road does not obey, the page says so");
+}
+
 async function validator() {
   await b.run("document.querySelectorAll('.dot')[2].click()");
   await b.until("document.querySelectorAll('svg.chart rect').length > 10", "its blocks");
@@ -297,9 +319,12 @@ try {
   await proofs();
   await paper();
   await keys();
+  await order();
   await validator();
   await looks();
   await speed();
+  await open("");
+  await disobeyed();
   await trouble();
   console.log(`${n} checks passed`);
 } catch (e) {
