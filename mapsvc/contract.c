@@ -269,6 +269,7 @@ static void begin_block(void *self, struct exec_host *h) {
     uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
     c->window_end = (exec_block_time(h) / window + 1) * window;
     forget_vehicles(c, h);
+    evidence_forget(h, exec_block_time(h), &c->n_evidence);
 }
 
 static void end_block(void *self, struct exec_host *h) {

@@ -119,6 +119,7 @@ static struct hyp_look hyp_look_of(
         .octant = (uint8_t)((uint16_t)(l->heading - facing + HEADING_45 / 2) >> 13),
         .issuer = l->issuer,
         .leaf = l->leaf,
+        .height = exec_height(k->h),
         .view = sight >> 10,
         .time = l->time};
 }

@@ -12,10 +12,11 @@
  *   "s"                       last epoch whose ageing was done
  *   "e" id(16)                element as published
  *   "h" subject key(17)       hypotheses of a subject
- *   "r" subject key(17) class(1) has_value(1) value(4)   leaf hashes of the evidence in favour
+ *   "r" subject key(17) class(1) has_value(1) value(4)   messages in favour (evidence.h)
  *   "p" kind(1) id(16)        confirmed change that waits for its version
  *   "o" order id(32)          order of the authority that waits or is in force (decree.h)
  *   "c" id(16)                id of the last change of an element, which the next one supersedes
+ *   "x", "y"                  messages that speak for published changes (evidence.h)
  *   "t" window end(8) tag(16) what one vehicle was counted for; gone after the window */
 #ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 #define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
@@ -116,6 +117,7 @@ struct map_contract {
     size_t n_decrees;
     struct tag **tags; /* hash table by id */
     size_t n_tags, cap_tags;
+    size_t n_evidence; /* lists that are kept (evidence.h) */
     uint64_t tags_until; /* end of the earliest window in tags */
     /* the block */
     struct map_params params;

@@ -159,8 +159,8 @@ static struct buf evidence_key(const struct subject *s, const struct hypothesis 
 
 void state_put_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y) {
     struct buf k = evidence_key(s, y);
-    struct buf v = value_of();
-    buf_put(&v, y->leaves, y->n_leaves * 32);
+    struct buf v = {0};
+    evidence_put(&v, y->leaves, y->n_leaves);
     put_and_free(h, &k, &v);
 }
 
@@ -417,14 +417,16 @@ static bool load_evidence(struct exec_host *h, const struct subject *s, struct h
     struct span v;
     bool there = exec_get(h, buf_span(&k), &v);
     buf_free(&k);
-    if (!there || v.n % 32 != 1 || v.p[0] != STATE_VERSION || v.n / 32 > LEAVES_MAX)
+    struct evidence_leaf list[EVIDENCE_MAX];
+    size_t n = 0;
+    if (!there || !evidence_read(v, list, &n))
         return false;
     size_t cap = 1;
-    while (cap < v.n / 32)
+    while (cap < n)
         cap *= 2;
-    y->n_leaves = v.n / 32;
-    y->leaves = ws_calloc(cap, 32);
-    memcpy(y->leaves, v.p + 1, y->n_leaves * 32);
+    y->n_leaves = n;
+    y->leaves = ws_calloc(cap, sizeof(y->leaves[0]));
+    memcpy(y->leaves, list, n * sizeof(list[0]));
     return true;
 }
 
@@ -521,6 +523,8 @@ int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) 
         rc = load_pending(c, h, err);
     if (rc == WS_OK)
         rc = load_decrees(c, h, err);
+    if (rc == WS_OK)
+        c->n_evidence = evidence_count(h);
     if (rc == WS_OK)
         rc = load_tags(c, h, err);
     return rc;

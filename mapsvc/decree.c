@@ -449,6 +449,6 @@ void decree_report(struct map_contract *c, struct exec_host *h, struct decree *d
         r.at = (struct map_point){at->place.x, at->place.y, 0};
     else if (e != NULL)
         element_anchor(e, &r.at.x, &r.at.y);
-    exec_list_root((const uint8_t(*)[32])y->leaves, y->n_leaves, r.evidence_root);
+    evidence_root(y->leaves, y->n_leaves, r.evidence_root);
     tell(h, &r, d);
 }

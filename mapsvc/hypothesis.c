@@ -143,13 +143,15 @@ static void issuer_count(struct hypothesis *y, const uint8_t *issuer, int64_t bi
     y->issuers[i].bits = sum > most ? most : sum < -most ? -most : sum;
 }
 
-static void leaf_add(struct hypothesis *y, const uint8_t *leaf) {
-    if (y->n_leaves == LEAVES_MAX)
+static void leaf_add(struct hypothesis *y, const struct hyp_look *l) {
+    if (y->n_leaves == EVIDENCE_MAX)
         return;
     /* Grown by powers of two: the size follows from the number. */
     if ((y->n_leaves & (y->n_leaves - 1)) == 0)
-        y->leaves = ws_realloc(y->leaves, (y->n_leaves == 0 ? 1 : 2 * y->n_leaves) * 32);
-    memcpy(y->leaves[y->n_leaves++], leaf, 32);
+        y->leaves =
+            ws_realloc(y->leaves, (y->n_leaves == 0 ? 1 : 2 * y->n_leaves) * sizeof(y->leaves[0]));
+    y->leaves[y->n_leaves].height = l->height;
+    memcpy(y->leaves[y->n_leaves++].leaf, l->leaf, 32);
 }
 
 void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
@@ -167,7 +169,7 @@ void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, u
     y->first_seen = l->time < y->first_seen ? l->time : y->first_seen;
     y->last_seen = l->time > y->last_seen ? l->time : y->last_seen;
     y->supported_at = block_time;
-    leaf_add(y, l->leaf);
+    leaf_add(y, l);
 }
 
 void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t bucket,
@@ -183,7 +185,9 @@ void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t b
 }
 
 static int by_octets(const void *a, const void *b) {
-    return memcmp(a, b, 32);
+    const struct evidence_leaf *x = a;
+    const struct evidence_leaf *y = b;
+    return memcmp(x->leaf, y->leaf, sizeof(x->leaf));
 }
 
 static void sum_up(struct hypothesis *y) {
@@ -195,7 +199,8 @@ static void sum_up(struct hypothesis *y) {
 void hyp_settle(struct hypothesis *y, size_t leaves_before,
     const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap) {
     if (y->n_leaves > leaves_before + 1)
-        qsort(y->leaves + leaves_before, y->n_leaves - leaves_before, 32, by_octets);
+        qsort(y->leaves + leaves_before, y->n_leaves - leaves_before, sizeof(y->leaves[0]),
+            by_octets);
     for (size_t i = 0; i < y->n_groups; i++)
         if (y->groups[i].open)
             y->groups[i].bits = fusion_group_bits(&y->groups[i].counts, weight, cap);

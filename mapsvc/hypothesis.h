@@ -10,6 +10,7 @@
 #ifndef WAYSIDE_MAPSVC_HYPOTHESIS_H
 #define WAYSIDE_MAPSVC_HYPOTHESIS_H
 
+#include "mapsvc/evidence.h"
 #include "mapsvc/fusion.h"
 #include "mapsvc/policy_fields.h"
 #include "mapsvc/spot.h"
@@ -31,7 +32,6 @@ enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3, HYP_MOVED = 4, HYP
 #define HYP_MAX 8
 #define GROUPS_MAX 64
 #define ISSUERS_MAX 16
-#define LEAVES_MAX 256
 
 struct hyp_group {
     uint64_t bucket; /* block time / group length */
@@ -66,7 +66,7 @@ struct hypothesis {
     size_t n_groups;
     struct hyp_issuer issuers[ISSUERS_MAX];
     size_t n_issuers;
-    uint8_t (*leaves)[32]; /* evidence in favour, the first LEAVES_MAX */
+    struct evidence_leaf *leaves; /* evidence in favour, the first EVIDENCE_MAX */
     size_t n_leaves;
 };
 
@@ -101,6 +101,7 @@ struct hyp_look {
     uint8_t octant;
     const uint8_t *issuer; /* first 8 octets matter */
     const uint8_t *leaf; /* 32 octets */
+    uint64_t height; /* of the block that holds it */
     unsigned view; /* 0..63 */
     uint64_t time; /* Time64 */
 };

@@ -48,6 +48,8 @@
     X(PLACE_SIGMA_MM, "place_sigma_mm", "mm", 20, 5000,                                            \
         "standard deviation per axis below which the place of a new or moved element is "          \
         "published, or once 32 sightings are there")                                               \
+    X(EVIDENCE_HOURS, "evidence_hours", "h", 0, 87600,                                             \
+        "how long it is kept which messages spoke for a change, so that each can be shown")        \
     X(MAX_AGE_MS, "max_age_ms", "ms", 1000, 600000,                                                \
         "oldest observation a message may carry, before its generation time")                      \
     X(HALF_LIFE_SIGN, "half_life_min.sign", "min", 1, 5256000, "half-life of evidence on signs")   \

@@ -13,6 +13,7 @@
 
 /* A version record stays well under EXEC_EVENT_MAX; what does not fit goes into the next one. */
 enum { VERSION_OCTETS_MAX = 700 << 10 };
+#define HOUR_US UINT64_C(3600000000)
 
 /* ---- change records ---- */
 
@@ -61,7 +62,7 @@ static struct change_record describe(const struct map_contract *c, const struct 
         .first_seen = y->first_seen,
         .last_seen = y->last_seen};
     memcpy(r.element_id, id, sizeof(r.element_id));
-    exec_list_root((const uint8_t(*)[32])y->leaves, y->n_leaves, r.evidence_root);
+    evidence_root(y->leaves, y->n_leaves, r.evidence_root);
     if (y->cls == HYP_NEW) {
         r.op = MAP_CREATE;
         r.has_after = true;
@@ -238,6 +239,9 @@ static void confirm(
     p.change = describe(c, s, y, TIER_PERMANENT, c->params.v[MAP_POLICY_CONFIRM_BITS], id);
     versions_seal(h, &p.change);
     state_put_pending(h, &p);
+    evidence_keep(h, p.change.id, y->leaves, y->n_leaves,
+        exec_block_time(h) + (uint64_t)c->params.v[MAP_POLICY_EVIDENCE_HOURS] * HOUR_US,
+        &c->n_evidence);
     versions_add_pending(c, &p);
     if (y->cls == HYP_NEW)
         settle_rivals(c, h, s, &s->spot);

@@ -9,6 +9,7 @@
 #include "mapsvc/diff.h"
 #include "rsu/cell.h"
 #include "rsu/ctl_light.h"
+#include "rsu/reveal.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -36,6 +37,9 @@ struct verify {
     struct ctl_http *http;
     size_t n;
     struct proven proven[CTL_LIST_MAX];
+    struct ctl_list reveals; /* files */
+    struct buf told; /* of them */
+    json_t *told_json;
 };
 
 static int no(const char *file, struct ws_err *err) {
@@ -164,6 +168,55 @@ static int check_chain(struct verify *o, struct ws_err *err) {
     return CTL_DONE;
 }
 
+/* ---- messages that speak for a change ---- */
+
+static const struct change_record *proven_change(const struct verify *o, const uint8_t *id) {
+    for (size_t i = 0; i < o->n; i++)
+        for (size_t k = 0; k < o->proven[i].version.n_changes; k++)
+            if (memcmp(o->proven[i].version.changes[k].id, id, 32) == 0)
+                return &o->proven[i].version.changes[k];
+    return NULL;
+}
+
+static void tell_reveal(struct verify *o, const char *file, const struct reveal *x,
+    const struct change_record *c, const struct observation *seen) {
+    char when[32];
+    char what[1024];
+    its_format(when, seen->time);
+    change_describe_what(c, what, sizeof(what));
+    buf_printf(&o->told,
+        "%s: holds\n  message %llu of %llu for: %s\n  seen at %s from %.7f,%.7f, %zu reports\n",
+        file, (unsigned long long)x->proof.index + 1, (unsigned long long)x->proof.total, what,
+        when, (double)seen->lat / 1e7, (double)seen->lon / 1e7, seen->n_reports);
+    (void)json_array_append_new(o->told_json,
+        json_pack("{s:s, s:b, s:I, s:I, s:s, s:s, s:f, s:f, s:I}", "file", file, "holds", 1,
+            "index", (json_int_t)x->proof.index, "total", (json_int_t)x->proof.total, "what", what,
+            "time", when, "lat", (double)seen->lat / 1e7, "lon", (double)seen->lon / 1e7, "reports",
+            (json_int_t)seen->n_reports));
+}
+
+static int check_reveal(struct verify *o, const char *file, struct ws_err *err) {
+    struct buf octets = {0};
+    struct reveal x;
+    struct observation seen;
+    int code = CTL_DONE;
+    if (file_read(file, REVEAL_MAX, &octets, err) != WS_OK) {
+        code = err->code == WS_ELIMIT ? no(file, err) : CTL_UNREACHABLE;
+    } else if (reveal_decode(buf_span(&octets), &x, err) != WS_OK) {
+        code = no(file, err);
+    } else {
+        const struct change_record *c = proven_change(o, x.change);
+        if (c == NULL)
+            (void)ws_fail(err, WS_EINPUT, "no proof given has the change that it speaks for");
+        if (c == NULL || reveal_check(&x, c, &seen, err) != WS_OK)
+            code = no(file, err);
+        else
+            tell_reveal(o, file, &x, c, &seen);
+    }
+    buf_free(&octets);
+    return code;
+}
+
 static uint64_t signed_power(const struct proven *p, size_t *ret_n) {
     const struct commit *c = &p->bundle.commit;
     uint64_t power = 0;
@@ -251,7 +304,8 @@ static int tell(const struct verify *o, bool json) {
         json_t *list = json_array();
         for (size_t i = 0; i < o->n; i++)
             (void)json_array_append_new(list, to_json(&o->proven[i]));
-        json_t *j = json_pack("{s:s, s:o}", "genesis_fingerprint", hex, "proofs", list);
+        json_t *j = json_pack("{s:s, s:o, s:O}", "genesis_fingerprint", hex, "proofs", list,
+            "revealed", o->told_json);
         int code = ctl_print_json(o->v, j);
         json_decref(j);
         return code;
@@ -265,6 +319,7 @@ static int tell(const struct verify *o, bool json) {
             buf_printf(&b, "note: no proof given between versions %llu and %llu\n",
                 (unsigned long long)was, (unsigned long long)o->proven[i].version.version);
     }
+    buf_put(&b, o->told.p, o->told.n);
     int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
     return code;
@@ -288,6 +343,11 @@ static int verify_all(struct verify *o, const char *genesis, const char *fingerp
     qsort(o->proven, o->n, sizeof(o->proven[0]), by_version);
     if (check_chain(o, &err) != CTL_DONE)
         return ctl_fail(o->v, CTL_NO, &err);
+    for (size_t i = 0; i < o->reveals.n; i++) {
+        code = check_reveal(o, o->reveals.v[i], &err);
+        if (code != CTL_DONE)
+            return ctl_fail(o->v, (enum ctl_code)code, &err);
+    }
     return tell(o, json);
 }
 
@@ -298,7 +358,9 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     const char *http = NULL;
     bool json = false;
     struct ctl_list files = {0};
+    struct ctl_list reveals = {0};
     const struct ctl_option options[] = {
+        {"reveal", CTL_LIST, &reveals, 0, 0},
         {"genesis", CTL_TEXT, (void *)&genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&fingerprint, 0, 0},
         {"trusted", CTL_TEXT, (void *)&trusted, 0, 0},
@@ -317,6 +379,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     o->trusted = trusted;
     o->http_address = http;
     o->n = files.n;
+    o->reveals = reveals;
+    o->told_json = json_array();
     for (size_t i = 0; i < files.n; i++)
         o->proven[i].file = files.v[i];
     code = verify_all(o, genesis, fingerprint, json);
@@ -324,6 +388,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         buf_free(&o->proven[i].octets);
         map_version_free(&o->proven[i].version);
     }
+    buf_free(&o->told);
+    json_decref(o->told_json);
     ctl_http_close(o->http);
     ctl_genesis_free(&o->genesis);
     free(o);
@@ -345,5 +411,8 @@ const struct ctl_verb ctl_map_verify = {"map", "verify",
     "check\n" CTL_TRUSTED_USAGE "  --http ADDR         of a unit that is asked for the trusted "
     "header and what leads back from it; "
     "it is not believed\n"
+    "  --reveal FILE       a message from `map evidence`: checked against the change it speaks "
+    "for; may be "
+    "given again\n"
     "  --json              print JSON\n",
     run};

@@ -36,6 +36,8 @@ static const struct route routes[] = {
     {"/v1/map/candidates/*/sightings", {NULL}, http_get_candidate_sightings},
     {"/v1/map/changes/*", {NULL}, http_get_change},
     {"/v1/map/changes/*/sightings", {NULL}, http_get_change_sightings},
+    {"/v1/map/changes/*/evidence", {NULL}, http_get_change_evidence},
+    {"/v1/map/changes/*/evidence/*", {NULL}, http_get_change_message},
     {"/v1/live", {NULL}, http_get_live},
     {"/v1/validators/*", {NULL}, http_get_validator},
     {"/v1/blocks/*", {NULL}, http_get_block},

@@ -253,6 +253,8 @@ void http_get_orders(struct http *h, const struct http_call *c, struct http_repl
 void http_get_candidates(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_change(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_change_evidence(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_change_message(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_validator(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r);

@@ -99,6 +99,7 @@ return {
         -- Who counts, when.
         group_ms = minutes(10),
         window_ms = minutes(10),
+        evidence_hours = 24 * 90, -- who doubts a change can ask for a message that speaks for it
         max_age_ms = seconds(10),
         epoch_ms = hours(1),
         map_sigma_mm = 200,

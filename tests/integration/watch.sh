@@ -87,6 +87,29 @@ done
 head -c "$middle" live/000002.proof >bad.proof
 "$ctl" map verify --genesis cell/genesis.bin bad.proof >/dev/null 2>&1 && fail 'cut, and it holds'
 
+# The messages behind a change: each holds with the proof alone, none with an octet altered or for another version.
+change=$("$ctl" map verify --json --genesis cell/genesis.bin live/000002.proof |
+    sed -nE 's/.*"id": "([0-9a-f]{64})".*/\1/p' | head -n 1)
+"$ctl" map evidence "$change" --http "$http" --out shown >shown.log || fail 'the messages behind a change'
+[ "$(wc -l <shown.log)" -ge 3 ] || fail 'too few messages for a change'
+while read -r one; do
+    "$ctl" map verify --genesis cell/genesis.bin --reveal "$one" live/000002.proof >reveal.log || fail "$one does not hold"
+    grep -q 'message [0-9]* of [0-9]* for: ' reveal.log || { cat reveal.log; fail 'nothing said of the message'; }
+    size=$(stat -c %s "$one")
+    for at in 5 45 60 $((size / 2)) $((size - 1)); do
+        cp "$one" bad.reveal
+        byte=$(od -An -tu1 -j "$at" -N1 bad.reveal)
+        printf "$(printf '\\x%02x' $((byte ^ 1)))" | dd of=bad.reveal bs=1 seek="$at" conv=notrunc 2>/dev/null
+        "$ctl" map verify --genesis cell/genesis.bin --reveal bad.reveal live/000002.proof >/dev/null 2>&1 &&
+            fail "$one: octet $at altered, and it holds"
+    done
+done <shown.log
+if [ "$last" -ge 3 ]; then
+    "$ctl" map verify --genesis cell/genesis.bin --reveal "$one" "$(printf 'live/%06d.proof' "$last")" >/dev/null 2>log &&
+        fail 'a message for another change'
+fi
+"$ctl" map evidence "$change" --only 200 --http "$http" --out shown >/dev/null 2>log && fail 'a message that is not there'
+
 # A folder of another cell, a version that is not there, a state that is none.
 sed 's/"cell_id": "./"cell_id": "x/' whole/state.json >state && cp -r whole strange && mv state strange/state.json
 "$ctl" map watch --out strange --once --http "$http" >/dev/null 2>log && fail 'followed another cell'

@@ -251,7 +251,49 @@ static void test_evidence_root(void **state) {
         found = memcmp(root, r.versions[0].changes[0].evidence_root, 32) == 0;
     }
     assert_true(found);
+    /* The list is kept with the change, and gives the same root. */
+    uint8_t key[33] = {'x'};
+    memcpy(key + 1, r.versions[0].changes[0].id, 32);
+    struct span value;
+    struct evidence_leaf list[EVIDENCE_MAX];
+    size_t kept = 0;
+    assert_true(exec_get(&r.host, span_of(key, sizeof(key)), &value));
+    assert_true(evidence_read(value, list, &kept));
+    assert_true(kept >= 3 && kept <= n);
+    evidence_root(list, kept, root);
+    assert_memory_equal(root, r.versions[0].changes[0].evidence_root, 32);
+    for (size_t i = 0; i < kept; i++) {
+        assert_memory_equal(list[i].leaf, leaves[i], 32);
+        assert_int_equal(list[i].height, i + 1);
+    }
+    /* For a day; a restart does not lose count. */
+    rig_restart(&r);
+    rig_begin(&r, r.now_ms + 23 * 3600000);
+    rig_end(&r);
+    assert_int_equal(fake_exec_count(&r.host, 'x'), 1);
+    rig_begin(&r, r.now_ms + 3600000);
+    rig_end(&r);
+    assert_int_equal(fake_exec_count(&r.host, 'x'), 0);
+    assert_int_equal(fake_exec_count(&r.host, 'y'), 0);
     rig_free(&r);
+}
+
+static void test_evidence_list(void **state) {
+    (void)state;
+    struct evidence_leaf list[EVIDENCE_MAX];
+    struct evidence_leaf read[EVIDENCE_MAX];
+    size_t n = 0;
+    memset(list, 7, sizeof(list));
+    struct buf b = {0};
+    evidence_put(&b, list, EVIDENCE_MAX);
+    assert_true(evidence_read(buf_span(&b), read, &n));
+    assert_int_equal(n, EVIDENCE_MAX);
+    assert_memory_equal(list, read, sizeof(list));
+    for (size_t k = 0; k < 120; k++)
+        assert_int_equal(evidence_read(span_of(b.p, k), read, &n), k % EVIDENCE_LEAF_OCTETS == 1);
+    b.p[0] = 2;
+    assert_false(evidence_read(buf_span(&b), read, &n));
+    buf_free(&b);
 }
 
 static void test_removal(void **state) {
@@ -730,6 +772,7 @@ int main(void) {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_value_change),
         cmocka_unit_test(test_evidence_root),
+        cmocka_unit_test(test_evidence_list),
         cmocka_unit_test(test_removal),
         cmocka_unit_test(test_one_view_removes_nothing),
         cmocka_unit_test(test_new_sign),
