@@ -5,11 +5,13 @@
 #include "mapsvc/export.h"
 #include "mapsvc/export_into.h"
 #include "mapsvc/objects.h"
+#include "mapsvc/tnits.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int print_json(const struct ctl_verb *v, json_t *j) {
     int code = ctl_print_json(v, j);
@@ -30,13 +32,86 @@ static int export_into(const struct mapset *m, const char *base, struct buf *b, 
     return rc;
 }
 
+/* ---- TN-ITS ---- */
+
+/* What was left out, by reason; silent when nothing was. */
+static void tell_left_out(const struct tnits_tally *t) {
+    for (size_t i = 0; i < TNITS_LEFT_KINDS; i++)
+        if (t->left[i] > 0)
+            (void)fprintf(
+                stderr, "left out: %zu, %s\n", t->left[i], tnits_left_name((enum tnits_left)i));
+}
+
+static int64_t now_ms(void) {
+    return (int64_t)time(NULL) * 1000;
+}
+
+/* The digest of the map a data set is about, as its id. */
+static void dataset_of(const struct mapset *m, char ret_name[static 65]) {
+    uint8_t digest[32];
+    mapset_digest(m, digest);
+    hex_encode(ret_name, digest, 32);
+}
+
+static void export_snapshot(const struct mapset *m, const char *provider, struct buf *b) {
+    struct tnits_change *all = ws_calloc(m->n, sizeof(*all));
+    for (size_t i = 0; i < m->n; i++)
+        all[i] = (struct tnits_change){.after = &m->elements[i], .last = &m->elements[i]};
+    char dataset[65];
+    dataset_of(m, dataset);
+    const struct tnits_head head = {.dataset = dataset,
+        .provider = provider,
+        .created_ms = now_ms(),
+        .snapshot = true,
+        .frame = &m->frame};
+    struct tnits_tally tally;
+    tnits_export(&head, all, m->n, b, &tally);
+    tell_left_out(&tally);
+    free(all);
+}
+
+/* after.id of a changed element may be another file's; the feature keeps the name it had. */
+static int tell_tnits(const struct ctl_verb *v, const struct mapset *a, const struct mapset *b,
+    const struct map_delta *d, const char *provider) {
+    struct tnits_change *all = ws_calloc(d->n, sizeof(*all));
+    struct element *named = ws_calloc(d->n, sizeof(*named));
+    int64_t now = now_ms();
+    for (size_t i = 0; i < d->n; i++) {
+        const struct map_change *c = &d->changes[i];
+        all[i] = (struct tnits_change){.before = c->before, .at_ms = now};
+        if (c->after != NULL) {
+            named[i] = *c->after; /* borrowed but for the id */
+            if (c->before != NULL)
+                memcpy(named[i].id, c->before->id, sizeof(named[i].id));
+            all[i].after = &named[i];
+            all[i].frame = &b->frame;
+        }
+        all[i].last = c->after != NULL ? all[i].after : c->before;
+    }
+    char dataset[65];
+    dataset_of(b, dataset);
+    const struct tnits_head head = {
+        .dataset = dataset, .provider = provider, .created_ms = now, .frame = &a->frame};
+    struct tnits_tally tally;
+    struct buf out = {0};
+    tnits_export(&head, all, d->n, &out, &tally);
+    tell_left_out(&tally);
+    int code = ctl_print(v, buf_span(&out));
+    buf_free(&out);
+    free(named);
+    free(all);
+    return code;
+}
+
 static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     const char *format = NULL;
     const char *base = NULL;
     const char *out = NULL;
+    const char *provider = "wayside";
     struct ctl_place origin = {0};
     struct ctl_list words = {0};
     const struct ctl_option options[] = {
+        {"provider", CTL_TEXT, (void *)&provider, 0, 0},
         {"format", CTL_TEXT, (void *)&format, 0, 0},
         {"to", CTL_TEXT, (void *)&format, 0, 0},
         {"base", CTL_TEXT, (void *)&base, 0, 0},
@@ -48,8 +123,9 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     bool osm = format != NULL && (strcmp(format, "osm") == 0 || strcmp(format, "lanelet2") == 0);
     bool xodr = format != NULL && strcmp(format, "opendrive") == 0;
-    if (!osm && !xodr && (format == NULL || strcmp(format, "geojsonseq") != 0))
-        return ctl_misuse(v, "--to: geojsonseq, lanelet2 or opendrive");
+    bool tnits = format != NULL && strcmp(format, "tnits") == 0;
+    if (!osm && !xodr && !tnits && (format == NULL || strcmp(format, "geojsonseq") != 0))
+        return ctl_misuse(v, "--to: geojsonseq, lanelet2, opendrive or tnits");
     if (base != NULL && !osm && !xodr)
         return ctl_misuse(v, "--base goes with --to lanelet2 or opendrive");
     if (xodr && base == NULL)
@@ -67,6 +143,8 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
         rc = export_into(&m, base, &b, &unsaid, &err);
     else if (osm)
         export_lanelet2(&m, &b);
+    else if (tnits)
+        export_snapshot(&m, provider, &b);
     else
         export_geojsonseq_map(&m, &b);
     mapset_free(&m);
@@ -81,7 +159,7 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
 
 const struct ctl_verb ctl_map_export = {"map", "export",
     "write a map in a format that other tools read",
-    "FILE --to geojsonseq|lanelet2|opendrive [--base FILE] [--out FILE]\n"
+    "FILE --to geojsonseq|lanelet2|opendrive|tnits [--base FILE] [--out FILE]\n"
     "\n"
     "FILE is a map in the cell's own form (.wmap), Lanelet2 or OpenDRIVE.\n"
     "\n"
@@ -89,6 +167,11 @@ const struct ctl_verb ctl_map_export = {"map", "export",
     "  --to lanelet2         Lanelet2 in OSM XML (--format is another word for --to, osm for "
     "lanelet2)\n"
     "  --to opendrive        the OpenDRIVE file it was imported from, given with --base\n"
+    "  --to tnits            a TN-ITS data set (Snapshot) of limits, signs and crosswalks; what is "
+    "left out is "
+    "counted\n"
+    "                        on standard error\n"
+    "  --provider NAME       providerId in a TN-ITS data set; wayside unless given\n"
     "  --base FILE           the file that the map was imported from: what has changed is written "
     "into it, the "
     "rest\n"
@@ -244,16 +327,22 @@ static int tell_files(const struct ctl_verb *v, const char *const *files, const 
 static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     bool json = false;
     bool quiet = false;
+    const char *format = NULL;
+    const char *provider = "wayside";
     struct ctl_place origin = {0};
     struct ctl_list words = {0};
     const struct ctl_option options[] = {
         {"origin", CTL_PLACE, &origin, 0, 0},
         {"quiet", CTL_FLAG, &quiet, 0, 0},
+        {"format", CTL_TEXT, (void *)&format, 0, 0},
+        {"provider", CTL_TEXT, (void *)&provider, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
     if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 2, 2, &code))
         return code;
+    if (format != NULL && strcmp(format, "tnits") != 0)
+        return ctl_misuse(v, "--format: tnits");
     struct map_import_options how = {
         .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
     struct mapset a = {0};
@@ -269,6 +358,8 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         map_compare(&a, &b, &d);
         if (quiet)
             code = d.n > 0 || d.shifted ? CTL_NO : CTL_DONE;
+        else if (format != NULL)
+            code = tell_tnits(v, &a, &b, &d, provider);
         else
             code = tell_files(v, words.v, &a, &d, json);
         map_delta_free(&d);
@@ -290,5 +381,9 @@ const struct ctl_verb ctl_map_diff = {"map", "diff", "list what differs between 
     "\n"
     "  --origin LAT,LON    place of (0,0) of maps with local coordinates only\n"
     "  --quiet             print nothing; exit code 1 when they differ\n"
-    "  --json              print JSON\n",
+    "  --json              print JSON\n"
+    "  --format tnits      print a TN-ITS data set (Update) of what it has words for; the rest is "
+    "counted on "
+    "standard error\n"
+    "  --provider NAME     providerId in it; wayside unless given\n",
     run_diff};

@@ -1,10 +1,13 @@
-/* /v1/map/diffs: what changed after a version, in three formats. */
+/* /v1/map/diffs: what changed after a version, in four formats. */
 #include "rsu/http_map.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "mapsvc/export.h"
+#include "mapsvc/tnits.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -12,7 +15,7 @@ enum {
     DIFF_OCTETS = 4 << 20, /* of records; their JSON is several times that */
 };
 
-enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC };
+enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC, DIFF_TNITS };
 
 struct diff {
     uint64_t from, to, current; /* versions from + 1 .. to */
@@ -22,7 +25,7 @@ struct diff {
 };
 
 static int read_format(const char *text, enum diff_format *ret, struct ws_err *err) {
-    static const char *const names[] = {"json", "geojsonseq", "osc"};
+    static const char *const names[] = {"json", "geojsonseq", "osc", "tnits"};
     *ret = DIFF_JSON;
     for (size_t i = 0; text != NULL && i < ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
@@ -30,8 +33,9 @@ static int read_format(const char *text, enum diff_format *ret, struct ws_err *e
             return WS_OK;
         }
     }
-    return text == NULL ? WS_OK
-                        : ws_fail(err, WS_EINPUT, "parameter format: json, geojsonseq or osc");
+    return text == NULL
+               ? WS_OK
+               : ws_fail(err, WS_EINPUT, "parameter format: json, geojsonseq, osc or tnits");
 }
 
 static bool read_question(
@@ -129,6 +133,29 @@ static void put_osc(
     mapset_free(&after);
 }
 
+static void put_tnits(
+    struct http *h, const struct diff *d, const struct map_version *v, struct http_reply *r) {
+    const struct map_version **list = ws_calloc(d->n, sizeof(struct map_version *));
+    for (size_t i = 0; i < d->n; i++)
+        list[i] = &v[i];
+    char provider[32];
+    char dataset[96];
+    tnits_provider_of_cell(h->d->cell_id, provider);
+    (void)snprintf(dataset, sizeof(dataset), "%s/%" PRIu64 "-%" PRIu64, provider, d->from, d->to);
+    const struct tnits_head head = {.dataset = dataset,
+        .provider = provider,
+        .created_ms = d->n == 0 ? its_to_unix_us(ws_clock_now(&h->d->clock).its_us) / 1000
+                                : its_to_unix_us(v[d->n - 1].block_time) / 1000,
+        .frame = &h->frame};
+    struct tnits_tally tally;
+    size_t n = 0;
+    struct tnits_change *net = tnits_net(list, d->n, &n);
+    tnits_export(&head, net, n, &r->body, &tally);
+    http_header(r, "Wayside-Map-Left-Out", "%zu", tnits_left_out(&tally));
+    free(net);
+    free((void *)list);
+}
+
 static void diff_export(struct http *h, const struct diff *d, struct http_reply *r) {
     struct ws_err err = {0};
     struct map_version *v = ws_calloc(d->n, sizeof(*v));
@@ -140,6 +167,8 @@ static void diff_export(struct http *h, const struct diff *d, struct http_reply 
     }
     if (d->format == DIFF_OSC)
         put_osc(h, d, v, r);
+    if (d->format == DIFF_TNITS)
+        put_tnits(h, d, v, r);
     for (size_t i = 0; i < d->n; i++) {
         if (d->format == DIFF_GEOJSONSEQ)
             export_geojsonseq_version(&v[i], &h->frame, &r->body);
@@ -149,7 +178,7 @@ static void diff_export(struct http *h, const struct diff *d, struct http_reply 
 }
 
 void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
-    static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC};
+    static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC, HTTP_OSC};
     struct diff *d = ws_alloc(sizeof(*d));
     if (read_question(h, c, d, r)) {
         choose(h, d);

@@ -124,7 +124,7 @@ expect 0 '' "$ctl" map diff --quiet town.wmap "$town/town.osm"
 expect 0 'FeatureCollection|Feature' "$ctl" map export town.wmap --format geojsonseq
 expect 0 '' "$ctl" map export town.wmap --format osm --out back.osm
 expect 0 '' "$ctl" map diff --quiet town.wmap back.osm
-expect 2 'geojsonseq or osm' "$ctl" map export town.wmap --format shp
+expect 2 'geojsonseq, lanelet2, opendrive or tnits' "$ctl" map export town.wmap --format shp
 head -c 5000 "$town/town.osm" >cut.osm
 expect 3 'cut.osm' "$ctl" map import cut.osm --out cut.wmap
 [ -e cut.wmap ] && { echo 'a map that was refused left a file'; bad=$((bad + 1)); }

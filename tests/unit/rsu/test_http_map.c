@@ -145,7 +145,7 @@ static void diffs_lead_from_the_base_map_to_the_current_one(void **state) {
     json_decref(o);
 }
 
-static void diffs_come_in_three_formats(void **state) {
+static void diffs_come_in_four_formats(void **state) {
     (void)state;
     struct answer a;
     rig_get(rig, "/v1/map/diffs?from=1&format=geojsonseq", &a);
@@ -168,6 +168,25 @@ static void diffs_come_in_three_formats(void **state) {
         assert_non_null(strstr((char *)a.body.p, "</osmChange>"));
         answer_free(&a);
     }
+    static const struct {
+        const char *target;
+        size_t features;
+    } tnits[] = {{"/v1/map/diffs?from=1&format=tnits", 1},
+        /* one sign, three times */ {"/v1/map/diffs?from=4&format=tnits", 0}};
+    for (size_t i = 0; i < ARRAY_LEN(tnits); i++) {
+        rig_get(rig, tnits[i].target, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(answer_has(&a, "Content-Type: application/xml; charset=utf-8\r\n"));
+        assert_true(answer_has(&a, "Wayside-Map-To: 4\r\n"));
+        assert_true(answer_has(&a, "Wayside-Map-Left-Out: 0\r\n"));
+        buf_u8(&a.body, 0);
+        size_t n = 0;
+        for (const char *p = (char *)a.body.p; (p = strstr(p, "<RoadFeature ")) != NULL; p++)
+            n++;
+        assert_int_equal(n, tnits[i].features);
+        assert_int_equal(strstr((char *)a.body.p, "<providerId>wayside.") != NULL, n > 0);
+        answer_free(&a);
+    }
 }
 
 static void diffs_refuse_by_name(void **state) {
@@ -178,8 +197,8 @@ static void diffs_refuse_by_name(void **state) {
     rig_refused(rig, 404, "no map version 5 yet; the current one is 4", "/v1/map/diffs?from=5");
     rig_refused(rig, 404, "no map version 9 yet", "/v1/map/diffs?from=1&to=9");
     rig_refused(rig, 400, "comes before from", "/v1/map/diffs?from=3&to=2");
-    rig_refused(
-        rig, 400, "parameter format: json, geojsonseq or osc", "/v1/map/diffs?from=1&format=xml");
+    rig_refused(rig, 400, "parameter format: json, geojsonseq, osc or tnits",
+        "/v1/map/diffs?from=1&format=xml");
     rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
 }
 
@@ -223,7 +242,7 @@ int main(void) {
         cmocka_unit_test(the_map_is_there_at_every_version),
         cmocka_unit_test(versions_are_listed),
         cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
-        cmocka_unit_test(diffs_come_in_three_formats),
+        cmocka_unit_test(diffs_come_in_four_formats),
         cmocka_unit_test(diffs_refuse_by_name),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);

@@ -1,0 +1,65 @@
+#!/bin/bash
+# TN-ITS data sets as rsuctl writes them are valid by the published schemas; parts of GML that those need are in
+# tests/support/tnits. usage: tnits.sh PROGRAMS-FOLDER, from the project's root
+set -eu
+bin=$(cd "${1:?folder of programs}" && pwd)
+data=${WAYSIDE_DATA:-../shared/data}
+[ -f "$data/maps/tnits/TNITS.xsd" ] || { echo 'no TN-ITS schemas: skipped'; exit 77; }
+command -v xmllint >/dev/null || { echo 'no xmllint: skipped'; exit 77; }
+data=$(cd "$data" && pwd)
+here=$PWD
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+mkdir "$out/schemas"
+cp "$data"/maps/tnits/*.xsd tests/support/tnits/* "$out/schemas"
+cd "$out"
+ctl=$bin/rsuctl
+checked=0
+
+fail() {
+    echo "$1"
+    exit 1
+}
+valid() { XML_CATALOG_FILES=$out/schemas/catalog.xml xmllint --nonet --noout --schema "$out/schemas/TNITS.xsd" "$1" >lint.log 2>&1; }
+check() { # FILE FEATURES
+    valid "$1" || { head -n 5 lint.log; fail "$1 is not valid"; }
+    [ "$(grep -c '<RoadFeature ' "$1")" -eq "$2" ] || fail "$1 has $(grep -c '<RoadFeature ' "$1") features, not $2"
+    checked=$((checked + 1))
+}
+kinds() { grep -oE '<UpdateInfo><type>[A-Za-z]+' "$1" | sed 's/.*>//' | sort | uniq -c | tr -s ' \n' ' '; }
+
+# The demo's three changes.
+"$ctl" map diff "$here/configs/demo/town.osm" "$here/configs/demo/town-world.osm" --format tnits --provider 'a<b&c' >town.xml
+check town.xml 3
+[ "$(kinds town.xml)" = ' 1 Add 1 Modify 1 Remove ' ] || fail "kinds: $(kinds town.xml)"
+grep -q '<providerId>a&lt;b&amp;c</providerId>' town.xml || fail 'the provider'
+"$ctl" map diff "$here/configs/demo/town.osm" "$here/configs/demo/town.osm" --format tnits >none.xml
+check none.xml 0
+
+# The schemas do refuse: an unknown kind, a missing source, two things with one id.
+sed 's/<type>Modify</<type>Change</' town.xml >bad.xml && ! valid bad.xml || fail 'an unknown kind is valid'
+sed '/<source /d' town.xml >bad.xml && ! valid bad.xml || fail 'no source, and it is valid'
+sed -E 's/gml:id="f[0-9a-f]+"/gml:id="twice"/' town.xml >bad.xml && ! valid bad.xml || fail 'one id twice is valid'
+
+# Every map here, whole: each limit, sign and crosswalk once, the rest counted.
+for map in "$data"/maps/lanelet2/*.osm "$data"/maps/opendrive/*.xodr; do
+    "$ctl" map export "$map" --to tnits --out whole.xml 2>left.log || continue # maps that are refused have tests of their own
+    valid whole.xml || { head -n 5 lint.log; fail "$map: not valid"; }
+    features=$(grep -c '<RoadFeature ' whole.xml) || true
+    left=$(sed -nE 's/^left out: ([0-9]+),.*/\1/p' left.log | paste -sd+ | sed 's/^$/0/')
+    rm -f map.wmap
+    "$ctl" map import "$map" --out map.wmap >import.log 2>/dev/null
+    all=$("$ctl" map export map.wmap --to geojsonseq | grep -c '"Feature"')
+    [ $((features + left)) -eq "$all" ] || fail "$map: $features features and $((left)) left out of $all elements"
+    checked=$((checked + 1))
+done
+# Limits that went from 40 to 20 under a map that moved by 100 km: two changes, and nothing else.
+unitrack=("$data"/maps/lanelet2/*unitrack*6*.osm "$data"/maps/lanelet2/*unitrack*7*.osm)
+if [ -f "${unitrack[0]}" ] && [ -f "${unitrack[1]}" ]; then
+    "$ctl" map diff "${unitrack[0]}" "${unitrack[1]}" --format tnits >trap.xml 2>/dev/null
+    check trap.xml 2
+    [ "$(grep -c '<gml:measure uom="kph">20<' trap.xml)" -eq 2 ] || fail 'the two limits are not 20'
+    checked=$((checked + 1))
+fi
+[ "$checked" -ge 5 ] || fail "only $checked data sets"
+echo "$checked data sets are valid"
