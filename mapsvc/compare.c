@@ -5,22 +5,32 @@
 
 #include <stdlib.h>
 
-/* Attributes that repeat what other elements say, or how a file is organised. */
-static bool compared(const char *key) {
-    static const char *const left_out[] = {"nodes", "regulatory", "successors"};
-    for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
-        if (strcmp(key, left_out[i]) == 0)
-            return false;
-    return true;
+bool attr_is_derived(const char *key) {
+    static const char *const names[] = {"bulbs", "governs", "inner_of", "left_lane", "nodes",
+        "opposite_lane", "outer_of", "regulatory", "right_lane", "rules", "stop_lines",
+        "successors"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return false;
+}
+
+bool attr_is_reference(const char *key) {
+    static const char *const names[] = {
+        "all_way_stop", "lane", "left", "right", "right_of_way", "yield"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return attr_is_derived(key);
 }
 
 static bool same_attrs(const struct element *a, const struct element *b) {
     size_t i = 0;
     size_t k = 0;
     for (;;) {
-        while (i < a->n_attrs && !compared(a->attrs[i].key))
+        while (i < a->n_attrs && attr_is_derived(a->attrs[i].key))
             i++;
-        while (k < b->n_attrs && !compared(b->attrs[k].key))
+        while (k < b->n_attrs && attr_is_derived(b->attrs[k].key))
             k++;
         if (i == a->n_attrs || k == b->n_attrs)
             return i == a->n_attrs && k == b->n_attrs;

@@ -86,16 +86,17 @@ static void put_lanelets(
         if (osm_put_lanelet(b, e, limit, x, 0))
             limits += limit != NULL;
         else
-            out->lanes++;
+            out->lanes += e->kind == EL_LANE; /* a crosswalk may be an area */
     }
     out->limits -= limits;
     free(lanes);
 }
 
-/* One member of a regulatory element that signs, lights, stop lines and lanes name. */
+/* One member of a relation that elements name: of a regulatory element, or of an area. */
 struct rule {
     int64_t id;
     const struct element *e;
+    const char *key; /* attribute that names it */
 };
 
 static int rule_order(const void *a, const void *b) {
@@ -105,17 +106,18 @@ static int rule_order(const void *a, const void *b) {
         return p->id < q->id ? -1 : 1;
     if (p->e->kind != q->e->kind)
         return p->e->kind < q->e->kind ? -1 : 1;
-    return memcmp(p->e->id, q->e->id, sizeof(p->e->id));
+    int c = memcmp(p->e->id, q->e->id, sizeof(p->e->id));
+    return c != 0 ? c : strcmp(p->key, q->key);
 }
 
-static size_t count_rules(const struct element *e, struct rule *ret) {
+static size_t count_rules(const struct element *e, const char *key, struct rule *ret) {
     static const char prefix[] = "lanelet2:relation/";
-    const char *at = element_attr(e, "regulatory");
+    const char *at = element_attr(e, key);
     size_t n = 0;
     while (at != NULL && (at = strstr(at, prefix)) != NULL) {
         at += sizeof(prefix) - 1;
         if (ret != NULL)
-            ret[n] = (struct rule){strtoll(at, NULL, 10), e};
+            ret[n] = (struct rule){strtoll(at, NULL, 10), e, key};
         n++;
     }
     return n;
@@ -126,41 +128,90 @@ static size_t count_rules(const struct element *e, struct rule *ret) {
 static const char *subtype_of(const struct rule *r, size_t n, const struct osm_index *x) {
     bool value = false;
     bool limits = true;
+    bool gives_way = false;
     for (size_t i = 0; i < n; i++) {
         if (r[i].e->kind == EL_LIGHT)
             return "traffic_light";
+        if (strcmp(r[i].key, "all_way_stop") == 0)
+            return "all_way_stop";
+        gives_way = gives_way || strcmp(r[i].key, "regulatory") != 0;
         value = value || (r[i].e->kind == EL_SIGN && r[i].e->has_value);
         if (r[i].e->kind == EL_LANE)
             limits = limits && limit_of(x, r[i].e) != NULL;
     }
+    if (gives_way)
+        return "right_of_way";
     return value && limits ? "speed_limit" : "traffic_sign";
 }
 
-static void put_rules(const struct mapset *m, const struct osm_index *x, struct buf *b) {
+/* Members of all relations that elements name by some attributes, those of one relation together. */
+static struct rule *rules_of(
+    const struct mapset *m, const char *const *keys, size_t n_keys, size_t *ret_n) {
     size_t total = 0;
     for (size_t i = 0; i < m->n; i++)
-        total += count_rules(&m->elements[i], NULL);
+        for (size_t k = 0; k < n_keys; k++)
+            total += count_rules(&m->elements[i], keys[k], NULL);
     struct rule *rules = ws_calloc(total, sizeof(rules[0]));
     size_t n = 0;
     for (size_t i = 0; i < m->n; i++)
-        n += count_rules(&m->elements[i], rules + n);
+        for (size_t k = 0; k < n_keys; k++)
+            n += count_rules(&m->elements[i], keys[k], rules + n);
     if (n > 1)
         qsort(rules, n, sizeof(rules[0]), rule_order);
+    *ret_n = n;
+    return rules;
+}
+
+static void put_member(struct buf *b, const struct element *e, const char *role) {
+    buf_printf(b, "    <member type=\"%s\" ref=\"%lld\" role=\"%s\"/>\n",
+        osm_is_way(e) ? "way" : "relation", (long long)osm_id(e), role);
+}
+
+static void put_rules(const struct mapset *m, const struct osm_index *x, struct buf *b) {
+    static const char *const keys[] = {"all_way_stop", "regulatory", "right_of_way", "yield"};
+    size_t n = 0;
+    struct rule *rules = rules_of(m, keys, ARRAY_LEN(keys), &n);
     size_t next = 0;
     for (size_t i = 0; i < n; i = next) {
         for (next = i; next < n && rules[next].id == rules[i].id;)
             next++;
         buf_printf(b, "  <relation id=\"%lld\">\n", (long long)rules[i].id);
-        for (size_t k = i; k < next; k++)
-            if (osm_is_way(rules[k].e))
-                buf_printf(b, "    <member type=\"way\" ref=\"%lld\" role=\"%s\"/>\n",
-                    (long long)osm_id(rules[k].e),
-                    rules[k].e->kind == EL_STOP_LINE ? "ref_line" : "refers");
+        for (size_t k = i; k < next; k++) {
+            const struct element *e = rules[k].e;
+            if (osm_is_way(e))
+                put_member(b, e, e->kind == EL_STOP_LINE ? "ref_line" : "refers");
+            else if (strcmp(rules[k].key, "right_of_way") == 0)
+                put_member(b, e, "right_of_way");
+            else if (strcmp(rules[k].key, "regulatory") != 0)
+                put_member(b, e, "yield");
+        }
         osm_put_tag(b, "type", "regulatory_element");
         osm_put_tag(b, "subtype", subtype_of(rules + i, next - i, x));
         buf_printf(b, "  </relation>\n");
     }
     free(rules);
+}
+
+/* Areas by their edges; what they are is known of crosswalks only. */
+static void put_areas(const struct mapset *m, const struct osm_index *x, struct buf *b) {
+    static const char *const keys[] = {"inner_of", "outer_of"};
+    size_t n = 0;
+    struct rule *edges = rules_of(m, keys, ARRAY_LEN(keys), &n);
+    size_t next = 0;
+    for (size_t i = 0; i < n; i = next) {
+        char alias[48];
+        (void)snprintf(alias, sizeof(alias), "lanelet2:relation/%lld", (long long)edges[i].id);
+        const struct element *crosswalk = osm_find(x, EL_CROSSWALK, alias);
+        buf_printf(b, "  <relation id=\"%lld\">\n", (long long)edges[i].id);
+        for (next = i; next < n && edges[next].id == edges[i].id; next++)
+            put_member(
+                b, edges[next].e, strcmp(edges[next].key, "outer_of") == 0 ? "outer" : "inner");
+        osm_put_tag(b, "type", "multipolygon");
+        if (crosswalk != NULL)
+            osm_put_tags(b, crosswalk);
+        buf_printf(b, "  </relation>\n");
+    }
+    free(edges);
 }
 
 void export_lanelet2(const struct mapset *m, struct buf *b) {
@@ -173,6 +224,7 @@ void export_lanelet2(const struct mapset *m, struct buf *b) {
     put_ways(m, scratch, b);
     put_lanelets(m, &x, b, &out);
     put_rules(m, &x, b);
+    put_areas(m, &x, b);
     if (out.lanes + out.limits + out.others > 0)
         buf_printf(b,
             "  <!-- left out: %zu lanes without bounds, %zu limits that are not the only one of "

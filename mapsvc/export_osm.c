@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
+#include "mapsvc/compare.h"
 #include "mapsvc/ieee.h"
 #include "mapsvc/import.h"
 #include "mapsvc/text.h"
@@ -201,16 +202,6 @@ static void put_head(struct buf *b, const char *name, int64_t id, uint32_t versi
     buf_printf(b, ">\n");
 }
 
-/* Attributes of our own model, which OSM says with members. */
-static bool is_reference(const char *key) {
-    static const char *const names[] = {
-        "left", "right", "regulatory", "lane", "successors", "nodes"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(key, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool from_opendrive(const struct element *e) {
     return e->n_aliases > 0 && strncmp(e->aliases[0], "opendrive:", 10) == 0;
 }
@@ -248,13 +239,13 @@ static void put_translated(struct buf *b, const struct element *e) {
     osm_put_tag(b, "type", mark == NULL ? "virtual" : "line_thin");
 }
 
-static void put_tags(struct buf *b, const struct element *e) {
+void osm_put_tags(struct buf *b, const struct element *e) {
     bool foreign = from_opendrive(e);
     if (foreign && (e->kind == EL_LANE || e->kind == EL_BOUNDARY))
         put_translated(b, e);
     for (size_t i = 0; i < e->n_attrs; i++) {
         const char *key = e->attrs[i].key;
-        if (is_reference(key))
+        if (attr_is_reference(key)) /* OSM says it with members */
             continue;
         if (foreign && (strcmp(key, "type") == 0 || strcmp(key, "subtype") == 0))
             continue;
@@ -293,7 +284,7 @@ void osm_put_way(
         osm_put_tag(b, "type", "traffic_light");
     if (e->kind == EL_STOP_LINE)
         osm_put_tag(b, "type", "stop_line");
-    put_tags(b, e);
+    osm_put_tags(b, e);
     put_sign_value(b, e);
     buf_printf(b, "  </way>\n");
 }
@@ -344,7 +335,7 @@ bool osm_put_lanelet(struct buf *b, const struct element *e, const struct elemen
     put_member(b, "way", right, "right");
     put_regulatory(b, e);
     osm_put_tag(b, "type", "lanelet");
-    put_tags(b, e);
+    osm_put_tags(b, e);
     if (limit != NULL)
         put_speed(b, limit);
     buf_printf(b, "  </relation>\n");

@@ -47,6 +47,7 @@ void osm_put_way(
  * their ways are not known. */
 bool osm_put_lanelet(struct buf *b, const struct element *e, const struct element *limit,
     const struct osm_index *x, uint32_t version);
+void osm_put_tags(struct buf *b, const struct element *e); /* of an element's attributes */
 void osm_put_tag(struct buf *b, const char *key, const char *value);
 
 #endif

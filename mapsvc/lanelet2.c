@@ -2,6 +2,7 @@
 #include "mapsvc/lanelet2.h"
 
 #include "base/mem.h"
+#include "mapsvc/compare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,12 +67,7 @@ struct map_point *ll_points(
 }
 
 static bool reserved(const char *key) {
-    static const char *const names[] = {
-        "left", "right", "regulatory", "lane", "unit", "successors", "nodes", "code"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(key, names[i]) == 0)
-            return true;
-    return false;
+    return attr_is_reference(key) || strcmp(key, "unit") == 0 || strcmp(key, "code") == 0;
 }
 
 void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element *e) {
@@ -79,6 +75,8 @@ void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element 
     for (uint32_t i = o->first_tag; i < o->first_tag + o->n_tags; i++) {
         const char *key = (const char *)m->text.p + m->tags[i].key;
         const char *value = (const char *)m->text.p + m->tags[i].value;
+        if (ll_is_default(m, o, e, key, value))
+            continue;
         if (value[0] == '\0') /* editors write them; they say nothing */
             continue;
         if (strcmp(key, "type") == 0 && e->kind != EL_BOUNDARY)
@@ -152,7 +150,8 @@ static void look_at_regulatory(struct ll_build *b) {
                                                strcmp(subtype, "speed_limit") == 0);
         for (uint32_t i = rel->first_part; i < rel->first_part + rel->n_parts; i++) {
             const struct ll_member *member = &m->members[i];
-            if (!member->is_way || (member->role != LL_REFERS && member->role != LL_REF_LINE))
+            if (!member->is_way || (member->role != LL_REFERS && member->role != LL_REF_LINE &&
+                                       member->role != LL_CANCELS))
                 continue;
             const struct ll_object *way = ll_way(m, member->ref);
             if (way == NULL) {
@@ -163,7 +162,7 @@ static void look_at_regulatory(struct ll_build *b) {
             struct ll_use *use = &b->use[way - m->ways];
             if (use->regulatory == 0)
                 use->regulatory = (uint32_t)k + 1;
-            use->refers |= member->role == LL_REFERS && of_signs;
+            use->refers |= (member->role == LL_REFERS || member->role == LL_CANCELS) && of_signs;
             use->stop_line |= member->role == LL_REF_LINE;
         }
     }
@@ -201,14 +200,6 @@ static void choose_frame(struct ll_build *b) {
     free(lon);
 }
 
-static void note_unread(struct ll_build *b) {
-    size_t areas = 0;
-    for (size_t i = 0; i < b->m->n_relations; i++)
-        areas += ll_tag_is(b->m, &b->m->relations[i], "type", "multipolygon");
-    if (areas > 0)
-        map_note(b->r, 0, "%zu areas (relations of type multipolygon) are not read", areas);
-}
-
 void lanelet2_import(struct map_reader *r, struct span data) {
     struct ll_map m = {0};
     lanelet2_parse(r, data, &m);
@@ -221,10 +212,11 @@ void lanelet2_import(struct map_reader *r, struct span data) {
         choose_frame(&b);
         r->map->frame = b.frame;
         look_at_regulatory(&b);
+        lanelet2_areas(&b);
         lanelet2_lanes(&b);
         lanelet2_ways(&b);
-        note_unread(&b);
         free(b.use);
+        free(b.links);
     }
     ll_map_free(&m);
 }

@@ -16,7 +16,20 @@ struct ll_node {
     bool has_geo, has_x, has_y;
 };
 
-enum ll_role { LL_OTHER, LL_LEFT, LL_RIGHT, LL_REGULATORY, LL_REFERS, LL_REF_LINE };
+enum ll_role {
+    LL_OTHER,
+    LL_LEFT,
+    LL_RIGHT,
+    LL_REGULATORY,
+    LL_REFERS,
+    LL_REF_LINE,
+    LL_CANCELS,
+    LL_YIELD,
+    LL_RIGHT_OF_WAY,
+    LL_BULBS,
+    LL_OUTER,
+    LL_INNER,
+};
 struct ll_member {
     int64_t ref;
     enum ll_role role;
@@ -66,10 +79,26 @@ const struct ll_object *ll_relation(const struct ll_map *m, int64_t id);
 /* How ways are used by the relations; index as in ll_map.ways. */
 struct ll_use {
     bool bound, refers, stop_line;
+    bool area; /* edge of an area */
     bool heading_known;
     uint16_t heading;
     double heading_dist2;
     uint32_t regulatory; /* 1 + index of the first regulatory element that refers to it; 0: none */
+};
+
+/* A relation that a way belongs to: a lane whose rule names it (a sign, light or stop line), or an area. */
+struct ll_link {
+    uint32_t way; /* index in ll_map.ways */
+    const char *key; /* of the attribute: "governs", "outer_of", "inner_of" */
+    int64_t relation;
+};
+
+/* A lanelet whose bounds are sound; element not yet in the map, what it has with others still to come. */
+struct ll_lane {
+    const struct ll_object *rel;
+    struct element e;
+    const struct ll_object *left, *right;
+    int64_t start[2], end[2]; /* nodes: left, right */
 };
 
 struct ll_build {
@@ -79,6 +108,8 @@ struct ll_build {
     struct cell_frame own; /* of local_x, local_y */
     bool local; /* coordinates are local_x, local_y */
     struct ll_use *use;
+    struct ll_link *links; /* ascending way, key, relation; after lanelet2_lanes */
+    size_t n_links, cap_links;
     uint64_t budget; /* points and members that may still be looked at */
 };
 
@@ -101,6 +132,21 @@ bool ll_regulatory_speed(
 bool ll_sign_value(
     const struct ll_map *m, const struct ll_object *way, int32_t *ret_value, const char **ret_unit);
 
+/* What a tag says anyway where it is not given (hd-map facts, 2: defaults are rules): no attribute, so that writing it
+ * out or leaving it out is no change. */
+bool ll_is_default(const struct ll_map *m, const struct ll_object *o, const struct element *e,
+    const char *key, const char *value);
+
+/* What the rules say of lanes and of what they govern. lanes: ascending id. */
+void ll_rules(struct ll_build *b, struct ll_lane *lanes, size_t n);
+/* Lanes beside each other share a bound. */
+void ll_neighbours(struct ll_build *b, struct ll_lane *lanes, size_t n);
+void ll_link(struct ll_build *b, const struct ll_object *way, const char *key, int64_t relation);
+/* Adds the links of a way to its element. */
+void ll_put_links(struct ll_build *b, const struct ll_object *way, struct element *e);
+
+void lanelet2_areas(
+    struct ll_build *b); /* crosswalks that are areas; marks the edges of all areas */
 void lanelet2_lanes(struct ll_build *b); /* lanes, speed limits, crosswalks; fills in headings */
 void lanelet2_ways(struct ll_build *b); /* signs, lights, stop lines, boundaries */
 

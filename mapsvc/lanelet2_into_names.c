@@ -1,5 +1,6 @@
 /* Which element of a map is which object of the file, and whether they say the same. */
 #include "base/mem.h"
+#include "mapsvc/compare.h"
 #include "mapsvc/lanelet2_into.h"
 #include "mapsvc/text.h"
 
@@ -63,22 +64,17 @@ const struct element *into_find(const struct into_names *n, enum element_kind ki
 }
 
 bool into_is_tag(const struct element *e, const char *key) {
-    static const char *const others[] = {
-        "left", "right", "regulatory", "lane", "successors", "nodes"};
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (strcmp(key, others[i]) == 0)
-            return false;
-    return e->kind != EL_SPEED_LIMIT && (e->kind != EL_SIGN || strcmp(key, "unit") != 0);
+    return !attr_is_reference(key) && e->kind != EL_SPEED_LIMIT &&
+           (e->kind != EL_SIGN || strcmp(key, "unit") != 0);
 }
 
 /* Attributes of a that b has otherwise, or not. */
 static bool says(const struct element *a, const struct element *b) {
-    static const char *const derived[] = {"regulatory", "successors", "nodes", "lane"};
     for (size_t i = 0; i < a->n_attrs; i++) {
-        bool skip = false;
-        for (size_t k = 0; k < ARRAY_LEN(derived); k++)
-            skip = skip || strcmp(a->attrs[i].key, derived[k]) == 0;
-        const char *value = skip ? NULL : element_attr(b, a->attrs[i].key);
+        const char *key = a->attrs[i].key;
+        const char *value = element_attr(b, key);
+        /* A limit's lane is its name. */
+        bool skip = attr_is_derived(key) || strcmp(key, "lane") == 0;
         if (!skip && (value == NULL || strcmp(value, a->attrs[i].value) != 0))
             return false;
     }

@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A lanelet whose bounds are sound; element not yet in the map, successors still to come. */
-struct lane {
-    const struct ll_object *rel;
-    struct element e;
-    int64_t start[2], end[2]; /* nodes: left, right */
-};
-
 struct side {
     const struct ll_object *way;
     struct map_point *p;
@@ -203,7 +196,7 @@ static void emit_speed(
 
 /* False: reported and left out, or no lane but a crosswalk. */
 static bool build_lane(struct ll_build *b, const struct ll_object *rel, struct side *l,
-    struct side *r, struct lane *ret) {
+    struct side *r, struct ll_lane *ret) {
     char what[48];
     (void)snprintf(what, sizeof(what), "lanelet %lld", (long long)rel->id);
     if (!side_of(b, rel, LL_LEFT, "left", l) || !side_of(b, rel, LL_RIGHT, "right", r))
@@ -229,7 +222,7 @@ static bool build_lane(struct ll_build *b, const struct ll_object *rel, struct s
     ll_copy_tags(b, rel, &e);
     set_references(b, rel, &e, l, r);
     const struct side *sides[] = {l, r};
-    *ret = (struct lane){.rel = rel, .e = e};
+    *ret = (struct ll_lane){.rel = rel, .e = e, .left = l->way, .right = r->way};
     for (size_t i = 0; i < 2; i++) {
         const int64_t *refs = &b->m->refs[sides[i]->way->first_part];
         int64_t first = refs[0];
@@ -261,7 +254,7 @@ static int start_order(const void *a, const void *b) {
 }
 
 /* Successors share the end nodes of both bounds (hd-map facts, 2). */
-static void link_lanes(struct ll_build *b, struct lane *lanes, size_t n) {
+static void link_lanes(struct ll_build *b, struct ll_lane *lanes, size_t n) {
     struct start *starts = ws_calloc(n, sizeof(starts[0]));
     for (size_t i = 0; i < n; i++)
         starts[i] = (struct start){{lanes[i].start[0], lanes[i].start[1]}, lanes[i].rel->id};
@@ -289,7 +282,7 @@ static void link_lanes(struct ll_build *b, struct lane *lanes, size_t n) {
 
 void lanelet2_lanes(struct ll_build *b) {
     const struct ll_map *m = b->m;
-    struct lane *lanes = ws_calloc(m->n_relations, sizeof(lanes[0]));
+    struct ll_lane *lanes = ws_calloc(m->n_relations, sizeof(lanes[0]));
     size_t n = 0;
     for (size_t k = 0; k < m->n_relations && b->r->rc == WS_OK; k++) {
         const struct ll_object *rel = &m->relations[k];
@@ -304,8 +297,11 @@ void lanelet2_lanes(struct ll_build *b) {
         free(l.p);
         free(r.p);
     }
-    if (n > 0)
+    if (n > 0) {
         link_lanes(b, lanes, n);
+        ll_neighbours(b, lanes, n);
+    }
+    ll_rules(b, lanes, n);
     for (size_t i = 0; i < n; i++) {
         char native[LL_NATIVE_MAX];
         (void)snprintf(native, sizeof(native), "relation/%lld", (long long)lanes[i].rel->id);

@@ -185,7 +185,9 @@ static enum ll_role role_of(const char *role) {
         const char *name;
         enum ll_role role;
     } roles[] = {{"left", LL_LEFT}, {"right", LL_RIGHT}, {"regulatory_element", LL_REGULATORY},
-        {"refers", LL_REFERS}, {"ref_line", LL_REF_LINE}};
+        {"refers", LL_REFERS}, {"ref_line", LL_REF_LINE}, {"cancels", LL_CANCELS},
+        {"yield", LL_YIELD}, {"right_of_way", LL_RIGHT_OF_WAY}, {"light_bulbs", LL_BULBS},
+        {"outer", LL_OUTER}, {"inner", LL_INNER}};
     for (size_t i = 0; role != NULL && i < ARRAY_LEN(roles); i++)
         if (strcmp(role, roles[i].name) == 0)
             return roles[i].role;

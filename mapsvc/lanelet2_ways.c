@@ -68,6 +68,7 @@ static void emit_plate(struct ll_build *b, const struct ll_object *way, enum ele
     }
     if (use->regulatory > 0)
         (void)ll_list_add(&e, "regulatory", "relation", b->m->relations[use->regulatory - 1].id);
+    ll_put_links(b, way, &e);
     set_nodes(b, way, &e);
     map_emit(b->r, &e, native);
 }
@@ -78,6 +79,7 @@ static void emit_line(struct ll_build *b, const struct ll_object *way, enum elem
     for (size_t i = 0; i < n; i++)
         (void)element_add_point(&e, p[i]);
     ll_copy_tags(b, way, &e);
+    ll_put_links(b, way, &e);
     if (kind == EL_STOP_LINE) {
         set_nodes(b, way, &e);
         const struct ll_use *use = &b->use[way - b->m->ways];
@@ -97,7 +99,7 @@ static unsigned kind_of(const struct ll_build *b, const struct ll_object *way) {
         return EL_SIGN;
     if (ll_tag_is(b->m, way, "type", "stop_line") || (use->stop_line && !use->bound))
         return EL_STOP_LINE;
-    return use->bound ? EL_BOUNDARY : 0;
+    return use->bound || use->area ? EL_BOUNDARY : 0;
 }
 
 void lanelet2_ways(struct ll_build *b) {
@@ -129,7 +131,7 @@ void lanelet2_ways(struct ll_build *b) {
     }
     if (unread > 0)
         map_note(b->r, 0,
-            "%zu ways that neither bound a lanelet nor are signs, lights or stop lines "
+            "%zu ways that neither bound a lanelet or an area nor are signs, lights or stop lines "
             "are not read",
             unread);
 }

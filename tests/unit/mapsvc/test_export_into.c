@@ -316,7 +316,7 @@ static void change_at_random(struct mapset *m, struct ws_random *rnd) {
             e->value = 130;
         else if ((e->kind == EL_SIGN || e->kind == EL_LIGHT) && dice < 8)
             e->points[0].x += 1234;
-        else if (e->kind == EL_BOUNDARY && dice < 1)
+        else if (e->kind == EL_BOUNDARY && dice < 1 && e->n_points > 2) /* ends close areas */
             e->points[e->n_points / 2].y += 777;
         else if (e->kind == EL_BOUNDARY && dice < 2)
             (void)element_set_attr(e, "color", "yellow");
@@ -326,7 +326,8 @@ static void change_at_random(struct mapset *m, struct ws_random *rnd) {
     size_t kept = 0;
     for (size_t i = 0; i < m->n; i++) {
         struct element *e = &m->elements[i];
-        if ((e->kind == EL_SIGN || e->kind == EL_LIGHT || e->kind == EL_STOP_LINE) &&
+        bool alone = element_attr(e, "outer_of") == NULL; /* else an area would be open */
+        if ((e->kind == EL_SIGN || e->kind == EL_LIGHT || e->kind == EL_STOP_LINE) && alone &&
             ws_random_below(rnd, 10) == 0)
             element_free(e);
         else
