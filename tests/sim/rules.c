@@ -87,6 +87,15 @@ static void say_event(struct nodes *w, const struct nodes_member *m, const struc
     }
 }
 
+/* Who lies; and who lost its disk and then contradicted what nobody had told it. */
+static bool may_be_accused(const struct nodes *w, size_t slot) {
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->m[i].slot == slot && w->m[i].forgot)
+            return true;
+    }
+    return nodes_slot_lies(w, slot);
+}
+
 static void fired(struct nodes *w, const struct nodes_member *m, enum cover_row row) {
     cover_hit(row);
     if (w != NULL)
@@ -168,7 +177,7 @@ static void note_action(struct nodes *w, const struct nodes_member *m, const str
         break;
     case CS_ACT_EVIDENCE:
         cover_hit(RULE_EVIDENCE);
-        if (w != NULL && !nodes_slot_lies(w, nodes_slot_of(w, a->vote.validator, b->height)))
+        if (w != NULL && !may_be_accused(w, nodes_slot_of(w, a->vote.validator, b->height)))
             nodes_break(w, "validator %zu has evidence against validator %zu, which is honest",
                 m->index, nodes_slot_of(w, a->vote.validator, b->height));
         break;

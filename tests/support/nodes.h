@@ -61,6 +61,9 @@ struct nodes_member {
     struct store *copy; /* of its disk, some time ago, at height `copied`; NULL: none */
     uint64_t copied;
     uint64_t copied_joined; /* joined, of the copy */
+    uint64_t disk_lost; /* when its disk was lost last, the height in progress was this; 0: never */
+    bool
+        forgot; /* it has said what nobody knew, and then something else: it may be convicted of that */
     uint64_t joined; /* it began with a snapshot of this height: what is older it does not have */
     bool crash_armed, dying; /* at the point `crash_at`, after passing it crash_after times */
     enum wal_point crash_at;

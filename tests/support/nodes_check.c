@@ -159,6 +159,44 @@ static void remember(struct nodes_height *h, const struct vote *v) {
     h->votes[h->n_votes++] = *v;
 }
 
+/* What a unit said before its disk was lost it can only learn from others. Where power went everywhere before anybody
+ * had synced it, nobody knows, and no software can (decision 17): a hardware counter is for that. */
+static bool somebody_knows(const struct nodes *w, const struct vote *said) {
+    int index = nodes_index_of(w, said->validator, said->height);
+    for (size_t i = 0; index >= 0 && i < w->n; i++) {
+        const struct node *n = w->m[i].node;
+        if (w->m[i].liar || n == NULL || cs_height(n->cs) != said->height)
+            continue;
+        const struct round_votes *rv = cs_votes(n->cs, said->round);
+        if (rv == NULL)
+            continue;
+        const struct vote_slot *at =
+            &(said->type == VOTE_PREVOTE ? rv->prevote : rv->precommit)[index];
+        for (size_t k = 0; k < at->n; k++) {
+            if (vote_same_statement(&at->vote[k], said))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void forget_unknown(struct nodes *w, struct nodes_member *m, struct nodes_height *h) {
+    size_t kept = 0;
+    for (size_t i = 0; i < h->n_votes; i++) {
+        const struct vote *v = &h->votes[i];
+        if (v->validator != m->slot || somebody_knows(w, v)) {
+            h->votes[kept++] = *v;
+            continue;
+        }
+        nodes_tell(w,
+            "nobody knows any more what validator %zu said in round %d of height %" PRIu64
+            " before its disk was lost",
+            m->slot, v->round, v->height);
+        m->forgot = true;
+    }
+    h->n_votes = kept;
+}
+
 /* An honest node says one thing for each place, whatever happened to it in between. What it passes on of others is
  * theirs; what liars say for themselves or one another is kept, for it may make a quorum. */
 static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote *said) {
@@ -171,6 +209,8 @@ static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote
         return;
     v->validator = (uint16_t)slot;
     struct nodes_height *h = nodes_height_at(w, v->height);
+    if (!m->liar && v->height <= m->disk_lost)
+        forget_unknown(w, m, h);
     for (size_t i = 0; i < h->n_votes; i++) {
         const struct vote *o = &h->votes[i];
         if (o->validator != v->validator || o->round != v->round || o->type != v->type)
@@ -190,6 +230,20 @@ static void note_vote(struct nodes *w, struct nodes_member *m, const struct vote
     if (!m->liar && v->round > w->highest_round)
         w->highest_round = v->round;
     remember(h, v);
+}
+
+static bool other_is_known(const struct nodes *w, const struct nodes_member *m,
+    const Wayside__Link__Proposal *p, const uint8_t *id) {
+    for (size_t i = 0; i < w->n; i++) {
+        const struct node *n = w->m[i].node;
+        if (&w->m[i] == m || w->m[i].liar || n == NULL || cs_height(n->cs) != p->height)
+            continue;
+        const struct cs_proposal *had = cs_proposal_of(n->cs, p->round);
+        if (had != NULL &&
+            (memcmp(had->id, id, sizeof(hash32)) != 0 || had->valid_round != p->valid_round))
+            return true;
+    }
+    return false;
 }
 
 /* One proposal of an honest validator for each place. */
@@ -214,7 +268,11 @@ static void note_proposal(
     uint32_t told = be32(what) ^ (uint32_t)p->valid_round;
     void *value = number_value((uint64_t)told << 8 | (m->slot + 1));
     const void *had = table_put(&w->said, place, value);
-    if (had != NULL && had != value)
+    if (had == NULL || had == value)
+        return;
+    bool unknown = p->height <= m->disk_lost && !other_is_known(w, m, p, what);
+    m->forgot = m->forgot || unknown;
+    if (!unknown)
         nodes_break(w,
             "validator %zu made two proposals, or out of turn, at height %" PRIu64 " round %d",
             m->slot, p->height, p->round);
@@ -270,7 +328,7 @@ static void note_evidence(struct nodes *w, const struct tx *t) {
         if (memcmp(w->who[i].key, e->key, KEY_OCTETS) != 0)
             continue;
         nodes_tell(w, "evidence against validator %zu: %s", i, evidence_kind_text(e->kind));
-        if (!nodes_slot_lies(w, i))
+        if (!nodes_slot_lies(w, i) && !w->m[i].forgot)
             nodes_break(
                 w, "validator %zu is honest and is convicted: %s", i, evidence_kind_text(e->kind));
     }

@@ -21,6 +21,7 @@ static void fresh_logs(struct nodes_member *m) {
 /* Takes the store. What it had told of before is forgiven. */
 static void put_in(struct nodes_member *m, struct store *s) {
     WS_ASSERT(m->node == NULL);
+    m->disk_lost = m->world->highest + 1;
     store_close(m->store);
     m->store = s;
     fresh_logs(m);
