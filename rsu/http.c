@@ -221,6 +221,7 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
         return ws_fail(err, WS_EINPUT, "http: at least one connection must be allowed");
     struct http *h = ws_alloc(sizeof(*h));
     h->d = daemon;
+    atomic_flag_clear(&h->scanning);
     h->tuning = *tuning;
     h->connections = cfg->connections;
     h->frame = (struct cell_frame){daemon->genesis->frame_lat0, daemon->genesis->frame_lon0,

@@ -17,6 +17,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 /* ---- what a client asked, and what it gets ---- */
@@ -122,6 +123,7 @@ struct http {
     struct streams *streams;
     struct map_cache *map;
     struct live *live;
+    atomic_flag scanning; /* somebody searches blocks for sightings */
     unsigned streams_max; /* event streams of both kinds */
 };
 

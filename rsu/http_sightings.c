@@ -1,5 +1,6 @@
 /* What vehicles said about one thing, read out of the blocks that this unit keeps: the evidence behind a change or a
- * candidate, message by message. Bounded: newest blocks first, so many blocks, messages and sightings. */
+ * candidate, message by message. Bounded: newest blocks first, so many blocks, transactions and sightings, one question at a
+ * time: other questions do not wait for a second one. */
 #include "rsu/http_evidence.h"
 
 #include "base/mem.h"
@@ -9,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { PSID_MAP = 0x1d, BLOCKS = 4096, MESSAGES = 40000, SIGHTINGS = 256 };
+enum { PSID_MAP = 0x1d, BLOCKS = 4096, TRANSACTIONS = 40000, SIGHTINGS = 256, NOT_YET = 2 };
 
 struct sighting_found {
     uint64_t height, time;
@@ -27,7 +28,7 @@ struct scan {
     struct http *h;
     const struct map_thing *thing;
     uint64_t until;
-    size_t messages, n;
+    size_t transactions, n;
     struct sighting_found *found; /* newest first */
 };
 
@@ -50,7 +51,6 @@ static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
     struct observation *o = NULL;
     if (t->kind != TX_MESSAGE || t->spdu.psid != PSID_MAP)
         return;
-    s->messages++;
     o = ws_alloc(sizeof(*o));
     if (observation_read(spdu_app_payload(&t->spdu, &(uint16_t){0}), o, NULL) == WS_OK) {
         struct sighting_found *f = &s->found[s->n];
@@ -69,7 +69,7 @@ static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
 /* False: a bound is reached. */
 static bool look_through(struct scan *s, const struct block *b) {
     for (size_t i = b->n_txs; i-- > 0;) {
-        if (s->n == SIGHTINGS || s->messages == MESSAGES)
+        if (s->n == SIGHTINGS)
             return false;
         look_at(s, b->txs[i], b->header.height);
     }
@@ -80,10 +80,17 @@ static bool look_through(struct scan *s, const struct block *b) {
 static uint64_t scan_back(struct scan *s, const struct http_window *w, bool *ret_complete) {
     uint64_t low = w->height + 1;
     *ret_complete = false;
-    for (size_t n = 0; low > 1 && n < BLOCKS; n++) {
+    for (size_t n = 0; low > 1; n++) {
+        if (n == BLOCKS || s->transactions >= TRANSACTIONS)
+            return low;
         struct block *b = NULL;
-        if (query_block(s->h->d->store, &s->h->d->genesis->params, low - 1, &b, NULL) != WS_OK)
-            return low; /* pruned */
+        if (query_block(s->h->d->store, &s->h->d->genesis->params, low - 1, &b, NULL) != WS_OK) {
+            if (low + NOT_YET <= w->height + 1)
+                return low; /* pruned */
+            low--; /* the last ones may still be on their way to the disk */
+            continue;
+        }
+        s->transactions += b->n_txs;
         bool before = b->header.time < w->since;
         bool whole = before || look_through(s, b);
         block_free(b);
@@ -134,7 +141,7 @@ static json_t *sighting(const struct http *h, const struct sighting_found *f) {
     return o;
 }
 
-void http_give_sightings(
+static void give(
     struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
     struct scan s = {
         .h = h, .thing = t, .until = w->until, .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
@@ -152,4 +159,15 @@ void http_give_sightings(
         http_json(r, o);
     }
     free(s.found);
+}
+
+void http_give_sightings(
+    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
+    if (atomic_flag_test_and_set(&h->scanning)) {
+        http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "another search is going on; ask again");
+        http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        return;
+    }
+    give(h, t, w, r);
+    atomic_flag_clear(&h->scanning);
 }

@@ -19,8 +19,16 @@ async function ask(path) {
   throw new Refused(response.status, words);
 }
 
+// A unit that is busy says so; a few tries later it seldom is.
 export async function json(path) {
-  return (await ask(path)).json();
+  for (let tries = 1; ; tries++) {
+    try {
+      return await (await ask(path)).json();
+    } catch (e) {
+      if (e.status !== 503 || tries === 5) throw e;
+      await new Promise((done) => setTimeout(done, 400 * tries));
+    }
+  }
 }
 
 export async function octets(path) {

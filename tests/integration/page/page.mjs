@@ -75,6 +75,8 @@ async function liveChanges() {
   await b.until("/[\\d.]+ bits of 20.0 needed/.test(document.getElementById('progress')?.innerText)", "the candidate's evidence");
   await b.until("document.querySelectorAll('svg.chart path').length > 0", "its sightings");
   assert.match(await b.run("return document.getElementById('panel').innerText"), /Not in the map/);
+  await sleep(2500);
+  await shot("candidate-light");
   await b.key("Escape");
   ok("a candidate opens with its evidence");
   const before = await b.run("performance.mark('x'); return performance.getEntriesByType('navigation').length");
