@@ -19,6 +19,10 @@ void export_geojsonseq_version(
  * export names the same thing the same way. */
 void export_osmchange(
     const struct map_version *const *v, size_t n, const struct mapset *m, struct buf *b);
+/* The same with each object before and after the change (<action>, <old>, <new>), and places beside the nodes of ways,
+ * so that the consumer looks nothing up. A removed object's new form is visible="false". */
+void export_osmchange_augmented(
+    const struct map_version *const *v, size_t n, const struct mapset *m, struct buf *b);
 /* A whole map as Lanelet2 OSM XML. What Lanelet2 cannot say (lanes without bounds, a second limit on one lane,
  * hazards) is left out and counted in a comment at the end. */
 void export_lanelet2(const struct mapset *m, struct buf *b);

@@ -273,11 +273,27 @@ static void put_sign_value(struct buf *b, const struct element *e) {
         put_speed(b, e);
 }
 
-void osm_put_way(
-    struct buf *b, const struct element *e, const int64_t *refs, size_t n, uint32_t version) {
+static void put_ref(
+    struct buf *b, const struct cell_frame *f, int64_t ref, const struct map_point *p) {
+    buf_printf(b, "    <nd ref=\"%lld\"", (long long)ref);
+    if (p != NULL) {
+        int64_t lat = 0;
+        int64_t lon = 0;
+        frame_to_wgs10(f, p->x, p->y, &lat, &lon);
+        buf_printf(b, " lat=\"");
+        export_degrees(b, lat);
+        buf_printf(b, "\" lon=\"");
+        export_degrees(b, lon);
+        buf_u8(b, '"');
+    }
+    buf_printf(b, "/>\n");
+}
+
+void osm_put_way_at(struct buf *b, const struct cell_frame *f, const struct element *e,
+    const int64_t *refs, const struct map_point *p, size_t n, uint32_t version) {
     put_head(b, "way", osm_id(e), version);
     for (size_t i = 0; i < n; i++)
-        buf_printf(b, "    <nd ref=\"%lld\"/>\n", (long long)refs[i]);
+        put_ref(b, f, refs[i], p == NULL ? NULL : &p[i]);
     if (e->kind == EL_SIGN)
         osm_put_tag(b, "type", "traffic_sign");
     if (e->kind == EL_LIGHT)
@@ -287,6 +303,11 @@ void osm_put_way(
     osm_put_tags(b, e);
     put_sign_value(b, e);
     buf_printf(b, "  </way>\n");
+}
+
+void osm_put_way(
+    struct buf *b, const struct element *e, const int64_t *refs, size_t n, uint32_t version) {
+    osm_put_way_at(b, NULL, e, refs, NULL, n, version);
 }
 
 /* The way that an attribute names: any way of the map, or a Lanelet2 id as such. */

@@ -43,6 +43,9 @@ void osm_put_node(struct buf *b, const struct cell_frame *f, int64_t id, struct 
 /* refs: node ids. version 0: none. */
 void osm_put_way(
     struct buf *b, const struct element *e, const int64_t *refs, size_t n, uint32_t version);
+/* The same with places beside the node ids; p NULL: without. */
+void osm_put_way_at(struct buf *b, const struct cell_frame *f, const struct element *e,
+    const int64_t *refs, const struct map_point *p, size_t n, uint32_t version);
 /* A lane or crosswalk. limit: its speed limit or NULL. False, and nothing written, when it names no bounds or
  * their ways are not known. */
 bool osm_put_lanelet(struct buf *b, const struct element *e, const struct element *limit,

@@ -1,39 +1,31 @@
 /* Versions as OsmChange. */
 #include "base/mem.h"
 #include "mapsvc/export.h"
-#include "mapsvc/export_osm.h"
+#include "mapsvc/export_net.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What happened to one element over all versions given. */
-struct net {
-    const uint8_t *id;
-    const struct element *before, *after; /* NULL: was not, is not there */
-    const struct element *last; /* its latest form, also of one that came and went */
-    size_t order;
-};
-
 static int net_order(const void *a, const void *b) {
-    const struct net *p = a;
-    const struct net *q = b;
+    const struct osm_net *p = a;
+    const struct osm_net *q = b;
     int c = memcmp(p->id, q->id, 16);
     return c != 0 ? c : (p->order > q->order) - (p->order < q->order);
 }
 
 /* One entry per element: before the first change, after the last. */
-static struct net *net_changes(const struct map_version *const *v, size_t n, size_t *ret_n) {
+struct osm_net *osm_net_changes(const struct map_version *const *v, size_t n, size_t *ret_n) {
     size_t total = 0;
     for (size_t i = 0; i < n; i++)
         total += v[i]->n_changes;
-    struct net *list = ws_calloc(total, sizeof(list[0]));
+    struct osm_net *list = ws_calloc(total, sizeof(list[0]));
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < v[i]->n_changes; j++) {
             const struct change_record *c = &v[i]->changes[j];
             if (!c->has_before && !c->has_after)
                 continue;
-            list[k] = (struct net){.id = c->element_id,
+            list[k] = (struct osm_net){.id = c->element_id,
                 .order = k,
                 .before = c->has_before ? &c->before : NULL,
                 .after = c->has_after ? &c->after : NULL,
@@ -56,12 +48,10 @@ static struct net *net_changes(const struct map_version *const *v, size_t n, siz
     return list;
 }
 
-enum action { NOTHING, CREATE, MODIFY, DELETE };
-
-static enum action action_of(const struct net *c) {
+enum osm_action osm_net_action(const struct osm_net *c) {
     if (c->before != NULL && c->after != NULL)
-        return element_same_content(c->before, c->after) ? NOTHING : MODIFY;
-    return c->after != NULL ? CREATE : DELETE; /* also what came and went: a tombstone */
+        return element_same_content(c->before, c->after) ? OSM_NOTHING : OSM_MODIFY;
+    return c->after != NULL ? OSM_CREATE : OSM_DELETE; /* also what came and went: a tombstone */
 }
 
 struct writer {
@@ -69,13 +59,13 @@ struct writer {
     struct osm_index index;
     struct map_point *points;
     int64_t *refs;
-    struct net *list;
+    struct osm_net *list;
     size_t n;
     struct buf *b;
 };
 
 /* Ids of the nodes the file gave a small object; their number, 0 when it did not say or is not the file. */
-static size_t native_nodes(const struct element *e, int64_t *ret_refs) {
+size_t osm_native_nodes(const struct element *e, int64_t *ret_refs) {
     const char *at = e->n_aliases == 0 ? NULL : element_attr(e, "nodes");
     size_t n = 0;
     while (at != NULL && *at != '\0' && n < ELEMENT_MAX_POINTS) {
@@ -91,7 +81,7 @@ static size_t native_nodes(const struct element *e, int64_t *ret_refs) {
     return n;
 }
 
-static bool same_place(const struct element *a, const struct element *b) {
+bool osm_same_place(const struct element *a, const struct element *b) {
     return a->n_points == b->n_points && a->has_heading == b->has_heading &&
            a->heading == b->heading &&
            (a->n_points == 0 ||
@@ -100,10 +90,10 @@ static bool same_place(const struct element *a, const struct element *b) {
 
 /* Node ids of a way. The file's own where they are known and still do: not moved, or as many as are needed. */
 static size_t way_refs(
-    struct writer *w, const struct net *c, const struct element *e, bool *ret_native) {
+    struct writer *w, const struct osm_net *c, const struct element *e, bool *ret_native) {
     size_t n = osm_points(e, w->points);
-    size_t native = native_nodes(e, w->refs);
-    bool moved = c->before == NULL || c->after == NULL || !same_place(c->before, c->after);
+    size_t native = osm_native_nodes(e, w->refs);
+    bool moved = c->before == NULL || c->after == NULL || !osm_same_place(c->before, c->after);
     *ret_native = native > 0 && (!moved || native == n);
     if (*ret_native)
         return native;
@@ -112,31 +102,32 @@ static size_t way_refs(
     return n;
 }
 
-static void put_nodes(struct writer *w, enum action want) {
+static void put_nodes(struct writer *w, enum osm_action want) {
     for (size_t i = 0; i < w->n; i++) {
-        const struct net *c = &w->list[i];
-        enum action action = action_of(c);
-        if (c->after == NULL || !osm_is_way(c->after) || (action != CREATE && action != MODIFY))
+        const struct osm_net *c = &w->list[i];
+        enum osm_action action = osm_net_action(c);
+        if (c->after == NULL || !osm_is_way(c->after) ||
+            (action != OSM_CREATE && action != OSM_MODIFY))
             continue;
-        bool moved = action == CREATE || !same_place(c->before, c->after);
+        bool moved = action == OSM_CREATE || !osm_same_place(c->before, c->after);
         bool native = false;
         size_t n = way_refs(w, c, c->after, &native);
         /* Moved points with the file's own nodes are modified; others are new. */
-        if (!moved || (native && action == MODIFY) != (want == MODIFY))
+        if (!moved || (native && action == OSM_MODIFY) != (want == OSM_MODIFY))
             continue;
         for (size_t k = 0; k < n; k++)
             osm_put_node(w->b, &w->m->frame, w->refs[k], w->points[k]);
     }
 }
 
-static void put_ways(struct writer *w, enum action want) {
+static void put_ways(struct writer *w, enum osm_action want) {
     for (size_t i = 0; i < w->n; i++) {
-        const struct net *c = &w->list[i];
-        if (action_of(c) != want || c->after == NULL || !osm_is_way(c->after))
+        const struct osm_net *c = &w->list[i];
+        if (osm_net_action(c) != want || c->after == NULL || !osm_is_way(c->after))
             continue;
         bool native = false;
         size_t n = way_refs(w, c, c->after, &native);
-        osm_put_way(w->b, c->after, w->refs, n, want == MODIFY ? c->before->revision + 1 : 0);
+        osm_put_way(w->b, c->after, w->refs, n, want == OSM_MODIFY ? c->before->revision + 1 : 0);
     }
 }
 
@@ -160,8 +151,8 @@ static const struct element *limit_of(const struct writer *w, const struct eleme
 /* Whether an entry before i (or any lane entry) writes the same lane: each object appears once. */
 static bool written_before(const struct writer *w, size_t i, const struct element *lane) {
     for (size_t k = 0; k < w->n; k++) {
-        const struct net *c = &w->list[k];
-        if (action_of(c) == NOTHING || k == i)
+        const struct osm_net *c = &w->list[k];
+        if (osm_net_action(c) == OSM_NOTHING || k == i)
             continue;
         if (c->last->kind == EL_LANE && memcmp(c->id, lane->id, 16) == 0)
             return true;
@@ -171,13 +162,13 @@ static bool written_before(const struct writer *w, size_t i, const struct elemen
     return false;
 }
 
-static void put_relations(struct writer *w, enum action want) {
+static void put_relations(struct writer *w, enum osm_action want) {
     for (size_t i = 0; i < w->n; i++) {
-        const struct net *c = &w->list[i];
-        enum action action = action_of(c);
+        const struct osm_net *c = &w->list[i];
+        enum osm_action action = osm_net_action(c);
         const struct element *lane = NULL;
         uint32_t version = 0;
-        if (c->last->kind == EL_SPEED_LIMIT && action != NOTHING && want == MODIFY) {
+        if (c->last->kind == EL_SPEED_LIMIT && action != OSM_NOTHING && want == OSM_MODIFY) {
             /* A limit is a tag of its lane: coming, changing, going, it modifies the lane. */
             lane = lane_of(w, c->last);
             if (lane == NULL) {
@@ -189,7 +180,7 @@ static void put_relations(struct writer *w, enum action want) {
             version = lane->revision + 1;
         } else if (c->after != NULL && osm_is_relation(c->after) && action == want) {
             lane = c->after;
-            version = want == MODIFY ? c->before->revision + 1 : 0;
+            version = want == OSM_MODIFY ? c->before->revision + 1 : 0;
         }
         if (lane == NULL)
             continue;
@@ -202,9 +193,9 @@ static void put_relations(struct writer *w, enum action want) {
 static void put_deleted(struct writer *w) {
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < w->n; i++) {
-            const struct net *c = &w->list[i];
+            const struct osm_net *c = &w->list[i];
             bool relation = pass == 0;
-            if (action_of(c) != DELETE ||
+            if (osm_net_action(c) != OSM_DELETE ||
                 !(relation ? osm_is_relation(c->last) : osm_is_way(c->last)))
                 continue;
             buf_printf(w->b, "  <%s id=\"%lld\" version=\"%u\"/>\n", relation ? "relation" : "way",
@@ -216,10 +207,10 @@ static void put_deleted(struct writer *w) {
 /* Nodes may be shared with ways we do not know of, so they go only if nobody uses them. */
 static void put_deleted_nodes(struct writer *w) {
     for (size_t i = 0; i < w->n; i++) {
-        const struct net *c = &w->list[i];
-        if (action_of(c) != DELETE || !osm_is_way(c->last))
+        const struct osm_net *c = &w->list[i];
+        if (osm_net_action(c) != OSM_DELETE || !osm_is_way(c->last))
             continue;
-        size_t n = native_nodes(c->last, w->refs);
+        size_t n = osm_native_nodes(c->last, w->refs);
         if (n == 0) {
             n = osm_points(c->last, w->points);
             for (size_t k = 0; k < n; k++)
@@ -245,13 +236,13 @@ void export_osmchange(
     struct writer w = {.m = m, .index = osm_index_of(m), .b = &inside};
     w.points = ws_calloc(ELEMENT_MAX_POINTS, sizeof(w.points[0]));
     w.refs = ws_calloc(ELEMENT_MAX_POINTS, sizeof(w.refs[0]));
-    w.list = net_changes(v, n, &w.n);
+    w.list = osm_net_changes(v, n, &w.n);
     buf_printf(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<osmChange version=\"0.6\" "
                   "generator=\"wayside\">\n");
     static const struct {
         const char *name;
-        enum action action;
-    } blocks[] = {{"create", CREATE}, {"modify", MODIFY}};
+        enum osm_action action;
+    } blocks[] = {{"create", OSM_CREATE}, {"modify", OSM_MODIFY}};
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
         put_nodes(&w, blocks[i].action);
         put_ways(&w, blocks[i].action);

@@ -50,6 +50,8 @@ static bool take_ring(struct ll_build *b, struct piece *p, size_t n, struct elem
     struct piece *at = NULL;
     for (size_t i = 0; i < n && at == NULL; i++)
         at = p[i].used ? NULL : &p[i];
+    if (at == NULL)
+        return true;
     int64_t first = end_of(b, at, false);
     for (;;) {
         at->used = true;

@@ -1,4 +1,4 @@
-/* /v1/map/diffs: what changed after a version, in four formats. */
+/* /v1/map/diffs: what changed after a version, in five formats. */
 #include "rsu/http_map.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@ enum {
     DIFF_OCTETS = 4 << 20, /* of records; their JSON is several times that */
 };
 
-enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC, DIFF_TNITS };
+enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC, DIFF_TNITS, DIFF_ADIFF };
 
 struct diff {
     uint64_t from, to, current; /* versions from + 1 .. to */
@@ -25,7 +25,7 @@ struct diff {
 };
 
 static int read_format(const char *text, enum diff_format *ret, struct ws_err *err) {
-    static const char *const names[] = {"json", "geojsonseq", "osc", "tnits"};
+    static const char *const names[] = {"json", "geojsonseq", "osc", "tnits", "adiff"};
     *ret = DIFF_JSON;
     for (size_t i = 0; text != NULL && i < ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
@@ -35,7 +35,7 @@ static int read_format(const char *text, enum diff_format *ret, struct ws_err *e
     }
     return text == NULL
                ? WS_OK
-               : ws_fail(err, WS_EINPUT, "parameter format: json, geojsonseq, osc or tnits");
+               : ws_fail(err, WS_EINPUT, "parameter format: json, geojsonseq, osc, tnits or adiff");
 }
 
 static bool read_question(
@@ -128,7 +128,10 @@ static void put_osc(
     const struct map_version **list = ws_calloc(d->n, sizeof(struct map_version *));
     for (size_t i = 0; i < d->n; i++)
         list[i] = &v[i];
-    export_osmchange(list, d->n, &after, &r->body);
+    if (d->format == DIFF_ADIFF)
+        export_osmchange_augmented(list, d->n, &after, &r->body);
+    else
+        export_osmchange(list, d->n, &after, &r->body);
     free((void *)list);
     mapset_free(&after);
 }
@@ -165,7 +168,7 @@ static void diff_export(struct http *h, const struct diff *d, struct http_reply 
         free(v);
         return;
     }
-    if (d->format == DIFF_OSC)
+    if (d->format == DIFF_OSC || d->format == DIFF_ADIFF)
         put_osc(h, d, v, r);
     if (d->format == DIFF_TNITS)
         put_tnits(h, d, v, r);
@@ -178,7 +181,7 @@ static void diff_export(struct http *h, const struct diff *d, struct http_reply 
 }
 
 void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
-    static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC, HTTP_OSC};
+    static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC, HTTP_OSC, HTTP_OSC};
     struct diff *d = ws_alloc(sizeof(*d));
     if (read_question(h, c, d, r)) {
         choose(h, d);

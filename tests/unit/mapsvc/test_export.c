@@ -1,4 +1,5 @@
 /* Exports: valid JSON and XML, coordinates that come back to the millimetre, Lanelet2 read again without a change. */
+#include "base/mem.h"
 #include "mapsvc/export.h"
 #include "mapsvc/xml.h"
 #include "tests/unit/mapsvc/map_files.h"
@@ -291,6 +292,71 @@ static void osmchange_of_the_town(void **state) {
 }
 
 /* A limit is a tag of its lane: the lane is written whole, and once. */
+/* The text between two marks, as a new string. */
+static char *between(const char *text, const char *open, const char *close) {
+    const char *from = strstr(text, open);
+    if (from == NULL)
+        fail_msg("no %s in %s", open, text);
+    const char *to = strstr(from, close);
+    assert_non_null(to);
+    char *s = ws_strdup(from);
+    s[to - from] = '\0';
+    return s;
+}
+
+static void augmented_osmchange(void **state) {
+    (void)state;
+    struct mapset map = load("configs/demo/town.osm", NULL);
+    struct mapset after = load("configs/demo/town.osm", NULL);
+    struct element *limit =
+        (struct element *)by_alias(&after, EL_SPEED_LIMIT, "lanelet2:relation/5001#speed_limit");
+    struct element *sign = (struct element *)by_alias(&after, EL_SIGN, "lanelet2:way/2001");
+    const struct element *gone = by_alias(&map, EL_SIGN, "lanelet2:way/2002");
+    struct element made = {.kind = EL_SIGN, .id = {9, 9, 9}, .valid_to_ms = INT64_MAX};
+    assert_true(element_add_point(&made, (struct map_point){1000, 1000, 0}));
+    limit->value = 30;
+    sign->points[0].x += 2000;
+    struct map_version v = {.version = 2};
+    add_change(&v, by_alias(&map, EL_SPEED_LIMIT, "lanelet2:relation/5001#speed_limit"), limit);
+    add_change(&v, by_alias(&map, EL_SIGN, "lanelet2:way/2001"), sign);
+    add_change(&v, gone, NULL);
+    add_change(&v, NULL, &made);
+    const struct map_version *list[] = {&v};
+    struct buf b = {0};
+    export_osmchange_augmented(list, 1, &after, &b);
+    well_formed(&b);
+    const char *text = text_of(&b);
+    /* the lane with its limit before and after */
+    char *lane = between(strstr(text, "<old>\n  <relation id=\"5001\""), "<old>", "</action>");
+    char *old = between(lane, "<old>", "</old>");
+    (void)place_of(old, "<tag k=\"speed_limit\" v=\"50\"/>");
+    (void)place_of(lane + strlen(old), "<tag k=\"speed_limit\" v=\"30\"/>");
+    (void)place_of(lane + strlen(old), " version=\"1\">");
+    free(lane);
+    free(old);
+    /* the moved sign: its own nodes before and after, with places in the way */
+    assert_int_equal(count_text(text, "<action type=\"modify\">"), 2 + 1 + 1);
+    assert_int_equal(count_text(text, "<way id=\"2001\""), 2);
+    char *way = between(text, "<old>\n  <way id=\"2001\"", "</action>");
+    assert_int_equal(count_text(way, "\" lat=\""), 4);
+    free(way);
+    /* gone and made */
+    (void)place_of(text, "<way id=\"2002\" version=\"1\" visible=\"false\"/>");
+    assert_int_equal(count_text(text, "<action type=\"delete\">"), 1);
+    char *create = between(text, "<action type=\"create\">\n  <way id=\"-", "</action>");
+    assert_null(strstr(create, "<old>"));
+    free(create);
+    buf_clear(&b);
+    export_osmchange_augmented(list, 0, &after, &b);
+    well_formed(&b);
+    assert_null(strstr(text_of(&b), "<action"));
+    buf_free(&b);
+    free_version(&v);
+    element_free(&made);
+    mapset_free(&map);
+    mapset_free(&after);
+}
+
 static void osmchange_of_limits_and_ranges(void **state) {
     (void)state;
     struct mapset map = load("configs/demo/town.osm", NULL);
@@ -423,6 +489,7 @@ int main(void) {
         cmocka_unit_test(geojson_of_odd_elements),
         cmocka_unit_test(geojson_of_a_version),
         cmocka_unit_test(osmchange_of_the_town),
+        cmocka_unit_test(augmented_osmchange),
         cmocka_unit_test(osmchange_of_limits_and_ranges),
         cmocka_unit_test(lanelet2_comes_back),
         cmocka_unit_test(real_maps_come_back),

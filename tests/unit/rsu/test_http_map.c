@@ -168,6 +168,11 @@ static void diffs_come_in_four_formats(void **state) {
         assert_non_null(strstr((char *)a.body.p, "</osmChange>"));
         answer_free(&a);
     }
+    rig_get(rig, "/v1/map/diffs?from=1&format=adiff", &a);
+    assert_int_equal(a.status, 200);
+    buf_u8(&a.body, 0);
+    assert_non_null(strstr((char *)a.body.p, "<action type=\"modify\">"));
+    answer_free(&a);
     static const struct {
         const char *target;
         size_t features;
@@ -197,7 +202,7 @@ static void diffs_refuse_by_name(void **state) {
     rig_refused(rig, 404, "no map version 5 yet; the current one is 4", "/v1/map/diffs?from=5");
     rig_refused(rig, 404, "no map version 9 yet", "/v1/map/diffs?from=1&to=9");
     rig_refused(rig, 400, "comes before from", "/v1/map/diffs?from=3&to=2");
-    rig_refused(rig, 400, "parameter format: json, geojsonseq, osc or tnits",
+    rig_refused(rig, 400, "parameter format: json, geojsonseq, osc, tnits or adiff",
         "/v1/map/diffs?from=1&format=xml");
     rig_refused(rig, 400, "parameter \"since\" is not known", "/v1/map/diffs?since=1");
 }
