@@ -376,7 +376,7 @@ size_t map_contract_candidates(const void *self, struct map_candidate *ret, size
         const struct subject *s = c->subjects[i];
         for (size_t y = 0; y < s->n_hyps && n < max; y++) {
             const struct hypothesis *hyp = &s->hyps[y];
-            if (hyp->cls == HYP_OBEYS)
+            if (hyp->cls == HYP_OBEYS || hyp->cls == HYP_COVERED)
                 continue;
             struct hyp_summary sum = hyp_summarise(hyp);
             struct map_candidate *m = &ret[n++];

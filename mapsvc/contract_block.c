@@ -120,6 +120,7 @@ static struct hyp_look hyp_look_of(
         .issuer = l->issuer,
         .leaf = l->leaf,
         .height = exec_height(k->h),
+        .window = k->c->window_end,
         .view = sight >> 10,
         .time = l->time};
 }
@@ -141,6 +142,8 @@ static bool agrees(const struct element *e, const struct vote *v) {
 /* What a vehicle says about the whole element: what it reads, when there is something to read, or that it is gone. */
 static const struct vote *verdict(const struct element *e, const struct stance *s) {
     const struct vote *v = s->existence;
+    if (v != NULL && v->says == SAYS_COVERED)
+        return NULL;
     if (!e->has_value || (v != NULL && v->says == SAYS_GONE))
         return v;
     return s->value;
@@ -156,6 +159,11 @@ static void weigh_element(
         s->counted |= COUNTED_EXISTENCE | COUNTED_PLACE;
     } else if (y->cls == HYP_REMOVED && s->existence != NULL) {
         count_one(k, e, y, s->existence, s->existence->says == SAYS_GONE);
+        s->counted |= COUNTED_EXISTENCE;
+    }
+    /* One that is not seen at all may be covered; whoever reads it says that it is not. */
+    if (y->cls == HYP_COVERED && s->existence != NULL && s->existence->says != SAYS_GONE) {
+        count_one(k, e, y, s->existence, s->existence->says == SAYS_COVERED);
         s->counted |= COUNTED_EXISTENCE;
     }
     if (y->cls == HYP_OBEYS && verdict(k->element, s) != NULL) {
@@ -304,6 +312,8 @@ static bool supports_new(
     const struct element *e, const struct vote *v, struct subject *s, enum hyp_class *ret_cls) {
     if (v->says == SAYS_GONE)
         *ret_cls = HYP_REMOVED;
+    else if (v->says == SAYS_COVERED)
+        *ret_cls = HYP_COVERED;
     else if (v->says == SAYS_VALUE && (!e->has_value || e->value != v->value))
         *ret_cls = HYP_VALUE;
     else
@@ -364,7 +374,7 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
         for (size_t j = 0; j < ARRAY_LEN(said); j++) {
             /* Each class takes its own vote: a value that was counted before opens nothing. */
             if (said[j] == NULL || !supports_new(e, said[j], s, &cls) ||
-                (cls == HYP_REMOVED) != (j == 0))
+                (cls == HYP_VALUE) != (j == 1))
                 continue;
             if (s == NULL)
                 s = new_element_subject(c, h, e, key);

@@ -67,6 +67,7 @@ enum says {
     SAYS_HERE, /* it is there */
     SAYS_VALUE, /* it is there and shows this */
     SAYS_GONE, /* it is not there */
+    SAYS_COVERED, /* it is there, but covered or out of force for now */
     SAYS_NOTHING, /* passed the place and did not report it */
 };
 /* Element `ref` of the map, or place ref - PLACE_BASE of contract.places. */

@@ -127,7 +127,7 @@ static void match_jointly(const struct map_contract *c, struct gathered *g) {
 static void about_named(const struct map_contract *c, const struct obs_report *r, size_t i,
     const struct element *e, struct gathered *g) {
     const struct look *l = &g->look;
-    if (e == NULL || e->kind != r->element_kind || e->n_points == 0 || r->kind == REPORT_COVERED)
+    if (e == NULL || e->kind != r->element_kind || e->n_points == 0)
         return;
     int32_t x = 0;
     int32_t y = 0;
@@ -143,7 +143,9 @@ static void about_named(const struct map_contract *c, const struct obs_report *r
         return;
     vote(g, (struct vote){.ref = (uint64_t)(e - c->map.elements),
                 .report = (uint8_t)i,
-                .says = r->kind == REPORT_NOT_DETECTED ? SAYS_GONE : SAYS_VALUE,
+                .says = r->kind == REPORT_NOT_DETECTED ? SAYS_GONE
+                        : r->kind == REPORT_COVERED    ? SAYS_COVERED
+                                                       : SAYS_VALUE,
                 .kind = e->kind,
                 .value = r->value});
 }
@@ -197,7 +199,7 @@ static bool place_fits(const struct map_contract *c, const struct exec_message *
 /* What a vote would be counted for, as things stood when the block began; 0 when it says what the map
  * says and nobody suspects otherwise. */
 static uint8_t claims(const struct map_contract *c, const struct vote *v) {
-    if (v->ref >= PLACE_BASE || v->says == SAYS_GONE)
+    if (v->ref >= PLACE_BASE || v->says == SAYS_GONE || v->says == SAYS_COVERED)
         return COUNTED_EXISTENCE;
     const struct element *e = &c->map.elements[v->ref];
     uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
@@ -210,7 +212,7 @@ static uint8_t claims(const struct map_contract *c, const struct vote *v) {
     if (v->says == SAYS_VALUE && (!e->has_value || e->value != v->value))
         r |= COUNTED_VALUE;
     for (size_t i = 0; s != NULL && i < s->n_hyps; i++) {
-        if (s->hyps[i].cls == HYP_REMOVED)
+        if (s->hyps[i].cls == HYP_REMOVED || s->hyps[i].cls == HYP_COVERED)
             r |= COUNTED_EXISTENCE;
         else if (s->hyps[i].cls == HYP_MOVED)
             r |= v->at ? COUNTED_PLACE : 0;

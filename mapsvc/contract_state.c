@@ -111,6 +111,9 @@ static void put_hyp(struct buf *v, const struct hypothesis *y) {
     buf_i32(v, y->value);
     buf_i64(v, y->folded);
     buf_u32(v, y->vehicles);
+    buf_u64(v, y->window);
+    buf_u32(v, y->in_window);
+    buf_u32(v, y->most_in_window);
     buf_u64(v, y->views);
     buf_u64(v, y->first_seen);
     buf_u64(v, y->last_seen);
@@ -357,7 +360,7 @@ static void read_group(struct rd *r, struct hyp_group *g) {
 
 static void read_hyp(struct rd *r, struct subject *s) {
     unsigned cls = rd_u8(r);
-    if (cls < HYP_REMOVED || cls > HYP_OBEYS)
+    if (cls < HYP_REMOVED || cls > HYP_COVERED)
         r->bad = true;
     if (r->bad)
         return;
@@ -366,6 +369,9 @@ static void read_hyp(struct rd *r, struct subject *s) {
     struct hypothesis *y = subject_add(s, (enum hyp_class)cls, has_value, value);
     y->folded = rd_i64(r);
     y->vehicles = rd_u32(r);
+    y->window = rd_u64(r);
+    y->in_window = rd_u32(r);
+    y->most_in_window = rd_u32(r);
     y->views = rd_u64(r);
     y->first_seen = rd_u64(r);
     y->last_seen = rd_u64(r);

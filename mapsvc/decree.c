@@ -412,6 +412,7 @@ static enum map_order_seen seen_of(const struct hypothesis *y) {
     case HYP_NEW:
         return SEEN_STILL_THERE;
     case HYP_OBEYS:
+    case HYP_COVERED:
         break;
     }
     return SEEN_AS_ORDERED;

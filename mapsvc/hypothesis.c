@@ -165,6 +165,12 @@ void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, u
         return;
     if (y->vehicles < UINT32_MAX)
         y->vehicles++;
+    if (y->window != l->window)
+        y->in_window = 0;
+    y->window = l->window;
+    if (y->in_window < UINT32_MAX)
+        y->in_window++;
+    y->most_in_window = y->in_window > y->most_in_window ? y->in_window : y->most_in_window;
     y->views |= UINT64_C(1) << (l->view & 63);
     y->first_seen = l->time < y->first_seen ? l->time : y->first_seen;
     y->last_seen = l->time > y->last_seen ? l->time : y->last_seen;

@@ -25,8 +25,16 @@ enum map_rate_kind rate_kind_of(enum element_kind k);
 uint64_t half_life_us(const struct map_params *p, enum element_kind k);
 
 /* HYP_MOVED: it stands elsewhere, within reach of where the map has it. Its `value` names the grid place (moved.h), which
- * only tells two such hypotheses of one element apart. HYP_OBEYS: the road shows what the authority ordered (decree.h). */
-enum hyp_class { HYP_REMOVED = 1, HYP_VALUE = 2, HYP_NEW = 3, HYP_MOVED = 4, HYP_OBEYS = 5 };
+ * only tells two such hypotheses of one element apart. HYP_OBEYS: the road shows what the authority ordered (decree.h).
+ * HYP_COVERED: it stands, but is covered or out of force for now; an advisory at most, for a cover comes off again. */
+enum hyp_class {
+    HYP_REMOVED = 1,
+    HYP_VALUE = 2,
+    HYP_NEW = 3,
+    HYP_MOVED = 4,
+    HYP_OBEYS = 5,
+    HYP_COVERED = 6
+};
 
 /* Bounds of one subject. Beyond the groups, votes go to the group of the unknown family. */
 #define HYP_MAX 8
@@ -56,6 +64,10 @@ struct hypothesis {
     int64_t s; /* sum of folded and all groups' bits */
     int64_t folded; /* of groups no longer kept apart */
     uint32_t vehicles; /* in favour, each once per window */
+    /* Who is counted again in a later window cannot be told from somebody else, because nothing about vehicles is kept
+     * beyond one. So the most that spoke for it within one window is what is known of how many there are. */
+    uint64_t window; /* end of the last one in which somebody did */
+    uint32_t in_window, most_in_window;
     uint64_t views; /* lines of sight in favour, one bit per 1/64 turn */
     uint64_t first_seen, last_seen; /* Time64 of observations in favour */
     uint64_t supported_at; /* block time of the last one */
@@ -102,6 +114,7 @@ struct hyp_look {
     const uint8_t *issuer; /* first 8 octets matter */
     const uint8_t *leaf; /* 32 octets */
     uint64_t height; /* of the block that holds it */
+    uint64_t window; /* end of the one in which its vehicle counts once */
     unsigned view; /* 0..63 */
     uint64_t time; /* Time64 */
 };

@@ -22,7 +22,8 @@
     X(MIN_ISSUERS, "min_issuers", "1", 1, 16,                                                      \
         "certificate issuers in favour that a permanent change needs")                             \
     X(MIN_VEHICLES, "min_vehicles", "1", 1, 1000,                                                  \
-        "vehicles in favour that a permanent change needs (anonymity of what is published)")       \
+        "vehicles in favour within one window that a permanent change needs (anonymity of what "   \
+        "is published)")                                                                           \
     X(MIN_VIEWS, "min_views", "1", 1, 16,                                                          \
         "lines of sight, in steps of 1/64 turn, that a new or removed element needs")              \
     X(ADVISORY_VEHICLES, "advisory_vehicles", "1", 1, 1000,                                        \

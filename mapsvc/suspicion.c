@@ -3,11 +3,11 @@
 #include "base/assert.h"
 #include "mapsvc/contract_internal.h"
 
-/* That the road is as ordered is no suspicion. */
+/* That the road is as ordered, or a plate covered, is no suspicion of a change. */
 static const struct hypothesis *strongest(const struct subject *s) {
     const struct hypothesis *best = NULL;
     for (size_t i = 0; i < s->n_hyps; i++) {
-        if (s->hyps[i].cls != HYP_OBEYS && s->hyps[i].s > 0 &&
+        if (s->hyps[i].cls != HYP_OBEYS && s->hyps[i].cls != HYP_COVERED && s->hyps[i].s > 0 &&
             (best == NULL || s->hyps[i].s > best->s))
             best = &s->hyps[i];
     }

@@ -10,6 +10,7 @@
 
 enum { LEVEL = 13, MORTON_BITS = 63, NUMBER_BITS = 2 * LEVEL + 1 };
 #define FULL_TURN INT64_C(3600000000) /* 1e-7 degree */
+#define UNITS (INT64_C(1) << 32) /* of a full turn */
 #define TILE_FIRST (UINT32_C(1) << (16 + LEVEL))
 
 /* ---- ids ---- */
@@ -26,9 +27,9 @@ static uint64_t spread(uint32_t v) {
 }
 
 uint32_t tile_at(int32_t lat, int32_t lon) {
-    /* Units of 2^-32 of a full turn; longitude has 32 bits of them, latitude 31. */
-    uint32_t x = (uint32_t)fusion_floor_div((__int128)lon << 32, FULL_TURN);
-    uint32_t y = (uint32_t)fusion_floor_div((__int128)lat << 32, FULL_TURN) & 0x7fffffff;
+    /* Longitude has 32 bits of them, latitude 31. */
+    uint32_t x = (uint32_t)fusion_floor_div((__int128)lon * UNITS, FULL_TURN);
+    uint32_t y = (uint32_t)fusion_floor_div((__int128)lat * UNITS, FULL_TURN) & 0x7fffffff;
     uint64_t morton = spread(x) | spread(y) << 1;
     return (uint32_t)(morton >> (MORTON_BITS - NUMBER_BITS)) + TILE_FIRST;
 }
@@ -61,8 +62,8 @@ bool tile_bounds(uint32_t id, int32_t *ret_lat, int32_t *ret_lon, int32_t *ret_e
     /* 31 bits with a sign of their own. */
     uint32_t y31 = gather(morton >> 1);
     int64_t y = (y31 & 0x40000000) != 0 ? (int64_t)y31 - (INT64_C(1) << 31) : (int64_t)y31;
-    *ret_lat = (int32_t)fusion_floor_div((__int128)y * FULL_TURN, INT64_C(1) << 32);
-    *ret_lon = (int32_t)fusion_floor_div((__int128)x * FULL_TURN, INT64_C(1) << 32);
+    *ret_lat = (int32_t)fusion_floor_div((__int128)y * FULL_TURN, UNITS);
+    *ret_lon = (int32_t)fusion_floor_div((__int128)x * FULL_TURN, UNITS);
     *ret_edge = (int32_t)(FULL_TURN >> (LEVEL + 1));
     return true;
 }

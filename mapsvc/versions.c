@@ -84,6 +84,11 @@ static struct change_record describe(const struct map_contract *c, const struct 
         } else if (y->cls == HYP_MOVED) {
             r.has_after = true;
             r.after = moved_element(e, y->spot);
+        } else if (y->cls == HYP_COVERED) {
+            r.has_after = true;
+            r.after = element_copy(e);
+            r.after.revision++;
+            (void)element_set_attr(&r.after, "covered", "yes"); /* full: the words stay away */
         }
     }
     change_seal(&r);
@@ -126,7 +131,7 @@ static void begin_advisory(const struct map_contract *c, struct exec_host *h,
 /* An advisory that has run out begins again only when somebody reports the change again. */
 static bool advisory_due(const struct map_contract *c, const struct hypothesis *y, uint64_t now) {
     return y->s >= c->params.v[MAP_POLICY_ADVISORY_BITS] * BIT_Q16 &&
-           y->vehicles >= (uint64_t)c->params.v[MAP_POLICY_ADVISORY_VEHICLES] &&
+           y->most_in_window >= (uint64_t)c->params.v[MAP_POLICY_ADVISORY_VEHICLES] &&
            (y->advisory == ADVISORY_NONE ||
                (y->advisory == ADVISORY_OVER && y->supported_at == now && now > y->advisory_until));
 }
@@ -136,6 +141,8 @@ static bool advisory_due(const struct map_contract *c, const struct hypothesis *
 /* Two hypotheses of which only one can be true. That a thing stands elsewhere is no rival of its value; and what speaks
  * for its being moved speaks for its being gone from here as well, so it need not lead that. */
 static bool rivals(const struct hypothesis *y, const struct hypothesis *other) {
+    if (y->cls == HYP_COVERED || other->cls == HYP_COVERED)
+        return false;
     if (y->cls == HYP_MOVED)
         return other->cls == HYP_MOVED || other->cls == HYP_OBEYS;
     return !(y->cls == HYP_VALUE && other->cls == HYP_MOVED);
@@ -167,9 +174,9 @@ static bool place_known(
 static bool confirmed(
     const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
     const int64_t *v = c->params.v;
-    if (y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
+    if (y->cls == HYP_COVERED || y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
         y->s - strongest_rival(s, y) < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
-        y->vehicles < v[MAP_POLICY_MIN_VEHICLES])
+        y->most_in_window < v[MAP_POLICY_MIN_VEHICLES])
         return false;
     struct hyp_summary sum = hyp_summarise(y);
     /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a

@@ -88,7 +88,7 @@ return {
         min_groups = 4,
         min_families = 2, -- no maker's software changes the map alone
         min_issuers = 2, -- nor does one certificate authority
-        min_vehicles = 10, -- and nobody can be told from what is published
+        min_vehicles = 10, -- in one window; and nobody can be told from what is published
         min_views = 2, -- a lorry hides a plate from one lane, not from two
 
         -- Advisories: a little more evidence than in town, because they make people brake.

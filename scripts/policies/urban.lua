@@ -85,7 +85,7 @@ return {
         min_groups = 3,
         min_families = 2, -- no maker's software changes the map alone
         min_issuers = 2, -- nor does one certificate authority
-        min_vehicles = 5, -- and nobody can be told from what is published
+        min_vehicles = 5, -- in one window; and nobody can be told from what is published
         min_views = 2, -- a lorry hides a sign from one line of sight, not from two
 
         -- Advisories: sent within seconds, gone by themselves, never written to the map.

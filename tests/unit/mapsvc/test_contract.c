@@ -749,6 +749,65 @@ static void test_margin(void **state) {
     rig_free(&r);
 }
 
+static void sees_covered(const struct map_rig *r, struct observation *o, int32_t n) {
+    rig_missed(o, sign_at(r, (uint32_t)n));
+    o->reports[o->n_reports - 1].kind = REPORT_COVERED;
+}
+
+/* A covered plate is told as an advisory, never put into the map, and is no evidence that it is gone. */
+static void test_covered(void **state) {
+    (void)state;
+    struct map_rig r;
+    town(&r);
+    for (uint32_t i = 0; i < 60; i++)
+        assert_int_equal(drive(&r, car_before(i, 600000), sees_covered, 3), MAP_OK);
+    assert_int_equal(r.n_versions, 0);
+    assert_int_equal(r.advisories, 1);
+    assert_int_equal(r.ends, 0);
+    struct map_candidate one;
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 0);
+    rig_restart(&r);
+    /* Whoever reads it says that the cover is off. */
+    for (uint32_t i = 100; i < 200 && r.ends == 0; i++)
+        assert_int_equal(drive(&r, car_before(i, 600000), sees_50, 600000), MAP_OK);
+    assert_int_equal(r.ends, 1);
+    assert_int_equal(r.last_end, ADVISORY_WITHDRAWN);
+    assert_quiet(&r);
+    /* Of a suspicion that it is gone, a cover is the opposite. */
+    assert_int_equal(drive(&r, car_before(300, 600000), misses, 3), MAP_OK);
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(drive(&r, car_before(301, 600000), sees_covered, 3), MAP_OK);
+    assert_int_equal(drive(&r, car_before(302, 600000), sees_covered, 3), MAP_OK);
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 0);
+    rig_free(&r);
+}
+
+/* Nobody knows whether the vehicle of one window is that of the next: within one there must be enough. */
+static void test_vehicles_in_one_window(void **state) {
+    (void)state;
+    struct map_rig r;
+    town(&r);
+    rig_set(&r, MAP_POLICY_MIN_VEHICLES, 4);
+    for (uint32_t i = 0; i < 60; i++) { /* three in each hour */
+        if (i % 3 == 0) {
+            rig_begin(&r, (r.now_ms / 3600000 + 1) * 3600000);
+            rig_end(&r);
+        }
+        assert_int_equal(drive(&r, car_before(i, 200000), sees_30, 200000), MAP_OK);
+    }
+    assert_int_equal(r.n_versions, 0);
+    struct map_candidate one;
+    assert_int_equal(map_contract_candidates(r.contract.self, &one, 1), 1);
+    assert_int_equal(one.vehicles, 60);
+    assert_true(one.bits_q16 > 20 * 65536);
+    rig_restart(&r);
+    assert_int_equal(drive(&r, car_before(60, 200000), sees_30, 200000), MAP_OK);
+    rig_begin(&r, r.now_ms + 31000);
+    rig_end(&r);
+    assert_int_equal(r.n_versions, 1);
+    rig_free(&r);
+}
+
 /* Evidence from an older map is judged by the map of today. */
 static void test_old_map_version(void **state) {
     (void)state;
@@ -791,6 +850,8 @@ int main(void) {
         cmocka_unit_test(test_missed_out_of_sight),
         cmocka_unit_test(test_ambiguity),
         cmocka_unit_test(test_margin),
+        cmocka_unit_test(test_covered),
+        cmocka_unit_test(test_vehicles_in_one_window),
         cmocka_unit_test(test_old_map_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,7 @@ static void test_obedience(void **state) {
     struct map_rig r;
     town(&r);
     rig_set(&r, MAP_POLICY_WINDOW_MS, 1000);
+    rig_set(&r, MAP_POLICY_MIN_VEHICLES, 1);
     uint8_t id[32];
     assert_int_equal(order(&r, modify(2, EL_SIGN, 30), id), MAP_OK);
     assert_int_equal(r.n_reports, 1);
