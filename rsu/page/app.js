@@ -220,8 +220,7 @@ function opened(see) {
     fly(k.x, k.y, 4);
     const made = evidence.candidate(k, model.elements.get(id), back, (now) => evidence.bitsChart(trails.get(now.subject) || [], now.threshold_bits));
     panel = () => {
-      const now = state.candidates.find((one) => one.subject === id);
-      if (now) made.update(now);
+      made.update(state.candidates.find((one) => one.subject === id));
     };
     return made.nodes;
   }

@@ -110,7 +110,7 @@ function head(title, back) {
 function quorum(height) {
   const box = el("div", {}, el("p", { class: "soft" }, "Reading who signed…"));
   api.json(`/v1/headers/${height + 1}`).then(({ commit }) => {
-    put(box, 
+    put(box,
       el("p", {}, `${many(commit.signers.length, "validator", "validators")} with ${count(commit.power)} of ${count(commit.total_power)} votes signed block ${count(height + 1)}, which commits to this change.`),
       el("ul", { class: "list" }, commit.signers.map((s) => el("li", {}, `${s.owner}, ${s.mast}`))));
   }).catch((e) => put(box, el("p", { class: "soft" }, `Not known here: ${e.message}.`)));
@@ -143,12 +143,23 @@ export function change(c, back, order, checker) {
 
 export function candidate(k, element, back, history) {
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
-  putSightings(seen, `/v1/map/candidates/${k.subject}/sightings`, k);
+  let known = null; // what the sightings below were read for
   const box = el("div", { id: "progress" });
-  const renew = (now) => put(box, 
+  const renew = (now) => {
+    if (!now) {
+      put(box, el("p", {}, "This gathers no evidence any more: it was published (see the list of changes), or later looks spoke against it."));
+      return;
+    }
+    if (known !== now.last_seen) putSightings(seen, `/v1/map/candidates/${now.subject}/sightings`, now);
+    known = now.last_seen;
+    show(now);
+  };
+  const show = (now) => put(box, 
     el("p", {}, candidateMeta(now)),
     bitsBar(now.bits, now.threshold_bits, Boolean(now.advisory)),
     history(now),
+    now.bits >= now.threshold_bits && el("p", {}, "Enough bits. It still needs what else the policy asks for: vehicles, software families, issuers or " +
+      "directions, the place known well enough, or only the block that publishes it."),
     facts([["first seen", instant(now.first_seen)], ["last seen", instant(now.last_seen)],
       ["groups", `${count(now.groups)} (software family, direction and time)`], ["issuers", count(now.issuers)],
       now.advisory && ["advisory", `told to vehicles; ${now.expiry} if nothing more is seen`]]));

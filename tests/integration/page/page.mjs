@@ -77,8 +77,9 @@ async function liveChanges() {
   assert.match(await b.run("return document.getElementById('panel').innerText"), /Not in the map/);
   await sleep(2500);
   await shot("candidate-light");
+  await b.until("/gathers no evidence any more/.test(document.getElementById('progress').innerText)", "the end of the candidate", 60000);
   await b.key("Escape");
-  ok("a candidate opens with its evidence");
+  ok("a candidate opens with its evidence, which grows until it is published");
   const before = await b.run("performance.mark('x'); return performance.getEntriesByType('navigation').length");
   await b.until("Number(document.documentElement.dataset.newest) >= 2", "a version", 90000);
   await b.until("document.querySelectorAll('#list li').length >= 1", "a change in the list");
