@@ -1,7 +1,8 @@
 /* OpenDRIVE's XML: which element is read where. */
 #include "mapsvc/opendrive_parse.h"
 
-enum { COUNT_MAX = 20000000, GEO_REFERENCE_MAX = 4096 };
+#define KEPT_MAX ((size_t)1 << 30) /* octets of records */
+enum { GEO_REFERENCE_MAX = 4096 };
 
 /* An element and the one it is read in; anywhere else it is somebody's private data. */
 static const struct {
@@ -67,13 +68,23 @@ static const struct {
     {"control", T_CONTROL, T_CONTROLLER},
 };
 
+/* What is kept of the file, in octets: a small element makes a large record. */
 static bool too_many(const struct od_map *m) {
-    return m->n_roads + m->n_geometry + m->n_sections + m->n_lanes + m->n_signals +
-                   m->n_road_speeds + m->n_lane_speeds + m->offset.n + m->elevation.n + m->width.n +
-                   m->border.n + m->n_marks + m->n_lane_links + m->n_validities + m->n_references +
-                   m->n_objects + m->n_corners + m->n_controls + m->n_connections + m->n_pairs >=
-               COUNT_MAX ||
-           m->text.n > UINT32_MAX - 8192;
+    const size_t kept[][2] = {{m->n_roads, sizeof(m->roads[0])},
+        {m->n_geometry, sizeof(m->geometry[0])}, {m->n_sections, sizeof(m->sections[0])},
+        {m->n_lanes, sizeof(m->lanes[0])}, {m->n_signals, sizeof(m->signals[0])},
+        {m->n_road_speeds + m->n_lane_speeds, sizeof(m->road_speeds[0])},
+        {m->n_marks, sizeof(m->marks[0])}, {m->n_lane_links, sizeof(m->lane_links[0])},
+        {m->n_validities, sizeof(m->validities[0])}, {m->n_references, sizeof(m->references[0])},
+        {m->n_objects, sizeof(m->objects[0])}, {m->n_corners, sizeof(m->corners[0])},
+        {m->n_controls, sizeof(m->controls[0])}, {m->n_connections, sizeof(m->connections[0])},
+        {m->n_pairs, sizeof(m->pairs[0])},
+        {m->offset.n + m->elevation.n + m->width.n + m->border.n, sizeof(struct od_poly)},
+        {m->text.n, 1}};
+    size_t octets = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        octets += kept[i][0] * kept[i][1];
+    return octets >= KEPT_MAX;
 }
 
 static void dispatch(struct od_parse *p, enum od_tag tag, enum od_tag parent) {

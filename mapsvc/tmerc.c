@@ -135,6 +135,22 @@ static bool apply(struct proj *p, const char *key, const char *v) {
     return false;
 }
 
+/* "EPSG:32632", "epsg:25832": UTM on WGS 84 (326zz north, 327zz south) or ETRS 89 (258zz). */
+static bool apply_epsg(struct proj *p, const char *v) {
+    static const char name[] = "EPSG:";
+    for (size_t i = 0; i < sizeof(name) - 1; i++, v++)
+        if (*v != name[i] && (name[i] == ':' || *v != name[i] + ('a' - 'A')))
+            return false;
+    int64_t code = 0;
+    if (!text_to_i64(v, &code))
+        return false;
+    p->zone = code % 100;
+    p->south = code / 100 == 327;
+    p->utm = (code / 100 == 326 || code / 100 == 327) ? p->zone >= 1 && p->zone <= 60
+                                                      : code >= 25828 && code <= 25838;
+    return p->utm;
+}
+
 static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -156,7 +172,10 @@ bool tmerc_parse(const char *text, struct tmerc *ret_t, char *why, size_t why_si
         const char *value = eq == NULL ? "" : eq + 1;
         if (eq != NULL)
             *eq = '\0';
-        if (word[0] != '+' || !apply(&p, word + 1, value)) {
+        bool epsg = strcmp(word, "+init") == 0;
+        bool good = word[0] != '+' || epsg ? apply_epsg(&p, epsg ? value : word)
+                                           : apply(&p, word + 1, value);
+        if (!good) {
             (void)snprintf(why, why_size, "%.40s%s%.40s", word, eq == NULL ? "" : "=", value);
             return false;
         }

@@ -14,7 +14,7 @@ struct tmerc {
     double k, x0, y0; /* scale on the central meridian; false easting and northing, metres */
 };
 
-/* "+proj=tmerc ..." or "+proj=utm +zone=... [+south]"; false with the reason for anything that would put the
+/* "+proj=tmerc ...", "+proj=utm +zone=... [+south]", or the EPSG code of a UTM zone on WGS 84 or ETRS 89; false with the reason for anything that would put the
  * map somewhere else than this code does (other projections, datums, units, axes). */
 bool tmerc_parse(const char *proj, struct tmerc *ret_t, char *why, size_t why_size);
 /* Metres on the plane to 1e-10 degree; false beyond 1200 km of the central meridian or off the globe. */

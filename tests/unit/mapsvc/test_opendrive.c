@@ -388,6 +388,9 @@ static void transverse_mercator(void **state) {
          "+no_defs",
             2888.5578656, 4295.096955, 523133151928, 107293920621},
         {"+proj=utm +zone=32 +ellps=GRS80", 690000, 5337000, 481578337332, 115549653922},
+        {"EPSG:25832", 690000, 5337000, 481578337332, 115549653922},
+        {"+init=epsg:32632 +no_defs", 690000, 5337000, 481578337332, 115549653922},
+        {"EPSG:32754", 200000, 6200000, -342979112859, 1377406346255},
         {"+proj=utm +zone=54 +south +datum=WGS84", 200000, 6200000, -342979112859, 1377406346255},
         {"+proj=tmerc +lat_0=48.76 +lon_0=11.42 +k=1 +x_0=0 +y_0=0 +ellps=WGS84", -500, 250,
             487622478975, 114131990771},
@@ -403,10 +406,10 @@ static void transverse_mercator(void **state) {
         assert_in_range(lat - cases[i].lat + 90, 0, 180); /* 1 mm */
         assert_in_range(lon - cases[i].lon + 140, 0, 280);
     }
-    static const char *const refused[] = {"+proj=merc +lon_0=0", "EPSG:25832", "+proj=utm",
-        "+proj=tmerc +lat_0=x", "+proj=tmerc +datum=NAD27", "+proj=tmerc +units=us-ft",
-        "+proj=tmerc +towgs84=1,2,3", "+proj=utm +zone=61", "+proj=tmerc +axis=wnu",
-        "PROJCS[\"x\"]", "", "+proj=tmerc +k=nan"};
+    static const char *const refused[] = {"+proj=merc +lon_0=0", "EPSG:31467", "EPSG:32661",
+        "EPSG:25839", "EPSG", "+init=epsg:4326", "EPSGx32632", "+proj=utm", "+proj=tmerc +lat_0=x",
+        "+proj=tmerc +datum=NAD27", "+proj=tmerc +units=us-ft", "+proj=tmerc +towgs84=1,2,3",
+        "+proj=utm +zone=61", "+proj=tmerc +axis=wnu", "PROJCS[\"x\"]", "", "+proj=tmerc +k=nan"};
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         struct tmerc t;
         char why[100] = "";
