@@ -70,27 +70,43 @@ static void edit(struct xe *x, const struct map_change *c) {
 
 /* ---- what the new file says ---- */
 
-/* The file's element says all the map's does: a new sign has fewer texts than the file needs of it. */
-static bool says(const struct element *file, const struct element *map) {
-    if (file->has_value != map->has_value || (file->has_value && file->value != map->value) ||
-        file->has_heading != map->has_heading || file->n_points != map->n_points)
+/* "de274-30" and "30" show 30: the cell changes a figure, and the code that repeats it follows in the file. */
+static bool repeats_figure(const char *key, const char *text, const struct element *map) {
+    if (!map->has_value || (strcmp(key, "code") != 0 && strcmp(key, "subtype") != 0))
         return false;
+    char figure[16];
+    int k = snprintf(figure, sizeof(figure), "%d", map->value);
+    size_t n = strlen(text);
+    if (k <= 0 || n < (size_t)k || strcmp(text + n - (size_t)k, figure) != 0)
+        return false;
+    return n == (size_t)k || text[n - (size_t)k - 1] == '-';
+}
+
+/* What the map's element says and the file's does not; NULL: nothing. A new sign has fewer texts than the file needs
+ * of it. */
+static const char *unlike(const struct element *file, const struct element *map) {
+    if (file->has_value != map->has_value || (file->has_value && file->value != map->value))
+        return "figure";
     int turn = (int16_t)(uint16_t)(file->heading - map->heading);
-    if (map->has_heading && (turn > 8 || turn < -8))
-        return false;
-    for (size_t i = 0; i < map->n_points; i++) {
+    if (file->has_heading != map->has_heading || (map->has_heading && (turn > 8 || turn < -8)))
+        return "direction";
+    bool same = file->n_points == map->n_points;
+    for (size_t i = 0; i < map->n_points && same; i++) {
         int64_t dx = (int64_t)file->points[i].x - map->points[i].x;
         int64_t dy = (int64_t)file->points[i].y - map->points[i].y;
-        if (dx * dx + dy * dy > 10 * 10)
-            return false;
+        same = dx * dx + dy * dy <= 10 * 10;
     }
+    if (!same)
+        return "place or shape";
     for (size_t i = 0; i < map->n_attrs; i++) {
         const char *v = element_attr(file, map->attrs[i].key);
-        if (strcmp(map->attrs[i].key, "successors") != 0 &&
-            (v == NULL || strcmp(v, map->attrs[i].value) != 0))
-            return false;
+        if (strcmp(map->attrs[i].key, "successors") == 0)
+            continue;
+        if (v == NULL ||
+            (strcmp(v, map->attrs[i].value) != 0 && !repeats_figure(map->attrs[i].key, v, map)))
+            return map->attrs[i].key;
     }
-    return true;
+    return NULL;
 }
 
 static const char *reason_of(const struct xe *x, const struct map_change *c) {
@@ -101,20 +117,27 @@ static const char *reason_of(const struct xe *x, const struct map_change *c) {
                           strcmp(o->aliases[0], e->aliases[0]) == 0))
             return x->whys[i].reason;
     }
-    return "OpenDRIVE has no place for it here";
+    return NULL;
 }
 
 static void report(const struct xe *x, const struct map_delta *left, struct map_report *unsaid) {
     for (size_t i = 0; i < left->n; i++) {
         const struct map_change *c = &left->changes[i];
-        if (c->op == MAP_MODIFY && says(c->before, c->after))
+        const char *what = c->op == MAP_MODIFY ? unlike(c->before, c->after) : "";
+        if (what == NULL)
             continue;
         const struct element *e = either(c);
+        const char *reason = reason_of(x, c);
         char id[33];
+        char text[160];
         hex_encode(id, e->id, 16);
+        if (reason == NULL && c->op == MAP_MODIFY)
+            (void)snprintf(text, sizeof(text), "the file says another \"%.64s\"", what);
+        else if (reason == NULL)
+            (void)snprintf(text, sizeof(text), "OpenDRIVE has no place for it here");
         unsaid->skipped++;
         map_report_add(unsaid, "%s %s: %s", element_kind_name(e->kind),
-            e->n_aliases > 0 ? e->aliases[0] : id, reason_of(x, c));
+            e->n_aliases > 0 ? e->aliases[0] : id, reason != NULL ? reason : text);
     }
 }
 

@@ -43,6 +43,8 @@ void xe_unsaid(struct xe *x, const struct element *e, const char *reason);
 void xe_replace(struct xe *x, uint32_t at, uint32_t n, const char *text, size_t text_n);
 /* Sets an attribute of the start tag at src; nothing when it has that value. */
 void xe_attr(struct xe *x, struct od_source src, const char *name, const char *value);
+/* The same in an element of its own, whose start tag has tag_n octets. */
+void xe_attr_in(struct buf *text, size_t *tag_n, const char *name, const char *value);
 /* Removes an element, with its line if it stands alone there. */
 void xe_remove(struct xe *x, struct od_source src);
 void xe_child(struct xe *x, const struct od_road *road, bool object, const struct buf *text);
@@ -69,9 +71,9 @@ bool xe_plane(const struct xe *x, struct map_point p, double *ret_x, double *ret
 double xe_foot(const struct xe *x, const struct od_road *road, double px, double py, double *ret_s,
     double *ret_t);
 /* Where e (a point, maybe with a heading) stands seen from a road, so that reading it again gives the same. want_s:
- * its s where known, else below 0. */
+ * its s where known, else below 0. keep: '+' or '-' where that stays whatever the heading, else 0. */
 bool xe_stand(const struct xe *x, const struct od_road *road, const struct element *e,
-    double want_s, struct xe_stand *ret);
+    double want_s, char keep, struct xe_stand *ret);
 /* The road that a new thing belongs to: the nearest to its first point, which may lie slack beyond the road's end;
  * NULL: none within 30 m. */
 const struct od_road *xe_road_for(const struct xe *x, const struct element *e, double slack);

@@ -127,14 +127,14 @@ static int turn_between(uint16_t from, uint16_t to) {
 
 /* The smaller turn from along or against the road; none where it is the road's own direction. */
 static void turn_to(const struct xe *x, const struct element *e, struct map_point p,
-    struct od_pose at, struct xe_stand *ret) {
+    struct od_pose at, char keep, struct xe_stand *ret) {
     const double unit = 2.0 * IEEE_PI / 65536.0;
     ret->orientation = 'n';
     ret->turn = 0.0;
     if (!e->has_heading)
         return;
     int d = turn_between(heading_at(x, p, at, at.hdg), e->heading);
-    bool along = d <= 16384 && d >= -16384;
+    bool along = keep == '+' || (keep != '-' && d <= 16384 && d >= -16384);
     ret->orientation = along ? '+' : '-';
     double base = at.hdg + (along ? 0.0 : IEEE_PI);
     for (int i = 0; i < 4; i++) {
@@ -146,7 +146,7 @@ static void turn_to(const struct xe *x, const struct element *e, struct map_poin
 }
 
 bool xe_stand(const struct xe *x, const struct od_road *road, const struct element *e,
-    double want_s, struct xe_stand *ret) {
+    double want_s, char keep, struct xe_stand *ret) {
     double px = 0.0;
     double py = 0.0;
     struct map_point want = e->points[0];
@@ -162,7 +162,7 @@ bool xe_stand(const struct xe *x, const struct od_road *road, const struct eleme
         struct od_pose at;
         if (!od_place_at(x->b, road, ret->s, ret->t, ret->z, &p, &at))
             return false;
-        turn_to(x, e, p, at, ret);
+        turn_to(x, e, p, at, keep, ret);
         if (p.x == want.x && p.y == want.y)
             break;
         /* the place was at a rounding's edge: towards the middle of the millimetre, through the plane's turn */

@@ -89,22 +89,43 @@ void xe_put_attr(struct buf *b, const char *name, const char *value) {
     buf_u8(b, '"');
 }
 
+/* Where in a start tag the value of an attribute goes, and what goes there. */
+static bool attr_edit(struct span tag, const char *name, const char *value, size_t *ret_at,
+    size_t *ret_n, struct buf *b) {
+    uint8_t quote = 0;
+    if (find_attr(tag, name, ret_at, ret_n, &quote)) {
+        put_escaped(b, value);
+        return b->n != *ret_n || (b->n > 0 && memcmp(b->p, tag.p + *ret_at, b->n) != 0);
+    }
+    xe_put_attr(b, name, value);
+    *ret_at = tag.n - 1; /* before "/>" or ">", behind the last attribute */
+    *ret_n = 0;
+    while (*ret_at > 1 && (tag.p[*ret_at - 1] == '/' || blank(tag.p[*ret_at - 1])))
+        (*ret_at)--;
+    return true;
+}
+
 void xe_attr(struct xe *x, struct od_source src, const char *name, const char *value) {
-    struct span tag = {x->base.p + src.at, src.n};
     size_t at = 0;
     size_t n = 0;
-    uint8_t quote = 0;
     struct buf b = {0};
-    if (find_attr(tag, name, &at, &n, &quote)) {
-        put_escaped(&b, value);
-        if (b.n != n || (n > 0 && memcmp(b.p, tag.p + at, n) != 0))
-            xe_replace(x, src.at + (uint32_t)at, (uint32_t)n, (const char *)b.p, b.n);
-    } else {
-        xe_put_attr(&b, name, value);
-        size_t end = tag.n - 1; /* before "/>" or ">", behind the last attribute */
-        while (end > 1 && (tag.p[end - 1] == '/' || blank(tag.p[end - 1])))
-            end--;
-        xe_replace(x, src.at + (uint32_t)end, 0, (const char *)b.p, b.n);
+    if (attr_edit((struct span){x->base.p + src.at, src.n}, name, value, &at, &n, &b))
+        xe_replace(x, src.at + (uint32_t)at, (uint32_t)n, (const char *)b.p, b.n);
+    buf_free(&b);
+}
+
+void xe_attr_in(struct buf *text, size_t *tag_n, const char *name, const char *value) {
+    size_t at = 0;
+    size_t n = 0;
+    struct buf b = {0};
+    if (attr_edit((struct span){text->p, *tag_n}, name, value, &at, &n, &b)) {
+        struct buf out = {0};
+        buf_put(&out, text->p, at);
+        buf_put(&out, b.p, b.n);
+        buf_put(&out, text->p + at + n, text->n - at - n);
+        *tag_n = *tag_n + b.n - n;
+        buf_free(text);
+        *text = out;
     }
     buf_free(&b);
 }

@@ -137,9 +137,9 @@ static void create_signal(struct xe *x, const struct element *e) {
     double want = -1.0;
     const struct od_road *road = xe_alias_road(x, e, "signal", id, &want);
     struct xe_stand at;
-    if (road == NULL || !xe_stand(x, road, e, want, &at)) {
+    if (road == NULL || !xe_stand(x, road, e, want, 0, &at)) {
         road = xe_road_for(x, e, 0.1);
-        if (road == NULL || !xe_stand(x, road, e, -1.0, &at)) {
+        if (road == NULL || !xe_stand(x, road, e, -1.0, 0, &at)) {
             xe_unsaid(x, e, "no road within 30 m");
             return;
         }
@@ -188,35 +188,36 @@ static bool stands_elsewhere(const struct element *a, const struct element *b) {
            a->points[0].y != b->points[0].y || a->points[0].z != b->points[0].z;
 }
 
-static void move_signal(struct xe *x, const struct od_signal *g, const struct element *before,
-    const struct element *e) {
-    const struct od_road *road = &x->m->roads[g->road];
-    struct xe_stand at;
-    if (g->position != OD_AT_ROAD) {
-        xe_unsaid(x, e, "its place is not given by s and t of its road");
-        return;
-    }
-    if (!xe_stand(x, road, e, -1.0, &at)) {
-        xe_unsaid(x, e, "it moved to where its road does not reach");
-        return;
-    }
-    char text[XE_NUMBER];
-    if (stands_elsewhere(before, e)) {
-        xe_number(text, at.s);
-        xe_attr(x, g->source, "s", text);
-        xe_number(text, at.t);
-        xe_attr(x, g->source, "t", text);
-        xe_number(text, at.z);
-        xe_attr(x, g->source, "zOffset", text);
-    }
-    /* the road's own direction may be another at the new place */
-    xe_number(text, at.turn);
-    xe_attr(x, g->source, "orientation", orientation_word(at.orientation));
-    xe_attr(x, g->source, "hOffset", text);
+/* New values for attributes of one signal. */
+struct edits {
+    const char *name[12];
+    char value[12][72];
+    size_t n;
+};
+
+static void set(struct edits *l, const char *name, const char *value) {
+    l->name[l->n] = name;
+    (void)snprintf(l->value[l->n++], sizeof(l->value[0]), "%s", value);
 }
 
-static void modify_signal(struct xe *x, const struct od_signal *g, const struct element *before,
-    const struct element *e) {
+static void set_number(struct edits *l, const char *name, double v) {
+    char text[XE_NUMBER];
+    xe_number(text, v);
+    set(l, name, text);
+}
+
+static void set_place(struct edits *l, const struct xe_stand *at, bool moved) {
+    if (moved) {
+        set_number(l, "s", at->s);
+        set_number(l, "t", at->t);
+        set_number(l, "zOffset", at->z);
+    }
+    /* the road's own direction may be another at the new place */
+    set(l, "orientation", orientation_word(at->orientation));
+    set_number(l, "hOffset", at->turn);
+}
+
+static void set_texts(struct edits *l, const struct element *before, const struct element *e) {
     struct kind_of_sign was;
     struct kind_of_sign is;
     sign_kind(before, &was);
@@ -226,16 +227,61 @@ static void modify_signal(struct xe *x, const struct od_signal *g, const struct 
         {"type", was.type, is.type}, {"subtype", was.subtype, is.subtype}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (strcmp(texts[i][1], texts[i][2]) != 0)
-            xe_attr(x, g->source, texts[i][0], texts[i][2]);
+            set(l, texts[i][0], texts[i][2]);
     if (before->has_value != e->has_value || before->value != e->value) {
         char value[16] = "-1";
         if (e->has_value)
             (void)snprintf(value, sizeof(value), "%d", e->value);
-        xe_attr(x, g->source, "value", value);
+        set(l, "value", value);
+        /* 274-50 that shows 30 now is 274-30, though the cell speaks of the figure only */
+        char old[16];
+        (void)snprintf(old, sizeof(old), "%d", before->value);
+        if (before->has_value && e->has_value && strcmp(was.subtype, is.subtype) == 0 &&
+            strcmp(is.subtype, old) == 0)
+            set(l, "subtype", value);
     }
-    if (e->n_points == 1 && (stands_elsewhere(before, e) || before->has_heading != e->has_heading ||
-                                before->heading != e->heading))
-        move_signal(x, g, before, e);
+}
+
+/* The signal as it is, with its edits, under another road. */
+static void rehang(
+    struct xe *x, const struct od_signal *g, const struct od_road *road, const struct edits *l) {
+    struct buf text = {0};
+    size_t tag_n = g->source.n;
+    buf_put(&text, x->base.p + g->source.at, g->source.end - g->source.at);
+    for (size_t i = 0; i < l->n; i++)
+        xe_attr_in(&text, &tag_n, l->name[i], l->value[i]);
+    xe_remove(x, g->source);
+    xe_child(x, road, false, &text);
+    buf_free(&text);
+}
+
+static void modify_signal(struct xe *x, const struct od_signal *g, const struct element *before,
+    const struct element *e) {
+    struct edits l = {.n = 0};
+    struct xe_stand at;
+    const struct od_road *road = &x->m->roads[g->road];
+    bool moved = stands_elsewhere(before, e);
+    bool turned = before->has_heading != e->has_heading || before->heading != e->heading;
+    set_texts(&l, before, e);
+    if ((moved || turned) && g->position != OD_AT_ROAD) {
+        xe_unsaid(x, e, "its place is not given by s and t of its road");
+    } else if ((moved || turned) && e->n_points == 1) {
+        /* orientation says who it is for as well: a file that turns plates by hOffset keeps doing so */
+        if (xe_stand(x, road, e, -1.0, g->turn != 0.0 ? g->orientation : 0, &at)) {
+            set_place(&l, &at, moved);
+        } else {
+            road = xe_road_for(x, e, 0.1);
+            if (road == NULL || !xe_stand(x, road, e, -1.0, 0, &at)) {
+                xe_unsaid(x, e, "it moved to where no road reaches");
+            } else {
+                set_place(&l, &at, true);
+                rehang(x, g, road, &l);
+                return;
+            }
+        }
+    }
+    for (size_t i = 0; i < l.n; i++)
+        xe_attr(x, g->source, l.name[i], l.value[i]);
 }
 
 void xe_signal(struct xe *x, const struct map_change *c) {
