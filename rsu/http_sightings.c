@@ -14,7 +14,7 @@ enum { PSID_MAP = 0x1d, BLOCKS = 4096, TRANSACTIONS = 40000, SIGHTINGS = 256, NO
 
 struct sighting_found {
     uint64_t height, time;
-    uint8_t identity[32], cert[32];
+    uint8_t identity[32], leaf[32], cert[32];
     enum map_saying says;
     bool has_value;
     int32_t value;
@@ -58,6 +58,7 @@ static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
         f->says = map_saying_of(&s->h->frame, o, s->thing, &f->has_value, &f->value);
         if (f->says != MAP_SAYS_NOTHING && o->time <= s->until) {
             memcpy(f->identity, t->id, 32);
+            memcpy(f->leaf, t->leaf, 32);
             memcpy(f->cert, t->cert_hash, 32);
             f->code = code_of(s->h, t->id);
             s->n++;
@@ -131,6 +132,7 @@ static json_t *sighting(const struct http *h, const struct sighting_found *f) {
     json_put(o, "time", json_instant(f->time));
     json_put(o, "height", json_count(f->height));
     json_put(o, "identity", json_hex(f->identity, 32));
+    json_put(o, "leaf", json_hex(f->leaf, 32));
     json_put(o, "says", json_string(map_saying_name(f->says)));
     if (f->has_value)
         json_put(o, "value", json_integer(f->value));

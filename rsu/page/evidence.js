@@ -24,7 +24,9 @@ function bitsBar(have, threshold, advisory) {
 
 // ---- sightings ----
 
+// What counted is known for published changes, for as long as the unit keeps it; else the plain words decide.
 function favours(s, subject) {
+  if (subject.counted) return subject.counted.has(s.leaf);
   if (subject.op === "delete") return s.says === "gone" || s.says === "covered" || s.says === "silent";
   if (subject.op === "create") return s.says === "new" && (subject.value === undefined || s.value === subject.value);
   return s.says === "value" && (subject.value === undefined || s.value === subject.value);
@@ -71,8 +73,8 @@ function byDirection(list, subject) {
     el("td", { class: "n" }, g.yes), el("td", { class: "n" }, g.no), el("td", { class: "n" }, g.silent)))));
 }
 
-function sightingsTable(list) {
-  return el("details", {}, el("summary", {}, `Each of the ${list.length}`), el("table", { class: "sightings" },
+function sightingsTable(list, subject) {
+  return el("details", {}, el("summary", {}, `Each of the ${list.length} (${list.filter((s) => favours(s, subject)).length} for it)`), el("table", { class: "sightings" },
     el("thead", {}, el("tr", {}, el("th", {}, "Time"), el("th", {}, "Said"), el("th", {}, "Source"), el("th", {}, "Block"))),
     el("tbody", {}, list.map((s) => el("tr", {}, el("td", {}, clock(s.time)),
       el("td", {}, `${SAYS[s.says] || s.says}${s.value === undefined ? "" : `: ${s.value}`}, ${bound(s.heading_deg)}`),
@@ -81,7 +83,8 @@ function sightingsTable(list) {
 
 async function putSightings(box, path, subject) {
   try {
-    const page = await api.json(path);
+    const [page, kept] = await Promise.all([api.json(path), subject.id ? api.json(`/v1/map/changes/${subject.id}/evidence`).catch(() => null) : null]);
+    if (kept) subject.counted = new Set(kept.messages.map((m) => m.leaf));
     const list = page.sightings;
     if (list.length === 0) {
       put(box, el("p", { class: "soft" }, page.complete ? "No message in the blocks kept here is about this place."
@@ -95,7 +98,7 @@ async function putSightings(box, path, subject) {
         ? `${many(other.length, "vehicle", "vehicles")} passed in other directions without seeing the change.`
         : "No vehicle passed in another direction without seeing the change."),
       page.complete ? null : el("p", { class: "soft" }, `Blocks ${count(page.from_height)} to ${count(page.to_height)}; not all that counted are in them.`),
-      sightingsTable(list));
+      sightingsTable(list, subject));
   } catch (e) {
     put(box, el("p", { class: "soft" }, `The sightings could not be read: ${e.message}.`));
   }
@@ -120,7 +123,7 @@ function quorum(height) {
 export function change(c, back, order, checker) {
   const e = c.evidence;
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
-  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { op: c.op, value: c.after?.value });
+  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { id: c.id, op: c.op, value: c.after?.value });
   return [
     ...head(changeTitle(c), back),
     el("p", {}, changeMeta(c, c.version)),

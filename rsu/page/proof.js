@@ -21,7 +21,7 @@ export function unhex(text) {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
-function same(a, b) {
+export function same(a, b) {
   return a.length === b.length && a.every((o, i) => o === b[i]);
 }
 
@@ -255,6 +255,14 @@ function included(leaf, total, index, aunts, root) {
   return used === aunts.length && same(node, root);
 }
 
+// The root over leaf hashes, split at the largest power of two below their number.
+export function listRoot(leaves) {
+  if (leaves.length === 0) return sha256();
+  if (leaves.length === 1) return leaves[0];
+  const half = 2 ** Math.floor(Math.log2(leaves.length - 1));
+  return sha256(be(1, 1), listRoot(leaves.slice(0, half)), listRoot(leaves.slice(half)));
+}
+
 // ---- map records ----
 
 const KINDS = ["", "lane", "boundary", "sign", "speed_limit", "stop_line", "crosswalk", "light", "hazard"];
@@ -294,6 +302,8 @@ function readChange(octets) {
   c.bits = r.signed(8) / 65536;
   c.threshold = r.signed(8) / 65536;
   [c.vehicles, c.groups, c.issuers, c.families] = [r.number(4), r.number(4), r.number(4), r.number(4)];
+  r.take(8 + 8); // first and last seen
+  c.commitment = r.take(32);
   return c;
 }
 

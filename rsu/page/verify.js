@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { el, put } from "./dom.js";
 import { count, many } from "./format.js";
-import { Refusal, check, differences, hex, unhex } from "./proof.js";
+import { Refusal, check, differences, hex, listRoot, same, unhex } from "./proof.js";
 
 const KEY = "wayside.fingerprint";
 
@@ -43,7 +43,13 @@ function anchorWords(fingerprint, entered) {
 const CAVEAT = "The checking code came from this unit, too. Against a unit that lies on purpose, copy the proof and check it on your own machine: " +
   "rsuctl map verify --genesis FILE --fingerprint HEX PROOF.";
 
-function holds(result, change, entered) {
+const MESSAGES = {
+  same: (n) => `The ${many(n, "message", "messages")} of vehicles that this unit lists as its evidence are exactly those that the change commits to.`,
+  gone: () => "Which messages spoke for it is not kept here any more; the change commits to them all the same.",
+  none: () => "No messages of vehicles are behind it.",
+};
+
+function holds(result, change, entered, messages) {
   const { genesis, header, quorum, handovers, version } = result;
   return el("div", { class: "verdict holds", id: "verdict", "data-verdict": entered ? "holds" : "holds-unanchored" },
     el("strong", {}, entered ? "The proof holds." : "The proof holds, as far as this unit's own genesis goes."),
@@ -51,7 +57,8 @@ function holds(result, change, entered) {
       el("li", {}, `Genesis of “${genesis.name}”: ${many(genesis.set.length, "founder", "founders")}.`),
       el("li", {}, handovers === 0 ? "The founders still sign." : `${many(handovers, "handover", "handovers")} from committee to committee, every signature checked.`),
       el("li", {}, `Header ${count(header.height)}: ${many(quorum.signers.length, "signature", "signatures")} checked, ${quorum.power} of ${quorum.total} votes.`),
-      el("li", {}, `Version ${count(version.version)} is in that header's tree of events, and this change is in the version, as shown here.`)),
+      el("li", {}, `Version ${count(version.version)} is in that header's tree of events, and this change is in the version, as shown here.`),
+      el("li", {}, MESSAGES[messages.kind](messages.n))),
     el("p", {}, anchorWords(hex(genesis.id), entered)), el("p", { class: "soft" }, CAVEAT), el("p", { class: "soft" }, change.id));
 }
 
@@ -83,10 +90,25 @@ async function judge(change, proof, entered) {
     if (!proven || result.version.version !== change.version) return fails("The proof is good, but of something else than this change");
     const other = differences(change, proven, result.genesis.frame);
     if (other.length > 0) return fails(`The proof is good, but the page was told something else: ${other.join("; ")}`);
-    return holds(result, change, entered);
+    const messages = await messagesOf(proven);
+    if (messages.kind === "other") return fails("The proof is good, but the unit lists other messages as evidence than the change commits to");
+    return holds(result, change, entered, messages);
   } catch (e) {
     if (e instanceof Refusal) return fails(e.message[0].toUpperCase() + e.message.slice(1));
     return unchecked(`The check itself failed: ${e.message}`);
+  }
+}
+
+// Whether the messages that the unit names are those that the proven change commits to.
+async function messagesOf(proven) {
+  if (proven.vehicles === 0) return { kind: "none", n: 0 };
+  try {
+    const { messages } = await api.json(`/v1/map/changes/${hex(proven.id)}/evidence`);
+    const kind = same(listRoot(messages.map((m) => unhex(m.leaf))), proven.commitment) ? "same" : "other";
+    return { kind, n: messages.length };
+  } catch (e) {
+    if (e instanceof Refusal) throw e;
+    return { kind: "gone", n: 0 };
   }
 }
 

@@ -15,7 +15,7 @@ const PHONE = { width: 390, height: 800, scale: 2, touch: true };
 const b = await Browser.start();
 let n = 0;
 const ok = (what) => console.log(`ok ${++n} ${what}`);
-const ready = () => b.until("document.documentElement.dataset.ready === 'yes'", "the map");
+const ready = () => b.until("document.documentElement.dataset.ready === 'yes' && wayside.state.status", "the map and the unit's state", 40000);
 const shot = (name) => b.picture(join(pictures, `${name}.png`));
 const open = async (hash, options) => {
   b.complaints.length = 0;
@@ -134,7 +134,9 @@ async function proofs() {
   assert.equal(await verdict(""), "holds-unanchored");
   assert.match(await b.run("return document.getElementById('verdict').innerText"), /none of your own/);
   assert.equal(await verdict(fingerprint), "holds");
-  assert.match(await b.run("return document.getElementById('verdict').innerText"), /fingerprint that you entered/);
+  const said = await b.run("return document.getElementById('verdict').innerText");
+  assert.match(said, /fingerprint that you entered/);
+  assert.match(said, /The \d+ messages of vehicles that this unit lists as its evidence are exactly those/);
   await shot("proof-light");
   await b.click("#copy");
   await b.until("/in the clipboard/.test(document.getElementById('copied')?.textContent)", "the copy");

@@ -35,6 +35,19 @@ test("hashes of every length around the block sizes, in one piece and in parts",
   }
 });
 
+test("the root over a list, as RFC 6962 splits it", () => {
+  const leaf = (i) => sha256(new Uint8Array([0, i]));
+  const inner = (l, r) => sha256(new Uint8Array([1]), l, r);
+  const [a, b, c, d, e] = [1, 2, 3, 4, 5].map(leaf);
+  const root = (...leaves) => hex(proof.listRoot(leaves));
+  assert.equal(root(), hex(sha256()));
+  assert.equal(root(a), hex(a));
+  assert.equal(root(a, b), hex(inner(a, b)));
+  assert.equal(root(a, b, c), hex(inner(inner(a, b), c)));
+  assert.equal(root(a, b, c, d), hex(inner(inner(a, b), inner(c, d))));
+  assert.equal(root(a, b, c, d, e), hex(inner(inner(inner(a, b), inner(c, d)), e)));
+});
+
 // RFC 8032, section 7.1: key, message, signature.
 const RFC = [
   ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",

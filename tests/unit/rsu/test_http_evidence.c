@@ -76,6 +76,7 @@ static void sightings_of_a_candidate_name_class_and_family(void **state) {
     assert_string_equal(rig_word(last, "class"), "good_camera");
     assert_true(rig_number(last, "family") > 0);
     assert_string_equal(rig_word(last, "result"), "ok");
+    assert_int_equal(strlen(rig_word(last, "leaf")), 64);
     /* The transaction is where it says. */
     (void)snprintf(target, sizeof(target), "/v1/tx/%s", rig_word(last, "identity"));
     json_t *tx = rig_json(rig, 200, target);
