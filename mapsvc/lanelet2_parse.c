@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    COUNT_MAX = 50000000, /* nodes, tags, ... of one file; a 1 GiB file has fewer */
+    OBJECTS_MAX = 10000000, /* of one file, unless the options say otherwise */
+    OBJECTS_LIMIT = 250000000, /* counters and offsets have 32 bits */
     TAGS_MAX = 256, /* of one object: they are looked through one by one */
 };
 
@@ -18,7 +19,7 @@ struct parse {
     struct map_reader *r;
     struct ll_map *m;
     enum object_kind open; /* what tags belong to; NO_OBJECT inside skipped ones */
-    size_t duplicates;
+    size_t max; /* objects; four times as many references and tags */
 };
 
 /* Room for one more of an array that grows by doubling. */
@@ -59,7 +60,7 @@ static void add_tag(struct xml *x, struct parse *p, struct ll_object *o, const c
             TAGS_MAX);
         return;
     }
-    if (m->n_tags == COUNT_MAX || m->text.n > UINT32_MAX - 8192) {
+    if (m->n_tags / 4 >= p->max || m->text.n > UINT32_MAX - 8192) {
         xml_fail(x, WS_ELIMIT, "element tag: more than the reader holds");
         return;
     }
@@ -157,8 +158,8 @@ static void start_object(struct xml *x, struct parse *p, const char *name, const
         return;
     }
     struct ll_map *m = p->m;
-    if (m->n_nodes + m->n_ways + m->n_relations == COUNT_MAX) {
-        xml_fail(x, WS_ELIMIT, "element %s: more objects than the reader holds", name);
+    if (m->n_nodes + m->n_ways + m->n_relations >= p->max) {
+        xml_fail(x, WS_ELIMIT, "element %s: more than %zu objects", name, p->max);
         return;
     }
     if (kind == NODE) {
@@ -206,7 +207,7 @@ static void add_part(struct xml *x, struct parse *p, const char *name, const cha
             p->r, xml_line(x), name, "ref \"%.32s\" is not a number", text == NULL ? "" : text);
         return;
     }
-    if (m->n_refs + m->n_members == COUNT_MAX) {
+    if ((m->n_refs + m->n_members) / 4 >= p->max) {
         xml_fail(x, WS_ELIMIT, "element %s: more references than the reader holds", name);
         return;
     }
@@ -298,7 +299,12 @@ static void sort_and_unique(struct map_reader *r, struct ll_map *m) {
 }
 
 void lanelet2_parse(struct map_reader *r, struct span data, struct ll_map *ret_map) {
-    struct parse p = {.r = r, .m = ret_map};
+    size_t max = r->opt->max_objects;
+    struct parse p = {.r = r,
+        .m = ret_map,
+        .max = max == 0              ? OBJECTS_MAX
+               : max < OBJECTS_LIMIT ? max
+                                     : OBJECTS_LIMIT};
     const struct xml_handler h = {.user = &p, .start = on_start};
     int rc = xml_parse(r->file, data, &h, r->err);
     if (r->rc == WS_OK)

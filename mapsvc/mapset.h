@@ -43,6 +43,8 @@ struct map_import_options {
         frame_is_hint; /* only if the middle of the file is within 0.2 degree: a plane does not reach far */
     struct cell_frame frame;
     size_t max_octets; /* of the file; 0: 1 GiB */
+    /* Lanelet2: nodes, ways and relations together; 0: 10,000,000. Four times as many references and tags. */
+    size_t max_objects;
 };
 
 /* Reads Lanelet2 (.osm), OpenDRIVE (.xodr) or our own form, told by content, not by name.

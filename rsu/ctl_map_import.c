@@ -105,6 +105,8 @@ static void keep(const struct mapset *old, struct mapset *m, struct map_identity
 static int run_import(const struct ctl_verb *v, int argc, char **argv) {
     const char *out = NULL;
     const char *previous = NULL;
+    uint64_t max_octets = 0;
+    uint64_t max_objects = 0;
     bool strict = false;
     bool json = false;
     struct ctl_place origin = {0};
@@ -113,6 +115,8 @@ static int run_import(const struct ctl_verb *v, int argc, char **argv) {
         {"out", CTL_TEXT, (void *)&out, 0, 0},
         {"previous", CTL_TEXT, (void *)&previous, 0, 0},
         {"origin", CTL_PLACE, &origin, 0, 0},
+        {"max-octets", CTL_NUMBER, &max_octets, 1, UINT32_MAX},
+        {"max-objects", CTL_NUMBER, &max_objects, 1, 250000000},
         {"strict", CTL_FLAG, &strict, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
@@ -121,8 +125,12 @@ static int run_import(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (out == NULL)
         return ctl_misuse(v, "--out is needed");
-    struct map_import_options how = {
-        .strict = strict, .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
+    struct map_import_options how = {.strict = strict,
+        .has_origin = origin.given,
+        .lat0 = origin.lat,
+        .lon0 = origin.lon,
+        .max_octets = (size_t)max_octets,
+        .max_objects = (size_t)max_objects};
     struct mapset m = {0};
     struct map_report *report = ws_alloc(sizeof(*report));
     struct ws_err err = {0};
@@ -163,6 +171,9 @@ const struct ctl_verb ctl_map_import = {"map", "import", "read a map into the ce
     "                      by place; what is new gets an id that never was; both are told on "
     "standard error\n"
     "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"
+    "  --max-octets N      refuse a larger file (1 GiB)\n"
+    "  --max-objects N     refuse a Lanelet2 file with more nodes, ways and relations "
+    "(10,000,000)\n"
     "  --strict            any broken element refuses the file\n"
     "  --json              print JSON\n",
     run_import};

@@ -277,6 +277,19 @@ static void limits_are_options(void **state) {
     const struct map_import_options small = {.max_octets = 100};
     assert_int_equal(import_text(rules, &small, &m, NULL, &err), WS_ELIMIT);
     assert_non_null(strstr(err.text, "larger than the limit of 100 octets"));
+    const struct map_import_options few = {.max_objects = 20};
+    assert_int_equal(import_text(rules, &few, &m, NULL, &err), WS_ELIMIT);
+    assert_non_null(strstr(err.text, "element way: more than 20 objects"));
+    const struct map_import_options parts = {.max_objects = 6}; /* and 24 references */
+    static const char one[] = "<osm><way id='1'>";
+    struct buf b = {0};
+    buf_put(&b, one, strlen(one));
+    for (int i = 0; i < 25; i++)
+        buf_printf(&b, "<nd ref='1'/>");
+    buf_printf(&b, "</way></osm>");
+    assert_int_equal(import_octets(buf_span(&b), &parts, &m, NULL, &err), WS_ELIMIT);
+    assert_non_null(strstr(err.text, "element nd: "));
+    buf_free(&b);
 }
 
 /* ---- real maps: counts taken from the files by another reader ---- */
