@@ -8,6 +8,7 @@
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/range.h"
+#include "mapsvc/reputation.h"
 
 #include <stdlib.h>
 
@@ -195,16 +196,27 @@ uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h
     return exec_block_time(h) / ((uint64_t)c->params.v[MAP_POLICY_GROUP_MS] * 1000);
 }
 
+/* A source with a worse record than its class is taken to be wrong four times, or sixteen times, as often. */
+static void read_rates(
+    struct map_params *p, const struct exec_host *h, enum map_rate_kind k, enum sensor_class s) {
+    uint32_t tpr = (uint32_t)exec_policy(h, map_policy_tpr(k, s));
+    uint32_t fpr = (uint32_t)exec_policy(h, map_policy_fpr(k, s));
+    uint64_t most = (uint64_t)exec_policy(h, MAP_POLICY_REPUTATION_MAX_PPM);
+    p->fpr_ppm[k][s] = fpr;
+    for (size_t tier = 0; tier < SENSOR_TIERS; tier++) {
+        uint64_t worse = (uint64_t)fpr << 2 * tier;
+        worse = worse > most ? most : worse;
+        worse = worse < fpr ? fpr : worse; /* a good record is no better than its class */
+        p->weight[k][tier * SENSOR_CLASS_COUNT + (size_t)s] = fusion_weigh(tpr, (uint32_t)worse);
+    }
+}
+
 static void read_params(struct map_params *p, const struct exec_host *h) {
     for (size_t i = 0; i < MAP_POLICY_GENERAL_COUNT; i++)
         p->v[i] = exec_policy(h, i);
     for (size_t k = 0; k < RATE_KIND_COUNT; k++)
         for (size_t s = 0; s < SENSOR_CLASS_COUNT; s++)
-            p->weight[k][s] =
-                fusion_weigh((uint32_t)exec_policy(
-                                 h, map_policy_tpr((enum map_rate_kind)k, (enum sensor_class)s)),
-                    (uint32_t)exec_policy(
-                        h, map_policy_fpr((enum map_rate_kind)k, (enum sensor_class)s)));
+            read_rates(p, h, (enum map_rate_kind)k, (enum sensor_class)s);
 }
 
 static void build_caches(struct map_contract *c) {
@@ -277,6 +289,7 @@ static void end_block(void *self, struct exec_host *h) {
     decrees_run(c, h);
     block_count(c, h);
     versions_publish(c, h);
+    reputation_store(c, h);
     list_places(c);
     c->n_looks = c->n_votes = 0;
 }
@@ -324,6 +337,7 @@ static void free_contract(void *self) {
     free(c->looks);
     free(c->votes);
     decrees_free(c);
+    free(c->sources);
     free(c);
 }
 

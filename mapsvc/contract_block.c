@@ -2,6 +2,7 @@
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
+#include "mapsvc/reputation.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -114,7 +115,8 @@ static struct hyp_look hyp_look_of(
         y = v->point.y;
     }
     uint16_t sight = heading_of((int64_t)x - l->x, (int64_t)y - l->y);
-    return (struct hyp_look){.sensor = l->observer.sensor,
+    return (struct hyp_look){.rank = l->rank,
+        .source = l->source,
         .family = l->observer.family,
         .octant = (uint8_t)((uint16_t)(l->heading - facing + HEADING_45 / 2) >> 13),
         .issuer = l->issuer,
@@ -273,8 +275,10 @@ static void count_subject(const struct counting *k, struct subject *s, struct st
     }
     free(leaves);
     for (size_t i = s->n_hyps; i-- > 0;)
-        if (s->hyps[i].s <= 0)
+        if (s->hyps[i].s <= 0) {
+            reputation_note_outcome(k->c, &s->hyps[i], false);
             drop_hyp(k->h, s, i);
+        }
     trim(k->h, s);
     s->touched = true;
 }
@@ -428,6 +432,7 @@ static void age_all(struct map_contract *c, struct exec_host *h) {
         return;
     c->epoch = epoch;
     state_put_epoch(h, epoch);
+    reputation_judge(c);
     uint64_t bucket = contract_bucket(c, h);
     for (size_t i = 0; i < c->n_subjects; i++) {
         struct subject *s = c->subjects[i];
@@ -503,6 +508,8 @@ static void drop_idle_votes(struct map_contract *c) {
         uint64_t at = c->votes[i].ref;
         if (at >= PLACE_BASE || (suspected[at / 8] >> at % 8 & 1) != 0)
             c->votes[to++] = c->votes[i];
+        else
+            c->looks[c->votes[i].look].idle++;
     }
     c->n_votes = to;
     free(suspected);
@@ -511,6 +518,7 @@ static void drop_idle_votes(struct map_contract *c) {
 void block_count(struct map_contract *c, struct exec_host *h) {
     age_all(c, h);
     drop_idle_votes(c);
+    reputation_note_looks(c);
     places_open(c, h);
     places_hear_silence(c);
     if (c->n_votes > 0)

@@ -17,6 +17,7 @@
  *   "o" order id(32)          order of the authority that waits or is in force (decree.h)
  *   "c" id(16)                id of the last change of an element, which the next one supersedes
  *   "x", "y"                  messages that speak for published changes (evidence.h)
+ *   "q" issuer(8) class(1)    record of a source (reputation.h)
  *   "t" window end(8) tag(16) what one vehicle was counted for; gone after the window */
 #ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 #define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
@@ -61,6 +62,9 @@ struct look {
     uint16_t half_angle;
     bool occluded;
     struct observer_class observer;
+    uint8_t source[SOURCE_KEY];
+    uint8_t rank;
+    uint32_t idle; /* votes that say what the map says, of things nobody suspects */
 };
 
 enum says {
@@ -118,6 +122,8 @@ struct map_contract {
     size_t n_decrees;
     struct tag **tags; /* hash table by id */
     size_t n_tags, cap_tags;
+    struct source *sources; /* ascending key */
+    size_t n_sources;
     size_t n_evidence; /* lists that are kept (evidence.h) */
     uint64_t tags_until; /* end of the earliest window in tags */
     /* the block */
@@ -161,6 +167,7 @@ void state_put_last_change(
     struct exec_host *h, const uint8_t element_id[static 16], const uint8_t *change);
 bool state_last_change(
     struct exec_host *h, const uint8_t element_id[static 16], uint8_t ret_change[static 32]);
+void state_put_source(struct exec_host *h, const struct source *s);
 WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
 
 /* contract_places.c */

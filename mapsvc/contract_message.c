@@ -2,6 +2,7 @@
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
+#include "mapsvc/reputation.h"
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
@@ -278,6 +279,10 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     memcpy(g.look.signer, m->signer, sizeof(g.look.signer));
     memcpy(g.look.leaf, m->leaf, sizeof(g.look.leaf));
     memcpy(g.look.issuer, m->issuer, sizeof(g.look.issuer));
+    memcpy(g.look.source, m->issuer, SOURCE_KEY - 1);
+    g.look.source[SOURCE_KEY - 1] = (uint8_t)g.look.observer.sensor;
+    g.look.rank = (uint8_t)(reputation_tier(c, g.look.source) * SENSOR_CLASS_COUNT +
+                            (unsigned)g.look.observer.sensor);
     if (!frame_from_wgs(&c->map.frame, o.lat, o.lon, &g.look.x, &g.look.y) ||
         !place_fits(c, m, &o, &g.look))
         return MAP_IMPOSSIBLE_PLACE;

@@ -1,6 +1,7 @@
 /* Keys and octets of the map contract's state (contract_internal.h lists the keys). */
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
+#include "mapsvc/reputation.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -99,7 +100,7 @@ static void put_group(struct buf *v, const struct hyp_group *g) {
     buf_u8(v, g->octant);
     buf_u8(v, g->open ? 1 : 0);
     buf_i64(v, g->bits);
-    for (size_t i = 0; g->open && i < SENSOR_CLASS_COUNT; i++) {
+    for (size_t i = 0; g->open && i < SENSOR_RANKS; i++) {
         buf_u16(v, g->counts.detect[i]);
         buf_u16(v, g->counts.miss[i]);
     }
@@ -131,6 +132,12 @@ static void put_hyp(struct buf *v, const struct hypothesis *y) {
     }
     if (y->cls == HYP_MOVED)
         spot_put(v, y->spot);
+    buf_u8(v, (uint8_t)y->n_sources);
+    for (size_t i = 0; i < y->n_sources; i++) {
+        buf_put(v, y->sources[i].key, SOURCE_KEY);
+        buf_u16(v, y->sources[i].in_favour);
+        buf_u16(v, y->sources[i].against);
+    }
 }
 
 void state_put_subject(struct exec_host *h, const struct subject *s) {
@@ -237,6 +244,15 @@ bool state_last_change(
         return false;
     memcpy(ret_change, v.p + 1, 32);
     return true;
+}
+
+void state_put_source(struct exec_host *h, const struct source *s) {
+    struct buf k = id_key('q', s->key, SOURCE_KEY);
+    struct buf v = value_of();
+    buf_u32(&v, s->agree);
+    buf_u32(&v, s->disagree);
+    buf_u8(&v, s->tier);
+    put_and_free(h, &k, &v);
 }
 
 /* ---- tags ---- */
@@ -352,7 +368,7 @@ static void read_group(struct rd *r, struct hyp_group *g) {
     g->octant = rd_u8(r);
     g->open = rd_u8(r) == 1;
     g->bits = rd_i64(r);
-    for (size_t i = 0; g->open && i < SENSOR_CLASS_COUNT; i++) {
+    for (size_t i = 0; g->open && i < SENSOR_RANKS; i++) {
         g->counts.detect[i] = rd_u16(r);
         g->counts.miss[i] = rd_u16(r);
     }
@@ -401,6 +417,18 @@ static void read_hyp(struct rd *r, struct subject *s) {
     }
     if (y->cls == HYP_MOVED)
         spot_get(r, y->spot);
+    n = rd_u8(r);
+    if (n > HYP_SOURCES_MAX)
+        r->bad = true;
+    if (r->bad)
+        return;
+    y->sources = ws_calloc(n, sizeof(y->sources[0]));
+    y->n_sources = n;
+    for (size_t i = 0; i < n; i++) {
+        rd_copy(r, y->sources[i].key, SOURCE_KEY);
+        y->sources[i].in_favour = rd_u16(r);
+        y->sources[i].against = rd_u16(r);
+    }
 }
 
 static bool read_subject(struct rd *k, struct rd *r, struct subject *s) {
@@ -519,6 +547,25 @@ static int load_decrees(struct map_contract *c, struct exec_host *h, struct ws_e
     }
 }
 
+static int load_sources(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    struct cursor at = {.h = h, .prefix = 'q'};
+    for (;;) {
+        struct rd k;
+        struct rd v;
+        bool more = false;
+        if (next(&at, &k, &v, &more) != WS_OK)
+            return broken(err, "a source");
+        if (!more)
+            return WS_OK;
+        struct source s = {.agree = rd_u32(&v), .disagree = rd_u32(&v), .tier = rd_u8(&v)};
+        rd_copy(&k, s.key, SOURCE_KEY);
+        if (!rd_done(&k) || !rd_done(&v) || s.tier >= SENSOR_TIERS ||
+            s.key[SOURCE_KEY - 1] >= SENSOR_CLASS_COUNT || c->n_sources == SOURCES_MAX)
+            return broken(err, "a source");
+        reputation_load(c, &s);
+    }
+}
+
 int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
     int rc = load_head(c, h, err);
     if (rc == WS_OK)
@@ -529,6 +576,8 @@ int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) 
         rc = load_pending(c, h, err);
     if (rc == WS_OK)
         rc = load_decrees(c, h, err);
+    if (rc == WS_OK)
+        rc = load_sources(c, h, err);
     if (rc == WS_OK)
         c->n_evidence = evidence_count(h);
     if (rc == WS_OK)

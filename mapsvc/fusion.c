@@ -33,12 +33,12 @@ struct fusion_weight fusion_weigh(uint32_t tpr_ppm, uint32_t fpr_ppm) {
 
 /* Sum of the discounted magnitudes of one side. */
 static int64_t discounted(const uint16_t *counts, const int64_t *magnitude) {
-    bool used[SENSOR_CLASS_COUNT] = {false};
+    bool used[SENSOR_RANKS] = {false};
     int64_t sum = 0;
     uint32_t rank = 0;
-    for (int round = 0; round < SENSOR_CLASS_COUNT; round++) {
+    for (int round = 0; round < SENSOR_RANKS; round++) {
         int best = -1;
-        for (int k = 0; k < SENSOR_CLASS_COUNT; k++)
+        for (int k = 0; k < SENSOR_RANKS; k++)
             if (!used[k] && (best < 0 || magnitude[k] > magnitude[best]))
                 best = k;
         used[best] = true;
@@ -51,10 +51,10 @@ static int64_t discounted(const uint16_t *counts, const int64_t *magnitude) {
 }
 
 int64_t fusion_group_bits(const struct fusion_counts *counts,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap) {
-    int64_t up[SENSOR_CLASS_COUNT];
-    int64_t down[SENSOR_CLASS_COUNT];
-    for (int k = 0; k < SENSOR_CLASS_COUNT; k++) {
+    const struct fusion_weight weight[static SENSOR_RANKS], int64_t cap) {
+    int64_t up[SENSOR_RANKS];
+    int64_t down[SENSOR_RANKS];
+    for (int k = 0; k < SENSOR_RANKS; k++) {
         up[k] = weight[k].detect;
         down[k] = -weight[k].miss;
     }

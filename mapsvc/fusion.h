@@ -18,15 +18,20 @@ struct fusion_weight {
 };
 struct fusion_weight fusion_weigh(uint32_t tpr_ppm, uint32_t fpr_ppm);
 
+/* What a look weighs depends on its class of sensor and on the record of its source (reputation.h): a rank is
+ * tier * SENSOR_CLASS_COUNT + class; the first tier is that of the class itself. */
+#define SENSOR_TIERS 3
+#define SENSOR_RANKS (SENSOR_TIERS * SENSOR_CLASS_COUNT)
+
 /* Looks of one group (software family, direction, time bucket), which may all be wrong together. */
 struct fusion_counts {
-    uint16_t detect[SENSOR_CLASS_COUNT], miss[SENSOR_CLASS_COUNT];
+    uint16_t detect[SENSOR_RANKS], miss[SENSOR_RANKS];
 };
 /* What the group is worth: members weigh 1, 1/2, 1/4, 1/8, 1/8, ... of their bits, strongest first,
  * reports and misses apart; the sum is held to +-cap. A function of the counts alone, so order and
  * merging do not matter. */
 int64_t fusion_group_bits(const struct fusion_counts *counts,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap);
+    const struct fusion_weight weight[static SENSOR_RANKS], int64_t cap);
 
 /* bits after so many eighths of a half-life; towards zero. */
 int64_t fusion_decay(int64_t bits, uint64_t eighths);

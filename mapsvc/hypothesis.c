@@ -53,6 +53,7 @@ static void hyp_free(struct hypothesis *y) {
     free(y->groups);
     free(y->leaves);
     free(y->spot);
+    free(y->sources);
 }
 
 void subject_free(struct subject *s) {
@@ -143,6 +144,26 @@ static void issuer_count(struct hypothesis *y, const uint8_t *issuer, int64_t bi
     y->issuers[i].bits = sum > most ? most : sum < -most ? -most : sum;
 }
 
+static struct hyp_source *source_of(struct hypothesis *y, const uint8_t *key) {
+    for (size_t i = 0; i < y->n_sources; i++)
+        if (memcmp(y->sources[i].key, key, SOURCE_KEY) == 0)
+            return &y->sources[i];
+    if (y->n_sources == HYP_SOURCES_MAX)
+        return NULL;
+    y->sources = ws_realloc(y->sources, (y->n_sources + 1) * sizeof(y->sources[0]));
+    struct hyp_source *s = &y->sources[y->n_sources++];
+    *s = (struct hyp_source){0};
+    memcpy(s->key, key, SOURCE_KEY);
+    return s;
+}
+
+static void source_count(struct hypothesis *y, const uint8_t *key, bool in_favour) {
+    struct hyp_source *s = source_of(y, key);
+    uint16_t *n = s == NULL ? NULL : in_favour ? &s->in_favour : &s->against;
+    if (n != NULL && *n < UINT16_MAX)
+        (*n)++;
+}
+
 static void leaf_add(struct hypothesis *y, const struct hyp_look *l) {
     if (y->n_leaves == EVIDENCE_MAX)
         return;
@@ -155,12 +176,13 @@ static void leaf_add(struct hypothesis *y, const struct hyp_look *l) {
 }
 
 void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
-    uint64_t block_time, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]) {
+    uint64_t block_time, const struct fusion_weight weight[static SENSOR_RANKS]) {
     struct hyp_group *g = group_of(y, bucket, l->family, l->octant);
-    uint16_t *n = in_favour ? &g->counts.detect[l->sensor] : &g->counts.miss[l->sensor];
+    uint16_t *n = in_favour ? &g->counts.detect[l->rank] : &g->counts.miss[l->rank];
     if (*n < UINT16_MAX)
         (*n)++;
-    issuer_count(y, l->issuer, in_favour ? weight[l->sensor].detect : weight[l->sensor].miss);
+    issuer_count(y, l->issuer, in_favour ? weight[l->rank].detect : weight[l->rank].miss);
+    source_count(y, l->source, in_favour);
     if (!in_favour)
         return;
     if (y->vehicles < UINT32_MAX)
@@ -179,14 +201,17 @@ void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, u
 }
 
 void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t bucket,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT]) {
+    const struct fusion_weight weight[static SENSOR_RANKS]) {
     for (size_t i = 0; i < y->n_groups; i++) {
         struct hyp_group *g = &y->groups[i];
         if (g->bucket != bucket || g->family != l->family || g->octant != l->octant ||
-            g->counts.miss[l->sensor] == 0)
+            g->counts.miss[l->rank] == 0)
             continue;
-        g->counts.miss[l->sensor]--;
-        issuer_count(y, l->issuer, -weight[l->sensor].miss);
+        g->counts.miss[l->rank]--;
+        issuer_count(y, l->issuer, -weight[l->rank].miss);
+        struct hyp_source *s = source_of(y, l->source);
+        if (s != NULL && s->against > 0)
+            s->against--;
     }
 }
 
@@ -203,7 +228,7 @@ static void sum_up(struct hypothesis *y) {
 }
 
 void hyp_settle(struct hypothesis *y, size_t leaves_before,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap) {
+    const struct fusion_weight weight[static SENSOR_RANKS], int64_t cap) {
     if (y->n_leaves > leaves_before + 1)
         qsort(y->leaves + leaves_before, y->n_leaves - leaves_before, sizeof(y->leaves[0]),
             by_octets);

@@ -18,7 +18,8 @@
 /* Policy in force, read once per block. */
 struct map_params {
     int64_t v[MAP_POLICY_GENERAL_COUNT];
-    struct fusion_weight weight[RATE_KIND_COUNT][SENSOR_CLASS_COUNT];
+    struct fusion_weight weight[RATE_KIND_COUNT][SENSOR_RANKS];
+    uint32_t fpr_ppm[RATE_KIND_COUNT][SENSOR_CLASS_COUNT];
 };
 enum map_rate_kind rate_kind_of(enum element_kind k);
 /* Time64 difference of half a life of evidence on things of this kind. */
@@ -54,6 +55,13 @@ struct hyp_issuer {
     uint8_t id[8];
     int64_t bits;
 };
+/* Who said what about it, for their record (reputation.h). Beyond the bound, nobody's record is touched. */
+#define SOURCE_KEY 9 /* first octets of the issuer, class of sensor */
+#define HYP_SOURCES_MAX 32
+struct hyp_source {
+    uint8_t key[SOURCE_KEY];
+    uint16_t in_favour, against;
+};
 enum advisory_state { ADVISORY_NONE = 0, ADVISORY_ACTIVE = 1, ADVISORY_OVER = 2 };
 
 struct hypothesis {
@@ -78,6 +86,8 @@ struct hypothesis {
     size_t n_groups;
     struct hyp_issuer issuers[ISSUERS_MAX];
     size_t n_issuers;
+    struct hyp_source *sources;
+    size_t n_sources;
     struct evidence_leaf *leaves; /* evidence in favour, the first EVIDENCE_MAX */
     size_t n_leaves;
 };
@@ -108,7 +118,8 @@ struct hypothesis *subject_add(
 void subject_drop(struct subject *s, size_t hyp);
 /* One look counted for or against. */
 struct hyp_look {
-    enum sensor_class sensor;
+    uint8_t rank; /* index of its weight */
+    const uint8_t *source; /* SOURCE_KEY octets */
     uint16_t family;
     uint8_t octant;
     const uint8_t *issuer; /* first 8 octets matter */
@@ -119,13 +130,13 @@ struct hyp_look {
     uint64_t time; /* Time64 */
 };
 void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
-    uint64_t block_time, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
+    uint64_t block_time, const struct fusion_weight weight[static SENSOR_RANKS]);
 /* Takes back a silence that was counted in this bucket: the vehicle saw the thing after all. */
 void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t bucket,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
+    const struct fusion_weight weight[static SENSOR_RANKS]);
 /* After a block's counts: sorts the block's leaves (from n_before on) and recomputes s. */
 void hyp_settle(struct hypothesis *y, size_t leaves_before,
-    const struct fusion_weight weight[static SENSOR_CLASS_COUNT], int64_t cap);
+    const struct fusion_weight weight[static SENSOR_RANKS], int64_t cap);
 /* Closes groups of other buckets than this, and ages what is closed. True when anything changed. */
 bool subject_age(
     struct subject *s, uint64_t bucket, uint64_t block_time, const struct map_params *p);

@@ -51,6 +51,10 @@
         "published, or once 32 sightings are there")                                               \
     X(EVIDENCE_HOURS, "evidence_hours", "h", 0, 87600,                                             \
         "how long it is kept which messages spoke for a change, so that each can be shown")        \
+    X(REPUTATION_PRIOR, "reputation_prior", "1", 10, 1000000,                                      \
+        "reports that the record of an issuer's sensors of one class has to outweigh")             \
+    X(REPUTATION_MAX_PPM, "reputation_max_ppm", "ppm", 1, 999999,                                  \
+        "a bad record is never taken for more false reports than this")                            \
     X(MAX_AGE_MS, "max_age_ms", "ms", 1000, 600000,                                                \
         "oldest observation a message may carry, before its generation time")                      \
     X(HALF_LIFE_SIGN, "half_life_min.sign", "min", 1, 5256000, "half-life of evidence on signs")   \

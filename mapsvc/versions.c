@@ -2,6 +2,7 @@
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
+#include "mapsvc/reputation.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -250,6 +251,10 @@ static void confirm(
         exec_block_time(h) + (uint64_t)c->params.v[MAP_POLICY_EVIDENCE_HOURS] * HOUR_US,
         &c->n_evidence);
     versions_add_pending(c, &p);
+    reputation_note_outcome(c, y, true);
+    for (size_t i = 0; i < s->n_hyps; i++)
+        if (&s->hyps[i] != y && rivals(y, &s->hyps[i]))
+            reputation_note_rival(c, &s->hyps[i]);
     if (y->cls == HYP_NEW)
         settle_rivals(c, h, s, &s->spot);
     if (y->cls == HYP_MOVED)

@@ -38,7 +38,7 @@ static void test_weights(void **state) {
 /* Passes until plain CUSUM confirms, each pass a group of its own. */
 static unsigned passes_to(
     struct fusion_weight w, uint32_t tpr_ppm, unsigned h, struct ws_random *r) {
-    struct fusion_weight all[SENSOR_CLASS_COUNT] = {{0}};
+    struct fusion_weight all[SENSOR_RANKS] = {{0}};
     all[SENSOR_CAMERA_GOOD] = w;
     int64_t s = 0;
     for (unsigned n = 1;; n++) {
@@ -92,7 +92,7 @@ static void test_delays(void **state) {
 
 static void test_group(void **state) {
     (void)state;
-    struct fusion_weight w[SENSOR_CLASS_COUNT] = {{0}};
+    struct fusion_weight w[SENSOR_RANKS] = {{0}};
     w[SENSOR_CAMERA_GOOD] = fusion_weigh(950000, 20000);
     w[SENSOR_ROADSIDE] = fusion_weigh(990000, 1000);
     const int64_t cap = 8 * BIT_Q16;
