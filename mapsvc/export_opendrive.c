@@ -186,6 +186,7 @@ int opendrive_export_into(const struct mapset *m, const char *base_path, struct 
     }
     if (rc == WS_OK) {
         x.next_id = first_free_id(&od);
+        xe_index(&x);
         for (size_t i = 0; i < delta.n; i++)
             edit(&x, &delta.changes[i]);
         xe_limits(&x, &base_map);

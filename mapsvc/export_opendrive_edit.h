@@ -14,6 +14,11 @@ struct xe_child { /* a new signal or object of a road */
     bool object;
     size_t text, text_n;
 };
+struct xe_name {
+    const char *native;
+    struct od_signal *signal; /* one of both, or neither */
+    struct od_object *object;
+};
 struct xe_why {
     const struct element *e; /* of the map, or of the base when the map has none */
     const char *reason;
@@ -31,6 +36,8 @@ struct xe {
     size_t n_children, cap_children;
     struct xe_why *whys;
     size_t n_whys, cap_whys;
+    struct xe_name *names; /* of the file's signals and objects, in order */
+    size_t n_names;
     int64_t next_id; /* for new signals and objects */
 };
 
@@ -88,8 +95,9 @@ static inline const char *xe_text(const struct element *e, const char *key) {
 /* Its name in OpenDRIVE files without "opendrive:", or "". */
 const char *xe_native(const struct element *e);
 void xe_new_id(struct xe *x, char *dst, size_t size);
-/* The file's signal of that name; NULL: none. */
-struct od_signal *xe_signal_of(const struct xe *x, const struct element *e);
+void xe_index(struct xe *x);
+/* The file's signal or object of e's name. */
+const struct xe_name *xe_named(const struct xe *x, const struct element *e);
 /* With the references and controls that would name nobody then. */
 void xe_remove_signal(struct xe *x, const struct od_signal *g);
 /* Road named in an alias "opendrive:road/<id>/<what>/<id>/s/<mm>"; NULL when the file has none such. */

@@ -8,16 +8,6 @@
 
 #define OBJECT_SLACK 10.0 /* metres an object may lie beyond its road's end */
 
-static struct od_object *object_of(const struct xe *x, const struct element *e) {
-    const char *native = xe_native(e);
-    for (size_t i = 0; i < x->m->n_objects; i++) {
-        struct od_object *o = &x->m->objects[i];
-        if (o->native != 0 && strcmp((const char *)x->m->names.p + o->native, native) == 0)
-            return o;
-    }
-    return NULL;
-}
-
 /* Where an object's own axes begin and how far its shape reaches along them. */
 struct axes {
     struct od_pose at;
@@ -71,6 +61,49 @@ static void put_number(struct buf *b, const char *name, double v) {
     buf_printf(b, " %s=\"%s\"", name, text);
 }
 
+static void put_corners(struct buf *b, const double (*uv)[3], size_t n, struct span indent) {
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_put(b, indent.p, indent.n);
+        buf_printf(b, "<cornerLocal");
+        put_number(b, "u", uv[i][0]);
+        put_number(b, "v", uv[i][1]);
+        put_number(b, "z", uv[i][2]);
+        buf_printf(b, " height=\"0.0\"/>");
+    }
+}
+
+/* New corners in the outline the object has; false where it has none that says a shape like e's. */
+static bool reshape(struct xe *x, const struct od_object *o, const struct element *e) {
+    if (o->corners.n == 0 || o->corners_end <= o->corners_at ||
+        (e->kind == EL_STOP_LINE) != o->open)
+        return false;
+    const struct od_road *road = &x->m->roads[o->road];
+    struct map_point unused;
+    struct od_pose at;
+    double sine = 0.0;
+    double cosine = 0.0;
+    bool ok = od_place_at(x->b, road, o->s, o->t, o->z, &unused, &at);
+    double ground = od_poly_at(&x->m->elevation, road->elevation, o->s) + o->z;
+    ieee_sincos(at.hdg + o->turn, &sine, &cosine);
+    double(*uv)[3] = ws_calloc(e->n_points, sizeof(uv[0]));
+    for (size_t i = 0; i < e->n_points && ok; i++) {
+        double px = 0.0;
+        double py = 0.0;
+        ok = xe_plane(x, e->points[i], &px, &py);
+        uv[i][0] = (px - at.x) * cosine + (py - at.y) * sine;
+        uv[i][1] = (py - at.y) * cosine - (px - at.x) * sine;
+        uv[i][2] = e->points[i].z / 1000.0 - ground;
+    }
+    struct buf b = {0};
+    put_corners(&b, (const double(*)[3])uv, e->n_points, xe_indent(x, o->corners_at));
+    if (ok)
+        xe_replace(x, o->corners_at, o->corners_end - o->corners_at, (const char *)b.p, b.n);
+    buf_free(&b);
+    free(uv);
+    return ok;
+}
+
 static void create_object(struct xe *x, const struct element *e, const char *old_id) {
     char id[OD_NATIVE_MAX];
     double want = -1.0;
@@ -110,13 +143,7 @@ static void create_object(struct xe *x, const struct element *e, const char *old
         !outlines ? ""
         : walk    ? " id=\"0\" closed=\"true\""
                   : " id=\"0\" closed=\"false\"");
-    for (size_t i = 0; i < e->n_points; i++) {
-        buf_printf(&b, "<cornerLocal");
-        put_number(&b, "u", uv[i][0]);
-        put_number(&b, "v", uv[i][1]);
-        put_number(&b, "z", uv[i][2]);
-        buf_printf(&b, " height=\"0.0\"/>");
-    }
+    put_corners(&b, (const double(*)[3])uv, e->n_points, (struct span){NULL, 0});
     buf_printf(&b, "</outline>%s</object>", outlines ? "</outlines>" : "");
     xe_child(x, road, true, &b);
     buf_free(&b);
@@ -139,8 +166,8 @@ void xe_object(struct xe *x, const struct map_change *c) {
         create_object(x, e, "");
         return;
     }
-    const struct od_object *o = object_of(x, c->before);
-    const struct od_signal *g = o == NULL ? xe_signal_of(x, c->before) : NULL;
+    const struct od_object *o = xe_named(x, c->before)->object;
+    const struct od_signal *g = o == NULL ? xe_named(x, c->before)->signal : NULL;
     if (o == NULL && g == NULL) {
         xe_unsaid(x, e, "the file has no object for it");
     } else if (g != NULL && c->op == MAP_DELETE) {
@@ -150,10 +177,12 @@ void xe_object(struct xe *x, const struct map_change *c) {
         xe_unsaid(x, e, "its shape follows from the lanes");
     } else if (c->op == MAP_DELETE) {
         xe_remove(x, o->source);
-    } else if (!same_points(c->before, e)) {
-        xe_remove(x, o->source);
-        create_object(x, e, od_text(x->m, o->id));
     } else {
+        if (!same_points(c->before, e) && !reshape(x, o, e)) {
+            xe_remove(x, o->source);
+            create_object(x, e, od_text(x->m, o->id));
+            return;
+        }
         static const char *const texts[] = {"name", "subtype"};
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
             if (strcmp(xe_text(c->before, texts[i]), xe_text(e, texts[i])) != 0)

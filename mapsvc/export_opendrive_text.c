@@ -11,6 +11,7 @@ void xe_free(struct xe *x) {
     free(x->splices);
     free(x->children);
     free(x->whys);
+    free(x->names);
 }
 
 static void *grown(void *p, size_t n, size_t *cap, size_t size) {
@@ -174,19 +175,18 @@ void xe_number(char dst[static XE_NUMBER], double v) {
 
 /* ---- new signals and objects ---- */
 
-static void put_children(const struct xe *x, const struct od_road *road, bool object,
-    struct span indent, struct buf *b) {
-    for (size_t i = 0; i < x->n_children; i++) {
-        const struct xe_child *c = &x->children[i];
-        if (c->road != road || c->object != object)
-            continue;
+static void put_children(
+    const struct xe *x, const struct xe_child *list, size_t n, struct span indent, struct buf *b) {
+    for (size_t i = 0; i < n; i++) {
         buf_put(b, indent.p, indent.n);
-        buf_put(b, x->text.p + c->text, c->text_n);
+        buf_put(b, x->text.p + list[i].text, list[i].text_n);
     }
 }
 
 /* All new children of one road and kind: behind the last of its container, or in a container of their own. */
-static void place_children(struct xe *x, const struct od_road *road, bool object) {
+static void place_children(struct xe *x, const struct xe_child *list, size_t n) {
+    const struct od_road *road = list->road;
+    bool object = list->object;
     struct od_source box = object ? road->objects_source : road->signals_source;
     const char *name = object ? "objects" : "signals";
     struct buf b = {0};
@@ -206,10 +206,10 @@ static void place_children(struct xe *x, const struct od_road *road, bool object
             struct buf deeper = {0};
             buf_put(&deeper, outer.p, outer.n);
             buf_put(&deeper, "    ", 4);
-            put_children(x, road, object, buf_span(&deeper), &b);
+            put_children(x, list, n, buf_span(&deeper), &b);
             buf_free(&deeper);
         } else {
-            put_children(x, road, object, indent, &b);
+            put_children(x, list, n, indent, &b);
         }
         xe_replace(x, last, 0, (const char *)b.p, b.n);
         buf_free(&b);
@@ -227,7 +227,7 @@ static void place_children(struct xe *x, const struct od_road *road, bool object
     if (!empty_tag)
         buf_put(&b, indent.p, indent.n);
     buf_printf(&b, "<%s>", name);
-    put_children(x, road, object, buf_span(&deeper), &b);
+    put_children(x, list, n, buf_span(&deeper), &b);
     buf_put(&b, indent.p, indent.n);
     buf_printf(&b, "</%s>", name);
     if (empty_tag)
@@ -246,23 +246,27 @@ static int splice_order(const void *a, const void *b) {
     return (p->order > q->order) - (p->order < q->order);
 }
 
+/* By road; objects stand before signals, and go first to where both have no container yet. */
+static int child_order(const void *a, const void *b) {
+    const struct xe_child *p = a;
+    const struct xe_child *q = b;
+    if (p->object != q->object)
+        return p->object ? -1 : 1;
+    if (p->road != q->road)
+        return p->road < q->road ? -1 : 1;
+    return (p->text > q->text) - (p->text < q->text);
+}
+
 void xe_apply(struct xe *x, struct buf *ret_out) {
-    for (size_t i = 0; i < x->n_children; i++) {
-        bool first = true;
-        for (size_t k = 0; k < i && first; k++)
-            first = x->children[k].road != x->children[i].road ||
-                    x->children[k].object != x->children[i].object;
-        /* objects stand before signals: theirs go first to where both have no container yet */
-        if (first && x->children[i].object)
-            place_children(x, x->children[i].road, true);
-    }
-    for (size_t i = 0; i < x->n_children; i++) {
-        bool first = true;
-        for (size_t k = 0; k < i && first; k++)
-            first = x->children[k].road != x->children[i].road ||
-                    x->children[k].object != x->children[i].object;
-        if (first && !x->children[i].object)
-            place_children(x, x->children[i].road, false);
+    if (x->n_children > 1)
+        qsort(x->children, x->n_children, sizeof(x->children[0]), child_order);
+    for (size_t i = 0; i < x->n_children;) {
+        size_t to = i + 1;
+        while (to < x->n_children && x->children[to].road == x->children[i].road &&
+               x->children[to].object == x->children[i].object)
+            to++;
+        place_children(x, &x->children[i], to - i);
+        i = to;
     }
     if (x->n_splices > 1)
         qsort(x->splices, x->n_splices, sizeof(x->splices[0]), splice_order);
@@ -289,4 +293,34 @@ const char *xe_native(const struct element *e) {
 
 void xe_new_id(struct xe *x, char *dst, size_t size) {
     (void)snprintf(dst, size, "%lld", (long long)x->next_id++);
+}
+
+static int name_order(const void *a, const void *b) {
+    return strcmp(((const struct xe_name *)a)->native, ((const struct xe_name *)b)->native);
+}
+
+void xe_index(struct xe *x) {
+    const char *text = (const char *)x->m->names.p;
+    x->names = ws_calloc(x->m->n_signals + x->m->n_objects, sizeof(x->names[0]));
+    for (size_t i = 0; i < x->m->n_signals; i++) {
+        struct od_signal *g = &x->m->signals[i];
+        if (g->native != 0)
+            x->names[x->n_names++] = (struct xe_name){text + g->native, g, NULL};
+    }
+    for (size_t i = 0; i < x->m->n_objects; i++) {
+        struct od_object *o = &x->m->objects[i];
+        if (o->native != 0)
+            x->names[x->n_names++] = (struct xe_name){text + o->native, NULL, o};
+    }
+    if (x->n_names > 1)
+        qsort(x->names, x->n_names, sizeof(x->names[0]), name_order);
+}
+
+const struct xe_name *xe_named(const struct xe *x, const struct element *e) {
+    static const struct xe_name nothing = {NULL, NULL, NULL};
+    struct xe_name key = {xe_native(e), NULL, NULL};
+    const struct xe_name *found =
+        x->n_names == 0 ? NULL
+                        : bsearch(&key, x->names, x->n_names, sizeof(x->names[0]), name_order);
+    return found == NULL ? &nothing : found;
 }

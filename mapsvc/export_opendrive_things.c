@@ -9,16 +9,6 @@
 
 /* ---- names ---- */
 
-struct od_signal *xe_signal_of(const struct xe *x, const struct element *e) {
-    const char *native = xe_native(e);
-    for (size_t i = 0; i < x->m->n_signals; i++) {
-        struct od_signal *g = &x->m->signals[i];
-        if (g->native != 0 && strcmp((const char *)x->m->names.p + g->native, native) == 0)
-            return g;
-    }
-    return NULL;
-}
-
 const struct od_road *xe_alias_road(
     const struct xe *x, const struct element *e, const char *what, char *ret_id, double *ret_s) {
     const char *native = xe_native(e);
@@ -289,7 +279,7 @@ void xe_signal(struct xe *x, const struct map_change *c) {
         create_signal(x, c->after);
         return;
     }
-    const struct od_signal *g = xe_signal_of(x, c->before);
+    const struct od_signal *g = xe_named(x, c->before)->signal;
     if (g == NULL)
         xe_unsaid(x, c->after != NULL ? c->after : c->before, "the file has no signal for it");
     else if (c->op == MAP_DELETE)

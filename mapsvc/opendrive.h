@@ -107,6 +107,7 @@ struct od_object {
     uint32_t native; /* offset into names */
     uint32_t road;
     struct od_run corners; /* of the first outline */
+    uint32_t corners_at, corners_end; /* where these stand in the file */
     unsigned outlines;
     bool open; /* the outline is a line */
     struct od_run validity;
@@ -237,7 +238,7 @@ void opendrive_read(
 void od_set_marks(const struct od_map *m, struct od_run run, struct element *e);
 /* Traffic runs along s on this lane. */
 bool od_runs_along(const struct od_road *road, const struct od_lane *lane);
-/* "Stop Line", "stop_line", "SolidStopLine". */
+/* "Stop Line", "stop_line", "SolidStopLine", "294". */
 bool od_names_stop_line(const char *s);
 /* Vehicles drive here. */
 bool od_is_driven(const struct od_lane *lane);

@@ -126,32 +126,50 @@ void od_validity_record(struct od_parse *p, enum od_tag parent) {
 
 /* ---- objects ---- */
 
-/* "Stop Line", "stop_line", "SolidStopLine": whether the letters hold "stopline". */
-bool od_names_stop_line(const char *s) {
-    static const char word[] = "stopline";
-    size_t at = 0;
-    for (; *s != '\0' && at < sizeof(word) - 1; s++) {
-        char c = (char)(*s >= 'A' && *s <= 'Z' ? *s - 'A' + 'a' : *s);
-        if (c == ' ' || c == '_' || c == '-')
-            continue;
-        at = c == word[at] ? at + 1 : c == word[0];
+/* Whether the letters of s hold a word in small letters: "Solid-Stop_Line" holds "stopline". */
+static bool holds(const char *s, const char *word) {
+    size_t n = strlen(word);
+    for (; *s != '\0'; s++) {
+        size_t at = 0;
+        for (const char *p = s; *p != '\0' && at < n; p++) {
+            char c = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+            if (at > 0 && (c == ' ' || c == '_' || c == '-'))
+                continue;
+            if (c != word[at])
+                break;
+            at++;
+        }
+        if (at == n)
+            return true;
     }
-    return at == sizeof(word) - 1;
+    return false;
 }
 
+bool od_names_stop_line(const char *s) {
+    return holds(s, "stopline") || holds(s, "haltlinie") || strcmp(s, "294") == 0;
+}
+
+static bool names_crosswalk(const char *s) {
+    return holds(s, "crosswalk") || holds(s, "zebra") || holds(s, "pedestriancrossing") ||
+           strcmp(s, "293") == 0;
+}
+
+/* No version of the format fixes the words for painted things: writers put them into subtype or name, under the type
+ * roadMark; some give stop lines no type at all. */
 static enum element_kind object_kind(const struct od_parse *p) {
     const char *type = xml_attr(p->attrs, "type");
     const char *subtype = xml_attr(p->attrs, "subtype");
     const char *name = xml_attr(p->attrs, "name");
-    if (type != NULL && strcmp(type, "crosswalk") == 0)
+    type = type == NULL ? "" : type;
+    subtype = subtype == NULL ? "" : subtype;
+    name = name == NULL ? "" : name;
+    bool painted = strcmp(type, "roadMark") == 0;
+    bool untyped = strcmp(type, "none") == 0 || strcmp(type, "-1") == 0 || type[0] == '\0';
+    if (strcmp(type, "crosswalk") == 0 ||
+        (painted && (names_crosswalk(subtype) || names_crosswalk(name))))
         return EL_CROSSWALK;
-    /* No version of the format fixes the word: writers put it into subtype or name, under the type roadMark or
-     * none. */
-    bool can_be = type == NULL || strcmp(type, "roadMark") == 0 || strcmp(type, "none") == 0 ||
-                  strcmp(type, "-1") == 0 || type[0] == '\0';
-    if ((type != NULL && od_names_stop_line(type)) ||
-        (can_be && ((subtype != NULL && od_names_stop_line(subtype)) ||
-                       (name != NULL && od_names_stop_line(name)))))
+    if (od_names_stop_line(type) ||
+        ((painted || untyped) && (od_names_stop_line(subtype) || od_names_stop_line(name))))
         return EL_STOP_LINE;
     return 0;
 }
@@ -212,7 +230,9 @@ void od_corner_record(struct od_parse *p, enum od_tag tag) {
     }
     m->corners = od_room(m->corners, m->n_corners, &m->cap_corners, sizeof(c));
     m->corners[m->n_corners++] = c;
-    m->objects[m->n_objects - 1].corners.n++;
+    struct od_object *o = &m->objects[m->n_objects - 1];
+    if (o->corners.n++ == 0)
+        o->corners_at = (uint32_t)xml_at(p->x);
 }
 
 /* ---- controllers ---- */

@@ -252,6 +252,9 @@ static void ends(struct od_parse *p, enum od_tag tag, uint32_t at) {
         m->controls[m->n_controls - 1].source.end = at;
     else if (tag == T_OBJECT && p->has_object)
         m->objects[m->n_objects - 1].source.end = at;
+    else if ((tag == T_CORNER_ROAD || tag == T_CORNER_LOCAL) && p->has_object &&
+             m->objects[m->n_objects - 1].outlines == 1)
+        m->objects[m->n_objects - 1].corners_end = at;
     else if (tag == T_TYPE)
         m->road_speeds[m->n_road_speeds - 1].of.end = at;
     else if (tag == T_SPEED && !in_lane)

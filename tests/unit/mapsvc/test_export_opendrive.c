@@ -154,6 +154,8 @@ static void real_maps_change_in_place(void **state) {
         size_t figures = 0;
         for (size_t i = 0; i < m.n; i++) {
             struct element *e = &m.elements[i];
+            if (e->kind == EL_CROSSWALK || e->kind == EL_STOP_LINE)
+                e->points[0].x += 1313;
             if (e->kind != EL_SIGN && e->kind != EL_LIGHT)
                 continue;
             e->has_value = e->kind == EL_SIGN;
@@ -174,7 +176,8 @@ static void real_maps_change_in_place(void **state) {
         struct mapset again = read_again(&out, &m);
         assert_int_equal(again.n, m.n);
         assert_in_range(lines_gone(buf_span(&base), buf_span(&out)), figures,
-            figures + count_kind(&m, EL_LIGHT));
+            figures + count_kind(&m, EL_LIGHT) +
+                12 * (count_kind(&m, EL_CROSSWALK) + count_kind(&m, EL_STOP_LINE)));
         mapset_free(&again);
         buf_free(&out);
         mapset_free(&m);
@@ -399,6 +402,35 @@ static void signs_change_roads(void **state) {
     e->value = 40;
     check_text(&m, text, want, 0);
     mapset_free(&m);
+}
+
+/* A crosswalk of another shape keeps all but its corners. */
+static void crosswalks_are_reshaped(void **state) {
+    (void)state;
+    static const char first[] =
+        HEAD "    <objects>\r\n      <object id='z' type='crosswalk' s='20' t='-3' zOffset='1' "
+             "hdg='1.5707963267948966' width='4'>\r\n        <outline>\r\n          ";
+    static const char last[] = "\r\n        </outline>\r\n        <validity fromLane='-2' "
+                               "toLane='-1'/>\r\n      </object>\r\n    </objects>\r\n" FOOT;
+    char text[4096];
+    (void)snprintf(text, sizeof(text),
+        "%s<cornerRoad s='18' t='0' dz='1'/>\r\n          <cornerRoad s='22' t='0' dz='1'/>\r\n"
+        "          <cornerRoad s='22' t='-6' dz='1'/>%s",
+        first, last);
+    struct mapset m = read_text(text);
+    struct element *e = thing(&m, EL_CROSSWALK, "opendrive:road/1/object/z/s/20000");
+    e->points[1].x += 2000;
+    struct map_report unsaid;
+    struct buf out = into(&m, span_of(text, strlen(text)), &unsaid);
+    assert_int_equal(unsaid.skipped, 0);
+    assert_true(out.n > sizeof(first) + sizeof(last));
+    assert_memory_equal(out.p, first, sizeof(first) - 1);
+    assert_memory_equal(out.p + out.n - (sizeof(last) - 1), last, sizeof(last) - 1);
+    struct mapset again = read_again(&out, &m);
+    check_same(&again, &m);
+    mapset_free(&again);
+    mapset_free(&m);
+    buf_free(&out);
 }
 
 /* Without a container one is made, in its place: objects before signals. */
@@ -632,6 +664,7 @@ int main(void) {
         cmocka_unit_test(edits_to_the_letter),
         cmocka_unit_test(plates_keep_their_number_right),
         cmocka_unit_test(signs_change_roads),
+        cmocka_unit_test(crosswalks_are_reshaped),
         cmocka_unit_test(containers_are_made),
         cmocka_unit_test(limits_marks_and_types),
         cmocka_unit_test(what_cannot_be_said_is_named),

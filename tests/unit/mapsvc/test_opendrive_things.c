@@ -59,6 +59,10 @@ static void crosswalks_and_stop_lines(void **state) {
             "<object id='d' type='-1' name='SolidStopLine' s='70' t='3'><outline closed='false'>"
             "<cornerLocal u='0' v='-3' z='0'/><cornerLocal u='0.1' v='0' z='0'/><cornerLocal u='0' "
             "v='3' z='0'/></outline></object>"
+            "<object id='j' type='roadMark' name='Zebra crossing' s='75' t='0' length='3' "
+            "width='9'/>"
+            "<object id='k' type='roadMark' name='294' s='77' t='-3' length='0.5' width='6'/>"
+            "<object id='l' type='-1' name='zebra statue' s='77' t='-3' length='0.5' width='6'/>"
             "<object id='e' type='pole' s='1' t='1'/>"
             "<object id='f' type='crosswalk' s='50' t='0'/>"
             "<object id='g' type='crosswalk' s='50' t='0'><outline><cornerLocal u='x' v='0' "
@@ -71,15 +75,15 @@ static void crosswalks_and_stop_lines(void **state) {
             "<signal id='8' s='90' t='0' orientation='-' dynamic='no' country='OpenDRIVE' "
             "type='294'><validity fromLane='2' toLane='2'/></signal></signals>")),
         &report);
-    assert_int_equal(count_kind(&m, EL_CROSSWALK), 3);
-    assert_int_equal(count_kind(&m, EL_STOP_LINE), 4);
+    assert_int_equal(count_kind(&m, EL_CROSSWALK), 4);
+    assert_int_equal(count_kind(&m, EL_STOP_LINE), 5);
     assert_int_equal(count_kind(&m, EL_SIGN), 0);
     assert_int_equal(report.skipped, 3);
     assert_true(report_says(&report, "object/f/s/50000: neither outline nor length and width"));
     assert_true(report_says(&report, "corner : u is not a length"));
     assert_true(report_says(&report, "object/h/s/500000: s is not on the road"));
     assert_true(report_says(&report, "object a: the id is used before"));
-    assert_true(report_says(&report, "2 elements object are no crosswalk or stop line"));
+    assert_true(report_says(&report, "3 elements object are no crosswalk or stop line"));
     const struct element *e = by_alias(&m, EL_CROSSWALK, "opendrive:road/1/object/a/s/20000");
     check_point(e, 0, 18000, 6000);
     check_point(e, 2, 22000, -6000);
