@@ -5,6 +5,7 @@
 #include "ledger/exec/hash.h"
 #include "mapsvc/ieee.h"
 #include "mapsvc/text.h"
+#include "mapsvc/tnits_read.h"
 #include "mapsvc/xml.h"
 
 #include <stdarg.h>
@@ -162,9 +163,14 @@ static void import_xml(struct map_reader *r, struct span data) {
     } else if (strcmp(root.name, "OpenDRIVE") == 0) {
         (void)snprintf(r->map->ns, sizeof(r->map->ns), "opendrive");
         opendrive_import(r, data);
+    } else if (strcmp(tnits_local(root.name), "RoadFeatureDataset") == 0 ||
+               strcmp(tnits_local(root.name), "FeatureCollection") == 0) {
+        (void)snprintf(r->map->ns, sizeof(r->map->ns), "tnits");
+        tnits_import(r, data);
     } else {
         r->rc = ws_fail(r->err, WS_ENOTSUP,
-            "%s: element %s: read are Lanelet2 (osm), OpenDRIVE (OpenDRIVE) and our own form",
+            "%s: element %s: read are Lanelet2 (osm), OpenDRIVE (OpenDRIVE), TN-ITS "
+            "(RoadFeatureDataset) and our own form",
             r->file, root.name);
     }
 }

@@ -56,5 +56,6 @@ bool map_speed_of_code(const char *code, int32_t *ret_value);
 
 void lanelet2_import(struct map_reader *r, struct span data);
 void opendrive_import(struct map_reader *r, struct span data);
+void tnits_import(struct map_reader *r, struct span data);
 
 #endif

@@ -160,7 +160,8 @@ static int run_import(const struct ctl_verb *v, int argc, char **argv) {
 const struct ctl_verb ctl_map_import = {"map", "import", "read a map into the cell's own form",
     "FILE --out FILE.wmap [options]\n"
     "\n"
-    "Reads Lanelet2 (.osm) or OpenDRIVE (.xodr), told by content, and says what is in it. Broken "
+    "Reads Lanelet2 (.osm), OpenDRIVE (.xodr) or TN-ITS, told by content, and says what is in it. "
+    "Broken "
     "elements are\n"
     "left out and told on standard error.\n"
     "\n"

@@ -20,6 +20,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_map_verify,
     &ctl_map_order,
     &ctl_map_evidence,
+    &ctl_map_feedback,
     &ctl_policy_check,
     &ctl_policy_deploy,
     &ctl_policy_show,

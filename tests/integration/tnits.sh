@@ -61,5 +61,30 @@ if [ -f "${unitrack[0]}" ] && [ -f "${unitrack[1]}" ]; then
     [ "$(grep -c '<gml:measure uom="kph">20<' trap.xml)" -eq 2 ] || fail 'the two limits are not 20'
     checked=$((checked + 1))
 fi
+# The published examples as a map, and feedback as an authority sees it.
+"$ctl" map import "$data/maps/tnits/Example_RoadDataSet.xml" --out base.wmap >/dev/null 2>notes || fail 'the example is no map'
+grep -q '1 features are removals' notes || fail 'the removal is not told'
+"$ctl" map export base.wmap --to tnits --out base.xml
+check base.xml 2
+grep -q '<providerId>SE.TrV.NVDB</providerId><id>84A4B4B4-4064-4117-AA7C-EF16C6917209</id>' base.xml || fail 'the name is lost'
+code=0
+"$ctl" map feedback "$data/maps/tnits/ExampleFeedback.xml" --map base.wmap >feedback.log || code=$?
+[ "$code" -eq 1 ] || fail "feedback with failures: exit code $code"
+for what in '1 decodeLocationError' 'SchemaVersionMismatch (about the data set)' '2 succeeded, 1 failed' 'Some free text error' \
+    '63CA5D0E-7CF9-48A4-9932-ECED3FDCED7A: decodeLocationError of maximumHeight: not in this map'; do
+    grep -qF "$what" feedback.log || { cat feedback.log; fail "not told: $what"; }
+done
+# An answer about a feature of ours, by its element's id.
+id=$(sed -nE 's/.*<id>([0-9a-f]{32})<.*/\1/p' town.xml | tail -n 1)
+cat >answer.xml <<END
+<FeedbackDataset><feedbackInfo><FeedbackInformation><datasetIdentifier>town</datasetIdentifier><processed>now</processed><log>
+<FeedbackLog><events><RoadFeatureEvent><roadFeatureId><RoadFeatureId><providerId>wayside</providerId><id>$id</id></RoadFeatureId>
+</roadFeatureId><eventCode href="c#illegalPropertyValue"/></RoadFeatureEvent></events></FeedbackLog></log></FeedbackInformation>
+</feedbackInfo></FeedbackDataset>
+END
+"$ctl" map feedback answer.xml --map "$here/configs/demo/town.osm" --json >feedback.json && fail 'a failure, and exit code 0'
+grep -q '"element": "sign 50, lanelet2:way/2003"' feedback.json || { cat feedback.json; fail 'the sign is not named'; }
+"$ctl" map feedback town.xml >/dev/null 2>log && fail 'a data set is no feedback'
+grep -q 'no TN-ITS feedback' log || fail 'not said what it is not'
 [ "$checked" -ge 5 ] || fail "only $checked data sets"
 echo "$checked data sets are valid"
