@@ -8,7 +8,7 @@
 #include "ledger/light/proof.h"
 #include "mapsvc/diff.h"
 #include "rsu/cell.h"
-#include "rsu/ctl_light.h"
+#include "rsu/ctl_map_proof.h"
 #include "rsu/reveal.h"
 
 #include <jansson.h>
@@ -17,17 +17,6 @@
 #include <string.h>
 
 enum { PROOF_MAX = 8U << 20 }; /* as hex digits */
-
-struct proven {
-    const char *file;
-    struct buf octets; /* the bundle; the rest points into it */
-    struct event_bundle bundle;
-    bool has_set; /* who signed is known; else the header is the trusted one or below it */
-    bool named; /* it is the genesis's set, with owners */
-    struct validator_set set;
-    hash32 record; /* SHA-256 of the version's encoding */
-    struct map_version version;
-};
 
 struct verify {
     const struct ctl_verb *v;
@@ -45,44 +34,6 @@ struct verify {
 static int no(const char *file, struct ws_err *err) {
     (void)ws_fail_in(err, "%s: the proof does not hold", file);
     return CTL_NO;
-}
-
-/* A version that is older than what is trusted: back along the headers. */
-static enum light_verdict prove_below(
-    struct verify *o, const struct proven *p, struct event *ret_event, struct ws_err *err) {
-    struct light_block *b = ws_alloc(sizeof(*b));
-    hash32 want;
-    hash32 got;
-    enum light_verdict v = ctl_light_block(&o->light, p->bundle.header.height, b, err);
-    if (v == LIGHT_OK) {
-        header_id(exec_sha256, &p->bundle.header, want);
-        header_id(exec_sha256, &b->header, got);
-        v = light_event_in(exec_sha256, &p->bundle, ret_event, err);
-        if (memcmp(want, got, 32) != 0) {
-            (void)ws_fail(err, WS_EINPUT, "header %llu is another one than the chain's",
-                (unsigned long long)b->header.height);
-            v = LIGHT_CONFLICT;
-        }
-    }
-    free(b);
-    return v;
-}
-
-static enum light_verdict prove(struct verify *o, struct proven *p, struct light_trust *t,
-    struct event *ret_event, struct ws_err *err) {
-    const struct light_params *params = &o->light.params;
-    if (p->bundle.header.height < t->height)
-        return prove_below(o, p, ret_event, err);
-    enum light_verdict v = light_follow(
-        &exec_light_crypto, params, t, &p->bundle.handovers, LIGHT_NO_CLOCK, NULL, err);
-    hash32 founders;
-    validator_set_hash(exec_sha256, &o->genesis.g.validators, founders);
-    p->has_set = t->has_next && p->bundle.header.height > t->height;
-    p->named = memcmp(founders, t->next_validators, 32) == 0;
-    p->set = p->named ? o->genesis.g.validators : t->next;
-    return v != LIGHT_OK ? v
-                         : light_prove_event(&exec_light_crypto, params, t, &p->bundle,
-                               LIGHT_NO_CLOCK, ret_event, err);
 }
 
 /* A bundle as HTTP answers give it: hex digits, and nothing else but white space behind them. */
@@ -109,34 +60,7 @@ static int check(struct verify *o, struct proven *p, struct ws_err *err) {
     if (file_read(p->file, PROOF_MAX, &p->octets, err) != WS_OK)
         return err->code == WS_ELIMIT ? no(p->file, err) : CTL_UNREACHABLE;
     take_hex(&p->octets);
-    struct event e;
-    if (event_bundle_decode(buf_span(&p->octets), &p->bundle, err) != WS_OK)
-        return no(p->file, err);
-    struct light_trust *t = ws_memdup(&o->light.trust, sizeof(*t));
-    enum light_verdict v = prove(o, p, t, &e, err);
-    free(t);
-    if (v != LIGHT_OK)
-        return ctl_light_code(&o->light, v) == CTL_UNREACHABLE ? CTL_UNREACHABLE : no(p->file, err);
-    if (e.contract != CELL_CONTRACT_MAP || e.type != MAP_EVENT_VERSION) {
-        (void)ws_fail(err, WS_EINPUT,
-            "what it proves is no map version (contract %u, event type %u)", e.contract, e.type);
-        return no(p->file, err);
-    }
-    if (map_version_decode(e.body, &p->version, err) != WS_OK)
-        return no(p->file, err);
-    exec_sha256(&e.body, 1, p->record);
-    /* What the quorum signed must also be about this cell and this map: the contract sees to it, so anything else is
-     * a cell that runs other rules. */
-    const struct map_version *m = &p->version;
-    if (memcmp(m->cell_id, o->genesis.cell_id, 32) != 0)
-        (void)ws_fail(err, WS_EINPUT, "the version record names another cell");
-    else if (memcmp(m->base_digest, o->genesis.g.map_digest, 32) != 0)
-        (void)ws_fail(err, WS_EINPUT, "the version record names another base map");
-    else if (m->height != e.height)
-        (void)ws_fail(err, WS_EINPUT, "the version record names another height");
-    else
-        return CTL_DONE;
-    return no(p->file, err);
+    return ctl_map_prove(&o->genesis, &o->light, p, err);
 }
 
 static int by_version(const void *a, const void *b) {
@@ -384,10 +308,8 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     for (size_t i = 0; i < files.n; i++)
         o->proven[i].file = files.v[i];
     code = verify_all(o, genesis, fingerprint, json);
-    for (size_t i = 0; i < o->n; i++) {
-        buf_free(&o->proven[i].octets);
-        map_version_free(&o->proven[i].version);
-    }
+    for (size_t i = 0; i < o->n; i++)
+        proven_free(&o->proven[i]);
     buf_free(&o->told);
     json_decref(o->told_json);
     ctl_http_close(o->http);

@@ -1,18 +1,30 @@
 /* rsuctl map watch: every published version into files, gapless, from where it stopped. */
-#include "rsu/ctl.h"
 #include "rsu/ctl_http.h"
+#include "rsu/ctl_map_proof.h"
 
 #include "base/fileio.h"
+#include "base/mem.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STATE_MAX = 65536, PAUSE_MS = 1000 };
+
+/* What the unit says a version as, and the ending of its file. */
+static const struct {
+    const char *format, *ending;
+} formats[] = {{"geojsonseq", "geojsonl"}, {"osc", "osc"}, {"adiff", "adiff"},
+    {"tnits", "tnits.xml"}, {"json", "json"}};
 
 struct watch {
     const struct ctl_verb *v;
@@ -21,6 +33,12 @@ struct watch {
     struct ctl_http *http;
     uint64_t have; /* last version that is in the folder */
     char cell_id[65]; /* "" until known */
+    char record[65]; /* SHA-256 of the last version's record; "" when not known */
+    bool fresh; /* no state in the folder yet */
+    bool wanted[ARRAY_LEN(formats)];
+    bool judged; /* genesis and light are set: who signed is checked */
+    struct ctl_genesis genesis;
+    struct ctl_light light;
 };
 
 /* ---- signals: blocked but for the pauses, so that no file is left half way ---- */
@@ -59,6 +77,9 @@ static int load_state(struct watch *w, struct ws_err *err) {
         } else {
             memcpy(w->cell_id, cell, sizeof(w->cell_id));
             w->have = (uint64_t)version;
+            const char *record = json_string_value(json_object_get(o, "record"));
+            if (record != NULL && strlen(record) == sizeof(w->record) - 1)
+                memcpy(w->record, record, sizeof(w->record));
         }
         json_decref(o);
     }
@@ -71,10 +92,59 @@ static int save_state(const struct watch *w, struct ws_err *err) {
     struct buf b = {0};
     (void)snprintf(path, sizeof(path), "%s/state.json", w->out);
     buf_printf(
-        &b, "{\"cell_id\": \"%s\", \"version\": %llu}\n", w->cell_id, (unsigned long long)w->have);
+        &b, "{\"cell_id\": \"%s\", \"version\": %llu", w->cell_id, (unsigned long long)w->have);
+    if (w->record[0] != '\0')
+        buf_printf(&b, ", \"record\": \"%s\"", w->record);
+    buf_printf(&b, "}\n");
     int rc = file_write(path, buf_span(&b), 0644, err);
     buf_free(&b);
     return rc;
+}
+
+/* ---- the folder ---- */
+
+/* "000002.proof" and the like; temporary: "000002.osc.tmp.77", as a writer leaves it that was killed. */
+static bool is_ours(const char *name, bool *ret_temporary) {
+    size_t digits = strspn(name, "0123456789");
+    const char *tmp = strstr(name, ".tmp.");
+    bool state = strncmp(name, "state.json.", 11) == 0;
+    *ret_temporary = tmp != NULL && isdigit((unsigned char)tmp[5]) && (digits >= 6 || state);
+    return *ret_temporary || (digits >= 6 && name[digits] == '.');
+}
+
+/* Clears what a killed writer left half done. Whole files without a state would be written again under a number
+ * that somebody may have read: refused. */
+static int tidy_folder(const struct watch *w, struct ws_err *err) {
+    DIR *d = opendir(w->out);
+    if (d == NULL)
+        return ws_fail(err, WS_EIO, "%s: %s", w->out, strerror(errno));
+    int rc = WS_OK;
+    for (const struct dirent *e = readdir(d); e != NULL && rc == WS_OK; e = readdir(d)) {
+        bool temporary = false;
+        if (!is_ours(e->d_name, &temporary))
+            continue;
+        if (temporary)
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+        else if (w->fresh)
+            rc = ws_fail(err, WS_EINPUT,
+                "%s: has %s but no state.json that says what is published; take an empty folder",
+                w->out, e->d_name);
+    }
+    (void)closedir(d);
+    return rc;
+}
+
+/* One writer at a time; the lock ends with the process. */
+static int lock_folder(const struct watch *w, int *ret_fd, struct ws_err *err) {
+    int fd = open(w->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ws_fail(err, WS_EIO, "%s: %s", w->out, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        (void)close(fd);
+        return ws_fail(err, WS_EINPUT, "%s: another rsuctl map watch writes there", w->out);
+    }
+    *ret_fd = fd;
+    return WS_OK;
 }
 
 /* ---- one version ---- */
@@ -120,6 +190,46 @@ static void tell(const struct watch *w, const json_t *version) {
     json_decref(words);
 }
 
+/* The proof is about this version, and its record follows on the one before. */
+static int check_proof(
+    struct watch *w, uint64_t n, const struct buf *proof, char ret_record[65], struct ws_err *err) {
+    char name[32];
+    (void)snprintf(name, sizeof(name), "version %llu", (unsigned long long)n);
+    struct proven *p = ws_alloc(sizeof(*p));
+    p->file = name;
+    buf_put(&p->octets, proof->p, proof->n);
+    int code = w->judged ? ctl_map_prove(&w->genesis, &w->light, p, err) : ctl_map_look(p, err);
+    int rc = code == CTL_DONE ? WS_OK : code == CTL_NO ? WS_EINPUT : WS_EIO;
+    char previous[65];
+    char cell[65];
+    hex_encode(previous, p->version.previous_record, 32);
+    hex_encode(cell, p->version.cell_id, 32);
+    hex_encode(ret_record, p->record, 32);
+    if (rc == WS_OK && p->version.version != n)
+        rc = ws_fail(err, WS_EINPUT, "%s: the proof is one of version %llu", name,
+            (unsigned long long)p->version.version);
+    else if (rc == WS_OK && strcmp(cell, w->cell_id) != 0)
+        rc = ws_fail(err, WS_EINPUT, "%s: the proof is one of cell %s", name, cell);
+    else if (rc == WS_OK && w->record[0] != '\0' && strcmp(previous, w->record) != 0)
+        rc = ws_fail(err, WS_EINPUT, "%s: does not follow on version %llu, which %s holds", name,
+            (unsigned long long)w->have, w->out);
+    proven_free(p);
+    free(p);
+    return rc;
+}
+
+static int put_json(const struct watch *w, const json_t *version, struct ws_err *err) {
+    struct buf b = {0};
+    char *text = json_dumps(version, JSON_INDENT(1));
+    if (text == NULL)
+        return ws_fail(err, WS_ENOMEM, "no memory for a version's JSON");
+    buf_printf(&b, "%s\n", text);
+    free(text);
+    int rc = put(w, w->have + 1, "json", buf_span(&b), err);
+    buf_free(&b);
+    return rc;
+}
+
 /* Proof and words come with the JSON of the version; the other formats are asked for each. */
 static int take_version(struct watch *w, const json_t *version, struct ws_err *err) {
     uint64_t n = w->have + 1;
@@ -127,16 +237,23 @@ static int take_version(struct watch *w, const json_t *version, struct ws_err *e
         return ws_fail(err, WS_EIO, "the unit sent version %lld, wanted was %llu",
             ctl_json_number(version, "version"), (unsigned long long)n);
     struct buf proof = {0};
+    char record[65];
     int rc = ctl_json_octets(version, "proof", &proof, err);
+    if (rc == WS_OK)
+        rc = check_proof(w, n, &proof, record, err);
     if (rc == WS_OK)
         rc = put(w, n, "proof", buf_span(&proof), err);
     buf_free(&proof);
-    if (rc == WS_OK)
-        rc = fetch_into(w, n, "geojsonseq", "geojsonl", err);
-    if (rc == WS_OK)
-        rc = fetch_into(w, n, "osc", "osc", err);
+    for (size_t i = 0; i < ARRAY_LEN(formats) && rc == WS_OK; i++) {
+        if (!w->wanted[i])
+            continue;
+        rc = strcmp(formats[i].format, "json") == 0
+                 ? put_json(w, version, err)
+                 : fetch_into(w, n, formats[i].format, formats[i].ending, err);
+    }
     if (rc == WS_OK) {
         w->have = n;
+        memcpy(w->record, record, sizeof(w->record));
         rc = save_state(w, err);
     }
     if (rc != WS_OK)
@@ -153,7 +270,11 @@ static int check_cell(struct watch *w, const json_t *answer, struct ws_err *err)
         return ws_fail(err, WS_EINPUT, "%s holds versions of cell %s, the unit belongs to %s",
             w->out, w->cell_id, cell);
     memcpy(w->cell_id, cell, sizeof(w->cell_id));
-    return WS_OK;
+    if (!w->fresh)
+        return WS_OK;
+    /* Before the first file, so that a folder with files and no state was not left by this command. */
+    w->fresh = false;
+    return save_state(w, err);
 }
 
 /* Everything there is. */
@@ -208,56 +329,135 @@ static int follow(struct watch *w, bool once) {
     }
 }
 
+static bool choose_formats(struct watch *w, const struct ctl_list *names) {
+    for (size_t k = 0; k < names->n; k++) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(formats) && strcmp(formats[i].format, names->v[k]) != 0)
+            i++;
+        if (i == ARRAY_LEN(formats))
+            return false;
+        w->wanted[i] = true;
+    }
+    if (names->n == 0)
+        w->wanted[0] = w->wanted[1] = true;
+    return true;
+}
+
+/* What is in the folder, and that it may be written. CTL_DONE, or the exit code after saying why. */
+static int open_folder(struct watch *w, uint64_t from, int *ret_lock) {
+    struct ws_err err = {0};
+    int rc = dir_make(w->out, &err);
+    if (rc == WS_OK)
+        rc = lock_folder(w, ret_lock, &err);
+    if (rc == WS_OK)
+        rc = load_state(w, &err);
+    if (rc == WS_ENOTFOUND) {
+        w->have = from == 0 ? 1 : from;
+        w->fresh = true;
+        rc = WS_OK;
+    } else if (rc == WS_OK && from != 0 && from != w->have) {
+        return ctl_misuse(w->v,
+            "--from %llu: %s has everything up to version %llu; leave --from away",
+            (unsigned long long)from, w->out, (unsigned long long)w->have);
+    }
+    if (rc == WS_OK)
+        rc = tidy_folder(w, &err);
+    return rc == WS_OK ? CTL_DONE : ctl_fail(w->v, CTL_UNREACHABLE, &err);
+}
+
+struct belief {
+    const char *genesis, *fingerprint, *trusted; /* NULL: not given */
+};
+
+static int begin_judging(struct watch *w, const struct belief *b) {
+    struct ws_err err = {0};
+    if (b->genesis == NULL)
+        return CTL_DONE;
+    int code = ctl_genesis_load(w->v, b->genesis, b->fingerprint, &w->genesis);
+    if (code != CTL_DONE)
+        return code;
+    code = ctl_light_begin(&w->genesis, w->http, b->trusted, &w->light, &err);
+    w->judged = code == CTL_DONE;
+    return w->judged ? CTL_DONE : ctl_fail(w->v, (enum ctl_code)code, &err);
+}
+
+static int watch_unit(
+    struct watch *w, const char *address, uint64_t from, const struct belief *b, bool once) {
+    struct ws_err err = {0};
+    int lock = -1;
+    block_signals();
+    int code = open_folder(w, from, &lock);
+    if (code == CTL_DONE && ctl_http_open(address, &w->http, &err) != WS_OK)
+        code = ctl_fail(w->v, CTL_UNREACHABLE, &err);
+    if (code == CTL_DONE)
+        code = begin_judging(w, b);
+    if (code == CTL_DONE)
+        code = follow(w, once);
+    ctl_http_close(w->http);
+    ctl_genesis_free(&w->genesis);
+    if (lock >= 0)
+        (void)close(lock);
+    return code;
+}
+
 static int run(const struct ctl_verb *v, int argc, char **argv) {
-    struct watch w = {.v = v};
+    struct watch *w = ws_alloc(sizeof(*w));
     const char *address = "127.0.0.1:8100";
     uint64_t from = 0;
     bool once = false;
+    struct belief belief = {0};
+    struct ctl_list names = {0};
+    w->v = v;
     const struct ctl_option options[] = {
         {"http", CTL_TEXT, (void *)&address, 0, 0},
-        {"out", CTL_TEXT, (void *)&w.out, 0, 0},
+        {"out", CTL_TEXT, (void *)&w->out, 0, 0},
+        {"format", CTL_LIST, &names, 0, 0},
         {"from", CTL_NUMBER, &from, 1, INT64_MAX},
+        {"genesis", CTL_TEXT, (void *)&belief.genesis, 0, 0},
+        {"fingerprint", CTL_TEXT, (void *)&belief.fingerprint, 0, 0},
+        {"trusted", CTL_TEXT, (void *)&belief.trusted, 0, 0},
         {"once", CTL_FLAG, &once, 0, 0},
-        {"json", CTL_FLAG, &w.json, 0, 0},
+        {"json", CTL_FLAG, &w->json, 0, 0},
     };
     int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), NULL, 0, 0, &code))
-        return code;
-    if (w.out == NULL)
-        return ctl_misuse(v, "--out is needed");
-    if (strlen(w.out) > PATH_MAX - 64)
-        return ctl_misuse(v, "--out: too long a path");
-    struct ws_err err = {0};
-    int rc = dir_make(w.out, &err);
-    if (rc == WS_OK)
-        rc = load_state(&w, &err);
-    if (rc == WS_ENOTFOUND) {
-        w.have = from == 0 ? 1 : from;
-        rc = WS_OK;
-    } else if (rc == WS_OK && from != 0 && from != w.have) {
-        return ctl_misuse(v, "--from %llu: %s has everything up to version %llu; leave --from away",
-            (unsigned long long)from, w.out, (unsigned long long)w.have);
+    if (ctl_options(v, argc, argv, options, ARRAY_LEN(options), NULL, 0, 0, &code)) {
+        if (w->out == NULL)
+            code = ctl_misuse(v, "--out is needed");
+        else if (strlen(w->out) > PATH_MAX - 64)
+            code = ctl_misuse(v, "--out: too long a path");
+        else if (!choose_formats(w, &names))
+            code = ctl_misuse(v, "--format: geojsonseq, osc, adiff, tnits or json");
+        else if (belief.genesis == NULL && (belief.trusted != NULL || belief.fingerprint != NULL))
+            code = ctl_misuse(v, "--trusted and --fingerprint go with --genesis");
+        else
+            code = watch_unit(w, address, from, &belief, once);
     }
-    if (rc == WS_OK)
-        rc = ctl_http_open(address, &w.http, &err);
-    if (rc != WS_OK)
-        return ctl_fail(v, CTL_UNREACHABLE, &err);
-    block_signals();
-    code = follow(&w, once);
-    ctl_http_close(w.http);
+    free(w);
     return code;
 }
 
 const struct ctl_verb ctl_map_watch = {"map", "watch", "keep the published changes in files",
     "--out DIR [options]\n"
     "\n"
-    "For each version after the one it has: DIR/NNNNNN.proof, .geojsonl and .osc, then "
+    "For each version after the one it has: DIR/NNNNNN.proof and a file for each format, then "
     "DIR/state.json, from\n"
-    "which the next call goes on. A version is never left out. Stops on SIGINT and SIGTERM.\n"
+    "which the next call goes on, also after it was killed. A version is never left out, and what "
+    "state.json "
+    "covers is\n"
+    "never written again. Each record must follow on the one before. Stops on SIGINT and SIGTERM.\n"
     "\n"
-    "  --out DIR     made when missing\n"
-    "  --http ADDR   of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
-    "  --from V      the version you have, for a new folder; 1, the base map, unless given\n"
-    "  --once        fetch what is there and leave\n"
-    "  --json        print a line of JSON for each version\n",
+    "  --out DIR           made when missing; one writer at a time\n"
+    "  --format F          geojsonseq (.geojsonl), osc (.osc), adiff (.adiff), tnits (.tnits.xml) "
+    "or json (.json); "
+    "may be\n"
+    "                      given again; geojsonseq and osc unless given\n"
+    "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
+    "  --from V            the version you have, for a new folder; 1, the base map, unless given\n"
+    "  --genesis FILE      check on the way that a quorum signed each version; one that it did not "
+    "stops the "
+    "watch, exit\n"
+    "                      code 1\n"
+    "  --fingerprint HEX   what the genesis's fingerprint must be\n" CTL_TRUSTED_USAGE
+    "  --once              fetch what is there and leave\n"
+    "  --json              print a line of JSON for each version\n",
     run};

@@ -87,6 +87,67 @@ done
 head -c "$middle" live/000002.proof >bad.proof
 "$ctl" map verify --genesis cell/genesis.bin bad.proof >/dev/null 2>&1 && fail 'cut, and it holds'
 
+# In other formats, judged on the way, and killed at any point: nothing that the state covers changes, nothing is missing.
+formats='--format json --format tnits --format adiff --format geojsonseq --format osc'
+# covered FOLDER: every file of the versions that its state covers, with its digest
+covered() {
+    local v
+    [ -f "$1/state.json" ] || return 0
+    for v in $(seq 2 "$(have "$1")"); do
+        for ending in proof geojsonl osc adiff tnits.xml json; do
+            sha256sum "$(printf '%s/%06d.%s' "$1" "$v" $ending)" || echo missing
+        done
+    done
+}
+"$ctl" map watch --out all --once $formats --genesis cell/genesis.bin --fingerprint "$fingerprint" --http "$http" >/dev/null
+kills=0
+for turn in $(seq 60); do
+    rm -rf killed.before
+    covered killed >killed.before
+    "$ctl" map watch --out killed --once $formats --http "$http" >/dev/null 2>killed.log &
+    victim=$!
+    sleep "0.0$(printf '%02d' $((turn * 7 % 60)))"
+    kill -9 $victim 2>/dev/null && kills=$((kills + 1))
+    wait $victim 2>/dev/null || true
+    covered killed >killed.after 2>&1
+    grep -q missing killed.after && fail "killed in turn $turn: a version that the state covers is not whole"
+    head -n "$(wc -l <killed.before)" killed.after | cmp -s - killed.before || fail "killed in turn $turn: a published file changed"
+    if [ -f killed/state.json ] && [ "$(have killed)" -eq "$last" ]; then
+        cp -r killed "killed.$turn" && diff -r "killed.$turn" all >/dev/null || fail "killed in turn $turn: not what fetching gives"
+        rm -rf killed "killed.$turn" # and from the start
+    fi
+done
+"$ctl" map watch --out killed --once $formats --http "$http" >/dev/null
+diff -r killed all >/dev/null || fail 'what was killed and went on differs'
+[ "$kills" -ge 10 ] || fail "only $kills were killed in time"
+if command -v ogrinfo >/dev/null; then # GeoJSON text sequences, to a reader of GIS people
+    n=$(ogrinfo -ro -al -so all/000002.geojsonl 2>/dev/null | sed -n 's/^Feature Count: //p')
+    [ "$n" = "$(grep -c '"Feature"' all/000002.geojsonl)" ] || fail "ogrinfo counts $n features"
+fi
+# One writer; files without a state; a record that does not follow; another cell's genesis.
+"$ctl" map watch --out killed --http "$http" >/dev/null 2>&1 &
+writer=$!
+pids+=($writer)
+sleep 0.5
+"$ctl" map watch --out killed --once --http "$http" >/dev/null 2>log && fail 'two writers'
+grep -q 'another rsuctl map watch' log || fail 'two writers are not named'
+kill -TERM $writer
+wait $writer || fail 'the writer did not stop in order'
+cp -r all stateless && rm stateless/state.json
+"$ctl" map watch --out stateless --once --http "$http" >/dev/null 2>log && fail 'wrote over files without a state'
+grep -q 'no state.json' log || fail 'files without a state are not named'
+mkdir forked
+cell_id=$(sed -nE 's/.*"cell_id": "([0-9a-f]+)".*/\1/p' all/state.json)
+echo "{\"cell_id\": \"$cell_id\", \"version\": $((last - 1)), \"record\": \"$(printf '%064d' 7)\"}" >forked/state.json
+"$ctl" map watch --out forked --once --http "$http" >/dev/null 2>log && fail 'took a version that does not follow'
+grep -q 'does not follow on version' log || { cat log; fail 'what does not follow is not named'; }
+[ ! -e "forked/$(printf '%06d' "$last").proof" ] || fail 'kept what does not follow'
+"$ctl" cell init --out other --map "$town/town.osm" --trust trust --validators 1 --base-port $((port + 8)) \
+    --http-port $((port + 9)) >/dev/null
+"$ctl" map watch --out judged --once --genesis other/genesis.bin --http "$http" >/dev/null 2>log && fail 'judged by another cell'
+[ ! -e judged/000002.proof ] || fail 'kept what the genesis does not prove'
+"$ctl" map watch --out judged --once --trusted 1:00 --http "$http" >/dev/null 2>log && fail '--trusted without --genesis'
+
 # The messages behind a change: each holds with the proof alone, none with an octet altered or for another version.
 change=$("$ctl" map verify --json --genesis cell/genesis.bin live/000002.proof |
     sed -nE 's/.*"id": "([0-9a-f]{64})".*/\1/p' | head -n 1)
