@@ -120,6 +120,7 @@ struct map_contract {
     size_t n_pending;
     struct decree *decrees; /* ascending id */
     size_t n_decrees;
+    struct decree_ref *decree_refs; /* n_decrees, ascending element */
     struct tag **tags; /* hash table by id */
     size_t n_tags, cap_tags;
     struct source *sources; /* ascending key */

@@ -20,6 +20,22 @@ void decrees_free(struct map_contract *c) {
     for (size_t i = 0; i < c->n_decrees; i++)
         decree_free(&c->decrees[i]);
     free(c->decrees);
+    free(c->decree_refs);
+}
+
+static int by_element(const void *a, const void *b) {
+    return memcmp(a, b, 16);
+}
+
+/* Every vote asks for the order on its element; orders themselves are rare. */
+static void index_elements(struct map_contract *c) {
+    c->decree_refs = ws_realloc(c->decree_refs, (c->n_decrees + 1) * sizeof(c->decree_refs[0]));
+    for (size_t i = 0; i < c->n_decrees; i++) {
+        memcpy(c->decree_refs[i].element_id, c->decrees[i].element_id, 16);
+        c->decree_refs[i].at = (uint32_t)i;
+    }
+    if (c->n_decrees > 1)
+        qsort(c->decree_refs, c->n_decrees, sizeof(c->decree_refs[0]), by_element);
 }
 
 static struct decree *find(const struct map_contract *c, const uint8_t *id) {
@@ -31,10 +47,11 @@ static struct decree *find(const struct map_contract *c, const uint8_t *id) {
 
 /* The one that has the last word on an element, waiting or in force. */
 static struct decree *find_on(const struct map_contract *c, const uint8_t *element_id) {
-    for (size_t i = 0; i < c->n_decrees; i++)
-        if (memcmp(c->decrees[i].element_id, element_id, 16) == 0)
-            return &c->decrees[i];
-    return NULL;
+    if (c->n_decrees == 0)
+        return NULL;
+    const struct decree_ref *r =
+        bsearch(element_id, c->decree_refs, c->n_decrees, sizeof(c->decree_refs[0]), by_element);
+    return r == NULL ? NULL : &c->decrees[r->at];
 }
 
 struct decree *decree_of(const struct map_contract *c, const uint8_t element_id[static 16]) {
@@ -51,6 +68,7 @@ void decree_add(struct map_contract *c, struct decree *d) {
     c->decrees[at] = *d;
     c->n_decrees++;
     *d = (struct decree){0};
+    index_elements(c);
 }
 
 static void drop(struct map_contract *c, struct exec_host *h, struct decree *d) {
@@ -59,6 +77,7 @@ static void drop(struct map_contract *c, struct exec_host *h, struct decree *d) 
     decree_free(d);
     memmove(d, d + 1, (c->n_decrees - at - 1) * sizeof(*d));
     c->n_decrees--;
+    index_elements(c);
 }
 
 static void store(struct exec_host *h, const struct decree *d) {

@@ -29,6 +29,12 @@ struct decree {
     int32_t seen_value;
 };
 
+/* Which decree has the last word on an element; there is one at most. */
+struct decree_ref {
+    uint8_t element_id[16];
+    uint32_t at;
+};
+
 /* An order that is noted in this block. */
 struct noted_order {
     uint16_t kind;
