@@ -1,6 +1,7 @@
 /* Any messages in any blocks: the contract stays up, a refusal writes nothing (the rig checks it), and
  * a contract loaded from the state goes on as the one that ran.
- * Input: records of car (1), octets of payload (1) and payload; car 255 ends the block. */
+ * Input: records of car (1), octets of payload (1) and payload; car 255 ends the block, 254 and 253 are an order and a
+ * withdrawal of the authority; a withdrawal of no octets is of the first order that stands. */
 #include "base/assert.h"
 #include "tests/support/map_rig.h"
 
@@ -42,6 +43,20 @@ static void begin(struct map_rig *a, struct map_rig *b) {
     rig_begin(b, b->now_ms + 20000);
 }
 
+static void give(struct map_rig *a, struct map_rig *b, uint16_t kind, struct span body) {
+    uint8_t id[32];
+    struct buf own = {0};
+    struct map_order_state first;
+    if (kind == MAP_ORDER_WITHDRAW && body.n == 0 &&
+        map_contract_orders(a->contract.self, &first, 1) == 1) {
+        map_withdraw_encode(first.id, &own);
+        body = buf_span(&own);
+    }
+    exec_code rc = rig_order(a, kind, body, id);
+    WS_ASSERT(rig_order(b, kind, body, id) == rc);
+    buf_free(&own);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct map_rig a;
     struct map_rig b;
@@ -60,6 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         car.family = (uint16_t)(car.id % 5);
         car.sensor = (enum sensor_class)(car.id % SENSOR_CLASS_COUNT);
         size_t n = rd_u8(&r);
+        if (car.id == 254 || car.id == 253) {
+            give(&a, &b, car.id == 254 ? MAP_ORDER_CHANGE : MAP_ORDER_WITHDRAW,
+                rd_take(&r, n < rd_left(&r) ? n : rd_left(&r)));
+            continue;
+        }
         struct span payload = rd_take(&r, n < rd_left(&r) ? n : rd_left(&r));
         (void)rig_deliver(&a, &car, payload);
         (void)rig_deliver(&b, &car, payload);
