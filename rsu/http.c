@@ -30,7 +30,7 @@ static const struct route routes[] = {
     {"/v1/map", {"version"}, http_get_map},
     {"/v1/map/versions", {"from"}, http_get_versions},
     {"/v1/map/diffs", {"from", "to", "format"}, http_get_diffs},
-    {"/v1/map/stream", {"from"}, http_get_stream},
+    {"/v1/map/stream", {"from", "poll"}, http_get_stream},
     {"/v1/map/orders", {NULL}, http_get_orders},
     {"/v1/map/candidates", {NULL}, http_get_candidates},
     {"/v1/map/candidates/*/sightings", {NULL}, http_get_candidate_sightings},

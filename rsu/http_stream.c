@@ -28,7 +28,8 @@ struct stream {
     struct streams *all;
     struct MHD_Connection *connection; /* only while suspended is it certain to be there */
     uint64_t next; /* version to send next */
-    bool suspended;
+    bool poll; /* a long poll: over after what there is, or after a silent heartbeat */
+    bool suspended, gave;
     uint64_t beat; /* last heartbeat answered */
     struct line *line; /* being sent, or NULL */
     struct buf words; /* greeting or heartbeat being sent */
@@ -131,6 +132,7 @@ static bool find_words(struct stream *s, bool *ret_failed) {
         line_unref(s->line);
         s->line = NULL;
         s->next++;
+        s->gave = true;
         s->sent = 0;
     }
     if (s->words.n > 0 && s->sent == s->words.n) {
@@ -145,12 +147,17 @@ static bool find_words(struct stream *s, bool *ret_failed) {
         *ret_failed = s->line == NULL;
         return s->line != NULL;
     }
-    if (s->beat != all->beat) {
+    if (s->beat != all->beat && !s->poll) {
         s->beat = all->beat;
         buf_printf(&s->words, ":\n\n");
         return true;
     }
     return false;
+}
+
+/* A poll that has said what there was, or waited long enough; when find_words had nothing. */
+static bool poll_is_over(const struct stream *s) {
+    return s->poll && (s->gave || s->beat != s->all->beat);
 }
 
 static ssize_t stream_read(void *cls, uint64_t pos, char *dst, size_t max) {
@@ -167,7 +174,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *dst, size_t max) {
     } else if (failed) {
         /* The client comes back with its Last-Event-ID, so nothing is lost. */
         n = MHD_CONTENT_READER_END_WITH_ERROR;
-    } else if (all->stopping) { /* line_for gave the lock up */
+    } else if (all->stopping || poll_is_over(s)) { /* line_for gave the lock up */
         n = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         s->suspended = true;
@@ -177,10 +184,10 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *dst, size_t max) {
     return n;
 }
 
-static struct stream *stream_new(
-    struct streams *all, struct MHD_Connection *connection, uint64_t have, uint64_t now_at) {
+static struct stream *stream_new(struct streams *all, struct MHD_Connection *connection,
+    uint64_t have, uint64_t now_at, bool poll) {
     struct stream *s = ws_alloc(sizeof(*s));
-    *s = (struct stream){.all = all, .connection = connection, .next = have + 1};
+    *s = (struct stream){.all = all, .connection = connection, .next = have + 1, .poll = poll};
     buf_printf(&s->words,
         "retry: %d\n: versions after %" PRIu64 "; the current one is %" PRIu64 "\n\n",
         (int)RETRY_MS, have, now_at);
@@ -225,6 +232,11 @@ static bool starting_point(
 
 void http_get_stream(struct http *h, const struct http_call *c, struct http_reply *r) {
     uint64_t have = 0;
+    const char *poll = http_target_arg(&c->target, "poll");
+    if (poll != NULL && strcmp(poll, "1") != 0) {
+        http_fail(r, MHD_HTTP_BAD_REQUEST, "parameter poll: 1, or not at all");
+        return;
+    }
     if (!starting_point(h, c, &have, r))
         return;
     uint64_t lowest = 0;
@@ -235,7 +247,7 @@ void http_get_stream(struct http *h, const struct http_call *c, struct http_repl
     http_header(r, "X-Accel-Buffering", "no"); /* for a proxy in front */
     if (c->head)
         return;
-    struct stream *s = stream_new(h->streams, c->connection, have, current);
+    struct stream *s = stream_new(h->streams, c->connection, have, current, poll != NULL);
     if (s == NULL) {
         http_fail(
             r, MHD_HTTP_SERVICE_UNAVAILABLE, "all %u event streams are in use", h->streams->max);

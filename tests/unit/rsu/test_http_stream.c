@@ -188,6 +188,60 @@ static void streams_leave_seats_for_questions(void **state) {
     shut_rig(r);
 }
 
+/* A long poll gives what there is and ends; cut off in the middle, asked again, nothing is lost or comes twice. */
+static void polls_end_with_what_there_is(void **state) {
+    (void)state;
+    struct rig *r = open_rig(&(struct rig_options){.tcp = true, .heartbeat_ms = 30});
+    struct listener l;
+    listener_open(&l, r, "?from=1&poll=1", NULL); /* nothing: over with a heartbeat */
+    assert_int_equal(listener_version(&l), 0);
+    assert_true(l.ended);
+    listener_close(&l);
+    change(r, 0);
+    change(r, 1);
+    listener_open(&l, r, "?from=1&poll=1", NULL);
+    assert_int_equal(listener_version(&l), 2);
+    assert_int_equal(listener_version(&l), 3);
+    assert_int_equal(listener_version(&l), 0);
+    listener_close(&l);
+    uint64_t have = 1;
+    for (unsigned turn = 0; have < 8; turn++) {
+        if (turn < 5)
+            change(r, turn + 2);
+        char query[48];
+        (void)snprintf(query, sizeof(query), "?from=%" PRIu64 "&poll=1", have);
+        listener_open(&l, r, query, NULL);
+        if (turn % 2 == 1) {
+            while (l.text.n < 150 + 40 * turn && listener_hear(&l)) {
+            }
+            listener_close(&l);
+            continue;
+        }
+        for (uint64_t v = listener_version(&l); v != 0; v = listener_version(&l)) {
+            assert_int_equal(v, have + 1);
+            have = v;
+        }
+        listener_close(&l);
+    }
+    assert_int_equal(have, 8);
+    shut_rig(r);
+}
+
+/* One that waits hears the next version at once, not with the heartbeat. */
+static void polls_are_woken(void **state) {
+    (void)state;
+    struct rig *r = open_rig(&(struct rig_options){.heartbeat_ms = 600000});
+    struct listener l;
+    listener_open(&l, r, "?from=1&poll=1", NULL);
+    free(listener_block(&l)); /* the greeting: it waits now */
+    change(r, 0);
+    assert_int_equal(listener_version(&l), 2);
+    assert_int_equal(listener_version(&l), 0);
+    listener_close(&l);
+    rig_refused(r, 400, "parameter poll: 1", "/v1/map/stream?from=1&poll=yes");
+    shut_rig(r);
+}
+
 static void bad_starting_points_are_refused(void **state) {
     (void)state;
     struct rig *r = open_rig(&(struct rig_options){0});
@@ -210,6 +264,8 @@ int main(void) {
         cmocka_unit_test(crowds_are_served_while_the_map_changes),
         cmocka_unit_test(silence_is_broken_by_heartbeats),
         cmocka_unit_test(streams_leave_seats_for_questions),
+        cmocka_unit_test(polls_end_with_what_there_is),
+        cmocka_unit_test(polls_are_woken),
         cmocka_unit_test(bad_starting_points_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
