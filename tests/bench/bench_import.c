@@ -1,9 +1,11 @@
-/* Importing a large Lanelet2 map: a generated grid of one-way streets with limits, signs and stop lines. Seconds and
+/* Importing a large Lanelet2 map: a generated grid of one-way streets with limits, signs and stop lines, and asking it
+ * for a tile. Seconds and
  * peak memory beside expat alone on the same file. `bench_import [ELEMENTS]`, by default 1,000,000. Prints; fails only
  * when the map is not what was generated. */
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/mapset.h"
+#include "mapsvc/tiles.h"
 
 #include <expat.h>
 #include <inttypes.h>
@@ -171,6 +173,45 @@ static int import_and_write(const char *path, size_t elements) {
     return unlink(out) == 0 ? rc : 1;
 }
 
+/* The elements of the fullest tile, found by the map's tiles; the baseline looks at every element. */
+static int query(const char *path, size_t elements) {
+    struct mapset m;
+    struct tiles tiles = {0};
+    if (map_import(path, NULL, &m, NULL, NULL) != WS_OK || m.n != elements)
+        return 1;
+    double t = seconds();
+    tiles_build(&tiles, &m);
+    double built = seconds() - t;
+    const struct tile *full = &tiles.v[0];
+    for (size_t i = 0; i < tiles.n; i++)
+        full = tiles.v[i].n > full->n ? &tiles.v[i] : full;
+    size_t scanned = 0;
+    t = seconds();
+    for (size_t i = 0; i < m.n; i++)
+        scanned += tile_of(&m.frame, &m.elements[i]) == full->id;
+    double scan = seconds() - t;
+    double best = 1e9;
+    size_t points = 0;
+    for (int run = 0; run < 5; run++) {
+        t = seconds();
+        const struct tile *found = &tiles.v[tiles_find(&tiles, full->id)];
+        points = 0;
+        for (size_t i = 0; i < found->n; i++)
+            points += mapset_find(&m, found->members[i].id)->n_points;
+        double took = seconds() - t;
+        best = took < best ? took : best;
+    }
+    (void)printf(
+        "  one tile of %zu: %zu elements, %zu points: %.2f ms (all elements looked at: %.0f ms; "
+        "tiles built in %.2f s)\n",
+        tiles.n, full->n, points, best * 1000.0, scan * 1000.0, built);
+    (void)fflush(stdout);
+    bool same = scanned == full->n;
+    tiles_free(&tiles);
+    mapset_free(&m);
+    return same ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     size_t want = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
     char path[] = "bench-import-XXXXXX";
@@ -186,5 +227,6 @@ int main(int argc, char **argv) {
     measure("baseline: expat alone", expat_alone, path, elements);
     measure("import", import, path, elements);
     measure("import, written as .wmap", import_and_write, path, elements);
+    measure("import, tiles, queries", query, path, elements);
     return unlink(path) == 0 ? 0 : 1;
 }

@@ -124,6 +124,14 @@ expect 0 '' "$ctl" map diff --quiet town.wmap "$town/town.osm"
 expect 0 'FeatureCollection|Feature' "$ctl" map export town.wmap --format geojsonseq
 expect 0 '' "$ctl" map export town.wmap --format osm --out back.osm
 expect 0 '' "$ctl" map diff --quiet town.wmap back.osm
+expect 0 '' "$ctl" map export town.wmap --to lanelet2 --base "$town/town.osm" --out same.osm
+cmp -s same.osm "$town/town.osm" || { echo 'an unchanged map is not its file'; bad=$((bad + 1)); }
+sed "s/k='speed_limit' v='50'/k='speed_limit' v='30'/" "$town/town.osm" >slow.osm
+expect 3 'slow.osm: not the file' "$ctl" map export town.wmap --to lanelet2 --base slow.osm
+expect 0 'kept: 189 by name, 0 by place, [1-9][0-9]* of them changed; new: 0; gone for good: 0' \
+    "$ctl" map import slow.osm --previous town.wmap --out slow.wmap
+expect 0 'relations: speed_limit 50 -> 30' "$ctl" map diff "$town/town.osm" slow.osm
+expect 3 'more than 5 objects' "$ctl" map import slow.osm --max-objects 5 --out x.wmap
 expect 2 'geojsonseq, lanelet2, opendrive or tnits' "$ctl" map export town.wmap --format shp
 head -c 5000 "$town/town.osm" >cut.osm
 expect 3 'cut.osm' "$ctl" map import cut.osm --out cut.wmap

@@ -152,6 +152,41 @@ static void ids_are_never_given_again(void **state) {
         mapset_free(&v[i]);
 }
 
+/* Lookup by id in maps of many sizes, with ids spread evenly, bunched, and at the ends of the range. */
+static void every_id_is_found(void **state) {
+    (void)state;
+    for (size_t n = 0; n < 200; n += n < 20 ? 1 : 37) {
+        for (int shape = 0; shape < 4; shape++) {
+            struct mapset m = empty(1);
+            for (size_t i = 0; i < n; i++) {
+                char native[32];
+                (void)snprintf(native, sizeof(native), "way/%zu", i);
+                add(&m, EL_SIGN, native, (int32_t)i, 0, 0);
+                uint8_t *id = m.elements[i].id;
+                memset(id, shape == 1 ? 0 : shape == 2 ? 0xff : id[0], shape == 0 ? 0 : 12);
+                if (shape == 3) /* half of them at each end */
+                    memset(id, i % 2 == 0 ? 0 : 0xff, 8);
+            }
+            mapset_sort(&m);
+            for (size_t i = 0; i < n; i++) {
+                uint8_t id[16];
+                const struct element *e = mapset_find(&m, m.elements[i].id);
+                assert_ptr_equal(e, &m.elements[i]);
+                memcpy(id, e->id, 16);
+                id[15] ^= 1; /* is there only by chance */
+                e = mapset_find(&m, id);
+                assert_true(e == NULL || memcmp(e->id, id, 16) == 0);
+            }
+            static const uint8_t ends[2][16] = {
+                {0}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                         0xff, 0xff, 0xff}};
+            assert_null(mapset_find(&m, ends[0]));
+            assert_null(mapset_find(&m, ends[1]));
+            mapset_free(&m);
+        }
+    }
+}
+
 /* ---- the real version pairs ---- */
 
 static void real_pairs_keep_their_ids(void **state) {
@@ -200,6 +235,7 @@ int main(void) {
         cmocka_unit_test(places_keep_ids_and_former_names),
         cmocka_unit_test(a_name_that_moved_on_is_not_kept),
         cmocka_unit_test(ids_are_never_given_again),
+        cmocka_unit_test(every_id_is_found),
         cmocka_unit_test(real_pairs_keep_their_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
