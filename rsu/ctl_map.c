@@ -199,7 +199,9 @@ static void describe(const struct map_change *c, char *dst, size_t size) {
     change_describe_what(&r, dst, size);
 }
 
-static json_t *change_json(const struct map_change *c, const struct cell_frame *f) {
+/* a, b: frames of the two maps. */
+static json_t *change_json(
+    const struct map_change *c, const struct cell_frame *a, const struct cell_frame *b) {
     const struct element *e = c->after != NULL ? c->after : c->before;
     char id[33];
     char words[1024];
@@ -214,7 +216,7 @@ static json_t *change_json(const struct map_change *c, const struct cell_frame *
     if (e->n_points > 0) {
         int32_t lat;
         int32_t lon;
-        frame_to_wgs(f, e->points[0].x, e->points[0].y, &lat, &lon);
+        frame_to_wgs(c->after != NULL ? b : a, e->points[0].x, e->points[0].y, &lat, &lon);
         (void)json_object_set_new(o, "lat", json_real((double)lat / 1e7));
         (void)json_object_set_new(o, "lon", json_real((double)lon / 1e7));
     }
@@ -276,15 +278,15 @@ static void put_objects(struct buf *b, const struct objects_delta *d) {
 }
 
 /* objects: NULL unless both files are Lanelet2. */
-static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const struct map_delta *d,
-    const struct objects_delta *objects, bool json) {
+static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const struct mapset *b,
+    const struct map_delta *d, const struct objects_delta *objects, bool json) {
     size_t n[3] = {0};
     for (size_t i = 0; i < d->n; i++)
         n[d->changes[i].op]++;
     if (json) {
         json_t *list = json_array();
         for (size_t i = 0; i < d->n; i++)
-            (void)json_array_append_new(list, change_json(&d->changes[i], &a->frame));
+            (void)json_array_append_new(list, change_json(&d->changes[i], &a->frame, &b->frame));
         json_t *shift = d->shifted ? json_pack("{s:I, s:I}", "east_mm", (json_int_t)d->shift_x_mm,
                                          "north_mm", (json_int_t)d->shift_y_mm)
                                    : json_null();
@@ -293,33 +295,33 @@ static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const str
                    (json_int_t)n[MAP_CREATE], "modify", (json_int_t)n[MAP_MODIFY], "delete",
                    (json_int_t)n[MAP_DELETE], "changes", list, "objects", objects_json(objects)));
     }
-    struct buf b = {0};
+    struct buf text = {0};
     if (d->shifted)
-        buf_printf(&b, "re-georeferenced: everything moved %.3f m %s and %.3f m %s\n",
+        buf_printf(&text, "re-georeferenced: everything moved %.3f m %s and %.3f m %s\n",
             (double)llabs(d->shift_y_mm) / 1000.0, d->shift_y_mm < 0 ? "south" : "north",
             (double)llabs(d->shift_x_mm) / 1000.0, d->shift_x_mm < 0 ? "west" : "east");
     for (size_t i = 0; i < d->n; i++) {
         char words[1024];
         describe(&d->changes[i], words, sizeof(words));
-        buf_printf(&b, "%s\n", words);
+        buf_printf(&text, "%s\n", words);
     }
-    buf_printf(&b, "%zu changes: %zu new, %zu modified, %zu removed\n", d->n, n[MAP_CREATE],
+    buf_printf(&text, "%zu changes: %zu new, %zu modified, %zu removed\n", d->n, n[MAP_CREATE],
         n[MAP_MODIFY], n[MAP_DELETE]);
     if (objects != NULL)
-        put_objects(&b, objects);
-    int code = ctl_print(v, buf_span(&b));
-    buf_free(&b);
+        put_objects(&text, objects);
+    int code = ctl_print(v, buf_span(&text));
+    buf_free(&text);
     return code;
 }
 
 static int tell_files(const struct ctl_verb *v, const char *const *files, const struct mapset *a,
-    const struct map_delta *d, bool json) {
+    const struct mapset *b, const struct map_delta *d, bool json) {
     struct objects_delta objects = {0};
     struct ws_err err = {0};
     int rc = map_compare_objects(files[0], files[1], NULL, &objects, &err);
     if (rc != WS_OK && rc != WS_ENOTSUP)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
-    int code = tell_diff(v, a, d, rc == WS_OK ? &objects : NULL, json);
+    int code = tell_diff(v, a, b, d, rc == WS_OK ? &objects : NULL, json);
     objects_delta_free(&objects);
     return code;
 }
@@ -361,7 +363,7 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         else if (format != NULL)
             code = tell_tnits(v, &a, &b, &d, provider);
         else
-            code = tell_files(v, words.v, &a, &d, json);
+            code = tell_files(v, words.v, &a, &b, &d, json);
         map_delta_free(&d);
     }
     mapset_free(&a);

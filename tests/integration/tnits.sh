@@ -59,6 +59,10 @@ if [ -f "${unitrack[0]}" ] && [ -f "${unitrack[1]}" ]; then
     "$ctl" map diff "${unitrack[0]}" "${unitrack[1]}" --format tnits >trap.xml 2>/dev/null
     check trap.xml 2
     [ "$(grep -c '<gml:measure uom="kph">20<' trap.xml)" -eq 2 ] || fail 'the two limits are not 20'
+    # The two agree on where these are, although the maps have frames 100 km apart.
+    "$ctl" map diff "${unitrack[0]}" "${unitrack[1]}" --json >trap.json
+    lat=$(sed -nE 's/.*"lat": ([0-9]+\.[0-9]{4}).*/\1/p' trap.json | head -n 1)
+    [ -n "$lat" ] && grep -qF " $lat" trap.xml || fail "the change is at latitude $lat, or elsewhere"
     checked=$((checked + 1))
 fi
 # The published examples as a map, and feedback as an authority sees it.
