@@ -146,6 +146,13 @@ grep -q 'does not follow on version' log || { cat log; fail 'what does not follo
     --http-port $((port + 9)) >/dev/null
 "$ctl" map watch --out judged --once --genesis other/genesis.bin --http "$http" >/dev/null 2>log && fail 'judged by another cell'
 [ ! -e judged/000002.proof ] || fail 'kept what the genesis does not prove'
+# From a block whose id is known: older and newer versions are proven from there.
+id=$("$ctl" block show 3 --json --http "$http" | sed -nE 's/.*"id": "([0-9a-f]{64})".*/\1/p' | head -n 1)
+"$ctl" map watch --out trusting --once $formats --genesis cell/genesis.bin --trusted "3:$id" --http "$http" >/dev/null ||
+    fail 'with a trusted block'
+diff -r trusting all >/dev/null || fail 'with a trusted block: other files'
+"$ctl" map watch --out mistaken --once --genesis cell/genesis.bin --trusted "4:$id" --http "$http" >/dev/null 2>log &&
+    fail 'with the id of another block'
 "$ctl" map watch --out judged --once --trusted 1:00 --http "$http" >/dev/null 2>log && fail '--trusted without --genesis'
 
 # The messages behind a change: each holds with the proof alone, none with an octet altered or for another version.
