@@ -4,6 +4,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "mapsvc/order.h"
 #include "pktio/capture.h"
 
 #include <inttypes.h>
@@ -176,6 +177,28 @@ static void note_version(struct replay *r, const struct event *e) {
     r->n_versions++;
 }
 
+/* Events of the map contract that are no versions, as the table names them. */
+static void name_map_event(struct buf *b, const struct event *e) {
+    static const char *const ends[] = {
+        [ADVISORY_WITHDRAWN] = "withdrawn",
+        [ADVISORY_EXPIRED] = "expired",
+        [ADVISORY_PERMANENT] = "became permanent",
+        [ADVISORY_SUPERSEDED] = "another change became permanent",
+    };
+    struct ws_err err;
+    struct map_advisory_end end;
+    struct map_order_report order;
+    if (e->type == MAP_EVENT_ADVISORY)
+        buf_printf(b, "advisory\n");
+    else if (e->type == MAP_EVENT_ADVISORY_END &&
+             map_advisory_end_decode(e->body, &end, &err) == WS_OK)
+        buf_printf(b, "advisory %s\n", ends[end.why]);
+    else if (e->type == MAP_EVENT_ORDER && map_order_report_decode(e->body, &order, &err) == WS_OK)
+        buf_printf(b, "order %s\n", map_order_news_name(order.news));
+    else
+        buf_printf(b, "%zu octets\n", e->body.n);
+}
+
 static void note_event(struct replay *r, const struct event *e, uint64_t time) {
     char when[32];
     its_format(when, time);
@@ -189,10 +212,8 @@ static void note_event(struct replay *r, const struct event *e, uint64_t time) {
             v->n_changes, v->n_changes == 1 ? "" : "s");
         return;
     }
-    if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_ADVISORY)
-        buf_printf(&r->events_csv, "advisory\n");
-    else if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_ADVISORY_END)
-        buf_printf(&r->events_csv, "advisory withdrawn\n");
+    if (e->contract == CELL_CONTRACT_MAP)
+        name_map_event(&r->events_csv, e);
     else
         buf_printf(&r->events_csv, "%zu octets\n", e->body.n);
 }
