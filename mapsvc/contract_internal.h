@@ -4,7 +4,7 @@
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
  * contract_places.c finds new places, contract_block.c puts the votes into one order that does not depend on
  * the order of transactions and counts them, and versions.c looks at what reached a threshold. moved.c knows
- * what stands elsewhere, decree.c what the authority orders, contract_state.c keys and octets.
+ * what stands elsewhere, decree.c what the authority orders, contract_state.c and contract_load.c keys and octets.
  *
  * State keys (values begin with version octet 01 and are big-endian):
  *   "m"                       frame, namespace and digest of the base map
@@ -147,6 +147,11 @@ static inline const uint8_t *subject_id(const struct subject *s) {
     return s->key + 1;
 }
 
+enum { STATE_VERSION = 1 }; /* first octet of every value */
+
+/* contract_load.c */
+WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
+
 /* contract_state.c */
 void state_put_map(struct exec_host *h, const struct mapset *m);
 void state_put_element(struct exec_host *h, const struct element *e);
@@ -169,7 +174,8 @@ void state_put_last_change(
 bool state_last_change(
     struct exec_host *h, const uint8_t element_id[static 16], uint8_t ret_change[static 32]);
 void state_put_source(struct exec_host *h, const struct source *s);
-WARN_UNUSED int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err);
+/* Where the messages in favour of a hypothesis are; the caller frees it. */
+struct buf state_evidence_key(const struct subject *s, const struct hypothesis *y);
 
 /* contract_places.c */
 void places_open(struct map_contract *c, const struct exec_host *h);
