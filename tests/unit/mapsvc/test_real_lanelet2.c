@@ -189,7 +189,8 @@ static void every_file_is_read_or_refused(void **state) {
             struct mapset m;
             struct ws_err err;
             int rc = map_import(path, NULL, &m, NULL, &err);
-            bool is_map = ends_with(path, ".osm") || ends_with(path, ".xodr");
+            bool is_map = ends_with(path, ".osm") || ends_with(path, ".xodr") ||
+                          strstr(path, "/tnits/Example_") != NULL;
             if (is_map != (rc == WS_OK))
                 fail_msg("%s: %s", path, rc == WS_OK ? "read as a map" : err.text);
             if (rc == WS_OK) {
@@ -199,7 +200,7 @@ static void every_file_is_read_or_refused(void **state) {
             }
             refused++;
             assert_non_null(strstr(err.text, e->d_name));
-            assert_true(ends_with(path, ".gz") || strstr(err.text, ": element ") != NULL);
+            assert_true(ends_with(path, ".gz") || strstr(err.text, " element ") != NULL);
         }
         (void)closedir(dir);
     }
