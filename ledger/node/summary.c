@@ -178,9 +178,10 @@ static void send_round(struct node *n, size_t peer, int32_t round, const struct 
 }
 
 /* The rounds that can bring a peer of our height forward: its own, ours, and those whose quorum a re-proposal rests
- * on (rule R3 needs the old prevotes). */
+ * on (rule R3 needs the old prevotes). Whoever still waits for the first round holds what others say there, and one of
+ * them may have lost its disk and listen for just that. */
 static void help_same_height(struct node *n, size_t peer, const struct held *h) {
-    int32_t ours = cs_round(n->cs);
+    int32_t ours = cs_round(n->cs) < 0 ? 0 : cs_round(n->cs);
     int32_t rounds[3] = {h->status->round, ours, cs_valid_round(n->cs)};
     for (size_t i = 0; i < 3; i++) {
         bool repeat = false;
@@ -188,6 +189,20 @@ static void help_same_height(struct node *n, size_t peer, const struct held *h) 
             repeat = repeat || rounds[k] == rounds[i];
         if (!repeat && rounds[i] >= 0 && rounds[i] <= ours)
             send_round(n, peer, rounds[i], h);
+    }
+}
+
+/* Who has spoken in a round beyond the one it is in has forgotten it: it hears its own words again. */
+static void remind(struct node *n, size_t peer, const Wayside__Link__Status *s) {
+    for (int32_t r = s->round < 0 ? 0 : s->round + 1; r <= cs_round(n->cs) + 1; r++) {
+        const struct round_votes *rv = cs_votes(n->cs, r);
+        for (size_t i = 0; rv != NULL && i < n->set->n; i++) {
+            for (size_t type = 0; n->slot[i] == peer && type < 2; type++) {
+                const struct vote_slot *v = &slots_of(rv, type)[i];
+                for (uint8_t k = 0; k < v->n; k++)
+                    wire_send_vote(n, peer, &v->vote[k]);
+            }
+        }
     }
 }
 
@@ -266,4 +281,5 @@ void summary_status(
         return;
     }
     help_same_height(n, peer, &h);
+    remind(n, peer, s);
 }
