@@ -168,12 +168,14 @@ static bool speaks(const struct cs_action *a) {
            a->kind == CS_ACT_SIGN_VOTE;
 }
 
-/* Who has heard us say something is among them, or nothing came of it: with less than a quorum nothing can be decided. */
+/* Who has heard us say something is among them, or nothing came of it: with less than a quorum nothing can be decided. Who is a
+ * block ahead tells of its own height only, where we may have spoken, too: we have to get there first. */
 static bool heard_a_quorum(const struct node *n, uint64_t since_mono_us) {
     uint64_t power = n->me >= 0 ? n->set->v[n->me].power : 0;
     for (size_t i = 0; i < n->set->n; i++) {
         const struct peer *p = n->slot[i] == NODE_NO_SLOT ? NULL : &n->peer[n->slot[i]];
-        if ((int)i != n->me && p != NULL && p->heard && p->heard_mono_us >= since_mono_us)
+        if ((int)i != n->me && p != NULL && p->heard && p->height <= n->height &&
+            p->heard_mono_us >= since_mono_us)
             power += n->set->v[i].power;
     }
     return power_is_quorum(power, n->set->total);
