@@ -221,6 +221,15 @@ static void take_judged(struct node *n, struct tx *t, size_t peer, struct ws_now
         peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
 }
 
+static void progress_candidates(struct node *n, struct ws_now now) {
+    for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
+        uint64_t height = n->height;
+        candidate_progress(n, &n->candidate[k], now);
+        if (n->height != height)
+            break;
+    }
+}
+
 void txs_take_lot(
     struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
     for (size_t i = 0; i < count; i++) {
@@ -235,12 +244,23 @@ void txs_take_lot(
         else
             take_judged(n, txs[i], peer, now);
     }
-    for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
-        uint64_t height = n->height;
-        candidate_progress(n, &n->candidate[k], now);
-        if (n->height != height)
-            break;
+    progress_candidates(n, now);
+}
+
+/* What a proposal waits for has no time to queue, and a full queue must not turn it away: the block's own check looks at it. */
+static bool is_waited_for(struct node *n, struct span octets, struct ws_now now) {
+    struct tx *t = NULL;
+    bool filled = false;
+    if (!some_candidate_lacks(n) || tx_parse(octets, &t, NULL) != WS_OK)
+        return false;
+    for (size_t k = 0; k < n->n_candidates; k++) {
+        struct candidate *c = &n->candidate[k];
+        filled = (c->block != NULL && c->block->looked && block_fill(c->block, t)) || filled;
     }
+    tx_unref(t);
+    if (filled)
+        progress_candidates(n, now);
+    return filled;
 }
 
 static void take_pushed(struct node *n, size_t peer, struct span tx, struct ws_now now) {
@@ -248,7 +268,7 @@ static void take_pushed(struct node *n, size_t peer, struct span tx, struct ws_n
         peer_drop(n, peer, NODE_DROP_MALFORMED, now);
     else if (!worth_reading(n, peer, tx))
         n->counters.drops[NODE_DROP_MEMPOOL_FULL]++;
-    else if (!ahead_put(n, peer, tx, lane_of(tx) != LANE_BULK, now))
+    else if (!ahead_put(n, peer, tx, lane_of(tx) != LANE_BULK, now) && !is_waited_for(n, tx, now))
         n->counters.drops[NODE_DROP_AHEAD_FULL]++;
 }
 
