@@ -41,6 +41,8 @@ static bool may_be_timely(const struct nodes_member *m, int64_t time) {
  * are heard after the block before the last was told. */
 void nodes_check_time(struct nodes *w, uint64_t height) {
     const struct nodes_height *at = nodes_height_at(w, height);
+    if (height < w->highest)
+        return; /* told late, after its successors: the clocks of its time are not known any more */
     uint64_t power = 0;
     uint64_t counted = 0;
     for (size_t i = 0; i < w->n; i++) {
