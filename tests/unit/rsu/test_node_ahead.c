@@ -1,5 +1,6 @@
 /* Verification ahead with real threads: what peers push comes back judged, each once, urgent before bulk, within bounds. Under
  * ThreadSanitizer this is the test that owner and threads share nothing. */
+#include "ledger/exec/hash.h"
 #include "ledger/node/ahead.h"
 #include "ledger/node/node_internal.h"
 #include "rsu/cell.h"
@@ -258,6 +259,72 @@ static void lots_wait_in_lines_that_are_bounded(void **state) {
     close_unit(u);
 }
 
+/* A proposal that names one transaction, as it stands while its transactions are on their way. */
+static struct block *lacks(struct unit *u, struct tx *t) {
+    struct block whole = {.header = u->node->last_header, .n_txs = 1};
+    struct block *b = NULL;
+    struct buf octets = {0};
+    whole.header.height = u->node->height + 1;
+    whole.last_commit = u->node->last_commit;
+    commit_hash(exec_sha256, &whole.last_commit, whole.header.last_commit);
+    whole.txs = &t;
+    whole.tx_ids = &t->id;
+    whole.tx_leaves = &t->leaf;
+    block_seal(&whole);
+    block_encode_compact(&whole, &octets);
+    assert_int_equal(
+        block_decode_compact(buf_span(&octets), &u->node->genesis->params, &b, NULL), WS_OK);
+    b->looked = true;
+    buf_free(&octets);
+    return b;
+}
+
+/* The peer's room is taken; what it is turned away with is looked at for what a proposal waits for, and for nothing else. */
+static void a_full_queue_lets_pass_what_a_proposal_waits_for(void **state) {
+    (void)state;
+    struct unit *u = open_unit(false);
+    const struct node_counters *c = node_counters(u->node);
+    struct buf push = {0};
+    struct buf again = {0};
+    for (size_t i = 0; again.n < 17000; i++)
+        put_report(u, &again, i % CARS, u->now.its_us - i, GOOD);
+    while (c->drops[NODE_DROP_AHEAD_FULL] == 0) {
+        buf_put(&push, again.p, again.n);
+        deliver(u, &push);
+    }
+    put_report(u, &push, 0, u->now.its_us - 5000000, GOOD);
+    struct rd r = rd_of(buf_span(&push));
+    (void)rd_u8(&r);
+    for (uint8_t v = 0x80; v >= 0x80;)
+        v = rd_u8(&r);
+    struct tx *t = NULL;
+    assert_int_equal(tx_parse(rd_take(&r, rd_left(&r)), &t, NULL), WS_OK);
+    struct buf waited = {0};
+    buf_put(&waited, push.p, push.n);
+    buf_clear(&push);
+
+    uint64_t drops = c->drops[NODE_DROP_AHEAD_FULL];
+    buf_put(&push, waited.p, waited.n);
+    deliver(u, &push);
+    assert_int_equal(c->drops[NODE_DROP_AHEAD_FULL], drops + 1); /* nobody waits for it */
+    struct block *b = lacks(u, t);
+    struct candidate *cand = candidate_add(u->node, b->id, b, PEER);
+    assert_false(block_complete(cand->block));
+    buf_put(&push, again.p, again.n);
+    deliver(u, &push);
+    assert_false(block_complete(cand->block)); /* other messages fill no place */
+    drops = c->drops[NODE_DROP_AHEAD_FULL];
+    buf_put(&push, waited.p, waited.n);
+    deliver(u, &push);
+    assert_true(block_complete(cand->block));
+    assert_int_equal(c->drops[NODE_DROP_AHEAD_FULL], drops);
+    tx_unref(t);
+    buf_free(&waited);
+    buf_free(&again);
+    buf_free(&push);
+    close_unit(u);
+}
+
 /* A certificate comes long after the messages of a busy peer and is looked at before them. */
 static void urgent_lanes_go_first(void **state) {
     (void)state;
@@ -326,6 +393,7 @@ int main(void) {
         cmocka_unit_test(threads_judge_what_is_pushed),
         cmocka_unit_test(urgent_lanes_go_first),
         cmocka_unit_test(lots_wait_in_lines_that_are_bounded),
+        cmocka_unit_test(a_full_queue_lets_pass_what_a_proposal_waits_for),
         cmocka_unit_test(a_slots_new_owner_is_not_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
