@@ -9,6 +9,12 @@ static uint64_t read_us(clockid_t id) {
     return (uint64_t)ts.tv_sec * 1000000U + (uint64_t)ts.tv_nsec / 1000U;
 }
 
+struct timespec ws_clock_deadline(uint64_t after_us) {
+    uint64_t at = read_us(CLOCK_MONOTONIC) + after_us;
+    return (struct timespec){
+        .tv_sec = (time_t)(at / 1000000U), .tv_nsec = (long)(at % 1000000U) * 1000};
+}
+
 uint64_t its_from_unix_us(int64_t unix_us) {
     int64_t v = unix_us - ((int64_t)ITS_EPOCH_UNIX_S - ITS_LEAP_SECONDS) * 1000000;
     return v < 0 ? 0 : (uint64_t)v;

@@ -7,6 +7,7 @@
 #define WAYSIDE_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #define ITS_EPOCH_UNIX_S 1072915200
 #define ITS_LEAP_SECONDS 5
@@ -33,6 +34,9 @@ struct ws_clock {
 
 /* Any thread for SYSTEM and SCALED; MANUAL belongs to the thread that sets it. */
 struct ws_now ws_clock_now(const struct ws_clock *c);
+
+/* The instant of CLOCK_MONOTONIC so far from now, for threads that wait on a condition. Any thread. */
+struct timespec ws_clock_deadline(uint64_t after_us);
 
 uint64_t its_from_unix_us(int64_t unix_us); /* 0 for instants before the ITS epoch */
 int64_t its_to_unix_us(uint64_t its_us);

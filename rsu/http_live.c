@@ -5,6 +5,7 @@
  * when no block comes. Listeners sleep in libmicrohttpd as those of http_stream.c do. */
 #include "rsu/http_evidence.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -83,18 +84,6 @@ static void resume_all(struct live *l) {
     }
 }
 
-static struct timespec after_ms(unsigned ms) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* With the lock held; gives it up while the text is made. */
 static void renew(struct live *l) {
     l->notified = false;
@@ -110,7 +99,7 @@ static void renew(struct live *l) {
 }
 
 static void pause_ms(struct live *l, unsigned ms, bool until_notified) {
-    struct timespec end = after_ms(ms);
+    struct timespec end = ws_clock_deadline((uint64_t)ms * 1000);
     int rc = 0;
     while (!l->stopping && rc != ETIMEDOUT && !(until_notified && l->notified))
         rc = pthread_cond_timedwait(&l->wake, &l->lock, &end);

@@ -7,6 +7,7 @@
  * between the look and the sleep finds the stream either still awake or already in the list of sleepers. */
 #include "rsu/http_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -277,18 +278,6 @@ static void resume_all(struct streams *all) {
     }
 }
 
-static struct timespec after_ms(unsigned ms) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* With the lock held; gives it up while the store is read. */
 static void look_for_versions(struct streams *all) {
     all->notified = false;
@@ -311,7 +300,7 @@ static void look_for_versions(struct streams *all) {
 static void *waker_run(void *arg) {
     struct streams *all = arg;
     (void)pthread_mutex_lock(&all->lock);
-    struct timespec beat_at = after_ms(all->h->tuning.heartbeat_ms);
+    struct timespec beat_at = ws_clock_deadline((uint64_t)all->h->tuning.heartbeat_ms * 1000);
     while (!all->stopping) {
         if (all->notified) {
             look_for_versions(all);
@@ -328,7 +317,7 @@ static void *waker_run(void *arg) {
             resume_all(all);
         }
         if (quiet || rc == ETIMEDOUT)
-            beat_at = after_ms(all->h->tuning.heartbeat_ms);
+            beat_at = ws_clock_deadline((uint64_t)all->h->tuning.heartbeat_ms * 1000);
     }
     resume_all(all); /* libmicrohttpd stops only connections that are awake */
     (void)pthread_mutex_unlock(&all->lock);

@@ -1,6 +1,7 @@
 #include "rsu/keeper.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -71,8 +72,7 @@ static void unlock(struct keeper *k) {
 /* With the lock. False: it is time to end. */
 static bool wait_us(struct keeper *k, uint64_t us) {
     uint64_t until = now_us() + us;
-    struct timespec t = {
-        .tv_sec = (time_t)(until / 1000000), .tv_nsec = (long)(until % 1000000) * 1000};
+    struct timespec t = ws_clock_deadline(us);
     while (!k->stop && k->view == NULL && now_us() < until)
         (void)pthread_cond_timedwait(&k->wake, &k->lock, &t);
     return !k->stop;

@@ -1,6 +1,7 @@
 #include "rsu/mailbox.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -73,14 +74,7 @@ static void unlink_question(struct mailbox *m, struct question *q) {
 
 int mailbox_ask(struct mailbox *m, mailbox_fn fn, void *ctx, unsigned timeout_ms) {
     struct question q = {.fn = fn, .ctx = ctx, .state = WAITING};
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = ws_clock_deadline((uint64_t)timeout_ms * 1000);
     (void)pthread_mutex_lock(&m->lock);
     if (m->shut || m->n >= m->capacity) {
         (void)pthread_mutex_unlock(&m->lock);
