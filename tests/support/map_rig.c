@@ -88,9 +88,13 @@ struct element rig_limit(
 }
 
 void rig_start(struct map_rig *r, struct mapset *base) {
+    base->frame = frame_at(487597690, 114231700);
+    rig_start_as_is(r, base);
+}
+
+void rig_start_as_is(struct map_rig *r, struct mapset *base) {
     *r = (struct map_rig){.base = *base};
     *base = (struct mapset){0};
-    r->base.frame = frame_at(487597690, 114231700);
     mapset_sort(&r->base);
     rig_policy(r->host.policy);
     memset(r->host.cell_id, 0xce, sizeof(r->host.cell_id));

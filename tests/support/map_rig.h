@@ -36,8 +36,10 @@ struct element rig_sign(uint32_t n, int32_t value, int32_t x, int32_t y, uint16_
 struct element rig_limit(uint32_t n, int32_t value, int32_t x0, int32_t y0, int32_t x1, int32_t y1);
 void rig_id(uint32_t n, uint8_t ret_id[static 16]);
 
-/* Takes the map's elements. */
+/* Takes the map's elements, and puts them into a frame of the rig's own. */
 void rig_start(struct map_rig *r, struct mapset *base);
+/* The same in the frame that the map has. */
+void rig_start_as_is(struct map_rig *r, struct mapset *base);
 void rig_free(struct map_rig *r);
 /* Throws the contract away and loads another from the state. */
 void rig_restart(struct map_rig *r);
