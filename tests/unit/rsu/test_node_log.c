@@ -1,28 +1,12 @@
-/* What a node makes of a log that is not its own, or not whole; and the mempool by itself. */
+/* What a node makes of a log that is not its own, or not whole. */
 #include "tests/support/cm.h"
 
 #include "ledger/node/node_internal.h"
 #include "ledger/policy/body.h"
-#include "tests/support/exec_rig.h"
 #include "tests/support/nodes.h"
 #include "tests/support/orders.h"
 
 enum { N = 4, SECOND = 1000000 };
-
-static struct nodes *open_cell(void) {
-    struct nodes *w = ws_alloc(sizeof(*w));
-    nodes_open(w, N, 1);
-    nodes_run_to(w, 3, 20 * SECOND);
-    return w;
-}
-
-static void close_cell(struct nodes *w) {
-    nodes_settle(w);
-    nodes_close(w);
-    free(w);
-}
-
-/* ---- the log ---- */
 
 static int keep_record(void *ctx, uint8_t type, struct span payload, struct ws_err *err) {
     struct buf *all = ctx;
@@ -63,7 +47,7 @@ static void event_begin(struct buf *b, uint64_t height) {
 
 static void heights_that_do_not_follow_are_refused(void **state) {
     (void)state;
-    struct nodes *w = open_cell();
+    struct nodes *w = nodes_new(N, 1);
     uint64_t h = nodes_height(w, 0);
     nodes_kill(w, 0, false);
     static const int64_t offsets[] = {-2, 0, 1, 2, 100};
@@ -79,12 +63,12 @@ static void heights_that_do_not_follow_are_refused(void **state) {
         wal_close(log);
         buf_free(&b);
     }
-    close_cell(w);
+    nodes_end(w);
 }
 
 static void records_that_cannot_be_read_stop_the_start(void **state) {
     (void)state;
-    struct nodes *w = open_cell();
+    struct nodes *w = nodes_new(N, 1);
     uint64_t h = nodes_height(w, 0);
     nodes_kill(w, 0, false);
     struct buf good = {0};
@@ -115,14 +99,14 @@ static void records_that_cannot_be_read_stop_the_start(void **state) {
         wal_close(log);
     }
     buf_free(&good);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* A log cut after each of its records is a log that a crash could have left: the node starts, and with the other
  * three it goes on. Its own votes that the cut took were never sent by this node, for it is started anew. */
 static void every_prefix_of_a_log_is_a_start(void **state) {
     (void)state;
-    struct nodes *w = open_cell();
+    struct nodes *w = nodes_new(N, 1);
     while (wal_octets(*log_of_height(w)) < 1500) /* into a height */
         nodes_run(w, 500);
     struct buf all = {0};
@@ -155,12 +139,12 @@ static void every_prefix_of_a_log_is_a_start(void **state) {
     }
     assert_false(r.bad);
     buf_free(&all);
-    close_cell(w);
+    nodes_end(w);
 }
 
 static void the_store_of_another_cell_is_refused(void **state) {
     (void)state;
-    struct nodes *w = open_cell();
+    struct nodes *w = nodes_new(N, 1);
     struct nodes *other = ws_alloc(sizeof(*other));
     nodes_open(other, N + 1, 1); /* another genesis */
     nodes_run_to(other, 2, 20 * SECOND);
@@ -175,260 +159,7 @@ static void the_store_of_another_cell_is_refused(void **state) {
     w->m[0].store = own;
     nodes_close(other);
     free(other);
-    close_cell(w);
-}
-
-/* ---- the mempool ---- */
-
-struct fixture {
-    struct exec_rig *rig;
-    struct mempool pool;
-    struct tx *message[20], *cert[3], *order;
-};
-
-static struct fixture *open_pool(size_t txs, size_t octets, size_t sources) {
-    struct fixture *f = ws_alloc(sizeof(*f));
-    f->rig = ws_alloc(sizeof(*f->rig));
-    exec_rig_open(f->rig, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(f->message); i++)
-        f->message[i] = rig_message(f->rig, i, f->rig->town.epoch, 50);
-    for (size_t i = 0; i < ARRAY_LEN(f->cert); i++)
-        f->cert[i] = rig_cert(f->rig, i);
-    struct rig_order o = {
-        .sequence = 1, .expiry = 2, .role = ROLE_MAP, .kind = 1, .body = "x", .signers = 1};
-    f->order = rig_order(f->rig, &o);
-    mempool_init(&f->pool, txs, octets, sources);
-    return f;
-}
-
-static void close_pool(struct fixture *f) {
-    mempool_free(&f->pool);
-    assert_int_equal(f->pool.n, 0);
-    assert_int_equal(f->pool.octets, 0);
-    assert_int_equal(f->pool.idle, 0);
-    for (size_t i = 0; i < ARRAY_LEN(f->message); i++) {
-        assert_int_equal(f->message[i]->refs, 1);
-        tx_unref(f->message[i]);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(f->cert); i++)
-        tx_unref(f->cert[i]);
-    tx_unref(f->order);
-    exec_rig_close(f->rig);
-    free(f->rig);
-    free(f);
-}
-
-static void count_and_octets_bound_the_mempool(void **state) {
-    (void)state;
-    struct fixture *f = open_pool(5, 1U << 20, 1);
-    for (size_t i = 0; i < 8; i++)
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 0, true), i < 5 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    assert_int_equal(mempool_add(&f->pool, f->message[2], 0, true), MEMPOOL_KNOWN);
-    mempool_remove_id(&f->pool, f->message[2]->id);
-    mempool_remove_id(&f->pool, f->message[2]->id);
-    assert_int_equal(f->pool.n, 4);
-    assert_int_equal(mempool_add(&f->pool, f->message[6], 0, true), MEMPOOL_ADDED);
-    assert_ptr_equal(mempool_by_leaf(&f->pool, f->message[6]->leaf), f->message[6]);
-    assert_null(mempool_by_leaf(&f->pool, f->message[2]->leaf));
-    assert_true(mempool_has_id(&f->pool, f->message[0]->id));
-    close_pool(f);
-    f = open_pool(100, 1000, 1);
-    size_t octets = 0;
-    for (size_t i = 0; i < ARRAY_LEN(f->message); i++) {
-        size_t n = f->message[i]->octets.n;
-        bool fits = octets + n <= 875; /* the last eighth is not for bulk */
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 0, true), fits ? MEMPOOL_ADDED : MEMPOOL_FULL);
-        octets += fits ? n : 0;
-        assert_int_equal(f->pool.octets, octets);
-    }
-    close_pool(f);
-}
-
-/* Each source has its part of the whole, our own admission a little less than others would let us have, and bulk leaves room
- * for what matters more. */
-static void each_source_has_its_share(void **state) {
-    (void)state;
-    struct fixture *f =
-        open_pool(16, 1U << 20, 2); /* eight each, six of our own, fourteen for bulk */
-    for (size_t i = 0; i < 9; i++) {
-        assert_int_equal(mempool_full_own(&f->pool, 0, LANE_BULK), i >= 6);
-        assert_int_equal(mempool_full(&f->pool, 0, LANE_BULK), i >= 8);
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 0, true), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    }
-    assert_false(mempool_full(&f->pool, 1, LANE_BULK));
-    for (size_t i = 9; i < 16; i++)
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 1, true), i < 15 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    assert_true(mempool_full(&f->pool, 1, LANE_BULK));
-    assert_false(mempool_full(&f->pool, 1, LANE_CERTIFICATE));
-    assert_int_equal(mempool_add(&f->pool, f->cert[0], 1, true), MEMPOOL_ADDED);
-    assert_int_equal(mempool_add(&f->pool, f->order, 1, true), MEMPOOL_ADDED);
-    assert_true(mempool_full(&f->pool, 1, LANE_ORDER));
-    mempool_remove_id(&f->pool, f->message[0]->id);
-    assert_false(mempool_full(&f->pool, 0, LANE_BULK) && mempool_full(&f->pool, 0, LANE_ORDER));
-    close_pool(f);
-}
-
-static void lanes_keep_their_order(void **state) {
-    (void)state;
-    struct fixture *f = open_pool(100, 1U << 20, 1);
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(mempool_add(&f->pool, f->message[i], 0, true), MEMPOOL_ADDED);
-        assert_int_equal(mempool_add(&f->pool, f->cert[i], 0, true), MEMPOOL_ADDED);
-    }
-    assert_int_equal(mempool_add(&f->pool, f->order, 0, true), MEMPOOL_ADDED);
-    mempool_remove_id(&f->pool, f->cert[1]->id);
-    mempool_remove_id(&f->pool, f->message[2]->id);
-    mempool_remove_id(&f->pool, f->message[0]->id);
-    const struct tx *want[] = {f->order, f->cert[0], f->cert[2], f->message[1]};
-    size_t n = 0;
-    for (size_t lane = 0; lane < LANE_COUNT; lane++) {
-        const struct mempool_entry *before = NULL;
-        for (const struct mempool_entry *e = f->pool.first[lane]; e != NULL; e = e->next) {
-            assert_ptr_equal(e->tx, want[n++]);
-            assert_ptr_equal(e->prev, before);
-            before = e;
-        }
-        assert_ptr_equal(f->pool.last[lane], before);
-    }
-    assert_int_equal(n, 4);
-    close_pool(f);
-}
-
-static void each_source_has_its_share_of_the_unjudged(void **state) {
-    (void)state;
-    struct fixture *f = open_pool(12, 1U << 20, 2); /* two sources: three each */
-    for (size_t i = 0; i < 5; i++)
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 0, false), i < 3 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    for (size_t i = 5; i < 10; i++)
-        assert_int_equal(
-            mempool_add(&f->pool, f->message[i], 1, false), i < 8 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    assert_int_equal(f->pool.idle, 6);
-    mempool_remove_id(&f->pool, f->message[1]->id);
-    assert_int_equal(mempool_add(&f->pool, f->message[9], 1, false), MEMPOOL_FULL);
-    assert_int_equal(mempool_add(&f->pool, f->message[4], 0, false), MEMPOOL_ADDED);
-    /* The other half is there for what was judged. */
-    for (size_t i = 10; i < 18; i++)
-        assert_int_equal(mempool_add(&f->pool, f->message[i], i % 2, true),
-            i < 15 ? MEMPOOL_ADDED : MEMPOOL_FULL);
-    close_pool(f);
-}
-
-/* Until node 0 has said something in the height in progress, as its proposer in every other run. */
-static void run_into_a_height(struct nodes *w, enum cs_step step) {
-    struct node_status s;
-    do {
-        nodes_run(w, 200);
-        node_status(w->m[0].node, &s);
-    } while (s.step != step || cs_proposer(w->m[0].node->cs, s.round) != (size_t)s.me);
-}
-
-/* A box comes back without its logs, at any moment of a height: what it said, the others remember. */
-static void who_has_lost_its_log_contradicts_nothing(void **state) {
-    (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct nodes *w = ws_alloc(sizeof(*w));
-        nodes_open(w, 4, seed);
-        nodes_run_to(w, 3, 60 * UINT64_C(1000000));
-        uint64_t from = w->highest;
-        (void)nodes_report(w, seed % 4, seed % TOWN_CARS, 30);
-        run_into_a_height(w, seed % 2 == 0 ? CS_PREVOTE : CS_PRECOMMIT);
-        struct nodes_member *m = &w->m[0];
-        nodes_kill(w, 0, false);
-        for (int i = 0; i < 2; i++)
-            assert_int_equal(wal_restart(m->wal[i], NULL), WS_OK);
-        assert_int_equal(nodes_start(w, 0, NULL), WS_OK);
-        nodes_run_to(w, from + 4, 60 * UINT64_C(1000000));
-        close_cell(w);
-    }
-}
-
-struct older {
-    struct wal *log;
-    size_t n, most;
-};
-
-static int keep_older(void *ctx, uint8_t type, struct span payload, struct ws_err *err) {
-    struct older *o = ctx;
-    return o->n++ < o->most ? wal_append(o->log, type, payload, err) : WS_OK;
-}
-
-/* A disk comes back as it was earlier in the very height: its log is well formed and not all that was said. The host knows that it may be
- * so (ledger/store/sign_guard.h), and then the others are heard first. */
-static void who_has_an_older_log_and_knows_it_contradicts_nothing(void **state) {
-    (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct nodes *w = ws_alloc(sizeof(*w));
-        nodes_open(w, 4, seed);
-        nodes_run_to(w, 3, 60 * UINT64_C(1000000));
-        uint64_t from = w->highest;
-        (void)nodes_report(w, seed % 4, seed % TOWN_CARS, 30);
-        run_into_a_height(w, seed % 2 == 0 ? CS_PREVOTE : CS_PRECOMMIT);
-        struct wal **at = log_of_height(w);
-        struct wal *own = *at;
-        nodes_kill(w, 0, false);
-        struct older o = {wal_open_memory(), 0, 1 + seed % 3};
-        assert_int_equal(wal_replay(own, keep_older, &o, NULL), WS_OK);
-        assert_true(o.n > o.most); /* something is missing */
-        *at = o.log;
-        wal_close(own);
-        w->limits.listen_always = true;
-        assert_int_equal(nodes_start(w, 0, NULL), WS_OK);
-        assert_true(w->m[0].node->listening);
-        assert_true(w->m[0].node->replayed > 0);
-        nodes_run_to(w, from + 4, 60 * UINT64_C(1000000));
-        assert_false(w->m[0].node->listening);
-        close_cell(w);
-    }
-}
-
-/* Whoever has heard from us falls silent before it could say so: we go on listening. */
-static void who_falls_silent_has_told_nothing(void **state) {
-    (void)state;
-    struct nodes *w = open_cell();
-    nodes_kill(w, 0, true);
-    nodes_wipe(w, 0);
-    nodes_start_all(w);
-    nodes_run_to(w, w->highest, 5 * SECOND);
-    uint64_t h = nodes_height(w, 0);
-    for (size_t i = 1; i < N; i++)
-        nodes_cut(w, i, true);
-    nodes_run(w, 5 * SECOND);
-    assert_int_equal(nodes_height(w, 0), h);
-    assert_true(w->m[0].node->listening);
-    for (size_t i = 1; i < N; i++)
-        nodes_cut(w, i, false);
-    nodes_run(w, 5 * SECOND);
-    assert_false(w->m[0].node->listening);
-    close_cell(w);
-}
-
-/* A log that was begun while listening says nothing of what was said before the old one was lost. */
-static void who_lost_power_while_listening_listens_on(void **state) {
-    (void)state;
-    struct nodes *w = open_cell();
-    nodes_kill(w, 0, true);
-    nodes_wipe(w, 0);
-    nodes_start_all(w);
-    const struct node *n = w->m[0].node;
-    for (unsigned t = 0; n->height < w->highest || n->counters.wal_octets == 0; t++) {
-        assert_true(t < 3000 && n->listening);
-        nodes_run(w, 1000);
-    }
-    for (unsigned again = 0; again < 3; again++) {
-        assert_true(w->m[0].node->listening);
-        nodes_kill(w, 0, false);
-        nodes_start_all(w);
-        assert_true(w->m[0].node->replayed > 0);
-        assert_true(w->m[0].node->listening);
-    }
-    nodes_run(w, 5 * SECOND);
-    assert_false(w->m[0].node->listening);
-    close_cell(w);
+    nodes_end(w);
 }
 
 /* An order as large as the cell was founded for; most of it is remarks. */
@@ -450,7 +181,7 @@ static void submit_large(struct nodes *w) {
 /* The log of this parity still holds a block of the height before the last, and limits have been lowered since. */
 static void an_old_block_that_is_too_large_now_stops_no_start(void **state) {
     (void)state;
-    struct nodes *w = open_cell();
+    struct nodes *w = nodes_new(N, 1);
     submit_large(w);
     while (w->txs_of[TX_ORDER] == 0)
         nodes_run(w, 10000);
@@ -473,7 +204,7 @@ static void an_old_block_that_is_too_large_now_stops_no_start(void **state) {
         fail_msg("%s", err.text);
     wal_close(log);
     buf_free(&block);
-    close_cell(w);
+    nodes_end(w);
 }
 
 int main(void) {
@@ -481,16 +212,8 @@ int main(void) {
         cmocka_unit_test(heights_that_do_not_follow_are_refused),
         cmocka_unit_test(records_that_cannot_be_read_stop_the_start),
         cmocka_unit_test(every_prefix_of_a_log_is_a_start),
-        cmocka_unit_test(who_falls_silent_has_told_nothing),
-        cmocka_unit_test(who_lost_power_while_listening_listens_on),
         cmocka_unit_test(an_old_block_that_is_too_large_now_stops_no_start),
         cmocka_unit_test(the_store_of_another_cell_is_refused),
-        cmocka_unit_test(count_and_octets_bound_the_mempool),
-        cmocka_unit_test(each_source_has_its_share),
-        cmocka_unit_test(lanes_keep_their_order),
-        cmocka_unit_test(who_has_lost_its_log_contradicts_nothing),
-        cmocka_unit_test(who_has_an_older_log_and_knows_it_contradicts_nothing),
-        cmocka_unit_test(each_source_has_its_share_of_the_unjudged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
