@@ -49,7 +49,7 @@ rule ledger/snapshot 'base/|ledger/(light|exec|store|snapshot)/' "$none"
 rule ledger/net 'base/|ledger/net/' 'zmq'
 rule ledger/node 'base/|v2x/|ledger/' 'protobuf-c'
 rule mapsvc 'base/|mapsvc/|ledger/exec/(contract|hash)\.h' 'expat|jansson|protobuf-c'
-[ ! -d fedlearn ] || rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|protobuf-c'
+[ ! -d fedlearn ] || rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|sodium|protobuf-c'
 rule rsu 'base/|v2x/|pktio/|ledger/|mapsvc/|fedlearn/|rsu/' '.*'
 pure ledger/light ledger/consensus ledger/beacon
 
