@@ -10,6 +10,7 @@ import { Model, readSequence } from "./model.js";
 import { Overlay } from "./overlay.js";
 import { Scene } from "./scene.js";
 import { expiryWords, list } from "./side.js";
+import { Stage } from "./stage.js";
 import { Strip, sayTroubles, states, troubles } from "./strip.js";
 import { checker } from "./verify.js";
 import { View, steer } from "./view.js";
@@ -25,57 +26,8 @@ const strip = new Strip((address) => open(`n:${address}`));
 const stream = { lost: 0, map: "" };
 const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [] };
 const trails = new Map(); // bits of candidates since the page was opened
-const canvas = { road: byId("road").getContext("2d", { alpha: false }), marks: byId("marks").getContext("2d") };
-const timing = { frames: 0, drawn: 0 };
-let roadDue = true;
-let frame = 0;
+const stage = new Stage(view, scene, overlay);
 let panel = null; // the open panel's own update, if it has one
-
-// ---- drawing ----
-
-function ratio() {
-  return Math.min(2, window.devicePixelRatio || 1);
-}
-
-function draw(now) {
-  frame = 0;
-  const began = performance.now();
-  const fine = canvas.road.canvas.width / view.width; // as it was made, be it for the screen or for paper
-  if (roadDue) scene.draw(canvas.road, fine);
-  roadDue = false;
-  const moving = overlay.draw(canvas.marks, fine, now);
-  putScale();
-  timing.frames++;
-  timing.drawn = performance.now() - began;
-  if (moving) ask(false);
-}
-
-function ask(road) {
-  roadDue = roadDue || road;
-  if (!frame) frame = requestAnimationFrame(draw);
-}
-
-function resize() {
-  if (document.documentElement.hasAttribute("data-paper")) return;
-  const node = byId("map");
-  const fits = view.width > 1;
-  view.width = Math.max(1, node.clientWidth);
-  view.height = Math.max(1, node.clientHeight);
-  for (const g of Object.values(canvas)) {
-    g.canvas.width = Math.round(view.width * ratio());
-    g.canvas.height = Math.round(view.height * ratio());
-  }
-  if (!fits && scene.box && !state.see) place(link.read(location.hash));
-  ask(true);
-}
-
-function putScale() {
-  const target = 110 / view.scale;
-  const power = 10 ** Math.floor(Math.log10(target));
-  const metres = [5, 2, 1].find((k) => k * power <= target) * power;
-  byId("scalebar").style.width = `${(metres * view.scale).toFixed(0)}px`;
-  show(byId("scaletext"), metres >= 1000 ? `${count(metres / 1000)} km` : `${metres < 1 ? metres.toFixed(1) : count(metres)} m`);
-}
 
 // ---- the address ----
 
@@ -97,6 +49,7 @@ function address(push) {
 }
 
 function place(found) {
+  stage.land(true);
   if (found.at) {
     [view.x, view.y] = view.metres(found.at.lon, found.at.lat);
     view.scale = found.at.scale;
@@ -106,7 +59,8 @@ function place(found) {
 }
 
 function moved() {
-  ask(true);
+  stage.land(true);
+  stage.ask(false);
   address(false);
 }
 
@@ -122,13 +76,14 @@ function showRange(from, to) {
   const first = Math.min(Math.max(from, base()), last);
   state.live = last === newest;
   state.range = { from: first, to: last };
-  if (model.at !== last && model.go(last)) scene.build(model.elements);
+  const walked = model.at === last ? null : model.go(last);
+  if (walked) scene.renew(walked);
   /* Without an end of its own, the accent stays on the newest version until the next one. */
   overlay.changes = model.between(first > base() || !state.live ? first : Math.max(base(), last - 1), last);
   overlay.candidates = state.live ? state.candidates : [];
   putSlider();
   if (!state.see) putList();
-  ask(true);
+  stage.ask(Boolean(walked));
 }
 
 function putSlider() {
@@ -160,13 +115,6 @@ function putList() {
     : `${count(model.between(state.range.from, state.range.to).length)} changes`);
 }
 
-function fly(x, y, scale) {
-  view.scale = Math.max(view.scale, scale);
-  view.x = x;
-  view.y = y;
-  ask(true);
-}
-
 function back() {
   open("");
 }
@@ -195,7 +143,7 @@ function open(see, quiet) {
     putList();
     if (was && !quiet) byId("panel").querySelector(`[data-see="${was}"]`)?.focus();
   }
-  ask(false);
+  stage.ask(false);
   if (!quiet) address(true);
 }
 
@@ -217,7 +165,7 @@ function opened(see) {
     const k = state.candidates.find((one) => one.subject === id);
     if (!k) return null;
     overlay.selected = { at: [k.x, k.y] };
-    fly(k.x, k.y, 4);
+    stage.flyTo(k.x, k.y, 4);
     const made = evidence.candidate(k, model.elements.get(id), back, (now) => evidence.bitsChart(trails.get(now.subject) || [], now.threshold_bits));
     panel = () => {
       made.update(state.candidates.find((one) => one.subject === id));
@@ -231,23 +179,22 @@ function opened(see) {
 function select(element) {
   overlay.selected = { element };
   const at = scene.anchor(element);
-  if (at) fly(...at, 4);
+  if (at) stage.flyTo(...at, 4);
 }
 
 function tapped(px, py, reach = CLICK_PX) {
   const near = (p) => Math.hypot(p[0] - px, p[1] - py);
   const marks = [
-    ...overlay.candidates.map((k) => [near(view.pixel(k.x, k.y)), `k:${k.subject}`]),
-    ...overlay.changes.map((c) => {
-      const at = overlay.place(c.after || c.before);
-      return [at ? near(at) : Infinity, `c:${c.id}`];
-    }),
+    ...overlay.candidates.map((k) => [near(view.pixel(k.x, k.y)), () => open(`k:${k.subject}`)]),
+    ...overlay.marked().map((m) => [near(m.at), m.n > 1
+      ? () => stage.flyTo(...view.at(...m.at), view.scale * 4)
+      : () => open(`c:${m.change.id}`)]),
   ].filter(([d]) => d <= Math.max(reach, overlay.radius())).sort((a, b) => a[0] - b[0]);
   if (marks.length > 0) {
-    open(marks[0][1]);
+    marks[0][1]();
     return;
   }
-  const e = scene.hit(model.elements, px, py, reach);
+  const e = scene.hit(px, py, reach);
   if (e) open(`e:${e.id}`);
   else if (state.see) back();
 }
@@ -281,7 +228,7 @@ function takeCandidates(message) {
   if (state.live) overlay.candidates = state.candidates;
   if (!state.see) putList();
   panel?.();
-  ask(false);
+  stage.ask(false);
 }
 
 let reading = false;
@@ -315,26 +262,7 @@ function say() {
 
 function theme() {
   scene.theme();
-  ask(true);
-}
-
-// The strip of map on a sheet: drawn at once, because the page does not run while it is printed.
-function paper(begins) {
-  document.documentElement.toggleAttribute("data-paper", begins);
-  scene.theme();
-  if (!begins) {
-    resize();
-    return;
-  }
-  const s = 2;
-  view.width = 688;
-  view.height = 234;
-  for (const g of Object.values(canvas)) {
-    g.canvas.width = view.width * s;
-    g.canvas.height = view.height * s;
-  }
-  scene.draw(canvas.road, s);
-  overlay.draw(canvas.marks, s, 0);
+  stage.ask(true);
 }
 
 function listen() {
@@ -346,6 +274,12 @@ function listen() {
       moved();
     }
   });
+  const cross = () => {
+    overlay.cross = map.matches(":focus-visible");
+    stage.ask(false);
+  };
+  map.addEventListener("focus", cross);
+  map.addEventListener("blur", cross);
   byId("nearer").addEventListener("click", () => { view.zoom(1.6, view.width / 2, view.height / 2); moved(); });
   byId("farther").addEventListener("click", () => { view.zoom(1 / 1.6, view.width / 2, view.height / 2); moved(); });
   byId("whole").addEventListener("click", () => { view.fit(scene.box); moved(); });
@@ -356,10 +290,10 @@ function listen() {
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && state.see) back(); });
   addEventListener("popstate", () => arrive(link.read(location.hash)));
   addEventListener("hashchange", () => arrive(link.read(location.hash)));
-  new ResizeObserver(resize).observe(map);
+  new ResizeObserver(() => stage.resize()).observe(map);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
-  addEventListener("beforeprint", () => paper(true));
-  addEventListener("afterprint", () => paper(false));
+  addEventListener("beforeprint", () => stage.paper(true));
+  addEventListener("afterprint", () => stage.paper(false));
   setInterval(() => { if (state.status) strip.tick(state.status, state.received); say(); }, 1000);
 }
 
@@ -367,13 +301,15 @@ function arrive(found) {
   showRange(found.from || base(), found.v || model.newest);
   if ((found.see || "") !== state.see) open(found.see || "", true);
   if (found.at || !state.see) place(found);
-  ask(true);
+  stage.ask(false);
 }
 
 async function begin() {
   listen();
-  resize();
+  stage.onFit = () => { if (scene.box && !state.see) place(link.read(location.hash)); };
+  stage.onLanding = () => address(false);
   theme();
+  stage.resize();
   follow({ heard, lost: (since) => { stream.lost = since; say(); } });
   try {
     const { version, text } = await api.map();
@@ -382,6 +318,7 @@ async function begin() {
     model.take(elements, version);
     model.oldest = version;
     scene.build(elements);
+    stage.ask(true);
     byId("loading").hidden = true;
     arrive(link.read(location.hash));
     const { oldest } = await api.json(`/v1/map/versions?from=${version}`);
@@ -411,4 +348,4 @@ function centre(elements) {
 }
 
 begin();
-window.wayside = { view, model, scene, overlay, state, timing, changeTitle }; // for whoever looks under the bonnet
+window.wayside = { view, model, scene, overlay, stage, state, moved, changeTitle }; // for whoever looks under the bonnet

@@ -71,21 +71,22 @@ export class Model {
     }
   }
 
-  // Walks `elements` to another version, if all between are here.
+  // Walks `elements` to another version, if all between are here. Returns the ids of what that touched, or false.
   go(version) {
     const step = version > this.at ? 1 : -1;
-    while (this.at !== version) {
-      const v = this.versions.get(step > 0 ? this.at + 1 : this.at);
-      if (!v) return false;
-      for (const c of v.changes) {
+    const record = (at) => this.versions.get(step > 0 ? at + 1 : at);
+    for (let at = this.at; at !== version; at += step) if (!record(at)) return false;
+    const touched = new Set();
+    for (; this.at !== version; this.at += step) {
+      for (const c of record(this.at).changes) {
         const side = step > 0 ? c.after : c.before;
         const id = (c.after || c.before).id;
+        touched.add(id);
         if (side) this.elements.set(id, side);
         else this.elements.delete(id);
       }
-      this.at += step;
     }
-    return true;
+    return touched;
   }
 
   // Changes of versions in (from, to], newest first.

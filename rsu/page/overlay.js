@@ -4,6 +4,8 @@ import { isWeak } from "./side.js";
 import { drawSymbol } from "./signs.js";
 
 const PULSE_MS = 1400;
+const APART_MAX = 200; // marks; more are gathered where they are close
+const CELL_PX = 56;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Overlay {
@@ -12,6 +14,7 @@ export class Overlay {
     this.scene = scene;
     this.changes = []; // shown with an accent
     this.candidates = [];
+    this.cross = false; // the keyboard is on the map
     this.selected = null; // { element } or { at: [x, y] }
     this.pulses = new Map(); // change id -> begun
   }
@@ -26,10 +29,46 @@ export class Overlay {
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.clearRect(0, 0, g.canvas.width, g.canvas.height);
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    for (const c of this.changes) this.drawChange(g, c, now);
+    const marked = this.marked();
+    for (const m of marked) {
+      if (m.n > 1) this.drawMany(g, m);
+      else this.drawChange(g, m.change, m.at);
+      this.drawPulse(g, m, now);
+    }
     for (const k of this.candidates) this.drawCandidate(g, k);
     if (this.selected) this.drawSelected(g);
+    if (this.cross) this.drawCross(g);
     return this.pulses.size > 0;
+  }
+
+  // The changes in view, each element once (as the newest change left it); where many are in one place, as one mark.
+  marked() {
+    const v = this.view;
+    const seen = new Set();
+    const list = [];
+    for (const c of this.changes) {
+      if (seen.has(c.element)) continue;
+      seen.add(c.element);
+      const at = this.place(c.after || c.before);
+      if (!at || at[0] < -60 || at[1] < -60 || at[0] > v.width + 60 || at[1] > v.height + 60) {
+        this.pulses.delete(c.id); // nobody saw it
+        continue;
+      }
+      list.push({ change: c, at, n: 1, pulse: this.pulses.get(c.id) });
+    }
+    if (list.length <= APART_MAX) return list;
+    const cells = new Map();
+    for (const m of list) {
+      const key = `${Math.floor(m.at[0] / CELL_PX)},${Math.floor(m.at[1] / CELL_PX)}`;
+      const first = cells.get(key);
+      if (!first) cells.set(key, m);
+      else {
+        first.n++;
+        first.pulse ??= m.pulse;
+        if (m.pulse !== undefined) this.pulses.delete(m.change.id);
+      }
+    }
+    return [...cells.values()];
   }
 
   place(element) {
@@ -50,31 +89,50 @@ export class Overlay {
     return true;
   }
 
-  drawChange(g, c, now) {
+  drawChange(g, c, at) {
     const element = c.after || c.before;
-    const at = this.place(element);
-    if (!at) return;
     const colours = this.scene.colours;
     g.strokeStyle = colours.accent;
     g.lineWidth = 3;
-    this.alongLine(g, element);
+    if (c.after && this.scene.line(element).length > 1) this.alongLine(g, element);
     if (!c.after) this.drawGone(g, c.before, at);
     else if (c.before && c.moved_m >= 0.05) this.drawMoved(g, c, at);
     g.lineWidth = 2;
     g.beginPath();
     g.arc(at[0], at[1], this.radius(), 0, 2 * Math.PI);
     g.stroke();
-    const begun = this.pulses.get(c.id);
-    if (begun === undefined) return;
-    const t = (now - begun) / PULSE_MS;
+  }
+
+  drawMany(g, m) {
+    const colours = this.scene.colours;
+    const words = m.n > 999 ? "999+" : String(m.n);
+    const r = 9 + 3 * words.length;
+    g.fillStyle = colours["accent-soft"];
+    g.strokeStyle = colours.accent;
+    g.lineWidth = 2;
+    g.beginPath();
+    g.arc(m.at[0], m.at[1], r, 0, 2 * Math.PI);
+    g.fill();
+    g.stroke();
+    g.fillStyle = colours.text;
+    g.font = '600 12px Inter, system-ui, "Liberation Sans", sans-serif';
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    g.fillText(words, m.at[0], m.at[1] + 0.5);
+  }
+
+  drawPulse(g, m, now) {
+    if (m.pulse === undefined) return;
+    const t = (now - m.pulse) / PULSE_MS;
     if (t >= 1) {
-      this.pulses.delete(c.id);
+      this.pulses.delete(m.change.id);
       return;
     }
-    g.globalAlpha = 1 - t;
+    g.strokeStyle = this.scene.colours.accent;
+    g.globalAlpha = Math.min(1, 1 - t);
     g.lineWidth = 4;
     g.beginPath();
-    g.arc(at[0], at[1], this.radius() + 46 * t, 0, 2 * Math.PI);
+    g.arc(m.at[0], m.at[1], this.radius() + 46 * Math.max(0, t), 0, 2 * Math.PI);
     g.stroke();
     g.globalAlpha = 1;
   }
@@ -92,16 +150,46 @@ export class Overlay {
     g.stroke();
   }
 
+  // An arrow from where it stood to where it stands. When the two are one dot on the glass, there is nothing to point at.
   drawMoved(g, c, at) {
     const from = this.place(c.before);
     if (!from) return;
-    g.lineWidth = 1.5;
-    g.setLineDash([4, 3]);
+    const d = Math.hypot(at[0] - from[0], at[1] - from[1]);
+    if (d < 6) return;
+    const r = Math.min(this.scene.symbolRadius(), d / 2);
+    g.globalAlpha = 0.4;
+    if (c.before.line.length === 1 && r >= 5) drawSymbol(g, c.before, from[0], from[1], r);
+    else this.alongLine(g, c.before);
+    g.globalAlpha = 1;
+    const u = [(at[0] - from[0]) / d, (at[1] - from[1]) / d];
+    const room = Math.min(this.radius() + 1, d * 0.4); // the head ends at the ring
+    const tip = [at[0] - u[0] * room, at[1] - u[1] * room];
+    const head = Math.min(9, d * 0.4);
+    g.strokeStyle = g.fillStyle = this.scene.colours.accent;
+    g.lineWidth = 2.5;
     g.beginPath();
     g.moveTo(...from);
-    g.lineTo(...at);
+    g.lineTo(tip[0] - u[0] * head * 0.7, tip[1] - u[1] * head * 0.7);
     g.stroke();
-    g.setLineDash([]);
+    g.beginPath();
+    g.moveTo(...tip);
+    g.lineTo(tip[0] - head * (u[0] + 0.5 * u[1]), tip[1] - head * (u[1] - 0.5 * u[0]));
+    g.lineTo(tip[0] - head * (u[0] - 0.5 * u[1]), tip[1] - head * (u[1] + 0.5 * u[0]));
+    g.closePath();
+    g.fill();
+  }
+
+  // What Enter opens.
+  drawCross(g) {
+    const [x, y] = [this.view.width / 2, this.view.height / 2];
+    g.strokeStyle = this.scene.colours.text;
+    g.lineWidth = 1.5;
+    g.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      g.moveTo(x + 5 * dx, y + 5 * dy);
+      g.lineTo(x + 14 * dx, y + 14 * dy);
+    }
+    g.stroke();
   }
 
   drawCandidate(g, k) {

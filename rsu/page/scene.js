@@ -5,6 +5,8 @@ import { drawSymbol } from "./signs.js";
 
 const TILE = 200; // metres
 const LANE_WIDTH = 3.25; // where the map names no bounds
+const FAR_SCALE = 0.3; // pixels a metre; below, lanes are lines
+const FAR_M = 4; // and so far apart are their points
 
 const WALKS = new Set(["walkway", "sidewalk", "bicycle_lane", "biking", "pedestrian", "shared_walkway", "stairs"]);
 const PLAIN = new Set(["shoulder", "median", "none", "border", "parking", "restricted", "curb", "stop", "rail", "tram"]);
@@ -65,17 +67,35 @@ function between(centre, left, right) {
 class Tile {
   constructor() {
     this.box = [Infinity, Infinity, -Infinity, -Infinity];
-    this.fill = { road: null, walk: null, other: null };
-    this.bare = null; // lanes without bounds: centre lines, stroked wide
-    this.edge = null;
-    this.solid = null;
-    this.dashed = null;
-    this.thick = null;
-    this.stop = null;
+    this.elements = new Set();
+    this.paths = null; // made when first seen
+  }
+}
+
+// What a tile looks like, as paths in metres; `points` tells how long drawing takes.
+class Paths {
+  constructor() {
+    this.by = {}; // name -> Path2D
+    this.points = {};
     this.zebras = [];
-    this.points = [];
+    this.symbols = [];
     this.limits = [];
   }
+
+  add(name, line, close) {
+    this.by[name] ??= new Path2D();
+    trace(this.by[name], line, close);
+    this.points[name] = (this.points[name] || 0) + line.length;
+  }
+}
+
+// Every so many metres is enough from afar.
+function thin(line, metres) {
+  const kept = [line[0]];
+  for (let i = 1; i + 1 < line.length; i++)
+    if (far2(line[i], kept[kept.length - 1]) > metres * metres) kept.push(line[i]);
+  if (line.length > 1) kept.push(line[line.length - 1]);
+  return kept;
 }
 
 function axis(ring) {
@@ -97,7 +117,10 @@ export class Scene {
     this.view = view;
     this.tiles = new Map();
     this.box = null;
-    this.lines = new Map(); // metres by element id
+    this.lines = new WeakMap(); // metres by element
+    this.home = new Map();
+    this.bounds = new Map();
+    this.elements = new Map();
     this.colours = {};
   }
 
@@ -115,71 +138,101 @@ export class Scene {
     return line.length === 0 ? null : line[element.ring ? 0 : Math.floor(line.length / 2)];
   }
 
-  tile(line) {
-    const box = boxOf(line);
-    const key = `${Math.floor((box[0] + box[2]) / 2 / TILE)},${Math.floor((box[1] + box[3]) / 2 / TILE)}`;
-    let t = this.tiles.get(key);
-    if (!t) this.tiles.set(key, (t = new Tile()));
-    grow(t.box, box);
-    grow(this.box, box);
-    return t;
-  }
-
   build(elements) {
     this.tiles.clear();
-    this.lines = new Map();
+    this.lines = new WeakMap();
+    this.home = new Map(); // element id -> its tile
+    this.elements = elements;
     this.box = [Infinity, Infinity, -Infinity, -Infinity];
-    const bounds = new Map();
+    this.bounds = new Map();
     for (const e of elements.values())
-      if (e.kind === "boundary") for (const alias of e.aliases) bounds.set(alias, e);
-    for (const e of elements.values()) {
-      if (e.line.length === 0) continue;
-      if (e.kind === "lane") this.addLane(e, bounds);
-      else if (e.kind === "boundary") this.addBoundary(e);
-      else if (e.kind === "stop_line") this.add(e, "stop", false);
-      else if (e.kind === "crosswalk") this.addCrosswalk(e);
-      else if (e.kind === "speed_limit") this.tile(this.line(e)).limits.push(e);
-      else this.tile(this.line(e)).points.push(e);
-    }
+      if (e.kind === "boundary") for (const alias of e.aliases) this.bounds.set(alias, e);
+    for (const e of elements.values()) this.settle(e);
     if (this.box[0] > this.box[2]) this.box = [-50, -50, 50, 50];
   }
 
-  add(e, which, close) {
-    const line = this.line(e);
-    const t = this.tile(line);
-    t[which] ??= new Path2D();
-    trace(t[which], line, close);
+  // Into its tile, whose paths are then to be made again.
+  settle(e) {
+    if (e.line.length === 0) return;
+    const box = boxOf(this.line(e));
+    const key = `${Math.floor((box[0] + box[2]) / 2 / TILE)},${Math.floor((box[1] + box[3]) / 2 / TILE)}`;
+    let t = this.tiles.get(key);
+    if (!t) this.tiles.set(key, (t = new Tile()));
+    t.elements.add(e);
+    t.paths = null;
+    this.home.set(e.id, { tile: t, element: e });
+    grow(t.box, box);
+    grow(this.box, box);
+    for (const side of this.sides(e)) grow(t.box, boxOf(side));
   }
 
-  addLane(e, bounds) {
-    const left = bounds.get(e.attributes.left);
-    const right = bounds.get(e.attributes.right);
-    if (!left || !right || left.line.length < 2 || right.line.length < 2) {
-      this.add(e, "bare", false);
-      return;
+  // Elements of these ids have changed. Lanes hang on their boundaries, so those make everything new.
+  renew(ids) {
+    for (const id of ids) {
+      const kinds = [this.home.get(id)?.element.kind, this.elements.get(id)?.kind];
+      if (kinds.includes("boundary") || kinds.includes("lane")) {
+        this.build(this.elements);
+        return;
+      }
     }
-    const ring = between(this.line(e), this.line(left), this.line(right));
-    const t = this.tile(ring);
+    for (const id of ids) {
+      const was = this.home.get(id);
+      if (was) {
+        was.tile.elements.delete(was.element);
+        was.tile.paths = null;
+        this.lines.delete(was.element);
+        this.home.delete(id);
+      }
+      const now = this.elements.get(id);
+      if (now) this.settle(now);
+    }
+  }
+
+  // The lines of a lane's left and right bound, or nothing.
+  sides(e) {
+    if (e.kind !== "lane") return [];
+    const left = this.bounds.get(e.attributes.left);
+    const right = this.bounds.get(e.attributes.right);
+    return left && right && left.line.length > 1 && right.line.length > 1 ? [this.line(left), this.line(right)] : [];
+  }
+
+  paths(tile) {
+    if (tile.paths) return tile.paths;
+    const p = (tile.paths = new Paths());
+    for (const e of tile.elements) {
+      const line = this.line(e);
+      if (e.kind === "lane") this.addLane(p, e, line);
+      else if (e.kind === "boundary") this.addBoundary(p, e, line);
+      else if (e.kind === "stop_line") p.add("stop", line, false);
+      else if (e.kind === "crosswalk") this.addCrosswalk(p, e, line);
+      else if (e.kind === "speed_limit") p.limits.push(e);
+      else p.symbols.push(e);
+    }
+    return p;
+  }
+
+  addLane(p, e, line) {
     const subtype = e.attributes.subtype || "";
     const which = WALKS.has(subtype) ? "walk" : PLAIN.has(subtype) ? "other" : "road";
-    t.fill[which] ??= new Path2D();
-    trace(t.fill[which], ring, true);
+    p.add(`${which}-far`, thin(line, FAR_M), false);
+    const [left, right] = this.sides(e);
+    if (left) p.add(which, between(line, left, right), true);
+    else p.add(`${which}-bare`, line, false);
   }
 
-  addBoundary(e) {
+  addBoundary(p, e, line) {
     const type = e.attributes.type || "";
     const subtype = e.attributes.subtype || "";
-    if (UNSEEN.has(type) || e.line.length < 2) return;
-    if (EDGES.has(type)) this.add(e, "edge", false);
-    else if (type.startsWith("broken") || subtype.startsWith("dashed")) this.add(e, "dashed", false);
-    else this.add(e, type === "line_thick" ? "thick" : "solid", false);
+    if (UNSEEN.has(type) || line.length < 2) return;
+    if (EDGES.has(type)) p.add("edge", line, false);
+    else if (type.startsWith("broken") || subtype.startsWith("dashed")) p.add("dashed", line, false);
+    else p.add(type === "line_thick" ? "thick" : "solid", line, false);
   }
 
-  addCrosswalk(e) {
-    const line = this.line(e);
+  addCrosswalk(p, e, line) {
     const zebra = e.ring ? axis(line) : null;
-    if (zebra) this.tile(line).zebras.push(zebra);
-    else this.add(e, "solid", false);
+    if (zebra) p.zebras.push(zebra);
+    else p.add("solid", line, false);
   }
 
   theme() {
@@ -189,11 +242,12 @@ export class Scene {
       this.colours[name] = style.getPropertyValue(`--${name}`).trim();
   }
 
-  draw(g, ratio) {
-    const v = this.view;
+  // Draws what `v` shows, a part at each step; yields how many points the part had.
+  *paint(g, v, ratio) {
     const c = this.colours;
     const s = v.scale;
     g.setTransform(1, 0, 0, 1, 0, 0);
+    g.setLineDash([]);
     g.fillStyle = c.ground;
     g.fillRect(0, 0, g.canvas.width, g.canvas.height);
     const k = s * ratio;
@@ -204,37 +258,56 @@ export class Scene {
     const width = (metres, pixels) => Math.max(metres, pixels / s);
     g.lineJoin = "round";
     g.lineCap = "butt";
-    for (const which of ["walk", "other", "road"]) {
-      g.fillStyle = c[which];
-      for (const t of seen) if (t.fill[which]) g.fill(t.fill[which]);
-    }
-    const stroke = (which, colour, wide) => {
+    const stroke = function* (scene, which, colour, wide, dash = []) {
       g.strokeStyle = colour;
       g.lineWidth = wide;
-      for (const t of seen) if (t[which]) g.stroke(t[which]);
-    };
-    stroke("bare", c.road, width(LANE_WIDTH, 1));
-    if (s > 0.25) stroke("edge", c.edge, width(0.12, 0.6));
-    if (s > 0.8) {
-      this.drawZebras(g, seen);
-      stroke("solid", c.paint, width(0.12, 0.7));
-      stroke("thick", c.paint, width(0.25, 1));
-      g.setLineDash([3, 3]);
-      stroke("dashed", c.paint, width(0.12, 0.7));
+      g.setLineDash(dash);
+      for (const t of seen) {
+        const p = scene.paths(t);
+        if (!p.by[which]) continue;
+        g.stroke(p.by[which]);
+        yield p.points[which];
+      }
       g.setLineDash([]);
-      stroke("stop", c.paint, width(0.5, 1.5));
+    };
+    for (const which of ["walk", "other", "road"]) {
+      if (s < FAR_SCALE) {
+        /* From afar a lane is thinner than a pixel: its middle is drawn, so that roads do not fade away. */
+        yield* stroke(this, `${which}-far`, c[which], width(LANE_WIDTH, 1.6));
+        continue;
+      }
+      g.fillStyle = c[which];
+      g.strokeStyle = c[which];
+      g.lineWidth = 0.7 / s; // neighbours touch, and no seam is left between them
+      for (const t of seen) {
+        const p = this.paths(t);
+        if (!p.by[which]) continue;
+        g.fill(p.by[which]);
+        g.stroke(p.by[which]);
+        yield 2 * p.points[which];
+      }
+      yield* stroke(this, `${which}-bare`, c[which], width(LANE_WIDTH, 1));
+    }
+    if (s > 0.25) yield* stroke(this, "edge", c.edge, width(0.12, 0.6));
+    if (s > 0.8) {
+      yield this.drawZebras(g, seen);
+      yield* stroke(this, "solid", c.paint, width(0.12, 0.7));
+      yield* stroke(this, "thick", c.paint, width(0.25, 1));
+      yield* stroke(this, "dashed", c.paint, width(0.12, 0.7), [3, 3]);
+      yield* stroke(this, "stop", c.paint, width(0.5, 1.5));
     }
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (s > 5) this.drawLimits(g, seen);
-    if (s > 0.12) this.drawPoints(g, seen);
-    return seen.length;
+    if (s > 5) yield this.drawLimits(g, v, seen);
+    if (s > 0.12) yield* this.drawSymbols(g, v, seen);
   }
 
   drawZebras(g, seen) {
+    let n = 0;
     g.strokeStyle = this.colours.paint;
     g.setLineDash([0.5, 0.5]);
     for (const t of seen) {
-      for (const z of t.zebras) {
+      for (const z of this.paths(t).zebras) {
+        n += 20;
         g.lineWidth = z.width;
         g.beginPath();
         g.moveTo(...z.a);
@@ -243,32 +316,38 @@ export class Scene {
       }
     }
     g.setLineDash([]);
+    return n;
   }
 
   // The limit in force, as if it were painted on the lane.
-  drawLimits(g, seen) {
+  drawLimits(g, v, seen) {
+    let n = 0;
     g.fillStyle = this.colours.ink;
     g.font = '600 11px Inter, system-ui, "Liberation Sans", sans-serif';
     g.textAlign = "center";
     g.textBaseline = "middle";
     for (const t of seen) {
-      for (const e of t.limits) {
+      for (const e of this.paths(t).limits) {
+        n += 10;
         const at = this.anchor(e);
-        if (at) g.fillText(String(e.value ?? ""), ...this.view.pixel(...at));
+        if (at) g.fillText(String(e.value ?? ""), ...v.pixel(...at));
       }
     }
+    return n;
   }
 
-  symbolRadius() {
-    return Math.min(14, Math.max(3, this.view.scale * 2.8));
+  symbolRadius(scale = this.view.scale) {
+    return Math.min(14, Math.max(3, scale * 2.8));
   }
 
-  drawPoints(g, seen) {
-    const r = this.symbolRadius();
+  *drawSymbols(g, v, seen) {
+    const r = this.symbolRadius(v.scale);
     for (const t of seen) {
-      for (const e of t.points) {
-        const [x, y] = this.view.pixel(...this.line(e)[0]);
-        if (x < -20 || y < -20 || x > this.view.width + 20 || y > this.view.height + 20) continue;
+      let n = 0;
+      for (const e of this.paths(t).symbols) {
+        const [x, y] = v.pixel(...this.line(e)[0]);
+        if (x < -20 || y < -20 || x > v.width + 20 || y > v.height + 20) continue;
+        n += r >= 5 ? 40 : 6;
         if (r >= 5) {
           drawSymbol(g, e, x, y, r);
           continue;
@@ -278,17 +357,24 @@ export class Scene {
         g.arc(x, y, 2, 0, 2 * Math.PI);
         g.fill();
       }
+      yield n;
     }
   }
 
+  *near(box) {
+    for (const t of this.tiles.values()) if (meets(t.box, box)) yield* t.elements;
+  }
+
   // The element nearest to a pixel, at most `reach` pixels away.
-  hit(elements, px, py, reach) {
+  hit(px, py, reach) {
     const [x, y] = this.view.at(px, py);
     const limit = reach / this.view.scale;
     let best = null;
     let least = limit;
-    for (const e of elements.values()) {
-      if (e.kind === "boundary" || e.line.length === 0) continue;
+    const far = 2 * limit; // signs count as nearer than they are
+    const box = [x - far, y - far, x + far, y + far];
+    for (const e of this.near(box)) {
+      if (e.kind === "boundary") continue;
       const line = this.line(e);
       const weight = e.kind === "lane" || e.kind === "speed_limit" ? 1.5 : 0.6;
       for (let i = 0; i < line.length; i++) {
