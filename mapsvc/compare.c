@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 bool attr_is_derived(const char *key) {
-    static const char *const names[] = {"bulbs", "governs", "inner_of", "left_lane", "nodes",
+    static const char *const names[] = {"bulb_ways", "governs", "inner_of", "left_lane", "nodes",
         "opposite_lane", "outer_of", "regulatory", "right_lane", "rules", "stop_lines",
         "successors"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -16,8 +16,8 @@ bool attr_is_derived(const char *key) {
 }
 
 bool attr_is_reference(const char *key) {
-    static const char *const names[] = {
-        "all_way_stop", "lane", "left", "right", "right_of_way", "yield"};
+    static const char *const names[] = {"all_way_stop", "bulbs", "inner", "lane", "left", "outer",
+        "right", "right_of_way", "yield"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(key, names[i]) == 0)
             return true;
@@ -46,6 +46,8 @@ static bool same_attrs(const struct element *a, const struct element *b) {
 static bool shape_is_own(const struct element *e) {
     if (e->kind == EL_SPEED_LIMIT)
         return element_attr(e, "lane") == NULL;
+    if (element_attr(e, "outer") != NULL)
+        return false;
     if (e->kind == EL_LANE || e->kind == EL_CROSSWALK)
         return element_attr(e, "left") == NULL || element_attr(e, "right") == NULL;
     return true;

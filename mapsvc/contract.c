@@ -158,7 +158,7 @@ const struct pending *contract_pending(const struct map_contract *c, const uint8
 }
 
 static bool is_observed(enum element_kind k) {
-    return k != EL_LANE && k != EL_BOUNDARY;
+    return k != EL_LANE && k != EL_BOUNDARY && k != EL_AREA;
 }
 
 void contract_index(struct map_contract *c) {

@@ -27,6 +27,8 @@ const char *element_kind_name(enum element_kind k) {
         return "light";
     case EL_HAZARD:
         return "hazard";
+    case EL_AREA:
+        return "area";
     }
     return "unknown";
 }
@@ -242,7 +244,7 @@ int element_decode(struct span s, struct element *ret_element, struct ws_err *er
     e.kind = (enum element_kind)kind;
     e.revision = rd_u32(&r);
     unsigned flags = rd_u8(&r);
-    if (kind < EL_LANE || kind > EL_HAZARD || (flags & ~(unsigned)(FLAG_VALUE | FLAG_HEADING)) != 0)
+    if (kind < EL_LANE || kind > EL_AREA || (flags & ~(unsigned)(FLAG_VALUE | FLAG_HEADING)) != 0)
         r.bad = true;
     e.has_value = (flags & FLAG_VALUE) != 0;
     e.has_heading = (flags & FLAG_HEADING) != 0;

@@ -15,6 +15,7 @@ enum element_kind {
     EL_CROSSWALK = 6,
     EL_LIGHT = 7,
     EL_HAZARD = 8,
+    EL_AREA = 9, /* of a map only: no vehicle reports one */
 };
 const char *element_kind_name(enum element_kind k); /* "lane", "sign", "speed_limit", ... */
 
@@ -43,7 +44,7 @@ struct element {
                                 of the traffic that reads the plate; for lanes and limits the driving direction */
     int64_t valid_from_ms, valid_to_ms; /* Unix ms; 0 / INT64_MAX unlimited */
     struct map_point *
-        points; /* sign: one; lane and limit: centre line in driving direction; boundary: polyline; crosswalk: outline */
+        points; /* sign: one; lane and limit: centre line in driving direction; boundary: polyline; crosswalk, area: outline */
     size_t n_points;
     struct map_attr *attrs;
     size_t n_attrs;

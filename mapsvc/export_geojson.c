@@ -38,6 +38,8 @@ static void put_position(struct buf *b, const struct cell_frame *f, struct map_p
 static void put_ring(struct buf *b, const struct cell_frame *f, const struct element *e) {
     __int128 area = 0;
     size_t n = e->n_points;
+    if (e->points[0].x == e->points[n - 1].x && e->points[0].y == e->points[n - 1].y)
+        n--; /* closed already */
     for (size_t i = 0; i < n; i++) {
         const struct map_point *p = &e->points[i];
         const struct map_point *q = &e->points[(i + 1) % n];
@@ -58,7 +60,7 @@ static void put_geometry(struct buf *b, const struct cell_frame *f, const struct
         put_literal(b, "{\"type\":\"Point\",\"coordinates\":");
         put_position(b, f, e->points[0]);
         buf_u8(b, '}');
-    } else if (e->kind == EL_CROSSWALK && e->n_points >= 3) {
+    } else if ((e->kind == EL_CROSSWALK || e->kind == EL_AREA) && e->n_points >= 3) {
         put_literal(b, "{\"type\":\"Polygon\",\"coordinates\":[[");
         put_ring(b, f, e);
         put_literal(b, "]]}");

@@ -1,10 +1,81 @@
 /* A whole map as Lanelet2 OSM XML. */
 #include "base/mem.h"
+#include "ledger/exec/hash.h"
 #include "mapsvc/export.h"
 #include "mapsvc/export_osm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* ---- bulbs ---- */
+
+static int64_t bulb_id(const struct element *light, size_t n) {
+    uint8_t hash[32];
+    uint8_t octets[24] = "bulb";
+    memcpy(octets + 4, light->id, 16);
+    put_be32(octets + 20, (uint32_t)n);
+    exec_sha256_one(span_of(octets, sizeof(octets)), hash);
+    return -(int64_t)(be64(hash) >> 12) - 1;
+}
+
+/* A light's bulbs are a way beside it; where each of them is, is not kept: they are where the light is. */
+static int64_t bulbs_id(const struct element *light) {
+    const char *way = element_attr(light, "bulb_ways");
+    static const char prefix[] = "lanelet2:way/";
+    if (way != NULL && strncmp(way, prefix, sizeof(prefix) - 1) == 0)
+        return strtoll(way + sizeof(prefix) - 1, NULL, 10);
+    return bulb_id(light, 0);
+}
+
+static bool has_bulbs(const struct element *e) {
+    return e->kind == EL_LIGHT && e->n_points > 0 && element_attr(e, "bulbs") != NULL &&
+           element_attr(e, "regulatory") != NULL;
+}
+
+static void put_bulb_nodes(const struct mapset *m, const struct element *e, struct buf *b) {
+    size_t n = 0;
+    for (const char *at = element_attr(e, "bulbs"); *at != '\0';) {
+        size_t len = strcspn(at, " ");
+        char word[ELEMENT_MAX_TEXT + 1];
+        int64_t lat = 0;
+        int64_t lon = 0;
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
+        char *arrow = strchr(word, ':');
+        if (arrow != NULL)
+            *arrow++ = '\0';
+        frame_to_wgs10(&m->frame, e->points[0].x, e->points[0].y, &lat, &lon);
+        buf_printf(b, "  <node id=\"%lld\" lat=\"", (long long)bulb_id(e, ++n));
+        export_degrees(b, lat);
+        buf_printf(b, "\" lon=\"");
+        export_degrees(b, lon);
+        buf_printf(b, "\">\n    <tag k=\"ele\" v=\"");
+        export_metres(b, e->points[0].z);
+        buf_printf(b, "\"/>\n");
+        if (word[0] != '\0')
+            osm_put_tag(b, "color", word);
+        if (arrow != NULL)
+            osm_put_tag(b, "arrow", arrow);
+        buf_printf(b, "  </node>\n");
+        at += len;
+        at += *at == ' ';
+    }
+}
+
+static void put_bulb_way(const struct element *e, struct buf *b) {
+    size_t n = 0;
+    char id[24];
+    buf_printf(b, "  <way id=\"%lld\">\n", (long long)bulbs_id(e));
+    for (const char *at = element_attr(e, "bulbs"); *at != '\0'; at += *at == ' ') {
+        buf_printf(b, "    <nd ref=\"%lld\"/>\n", (long long)bulb_id(e, ++n));
+        at += strcspn(at, " ");
+    }
+    (void)snprintf(id, sizeof(id), "%lld", (long long)osm_id(e));
+    osm_put_tag(b, "type", "light_bulbs");
+    osm_put_tag(b, "traffic_light_id", id);
+    buf_printf(b, "  </way>\n");
+}
+
+/* ---- nodes and ways ---- */
 
 static int point_order(const void *a, const void *b) {
     const struct map_point *p = a;
@@ -36,6 +107,9 @@ static void put_nodes(const struct mapset *m, struct map_point *scratch, struct 
         if (i == 0 || point_order(&all[i - 1], &all[i]) != 0)
             osm_put_node(b, &m->frame, osm_node_id(all[i]), all[i]);
     free(all);
+    for (size_t i = 0; i < m->n; i++)
+        if (has_bulbs(&m->elements[i]))
+            put_bulb_nodes(m, &m->elements[i], b);
 }
 
 static void put_ways(const struct mapset *m, struct map_point *scratch, struct buf *b) {
@@ -49,6 +123,8 @@ static void put_ways(const struct mapset *m, struct map_point *scratch, struct b
             refs[k] = osm_node_id(scratch[k]);
         if (n > 0)
             osm_put_way(b, e, refs, n, 0);
+        if (has_bulbs(e))
+            put_bulb_way(e, b);
     }
     free(ways);
     free(refs);
@@ -83,7 +159,7 @@ static void put_lanelets(
     for (size_t i = 0; i < n; i++) {
         const struct element *e = lanes[i].e;
         const struct element *limit = e->kind == EL_LANE ? limit_of(x, e) : NULL;
-        if (osm_put_lanelet(b, e, limit, x, 0))
+        if (e->kind != EL_AREA && osm_put_lanelet(b, e, limit, x, 0))
             limits += limit != NULL;
         else
             out->lanes += e->kind == EL_LANE; /* a crosswalk may be an area */
@@ -121,6 +197,28 @@ static size_t count_rules(const struct element *e, const char *key, struct rule 
         n++;
     }
     return n;
+}
+
+/* What a lane that names the rule says it is about; "" where none does. */
+static void word_of(const struct rule *r, size_t n, char dst[static 64]) {
+    dst[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        char alias[48];
+        const char *ids = element_attr(r[i].e, "regulatory");
+        const char *words = element_attr(r[i].e, "rules");
+        (void)snprintf(alias, sizeof(alias), "lanelet2:relation/%lld", (long long)r[i].id);
+        while (ids != NULL && words != NULL && *ids != '\0' && *words != '\0') {
+            size_t id_n = strcspn(ids, " ");
+            size_t word_n = strcspn(words, " ");
+            if (id_n == strlen(alias) && strncmp(ids, alias, id_n) == 0 && word_n < 64 &&
+                strncmp(words, "-", word_n) != 0) {
+                (void)snprintf(dst, 64, "%.*s", (int)word_n, words);
+                return;
+            }
+            ids += id_n + (ids[id_n] == ' ');
+            words += word_n + (words[word_n] == ' ');
+        }
+    }
 }
 
 /* A rule about speed only when every lane under it has a limit of its own: then reading the file again
@@ -182,17 +280,23 @@ static void put_rules(const struct mapset *m, const struct osm_index *x, struct 
                 put_member(b, e, e->kind == EL_STOP_LINE ? "ref_line" : "refers");
             else if (strcmp(rules[k].key, "right_of_way") == 0)
                 put_member(b, e, "right_of_way");
-            else if (strcmp(rules[k].key, "regulatory") != 0)
+            else if (strcmp(rules[k].key, "regulatory") != 0 && e->kind != EL_AREA)
                 put_member(b, e, "yield");
+            if (has_bulbs(e))
+                buf_printf(b, "    <member type=\"way\" ref=\"%lld\" role=\"light_bulbs\"/>\n",
+                    (long long)bulbs_id(e));
         }
         osm_put_tag(b, "type", "regulatory_element");
-        osm_put_tag(b, "subtype", subtype_of(rules + i, next - i, x));
+        char word[64];
+        word_of(rules + i, next - i, word);
+        bool speed = word[0] == '\0' || strcmp(word, "speed_limit") == 0;
+        osm_put_tag(b, "subtype", speed ? subtype_of(rules + i, next - i, x) : word);
         buf_printf(b, "  </relation>\n");
     }
     free(rules);
 }
 
-/* Areas by their edges; what they are is known of crosswalks only. */
+/* Areas by their edges. */
 static void put_areas(const struct mapset *m, const struct osm_index *x, struct buf *b) {
     static const char *const keys[] = {"inner_of", "outer_of"};
     size_t n = 0;
@@ -201,14 +305,21 @@ static void put_areas(const struct mapset *m, const struct osm_index *x, struct 
     for (size_t i = 0; i < n; i = next) {
         char alias[48];
         (void)snprintf(alias, sizeof(alias), "lanelet2:relation/%lld", (long long)edges[i].id);
-        const struct element *crosswalk = osm_find(x, EL_CROSSWALK, alias);
+        const struct element *area = osm_find(x, EL_CROSSWALK, alias);
+        if (area == NULL)
+            area = osm_find(x, EL_AREA, alias);
         buf_printf(b, "  <relation id=\"%lld\">\n", (long long)edges[i].id);
         for (next = i; next < n && edges[next].id == edges[i].id; next++)
             put_member(
                 b, edges[next].e, strcmp(edges[next].key, "outer_of") == 0 ? "outer" : "inner");
         osm_put_tag(b, "type", "multipolygon");
-        if (crosswalk != NULL)
-            osm_put_tags(b, crosswalk);
+        for (const char *at = area == NULL ? NULL : element_attr(area, "regulatory");
+             at != NULL && (at = strstr(at, "relation/")) != NULL;)
+            buf_printf(b,
+                "    <member type=\"relation\" ref=\"%lld\" role=\"regulatory_element\"/>\n",
+                strtoll(at += strlen("relation/"), NULL, 10));
+        if (area != NULL)
+            osm_put_tags(b, area);
         buf_printf(b, "  </relation>\n");
     }
     free(edges);

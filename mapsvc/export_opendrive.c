@@ -63,6 +63,9 @@ static void edit(struct xe *x, const struct map_change *c) {
     case EL_HAZARD:
         xe_unsaid(x, either(c), "a hazard is no part of a base map");
         break;
+    case EL_AREA:
+        xe_unsaid(x, either(c), "OpenDRIVE has no areas");
+        break;
     case EL_SPEED_LIMIT: /* together, in xe_limits */
         break;
     }

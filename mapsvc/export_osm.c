@@ -73,13 +73,18 @@ const struct element *osm_find(
 
 /* ---- ids ---- */
 
+/* An area is a relation of ways where it names its edges, else a way of its own. */
+static bool is_ring_of_ways(const struct element *e) {
+    return e->kind == EL_AREA && element_attr(e, "outer") != NULL;
+}
+
 bool osm_is_way(const struct element *e) {
-    return e->kind == EL_BOUNDARY || e->kind == EL_SIGN || e->kind == EL_STOP_LINE ||
-           e->kind == EL_LIGHT;
+    return (e->kind == EL_AREA && !is_ring_of_ways(e)) || e->kind == EL_BOUNDARY ||
+           e->kind == EL_SIGN || e->kind == EL_STOP_LINE || e->kind == EL_LIGHT;
 }
 
 bool osm_is_relation(const struct element *e) {
-    return e->kind == EL_LANE || e->kind == EL_CROSSWALK;
+    return e->kind == EL_LANE || e->kind == EL_CROSSWALK || is_ring_of_ways(e);
 }
 
 static bool id_in(const char *alias, const char *prefix, int64_t *ret_id) {
@@ -300,6 +305,8 @@ void osm_put_way_at(struct buf *b, const struct cell_frame *f, const struct elem
         osm_put_tag(b, "type", "traffic_light");
     if (e->kind == EL_STOP_LINE)
         osm_put_tag(b, "type", "stop_line");
+    if (e->kind == EL_AREA && element_attr(e, "area") == NULL)
+        osm_put_tag(b, "area", "yes");
     osm_put_tags(b, e);
     put_sign_value(b, e);
     buf_printf(b, "  </way>\n");
@@ -330,31 +337,48 @@ static void put_member(struct buf *b, const char *type, int64_t ref, const char 
         b, "    <member type=\"%s\" ref=\"%lld\" role=\"%s\"/>\n", type, (long long)ref, role);
 }
 
-static void put_regulatory(struct buf *b, const struct element *e) {
-    const char *list = element_attr(e, "regulatory");
+/* Members that an attribute lists; x: of the map that holds the ways, NULL for relations. */
+static void put_members(struct buf *b, const struct element *e, const char *key, const char *role,
+    const struct osm_index *x) {
+    const char *list = element_attr(e, key);
     while (list != NULL && *list != '\0') {
         char one[ELEMENT_MAX_TEXT + 1];
         size_t n = strcspn(list, " ");
         (void)snprintf(one, sizeof(one), "%.*s", (int)n, list);
         int64_t id = 0;
-        if (id_in(one, "lanelet2:relation/", &id))
-            put_member(b, "relation", id, "regulatory_element");
+        if (x != NULL ? way_of(x, one, &id) : id_in(one, "lanelet2:relation/", &id))
+            put_member(b, x != NULL ? "way" : "relation", id, role);
         list += n;
         while (*list == ' ')
             list++;
     }
 }
 
+static void put_area(
+    struct buf *b, const struct element *e, const struct osm_index *x, uint32_t version) {
+    put_head(b, "relation", osm_id(e), version);
+    put_members(b, e, "outer", "outer", x);
+    put_members(b, e, "inner", "inner", x);
+    put_members(b, e, "regulatory", "regulatory_element", NULL);
+    osm_put_tag(b, "type", "multipolygon");
+    osm_put_tags(b, e);
+    buf_printf(b, "  </relation>\n");
+}
+
 bool osm_put_lanelet(struct buf *b, const struct element *e, const struct element *limit,
     const struct osm_index *x, uint32_t version) {
     int64_t left = 0;
     int64_t right = 0;
+    if (e->kind == EL_AREA) {
+        put_area(b, e, x, version);
+        return true;
+    }
     if (!way_of(x, element_attr(e, "left"), &left) || !way_of(x, element_attr(e, "right"), &right))
         return false;
     put_head(b, "relation", osm_id(e), version);
     put_member(b, "way", left, "left");
     put_member(b, "way", right, "right");
-    put_regulatory(b, e);
+    put_members(b, e, "regulatory", "regulatory_element", NULL);
     osm_put_tag(b, "type", "lanelet");
     osm_put_tags(b, e);
     if (limit != NULL)

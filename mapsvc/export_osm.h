@@ -23,7 +23,7 @@ void osm_index_free(struct osm_index *x);
 const struct element *osm_find(
     const struct osm_index *x, enum element_kind kind, const char *alias);
 
-/* Ways: signs, lights, stop lines, boundaries. Relations: lanes, crosswalks. */
+/* Ways: signs, lights, stop lines, boundaries, areas. Relations: lanes, crosswalks, areas made of ways. */
 bool osm_is_way(const struct element *e);
 bool osm_is_relation(const struct element *e);
 int64_t osm_id(const struct element *e);
@@ -46,7 +46,7 @@ void osm_put_way(
 /* The same with places beside the node ids; p NULL: without. */
 void osm_put_way_at(struct buf *b, const struct cell_frame *f, const struct element *e,
     const int64_t *refs, const struct map_point *p, size_t n, uint32_t version);
-/* A lane or crosswalk. limit: its speed limit or NULL. False, and nothing written, when it names no bounds or
+/* A lane, crosswalk or area. limit: its speed limit or NULL. False, and nothing written, when it names no bounds or
  * their ways are not known. */
 bool osm_put_lanelet(struct buf *b, const struct element *e, const struct element *limit,
     const struct osm_index *x, uint32_t version);

@@ -20,6 +20,7 @@ enum map_rate_kind rate_kind_of(enum element_kind k) {
     case EL_CROSSWALK:
     case EL_LIGHT:
     case EL_HAZARD:
+    case EL_AREA:
         break;
     }
     return RATE_OTHER;
@@ -42,6 +43,7 @@ uint64_t half_life_us(const struct map_params *p, enum element_kind k) {
     case EL_BOUNDARY:
     case EL_STOP_LINE:
     case EL_CROSSWALK:
+    case EL_AREA:
         break;
     }
     return (uint64_t)p->v[field] * 60 * 1000000;

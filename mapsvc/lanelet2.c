@@ -79,7 +79,8 @@ void ll_copy_tags(struct ll_build *b, const struct ll_object *o, struct element 
             continue;
         if (value[0] == '\0') /* editors write them; they say nothing */
             continue;
-        if (strcmp(key, "type") == 0 && e->kind != EL_BOUNDARY)
+        bool says_kind = e->kind == EL_BOUNDARY || e->kind == EL_AREA;
+        if (strcmp(key, "type") == 0 && (!says_kind || strcmp(value, "multipolygon") == 0))
             continue;
         if (strcmp(key, "subtype") == 0 && e->kind == EL_SIGN)
             continue;

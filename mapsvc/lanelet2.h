@@ -13,6 +13,7 @@ struct ll_node {
     uint32_t place,
         tags; /* with ll_map.marks: hashes of lat and lon at 1e-9 degree, of tags but heights and
                              places */
+    uint32_t bulb; /* 1 + offset into text of its colour and arrow ("green:left"); 0: no bulb */
     bool has_geo, has_x, has_y;
 };
 
@@ -80,6 +81,7 @@ const struct ll_object *ll_relation(const struct ll_map *m, int64_t id);
 struct ll_use {
     bool bound, refers, stop_line;
     bool area; /* edge of an area */
+    bool told; /* that it cannot be read */
     bool heading_known;
     uint16_t heading;
     double heading_dist2;
@@ -145,9 +147,8 @@ void ll_link(struct ll_build *b, const struct ll_object *way, const char *key, i
 /* Adds the links of a way to its element. */
 void ll_put_links(struct ll_build *b, const struct ll_object *way, struct element *e);
 
-void lanelet2_areas(
-    struct ll_build *b); /* crosswalks that are areas; marks the edges of all areas */
+void lanelet2_areas(struct ll_build *b); /* crosswalks among them; marks the edges */
 void lanelet2_lanes(struct ll_build *b); /* lanes, speed limits, crosswalks; fills in headings */
-void lanelet2_ways(struct ll_build *b); /* signs, lights, stop lines, boundaries */
+void lanelet2_ways(struct ll_build *b); /* signs, lights, stop lines, boundaries, painted areas */
 
 #endif

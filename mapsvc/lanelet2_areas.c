@@ -110,9 +110,31 @@ static bool close_rings(struct ll_build *b, const struct ll_object *rel, enum ll
     return ok && (n > 0 || role == LL_INNER);
 }
 
+static int ref_order(const void *a, const void *b) {
+    int64_t p = *(const int64_t *)a;
+    int64_t q = *(const int64_t *)b;
+    return (p > q) - (p < q);
+}
+
+/* Members of a role by name, as many as a text holds; their order in the file says nothing. */
+static void list_members(struct ll_build *b, const struct ll_object *rel, enum ll_role role,
+    const char *key, struct element *e) {
+    int64_t *refs = ws_calloc(rel->n_parts, sizeof(refs[0]));
+    size_t n = 0;
+    for (uint32_t i = rel->first_part; i < rel->first_part + rel->n_parts; i++)
+        if (b->m->members[i].role == role)
+            refs[n++] = b->m->members[i].ref;
+    if (n > 1)
+        qsort(refs, n, sizeof(refs[0]), ref_order);
+    const char *kind = role == LL_REGULATORY ? "relation" : "way";
+    for (size_t i = 0; i < n && ll_list_add(e, key, kind, refs[i]);)
+        i++;
+    free(refs);
+}
+
 static void read_area(struct ll_build *b, const struct ll_object *rel) {
     struct piece *p = ws_calloc(rel->n_parts, sizeof(p[0]));
-    struct element e = {.kind = EL_CROSSWALK};
+    struct element e = {.kind = EL_AREA};
     char native[LL_NATIVE_MAX];
     (void)snprintf(native, sizeof(native), "relation/%lld", (long long)rel->id);
     bool ok = close_rings(b, rel, LL_OUTER, &e, p) && close_rings(b, rel, LL_INNER, NULL, p);
@@ -120,13 +142,22 @@ static void read_area(struct ll_build *b, const struct ll_object *rel) {
     if (!ok) {
         char what[48];
         (void)snprintf(what, sizeof(what), "area %lld", (long long)rel->id);
-        map_skip(b->r, rel->line, what, "its outer or inner ways do not close to rings");
-    } else if (ll_tag_is(b->m, rel, "subtype", "crosswalk")) {
-        ll_copy_tags(b, rel, &e);
-        map_emit(b->r, &e, native);
+        if (e.n_points == ELEMENT_MAX_POINTS)
+            map_skip(b->r, rel->line, what, "outline of more than %d points", ELEMENT_MAX_POINTS);
+        else
+            map_skip(b->r, rel->line, what, "its outer or inner ways do not close to rings");
+        element_free(&e);
         return;
     }
-    element_free(&e);
+    if (ll_tag_is(b->m, rel, "subtype", "crosswalk"))
+        e.kind = EL_CROSSWALK;
+    ll_copy_tags(b, rel, &e);
+    if (e.kind == EL_AREA) { /* the edges carry its shape */
+        list_members(b, rel, LL_OUTER, "outer", &e);
+        list_members(b, rel, LL_INNER, "inner", &e);
+    }
+    list_members(b, rel, LL_REGULATORY, "regulatory", &e);
+    map_emit(b->r, &e, native);
 }
 
 void lanelet2_areas(struct ll_build *b) {

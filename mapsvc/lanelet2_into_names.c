@@ -85,7 +85,8 @@ static bool same_place(const struct element *a, const struct element *b) {
     enum { A_THIRD_OF_A_DEGREE = 64 };
     if (a->kind == EL_SPEED_LIMIT)
         return true; /* its lane's */
-    if (osm_is_relation(a) && element_attr(a, "left") != NULL && element_attr(a, "right") != NULL)
+    if (element_attr(a, "outer") != NULL ||
+        (osm_is_relation(a) && element_attr(a, "left") != NULL && element_attr(a, "right") != NULL))
         return true; /* its bounds' */
     int d = (int16_t)(uint16_t)(a->heading - b->heading);
     if (a->has_heading != b->has_heading || d > A_THIRD_OF_A_DEGREE || d < -A_THIRD_OF_A_DEGREE)

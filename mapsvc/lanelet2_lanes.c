@@ -81,6 +81,7 @@ static bool side_of(struct ll_build *b, const struct ll_object *rel, enum ll_rol
     char why[160];
     ret->p = ll_points(b, ret->way, &ret->n, why, sizeof(why));
     if (ret->p == NULL) {
+        b->use[ret->way - b->m->ways].told = true;
         map_skip(b->r, rel->line, what, "%s %s", name, why);
         return false;
     }

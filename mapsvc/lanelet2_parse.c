@@ -20,6 +20,7 @@ struct parse {
     struct ll_map *m;
     enum object_kind open; /* what tags belong to; NO_OBJECT inside skipped ones */
     size_t max; /* objects; four times as many references and tags */
+    char colour[16], arrow[16]; /* of the node that is open */
 };
 
 /* Room for one more of an array that grows by doubling. */
@@ -97,6 +98,19 @@ static uint32_t place_mark(const char *lat, const char *lon) {
     return hash_text(HASH_SEED, text);
 }
 
+/* A bulb of a light: "green", "green:left". */
+static void bulb_tag(struct parse *p, struct ll_node *n, char dst[static 16], const char *v) {
+    size_t k = strcspn(v, " :");
+    char text[40];
+    (void)snprintf(dst, 16, "%.*s", (int)(k < 15 ? k : 15), v);
+    if (p->colour[0] == '\0' && p->arrow[0] == '\0')
+        return;
+    (void)snprintf(
+        text, sizeof(text), "%s%s%s", p->colour, p->arrow[0] == '\0' ? "" : ":", p->arrow);
+    if (p->m->text.n < UINT32_MAX - 8192)
+        n->bulb = put_text(p->m, text) + 1;
+}
+
 static void node_tag(struct xml *x, struct parse *p, struct ll_node *n, const char **attrs) {
     const char *k = xml_attr(attrs, "k");
     const char *v = xml_attr(attrs, "v");
@@ -109,7 +123,12 @@ static void node_tag(struct xml *x, struct parse *p, struct ll_node *n, const ch
         n->has_x = ok = metres(v, &n->local_x);
     else if (strcmp(k, "local_y") == 0)
         n->has_y = ok = metres(v, &n->local_y);
-    else if (p->m->marks) /* a sum: the order of tags says nothing */
+    else if (strcmp(k, "color") == 0)
+        bulb_tag(p, n, p->colour, v);
+    else if (strcmp(k, "arrow") == 0)
+        bulb_tag(p, n, p->arrow, v);
+    if (p->m->marks && strcmp(k, "ele") != 0 &&
+        strncmp(k, "local_", 6) != 0) /* a sum: the order of tags says nothing */
         n->tags += hash_text(hash_text(HASH_SEED, k), v);
     if (!ok)
         map_note(p->r, xml_line(x), "node %lld: %s \"%.32s\" is not a length in metres",
@@ -135,6 +154,7 @@ static void start_node(struct xml *x, struct parse *p, int64_t id, const char **
         n.place = place_mark(lat, lon);
     m->nodes = room(m->nodes, m->n_nodes, &m->cap_nodes, sizeof(m->nodes[0]));
     m->nodes[m->n_nodes++] = n;
+    p->colour[0] = p->arrow[0] = '\0';
     p->open = NODE;
 }
 
@@ -188,7 +208,7 @@ static enum ll_role role_of(const char *role) {
     } roles[] = {{"left", LL_LEFT}, {"right", LL_RIGHT}, {"regulatory_element", LL_REGULATORY},
         {"refers", LL_REFERS}, {"ref_line", LL_REF_LINE}, {"cancels", LL_CANCELS},
         {"yield", LL_YIELD}, {"right_of_way", LL_RIGHT_OF_WAY}, {"light_bulbs", LL_BULBS},
-        {"outer", LL_OUTER}, {"inner", LL_INNER}};
+        {"outer", LL_OUTER}, {"inner", LL_INNER}, {"crosswalk_polygon", LL_REFERS}};
     for (size_t i = 0; role != NULL && i < ARRAY_LEN(roles); i++)
         if (strcmp(role, roles[i].name) == 0)
             return roles[i].role;

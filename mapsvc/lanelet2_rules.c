@@ -152,12 +152,22 @@ void ll_link(struct ll_build *b, const struct ll_object *way, const char *key, i
     b->links[b->n_links++] = (struct ll_link){(uint32_t)(way - b->m->ways), key, relation};
 }
 
+/* What the rules of a lane are about: a word for each, in the order of its attribute "regulatory". */
+static void add_rule(struct element *e, const char *subtype) {
+    const char *old = element_attr(e, "rules");
+    char word[64] = "-";
+    char text[ELEMENT_MAX_TEXT + 1];
+    if (subtype != NULL && subtype[0] != '\0' && strcspn(subtype, " ") < sizeof(word))
+        (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(subtype, " "), subtype);
+    int len = snprintf(
+        text, sizeof(text), "%s%s%s", old == NULL ? "" : old, old == NULL ? "" : " ", word);
+    if (len > 0 && len <= ELEMENT_MAX_TEXT)
+        (void)element_set_attr(e, "rules", text);
+}
+
 /* A rule as a lane that names it sees it. */
 static void obey(struct ll_build *b, const struct ll_object *rule, struct ll_lane *lane) {
     const struct ll_map *m = b->m;
-    const char *subtype = ll_tag(m, rule, "subtype");
-    if (subtype != NULL && subtype[0] != '\0')
-        add_word(&lane->e, "rules", subtype);
     for (uint32_t i = rule->first_part; i < rule->first_part + rule->n_parts; i++) {
         const struct ll_member *part = &m->members[i];
         const struct ll_object *way = part->is_way ? ll_way(m, part->ref) : NULL;
@@ -211,6 +221,8 @@ void ll_rules(struct ll_build *b, struct ll_lane *lanes, size_t n) {
                 map_note(b->r, rel->line,
                     "lanelet %lld: regulatory element %lld is not in the file", (long long)rel->id,
                     (long long)part->ref);
+            if (part->role == LL_REGULATORY)
+                add_rule(&lanes[k].e, rule == NULL ? NULL : ll_tag(m, rule, "subtype"));
             if (rule != NULL && ll_spend(b, rule->n_parts))
                 obey(b, rule, &lanes[k]);
         }
@@ -220,6 +232,24 @@ void ll_rules(struct ll_build *b, struct ll_lane *lanes, size_t n) {
             give_way(b, &m->relations[k], lanes, n);
     if (b->n_links > 1)
         qsort(b->links, b->n_links, sizeof(b->links[0]), link_order);
+}
+
+static void add_bulbs(struct ll_build *b, const struct ll_object *way, struct element *e) {
+    const struct ll_map *m = b->m;
+    if (!ll_spend(b, way->n_parts))
+        return;
+    add_way(e, "bulb_ways", way->id);
+    for (uint32_t i = way->first_part; i < way->first_part + way->n_parts; i++) {
+        const struct ll_node *node = ll_node(m, m->refs[i]);
+        const char *old = element_attr(e, "bulbs");
+        char text[ELEMENT_MAX_TEXT + 1];
+        if (node == NULL || node->bulb == 0)
+            continue;
+        int n = snprintf(text, sizeof(text), "%s%s%s", old == NULL ? "" : old,
+            old == NULL ? "" : " ", (const char *)m->text.p + node->bulb - 1);
+        if (n > 0 && n <= ELEMENT_MAX_TEXT)
+            (void)element_set_attr(e, "bulbs", text);
+    }
 }
 
 /* Bulbs are a way of their own beside the light, in the same rule; the way names its light. */
@@ -238,7 +268,7 @@ static void put_bulbs(struct ll_build *b, const struct ll_object *way, struct el
                                             ? ll_way(m, m->members[i].ref)
                                             : NULL;
         if (bulbs != NULL && ll_tag_is(m, bulbs, "traffic_light_id", id))
-            add_way(e, "bulbs", bulbs->id);
+            add_bulbs(b, bulbs, e);
     }
 }
 

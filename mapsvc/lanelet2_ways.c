@@ -80,17 +80,15 @@ static void emit_line(struct ll_build *b, const struct ll_object *way, enum elem
         (void)element_add_point(&e, p[i]);
     ll_copy_tags(b, way, &e);
     ll_put_links(b, way, &e);
-    if (kind == EL_STOP_LINE) {
+    const struct ll_use *use = &b->use[way - b->m->ways];
+    if (kind == EL_STOP_LINE)
         set_nodes(b, way, &e);
-        const struct ll_use *use = &b->use[way - b->m->ways];
-        if (use->regulatory > 0)
-            (void)ll_list_add(
-                &e, "regulatory", "relation", b->m->relations[use->regulatory - 1].id);
-    }
+    if (use->regulatory > 0 && !use->bound)
+        (void)ll_list_add(&e, "regulatory", "relation", b->m->relations[use->regulatory - 1].id);
     map_emit(b->r, &e, native);
 }
 
-/* What a way is; 0: nothing we read. */
+/* What a way is; 0: part of another. */
 static unsigned kind_of(const struct ll_build *b, const struct ll_object *way) {
     const struct ll_use *use = &b->use[way - b->m->ways];
     if (ll_tag_is(b->m, way, "type", "traffic_light"))
@@ -99,18 +97,20 @@ static unsigned kind_of(const struct ll_build *b, const struct ll_object *way) {
         return EL_SIGN;
     if (ll_tag_is(b->m, way, "type", "stop_line") || (use->stop_line && !use->bound))
         return EL_STOP_LINE;
-    return use->bound || use->area ? EL_BOUNDARY : 0;
+    if (use->bound || use->area)
+        return EL_BOUNDARY;
+    if (ll_tag_is(b->m, way, "area", "yes") && way->n_parts >= 3)
+        return EL_AREA;
+    /* bulbs are told at their light; without nodes there is nothing to tell */
+    return way->n_parts == 0 || ll_tag_is(b->m, way, "type", "light_bulbs") ? 0 : EL_BOUNDARY;
 }
 
 void lanelet2_ways(struct ll_build *b) {
-    size_t unread = 0;
     for (size_t i = 0; i < b->m->n_ways && b->r->rc == WS_OK; i++) {
         const struct ll_object *way = &b->m->ways[i];
         unsigned kind = kind_of(b, way);
-        if (kind == 0) {
-            unread++;
+        if (kind == 0)
             continue;
-        }
         char native[LL_NATIVE_MAX];
         (void)snprintf(native, sizeof(native), "way/%lld", (long long)way->id);
         char why[160];
@@ -120,7 +120,8 @@ void lanelet2_ways(struct ll_build *b) {
             char what[48];
             (void)snprintf(
                 what, sizeof(what), "%s %lld", element_kind_name(kind), (long long)way->id);
-            map_skip(b->r, way->line, what, "%s", why);
+            if (!b->use[i].told)
+                map_skip(b->r, way->line, what, "%s", why);
             continue;
         }
         if (kind == EL_SIGN || kind == EL_LIGHT)
@@ -129,9 +130,4 @@ void lanelet2_ways(struct ll_build *b) {
             emit_line(b, way, (enum element_kind)kind, p, n, native);
         free(p);
     }
-    if (unread > 0)
-        map_note(b->r, 0,
-            "%zu ways that neither bound a lanelet or an area nor are signs, lights or stop lines "
-            "are not read",
-            unread);
 }

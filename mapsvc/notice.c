@@ -73,7 +73,7 @@ static int check(const Wayside__Mapsvc__Notice *m, struct ws_err *err) {
         return bad(err, "tier", "no such tier");
     if (m->op > MAP_DELETE)
         return bad(err, "op", "no such operation");
-    if (m->element_kind < EL_LANE || m->element_kind > EL_HAZARD)
+    if (m->element_kind < EL_LANE || m->element_kind > EL_AREA)
         return bad(err, "element_kind", "no such kind of element");
     if (m->element_id.len != sizeof(((struct notice *)NULL)->element_id))
         return bad(err, "element_id", "not 16 octets");

@@ -151,7 +151,7 @@ static bool left_out(const struct tnits_change *c, enum tnits_left *ret_why) {
     struct said now = say(e);
     if (e->kind == EL_HAZARD) {
         *ret_why = TNITS_DYNAMIC;
-    } else if (e->kind == EL_LANE || e->kind == EL_BOUNDARY) {
+    } else if (e->kind == EL_LANE || e->kind == EL_BOUNDARY || e->kind == EL_AREA) {
         *ret_why = changed && same_shape(c->before, c->after) ? TNITS_NO_WORD : TNITS_GEOMETRY;
     } else if (now.type == NULL) {
         *ret_why = TNITS_NO_WORD;

@@ -55,7 +55,7 @@ static int tell_import(const struct ctl_verb *v, const struct mapset *m,
     hex_encode(hex, digest, 32);
     if (json) {
         json_t *kinds = json_object();
-        for (int k = EL_LANE; k <= EL_HAZARD; k++)
+        for (int k = EL_LANE; k <= EL_AREA; k++)
             (void)json_object_set_new(kinds, element_kind_name((enum element_kind)k),
                 json_integer((json_int_t)count(m, (enum element_kind)k)));
         return print_json(v,
@@ -65,7 +65,7 @@ static int tell_import(const struct ctl_verb *v, const struct mapset *m,
     }
     struct buf b = {0};
     buf_printf(&b, "%s: %zu elements", out, m->n);
-    for (int k = EL_LANE; k <= EL_HAZARD; k++) {
+    for (int k = EL_LANE; k <= EL_AREA; k++) {
         if (count(m, (enum element_kind)k) > 0)
             buf_printf(&b, ", %s %zu", element_kind_name((enum element_kind)k),
                 count(m, (enum element_kind)k));

@@ -32,7 +32,7 @@ static int read_hex(
 }
 
 static int read_kind(const struct map_order_command *d, struct element *e, struct ws_err *err) {
-    for (int k = EL_LANE; k <= EL_HAZARD && d->kind != NULL; k++)
+    for (int k = EL_LANE; k <= EL_AREA && d->kind != NULL; k++)
         if (strcmp(d->kind, element_kind_name((enum element_kind)k)) == 0) {
             e->kind = (enum element_kind)k;
             return WS_OK;
@@ -202,7 +202,7 @@ const struct ctl_verb ctl_map_order = {"map", "order",
     "\n"
     "  --element ID          32 hex digits; of what is modified or deleted\n"
     "  --kind KIND           sign, speed_limit, light, stop_line, crosswalk, hazard, boundary, "
-    "lane\n"
+    "lane, area\n"
     "  --value N             its figure\n"
     "  --heading DEGREES     clockwise from north: of the traffic that reads it\n"
     "  --at LAT,LON          its place; again for each further point of a line\n"

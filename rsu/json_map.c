@@ -50,7 +50,7 @@ static json_t *geometry(const struct element *e, const struct cell_frame *f) {
     if (e->n_points == 1) {
         json_put(g, "type", json_string("Point"));
         json_put(g, "coordinates", position(&e->points[0], f));
-    } else if (e->kind == EL_CROSSWALK && e->n_points >= 3) {
+    } else if ((e->kind == EL_CROSSWALK || e->kind == EL_AREA) && e->n_points >= 3) {
         const struct map_point *first = &e->points[0];
         const struct map_point *last = &e->points[e->n_points - 1];
         json_t *rings = json_array();

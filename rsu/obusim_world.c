@@ -21,6 +21,7 @@ static bool perceived(enum element_kind k) {
         return true;
     case EL_LANE:
     case EL_BOUNDARY:
+    case EL_AREA:
         break;
     }
     return false;

@@ -40,7 +40,7 @@ export function octets(n) {
 
 const KINDS = {
   lane: "Lane", boundary: "Boundary", sign: "Sign", speed_limit: "Speed limit", stop_line: "Stop line",
-  crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard",
+  crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard", area: "Area",
 };
 export function kindName(kind) {
   return KINDS[kind] || String(kind).replace(/_/g, " ");

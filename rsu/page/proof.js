@@ -265,7 +265,7 @@ export function listRoot(leaves) {
 
 // ---- map records ----
 
-const KINDS = ["", "lane", "boundary", "sign", "speed_limit", "stop_line", "crosswalk", "light", "hazard"];
+const KINDS = ["", "lane", "boundary", "sign", "speed_limit", "stop_line", "crosswalk", "light", "hazard", "area"];
 const OPS = ["create", "modify", "delete"];
 
 function readElement(octets) {

@@ -205,6 +205,7 @@ export class Scene {
       else if (e.kind === "boundary") this.addBoundary(p, e, line);
       else if (e.kind === "stop_line") p.add("stop", line, false);
       else if (e.kind === "crosswalk") this.addCrosswalk(p, e, line);
+      else if (e.kind === "area") p.add("areas", line, true);
       else if (e.kind === "speed_limit") p.limits.push(e);
       else p.symbols.push(e);
     }
@@ -295,6 +296,7 @@ export class Scene {
       yield* stroke(this, "thick", c.paint, width(0.25, 1));
       yield* stroke(this, "dashed", c.paint, width(0.12, 0.7), [3, 3]);
       yield* stroke(this, "stop", c.paint, width(0.5, 1.5));
+      yield* stroke(this, "areas", c.edge, width(0.1, 0.6));
     }
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (s > 5) yield this.drawLimits(g, v, seen);
@@ -374,7 +376,7 @@ export class Scene {
     const far = 2 * limit; // signs count as nearer than they are
     const box = [x - far, y - far, x + far, y + far];
     for (const e of this.near(box)) {
-      if (e.kind === "boundary") continue;
+      if (e.kind === "boundary" || e.kind === "area") continue;
       const line = this.line(e);
       const weight = e.kind === "lane" || e.kind === "speed_limit" ? 1.5 : 0.6;
       for (let i = 0; i < line.length; i++) {

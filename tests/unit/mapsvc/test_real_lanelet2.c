@@ -151,7 +151,7 @@ static void kashiwanoha(void **state) {
     p = compare("kashiwanoha_base", "kashiwanoha_private_road_walkway");
     assert_int_equal(count_changes(&p.d, MAP_DELETE, EL_SPEED_LIMIT), 77);
     assert_int_equal(count_changes(&p.d, MAP_CREATE, EL_LANE), 5);
-    assert_int_equal(count_changes(&p.d, MAP_CREATE, EL_BOUNDARY), 9 + 2);
+    assert_int_equal(count_changes(&p.d, MAP_CREATE, EL_BOUNDARY), 9);
     pair_free(&p);
 }
 
