@@ -45,28 +45,33 @@ void fl_mask_round(struct fl_mask *m, const uint8_t round_seed[static 32]) {
     m->round_set = true;
 }
 
-static uint64_t word(const uint8_t *octets) {
-    uint64_t v;
-    memcpy(&v, octets, 8);
+static void words(uint64_t *v, size_t n) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap64(v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = __builtin_bswap64(v[i]);
 #endif
-    return v;
+    for (size_t i = 0; i < n; i++)
+        v[i] &= (UINT64_C(1) << 50) - 1;
 }
 
 /* Public: may branch. A word is skipped about once in 2^29. */
 void fl_mask_element(struct fl_mask *m, size_t chunk, uint64_t ret_a[static FL_N]) {
-    const uint64_t mask = (UINT64_C(1) << 50) - 1;
     size_t have = 0;
     WS_ASSERT(m->round_set);
     fl_stream_seek(&m->round, chunk);
     while (have < FL_N) {
-        const size_t want = FL_N - have;
-        fl_stream_read(&m->round, m->octets, 8 * want);
-        for (size_t i = 0; i < want; i++) {
-            const uint64_t v = word(m->octets + 8 * i) & mask;
-            ret_a[have] = v;
-            have += v < FL_Q;
+        uint64_t *drawn = ret_a + have;
+        const size_t n = FL_N - have;
+        uint64_t bad = 0;
+        fl_stream_read(&m->round, (uint8_t *)drawn, 8 * n);
+        words(drawn, n);
+        for (size_t i = 0; i < n; i++)
+            bad |= FL_Q - 1 - drawn[i];
+        if (bad >> 63 == 0)
+            return;
+        for (size_t i = 0; i < n; i++) {
+            ret_a[have] = drawn[i]; /* never ahead of what is read */
+            have += drawn[i] < FL_Q;
         }
     }
 }
@@ -91,23 +96,29 @@ void fl_mask_draw_key(
     m->holds = FL_HOLDS_SECRET;
 }
 
+/* Without a branch on the value. */
+static int64_t clamp(int64_t v, int64_t limit) {
+    const int64_t over = limit - v;
+    v += over & over >> 63;
+    const int64_t under = -limit - v;
+    return v + (under & ~(under >> 63));
+}
+
 /* Parameters to coefficients, the coefficients that are not there zero. */
 static void fill(const struct fl_profile *p, const int32_t *u, size_t n, int64_t *m) {
-    const int64_t limit = p->limit;
-    memset(m, 0, FL_N * sizeof(*m));
-    for (size_t i = 0, coef = 0, field = 0; i < n; i++) {
-        int64_t v = u[i];
-        /* Clamped without a branch on the value. */
-        const int64_t over = limit - v;
-        v += over & over >> 63;
-        const int64_t under = -limit - v;
-        v += under & ~(under >> 63);
-        m[coef] += (int64_t)((uint64_t)v << field * p->field_bits);
-        if (++field == p->fields) {
-            field = 0;
-            coef++;
+    size_t coef = 0;
+    if (p->fields == 1) {
+        for (; coef < n; coef++)
+            m[coef] = clamp(u[coef], p->limit);
+    } else {
+        for (size_t at = 0; at < n; coef++) {
+            int64_t v = 0;
+            for (unsigned k = 0; k < p->fields && at < n; k++, at++)
+                v += clamp(u[at], p->limit) * ((int64_t)1 << k * p->field_bits);
+            m[coef] = v;
         }
     }
+    memset(m + coef, 0, (FL_N - coef) * sizeof(*m));
 }
 
 void fl_mask_encrypt(struct fl_mask *m, const struct fl_profile *p, size_t d, size_t chunk,

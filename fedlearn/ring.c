@@ -7,6 +7,9 @@
 
 static const struct fl_path *const paths[] = {
     &fl_path_portable,
+#if defined(__x86_64__)
+    &fl_path_avx512,
+#endif
 };
 _Static_assert(ARRAY_LEN(paths) <= FL_RING_PATHS_MAX, "a caller's list has this many places");
 
@@ -60,7 +63,7 @@ static void tables(struct fl_ring *r) {
 int fl_ring_init(struct fl_ring *r, const char *path, struct ws_err *err) {
     const struct fl_path *found = NULL;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        if (path == NULL) {
+        if (path == NULL) { /* slowest first: the last one wins */
             if (paths[i]->usable())
                 found = paths[i];
         } else if (strcmp(paths[i]->name, path) == 0) {
