@@ -1,0 +1,180 @@
+/* Scores of tokens: weights against logarithms, the same table in any order, quarantine and the way out of it. */
+#include "tests/support/cm.h"
+
+#include "base/random.h"
+#include "fedlearn/suspicion.h"
+
+#include <math.h>
+
+static void name(uint8_t *token, uint32_t number) {
+    memset(token, (int)(number * 37 % 251), FL_TOKEN);
+    put_be32(token, number * 2654435761U);
+}
+
+static void test_weights(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    for (uint32_t g = 1; g <= 60; g++) {
+        double good = fmax(1 - pow(0.95, g - 1), 0.02);
+        struct fl_flag_weights w = fl_suspicion_weights(&rules, g);
+        if (good >= 0.95) {
+            assert_int_equal(w.flagged, 0);
+            assert_int_equal(w.clean, 0);
+            continue;
+        }
+        assert_true(fabs(w.flagged / 65536.0 - log(0.95 / good)) < 1e-3);
+        assert_true(fabs(w.clean / 65536.0 - log(0.05 / (1 - good))) < 1e-3);
+    }
+    assert_int_equal(fl_suspicion_weights(&rules, 1024).flagged, 0);
+}
+
+static void sight(
+    struct fl_suspicion *s, uint32_t token, unsigned times, bool flagged, uint16_t group_size) {
+    for (unsigned i = 0; i < times; i++) {
+        struct fl_sighting g = {.group_size = group_size, .flagged = flagged, .evidence = 1000 + i};
+        name(g.token, token);
+        (void)fl_suspicion_round(s, &g, 1);
+    }
+}
+
+static enum fl_standing standing(const struct fl_suspicion *s, uint32_t token) {
+    uint8_t t[FL_TOKEN];
+    name(t, token);
+    return fl_suspicion_standing(s, t);
+}
+
+static void test_standing(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    struct fl_suspicion s = fl_suspicion_new(&rules, 10);
+    assert_int_equal(standing(&s, 1), FL_FREE);
+    sight(&s, 1, 11, true, 8); /* 11 * 1.147 < 13 */
+    assert_int_equal(standing(&s, 1), FL_FREE);
+    sight(&s, 1, 1, true, 8);
+    assert_int_equal(standing(&s, 1), FL_QUARANTINED);
+    assert_int_equal(s.all[0].evidence, 1000);
+    /* In succession: one clean group in between begins anew. */
+    sight(&s, 1, 3, true, 8);
+    sight(&s, 1, 1, false, 8);
+    sight(&s, 1, 3, true, 8);
+    assert_int_equal(standing(&s, 1), FL_QUARANTINED);
+    sight(&s, 1, 1, true, 8);
+    assert_int_equal(standing(&s, 1), FL_EXCLUDED);
+    sight(&s, 1, 50, false, 8);
+    assert_int_equal(standing(&s, 1), FL_EXCLUDED);
+    /* The way out, with half the threshold: six flags more and it is back. */
+    sight(&s, 2, 12, true, 8);
+    sight(&s, 2, 4, false, 8);
+    assert_int_equal(standing(&s, 2), FL_FREE);
+    sight(&s, 2, 5, true, 8);
+    assert_int_equal(standing(&s, 2), FL_FREE);
+    sight(&s, 2, 1, true, 8);
+    assert_int_equal(standing(&s, 2), FL_QUARANTINED);
+    /* Good conduct is not saved up. */
+    sight(&s, 3, 1000, false, 8);
+    sight(&s, 3, 12, true, 8);
+    assert_int_equal(standing(&s, 3), FL_QUARANTINED);
+    fl_suspicion_epoch(&s, 0);
+    assert_int_equal(s.n, 3);
+    fl_suspicion_epoch(&s, 1);
+    assert_int_equal(s.n, 0);
+    assert_int_equal(standing(&s, 1), FL_FREE);
+    fl_suspicion_free(&s);
+}
+
+/* A cell of many rounds: the table does not depend on the order within a round, nor on going through octets. */
+static void test_order(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    enum { N = 200, MAX = 150 };
+    struct fl_suspicion a = fl_suspicion_new(&rules, MAX);
+    struct fl_suspicion b = fl_suspicion_new(&rules, MAX);
+    struct ws_random rnd = ws_random_seeded(3);
+    struct buf x = {0};
+    struct buf y = {0};
+    for (unsigned round = 0; round < 60; round++) {
+        struct fl_sighting v[N + 5];
+        struct fl_sighting w[N + 5];
+        size_t n = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            if (ws_random_below(&rnd, 4) == 0)
+                continue;
+            v[n] = (struct fl_sighting){.group_size = (uint16_t)(8 + i % 3),
+                .flagged = i < 20 || ws_random_below(&rnd, 5) == 0,
+                .evidence = round * 100 + i / 8 + 1};
+            name(v[n++].token, i);
+        }
+        for (unsigned twins = 0; twins < 5; twins++) {
+            v[n] = v[ws_random_below(&rnd, n)];
+            v[n++].evidence += twins % 2;
+        }
+        memcpy(w, v, sizeof(v));
+        for (size_t i = n; i > 1; i--) {
+            size_t k = ws_random_below(&rnd, i);
+            struct fl_sighting swap = w[i - 1];
+            w[i - 1] = w[k];
+            w[k] = swap;
+        }
+        assert_int_equal(fl_suspicion_round(&a, v, n), fl_suspicion_round(&b, w, n));
+        buf_clear(&x);
+        buf_clear(&y);
+        fl_suspicion_encode(&a, &x);
+        fl_suspicion_encode(&b, &y);
+        assert_true(span_equal(buf_span(&x), buf_span(&y)));
+        struct ws_err err;
+        if (fl_suspicion_decode(&b, buf_span(&y), &err) != 0)
+            fail_msg("%s", err.text);
+        uint8_t p[32];
+        uint8_t q[32];
+        fl_suspicion_root(&a, p);
+        fl_suspicion_root(&b, q);
+        assert_memory_equal(p, q, 32);
+    }
+    assert_int_equal(a.n, MAX);
+    assert_true(a.full > 0 && a.full == b.full);
+    size_t caught = 0;
+    for (size_t i = 0; i < a.n; i++)
+        caught += a.all[i].standing != FL_FREE;
+    assert_true(caught > 8 && caught <= 20);
+    for (uint32_t i = 20; i < N; i++)
+        assert_int_equal(standing(&a, i), FL_FREE);
+    /* Octets cut short or changed: refused by name, or another table that is encoded the same way. */
+    for (size_t n = 0; n < x.n; n++)
+        assert_int_not_equal(fl_suspicion_decode(&b, (struct span){x.p, n}, NULL), 0);
+    for (size_t i = 0; i < x.n * 8; i += 5) {
+        x.p[i / 8] ^= (uint8_t)(1U << i % 8);
+        if (fl_suspicion_decode(&b, buf_span(&x), NULL) == 0) {
+            buf_clear(&y);
+            fl_suspicion_encode(&b, &y);
+            assert_true(span_equal(buf_span(&x), buf_span(&y)));
+        }
+        x.p[i / 8] ^= (uint8_t)(1U << i % 8);
+    }
+    buf_free(&x);
+    buf_free(&y);
+    fl_suspicion_free(&a);
+    fl_suspicion_free(&b);
+}
+
+static void test_rules(void **state) {
+    (void)state;
+    struct ws_err err;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    assert_int_equal(fl_suspicion_check(&rules, &err), 0);
+    rules.bad_ppm = 500000;
+    assert_int_equal(fl_suspicion_check(&rules, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "bad_ppm of 500000"));
+    rules = FL_SUSPICION_DEFAULT;
+    rules.floor = 1;
+    assert_int_equal(fl_suspicion_check(&rules, &err), WS_EINPUT);
+    rules = FL_SUSPICION_DEFAULT;
+    rules.quarantine_rounds = 0;
+    assert_int_equal(fl_suspicion_check(&rules, &err), WS_EINPUT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_standing), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_rules)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
