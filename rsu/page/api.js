@@ -7,8 +7,8 @@ export class Refused extends Error {
   }
 }
 
-async function ask(path) {
-  const response = await fetch(path, { cache: "no-store", credentials: "omit" });
+async function ask(path, early) {
+  const response = await (early || fetch(path, { cache: "no-store", credentials: "omit" }));
   if (response.ok) return response;
   let words = `the unit answered ${response.status}`;
   try {
@@ -37,8 +37,9 @@ export async function octets(path) {
 
 const MAP_OCTETS_MAX = 100e6; // some 200,000 elements; beyond, a browser would stand still for long
 
-export async function map() {
-  const response = await ask("/v1/map");
+// `early`: the answer that was asked for before this was read.
+export async function map(early) {
+  const response = await ask("/v1/map", early);
   const size = Number(response.headers.get("Content-Length"));
   if (size > MAP_OCTETS_MAX) {
     await response.body.cancel();
@@ -47,15 +48,18 @@ export async function map() {
   return { version: Number(response.headers.get("Wayside-Map-Version")), text: await response.text() };
 }
 
-// Versions after `from` up to `to`, in as many answers as it takes.
-export async function diffs(from, to) {
-  const versions = [];
+// Versions after `from` up to `to`, in as many answers as it takes; `some` is told of all at once. Returns their numbers.
+export async function diffs(from, to, some) {
+  const parts = [];
   let at = from;
   while (at < to) {
     const page = await json(`/v1/map/diffs?from=${at}&to=${to}`);
-    versions.push(...page.versions);
+    parts.push(page.versions);
     if (page.to <= at) break;
     at = page.to;
   }
-  return versions;
+  if (at < to) throw new Refused(503, "the unit told of fewer versions than it has");
+  const all = parts.flat();
+  some(all);
+  return all.map((v) => v.version);
 }

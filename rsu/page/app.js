@@ -3,11 +3,13 @@
 import * as api from "./api.js";
 import { byId, put, show } from "./dom.js";
 import * as evidence from "./evidence.js";
-import { changeTitle, count, instant } from "./format.js";
+import { changeTitle, count, instant, nextZone, placeWords, zoneName } from "./format.js";
 import * as link from "./link.js";
+import { Guard } from "./guard.js";
 import { follow } from "./live.js";
 import { Model, readSequence } from "./model.js";
 import { Overlay } from "./overlay.js";
+import { Past } from "./past.js";
 import { Scene } from "./scene.js";
 import { expiryWords, list } from "./side.js";
 import { Stage } from "./stage.js";
@@ -15,17 +17,21 @@ import { Strip, sayTroubles, states, troubles } from "./strip.js";
 import { checker } from "./verify.js";
 import { View, steer } from "./view.js";
 
-const HISTORY = 400; // versions whose changes are read at the start
 const CLICK_PX = 16;
+const RETRY_MS = 5000;
+const CHECKED = 8; // of the newest versions, whose proofs are checked at the start
 
 const view = new View();
 const model = new Model(view);
 const scene = new Scene(view);
 const overlay = new Overlay(view, scene);
 const strip = new Strip((address) => open(`n:${address}`));
-const stream = { lost: 0, map: "" };
-const state = { model, status: null, received: 0, live: true, range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [] };
+const past = new Past(model);
+const guard = new Guard((version) => past.proof(version), () => { say(); if (!state.see) putList(); });
+const stream = { lost: 0, map: "", failed: guard.failed };
+const state = { model, status: null, received: 0, begun: false, live: true, chosen: false, filter: "", range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [], failed: guard.failed };
 const trails = new Map(); // bits of candidates since the page was opened
+overlay.failed = guard.failed;
 const stage = new Stage(view, scene, overlay);
 let panel = null; // the open panel's own update, if it has one
 
@@ -37,7 +43,7 @@ function address(push) {
   const put = () => {
     const [lat, lon] = view.degrees(view.x, view.y);
     const hash = link.write({
-      v: state.live ? 0 : state.range.to, from: state.range.from > base() ? state.range.from : state.live ? 0 : state.range.from,
+      v: state.live ? 0 : state.range.to, from: state.chosen ? state.range.from : 0,
       see: state.see, at: { lat, lon, scale: view.scale },
     });
     if (hash === location.hash) return;
@@ -66,45 +72,60 @@ function moved() {
 
 // ---- what is shown ----
 
-function base() {
-  return model.oldest;
-}
-
+// `from` 0: nobody chose an end. Then the accent stays on the newest version until the next one.
 function showRange(from, to) {
   const newest = model.newest;
-  const last = Math.min(Math.max(to, base()), newest);
-  const first = Math.min(Math.max(from, base()), last);
+  const last = Math.min(Math.max(to, model.oldest), newest);
+  const first = Math.min(Math.max(from, model.oldest), last);
   state.live = last === newest;
+  state.chosen = from > 0;
   state.range = { from: first, to: last };
   const walked = model.at === last ? null : model.go(last);
   if (walked) scene.renew(walked);
-  /* Without an end of its own, the accent stays on the newest version until the next one. */
-  overlay.changes = model.between(first > base() || !state.live ? first : Math.max(base(), last - 1), last);
+  overlay.changes = model.between(state.chosen || !state.live ? first : Math.max(model.oldest, last - 1), last);
   overlay.candidates = state.live ? state.candidates : [];
+  overlay.orders = state.live ? state.orders : [];
   putSlider();
   if (!state.see) putList();
   stage.ask(Boolean(walked));
 }
 
+// The same, when older versions must be read first.
+async function walk(from, to) {
+  const first = Math.min(from || to, to);
+  if (first < model.oldest && first >= past.floor) {
+    try {
+      await past.reach(first, (a, b) => show(byId("span"), `Reading versions ${count(a)} to ${count(b)}…`));
+    } catch (e) {
+      show(byId("span"), `Versions before ${count(model.oldest)} could not be read: ${e.message}.`);
+      return;
+    }
+  }
+  showRange(from, to);
+  address(false);
+}
+
 function putSlider() {
-  for (const [id, value] of [["from", state.range.from], ["to", state.range.to]]) {
+  const { from, to } = state.range;
+  for (const [id, value] of [["from", from], ["to", to]]) {
     const input = byId(id);
-    input.min = base();
+    input.min = past.floor;
     input.max = model.newest;
-    input.value = value;
-    input.disabled = model.newest === base();
+    if (document.activeElement !== input || !past.busy) input.value = value;
+    input.disabled = model.newest === past.floor;
     input.setAttribute("aria-valuetext", `version ${value}`);
   }
-  const v = model.versions.get(state.range.to);
-  const n = model.between(state.range.from, state.range.to).length;
-  show(byId("span"), `version ${count(state.range.to)}${state.live ? " (now)" : ""}${v ? `, ${instant(v.time)}` : ", as founded"}; ` +
-    `${count(n)} ${n === 1 ? "change" : "changes"} since version ${count(state.range.from)}`);
-  byId("now").hidden = state.live;
+  const v = model.versions.get(to);
+  const n = model.between(from, to).length;
+  show(byId("span"), `version ${count(to)}${state.live ? " (now)" : ""}${v ? `, ${instant(v.time)}` : to === 1 ? ", as founded" : ""}; ` +
+    `${count(n)} ${n === 1 ? "change" : "changes"} since version ${count(from)}`);
+  byId("now").hidden = state.live && !state.chosen;
+  show(byId("zone"), zoneName());
 }
 
 let listShown = "";
 function putList() {
-  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size]);
+  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size, state.failed.size]);
   if (now === listShown) return;
   listShown = now;
   const focused = document.activeElement?.dataset?.see;
@@ -153,7 +174,8 @@ function opened(see) {
     const c = model.changes.get(id);
     if (!c) return null;
     select(c.after || c.before);
-    return evidence.change(c, back, state.orders.find((o) => o.id === c.order), (one) => checker(one, () => model.versions.get(one.version).proof));
+    return evidence.change(c, { back, open, model, order: state.orders.find((o) => o.id === c.order), failed: state.failed.has(c.version),
+      checker: (one) => checker(one, () => past.proof(one.version), state.failed.get(one.version)) });
   }
   if (what === "e") {
     const e = model.elements.get(id);
@@ -203,6 +225,10 @@ function tapped(px, py, reach = CLICK_PX) {
 
 function heard(message) {
   stream.lost = 0;
+  if (state.status && state.status.cell.id !== message.status.cell.id) {
+    location.reload(); // another cell under the same address
+    return;
+  }
   state.status = message.status;
   state.received = performance.now();
   strip.update(message.status, state.received);
@@ -226,6 +252,7 @@ function takeCandidates(message) {
   });
   for (const id of trails.keys()) if (!state.candidates.some((k) => k.subject === id)) trails.delete(id);
   if (state.live) overlay.candidates = state.candidates;
+  if (state.live) overlay.orders = state.orders;
   if (!state.see) putList();
   panel?.();
   stage.ask(false);
@@ -233,25 +260,39 @@ function takeCandidates(message) {
 
 let reading = false;
 async function catchUp(published) {
-  if (reading || !scene.box || published <= model.newest) return;
+  if (reading || !state.begun || published === model.newest) return;
+  if (published < model.newest) {
+    location.reload(); // the unit was set back, or is another one: what is shown may never have been
+    return;
+  }
   reading = true;
   try {
-    const fresh = await api.diffs(model.newest, published);
     const follows = state.live;
-    const { from } = state.range;
-    model.learn(fresh);
+    const from = state.chosen ? state.range.from : 0;
+    const fresh = await past.follow(published);
+    guard.watch(fresh);
+    const changes = fresh.flatMap((v) => v.changes);
     if (follows) {
+      past.trim(from || published);
       showRange(from, model.newest);
-      overlay.pulse(fresh.flatMap((v) => v.changes));
+      overlay.pulse(changes);
+      announce(changes);
     } else {
       putSlider();
     }
     document.documentElement.dataset.newest = String(model.newest);
   } catch (e) {
     if (e.status === 410) location.reload(); // too far back for this unit: begin anew
+    /* Anything else is tried again with what the unit says next. */
   } finally {
     reading = false;
   }
+}
+
+// For those who do not see the map.
+function announce(changes) {
+  const first = changes.slice(0, 3).map((c) => `${changeTitle(c)}${placeWords(c.after || c.before) ? `, ${placeWords(c.after || c.before)}` : ""}`);
+  show(byId("said"), `${count(changes.length)} new: ${first.join("; ")}${changes.length > 3 ? "; and more" : ""}.`);
 }
 
 function say() {
@@ -283,13 +324,30 @@ function listen() {
   byId("nearer").addEventListener("click", () => { view.zoom(1.6, view.width / 2, view.height / 2); moved(); });
   byId("farther").addEventListener("click", () => { view.zoom(1 / 1.6, view.width / 2, view.height / 2); moved(); });
   byId("whole").addEventListener("click", () => { view.fit(scene.box); moved(); });
+  byId("skip").addEventListener("click", (e) => {
+    e.preventDefault();
+    sheet(true);
+    byId("panel").querySelector("button, a, summary, input")?.focus();
+  });
   byId("grip").addEventListener("click", () => sheet(!byId("side").classList.contains("open")));
-  byId("from").addEventListener("input", (e) => { showRange(Math.min(Number(e.target.value), state.range.to), state.range.to); address(false); });
-  byId("to").addEventListener("input", (e) => { showRange(Math.min(state.range.from, Number(e.target.value)), Number(e.target.value)); address(false); });
-  byId("now").addEventListener("click", () => { showRange(base(), model.newest); address(true); });
+  byId("from").addEventListener("input", (e) => {
+    const from = Math.min(Number(e.target.value), state.range.to);
+    walk(from > past.floor ? from : state.live ? 0 : from, state.range.to);
+  });
+  byId("to").addEventListener("input", (e) => {
+    const to = Number(e.target.value);
+    walk(state.chosen ? Math.min(state.range.from, to) : to === model.newest ? 0 : Math.min(state.range.from, to), to);
+  });
+  byId("now").addEventListener("click", () => { showRange(0, model.newest); address(true); });
+  byId("zone").addEventListener("click", () => {
+    nextZone();
+    putSlider();
+    open(state.see, true);
+    say();
+  });
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && state.see) back(); });
-  addEventListener("popstate", () => arrive(link.read(location.hash)));
-  addEventListener("hashchange", () => arrive(link.read(location.hash)));
+  addEventListener("popstate", watchHash);
+  addEventListener("hashchange", watchHash);
   new ResizeObserver(() => stage.resize()).observe(map);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
   addEventListener("beforeprint", () => stage.paper(true));
@@ -298,39 +356,69 @@ function listen() {
 }
 
 function arrive(found) {
-  showRange(found.from || base(), found.v || model.newest);
+  showRange(found.from || 0, found.v || model.newest);
   if ((found.see || "") !== state.see) open(found.see || "", true);
   if (found.at || !state.see) place(found);
   stage.ask(false);
 }
 
-async function begin() {
+// A link may name what is further back than what is read at the start.
+async function follows(found) {
+  let back = Math.min(found.from || found.v || model.newest, found.v || model.newest);
+  try {
+    if (found.see?.startsWith("c:") && !model.changes.has(found.see.slice(2)))
+      back = Math.min(back, (await api.json(`/v1/map/changes/${found.see.slice(2)}`)).version - 1);
+    await past.reach(back, () => {});
+  } catch {
+    // what the unit no longer has, nobody can show
+  }
+  arrive(found);
+}
+
+function watchHash() {
+  const found = link.read(location.hash);
+  if (state.begun) follows(found);
+}
+
+async function readMap(early) {
+  const { version, text } = await api.map(early);
+  const elements = readSequence(text);
+  centre(elements);
+  model.take(elements, version);
+  scene.build(elements);
+  stage.ask(true);
+  performance.mark("drawn");
+  show(byId("loading"), elements.size === 0 ? "The map of this cell is empty." : "");
+  byId("loading").hidden = elements.size > 0;
+  arrive(link.read(location.hash));
+  await past.begin(version);
+  await follows(link.read(location.hash));
+  guard.watch([...model.versions.values()].slice(-CHECKED));
+}
+
+export async function begin(early) {
   listen();
   stage.onFit = () => { if (scene.box && !state.see) place(link.read(location.hash)); };
   stage.onLanding = () => address(false);
   theme();
   stage.resize();
   follow({ heard, lost: (since) => { stream.lost = since; say(); } });
-  try {
-    const { version, text } = await api.map();
-    const elements = readSequence(text);
-    centre(elements);
-    model.take(elements, version);
-    model.oldest = version;
-    scene.build(elements);
-    stage.ask(true);
-    byId("loading").hidden = true;
-    arrive(link.read(location.hash));
-    const { oldest } = await api.json(`/v1/map/versions?from=${version}`);
-    model.learn(await api.diffs(Math.max(oldest - 1, version - HISTORY, 1), version));
-    arrive(link.read(location.hash));
-    if (state.status) catchUp(state.status.map.published);
-    document.documentElement.dataset.ready = "yes";
-  } catch (e) {
-    stream.map = e.message;
-    byId("loading").hidden = true;
-    say();
+  for (let answer = early; !state.begun; answer = undefined) {
+    try {
+      await readMap(answer);
+      state.begun = true;
+      stream.map = "";
+    } catch (e) {
+      stream.map = e.message;
+      byId("loading").hidden = true;
+      say();
+      if (e.status === 413) return; // it will not become smaller
+      await new Promise((done) => setTimeout(done, RETRY_MS));
+    }
   }
+  say();
+  if (state.status) catchUp(state.status.map.published);
+  document.documentElement.dataset.ready = "yes";
 }
 
 // The middle of the map is the origin, so that metres stay small and true.
@@ -347,5 +435,4 @@ function centre(elements) {
   if (s <= n) view.setOrigin((s + n) / 2, (w + e) / 2);
 }
 
-begin();
 window.wayside = { view, model, scene, overlay, stage, state, moved, changeTitle }; // for whoever looks under the bonnet

@@ -2,11 +2,12 @@
 
 import * as api from "./api.js";
 import { el, put, svg } from "./dom.js";
-import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, instant, kindName, many, tierName } from "./format.js";
+import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, fateWords, instant, kindName, many, plain, tierName } from "./format.js";
 import { candidateMeta, candidateTitle, roadWords } from "./side.js";
 
 const CLASSES = ["good_camera", "basic_camera", "lidar", "roadside", "unknown"];
 const SAYS = {
+  __proto__: null,
   new: "saw it", value: "read it", gone: "found it gone", covered: "found it covered", unchanged: "saw it as in the map",
   silent: "looked there, reported nothing",
 };
@@ -110,38 +111,76 @@ function head(title, back) {
   return [el("div", { class: "buttons" }, el("button", { type: "button", id: "back", on: { click: back } }, "← All changes")), el("h2", { tabindex: -1, id: "title" }, title)];
 }
 
+function who(v) {
+  return v.owner === v.mast ? plain(v.owner) : `${plain(v.owner)}, ${plain(v.mast)}`;
+}
+
 function quorum(height) {
   const box = el("div", {}, el("p", { class: "soft" }, "Reading who signed…"));
   api.json(`/v1/headers/${height + 1}`).then(({ commit }) => {
     put(box,
       el("p", {}, `${many(commit.signers.length, "validator", "validators")} with ${count(commit.power)} of ${count(commit.total_power)} votes signed block ${count(height + 1)}, which commits to this change.`),
-      el("ul", { class: "list" }, commit.signers.map((s) => el("li", {}, `${s.owner}, ${s.mast}`))));
+      el("ul", { class: "list" }, commit.signers.map((s) => el("li", {}, who(s)))));
   }).catch((e) => put(box, el("p", { class: "soft" }, `Not known here: ${e.message}.`)));
   return box;
 }
 
-export function change(c, back, order, checker) {
+// Another change by name, when it is known here.
+function other(id, model, open) {
+  const c = model.changes.get(id);
+  if (!c) return el("code", {}, id);
+  return el("button", { type: "button", class: "link", on: { click: () => open(`c:${id}`) } }, `${changeTitle(c)}, version ${count(c.version)}`);
+}
+
+// How the road answers an order of the authority, where it cannot be overlooked.
+function obedience(c, order) {
+  if (!c.order) return null;
+  if (!order) return el("p", { class: "note" }, "The order behind this change is no longer in force.");
+  return el("p", { class: `note ${order.road === "disobeyed" ? "bad" : ""}`, id: "obedience" },
+    `By signed order of the authority: ${roadWords(order)}.`);
+}
+
+export function change(c, { back, open, model, order, failed, checker }) {
   const e = c.evidence;
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
-  putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { id: c.id, op: c.op, value: c.after?.value });
+  const later = model.fates.get(c.id);
+  if (e.vehicles > 0) putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { id: c.id, op: c.op, value: c.after?.value });
+  else put(seen, el("p", { class: "soft" }, "No vehicle had to speak for it: it was ordered."));
   return [
     ...head(changeTitle(c), back),
     el("p", {}, changeMeta(c, c.version)),
+    failed && el("p", { class: "note bad", role: "alert" }, "The proof of this change does not hold. Do not rely on it; see below."),
+    later && el("p", { class: "note" }, `Not the last word: ${fateWords(later)} by `, other(later.id, model, open), "."),
+    obedience(c, order),
     facts([
       ["published", `${instant(c.time)}, block ${count(c.height)}`], ["kind", tierName(c.tier)],
       e.vehicles > 0 && ["seen", `${clock(e.first_seen)} to ${clock(e.last_seen)}`],
       e.vehicles > 0 && ["by", `${many(e.vehicles, "vehicle", "vehicles")}, ${many(e.software_families, "software family", "software families")}, ` +
         `${many(e.issuers, "issuer", "issuers")}, ${many(e.groups, "group", "groups")}`],
-      c.order && ["order", order ? roadWords(order) : "no longer in force"],
-      c.order && ["its id", el("code", {}, c.order)],
-      c.supersedes && ["supersedes", el("code", {}, c.supersedes)], c.withdraws && ["withdraws", el("code", {}, c.withdraws)],
-      ["in the map as", (c.after || c.before).aliases.join(", ") || c.element],
+      c.supersedes && ["supersedes", other(c.supersedes, model, open)],
+      c.withdraws && ["withdraws", other(c.withdraws, model, open)],
+      c.order && ["order", el("code", {}, c.order)],
+      ["in the map as", (c.after || c.before).aliases.map(plain).join(", ") || c.element],
     ]),
     e.threshold_bits > 0 ? bitsBar(e.bits, e.threshold_bits, false) : null,
+    ...differs(c),
     el("h3", {}, "Sightings"), seen,
     el("h3", {}, "Who signed"), quorum(c.height),
     ...checker(c),
   ];
+}
+
+// What else a change changes, besides what its title says.
+function differs(c) {
+  if (!c.before || !c.after) return [];
+  const rows = [];
+  const keys = new Set([...Object.keys(c.before.attributes), ...Object.keys(c.after.attributes)]);
+  for (const k of [...keys].sort()) {
+    const [a, b] = [c.before.attributes[k], c.after.attributes[k]];
+    if (a !== b) rows.push([plain(k), `${plain(a ?? "none")} → ${plain(b ?? "none")}`]);
+  }
+  if (c.moved_m >= 0.05) rows.push(["place", `${c.moved_m.toFixed(1)} m from where it was`]);
+  return rows.length > 0 ? [el("h3", {}, "What else changed"), facts(rows)] : [];
 }
 
 export function candidate(k, element, back, history) {
@@ -190,8 +229,8 @@ export function element(e, changes, back, open) {
   return [
     ...head(elementTitle(e), back),
     facts([["kind", kindName(e.kind)], typeof e.heading === "number" && ["for traffic", bound(e.heading)],
-      ["revision", count(e.revision)], ["identity", el("code", {}, e.id)], ["in the source", e.aliases.join(", ") || "none"],
-      ...Object.entries(e.attributes).map(([k, v]) => [k, v])]),
+      ["revision", count(e.revision)], ["identity", el("code", {}, e.id)], ["in the source", e.aliases.map(plain).join(", ") || "none"],
+      ...Object.entries(e.attributes).map(([k, v]) => [plain(k), plain(v)])]),
     el("h3", {}, "Its changes"),
     changes.length === 0 ? el("p", { class: "soft" }, "None in the versions read so far.")
       : el("ul", { class: "list" }, changes.map((c) => el("li", {}, el("button", { type: "button", class: "row", on: { click: () => open(`c:${c.id}`) } },
@@ -200,12 +239,13 @@ export function element(e, changes, back, open) {
 }
 
 const STATES = {
+  __proto__: null,
   voting: "votes", behind: "is connected, but behind the others", silent: "has not been heard for a while",
 };
 
 function jailed(v, back) {
   return [
-    ...head(v.owner ? `${v.owner}, ${v.mast}` : "A former validator", back),
+    ...head(v.owner ? who(v) : "A former validator", back),
     el("p", {}, `Convicted and out of the committee: ${String(v.evidence_kind).replace(/_/g, " ")}. The signed proof of what it did is in the ledger.`),
     facts([["offence at", `height ${count(v.evidence_height)}`], ["convicted in", `block ${count(v.height)}`], ["address", el("code", {}, v.address)]]),
   ];
@@ -218,7 +258,7 @@ export function validator(v, mine, back) {
     put(story, blocksOf(s));
   }).catch((e) => put(story, el("p", { class: "soft" }, `Its blocks could not be read: ${e.message}.`)));
   return [
-    ...head(`${v.owner}, ${v.mast}`, back),
+    ...head(who(v), back),
     el("p", {}, mine ? "This is the unit that serves this page." : `This validator ${STATES[v.state] || v.state}.`),
     facts([["state", v.state], ["votes", count(v.power)], typeof v.height === "number" && ["height", count(v.height)],
       v.heard_s_ago !== undefined && ["last heard", `${duration(v.heard_s_ago)} ago`],

@@ -1,5 +1,15 @@
 // Figures with units, instants, and changes in words.
 
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]/gu;
+const WORDS_MAX = 160;
+
+// Words of other people (names of streets, masts, signs): what turns or hides the words around it is made visible, and what
+// is too long for a line ends in dots.
+export function plain(words, most = WORDS_MAX) {
+  const text = String(words).replace(UNSEEN, "\ufffd");
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
 export function count(n) {
   return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 }
@@ -12,15 +22,36 @@ export function many(n, one, more) {
   return `${count(n)} ${n === 1 ? one : more}`;
 }
 
-export function instant(text) {
+// Times are told in UTC, as the records are, or in the zone of whoever reads them, with how far that is from UTC then.
+let local = false;
+
+export function nextZone() {
+  local = !local;
+}
+
+export function zoneName(t = new Date()) {
+  if (!local) return "UTC";
+  const minutes = -t.getTimezoneOffset();
+  const [h, m] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `UTC${minutes < 0 ? "−" : "+"}${h}${m ? `:${String(m).padStart(2, "0")}` : ""}`;
+}
+
+function words(text) {
   const t = new Date(text);
-  if (Number.isNaN(t.getTime())) return "–";
-  return `${t.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  if (Number.isNaN(t.getTime())) return null;
+  const shifted = local ? new Date(t.getTime() - t.getTimezoneOffset() * 60000) : t;
+  const iso = shifted.toISOString();
+  return { date: iso.slice(0, 10), time: iso.slice(11, 19), zone: zoneName(t) };
+}
+
+export function instant(text) {
+  const w = words(text);
+  return w ? `${w.date} ${w.time} ${w.zone}` : "–";
 }
 
 export function clock(text) {
-  const t = new Date(text);
-  return Number.isNaN(t.getTime()) ? "–" : `${t.toISOString().slice(11, 19)} UTC`;
+  const w = words(text);
+  return w ? `${w.time} ${w.zone}` : "–";
 }
 
 export function duration(seconds) {
@@ -39,11 +70,12 @@ export function octets(n) {
 }
 
 const KINDS = {
+  __proto__: null,
   lane: "Lane", boundary: "Boundary", sign: "Sign", speed_limit: "Speed limit", stop_line: "Stop line",
   crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard", area: "Area",
 };
 export function kindName(kind) {
-  return KINDS[kind] || String(kind).replace(/_/g, " ");
+  return KINDS[kind] || plain(kind).replace(/_/g, " ");
 }
 
 const BOUND = ["northbound", "northeastbound", "eastbound", "southeastbound", "southbound", "southwestbound",
@@ -52,17 +84,20 @@ export function bound(degrees) {
   return typeof degrees === "number" ? BOUND[Math.round(degrees / 45) % 8] : "";
 }
 
+const WORDS = { stop_sign: 206, stop: 206, yield: 205, give_way: 205, no_entry: 267, r1_1: 206, r1_2: 205, r2_1: 274, r5_1: 267, speed_limit: 274 };
 const PLATES = { 205: "yield", 206: "stop", 267: "no entry", 274: "speed", 282: "end of limits", 301: "priority", 306: "priority road" };
 // What the plate is, from its code with or without a country before it: {number: 274, zone: true}, or null.
 export function plate(element) {
   const code = element.attributes.code || element.attributes.subtype || "";
+  const word = code.toLowerCase().replace(/^(us|de)[_.-]?(?=[a-z])/, "").replaceAll("-", "_");
+  if (Object.hasOwn(WORDS, word)) return { number: WORDS[word], zone: false, name: PLATES[WORDS[word]] };
   const m = /^[a-z]{0,2}(\d{3})(\.1|_1)?(?:\D|$)/.exec(code);
   return m ? { number: Number(m[1]), zone: Boolean(m[2]), name: PLATES[Number(m[1])] || `sign ${m[1]}` } : null;
 }
 
 export function unitOf(element) {
   if (element.kind === "speed_limit" || (element.kind === "sign" && isSpeed(element)))
-    return element.attributes.unit || "km/h";
+    return plain(element.attributes.unit || "km/h", 12);
   return "";
 }
 
@@ -103,10 +138,16 @@ export function changeTitle(change) {
 export function placeWords(element) {
   const a = element.attributes;
   const road = a.road_name || a.street || a.name || "";
-  return [road, bound(element.heading)].filter(Boolean).join(" ");
+  return [plain(road, 60), bound(element.heading)].filter(Boolean).join(" ");
 }
 
-const TIERS = { advisory: "advisory", permanent: "permanent", order: "by order of the authority" };
+// What became of a change: "" while it stands.
+export function fateWords(later) {
+  if (!later) return "";
+  return later.withdraws ? "withdrawn" : "superseded";
+}
+
+const TIERS = { __proto__: null, advisory: "advisory", permanent: "permanent", order: "by order of the authority" };
 export function changeMeta(change, version) {
   const e = change.evidence;
   const parts = [placeWords(change.after || change.before), version ? `version ${version}` : ""];

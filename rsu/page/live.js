@@ -14,7 +14,13 @@ export function follow({ heard, lost }) {
     source.addEventListener("now", (e) => {
       last = Date.now();
       since = 0;
-      heard(JSON.parse(e.data));
+      let message;
+      try {
+        message = JSON.parse(e.data);
+      } catch {
+        return; // cut off on its way; the next one is whole
+      }
+      heard(message);
     });
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) setTimeout(begin, RETRY_MS);

@@ -46,6 +46,7 @@ export class Model {
     this.oldest = 1; // version before the first one whose changes are here
     this.versions = new Map();
     this.changes = new Map(); // by id
+    this.fates = new Map(); // id of a change -> the later one that superseded or withdrew it
   }
 
   take(elements, version) {
@@ -62,12 +63,27 @@ export class Model {
           before: fromSide(c.before), after: fromSide(c.after) };
         change.moved_m = apart(this.view, change.before, change.after);
         this.changes.set(c.id, change);
+        const fate = c.withdraws || c.supersedes;
+        if (fate) this.fates.set(fate, change);
         return change;
       });
       this.versions.set(v.version, { version: v.version, time: v.time, height: v.height, sequence: v.sequence,
         proof: v.proof, changes });
       this.newest = Math.max(this.newest, v.version);
       this.oldest = Math.min(this.oldest, v.version - 1);
+    }
+  }
+
+  // Forgets the versions up to `version`, but none that `elements` has yet to walk over.
+  forget(version) {
+    const until = Math.min(version, this.at);
+    for (; this.oldest < until; this.oldest++) {
+      const v = this.versions.get(this.oldest + 1);
+      for (const c of v?.changes || []) {
+        this.changes.delete(c.id);
+        this.fates.delete(c.id);
+      }
+      this.versions.delete(this.oldest + 1);
     }
   }
 

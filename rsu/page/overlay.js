@@ -14,6 +14,8 @@ export class Overlay {
     this.scene = scene;
     this.changes = []; // shown with an accent
     this.candidates = [];
+    this.orders = []; // of the authority
+    this.failed = new Map(); // versions whose proofs do not hold
     this.cross = false; // the keyboard is on the map
     this.selected = null; // { element } or { at: [x, y] }
     this.pulses = new Map(); // change id -> begun
@@ -35,6 +37,7 @@ export class Overlay {
       else this.drawChange(g, m.change, m.at);
       this.drawPulse(g, m, now);
     }
+    for (const o of this.orders) if (o.road === "disobeyed") this.drawDisobeyed(g, o);
     for (const k of this.candidates) this.drawCandidate(g, k);
     if (this.selected) this.drawSelected(g);
     if (this.cross) this.drawCross(g);
@@ -92,7 +95,7 @@ export class Overlay {
   drawChange(g, c, at) {
     const element = c.after || c.before;
     const colours = this.scene.colours;
-    g.strokeStyle = colours.accent;
+    g.strokeStyle = this.failed.has(c.version) ? colours.bad : colours.accent;
     g.lineWidth = 3;
     if (c.after && this.scene.line(element).length > 1) this.alongLine(g, element);
     if (!c.after) this.drawGone(g, c.before, at);
@@ -137,6 +140,31 @@ export class Overlay {
     g.globalAlpha = 1;
   }
 
+  // The road does not do what was ordered: trouble, so it has its colour.
+  drawDisobeyed(g, o) {
+    const element = this.scene.elements.get(o.element);
+    const at = element && this.place(element);
+    if (!at) return;
+    const colours = this.scene.colours;
+    const r = this.radius() + 4;
+    g.strokeStyle = colours.bad;
+    g.lineWidth = 2.5;
+    g.setLineDash([5, 3]);
+    g.beginPath();
+    g.arc(at[0], at[1], r, 0, 2 * Math.PI);
+    g.stroke();
+    g.setLineDash([]);
+    g.fillStyle = colours.bad;
+    g.beginPath();
+    g.arc(at[0] + r * 0.75, at[1] - r * 0.75, 7, 0, 2 * Math.PI);
+    g.fill();
+    g.fillStyle = colours.panel;
+    g.font = '700 11px Inter, system-ui, "Liberation Sans", sans-serif';
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    g.fillText("!", at[0] + r * 0.75, at[1] - r * 0.75 + 0.5);
+  }
+
   // What stood there, faint and struck out.
   drawGone(g, element, at) {
     const r = this.scene.symbolRadius();
@@ -165,7 +193,7 @@ export class Overlay {
     const room = Math.min(this.radius() + 1, d * 0.4); // the head ends at the ring
     const tip = [at[0] - u[0] * room, at[1] - u[1] * room];
     const head = Math.min(9, d * 0.4);
-    g.strokeStyle = g.fillStyle = this.scene.colours.accent;
+    g.fillStyle = g.strokeStyle;
     g.lineWidth = 2.5;
     g.beginPath();
     g.moveTo(...from);

@@ -278,7 +278,7 @@ function readElement(octets) {
   r.take(16);
   e.points = [];
   for (let i = r.counted(2, 4096); i > 0; i--) e.points.push([r.signed(4), r.signed(4), r.signed(4)]);
-  e.attributes = {};
+  e.attributes = Object.create(null); // a key may be any word, __proto__ too
   for (let i = r.counted(1, 64); i > 0; i--) {
     const key = r.text();
     e.attributes[key] = r.text();
@@ -289,6 +289,8 @@ function readElement(octets) {
   return e;
 }
 
+const TIERS = [null, "advisory", "permanent", "order"];
+
 function readChange(octets) {
   const r = new Reader(octets, "change");
   r.one(1);
@@ -298,7 +300,7 @@ function readChange(octets) {
   const flags = r.number(1);
   c.before = flags & 1 ? readElement(r.var()) : null;
   c.after = flags & 2 ? readElement(r.var()) : null;
-  for (const bit of [4, 8, 16]) if (flags & bit) r.take(32); // supersedes, withdraws, order
+  for (const [bit, key] of [[4, "supersedes"], [8, "withdraws"], [16, "order"]]) if (flags & bit) c[key] = hex(r.take(32));
   c.bits = r.signed(8) / 65536;
   c.threshold = r.signed(8) / 65536;
   [c.vehicles, c.groups, c.issuers, c.families] = [r.number(4), r.number(4), r.number(4), r.number(4)];
@@ -365,6 +367,8 @@ export function differences(shown, proven, frame) {
   };
   compare("the kind of change", shown.op, proven.op);
   compare("the element", shown.element, proven.element);
+  compare("the tier", shown.tier, TIERS[proven.tier]);
+  for (const key of ["supersedes", "withdraws", "order"]) compare(`what it ${key === "order" ? "is ordered by" : key}`, shown[key], proven[key]);
   for (const side of ["before", "after"]) {
     const a = shown[side];
     const b = proven[side];
@@ -380,6 +384,10 @@ export function differences(shown, proven, frame) {
   }
   compare("the number of vehicles", shown.evidence.vehicles, proven.vehicles);
   compare("the number of software families", shown.evidence.software_families, proven.families);
+  compare("the number of issuers", shown.evidence.issuers, proven.issuers);
+  compare("the number of groups", shown.evidence.groups, proven.groups);
+  if (Math.abs(shown.evidence.threshold_bits - proven.threshold) > 0.001)
+    compare("the threshold", shown.evidence.threshold_bits, proven.threshold);
   if (Math.abs(shown.evidence.bits - proven.bits) > 0.001) compare("the evidence", shown.evidence.bits, proven.bits);
   return list;
 }

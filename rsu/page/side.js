@@ -1,7 +1,7 @@
 // The list beside the map: what gathers evidence, and what changed, newest first.
 
 import { el } from "./dom.js";
-import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, instant, kindName, many } from "./format.js";
+import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many } from "./format.js";
 
 const SHOWN = 60; // candidates of either kind
 export const LIST_MAX = 300; // rows; the rest is behind the slider
@@ -39,14 +39,23 @@ function candidateRow(k, element, open) {
     el("span", { class: `bar ${k.advisory ? "advisory" : ""}`, "aria-hidden": "true" }, el("i", { "width%": share }))));
 }
 
-function changeRow(c, latest, open) {
+// The one word beside a change that matters most now.
+function changeTag(c, latest, state) {
+  if (state.failed?.has(c.version)) return ["bad", "proof fails"];
+  const later = state.model.fates.get(c.id);
+  if (later && later.version <= state.range.to) return ["", fateWords(later)];
+  return latest ? ["new", "newest"] : ["", ""];
+}
+
+function changeRow(c, latest, state, open) {
+  const [tone, words] = changeTag(c, latest, state);
   return el("li", {}, el("button", { type: "button", class: "row", "data-see": `c:${c.id}`, on: { click: () => open(`c:${c.id}`) } },
     el("span", { class: "what" }, changeTitle(c)),
-    el("span", { class: `tag ${latest ? "new" : ""}` }, latest ? "newest" : ""),
+    el("span", { class: `tag ${tone}` }, words),
     el("span", { class: "meta" }, changeMeta(c, c.version))));
 }
 
-const SEEN = { gone: "it is not there", another_value: "it shows another value", elsewhere: "it stands elsewhere", still_there: "it still stands there" };
+const SEEN = { __proto__: null, gone: "it is not there", another_value: "it shows another value", elsewhere: "it stands elsewhere", still_there: "it still stands there" };
 
 // Whether the road does what the authority ordered.
 export function roadWords(o) {
@@ -87,7 +96,7 @@ export function list(state, open) {
   if (changes.length === 0)
     parts.push(el("p", { class: "soft" }, to <= 1 ? "The road is as the map had it when the cell was founded." : "No change in these versions."));
   parts.push(el("ul", { class: "list", id: "list" },
-    changes.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, open))));
+    changes.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, state, open))));
   if (changes.length > LIST_MAX)
     parts.push(el("p", { class: "soft" }, `${changes.length - LIST_MAX} more; move the earlier end of the slider to see them.`));
   return parts;

@@ -1,6 +1,6 @@
 // Plates drawn as what they are. (x, y) is the middle, r half the size, all in pixels.
 
-import { isSpeed, plate } from "./format.js";
+import { isSpeed, plain, plate } from "./format.js";
 
 const RED = "#c1121c";
 
@@ -104,7 +104,7 @@ function unknown(g, x, y, r, text) {
   g.rect(x - r, y - r * 0.75, 2 * r, 1.5 * r);
   g.fill();
   g.stroke();
-  if (r > 8) words(g, text.slice(0, 5), x, y, r * 0.6, "#222");
+  if (r > 8) words(g, plain(text, 6), x, y, r * 0.6, "#222");
 }
 
 function light(g, x, y, r) {

@@ -1,8 +1,11 @@
 // The strip on top and the sentences of trouble.
 
 import { byId, el, show } from "./dom.js";
-import { count, duration, octets } from "./format.js";
+import { clock, count, duration, octets, plain } from "./format.js";
 
+const PROOFS_SHOWN = 2;
+const OPENED_MS = 5000; // what is wrong so soon was wrong before this page was opened
+const opened = Date.now();
 const began = new Map(); // when a trouble was first seen here
 
 // The committee, and behind it those who were convicted.
@@ -18,11 +21,12 @@ export class Strip {
   }
 
   update(status, received) {
-    show(byId("cell"), status.cell.name);
-    document.title = `${status.cell.name} – Wayside`;
+    const name = plain(status.cell.name, 60);
+    show(byId("cell"), name);
+    document.title = `${name} – Wayside`;
     show(byId("height"), count(status.height));
     show(byId("version"), count(status.map.published));
-    show(byId("policy"), `${status.policy.name} ${status.policy.sequence}`);
+    show(byId("policy"), `${plain(status.policy.name, 40)} ${status.policy.sequence}`);
     this.rate(status, received);
     this.putDots(states(status));
     this.tick(status, received);
@@ -50,8 +54,8 @@ export class Strip {
     const box = byId("validators");
     const focused = document.activeElement?.dataset?.address;
     box.replaceChildren(...list.map((v) => el("button", {
-      type: "button", class: `dot ${v.state}`, "data-address": v.address, title: `${v.owner} ${v.mast}: ${v.state}`,
-      "aria-label": `Validator ${v.owner} ${v.mast}: ${v.state}`, on: { click: () => this.open(v.address) },
+      type: "button", class: `dot ${v.state}`, "data-address": v.address, title: `${plain(v.owner, 40)} ${plain(v.mast, 40)}: ${v.state}`,
+      "aria-label": `Validator ${plain(v.owner, 40)} ${plain(v.mast, 40)}: ${v.state}`, on: { click: () => this.open(v.address) },
     })));
     if (focused !== undefined) box.querySelector(`[data-address="${focused}"]`)?.focus();
   }
@@ -63,9 +67,12 @@ export function troubles(status, stream) {
   if (stream.lost)
     list.push(["stream", `The connection to the unit is lost; what is shown is what it said last. The page reconnects by itself; ` +
       `if this lasts, see whether rsud runs (systemctl status rsud).`, stream.lost]);
-  if (stream.map) list.push(["map", `The map could not be shown: ${stream.map}. Reload the page to try again.`]);
+  if (stream.map) list.push(["map", `The map could not be shown: ${stream.map}. The page tries again by itself, unless the map is too large for it.`]);
+  for (const [version, why] of stream.failed || [])
+    list.push([`proof ${version}`, `The proof of version ${count(version)} does not hold: ${why}. Do not rely on what it changed; ask another unit ` +
+      "of the cell, and tell its operator."]);
   if (!status) return list;
-  if (!status.healthy) list.push(["unit", `${status.trouble.replace(/\.?$/, ".")} See the log of rsud (journalctl -u rsud).`]);
+  if (!status.healthy) list.push(["unit", `${plain(status.trouble, 300).replace(/\.?$/, ".")} See the log of rsud (journalctl -u rsud).`]);
   const set = status.validators;
   const total = set.reduce((n, v) => n + v.power, 0);
   const voting = set.reduce((n, v) => n + (v.state === "voting" ? v.power : 0), 0);
@@ -89,12 +96,22 @@ export function troubles(status, stream) {
   return list;
 }
 
+// More of one kind than a reader wants are told as one.
+function fewer(list) {
+  const proofs = list.filter(([key]) => key.startsWith("proof "));
+  if (proofs.length <= PROOFS_SHOWN) return list;
+  const rest = list.filter((one) => !proofs.slice(PROOFS_SHOWN).includes(one));
+  rest.push(["proofs", `${count(proofs.length - PROOFS_SHOWN)} more versions have proofs that do not hold. Rely on nothing that this unit shows.`]);
+  return rest;
+}
+
 export function sayTroubles(list, box) {
   const now = Date.now();
   for (const key of began.keys()) if (!list.some(([k]) => k === key)) began.delete(key);
-  const lines = list.map(([key, words, since]) => {
-    if (!began.has(key)) began.set(key, since || now);
-    return `${words} Since ${new Date(began.get(key)).toISOString().slice(11, 19)} UTC.`;
+  const lines = fewer(list).map(([key, words, since]) => {
+    if (!began.has(key)) began.set(key, { at: since || now, before: !since && now - opened < OPENED_MS });
+    const { at, before } = began.get(key);
+    return `${words} Since ${clock(at)}${before ? " or before" : ""}.`;
   });
   if (box.dataset.said === lines.join("\n")) return;
   box.dataset.said = lines.join("\n");

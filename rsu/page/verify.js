@@ -2,12 +2,12 @@
 
 import * as api from "./api.js";
 import { el, put } from "./dom.js";
-import { count, many } from "./format.js";
+import { count, many, plain } from "./format.js";
 import { Refusal, check, differences, hex, listRoot, same, unhex } from "./proof.js";
 
 const KEY = "wayside.fingerprint";
 
-function remembered() {
+export function remembered() {
   try {
     return localStorage.getItem(KEY) || "";
   } catch {
@@ -54,7 +54,7 @@ function holds(result, change, entered, messages) {
   return el("div", { class: "verdict holds", id: "verdict", "data-verdict": entered ? "holds" : "holds-unanchored" },
     el("strong", {}, entered ? "The proof holds." : "The proof holds, as far as this unit's own genesis goes."),
     el("ol", {},
-      el("li", {}, `Genesis of “${genesis.name}”: ${many(genesis.set.length, "founder", "founders")}.`),
+      el("li", {}, `Genesis of “${plain(genesis.name)}”: ${many(genesis.set.length, "founder", "founders")}.`),
       el("li", {}, handovers === 0 ? "The founders still sign." : `${many(handovers, "handover", "handovers")} from committee to committee, every signature checked.`),
       el("li", {}, `Header ${count(header.height)}: ${many(quorum.signers.length, "signature", "signatures")} checked, ${quorum.power} of ${quorum.total} votes.`),
       el("li", {}, `Version ${count(version.version)} is in that header's tree of events, and this change is in the version, as shown here.`),
@@ -63,7 +63,7 @@ function holds(result, change, entered, messages) {
 }
 
 function fails(why) {
-  return el("div", { class: "verdict fails", id: "verdict", "data-verdict": "fails" },
+  return el("div", { class: "verdict fails", id: "verdict", "data-verdict": "fails", role: "alert" },
     el("strong", {}, "The proof does not hold."), el("p", {}, `${why}.`),
     el("p", {}, "Do not rely on this change. Ask another unit of the cell, and tell its operator."));
 }
@@ -74,28 +74,53 @@ function unchecked(why) {
 
 const pause = () => new Promise((done) => setTimeout(done, 0));
 
-async function judge(change, proof, entered) {
-  let genesis;
+let genesisRead = null; // one for all checks: it never changes
+
+async function genesis() {
+  genesisRead ??= api.octets("/v1/genesis");
   try {
-    genesis = await api.octets("/v1/genesis");
+    return await genesisRead;
   } catch (e) {
-    return unchecked(`The genesis could not be read: ${e.message}`);
+    genesisRead = null;
+    throw e;
   }
+}
+
+// What the proof proves; a Refusal when it does not hold.
+export async function prove(proof, between = pause) {
+  const octets = await genesis();
+  return check(octets, unhex(proof), between);
+}
+
+export function fingerprintOf(result) {
+  return hex(result.genesis.id);
+}
+
+// Why the change that is shown is not the one that is proven; "" when it is.
+export function compare(change, result) {
+  const proven = result.version.changes.find((c) => hex(c.id) === change.id);
+  if (!proven || result.version.version !== change.version || result.version.height !== change.height)
+    return "the proof is good, but of something else than this change";
+  const other = differences(change, proven, result.genesis.frame);
+  return other.length > 0 ? `the proof is good, but the page was told something else: ${other.join("; ")}` : "";
+}
+
+const sentence = (words) => words[0].toUpperCase() + words.slice(1);
+
+async function judge(change, proof, entered) {
   try {
-    const result = await check(genesis, unhex(proof), pause);
-    const fingerprint = hex(result.genesis.id);
+    const result = await prove(proof);
+    const fingerprint = fingerprintOf(result);
     if (entered && entered !== fingerprint)
       return fails(`The unit's genesis has the fingerprint ${fingerprint}, not the one that you entered: this is another cell, or a unit that lies`);
-    const proven = result.version.changes.find((c) => hex(c.id) === change.id);
-    if (!proven || result.version.version !== change.version) return fails("The proof is good, but of something else than this change");
-    const other = differences(change, proven, result.genesis.frame);
-    if (other.length > 0) return fails(`The proof is good, but the page was told something else: ${other.join("; ")}`);
-    const messages = await messagesOf(proven);
+    const why = compare(change, result);
+    if (why) return fails(sentence(why));
+    const messages = await messagesOf(result.version.changes.find((c) => hex(c.id) === change.id));
     if (messages.kind === "other") return fails("The proof is good, but the unit lists other messages as evidence than the change commits to");
     return holds(result, change, entered, messages);
   } catch (e) {
-    if (e instanceof Refusal) return fails(e.message[0].toUpperCase() + e.message.slice(1));
-    return unchecked(`The check itself failed: ${e.message}`);
+    if (e instanceof Refusal) return fails(sentence(e.message));
+    return unchecked(`The check could not be made: ${e.message}`);
   }
 }
 
@@ -113,7 +138,7 @@ async function messagesOf(proven) {
 }
 
 // `proofOf()` gives the version's proof in hex.
-export function checker(change, proofOf) {
+export function checker(change, proofOf, failed) {
   const box = el("div", { "aria-live": "polite" });
   const input = el("input", { id: "fingerprint", spellcheck: "false", autocomplete: "off", maxlength: 64, value: remembered(),
     placeholder: "64 hex digits, from the operator of the cell" });
@@ -125,21 +150,29 @@ export function checker(change, proofOf) {
     }
     remember(entered);
     put(box, el("p", { class: "soft" }, "Checking every signature…"));
-    put(box, await judge(change, proofOf(), entered));
+    button.disabled = true;
+    try {
+      put(box, await judge(change, await proofOf(), entered));
+    } catch (e) {
+      put(box, unchecked(`The proof could not be read: ${e.message}`));
+    }
+    button.disabled = false;
     box.scrollIntoView({ block: "nearest" });
   };
   const copyProof = async () => {
     try {
-      await copy(proofOf());
+      await copy(await proofOf());
       put(box, el("p", { class: "soft", id: "copied" }, `The proof of version ${change.version} is in the clipboard, as hex (xxd -r -p makes a file of it).`));
     } catch (e) {
       put(box, el("p", {}, `Could not copy: ${e.message}. It is under /v1/proofs/map/${change.version}.`));
     }
   };
+  const button = el("button", { type: "button", id: "verify", on: { click: verifyHere } }, "Verify here");
+  if (failed) put(box, fails(sentence(failed)));
   return [
     el("h3", {}, "Proof"),
     el("label", { class: "field" }, "Fingerprint of the cell that you know from elsewhere (optional)", input),
-    el("div", { class: "buttons" }, el("button", { type: "button", id: "verify", on: { click: verifyHere } }, "Verify here"),
+    el("div", { class: "buttons" }, button,
       el("button", { type: "button", id: "copy", on: { click: copyProof } }, "Copy proof"),
       el("button", { type: "button", on: { click: () => print() } }, "Print")),
     box,

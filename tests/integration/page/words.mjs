@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 globalThis.matchMedia = () => ({ matches: false });
 const from = (name) => import(join(process.argv[2], name));
-const { bound, changeMeta, changeTitle, count, duration, octets, plate } = await from("format.js");
+process.env.TZ = "Europe/Berlin";
+const { bound, changeMeta, changeTitle, count, clock, duration, elementTitle, fateWords, instant, nextZone, octets, plain, plate, zoneName } = await from("format.js");
 const { troubles } = await from("strip.js");
 const { roadWords } = await from("side.js");
 const link = await from("link.js");
@@ -44,6 +45,26 @@ assert.equal(roadWords({ in_force: true, road: "obeyed" }), "the road obeys");
 assert.equal(roadWords({ in_force: true, road: "disobeyed", seen: "another_value" }), "the road does not obey: it shows another value");
 assert.match(roadWords({ in_force: true, road: null }), /no vehicle has told yet/);
 
+// Words of other people: what turns, hides or ends the words around it is seen, and nothing is longer than a line.
+assert.equal(plain("Ring\u202eRoad\u0000\u200b"), "Ring\ufffdRoad\ufffd\ufffd");
+assert.equal(plain("\u2066a\u2069\ufeff\u2028"), "\ufffda\ufffd\ufffd\ufffd");
+assert.equal(plain("Straße 北京 🚧 <b>"), "Straße 北京 🚧 <b>");
+assert.equal(plain("x".repeat(255)).length, 160);
+assert.equal(plain("x".repeat(255), 12), `${"x".repeat(11)}…`);
+assert.equal(elementTitle(element({ kind: "speed_limit", value: 30, attributes: { unit: "\u202ehpm" } })), "Speed limit 30 \ufffdhpm");
+assert.equal(elementTitle(element({ kind: "constructor" })), "constructor");
+assert.equal(elementTitle(element({ attributes: { code: "constructor" } })), "Sign");
+assert.deepEqual(["stop_sign", "us_r1-1", "yield", "de205"].map((code) => plate(element({ attributes: { code } })).number), [206, 206, 205, 205]);
+
+assert.deepEqual([fateWords(undefined), fateWords({ supersedes: "a" }), fateWords({ withdraws: "a" })], ["", "superseded", "withdrawn"]);
+
+// Times in UTC, or where the reader is, summer and winter.
+assert.deepEqual([instant("2026-06-01T23:30:00.5Z"), clock("2026-12-01T08:00:00Z"), zoneName()], ["2026-06-01 23:30:00 UTC", "08:00:00 UTC", "UTC"]);
+nextZone();
+assert.deepEqual([instant("2026-06-01T23:30:00Z"), instant("2026-12-31T23:30:00Z"), instant("x")],
+  ["2026-06-02 01:30:00 UTC+2", "2027-01-01 00:30:00 UTC+1", "–"]);
+nextZone();
+
 // Troubles: nothing when all is well; else one sentence each, which names what to do.
 const well = { healthy: true, trouble: "", validator: 0, consensus: { clock_trusted: true, clock_agrees: true, syncing: false },
   validators: [0, 1, 2, 3].map((index) => ({ index, power: 1, state: "voting" })), jailed: [],
@@ -60,6 +81,7 @@ const cases = [
   [said({ disk: { ...well.disk, data_octets: 9.5e8 } }), "disk", /950\.0 MB of 1\.0 GB/],
   [said({ disk: { ...well.disk, state: "disk_full" } }), "disk", /disk full/],
   [said({}, { lost: 5, map: "" }), "stream", /reconnects by itself/],
+  [said({}, { ...none, failed: new Map([[7, "the signature of 2 is not good"]]) }), "proof 7", /version 7 does not hold: the signature of 2 is not good\. Do not rely/],
   [troubles(null, { lost: 0, map: "it has 300 MB" }), "map", /300 MB/],
 ];
 for (const [list, key, words] of cases) {
@@ -97,5 +119,14 @@ assert.equal(now(), "a30 b60");
 assert.ok(model.go(3));
 assert.equal(now(), "a30 c80");
 assert.equal(model.go(5), false);
-assert.deepEqual(model.between(1, 3).map((c) => c.id), ["2", "3", "1"]);
+assert.equal(now(), "a30 c80");
+assert.deepEqual([...model.go(1)].sort(), ["a", "b", "c"]);
+model.forget(2);
+assert.equal(model.oldest, 1); // what is shown is not forgotten
+model.go(3);
+model.forget(2);
+assert.deepEqual([model.oldest, model.changes.has("1"), model.changes.has("2"), model.go(1)], [2, false, true, false]);
+assert.ok(model.go(2));
+assert.equal(now(), "a30 b60");
+assert.deepEqual(model.between(1, 3).map((c) => c.id), ["2", "3"]);
 console.log("words: all as they should be");
