@@ -126,7 +126,7 @@ void fl_shares_decode(
             ret_key_sum->liars |= 1U << (in.x[i] - 1);
     for (size_t i = 0; i < FL_KEY_VALUES; i++)
         ret_key_sum->key[i] =
-            (int32_t)(key[i] > FL_SHARE_PRIME / 2 ? (int)key[i] - (int)FL_SHARE_PRIME : key[i]);
+            (int16_t)(key[i] > FL_SHARE_PRIME / 2 ? (int)key[i] - (int)FL_SHARE_PRIME : key[i]);
 }
 
 bool fl_key_sum_in_bound(const struct fl_key_sum *o, unsigned weight) {

@@ -38,7 +38,7 @@ enum fl_decode_state {
 struct fl_key_sum {
     enum fl_decode_state state;
     uint32_t liars; /* DONE: bit v - 1 for each validator v whose sum is wrong, among those given */
-    int32_t key[FL_KEY_VALUES]; /* DONE: the sum of keys, centred: [-2046, 2046] */
+    int16_t key[FL_KEY_VALUES]; /* DONE: the sum of keys, centred: [-2046, 2046] */
 };
 /* sums[v - 1]: validator v's, NULL when it has not come. n validators, FL_VALIDATORS_MIN..MAX (asserted). The result is
  * the same everywhere for the same sums, and stays DONE with the same key when more sums come, as long as at most f lie. */

@@ -84,7 +84,7 @@ struct group {
     struct fl_share_sum honest[FL_VALIDATORS_MAX];
     struct fl_share_sum said[FL_VALIDATORS_MAX];
     const struct fl_share_sum *sums[FL_VALIDATORS_MAX];
-    int32_t key[FL_KEY_VALUES];
+    int16_t key[FL_KEY_VALUES];
     struct fl_key_sum out;
 };
 
@@ -111,7 +111,7 @@ static void add_vehicle(struct group *g, const int8_t *key, unsigned weight, uin
         fl_share_sum_add(&g->honest[v - 1], share, weight);
     }
     for (size_t i = 0; i < FL_KEY_VALUES; i++)
-        g->key[i] += (int)weight * key[i];
+        g->key[i] = (int16_t)(g->key[i] + (int)weight * key[i]);
 }
 
 static void draw_key(struct ws_random *r, int8_t *key) {
