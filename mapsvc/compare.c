@@ -117,8 +117,17 @@ static bool same_shape(const struct compare *c, const struct element *a, const s
     return ok;
 }
 
+/* A figure in miles is another one in kilometres, whatever the format. A sign may leave the unit to its country. */
+static bool same_unit(const struct element *a, const struct element *b) {
+    const char *p = element_attr(a, "unit");
+    const char *q = element_attr(b, "unit");
+    if (!a->has_value || (a->kind == EL_SIGN && (p == NULL || q == NULL)))
+        return true;
+    return (p != NULL && strcmp(p, "mph") == 0) == (q != NULL && strcmp(q, "mph") == 0);
+}
+
 bool compare_same(const struct compare *c, const struct element *a, const struct element *b) {
-    if (a->has_value != b->has_value || (a->has_value && a->value != b->value))
+    if (a->has_value != b->has_value || (a->has_value && a->value != b->value) || !same_unit(a, b))
         return false;
     if (a->valid_from_ms != b->valid_from_ms || a->valid_to_ms != b->valid_to_ms)
         return false;

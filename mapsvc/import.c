@@ -69,14 +69,18 @@ struct cell_frame map_frame_local(struct map_reader *r) {
 }
 
 bool map_speed_of(const char *text, const char *unit, int32_t *ret_value, const char **ret_unit) {
-    char figure[32];
-    size_t n = 0;
+    char figure[40];
     while (*text == ' ')
         text++;
-    while (n < sizeof(figure) - 1 && ((text[n] >= '0' && text[n] <= '9') || text[n] == '.')) {
-        figure[n] = text[n];
-        n++;
+    size_t n = strspn(text, "0123456789.");
+    if (n > 0 && (text[n] == 'e' || text[n] == 'E')) { /* "1.3888888889e+01" */
+        size_t sign = text[n + 1] == '+' || text[n + 1] == '-' ? 1 : 0;
+        size_t digits = strspn(text + n + 1 + sign, "0123456789");
+        n += digits > 0 ? 1 + sign + digits : 0;
     }
+    if (n >= sizeof(figure))
+        return false;
+    memcpy(figure, text, n);
     figure[n] = '\0';
     const char *rest = text + n;
     while (*rest == ' ')

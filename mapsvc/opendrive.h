@@ -40,7 +40,7 @@ struct od_speed {
     double s;
     struct od_source source, of; /* the record; the road type around it, if there is one */
     bool none; /* a road type without a speed, or "no limit" */
-    char max[24], unit[12];
+    char max[40], unit[12];
     unsigned line;
 };
 struct od_mark {
