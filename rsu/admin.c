@@ -1,6 +1,7 @@
 #include "rsu/admin.h"
 
 #include "base/mem.h"
+#include "rsu/local_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,9 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { CALLERS_MAX = 8, PATIENCE_US = 5000000 };
@@ -27,43 +26,13 @@ struct admin {
     admin_fn fn;
     void *ctx;
     int listener, epoll;
-    bool bound; /* the file is ours to remove */
     struct caller caller[CALLERS_MAX];
 };
 
-static int fill_address(const char *path, struct sockaddr_un *ret, struct ws_err *err) {
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(ret->sun_path))
-        return ws_fail(err, WS_EINPUT, "%s: longer than a socket path may be (%zu)", path,
-            sizeof(ret->sun_path) - 1);
-    memcpy(ret->sun_path, path, strlen(path));
-    return WS_OK;
-}
-
-/* What a killed predecessor left goes away; what anybody else needs stays. */
-static int clear_place(const char *path, const struct sockaddr_un *sa, struct ws_err *err) {
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return WS_OK; /* nothing there, or binding will say what is wrong */
-    if (!S_ISSOCK(st.st_mode))
-        return ws_fail(err, WS_EIO, "%s: is there and is no socket", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool alive =
-        fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
-    if (fd >= 0)
-        (void)close(fd);
-    if (alive)
-        return ws_fail(err, WS_EBUSY, "%s: another process listens there", path);
-    (void)unlink(path);
-    return WS_OK;
-}
-
 int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
     struct admin **ret_admin, struct ws_err *err) {
-    struct sockaddr_un sa;
-    int rc = fill_address(path, &sa, err);
-    if (rc == WS_OK)
-        rc = clear_place(path, &sa, err);
+    int listener = -1;
+    int rc = local_listen(path, 0660, CALLERS_MAX, &listener, err);
     if (rc != WS_OK)
         return rc;
     struct admin *a = ws_alloc(sizeof(*a));
@@ -71,21 +40,15 @@ int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
         .octets_max = octets_max,
         .fn = fn,
         .ctx = ctx,
-        .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+        .listener = listener,
         .epoll = epoll_create1(EPOLL_CLOEXEC)};
     for (size_t i = 0; i < CALLERS_MAX; i++)
         a->caller[i].fd = -1;
-    mode_t old = umask(0117);
     struct epoll_event ev = {.events = EPOLLIN, .data.u64 = CALLERS_MAX};
-    a->bound = a->listener >= 0 && a->epoll >= 0 &&
-               bind(a->listener, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
-    bool ok = a->bound && listen(a->listener, CALLERS_MAX) == 0 &&
-              epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->listener, &ev) == 0;
-    int why = errno;
-    (void)umask(old);
-    if (!ok) {
+    if (a->epoll < 0 || epoll_ctl(a->epoll, EPOLL_CTL_ADD, a->listener, &ev) != 0) {
+        rc = ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
         admin_close(a);
-        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(why));
+        return rc;
     }
     *ret_admin = a;
     return WS_OK;
@@ -170,10 +133,8 @@ void admin_close(struct admin *a) {
         if (a->caller[i].fd >= 0)
             drop(&a->caller[i]);
     }
-    if (a->listener >= 0)
-        (void)close(a->listener);
-    if (a->bound)
-        (void)unlink(a->path);
+    (void)close(a->listener);
+    (void)unlink(a->path);
     if (a->epoll >= 0)
         (void)close(a->epoll);
     free(a->path);
@@ -181,19 +142,16 @@ void admin_close(struct admin *a) {
 }
 
 int admin_send(const char *path, struct span order, struct buf *ret_line, struct ws_err *err) {
-    struct sockaddr_un sa;
-    int rc = fill_address(path, &sa, err);
+    int fd = -1;
+    int rc = local_connect(path, &fd, err);
     if (rc != WS_OK)
         return rc;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval patience = {.tv_sec = 10};
     struct buf out = {0};
     buf_var(&out, order);
     errno = 0;
-    bool ok = fd >= 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-              connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0;
+    bool ok = setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+              setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0;
     for (size_t at = 0; ok && at < out.n;) {
         ssize_t put = send(fd, out.p + at, out.n - at, MSG_NOSIGNAL);
         if (put < 0 && (errno == EPIPE || errno == ECONNRESET))
@@ -214,8 +172,7 @@ int admin_send(const char *path, struct span order, struct buf *ret_line, struct
             buf_u8(ret_line, (uint8_t)c);
     }
     int why = errno;
-    if (fd >= 0)
-        (void)close(fd);
+    (void)close(fd);
     buf_free(&out);
     if (!whole)
         return ws_fail(

@@ -32,17 +32,18 @@ static enum admit_outcome outcome_of(enum tx_verdict v) {
     return v == TX_TOO_LARGE ? ADMIT_FULL : ADMIT_REFUSED;
 }
 
-static enum admit_outcome submit(struct node *n, const struct pkt_message *m, struct ws_now now,
-    struct admit_counters *counters) {
+enum admit_outcome admit_submit(struct node *n, const uint8_t cert_hash[static 32],
+    struct span cert, struct span spdu, bool signature_good, struct ws_now now,
+    uint64_t *certificates, struct ws_err *err) {
     struct buf b = {0};
-    if (!node_has_cert(n, m->cert_hash)) {
-        tx_put_certificate(&b, m->cert);
+    if (!node_has_cert(n, cert_hash)) {
+        tx_put_certificate(&b, cert);
         if (node_submit(n, buf_span(&b), false, now, NULL) == TX_GOOD)
-            counters->certificates++;
+            ++*certificates;
         buf_clear(&b);
     }
-    tx_put_message(&b, m->cert_hash, m->spdu);
-    enum tx_verdict v = node_submit(n, buf_span(&b), true, now, NULL);
+    tx_put_message(&b, cert_hash, spdu);
+    enum tx_verdict v = node_submit(n, buf_span(&b), signature_good, now, err);
     buf_free(&b);
     return outcome_of(v);
 }
@@ -84,7 +85,8 @@ enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, st
     if (is_notice(m))
         o = ADMIT_NOTICE;
     else if (some_contract_takes(n, m->psid))
-        o = submit(n, m, now, counters);
+        o = admit_submit(
+            n, m->cert_hash, m->cert, m->spdu, true, now, &counters->certificates, NULL);
     counters->outcome[o]++;
     return o;
 }

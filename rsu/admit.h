@@ -30,6 +30,12 @@ struct admit_counters {
  * for it, and no transaction carries it: validators agree on messages, not on what one antenna thinks of them. */
 void admit_judge(struct plausibility_tracks *t, struct pkt_message *m);
 
+/* One signed message, its signer's certificate before it unless the node has that. certificates is counted up when it is
+ * new; err (may be NULL): why not. */
+enum admit_outcome admit_submit(struct node *n, const uint8_t cert_hash[static 32],
+    struct span cert, struct span spdu, bool signature_good, struct ws_now now,
+    uint64_t *certificates, struct ws_err *err);
+
 enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, struct ws_now now,
     struct admit_counters *counters);
 

@@ -325,6 +325,10 @@ int config_parse(
         rc = take_radio(&j, f);
     if (rc == WS_OK)
         rc = take_antenna(&j, f);
+    for (size_t i = 0; i < f->sensors_count && rc == WS_OK; i++) {
+        ret_config->n_sensors = i + 1;
+        rc = config_take_sensor(&j, i, &f->sensors[i]);
+    }
     config_yaml_free(f);
     if (rc != WS_OK) {
         clean(err);
@@ -356,6 +360,12 @@ void config_free(struct config *c) {
         free((void *)c->ports[i].captures);
         free(c->ports[i].interface);
         free(c->ports[i].device);
+    }
+    for (size_t i = 0; i < c->n_sensors; i++) {
+        free(c->sensors[i].name);
+        free(c->sensors[i].socket);
+        free(c->sensors[i].ticket);
+        free(c->sensors[i].ticket_key);
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,

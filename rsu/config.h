@@ -12,6 +12,8 @@
 #include "rsu/keeper.h"
 
 #define CONFIG_PORTS_MAX 8
+#define CONFIG_SENSORS_MAX 16
+#define CONFIG_SENSOR_NAME_MAX 32
 
 struct config_port {
     enum port_kind kind;
@@ -34,6 +36,22 @@ struct config_radio {
     size_t items;
     uint64_t handover_us;
     size_t handovers;
+};
+
+/* A camera or lidar of the unit's own. */
+struct config_sensor {
+    char *name;
+    char *socket; /* Unix socket that its software writes into */
+    unsigned mode; /* of the socket's file */
+    char *ticket; /* file, COER: says class and software family */
+    char *ticket_key; /* file with 64 hex digits, mode 0600 */
+    int32_t lat, lon; /* 1e-7 degree */
+    uint16_t heading; /* 1/65536 turn counter-clockwise from east: the middle of its view */
+    uint16_t half_angle; /* half its opening, the same unit */
+    uint32_t range_mm;
+    uint32_t rate, burst; /* lines a second, and at once */
+    size_t line_octets;
+    size_t clients; /* connections at a time */
 };
 
 /* Frames and verdicts into files; folder NULL: not recorded. */
@@ -69,6 +87,8 @@ struct config {
     struct net_limits
         links; /* message_octets_max follows from the genesis, and some of the others' least values */
     struct config_radio radio;
+    size_t n_sensors;
+    struct config_sensor sensors[CONFIG_SENSORS_MAX];
     struct plausibility_config plausibility; /* its salt is 0 */
     struct config_record record;
     struct keeper_config disk; /* data, check_us and compact_heights are not from the file */

@@ -11,6 +11,7 @@
 #include "pktio/port_check.h"
 #include "rsu/radio.h"
 #include "rsu/secret.h"
+#include "rsu/sensors.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -226,6 +227,11 @@ static int check_faces(const struct config *c, struct ws_err *err) {
         rc = check_own_folder(c->record.folder, "record.folder", err);
     if (rc == WS_OK && c->admin != NULL)
         rc = config_check_folder_of(c->admin, "admin", err);
+    for (size_t i = 0; i < c->n_sensors && rc == WS_OK; i++) {
+        char key[40];
+        (void)snprintf(key, sizeof(key), "sensors[%zu].socket", i + 1);
+        rc = config_check_folder_of(c->sensors[i].socket, key, err);
+    }
     if (rc == WS_OK && c->http != NULL && strncmp(c->http, unix_prefix, skip) == 0)
         rc = config_check_folder_of(c->http + skip, "http", err);
     return rc;
@@ -252,6 +258,8 @@ int config_check(const struct config *c, struct ws_err *err) {
         rc = check_ports(c, err);
     if (rc == WS_OK && c->radio.ticket != NULL)
         rc = radio_check(&c->radio, err);
+    if (rc == WS_OK)
+        rc = sensors_check(c->sensors, c->n_sensors, err);
     if (rc == WS_OK)
         rc = check_faces(c, err);
     buf_free(&b);

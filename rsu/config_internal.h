@@ -72,6 +72,14 @@
     X(items, 1, 4096, 64, 1, items)                                                                \
     X(handover_ms, 0, 3600000, 1000, 1000, handover_us)                                            \
     X(handovers, 1, 16, 4, 1, handovers)
+/* The field is a place in config_take_sensor's function. */
+#define CONFIG_SENSOR(X)                                                                           \
+    X(view_deg, 1, 360, 90, 1, view_deg)                                                           \
+    X(range_m, 1, 1000, 60, 1000, s->range_mm)                                                     \
+    X(rate, 1, 100, 2, 1, s->rate)                                                                 \
+    X(burst, 1, 1000, 10, 1, s->burst)                                                             \
+    X(line_octets, 256, 1U << 20, 65536, 1, s->line_octets)                                        \
+    X(clients, 1, 64, 4, 1, s->clients)
 #define CONFIG_GOSSIP(X)                                                                           \
     X(rate, 0, 1000000, 20000, 1, rate)                                                            \
     X(batch_ms, 1, 1000, 20, 1000, batch_us)
@@ -138,6 +146,11 @@ struct yaml_file {
         char *ticket, *issuer, *ticket_key, *place;
         CONFIG_RADIO(X)
     } * radio;
+    struct yaml_sensor {
+        char *name, *socket, *mode, *ticket, *ticket_key, *place, *heading_deg;
+        CONFIG_SENSOR(X)
+    } * sensors;
+    unsigned sensors_count;
     struct yaml_plausibility {
         char *place;
         CONFIG_PLAUSIBILITY(X)
@@ -179,6 +192,10 @@ WARN_UNUSED int config_number(const struct config_job *j, const char *group, con
     const char *text, uint64_t lo, uint64_t hi, uint64_t *ret);
 /* Into the configuration's ports[i], whose number it does not change. */
 WARN_UNUSED int config_take_port(const struct config_job *j, size_t i, const struct yaml_port *y);
+
+/* Into the configuration's sensors[i], whose number it does not change. */
+WARN_UNUSED int config_take_sensor(
+    const struct config_job *j, size_t i, const struct yaml_sensor *y);
 
 /* The file's judged values, without reading the file (for tests and the fuzz target). */
 WARN_UNUSED int config_parse(

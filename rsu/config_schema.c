@@ -84,6 +84,15 @@ static const cyaml_schema_field_t radio_fields[] = {TEXT(ticket, 0, struct yaml_
     TEXT(place, 0, struct yaml_radio), CONFIG_RADIO(X) CYAML_FIELD_END};
 #undef X
 
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_sensor),
+static const cyaml_schema_field_t sensor_fields[] = {TEXT(name, 0, struct yaml_sensor),
+    TEXT(socket, 0, struct yaml_sensor), TEXT(mode, OPTIONAL, struct yaml_sensor),
+    TEXT(ticket, 0, struct yaml_sensor), TEXT(ticket_key, 0, struct yaml_sensor),
+    TEXT(place, 0, struct yaml_sensor), TEXT(heading_deg, 0, struct yaml_sensor),
+    CONFIG_SENSOR(X) CYAML_FIELD_END};
+static const cyaml_schema_value_t sensor_value = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_sensor, sensor_fields)};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_disk),
 static const cyaml_schema_field_t disk_fields[] = {CONFIG_DISK(X) CYAML_FIELD_END};
 #undef X
@@ -116,6 +125,8 @@ static const cyaml_schema_field_t top_fields[] = {
         "links", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, links, links_fields),
     CYAML_FIELD_MAPPING_PTR(
         "radio", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, radio, radio_fields),
+    CYAML_FIELD_SEQUENCE("sensors", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
+        sensors, &sensor_value, 0, CONFIG_SENSORS_MAX),
     CYAML_FIELD_MAPPING_PTR("plausibility", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
         struct yaml_file, plausibility, plausibility_fields),
     CYAML_FIELD_MAPPING_PTR("gossip", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,

@@ -14,6 +14,7 @@
 #include "rsu/json_base.h"
 #include "rsu/radio.h"
 #include "rsu/revocations.h"
+#include "rsu/sensors.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -185,6 +186,8 @@ struct http_view {
     struct transmit_counters transmit; /* zeros where the unit only listens */
     struct broadcast_counters broadcast;
     uint64_t requests_dropped;
+    size_t n_sensors;
+    struct sensor_counters sensor[CONFIG_SENSORS_MAX];
     bool has_lists;
     struct revocations_counters lists;
     size_t n_lists;
@@ -218,6 +221,10 @@ struct metrics;
 void http_put_lists(struct metrics *m, const struct http_view *v);
 /* http_beacon.c */
 void http_put_beacon(struct metrics *m, const struct http_view *v);
+/* http_sensors.c */
+void http_copy_sensors(const struct sensors *s, struct http_view *v); /* owner thread */
+json_t *http_sensors_json(const struct http *h, const struct http_view *v);
+void http_put_sensors(struct metrics *m, const struct http *h, const struct http_view *v);
 /* Nearest rank; 0 without latencies. */
 uint64_t http_view_latency(const struct http_view *v, unsigned percent);
 bool http_healthy(const struct http *h, const struct http_view *v, char *dst, size_t size);

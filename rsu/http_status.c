@@ -349,6 +349,7 @@ json_t *http_status_json(struct http *h, struct http_reply *r) {
         json_put(o, "followers", followers(v));
         put_ports(h, o);
         json_put(o, "admission", admission(v));
+        json_put(o, "sensors", http_sensors_json(h, v));
         json_put(o, "plausibility", plausibility(v));
         json_put(o, "transactions", results(h, v));
         json_put(o, "commit_latency_ms", latency(v));

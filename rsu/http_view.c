@@ -93,6 +93,8 @@ static void copy(void *owner, void *ctx) {
         v->broadcast = *radio_broadcast_counters(d->radio);
         v->requests_dropped = radio_requests_dropped(d->radio);
     }
+    if (d->sensors != NULL)
+        http_copy_sensors(d->sensors, v);
     if (d->lists != NULL)
         copy_lists(d->lists, v);
     memcpy(v->results, d->results, sizeof(v->results));

@@ -27,6 +27,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_port_list,
     &ctl_port_stop,
     &ctl_port_start,
+    &ctl_sensor_send,
     &ctl_block_show,
     &ctl_block_verify,
     &ctl_ledger_snapshot,

@@ -26,6 +26,8 @@ struct radio;
 struct beaconing;
 /* Signed lists (rsu/revocations.h). */
 struct revocations;
+/* Cameras and lidars of the unit (rsu/sensors.h). */
+struct sensors;
 
 struct rsud {
     const struct config *config; /* (any) */
@@ -48,6 +50,7 @@ struct rsud {
     struct keeper *keeper; /* (any) counters; NULL: not started */
     struct radio *radio; /* NULL: the unit only listens */
     const struct beaconing *beaconing; /* NULL: no validator */
+    struct sensors *sensors; /* NULL: none configured */
     struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */

@@ -33,6 +33,7 @@ struct daemon {
     struct sign_counter sign_counter;
     struct sign_guard sign_guard;
     uint8_t curve_secret[32], curve_public[32];
+    struct cell_frame frame; /* of the sensors */
     struct mapset base_map;
     bool has_base_map;
     struct wal *wal[2];
@@ -77,6 +78,8 @@ void daemon_write_bundle(struct daemon *d);
 void daemon_watch(struct daemon *d);
 /* Behind the error that ended a start: what can be typed to go on, where something of the data folder is damaged. */
 void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
+/* rsud_sensors.c */
+WARN_UNUSED int daemon_open_sensors(struct daemon *d, struct ws_err *err);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_join.c: a unit without data looks for a snapshot at its peers, before the node opens. */

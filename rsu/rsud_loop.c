@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "ledger/committee/court.h"
 #include "rsu/discipline.h"
+#include "rsu/sensors.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -277,6 +278,9 @@ void daemon_loop(struct daemon *d) {
         if (d->face.gossip != NULL)
             gossip_run(d->face.gossip, ws_clock_now(&d->face.clock).mono_us);
         lists_work = take_lists(d);
+        if (d->face.sensors != NULL)
+            sensors_serve(d->face.sensors, ws_clock_now(&d->face.clock),
+                map_contract_version(d->face.cell.map));
         mailbox_serve(d->face.mailbox, &d->face);
         look_at_clock(d);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));

@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "rsu/beaconing.h"
 #include "rsu/secret.h"
+#include "rsu/sensors.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -352,6 +353,10 @@ static int open_descriptors(struct daemon *d, struct ws_err *err) {
 
 static int open_faces(struct daemon *d, struct ws_err *err) {
     int rc = watch(d, net_fd(d->face.net), err);
+    if (rc == WS_OK)
+        rc = daemon_open_sensors(d, err);
+    if (rc == WS_OK && d->face.sensors != NULL)
+        rc = watch(d, sensors_fd(d->face.sensors), err);
     if (rc == WS_OK && d->config.admin != NULL) {
         rc = admin_open(d->config.admin, (size_t)d->face.genesis->params.tx_octets_max,
             daemon_order, d, &d->admin, err);
@@ -438,6 +443,7 @@ void daemon_stop(struct daemon *d) {
     if (d->http != NULL)
         http_stop(d->http);
     keeper_close(d->face.keeper); /* HTTP asks it for its figures */
+    sensors_close(d->face.sensors);
     admin_close(d->admin);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);

@@ -115,6 +115,62 @@ static void test_defaults(void **state) {
     config_free(&c);
 }
 
+#define CAMERA                                                                                     \
+    "name: north, socket: n.sock, ticket: n.cert, ticket_key: n.key, place: \"48.5,11.25\", "
+
+static void test_sensors(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    static const char two[] = NEEDED
+        "sensors:\n"
+        "  - {" CAMERA "heading_deg: 0}\n"
+        "  - {name: b-2, socket: /s, mode: 0600, ticket: /t, ticket_key: /k, place: \"-1,-2\",\n"
+        "     heading_deg: 270, view_deg: 360, range_m: 120, rate: 7, burst: 9,\n"
+        "     line_octets: 512, clients: 3}\n";
+    if (parse(two, &c, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(c.n_sensors, 2);
+    assert_string_equal(c.sensors[0].socket, "etc/n.sock");
+    assert_string_equal(c.sensors[0].ticket_key, "etc/n.key");
+    assert_int_equal(c.sensors[0].mode, 0660);
+    assert_int_equal(c.sensors[0].lat, 485000000);
+    assert_int_equal(c.sensors[0].heading, 16384);
+    assert_int_equal(c.sensors[0].half_angle, 8192);
+    assert_int_equal(c.sensors[0].range_mm, 60000);
+    assert_int_equal(c.sensors[0].rate, 2);
+    assert_int_equal(c.sensors[0].burst, 10);
+    assert_int_equal(c.sensors[0].line_octets, 65536);
+    assert_int_equal(c.sensors[0].clients, 4);
+    assert_int_equal(c.sensors[1].mode, 0600);
+    assert_int_equal(c.sensors[1].heading, 32768);
+    assert_int_equal(c.sensors[1].half_angle, 32768);
+    assert_int_equal(c.sensors[1].range_mm, 120000);
+    assert_int_equal(c.sensors[1].clients, 3);
+    config_free(&c);
+    static const char *const bad[][2] = {
+        {"sensors: [{" CAMERA "heading_deg: 360}]\n", "sensors[1].heading_deg"},
+        {"sensors: [{" CAMERA "heading_deg: 0, mode: 0770}]\n", "sensors[1].mode"},
+        {"sensors: [{" CAMERA "heading_deg: 0, mode: 0060}]\n", "sensors[1].mode"},
+        {"sensors: [{" CAMERA "heading_deg: 0, clients: 0}]\n", "sensors[1].clients"},
+        {"sensors: [{" CAMERA "heading_deg: 0, colour: 3}]\n", "colour"},
+        {"sensors: [{name: Bad, socket: n, ticket: n, ticket_key: n, place: \"1,2\", heading_deg: "
+         "0}]\n",
+            "sensors[1].name"},
+        {"sensors: [{name: a, socket: n, ticket: n, ticket_key: n, place: here, heading_deg: 0}]\n",
+            "sensors[1].place"},
+        {"sensors: [{" CAMERA "heading_deg: 0}, {" CAMERA "heading_deg: 0}]\n",
+            "same as in sensors[1]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof(text), "%s%s", NEEDED, bad[i][0]);
+        assert_int_equal(parse(text, &c, &err), WS_EINPUT);
+        if (strstr(err.text, bad[i][1]) == NULL)
+            fail_msg("%s: %s", bad[i][0], err.text);
+    }
+}
+
 static void test_ports(void **state) {
     (void)state;
     struct config c;
@@ -402,6 +458,7 @@ int main(void) {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_plain_path),
         cmocka_unit_test(test_the_antenna),
+        cmocka_unit_test(test_sensors),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_lists_too_long),
