@@ -185,6 +185,10 @@ uint64_t distance2_line(
     return best;
 }
 
+bool kind_faces(enum element_kind k) {
+    return k != EL_CROSSWALK && k != EL_STOP_LINE;
+}
+
 bool gate_inside2(struct gate g, uint64_t d2, uint32_t sigma_a, uint32_t sigma_b) {
     uint64_t floor2 = (uint64_t)g.floor * g.floor;
     uint64_t ceiling2 = (uint64_t)g.ceiling * g.ceiling;

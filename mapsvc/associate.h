@@ -18,6 +18,14 @@ static inline uint16_t heading_gap(uint16_t a, uint16_t b) {
     return d > 32768 ? (uint16_t)(65536U - d) : d;
 }
 
+/* Whether a thing shows which way it is read. Paint across the road does not: its sightings carry the heading of whoever
+ * saw it, who may have come from anywhere. */
+bool kind_faces(enum element_kind k);
+/* Two of a kind that the same traffic reads, as far as their headings tell. */
+static inline bool same_facing(enum element_kind k, uint16_t a, uint16_t b) {
+    return !kind_faces(k) || heading_gap(a, b) <= HEADING_45;
+}
+
 /* ---- distances, mm ---- */
 static inline uint64_t distance2(int32_t ax, int32_t ay, int32_t bx, int32_t by) {
     int64_t dx = (int64_t)ax - bx;

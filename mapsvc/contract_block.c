@@ -155,6 +155,8 @@ static const struct vote *verdict(const struct element *e, const struct stance *
 static void weigh_element(
     const struct counting *k, const struct subject *e, struct hypothesis *y, struct stance *s) {
     WS_ASSERT(k->element != NULL);
+    if (s->existence != NULL && s->existence->says == SAYS_GONE)
+        s->counted |= COUNTED_GONE;
     if (y->cls == HYP_REMOVED && s->place != NULL && s->place->off) {
         /* Not here, but there: that is not gone, whatever else the vehicle says of the old place. */
         count_one(k, e, y, s->place, false);
@@ -238,8 +240,12 @@ static void trim(struct exec_host *h, struct subject *s) {
 /* Where the vehicle saw it, once it has been weighed. */
 static void note_spot(const struct counting *k, struct subject *s, const struct stance *t) {
     if (subject_is_place(s)) {
-        if (t->existence != NULL && t->existence->at)
-            spot_add(&s->spot, t->existence->point, t->existence->heading);
+        const struct vote *v = t->existence;
+        if (v == NULL || !v->at)
+            return;
+        /* What looks the same from both sides lies along the same axis, whoever sees it. */
+        bool behind = !kind_faces(s->kind) && heading_gap(v->heading, s->spot.heading0) > 16384;
+        spot_add(&s->spot, v->point, (uint16_t)(v->heading + (behind ? 32768 : 0)));
         return;
     }
     for (size_t y = 0; y < s->n_hyps && t->place != NULL; y++)

@@ -35,7 +35,13 @@
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
 
 /* What a vehicle was counted for. */
-enum { COUNTED_EXISTENCE = 1, COUNTED_VALUE = 2, COUNTED_SILENCE = 4, COUNTED_PLACE = 8 };
+enum {
+    COUNTED_EXISTENCE = 1,
+    COUNTED_VALUE = 2,
+    COUNTED_SILENCE = 4,
+    COUNTED_PLACE = 8,
+    COUNTED_GONE = 16, /* and it said that the thing is not there */
+};
 struct tag_entry {
     uint8_t subject[8]; /* first octets of the subject's id */
     uint8_t counted;
@@ -77,6 +83,7 @@ enum says {
 /* Element `ref` of the map, or place ref - PLACE_BASE of contract.places. */
 #define PLACE_BASE (UINT64_C(1) << 32)
 #define PLACE_UNKNOWN UINT64_MAX /* a sighting that no place explains yet */
+#define PLACE_AMBIGUOUS (UINT64_MAX - 1) /* several explain it; while one message is taken apart */
 struct vote {
     uint64_t ref;
     uint32_t look;
@@ -86,6 +93,7 @@ struct vote {
     int32_t value; /* SAYS_VALUE */
     bool at; /* the sighting below is there */
     bool off; /* and it is not where the map has the element */
+    bool named; /* the vehicle says that it is this element */
     struct fusion_point point;
     uint16_t heading;
 };
@@ -207,11 +215,19 @@ uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h
 const struct element *match_element(const struct map_contract *c, const struct obs_report *r,
     const struct sighting *s, const struct element *named, const struct look *l,
     bool *ret_ambiguous);
+/* The same among the elements that are not in taken[n] (refs of the map). */
+const struct element *match_rest(const struct map_contract *c, const struct sighting *s,
+    const uint64_t *taken, size_t n, bool *ret_ambiguous);
 /* The oldest place of this kind near the sighting as a vote's ref, or PLACE_UNKNOWN. */
 uint64_t match_place(const struct map_contract *c, const struct sighting *s);
 bool match_pending(const struct map_contract *c, const struct sighting *s);
 /* The vehicle drives on the lane of the limit, in its direction. */
 bool match_lane(const struct element *e, const struct look *l);
+
+/* newcomer.c */
+bool newcomer_possible(enum element_kind k); /* of what sightings open a place */
+struct element newcomer_element(
+    const struct subject *s, const struct hypothesis *y, const uint8_t id[static 16]);
 
 /* contract_message.c */
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);

@@ -47,7 +47,7 @@ uint64_t match_place(const struct map_contract *c, const struct sighting *s) {
     struct grid_look near = grid_near(&c->places_grid, s->x, s->y);
     for (const struct grid_entry *e = NULL; grid_next(&near, &e);) {
         const struct subject *p = c->places[e->ref];
-        if (p->kind != s->kind || heading_gap(p->spot.heading, s->heading) > HEADING_45 ||
+        if (p->kind != s->kind || !same_facing(p->kind, p->spot.heading, s->heading) ||
             distance2(p->spot.place.x, p->spot.place.y, s->x, s->y) >
                 (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
             continue;
@@ -79,6 +79,22 @@ static bool named_is_near(const struct map_contract *c, const struct element *e,
                sighting_fits(s, e, (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM]);
     /* The vehicle matched it with its own, better knowledge of where it is: the widest gate. */
     return sighting_fits(s, e, 20000);
+}
+
+const struct element *match_rest(const struct map_contract *c, const struct sighting *s,
+    const uint64_t *taken, size_t n, bool *ret_ambiguous) {
+    struct matches m = {.n = 0};
+    match_elements(c, s, &m);
+    size_t left = 0;
+    for (size_t i = 0; i < m.n; i++) {
+        bool is_taken = false;
+        for (size_t k = 0; k < n; k++)
+            is_taken = is_taken || taken[k] == m.ref[i];
+        if (!is_taken)
+            m.ref[left++] = m.ref[i];
+    }
+    *ret_ambiguous = m.too_many || left > 1;
+    return *ret_ambiguous || left == 0 ? NULL : &c->map.elements[m.ref[0]];
 }
 
 static bool equals_map(const struct element *e, const struct obs_report *r) {

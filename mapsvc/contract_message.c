@@ -39,10 +39,6 @@ bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
 
 /* ---- reports ---- */
 
-static bool may_be_new(enum element_kind k) {
-    return k == EL_SIGN || k == EL_LIGHT || k == EL_HAZARD;
-}
-
 /* What has been gathered from one message; handed over only if the whole message is good. */
 struct gathered {
     struct look look;
@@ -73,51 +69,94 @@ static void detected(const struct map_contract *c, const struct obs_report *r, s
         .heading = s.heading};
     bool ambiguous = false;
     const struct element *e = match_element(c, r, &s, named, &g->look, &ambiguous);
-    if (ambiguous || (e == NULL && match_pending(c, &s)))
+    if (e == NULL && !ambiguous && match_pending(c, &s))
         return;
     /* The vehicle says which thing it is that stands so far off. */
-    if (e == NULL && named != NULL && named->kind == s.kind &&
+    if (e == NULL && !ambiguous && named != NULL && named->kind == s.kind &&
         (!named->has_heading || heading_gap(named->heading, s.heading) <= HEADING_45) &&
         moved_is_off(c, named, &v.point))
         e = named;
     if (e != NULL) {
         v.ref = (uint64_t)(e - c->map.elements);
         v.off = moved_is_off(c, e, &v.point);
+        v.named = e == named;
     } else {
-        v.ref = match_place(c, &s);
+        v.ref = ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
     }
     vote(g, v);
 }
 
-/* One vehicle's sightings are matched jointly: when it sees a thing in its place and one like it beside, the second is
- * another; and what it sees at a place that nothing explains may be what it, or others, miss near there. */
-static void match_jointly(const struct map_contract *c, struct gathered *g) {
-    for (size_t i = 0; i < g->n; i++) {
-        struct vote *v = &g->votes[i];
-        bool twice = false;
-        for (size_t k = 0; v->off && k < g->n; k++)
-            twice = twice || (g->votes[k].ref == v->ref && g->votes[k].at && !g->votes[k].off);
-        if (twice) {
-            struct sighting s = {.kind = v->kind,
-                .x = v->point.x,
-                .y = v->point.y,
-                .sigma_mm = v->point.sigma_mm,
-                .heading = v->heading};
-            v->off = false;
-            v->ref = match_place(c, &s);
+/* Whatever the rest of the message does not explain already; stays ambiguous when several do. */
+static void match_again(const struct map_contract *c, const struct gathered *g, struct vote *v) {
+    const struct sighting s = {.kind = v->kind,
+        .x = v->point.x,
+        .y = v->point.y,
+        .sigma_mm = v->point.sigma_mm,
+        .heading = v->heading};
+    uint64_t taken[OBS_MAX_REPORTS];
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++)
+        if (&g->votes[i] != v && g->votes[i].at && g->votes[i].ref < PLACE_BASE)
+            taken[n++] = g->votes[i].ref;
+    bool ambiguous = false;
+    const struct element *e = match_rest(c, &s, taken, n, &ambiguous);
+    v->named = false;
+    v->off = e != NULL && moved_is_off(c, e, &v->point);
+    if (e != NULL)
+        v->ref = (uint64_t)(e - c->map.elements);
+    else
+        v->ref = ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
+}
+
+/* Two sightings in one message that their own errors tell apart. */
+static bool two_things(const struct vote *a, const struct vote *b) {
+    uint64_t sa = a->point.sigma_mm;
+    uint64_t sb = b->point.sigma_mm;
+    return distance2(a->point.x, a->point.y, b->point.x, b->point.y) > 16 * (sa * sa + sb * sb);
+}
+
+/* Whether a is the element that both a and b were taken for: the one that the vehicle calls so, else the nearer. */
+static bool is_rather(const struct map_contract *c, const struct vote *a, const struct vote *b) {
+    if (a->named != b->named)
+        return a->named;
+    int32_t x = 0;
+    int32_t y = 0;
+    element_anchor(&c->map.elements[a->ref], &x, &y);
+    return distance2(a->point.x, a->point.y, x, y) <= distance2(b->point.x, b->point.y, x, y);
+}
+
+/* When a vehicle sees a thing in its place and one like it beside, the second is another. */
+static void split_matches(const struct map_contract *c, struct gathered *g) {
+    for (size_t i = 0; i < g->n; i++)
+        for (size_t k = i + 1; k < g->n && g->votes[i].ref < PLACE_BASE; k++) {
+            struct vote *a = &g->votes[i];
+            struct vote *b = &g->votes[k];
+            if (a->ref == b->ref && a->at && b->at && a->kind != EL_SPEED_LIMIT && two_things(a, b))
+                match_again(c, g, is_rather(c, a, b) ? b : a);
         }
-    }
+}
+
+/* One vehicle's sightings are matched jointly; and what it sees at a place that nothing explains may be what it misses
+ * near there. */
+static void match_jointly(
+    const struct map_contract *c, const struct exec_host *h, struct gathered *g) {
+    split_matches(c, g);
+    for (size_t i = 0; i < g->n; i++)
+        if (g->votes[i].ref == PLACE_AMBIGUOUS)
+            match_again(c, g, &g->votes[i]);
     for (size_t i = 0; i < g->n; i++) {
         struct vote *v = &g->votes[i];
-        uint64_t origin = v->ref < PLACE_BASE ? PLACE_UNKNOWN : moved_origin(c, v, g->votes, g->n);
+        uint64_t origin = v->ref < PLACE_BASE || v->ref == PLACE_AMBIGUOUS
+                              ? PLACE_UNKNOWN
+                              : moved_origin(c, h, &g->look, v, g->votes, g->n);
         v->off = v->off || origin != PLACE_UNKNOWN;
         v->ref = origin != PLACE_UNKNOWN ? origin : v->ref;
     }
     size_t to = 0;
     for (size_t i = 0; i < g->n; i++) {
         const struct vote *v = &g->votes[i];
-        bool opens = may_be_new(v->kind) && v->point.sigma_mm <= NEW_SIGMA_MAX_MM;
-        if (v->ref != PLACE_UNKNOWN || opens)
+        bool opens = newcomer_possible(v->kind) && v->point.sigma_mm <= NEW_SIGMA_MAX_MM;
+        if (v->ref == PLACE_UNKNOWN ? opens : v->ref != PLACE_AMBIGUOUS)
             g->votes[to++] = *v;
     }
     g->n = to;
@@ -151,8 +190,8 @@ static void about_named(const struct map_contract *c, const struct obs_report *r
                 .value = r->value});
 }
 
-static exec_code gather(
-    const struct map_contract *c, const struct observation *o, struct gathered *g) {
+static exec_code gather(const struct map_contract *c, const struct exec_host *h,
+    const struct observation *o, struct gathered *g) {
     for (size_t i = 0; i < o->n_reports; i++) {
         const struct obs_report *r = &o->reports[i];
         const struct element *named = NULL;
@@ -177,7 +216,7 @@ static exec_code gather(
         else
             about_named(c, r, i, named, g);
     }
-    match_jointly(c, g);
+    match_jointly(c, h, g);
     return MAP_OK;
 }
 
@@ -286,7 +325,7 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     if (!frame_from_wgs(&c->map.frame, o.lat, o.lon, &g.look.x, &g.look.y) ||
         !place_fits(c, m, &o, &g.look))
         return MAP_IMPOSSIBLE_PLACE;
-    exec_code rc = gather(c, &o, &g);
+    exec_code rc = gather(c, h, &o, &g);
     if (rc != MAP_OK)
         return rc;
     if (g.named > 0 && g.named == g.unknown && g.n == 0)

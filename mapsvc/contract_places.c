@@ -68,7 +68,7 @@ static uint64_t opened_near(const struct map_contract *c, const struct vote *v) 
         const struct subject *p = c->places[i];
         if (p->kind != v->kind || (int64_t)v->point.x - p->spot.place.x > PLACE_GATE_MM)
             break;
-        if (heading_gap(p->spot.heading, v->heading) <= HEADING_45 &&
+        if (same_facing(p->kind, p->spot.heading, v->heading) &&
             distance2(p->spot.place.x, p->spot.place.y, v->point.x, v->point.y) <=
                 (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
             best = PLACE_BASE + i;
@@ -100,60 +100,90 @@ void places_open(struct map_contract *c, const struct exec_host *h) {
 
 /* ---- silence ---- */
 
-static void add_silence(
-    struct map_contract *c, uint32_t look, uint64_t ref, enum element_kind kind) {
+/* One look, and what it told: told[n] are its votes. */
+struct hearing {
+    struct map_contract *c;
+    uint32_t look;
+    size_t told, n; /* of c->votes, which grow */
+};
+
+static void add_silence(const struct hearing *k, uint64_t ref, enum element_kind kind) {
+    struct map_contract *c = k->c;
     if (c->n_votes == c->cap_votes) {
         c->cap_votes = 2 * c->cap_votes + OBS_MAX_REPORTS;
         c->votes = ws_realloc(c->votes, c->cap_votes * sizeof(c->votes[0]));
     }
     c->votes[c->n_votes++] =
-        (struct vote){.ref = ref, .look = look, .says = SAYS_NOTHING, .kind = kind};
+        (struct vote){.ref = ref, .look = k->look, .says = SAYS_NOTHING, .kind = kind};
 }
 
-static void silent_vote(struct map_contract *c, uint32_t look, size_t place) {
-    const struct look *l = &c->looks[look];
-    const struct subject *p = c->places[place];
-    if (heading_gap(p->spot.heading, l->heading) <= HEADING_45 &&
-        look_covers(l, p->spot.place.x, p->spot.place.y, INSIDE_PERCENT))
-        add_silence(c, look, PLACE_BASE + place, p->kind);
+/* Who saw something like it there was not silent, whatever it was taken for. */
+static bool told_of(const struct hearing *k, enum element_kind kind, int32_t x, int32_t y) {
+    for (size_t i = k->told; i < k->told + k->n; i++) {
+        const struct vote *v = &k->c->votes[i];
+        if (v->at && v->kind == kind &&
+            distance2(v->point.x, v->point.y, x, y) <= (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
+            return true;
+    }
+    return false;
+}
+
+static void silent_vote(const struct hearing *k, size_t place) {
+    const struct look *l = &k->c->looks[k->look];
+    const struct subject *p = k->c->places[place];
+    int32_t x = p->spot.place.x;
+    int32_t y = p->spot.place.y;
+    if (same_facing(p->kind, p->spot.heading, l->heading) && look_covers(l, x, y, INSIDE_PERCENT) &&
+        !told_of(k, p->kind, x, y))
+        add_silence(k, PLACE_BASE + place, p->kind);
 }
 
 /* Where something may stand that was moved there. */
-static void silent_moved(struct map_contract *c, uint32_t look, const struct grid_entry *at) {
-    const struct look *l = &c->looks[look];
-    const struct element *e = &c->map.elements[at->ref];
+static void silent_moved(const struct hearing *k, const struct grid_entry *at) {
+    const struct look *l = &k->c->looks[k->look];
+    const struct element *e = &k->c->map.elements[at->ref];
     if ((!e->has_heading || heading_gap(e->heading, l->heading) <= HEADING_45) &&
-        look_covers(l, at->x, at->y, INSIDE_PERCENT))
-        add_silence(c, look, at->ref, e->kind);
+        look_covers(l, at->x, at->y, INSIDE_PERCENT) && !told_of(k, e->kind, at->x, at->y))
+        add_silence(k, at->ref, e->kind);
 }
 
 /* All that the sector of a look may cover. */
-static void hear_look(struct map_contract *c, uint32_t look) {
-    const struct look *l = &c->looks[look];
+static void hear_look(const struct hearing *k) {
+    const struct map_contract *c = k->c;
+    const struct look *l = &c->looks[k->look];
     int reach = (int)(l->range_mm / 16384) + 1;
     size_t buckets = (size_t)(2 * reach + 1) * (size_t)(2 * reach + 1);
     bool each = buckets >= c->n_places;
     bool each_moved = buckets >= c->moved.n;
-    for (size_t k = 0; each && k < c->n_places; k++)
-        silent_vote(c, look, k);
-    for (size_t k = 0; each_moved && k < c->moved.n; k++)
-        silent_moved(c, look, &c->moved.entries[k]);
+    for (size_t i = 0; each && i < c->n_places; i++)
+        silent_vote(k, i);
+    for (size_t i = 0; each_moved && i < c->moved.n; i++)
+        silent_moved(k, &c->moved.entries[i]);
     if (each && each_moved)
         return;
     for (int dy = -reach; dy <= reach; dy++)
         for (int dx = -reach; dx <= reach; dx++) {
             const struct grid_entry *e = NULL;
             size_t n = each ? 0 : grid_bucket(&c->places_grid, l->x, l->y, dx, dy, &e);
-            for (size_t k = 0; k < n; k++)
-                silent_vote(c, look, e[k].ref);
+            for (size_t i = 0; i < n; i++)
+                silent_vote(k, e[i].ref);
             n = each_moved ? 0 : grid_bucket(&c->moved, l->x, l->y, dx, dy, &e);
-            for (size_t k = 0; k < n; k++)
-                silent_moved(c, look, &e[k]);
+            for (size_t i = 0; i < n; i++)
+                silent_moved(k, &e[i]);
         }
 }
 
 void places_hear_silence(struct map_contract *c) {
-    for (uint32_t i = 0; i < c->n_looks && (c->n_places > 0 || c->moved.n > 0); i++)
+    if (c->n_places == 0 && c->moved.n == 0)
+        return;
+    size_t n = c->n_votes; /* so far in the order of the looks */
+    size_t at = 0;
+    for (uint32_t i = 0; i < c->n_looks; i++) {
+        struct hearing k = {c, i, at, 0};
+        while (at < n && c->votes[at].look == i)
+            at++;
+        k.n = at - k.told;
         if (!c->looks[i].occluded)
-            hear_look(c, i);
+            hear_look(&k);
+    }
 }

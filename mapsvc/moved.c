@@ -65,33 +65,65 @@ static bool seen_in_place(uint64_t ref, const struct vote *votes, size_t n) {
     return false;
 }
 
-/* Things that the cell misses, near this sighting. */
-static void consider_missing(const struct map_contract *c, enum element_kind kind, bool has_value,
-    int32_t value, uint16_t heading, int32_t x, int32_t y, const struct vote *others, size_t n,
+struct sight {
+    enum element_kind kind;
+    bool has_value;
+    int32_t value;
+    uint16_t heading;
+    int32_t x, y;
+};
+
+static const struct subject *subject_of(const struct map_contract *c, const struct element *e) {
+    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
+    memcpy(key + 1, e->id, sizeof(e->id));
+    return contract_subject(c, key);
+}
+
+static bool missed_with(const struct subject *s, int64_t bits) {
+    for (size_t i = 0; s != NULL && i < s->n_hyps; i++)
+        if ((s->hyps[i].cls == HYP_REMOVED || s->hyps[i].cls == HYP_MOVED) &&
+            s->hyps[i].s >= bits * BIT_Q16)
+            return true;
+    return false;
+}
+
+/* Whether this vehicle may take e for missing: it said so before, or the cell would tell the drivers. */
+static bool is_missing(
+    const struct map_contract *c, const struct element *e, const struct tag *vehicle) {
+    return (vehicle != NULL && (tag_counted(vehicle, e->id) & COUNTED_GONE) != 0) ||
+           missed_with(subject_of(c, e), c->params.v[MAP_POLICY_ADVISORY_BITS]);
+}
+
+/* Things that somebody misses, near this sighting; by_all: whoever it is. */
+static void consider_missing(const struct map_contract *c, const struct sight *s,
+    const struct vote *others, size_t n, bool by_all, const struct tag *vehicle,
     struct origin *ret) {
     int reach = (int)(c->params.v[MAP_POLICY_MOVE_REACH_MM] / 16384) + 1;
     for (int dy = -reach; dy <= reach; dy++)
         for (int dx = -reach; dx <= reach; dx++) {
-            const struct grid_entry *e = NULL;
-            size_t k = grid_bucket(&c->missing, x, y, dx, dy, &e);
-            for (size_t i = 0; i < k; i++)
-                if (alike(c, &c->map.elements[e[i].ref], kind, has_value, value, heading, x, y) &&
-                    !seen_in_place(e[i].ref, others, n))
-                    consider(ret, e[i].ref);
+            const struct grid_entry *at = NULL;
+            size_t k = grid_bucket(&c->missing, s->x, s->y, dx, dy, &at);
+            for (size_t i = 0; i < k; i++) {
+                const struct element *e = &c->map.elements[at[i].ref];
+                if (alike(c, e, s->kind, s->has_value, s->value, s->heading, s->x, s->y) &&
+                    !seen_in_place(at[i].ref, others, n) && (by_all || is_missing(c, e, vehicle)))
+                    consider(ret, at[i].ref);
+            }
         }
 }
 
-uint64_t moved_origin(
-    const struct map_contract *c, const struct vote *v, const struct vote *others, size_t n) {
-    bool has_value = v->says == SAYS_VALUE;
+uint64_t moved_origin(const struct map_contract *c, const struct exec_host *h, struct look *l,
+    const struct vote *v, const struct vote *others, size_t n) {
+    const struct sight s = {
+        v->kind, v->says == SAYS_VALUE, v->value, v->heading, v->point.x, v->point.y};
     struct origin o = {.ref = PLACE_UNKNOWN};
     if (c->missing.n > 0)
-        consider_missing(
-            c, v->kind, has_value, v->value, v->heading, v->point.x, v->point.y, others, n, &o);
+        consider_missing(c, &s, others, n, false,
+            c->n_tags == 0 ? NULL : contract_tag(c, look_tag(c, h, l)), &o);
     for (size_t i = 0; i < n; i++)
         if (others[i].says == SAYS_GONE && others[i].ref < PLACE_BASE &&
-            alike(c, &c->map.elements[others[i].ref], v->kind, has_value, v->value, v->heading,
-                v->point.x, v->point.y) &&
+            alike(c, &c->map.elements[others[i].ref], s.kind, s.has_value, s.value, s.heading, s.x,
+                s.y) &&
             !seen_in_place(others[i].ref, others, n))
             consider(&o, others[i].ref);
     return o.several ? PLACE_UNKNOWN : o.ref;
@@ -123,18 +155,14 @@ bool moved_may_explain(
     const struct map_contract *c, const struct subject *place, const struct hypothesis *y) {
     struct origin o = {.ref = PLACE_UNKNOWN};
     if (c->missing.n > 0)
-        consider_missing(c, place->kind, y->has_value, y->value, place->spot.heading,
-            place->spot.place.x, place->spot.place.y, NULL, 0, &o);
+        consider_missing(c,
+            &(struct sight){place->kind, y->has_value, y->value, place->spot.heading,
+                place->spot.place.x, place->spot.place.y},
+            NULL, 0, true, NULL, &o);
     if (o.several || o.ref == PLACE_UNKNOWN)
         return false;
     /* The index is of the block's beginning: what was cleared since then explains nothing. */
-    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
-    memcpy(key + 1, c->map.elements[o.ref].id, 16);
-    const struct subject *s = contract_subject(c, key);
-    for (size_t i = 0; s != NULL && i < s->n_hyps; i++)
-        if (s->hyps[i].cls == HYP_REMOVED || s->hyps[i].cls == HYP_MOVED)
-            return true;
-    return false;
+    return missed_with(subject_of(c, &c->map.elements[o.ref]), INT64_MIN / BIT_Q16);
 }
 
 /* ---- evidence ---- */

@@ -10,10 +10,12 @@
 bool moved_is_off(
     const struct map_contract *c, const struct element *e, const struct fusion_point *at);
 /* The element that an unexplained sighting may be of: of the same kind and value, read in the same direction, within
- * map.move_reach_mm, and missing: by what the cell suspects, or by what the same message says. `others` are the votes
- * of that message; what it saw in its place is not missing. PLACE_UNKNOWN when there is none, or more than one. */
-uint64_t moved_origin(
-    const struct map_contract *c, const struct vote *v, const struct vote *others, size_t n);
+ * map.move_reach_mm, and missing: by the word of this very vehicle, in the same message or earlier in this window, or
+ * with as much evidence as an advisory needs. (Were it enough that somebody misses it, one mistake about a thing would
+ * turn every new one near it into that thing, moved, while those who see it in its place drive elsewhere.) `others` are
+ * the votes of the message; what it saw in its place is not missing. PLACE_UNKNOWN when there is none, or several. */
+uint64_t moved_origin(const struct map_contract *c, const struct exec_host *h, struct look *l,
+    const struct vote *v, const struct vote *others, size_t n);
 /* Notes what is missing and where it may stand now; after the end of a block. */
 void moved_index(struct map_contract *c);
 

@@ -18,20 +18,6 @@ enum { VERSION_OCTETS_MAX = 700 << 10 };
 
 /* ---- change records ---- */
 
-static struct element new_element(
-    const struct subject *s, const struct hypothesis *y, const uint8_t *id) {
-    struct element e = {.kind = s->kind,
-        .has_value = y->has_value,
-        .value = y->value,
-        .has_heading = true,
-        .heading = s->spot.heading,
-        .valid_to_ms = INT64_MAX};
-    memcpy(e.id, id, sizeof(e.id));
-    bool ok = element_add_point(&e, (struct map_point){s->spot.place.x, s->spot.place.y, 0});
-    WS_ASSERT(ok);
-    return e;
-}
-
 /* National codes carry the figure at their end (de274-50): it changes with the plate. */
 static void follow_figure(struct element *e, int32_t before, int32_t after) {
     const char *code = element_attr(e, "code");
@@ -67,7 +53,7 @@ static struct change_record describe(const struct map_contract *c, const struct 
     if (y->cls == HYP_NEW) {
         r.op = MAP_CREATE;
         r.has_after = true;
-        r.after = new_element(s, y, id);
+        r.after = newcomer_element(s, y, id);
     } else {
         const struct element *e = mapset_find(&c->map, subject_id(s));
         WS_ASSERT(e != NULL);
@@ -182,9 +168,11 @@ static bool confirmed(
     struct hyp_summary sum = hyp_summarise(y);
     /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a
      * value that is read is there. A limit in force is no thing that a lorry could hide, and a lane is
-     * driven in one direction. */
-    bool views = y->cls == HYP_VALUE || y->cls == HYP_OBEYS || s->kind == EL_SPEED_LIMIT ||
-                 sum.views >= v[MAP_POLICY_MIN_VIEWS];
+     * driven in one direction. Paint lies ahead: on a straight road all lines of sight to it are one, and whoever
+     * is in the way drives on. */
+    bool one_view = y->cls == HYP_VALUE || y->cls == HYP_OBEYS || s->kind == EL_SPEED_LIMIT ||
+                    s->kind == EL_STOP_LINE || s->kind == EL_CROSSWALK;
+    bool views = one_view || sum.views >= v[MAP_POLICY_MIN_VIEWS];
     return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
            sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS] &&
            place_known(c, s, y);
@@ -207,7 +195,7 @@ static void settle_rivals(
     for (size_t i = 0; i < c->n_places; i++) {
         struct subject *p = c->places[i];
         if (p != won && p->kind == won->kind &&
-            heading_gap(p->spot.heading, at->heading) <= HEADING_45 &&
+            same_facing(p->kind, p->spot.heading, at->heading) &&
             distance2(p->spot.place.x, p->spot.place.y, at->place.x, at->place.y) <=
                 (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
             settle(h, p, NULL);

@@ -97,8 +97,8 @@ return {
         advisory_ms = minutes(15),
 
         -- Who counts, when.
-        group_ms = minutes(10),
-        window_ms = minutes(10),
+        group_ms = minutes(5), -- spray and low sun pass; there is enough traffic to ask again
+        window_ms = minutes(30),
         reputation_prior = 500, -- this many reports say more than what the class is known for
         reputation_max_ppm = 500000, -- and nobody is taken for worse than this
         evidence_hours = 24 * 90, -- who doubts a change can ask for a message that speaks for it

@@ -95,7 +95,7 @@ return {
 
         -- Who counts, when.
         group_ms = minutes(10),
-        window_ms = minutes(10),
+        window_ms = minutes(30), -- long enough to tell min_vehicles cars apart on a quiet road
         reputation_prior = 500, -- this many reports say more than what the class is known for
         reputation_max_ppm = 500000, -- and nobody is taken for worse than this
         evidence_hours = 24 * 30, -- who doubts a change can ask for a message that speaks for it
