@@ -33,6 +33,7 @@ bool newcomer_possible(enum element_kind k) {
     case EL_LANE:
     case EL_BOUNDARY:
     case EL_SPEED_LIMIT:
+    case EL_AREA:
         break;
     }
     return false;
