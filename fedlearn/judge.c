@@ -119,7 +119,7 @@ static u128 judge_alone(const struct judge *j, const struct fl_group *g, struct 
     return norm2;
 }
 
-/* Factors that turn sums into means no longer than the clip. */
+/* Makes the factors of long means smaller. */
 static void clip(struct judge *j, const u128 *norm2, struct fl_judged *ret) {
     uint64_t norm[FL_MAX_GROUPS];
     uint64_t sorted[FL_MAX_GROUPS];
@@ -131,13 +131,12 @@ static void clip(struct judge *j, const u128 *norm2, struct fl_judged *ret) {
     u128 most = 0;
     if (j->lefts != 0 && j->rules->clip_thousandths != 0)
         most = (u128)median(sorted, j->lefts) * j->rules->clip_thousandths / 1000;
-    for (size_t k = 0; k < j->lefts; k++) {
+    for (size_t k = 0; k < j->lefts && j->rules->clip_thousandths != 0; k++) {
         size_t g = j->left[k];
-        uint32_t weight = j->groups[g]->weight;
-        j->verdicts[g].clipped = j->rules->clip_thousandths != 0 && norm[k] > most;
-        j->factor[g] = j->verdicts[g].clipped
-                           ? (int64_t)((most << FACTOR_BITS) / ((u128)norm[k] * weight))
-                           : ((int64_t)1 << FACTOR_BITS) / weight;
+        if (norm[k] <= most)
+            continue;
+        j->verdicts[g].clipped = true;
+        j->factor[g] = (int64_t)((most << FACTOR_BITS) / ((u128)norm[k] * j->groups[g]->weight));
     }
     ret->bound_clip = most > UINT64_MAX ? UINT64_MAX : (uint64_t)most;
 }
@@ -301,7 +300,8 @@ static enum fl_location location_for(const struct judge *j) {
     return want;
 }
 
-static void judge_together(struct judge *j, int32_t *ret_step, struct fl_judged *ret) {
+static void judge_together(
+    struct judge *j, const u128 *norm2, int32_t *ret_step, struct fl_judged *ret) {
     size_t room = (j->lefts != 0 ? j->lefts : 1) * FL_TILE;
     size_t pairs = j->lefts < FL_KRUM_GROUPS ? FL_KRUM_GROUPS * FL_KRUM_GROUPS : j->lefts;
     j->rows = ws_calloc(room, sizeof(*j->rows));
@@ -313,6 +313,7 @@ static void judge_together(struct judge *j, int32_t *ret_step, struct fl_judged 
         filter_distant(j, ret);
     else if (ret->location == FL_LOCATION_KRUM)
         choose(j);
+    clip(j, norm2, ret);
     for (size_t k = 0; k < j->lefts; k++)
         ret->vehicles += j->groups[j->left[k]]->weight;
     ret->accepted = (uint32_t)j->lefts;
@@ -389,11 +390,11 @@ int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
         j.reference2 += j.k->squares(reference + at, tile_of(&j, at));
     for (size_t i = 0; i < n; i++) {
         norm2[i] = judge_alone(&j, sorted[i], &ret_verdicts[i]);
+        factor[i] = ((int64_t)1 << FACTOR_BITS) / sorted[i]->weight;
         if (ret_verdicts[i].code == FL_ACCEPTED)
             left[j.lefts++] = i;
     }
-    clip(&j, norm2, ret);
-    judge_together(&j, ret_step, ret);
+    judge_together(&j, norm2, ret_step, ret);
     ret->step_norm = norm_of(&j, ret_step);
     return 0;
 }

@@ -6,8 +6,11 @@
  *   range       a coordinate beyond weight * (2^(bits-1) - 1)
  *   norm        the sum is longer than fl_group_bound: some member was outside C. Needs no majority, so it comes first
  *   direction   the cosine against a reference step is below a bound
+ *   location    distance filter around the coordinate-wise median, or Multi-Krum
  *   clip        what is left is scaled down to a multiple of the median norm (no verdict)
- *   location    mean, coordinate-wise trimmed mean, distance filter around the coordinate-wise median, or Multi-Krum
+ *   step        mean of what is left, or its coordinate-wise trimmed mean
+ *
+ * Distances are taken before the clip: a clipped attacker would look near.
  *
  * Units: a group's mean is its sum / weight, in symbols with 24 fraction bits; distances have 12 (2^-12 symbols);
  * the step is in model units, 2^-FL_PARAM_FRACTION. Medians of an even number are the lower of the two in the

@@ -39,26 +39,41 @@ size_t fl_train_scratch(const struct fl_shape *shape) {
     return fl_shape_params(shape) + shape->inputs + 2U * shape->hidden + shape->classes;
 }
 
+/* A sum in eight lanes, so that it can be vectorised and still is one and the same sum everywhere. */
+static float product(const float *restrict a, const float *restrict b, size_t n) {
+    enum { LANES = 8 };
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            lane[k] += a[i + k] * b[i + k];
+    float sum = 0;
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    for (size_t k = 0; k < LANES; k++)
+        sum += lane[k];
+    return sum;
+}
+
 /* out = W in + b over `rows` rows of W. */
 static void layer(const float *w, const float *in, size_t inputs, size_t rows, float *ret_out) {
     const float *bias = w + rows * inputs;
-    for (size_t r = 0; r < rows; r++) {
-        float sum = bias[r];
-        for (size_t i = 0; i < inputs; i++)
-            sum += w[r * inputs + i] * in[i];
-        ret_out[r] = sum;
-    }
+    for (size_t r = 0; r < rows; r++)
+        ret_out[r] = bias[r] + product(w + r * inputs, in, inputs);
+}
+
+static void add_scaled(float *restrict to, const float *restrict v, size_t n, float factor) {
+    for (size_t i = 0; i < n; i++)
+        to[i] += factor * v[i];
 }
 
 /* Adds error (x) in to the layer's gradient. */
 static void layer_gradient(
     const float *error, const float *in, size_t inputs, size_t rows, float *gradient) {
-    float *bias = gradient + rows * inputs;
-    for (size_t r = 0; r < rows; r++) {
-        bias[r] += error[r];
-        for (size_t i = 0; i < inputs; i++)
-            gradient[r * inputs + i] += error[r] * in[i];
-    }
+    for (size_t r = 0; r < rows; r++)
+        if (error[r] != 0) /* half of the ReLUs, as a rule */
+            add_scaled(gradient + r * inputs, in, inputs, error[r]);
+    add_scaled(gradient + rows * inputs, error, rows, 1);
 }
 
 static void softmax(float *v, size_t n) {
@@ -96,12 +111,11 @@ static void add_row(const struct fl_shape *s, const int32_t *row, uint8_t class,
     layer_gradient(w->out, in, last_inputs(s), s->classes, w->gradient + hidden_params(s));
     if (s->hidden == 0)
         return;
-    for (size_t h = 0; h < s->hidden; h++) {
-        float e = 0;
-        for (size_t c = 0; c < s->classes; c++)
-            e += last[c * s->hidden + h] * w->out[c];
-        w->error[h] = w->hidden[h] > 0 ? e : 0;
-    }
+    memset(w->error, 0, s->hidden * sizeof(float));
+    for (size_t c = 0; c < s->classes; c++)
+        add_scaled(w->error, last + c * s->hidden, s->hidden, w->out[c]);
+    for (size_t h = 0; h < s->hidden; h++)
+        w->error[h] = w->hidden[h] > 0 ? w->error[h] : 0;
     layer_gradient(w->error, w->x, s->inputs, s->hidden, w->gradient);
 }
 
