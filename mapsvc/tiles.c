@@ -129,7 +129,7 @@ static size_t member_slot(const struct tile *t, const uint8_t *id) {
     return lo;
 }
 
-static void insert(struct tile *t, const struct element *e) {
+static void insert(struct tile *t, const struct element *e, uint32_t in_map) {
     if (t->n == t->cap) {
         t->cap = t->cap == 0 ? 16 : 2 * t->cap;
         t->members = ws_realloc(t->members, t->cap * sizeof(t->members[0]));
@@ -137,30 +137,35 @@ static void insert(struct tile *t, const struct element *e) {
     size_t at = member_slot(t, e->id);
     memmove(&t->members[at + 1], &t->members[at], (t->n - at) * sizeof(t->members[0]));
     member_of(e, &t->members[at]);
+    t->members[at].at = in_map;
     t->n++;
     t->stale = true;
 }
 
-static void take_out(struct tiles *t, uint32_t id, const uint8_t *element) {
+/* Where it was in the map. */
+static uint32_t take_out(struct tiles *t, uint32_t id, const uint8_t *element) {
     size_t at = tiles_find(t, id);
     WS_ASSERT(at < t->n); /* the change was checked against the map */
     struct tile *one = &t->v[at];
     size_t k = member_slot(one, element);
     WS_ASSERT(k < one->n && memcmp(one->members[k].id, element, 16) == 0);
+    uint32_t in_map = one->members[k].at;
     memmove(&one->members[k], &one->members[k + 1], (one->n - k - 1) * sizeof(one->members[0]));
     one->n--;
     one->stale = true;
     if (one->n > 0)
-        return;
+        return in_map;
     free(one->members);
     memmove(one, one + 1, (t->n - at - 1) * sizeof(*one));
     t->n--;
+    return in_map;
 }
 
 void tiles_build(struct tiles *t, const struct mapset *m) {
     /* Ascending ids: each goes to the end of its tile. */
     for (size_t i = 0; i < m->n; i++)
-        insert(tile_for(t, tile_of(&m->frame, &m->elements[i])), &m->elements[i]);
+        insert(tile_for(t, tile_of(&m->frame, &m->elements[i])), &m->elements[i],
+            i < TILE_AT_UNKNOWN ? (uint32_t)i : TILE_AT_UNKNOWN);
 }
 
 void tiles_free(struct tiles *t) {
@@ -174,11 +179,34 @@ void tiles_apply(
     struct tiles *t, const struct cell_frame *f, const struct change_record *changes, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const struct change_record *c = &changes[i];
+        uint32_t in_map = TILE_AT_UNKNOWN;
         if (c->has_before)
-            take_out(t, tile_of(f, &c->before), c->element_id);
+            in_map = take_out(t, tile_of(f, &c->before), c->element_id);
         if (c->has_after)
-            insert(tile_for(t, tile_of(f, &c->after)), &c->after);
+            insert(tile_for(t, tile_of(f, &c->after)), &c->after, in_map);
+        if (c->op != MAP_MODIFY)
+            t->drift++;
     }
+}
+
+const struct element *tiles_element(
+    const struct tiles *t, const struct mapset *m, const struct tile_member *member) {
+    size_t lo = member->at > t->drift ? member->at - t->drift : 0;
+    size_t hi = (size_t)member->at + t->drift + 1;
+    if (member->at == TILE_AT_UNKNOWN)
+        return mapset_find(m, member->id);
+    hi = hi < m->n ? hi : m->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = memcmp(m->elements[mid].id, member->id, 16);
+        if (order == 0)
+            return &m->elements[mid];
+        if (order < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
 }
 
 static void refresh(struct tile *t) {

@@ -19,7 +19,10 @@ void tile_leaf(uint32_t id, const uint8_t root[static 32], uint8_t ret_leaf[stat
 
 struct tile_member {
     uint8_t id[16], leaf[32];
+    uint32_t
+        at; /* where in the map it was when the tiles were built; TILE_AT_UNKNOWN: it came later */
 };
+#define TILE_AT_UNKNOWN UINT32_MAX
 struct tile {
     uint32_t id;
     struct tile_member *members; /* ascending id */
@@ -30,6 +33,8 @@ struct tile {
 struct tiles {
     struct tile *v; /* ascending id; none is empty */
     size_t n, cap;
+    size_t
+        drift; /* elements that came or went since: no other is further from its place than this */
 };
 void tiles_build(struct tiles *t, const struct mapset *m); /* of a zeroed object */
 void tiles_free(struct tiles *t);
@@ -41,5 +46,8 @@ void tiles_root(struct tiles *t, uint8_t ret_root[static 32]);
 uint8_t (*tiles_leaves(const struct tiles *t))[32];
 /* Index of a tile, or n. */
 size_t tiles_find(const struct tiles *t, uint32_t id);
+/* A member in the map that the tiles are of (built from, or followed by the same changes), without a search over all of it. */
+const struct element *tiles_element(
+    const struct tiles *t, const struct mapset *m, const struct tile_member *member);
 
 #endif

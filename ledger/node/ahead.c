@@ -14,15 +14,20 @@ enum {
 
 enum { URGENT, BULK, LINES };
 
+/* Who pushed it. */
+struct sender {
+    size_t peer;
+    uint64_t generation; /* of its slot */
+};
+
 struct lot {
     struct node_job job;
     struct lot *next;
-    size_t peer;
-    uint64_t generation; /* of its slot */
     struct verify_kernel *kernel; /* borrowed while it is out */
     struct buf octets; /* of all, one after the other */
     size_t n;
     size_t at[LOT + 1];
+    struct sender sender[LOT];
     struct verify_key *key[LOT]; /* of the signer; NULL: not known, or nothing to verify */
     struct tx *tx[LOT]; /* after run() */
 };
@@ -163,16 +168,23 @@ static struct lot *line_take(struct ahead *a) {
         if (line->first == NULL)
             line->last = NULL;
         a->octets -= l->octets.n;
-        a->of_peer[l->peer] -= l->octets.n;
+        for (size_t k = 0; k < l->n; k++)
+            a->of_peer[l->sender[k].peer] -= l->at[k + 1] - l->at[k];
         return l;
     }
     return NULL;
 }
 
 /* The slot is another peer's by now: nothing of this is its doing, and whoever brought it answers for nothing any more. */
-static bool sender_gone(struct node *n, const struct lot *l) {
-    if (l->peer < n->peers.n && l->generation == n->peer[l->peer].generation)
-        return false;
+static bool is_gone(const struct node *n, const struct sender *s) {
+    return s->peer >= n->peers.n || s->generation != n->peer[s->peer].generation;
+}
+
+static bool all_gone(struct node *n, const struct lot *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (!is_gone(n, &l->sender[i]))
+            return false;
+    }
     n->counters.drops[NODE_DROP_SENDER_GONE] += l->n;
     return true;
 }
@@ -183,7 +195,7 @@ static void start_next(struct node *n, struct ws_now now) {
     struct lot *l = NULL;
     if (a->out != NULL)
         return;
-    while ((l = line_take(a)) != NULL && sender_gone(n, l))
+    while ((l = line_take(a)) != NULL && all_gone(n, l))
         lot_free(l);
     if (l == NULL)
         return;
@@ -194,27 +206,38 @@ static void start_next(struct node *n, struct ws_now now) {
     node_start_job(n, &l->job, now);
 }
 
+static void hand_over(struct node *n, const struct lot *l, struct ws_now now) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->tx[i] != NULL)
+            txs_hint(n, l->tx[i]);
+    }
+    for (size_t i = 0; i < l->n && !n->failed; i++) {
+        if (is_gone(n, &l->sender[i]))
+            n->counters.drops[NODE_DROP_SENDER_GONE]++;
+        else
+            txs_take(n, l->tx[i], l->sender[i].peer, now);
+    }
+    txs_progress(n, now);
+}
+
 static void done(struct node *n, struct node_job *job, struct ws_now now) {
     struct lot *l = (struct lot *)job;
     n->ahead->out = NULL;
-    if (!n->failed && !sender_gone(n, l))
-        txs_take_lot(n, l->tx, l->n, l->peer, now);
+    if (!n->failed)
+        hand_over(n, l, now);
     lot_free(l);
     if (!n->failed)
         start_next(n, now);
 }
 
-static struct lot *lot_for(struct node *n, size_t peer, size_t octets, bool urgent) {
-    struct line *line = &n->ahead->line[urgent ? URGENT : BULK];
+/* The open lot of that line: of many peers that push a few each, the transactions share it. */
+static struct lot *lot_for(struct ahead *a, size_t octets, bool urgent) {
+    struct line *line = &a->line[urgent ? URGENT : BULK];
     struct lot *l = line->last;
-    uint64_t generation = n->peer[peer].generation;
-    if (l != NULL && l->peer == peer && l->generation == generation && l->n < LOT &&
-        l->octets.n + octets <= LOT_OCTETS)
+    if (l != NULL && l->n < LOT && l->octets.n + octets <= LOT_OCTETS)
         return l;
     l = ws_alloc(sizeof(*l));
     l->job = (struct node_job){.run = run, .done = done, .drop = drop};
-    l->peer = peer;
-    l->generation = generation;
     if (line->last != NULL)
         line->last->next = l;
     else
@@ -227,7 +250,8 @@ bool ahead_put(struct node *n, size_t peer, struct span tx, bool urgent, struct 
     struct ahead *a = n->ahead;
     if (a->of_peer[peer] + tx.n > AHEAD_OCTETS_MAX / n->peers.n)
         return false;
-    struct lot *l = lot_for(n, peer, tx.n, urgent);
+    struct lot *l = lot_for(a, tx.n, urgent);
+    l->sender[l->n] = (struct sender){.peer = peer, .generation = n->peer[peer].generation};
     bool message = tx.n >= 34 && tx.p[1] == TX_MESSAGE;
     struct verify_key *key = message ? key_of(n, tx.p + 2) : NULL;
     l->key[l->n] = key == NULL ? NULL : verify_key_ref(key);

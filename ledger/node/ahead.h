@@ -3,8 +3,8 @@
  *
  * No table is shared with the threads: the owner looks up each signer's key as a transaction comes (its certificate's hash stands
  * at a fixed place) and the lot holds a reference to it. One lot is verified at a time, by a kernel of its own; while it is out, the
- * next ones fill, so that they grow with the load. Two lines, urgent lanes first; bounded, and what does not fit is dropped: a
- * proposal that needs it asks for it. */
+ * next ones fill with what all peers push, so that they grow with the load. Two lines, urgent lanes first; each peer has its share
+ * of the room, and what does not fit is dropped: a proposal that needs it asks for it. */
 #ifndef WAYSIDE_LEDGER_NODE_AHEAD_H
 #define WAYSIDE_LEDGER_NODE_AHEAD_H
 

@@ -221,7 +221,7 @@ static void take_judged(struct node *n, struct tx *t, size_t peer, struct ws_now
         peer_drop(n, peer, NODE_DROP_BAD_SIGNATURE, now);
 }
 
-static void progress_candidates(struct node *n, struct ws_now now) {
+void txs_progress(struct node *n, struct ws_now now) {
     for (size_t k = 0; k < n->n_candidates && !n->failed; k++) {
         uint64_t height = n->height;
         candidate_progress(n, &n->candidate[k], now);
@@ -230,21 +230,16 @@ static void progress_candidates(struct node *n, struct ws_now now) {
     }
 }
 
-void txs_take_lot(
-    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
-    for (size_t i = 0; i < count; i++) {
-        if (txs[i] != NULL) {
-            mempool_hint(&n->pool, txs[i]);
-            check_hint(n->ex, txs[i]);
-        }
-    }
-    for (size_t i = 0; i < count && !n->failed; i++) {
-        if (txs[i] == NULL)
-            peer_drop(n, peer, NODE_DROP_MALFORMED, now);
-        else
-            take_judged(n, txs[i], peer, now);
-    }
-    progress_candidates(n, now);
+void txs_hint(const struct node *n, const struct tx *t) {
+    mempool_hint(&n->pool, t);
+    check_hint(n->ex, t);
+}
+
+void txs_take(struct node *n, struct tx *t, size_t peer, struct ws_now now) {
+    if (t == NULL)
+        peer_drop(n, peer, NODE_DROP_MALFORMED, now);
+    else
+        take_judged(n, t, peer, now);
 }
 
 /* What a proposal waits for has no time to queue, and a full queue must not turn it away: the block's own check looks at it. */
@@ -259,7 +254,7 @@ static bool is_waited_for(struct node *n, struct span octets, struct ws_now now)
     }
     tx_unref(t);
     if (filled)
-        progress_candidates(n, now);
+        txs_progress(n, now);
     return filled;
 }
 

@@ -24,9 +24,11 @@ void txs_pushed(struct node *n, size_t peer, const Wayside__Link__TxPush *m, str
 void txs_flush(struct node *n, struct ws_now now);
 void txs_flush_all(struct node *n);
 uint64_t txs_next_push(const struct node *n); /* monotonic us */
-/* What a peer pushed, parsed and verified as far as that goes (NULL: malformed); they stay the caller's. */
-void txs_take_lot(
-    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now);
+/* What came out of a lot: the hint for each, then each with the peer that pushed it (NULL: malformed; it stays the caller's), then
+ * the candidates that waited for some of it. */
+void txs_hint(const struct node *n, const struct tx *t);
+void txs_take(struct node *n, struct tx *t, size_t peer, struct ws_now now);
+void txs_progress(struct node *n, struct ws_now now);
 
 /* Transactions for one peer that asked for them, some to a message. */
 struct txs_answer {

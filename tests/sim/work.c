@@ -18,10 +18,8 @@ static uint64_t now_us, now_log;
 
 void __real_node_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
 void __wrap_node_message(struct node *n, size_t peer, struct span msg, struct ws_now now);
-void __real_txs_take_lot(
-    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now);
-void __wrap_txs_take_lot(
-    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now);
+void __real_txs_take(struct node *n, struct tx *t, size_t peer, struct ws_now now);
+void __wrap_txs_take(struct node *n, struct tx *t, size_t peer, struct ws_now now);
 void __real_peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good);
 void __wrap_peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good);
 void __real_peer_drop(struct node *n, size_t slot, enum node_drop why, struct ws_now now);
@@ -106,18 +104,17 @@ void __wrap_node_message(struct node *n, size_t peer, struct span msg, struct ws
     now_peer = SIZE_MAX;
 }
 
-/* Out of a job, or within a message. */
-void __wrap_txs_take_lot(
-    struct node *n, struct tx *const *txs, size_t count, size_t peer, struct ws_now now) {
-    bool own = now_peer == SIZE_MAX;
-    if (own)
-        forgive();
+/* Out of a job, or within a message: of whichever peer, not only of the one that sent that message. */
+void __wrap_txs_take(struct node *n, struct tx *t, size_t peer, struct ws_now now) {
+    size_t outer_peer = now_peer;
+    uint64_t outer_us = now_us, outer_log = now_log;
+    forgive();
     now_peer = peer;
-    __real_txs_take_lot(n, txs, count, peer, now);
-    if (own) {
-        pour(peer);
-        now_peer = SIZE_MAX;
-    }
+    __real_txs_take(n, t, peer, now);
+    pour(peer);
+    now_peer = outer_peer;
+    now_us = outer_us;
+    now_log = outer_log;
 }
 
 void __wrap_peer_checked(struct node *n, size_t slot, enum checks_kind kind, bool good) {

@@ -291,12 +291,13 @@ static void osmchange_of_the_town(void **state) {
     mapset_free(&world);
 }
 
-/* A limit is a tag of its lane: the lane is written whole, and once. */
 /* The text between two marks, as a new string. */
 static char *between(const char *text, const char *open, const char *close) {
     const char *from = strstr(text, open);
-    if (from == NULL)
+    if (from == NULL) {
         fail_msg("no %s in %s", open, text);
+        return NULL;
+    }
     const char *to = strstr(from, close);
     assert_non_null(to);
     char *s = ws_strdup(from);
@@ -304,6 +305,7 @@ static char *between(const char *text, const char *open, const char *close) {
     return s;
 }
 
+/* A limit is a tag of its lane: the lane is written whole, and once. */
 static void augmented_osmchange(void **state) {
     (void)state;
     struct mapset map = load("configs/demo/town.osm", NULL);

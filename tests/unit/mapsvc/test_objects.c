@@ -4,7 +4,7 @@
 #include "tests/unit/mapsvc/map_files.h"
 
 static const char *put(const char *text, char path[static 24]) {
-    (void)strcpy(path, "wayside-map-XXXXXX");
+    (void)snprintf(path, 24, "wayside-map-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_true(write(fd, text, strlen(text)) == (ssize_t)strlen(text));

@@ -252,6 +252,28 @@ static void test_tile_ids(void **state) {
     assert_false(tile_bounds(UINT32_MAX, &x, &x, &x));
 }
 
+static struct mapset copy_map(const struct mapset *m) {
+    struct buf octets = {0};
+    struct mapset copy;
+    mapset_encode(m, &octets);
+    assert_int_equal(mapset_decode(buf_span(&octets), &copy, NULL), WS_OK);
+    buf_free(&octets);
+    return copy;
+}
+
+/* Every member is found in the map, however much came and went since the tiles were built. */
+static void finds_all(const struct tiles *t, const struct mapset *m) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        for (size_t k = 0; k < t->v[i].n; k++, n++) {
+            const struct element *e = tiles_element(t, m, &t->v[i].members[k]);
+            assert_non_null(e);
+            assert_ptr_equal(e, mapset_find(m, t->v[i].members[k].id));
+        }
+    }
+    assert_int_equal(n, m->n);
+}
+
 /* Follows every change as if it were built anew; and one tile can be checked against the root alone. */
 static void test_tiles(void **state) {
     (void)state;
@@ -264,11 +286,20 @@ static void test_tiles(void **state) {
     assert_memory_equal(root, r.versions[0].previous_root, 32);
     assert_true(t.n >= 4);
     assert_int_equal(t.v[0].id, 0); /* what has no place */
+    struct mapset m = copy_map(&r.base);
+    finds_all(&t, &m);
     for (size_t i = 0; i < r.n_versions; i++) {
         tiles_apply(&t, &r.base.frame, r.versions[i].changes, r.versions[i].n_changes);
+        assert_int_equal(
+            map_changes_apply(r.versions[i].changes, r.versions[i].n_changes, &m, NULL), WS_OK);
+        finds_all(&t, &m);
         tiles_root(&t, root);
         assert_memory_equal(root, r.versions[i].root, 32);
     }
+    const struct tile_member nobody = {.at = 0};
+    assert_null(tiles_element(&t, &m, &nobody));
+    assert_true(t.drift > 0);
+    mapset_free(&m);
     size_t at = tiles_find(&t, tile_at(487597690, 114231700));
     assert_true(at < t.n);
     assert_int_equal(tiles_find(&t, 1), t.n);

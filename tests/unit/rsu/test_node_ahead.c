@@ -166,12 +166,16 @@ static void put_field(struct buf *b, uint8_t tag, struct span s) {
     buf_put(b, s.p, s.n);
 }
 
-static void deliver(struct unit *u, struct buf *push) {
+static void deliver_from(struct unit *u, size_t peer, struct buf *push) {
     struct buf msg = {0};
     put_field(&msg, 0x22, buf_span(push));
-    node_message(u->node, PEER, buf_span(&msg), u->now);
+    node_message(u->node, peer, buf_span(&msg), u->now);
     buf_free(&msg);
     buf_clear(push);
+}
+
+static void deliver(struct unit *u, struct buf *push) {
+    deliver_from(u, PEER, push);
 }
 
 enum kind { GOOD, FORGED, MALFORMED };
@@ -388,6 +392,46 @@ static void a_slots_new_owner_is_not_charged(void **state) {
     close_unit(u);
 }
 
+/* Many that push a few each are verified together, and each answers for its own. */
+static void peers_share_a_lot(void **state) {
+    (void)state;
+    enum { PEERS = 9, LIAR = 7 };
+    struct unit *u = open_unit(false);
+    struct node_peers *peers = ws_memdup(&u->node->peers, sizeof(u->node->peers));
+    for (; peers->n < PEERS; peers->n++)
+        peers->curve_key[peers->n][0] = (uint8_t)peers->n;
+    node_set_peers(u->node, peers);
+    free(peers);
+    u->node->limits.weight[NODE_DROP_BAD_SIGNATURE] = 1;
+    struct buf push = {0};
+    put_report(u, &push, 0, u->now.its_us, GOOD);
+    deliver(u, &push); /* out, and while it is, the others' gather */
+    size_t waiting = 0;
+    for (size_t i = 0; i < 10; i++) {
+        for (size_t peer = PEER; peer < PEERS; peer++) {
+            put_report(
+                u, &push, peer % CARS, u->now.its_us - ++waiting, peer == LIAR ? FORGED : GOOD);
+            deliver_from(u, peer, &push);
+        }
+    }
+    for (size_t lots = 0; lots < 2; lots++) {
+        assert_int_equal(u->n_kept, 1);
+        struct node_job *job = u->kept[--u->n_kept];
+        job->run(job);
+        node_job_done(u->node, job, u->now);
+    }
+    assert_int_equal(u->n_kept, 0);
+    assert_false(ahead_busy(u->node));
+    assert_int_equal(u->taken, 1 + waiting - 10);
+    for (size_t peer = PEER; peer < PEERS; peer++) {
+        struct node_peer_status s;
+        node_peer(u->node, peer, &s);
+        assert_int_equal(s.score, peer == LIAR ? 10 : 0);
+    }
+    buf_free(&push);
+    close_unit(u);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_judge_what_is_pushed),
@@ -395,6 +439,7 @@ int main(void) {
         cmocka_unit_test(lots_wait_in_lines_that_are_bounded),
         cmocka_unit_test(a_full_queue_lets_pass_what_a_proposal_waits_for),
         cmocka_unit_test(a_slots_new_owner_is_not_charged),
+        cmocka_unit_test(peers_share_a_lot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
