@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { byId, put, show } from "./dom.js";
 import * as evidence from "./evidence.js";
-import { changeTitle, count, instant, nextZone, placeWords, zoneName } from "./format.js";
+import { changeTitle, count, placeWords } from "./format.js";
 import * as link from "./link.js";
 import { Guard } from "./guard.js";
 import { follow } from "./live.js";
@@ -14,6 +14,7 @@ import { Scene } from "./scene.js";
 import { expiryWords, list } from "./side.js";
 import { Stage } from "./stage.js";
 import { Strip, sayTroubles, states, troubles } from "./strip.js";
+import { TimeBar } from "./timebar.js";
 import { checker } from "./verify.js";
 import { View, steer } from "./view.js";
 
@@ -30,8 +31,13 @@ const past = new Past(model);
 const guard = new Guard((version) => past.proof(version), () => { say(); if (!state.see) putList(); });
 const stream = { lost: 0, map: "", failed: guard.failed };
 const state = { model, status: null, received: 0, begun: false, live: true, chosen: false, filter: "", range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [], failed: guard.failed };
+state.find = (words) => { state.filter = words; putList(); };
 const trails = new Map(); // bits of candidates since the page was opened
 overlay.failed = guard.failed;
+const bar = new TimeBar(state, past, {
+  show: (from, to, push) => { showRange(from, to); address(push); },
+  zone: () => { open(state.see, true); say(); },
+});
 const stage = new Stage(view, scene, overlay);
 let panel = null; // the open panel's own update, if it has one
 
@@ -85,55 +91,31 @@ function showRange(from, to) {
   overlay.changes = model.between(state.chosen || !state.live ? first : Math.max(model.oldest, last - 1), last);
   overlay.candidates = state.live ? state.candidates : [];
   overlay.orders = state.live ? state.orders : [];
-  putSlider();
+  bar.put();
+  putGrip();
   if (!state.see) putList();
   stage.ask(Boolean(walked));
 }
 
-// The same, when older versions must be read first.
-async function walk(from, to) {
-  const first = Math.min(from || to, to);
-  if (first < model.oldest && first >= past.floor) {
-    try {
-      await past.reach(first, (a, b) => show(byId("span"), `Reading versions ${count(a)} to ${count(b)}…`));
-    } catch (e) {
-      show(byId("span"), `Versions before ${count(model.oldest)} could not be read: ${e.message}.`);
-      return;
-    }
-  }
-  showRange(from, to);
-  address(false);
-}
-
-function putSlider() {
-  const { from, to } = state.range;
-  for (const [id, value] of [["from", from], ["to", to]]) {
-    const input = byId(id);
-    input.min = past.floor;
-    input.max = model.newest;
-    if (document.activeElement !== input || !past.busy) input.value = value;
-    input.disabled = model.newest === past.floor;
-    input.setAttribute("aria-valuetext", `version ${value}`);
-  }
-  const v = model.versions.get(to);
-  const n = model.between(from, to).length;
-  show(byId("span"), `version ${count(to)}${state.live ? " (now)" : ""}${v ? `, ${instant(v.time)}` : to === 1 ? ", as founded" : ""}; ` +
-    `${count(n)} ${n === 1 ? "change" : "changes"} since version ${count(from)}`);
-  byId("now").hidden = state.live && !state.chosen;
-  show(byId("zone"), zoneName());
+function putGrip() {
+  const n = model.between(state.range.from, state.range.to).length;
+  show(byId("grip"), `${count(n)} ${n === 1 ? "change" : "changes"}${state.live && state.candidatesTotal > 0 ? `, ${count(state.candidatesTotal)} gathering` : ""}`);
 }
 
 let listShown = "";
 function putList() {
-  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size, state.failed.size]);
+  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size, state.failed.size, state.filter, state.chosen]);
   if (now === listShown) return;
   listShown = now;
-  const focused = document.activeElement?.dataset?.see;
-  byId("panel").replaceChildren(...list(state, open));
-  if (focused) byId("panel").querySelector(`[data-see="${focused}"]`)?.focus();
-  show(byId("grip"), state.candidates.length > 0 && state.live
-    ? `${count(model.between(state.range.from, state.range.to).length)} changes, ${count(state.candidatesTotal)} gathering`
-    : `${count(model.between(state.range.from, state.range.to).length)} changes`);
+  const focused = document.activeElement;
+  const at = focused?.id === "filter" ? focused.selectionStart : 0;
+  put(byId("panel"), list(state, open));
+  if (focused?.id === "filter") {
+    byId("filter").focus();
+    byId("filter").setSelectionRange(at, at);
+  } else if (focused?.dataset?.see) {
+    byId("panel").querySelector(`[data-see="${focused.dataset.see}"]`)?.focus();
+  }
 }
 
 function back() {
@@ -253,6 +235,7 @@ function takeCandidates(message) {
   for (const id of trails.keys()) if (!state.candidates.some((k) => k.subject === id)) trails.delete(id);
   if (state.live) overlay.candidates = state.candidates;
   if (state.live) overlay.orders = state.orders;
+  putGrip();
   if (!state.see) putList();
   panel?.();
   stage.ask(false);
@@ -278,7 +261,7 @@ async function catchUp(published) {
       overlay.pulse(changes);
       announce(changes);
     } else {
-      putSlider();
+      bar.put();
     }
     document.documentElement.dataset.newest = String(model.newest);
   } catch (e) {
@@ -330,21 +313,6 @@ function listen() {
     byId("panel").querySelector("button, a, summary, input")?.focus();
   });
   byId("grip").addEventListener("click", () => sheet(!byId("side").classList.contains("open")));
-  byId("from").addEventListener("input", (e) => {
-    const from = Math.min(Number(e.target.value), state.range.to);
-    walk(from > past.floor ? from : state.live ? 0 : from, state.range.to);
-  });
-  byId("to").addEventListener("input", (e) => {
-    const to = Number(e.target.value);
-    walk(state.chosen ? Math.min(state.range.from, to) : to === model.newest ? 0 : Math.min(state.range.from, to), to);
-  });
-  byId("now").addEventListener("click", () => { showRange(0, model.newest); address(true); });
-  byId("zone").addEventListener("click", () => {
-    nextZone();
-    putSlider();
-    open(state.see, true);
-    say();
-  });
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && state.see) back(); });
   addEventListener("popstate", watchHash);
   addEventListener("hashchange", watchHash);

@@ -160,7 +160,7 @@ export function change(c, { back, open, model, order, failed, checker }) {
       c.supersedes && ["supersedes", other(c.supersedes, model, open)],
       c.withdraws && ["withdraws", other(c.withdraws, model, open)],
       c.order && ["order", el("code", {}, c.order)],
-      ["in the map as", (c.after || c.before).aliases.map(plain).join(", ") || c.element],
+      ["in the map as", (c.after || c.before).aliases.map((a) => plain(a)).join(", ") || c.element],
     ]),
     e.threshold_bits > 0 ? bitsBar(e.bits, e.threshold_bits, false) : null,
     ...differs(c),
@@ -229,7 +229,7 @@ export function element(e, changes, back, open) {
   return [
     ...head(elementTitle(e), back),
     facts([["kind", kindName(e.kind)], typeof e.heading === "number" && ["for traffic", bound(e.heading)],
-      ["revision", count(e.revision)], ["identity", el("code", {}, e.id)], ["in the source", e.aliases.map(plain).join(", ") || "none"],
+      ["revision", count(e.revision)], ["identity", el("code", {}, e.id)], ["in the source", e.aliases.map((a) => plain(a)).join(", ") || "none"],
       ...Object.entries(e.attributes).map(([k, v]) => [plain(k), plain(v)])]),
     el("h3", {}, "Its changes"),
     changes.length === 0 ? el("p", { class: "soft" }, "None in the versions read so far.")

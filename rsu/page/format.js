@@ -72,7 +72,7 @@ export function octets(n) {
 const KINDS = {
   __proto__: null,
   lane: "Lane", boundary: "Boundary", sign: "Sign", speed_limit: "Speed limit", stop_line: "Stop line",
-  crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard", area: "Area",
+  crosswalk: "Crosswalk", light: "Traffic light", hazard: "Hazard", area: "Area", area: "Area",
 };
 export function kindName(kind) {
   return KINDS[kind] || plain(kind).replace(/_/g, " ");

@@ -1,6 +1,7 @@
 // The road as paths, cut into tiles so that only what is seen is drawn, and drawn in metres so that panning and zooming
 // change one matrix and nothing else.
 
+import { axis, between, boxOf, grow, meets, thin, toSegment, trace, windLeft } from "./shapes.js";
 import { drawSymbol } from "./signs.js";
 
 const TILE = 200; // metres
@@ -10,59 +11,10 @@ const FAR_M = 4; // and so far apart are their points
 
 const WALKS = new Set(["walkway", "sidewalk", "bicycle_lane", "biking", "pedestrian", "shared_walkway", "stairs"]);
 const PLAIN = new Set(["shoulder", "median", "none", "border", "parking", "restricted", "curb", "stop", "rail", "tram"]);
+const BROAD = new Set(["lane", "speed_limit", "area"]);
 const EDGES = new Set(["curbstone", "curb", "road_border", "guard_rail", "wall", "fence", "grass"]);
+const WALLED = new Set(["building", "traffic_island", "keepout", "hedge", "wall"]);
 const UNSEEN = new Set(["virtual", "none", ""]);
-
-function boxOf(line) {
-  const b = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [x, y] of line) {
-    b[0] = Math.min(b[0], x);
-    b[1] = Math.min(b[1], y);
-    b[2] = Math.max(b[2], x);
-    b[3] = Math.max(b[3], y);
-  }
-  return b;
-}
-
-function grow(b, c) {
-  b[0] = Math.min(b[0], c[0]);
-  b[1] = Math.min(b[1], c[1]);
-  b[2] = Math.max(b[2], c[2]);
-  b[3] = Math.max(b[3], c[3]);
-}
-
-function meets(a, b) {
-  return a[0] <= b[2] && a[2] >= b[0] && a[1] <= b[3] && a[3] >= b[1];
-}
-
-function far2(p, q) {
-  return (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2;
-}
-
-function trace(path, line, close) {
-  path.moveTo(line[0][0], line[0][1]);
-  for (let i = 1; i < line.length; i++) path.lineTo(line[i][0], line[i][1]);
-  if (close) path.closePath();
-}
-
-// Neighbours of one path must wind the same way, or they would cut holes into each other.
-function windLeft(ring) {
-  let area = 0;
-  for (let i = 0; i < ring.length; i++) {
-    const p = ring[i];
-    const q = ring[(i + 1) % ring.length];
-    area += p[0] * q[1] - q[0] * p[1];
-  }
-  return area < 0 ? ring.slice().reverse() : ring;
-}
-
-// The lane between its bounds, which may run either way.
-function between(centre, left, right) {
-  const start = centre[0];
-  const l = far2(left[0], start) <= far2(left[left.length - 1], start) ? left : left.slice().reverse();
-  const r = far2(right[0], start) <= far2(right[right.length - 1], start) ? right : right.slice().reverse();
-  return windLeft([...l, ...r.slice().reverse()]);
-}
 
 class Tile {
   constructor() {
@@ -87,29 +39,6 @@ class Paths {
     trace(this.by[name], line, close);
     this.points[name] = (this.points[name] || 0) + line.length;
   }
-}
-
-// Every so many metres is enough from afar.
-function thin(line, metres) {
-  const kept = [line[0]];
-  for (let i = 1; i + 1 < line.length; i++)
-    if (far2(line[i], kept[kept.length - 1]) > metres * metres) kept.push(line[i]);
-  if (line.length > 1) kept.push(line[line.length - 1]);
-  return kept;
-}
-
-function axis(ring) {
-  // Of an outline: the line between the middles of its two shortest sides that are not neighbours, and how wide it is.
-  const n = ring.length - 1;
-  if (n < 4) return null;
-  const sides = [];
-  for (let i = 0; i < n; i++) sides.push([far2(ring[i], ring[i + 1]), i]);
-  sides.sort((a, b) => a[0] - b[0]);
-  const first = sides[0][1];
-  const other = sides.find(([, i]) => i !== first && (i - first + n) % n !== 1 && (first - i + n) % n !== 1);
-  if (!other) return null;
-  const mid = (i) => [(ring[i][0] + ring[i + 1][0]) / 2, (ring[i][1] + ring[i + 1][1]) / 2];
-  return { a: mid(first), b: mid(other[1]), width: Math.sqrt(Math.min(sides[0][0], other[0])) };
 }
 
 export class Scene {
@@ -205,9 +134,10 @@ export class Scene {
       else if (e.kind === "boundary") this.addBoundary(p, e, line);
       else if (e.kind === "stop_line") p.add("stop", line, false);
       else if (e.kind === "crosswalk") this.addCrosswalk(p, e, line);
-      else if (e.kind === "area") p.add("areas", line, true);
       else if (e.kind === "speed_limit") p.limits.push(e);
-      else p.symbols.push(e);
+      else if (e.kind === "area") this.addArea(p, e, line);
+      else if (line.length === 1) p.symbols.push(e);
+      else p.add("edge", line, e.ring); // of a kind that this page has not met
     }
     return p;
   }
@@ -219,6 +149,13 @@ export class Scene {
     const [left, right] = this.sides(e);
     if (left) p.add(which, between(line, left, right), true);
     else p.add(`${which}-bare`, line, false);
+  }
+
+  addArea(p, e, line) {
+    const what = e.attributes.subtype || e.attributes.type || "";
+    if (line.length < 3) return;
+    p.add(WALKS.has(what) ? "walk-area" : "other-area", windLeft(line), true);
+    if (WALLED.has(what)) p.add("edge", line, true);
   }
 
   addBoundary(p, e, line) {
@@ -271,23 +208,26 @@ export class Scene {
       }
       g.setLineDash([]);
     };
-    for (const which of ["walk", "other", "road"]) {
-      if (s < FAR_SCALE) {
-        /* From afar a lane is thinner than a pixel: its middle is drawn, so that roads do not fade away. */
-        yield* stroke(this, `${which}-far`, c[which], width(LANE_WIDTH, 1.6));
-        continue;
-      }
-      g.fillStyle = c[which];
-      g.strokeStyle = c[which];
+    const fill = function* (scene, which, colour) {
+      g.fillStyle = g.strokeStyle = colour;
       g.lineWidth = 0.7 / s; // neighbours touch, and no seam is left between them
       for (const t of seen) {
-        const p = this.paths(t);
+        const p = scene.paths(t);
         if (!p.by[which]) continue;
         g.fill(p.by[which]);
         g.stroke(p.by[which]);
         yield 2 * p.points[which];
       }
-      yield* stroke(this, `${which}-bare`, c[which], width(LANE_WIDTH, 1));
+    };
+    for (const which of ["other", "walk"]) yield* fill(this, `${which}-area`, c[which]);
+    for (const which of ["walk", "other", "road"]) {
+      if (s < FAR_SCALE) {
+        /* From afar a lane is thinner than a pixel: its middle is drawn, so that roads do not fade away. */
+        yield* stroke(this, `${which}-far`, c[which], width(LANE_WIDTH, 1.6));
+      } else {
+        yield* fill(this, which, c[which]);
+        yield* stroke(this, `${which}-bare`, c[which], width(LANE_WIDTH, 1));
+      }
     }
     if (s > 0.25) yield* stroke(this, "edge", c.edge, width(0.12, 0.6));
     if (s > 0.8) {
@@ -296,7 +236,6 @@ export class Scene {
       yield* stroke(this, "thick", c.paint, width(0.25, 1));
       yield* stroke(this, "dashed", c.paint, width(0.12, 0.7), [3, 3]);
       yield* stroke(this, "stop", c.paint, width(0.5, 1.5));
-      yield* stroke(this, "areas", c.edge, width(0.1, 0.6));
     }
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (s > 5) yield this.drawLimits(g, v, seen);
@@ -376,9 +315,9 @@ export class Scene {
     const far = 2 * limit; // signs count as nearer than they are
     const box = [x - far, y - far, x + far, y + far];
     for (const e of this.near(box)) {
-      if (e.kind === "boundary" || e.kind === "area") continue;
+      if (e.kind === "boundary") continue;
       const line = this.line(e);
-      const weight = e.kind === "lane" || e.kind === "speed_limit" ? 1.5 : 0.6;
+      const weight = BROAD.has(e.kind) ? 1.5 : 0.6;
       for (let i = 0; i < line.length; i++) {
         const d = weight * toSegment(x, y, line[i], line[i + 1] || line[i]);
         if (d < least) {
@@ -391,10 +330,3 @@ export class Scene {
   }
 }
 
-function toSegment(x, y, [ax, ay], [bx, by]) {
-  const dx = bx - ax;
-  const dy = by - ay;
-  const n = dx * dx + dy * dy;
-  const t = n === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / n));
-  return Math.hypot(x - ax - t * dx, y - ay - t * dy);
-}

@@ -4,7 +4,8 @@ import { el } from "./dom.js";
 import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many } from "./format.js";
 
 const SHOWN = 60; // candidates of either kind
-export const LIST_MAX = 300; // rows; the rest is behind the slider
+const LIST_MAX = 300; // rows; the rest is behind the slider
+const FILTER_FROM = 8; // changes; fewer are seen at a glance
 
 export function candidateTitle(k, element) {
   if (k.op === "create") return `New ${kindName(k.kind).toLowerCase()}${k.value === undefined ? "" : ` ${k.value}`}?`;
@@ -90,14 +91,44 @@ export function list(state, open) {
         el("summary", {}, `${count(state.candidatesTotal - strong.length)} with little to speak for ${state.candidatesTotal - strong.length === 1 ? "it" : "them"}`),
         el("ul", { class: "list" }, rows(rest))));
   }
+  return [...parts, ...changesPart(state, open)];
+}
+
+// What of a change a reader may look for.
+function sought(c) {
+  const e = c.after || c.before;
+  return [changeTitle(c), changeMeta(c, c.version), kindName(e.kind), c.id, c.element, ...e.aliases, ...Object.values(e.attributes)]
+    .join("\n").toLowerCase();
+}
+
+function filterBox(state, total) {
+  if (total < FILTER_FROM && !state.filter) return null;
+  return el("label", { class: "field" }, "Find (road, kind, value, id)",
+    el("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", maxlength: 80, value: state.filter,
+      on: { input: (e) => state.find(e.target.value) } }));
+}
+
+// The same changes for the tools that read maps.
+function takeAlong({ from, to }) {
+  const links = [["json", "JSON with proofs", "json"], ["geojsonseq", "GeoJSON", "geojsons"], ["osc", "OsmChange", "osc"], ["tnits", "TN-ITS", "xml"]];
+  return el("p", { class: "soft", id: "along" }, "Take along: ", links.map(([format, name, ending], i) => [i > 0 && ", ",
+    el("a", { href: `/v1/map/diffs?from=${from}&to=${to}&format=${format}`, download: `changes-${from}-${to}.${ending}` }, name)]), ".");
+}
+
+function changesPart(state, open) {
   const { from, to } = state.range;
-  parts.push(el("h2", {}, state.live ? "Changes" : `Changes from version ${from} to ${to}`));
-  const changes = state.model.between(from, to);
-  if (changes.length === 0)
+  const all = state.model.between(from, to);
+  const word = state.filter.trim().toLowerCase();
+  const changes = word ? all.filter((c) => sought(c).includes(word)) : all;
+  const parts = [el("h2", {}, state.live && !state.chosen ? "Changes" : `Changes from version ${count(from)} to ${count(to)}`), filterBox(state, all.length)];
+  if (all.length === 0)
     parts.push(el("p", { class: "soft" }, to <= 1 ? "The road is as the map had it when the cell was founded." : "No change in these versions."));
+  else if (changes.length === 0)
+    parts.push(el("p", { class: "soft" }, `None of the ${count(all.length)} changes has these words.`));
   parts.push(el("ul", { class: "list", id: "list" },
     changes.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, state, open))));
   if (changes.length > LIST_MAX)
-    parts.push(el("p", { class: "soft" }, `${changes.length - LIST_MAX} more; move the earlier end of the slider to see them.`));
+    parts.push(el("p", { class: "soft" }, `${count(changes.length - LIST_MAX)} more: look for a word, or move the ends of the slider.`));
+  if (all.length > 0) parts.push(takeAlong(state.range));
   return parts;
 }

@@ -40,9 +40,10 @@ for _ in $(seq 200); do
     kill -0 "${pids[0]}" 2>/dev/null || { tail -n 5 "$out"/rsud1.log; exit 1; }
     sleep 0.1
 done
-# What the test orders in between: order.sh ELEMENT VALUE
+# What the test orders in between: order.sh ELEMENT VALUE [OPTION...]
 cat >"$out/order.sh" <<END
-"$bin/rsuctl" map order modify --element "\$1" --kind sign --value "\$2" --genesis "$out/cell/genesis.bin" \
+element=\$1 value=\$2; shift 2
+"$bin/rsuctl" map order modify --element "\$element" --kind sign --value "\$value" "\$@" --genesis "$out/cell/genesis.bin" \
     --key "$out/cell/authority/1.key" --admin "$out/cell/rsu1/admin.sock" --http 127.0.0.1:$http
 END
 ORDER="$out/order.sh" node "$here/page/page.mjs" "http://127.0.0.1:$http" "$fingerprint" "$pictures" "${pids[@]}" || {

@@ -12,7 +12,8 @@ export class Browser {
     const b = new Browser();
     b.folder = mkdtempSync(join(tmpdir(), "wayside-browser-"));
     b.child = spawn(program, ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-      "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe", `--user-data-dir=${b.folder}`, "about:blank"],
+      "--no-first-run", "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", // no outside host
+       "--remote-debugging-pipe", `--user-data-dir=${b.folder}`, "about:blank"],
     { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     b.number = 0;
     b.waiting = new Map();
@@ -65,7 +66,8 @@ export class Browser {
   }
 
   async run(code) {
-    const r = await this.send("Runtime.evaluate", { expression: `(async () => { ${code} })()`, awaitPromise: true, returnByValue: true });
+    const r = await this.send("Runtime.evaluate", { expression: `(async () => { ${code} })()`, awaitPromise: true, returnByValue: true,
+      allowUnsafeEvalBlockedByCSP: false });
     if (r.exceptionDetails) throw new Error(r.exceptionDetails.exception?.description || r.exceptionDetails.text);
     return r.result.value;
   }

@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Browser, sleep } from "./browser.mjs";
+import * as hostile from "./hostile.mjs";
 
 const [url, fingerprint, pictures, ...pids] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
@@ -219,6 +220,41 @@ async function order() {
   ok("an order is in the map at once, and its proof holds");
 }
 
+// Words that mean harm, ordered into the map by an authority whose key was stolen.
+async function harm() {
+  await hostile.headers(url);
+  const id = await b.run("return [...wayside.model.elements.values()].find((e) => e.kind === 'sign' && e.aliases.includes('lanelet2:way/2002')).id");
+  const attributes = hostile.WORDS.flatMap((words, i) => ["--attr", `${i % 2 ? `<i>${i}` : ["name", "road_name", "street", "unit", "note"][i / 2]}=${words}`]);
+  await promisify(execFile)("bash", [process.env.ORDER, id, "60", ...attributes, "--attr", "__proto__=polluted", "--attr", "constructor=polluted",
+    "--attr", `long=${"W".repeat(255)}`, "--attr", "turned=abc\u202edef"]);
+  await b.until(`wayside.model.elements.get("${id}").value === 60`, "the ordered words");
+  const change = await b.run(`return [...wayside.model.changes.values()].filter((c) => c.element === "${id}").pop().id`);
+  await b.run(`document.querySelector('#list [data-see="c:${change}"]').click()`);
+  await b.until("document.querySelectorAll('#panel ul.list li').length >= 3", "who signed");
+  await hostile.shown(b);
+  assert.equal(await verdict(fingerprint), "holds");
+  await shot("hostile-change");
+  await b.key("Escape");
+  await open(`#see=e:${id}`);
+  await hostile.shown(b);
+  assert.ok(await b.run("return document.getElementById('panel').textContent.includes('abc\ufffddef')"), "what turns the text is seen");
+  await open(`#see=e:${id}`, PHONE);
+  await hostile.shown(b);
+  assert.ok(await b.run("return document.documentElement.scrollWidth <= innerWidth"), "long words stick out");
+  await shot("hostile-phone");
+  for (const address of hostile.ADDRESSES) {
+    await open(address);
+    assert.equal(await b.run("return window.taken"), undefined, address);
+    assert.ok(await b.run("return wayside.view.scale > 0 && Number.isFinite(wayside.view.x) && wayside.stage.frames > 0"), address);
+    assert.deepEqual(b.complaints, [], address);
+  }
+  await open("");
+  assert.deepEqual(b.requests.filter((r) => !r.startsWith(`${url}/`) && r !== "about:blank"), []);
+  await hostile.policy(b); // makes requests of its own, which the browser refuses
+  b.complaints.length = 0; // the refusals
+  ok("words that mean harm are words, and the browser would refuse more; no other host is asked");
+}
+
 async function disobeyed() {
   await b.until("/does not obey/.test(document.getElementById('orders')?.innerText)", "what the road says to the order", 90000);
   await b.run("document.getElementById('orders').scrollIntoView()");
@@ -335,6 +371,7 @@ try {
   await paper();
   await keys();
   await order();
+  await harm();
   await validator();
   await looks();
   await speed();
