@@ -86,8 +86,25 @@ static void put_summary(
         hex, out);
 }
 
-static int tell(
-    const struct ctl_verb *v, const struct replay_summary *s, const char *out, bool json) {
+/* The answer is there, of less than what was asked. */
+static int tell_cuts(const struct ctl_verb *v, const struct ctl_list *names, const json_t *list) {
+    size_t i;
+    json_t *c;
+    int code = CTL_DONE;
+    json_array_foreach(list, i, c) {
+        const char *why = json_string_value(json_object_get(c, "cut"));
+        if (why == NULL || i >= names->n)
+            continue;
+        struct ws_err err;
+        (void)ws_fail(&err, WS_EINPUT, "%s: %s; the %lld frames before that place were replayed",
+            names->v[i], why, (long long)json_integer_value(json_object_get(c, "frames")));
+        code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    }
+    return code;
+}
+
+static int tell(const struct ctl_verb *v, const struct replay_summary *s,
+    const struct ctl_list *captures, const char *out, bool json) {
     char path[PATH_MAX];
     struct ws_err err;
     struct buf text = {0};
@@ -95,14 +112,15 @@ static int tell(
     (void)snprintf(path, sizeof(path), "%s/report.json", out);
     if (file_read(path, REPORT_MAX, &text, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
-    if (json) {
+    json_t *report = json_loadb((const char *)text.p, text.n, 0, NULL);
+    if (json)
         buf_put(&b, text.p, text.n);
-    } else {
-        json_t *report = json_loadb((const char *)text.p, text.n, 0, NULL);
+    else
         put_summary(s, report, out, &b);
-        json_decref(report);
-    }
     int code = ctl_print(v, buf_span(&b));
+    if (code == CTL_DONE)
+        code = tell_cuts(v, captures, json_object_get(report, "captures"));
+    json_decref(report);
     buf_free(&text);
     buf_free(&b);
     return code;
@@ -173,7 +191,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct ws_err err = {0};
     if (replay_run(&opt, &s, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
-    return tell(v, &s, opt.out, json);
+    return tell(v, &s, &captures, opt.out, json);
 }
 
 const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell in one process",
@@ -183,7 +201,9 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "same final\n"
     "block, on any machine. Time is the captures' own. Writes frames.csv, events.csv, "
     "diffs.geojsonl,\n"
-    "diffs.osc, genesis.bin, proofs/, report.json and report.html to DIR.\n"
+    "diffs.osc, genesis.bin, proofs/, report.json and report.html to DIR. A capture that ends "
+    "inside a record or\n"
+    "is damaged is replayed up to there: the report says where, and the exit code is 3.\n"
     "\n"
     "  --map MAP           the map as registered: Lanelet2, OpenDRIVE or .wmap\n"
     "  --origin LAT,LON    place of (0,0) of a map with local coordinates only\n"

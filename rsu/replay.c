@@ -4,7 +4,8 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "mapsvc/order.h"
+#include "ledger/policy/contract.h"
+#include "mapsvc/policy_fields.h"
 #include "pktio/capture.h"
 
 #include <inttypes.h>
@@ -14,11 +15,14 @@
 enum {
     DELAY_US = 5000, /* one way between validators: a cell's backhaul */
     QUIET_GAP_US = 60000000, /* a longer silence in the capture is passed over */
-    TAIL_US = 30000000, /* after the last frame, beyond the policy's longest wait */
     STEP_US = 1000000,
     TRACKS = 65536, /* signers whose way is followed */
     WAITING_MAX = 1024, /* messages that wait for a certificate */
 };
+/* What the last frames started is carried to its end: as long as the policy lets a confirmed change wait for its version,
+ * and a little; within these. */
+#define TAIL_LEAST_US UINT64_C(30000000)
+#define TAIL_MOST_US UINT64_C(900000000)
 
 /* ---- setting up ---- */
 
@@ -28,9 +32,17 @@ static int load_inputs(struct replay *r, struct ws_err *err) {
     int rc = map_import(o->map, &how, &r->map, &r->map_report, err);
     if (rc == WS_OK && o->trust != NULL)
         rc = trust_files_load(o->trust, TRUST_ROOTS_MAX, &r->trust, err);
-    if (rc == WS_OK && o->policy != NULL)
+    if (rc == WS_OK && o->policy != NULL) {
         rc = file_read(o->policy, cell_policy_limits()->source + 1, &r->policy_script, err);
+        r->policy_name = "given";
+    }
     return rc;
+}
+
+/* A capture that holds nothing that is read is a mistake; one that ends inside a record is what a machine left behind
+ * that lost its power or its disk, and what stands before that place is as good as ever. */
+static bool is_cut(int rc) {
+    return rc < 0 && rc != WS_ENOTSUP;
 }
 
 /* The instant of the first frame of the first capture that has one; empty captures start at the ITS epoch. */
@@ -43,7 +55,7 @@ static int find_start(struct replay *r, struct ws_err *err) {
             return rc;
         rc = capture_next(c, &f, err);
         capture_close(c);
-        if (rc < 0)
+        if (rc < 0 && !is_cut(rc))
             return rc;
         if (rc == 1) {
             r->first_stamp_ns = f.stamp_ns;
@@ -75,8 +87,9 @@ static int found_cell(struct replay *r, uint64_t start_its_us, struct ws_err *er
     f->params = cell_params_default();
     f->params.block_min_us = 200000;
     f->params.message_future_us = 60000000; /* captures and vehicles rarely agree on the second */
-    f->policy_name = o->policy == NULL ? founding_policy_name : "given";
-    f->policy_script = o->policy == NULL ? founding_policy_script() : buf_span(&r->policy_script);
+    f->policy_name = r->policy_name == NULL ? founding_policy_name : r->policy_name;
+    f->policy_script =
+        r->policy_name == NULL ? founding_policy_script() : buf_span(&r->policy_script);
     f->map = &r->map;
     int rc = founding_genesis(f, &r->genesis, err);
     free(f);
@@ -168,56 +181,6 @@ static void open_pipe(struct replay *r) {
 
 /* ---- what the cell decides ---- */
 
-static void note_version(struct replay *r, const struct event *e) {
-    r->versions = ws_realloc(r->versions, (r->n_versions + 1) * sizeof(*r->versions));
-    struct replay_version *v = &r->versions[r->n_versions];
-    struct ws_err err;
-    WS_ASSERT(map_version_decode(e->body, &v->version, &err) == WS_OK);
-    v->sequence = e->sequence;
-    r->n_versions++;
-}
-
-/* Events of the map contract that are no versions, as the table names them. */
-static void name_map_event(struct buf *b, const struct event *e) {
-    static const char *const ends[] = {
-        [ADVISORY_WITHDRAWN] = "withdrawn",
-        [ADVISORY_EXPIRED] = "expired",
-        [ADVISORY_PERMANENT] = "became permanent",
-        [ADVISORY_SUPERSEDED] = "another change became permanent",
-    };
-    struct ws_err err;
-    struct map_advisory_end end;
-    struct map_order_report order;
-    if (e->type == MAP_EVENT_ADVISORY)
-        buf_printf(b, "advisory\n");
-    else if (e->type == MAP_EVENT_ADVISORY_END &&
-             map_advisory_end_decode(e->body, &end, &err) == WS_OK)
-        buf_printf(b, "advisory %s\n", ends[end.why]);
-    else if (e->type == MAP_EVENT_ORDER && map_order_report_decode(e->body, &order, &err) == WS_OK)
-        buf_printf(b, "order %s\n", map_order_news_name(order.news));
-    else
-        buf_printf(b, "%zu octets\n", e->body.n);
-}
-
-static void note_event(struct replay *r, const struct event *e, uint64_t time) {
-    char when[32];
-    its_format(when, time);
-    struct executor *ex = node_executor(onebox_node(r->box, 0));
-    buf_printf(&r->events_csv, "%" PRIu64 ",%s,%s,%u,%u,", e->height, when,
-        executor_contract(ex, e->contract)->ops->name, (unsigned)e->type, e->sequence);
-    if (e->contract == CELL_CONTRACT_MAP && e->type == MAP_EVENT_VERSION) {
-        note_version(r, e);
-        const struct map_version *v = &r->versions[r->n_versions - 1].version;
-        buf_printf(&r->events_csv, "map version %" PRIu64 ": %zu change%s\n", v->version,
-            v->n_changes, v->n_changes == 1 ? "" : "s");
-        return;
-    }
-    if (e->contract == CELL_CONTRACT_MAP)
-        name_map_event(&r->events_csv, e);
-    else
-        buf_printf(&r->events_csv, "%zu octets\n", e->body.n);
-}
-
 static void on_committed(void *ctx, size_t validator, const struct block *b, const struct commit *c,
     const struct exec_outcome *o) {
     struct replay *r = ctx;
@@ -231,7 +194,9 @@ static void on_committed(void *ctx, size_t validator, const struct block *b, con
             r->results[o->results[i].contract][code]++;
     }
     for (size_t i = 0; i < o->n_events; i++)
-        note_event(r, &o->events[i], b->header.time);
+        replay_note_event(r, &o->events[i], b->header.time);
+    if (r->block != NULL)
+        r->block(r->block_ctx, b);
     r->final_height = b->header.height;
     memcpy(r->final_block, b->id, 32);
     memcpy(r->state_root, o->state_root, 32);
@@ -327,15 +292,20 @@ static int run_capture(
     if (rc != WS_OK)
         return rc;
     struct pkt_frame f;
+    struct replay_capture *file = &r->captures[index];
     while ((rc = capture_next(c, &f, err)) == 1) {
+        file->frames++;
+        file->last_stamp_ns = f.stamp_ns;
         if (f.stamp_ns < r->last_stamp_ns)
             r->backward_stamps++;
         else
             r->last_stamp_ns = f.stamp_ns;
         pace(r, wall, r->last_stamp_ns);
         rc = run_to(r, its_from_unix_us((int64_t)(r->last_stamp_ns / 1000)), err);
-        if (rc != WS_OK)
-            break;
+        if (rc != WS_OK) {
+            capture_close(c);
+            return rc;
+        }
         run_frame(r, &f);
         if (r->opt->progress != NULL && r->n_frames % 5000 == 0)
             (void)fprintf(r->opt->progress,
@@ -343,10 +313,19 @@ static int run_capture(
                 r->final_height, r->n_versions, r->n_versions == 1 ? "" : "s");
     }
     capture_close(c);
-    return rc;
+    if (!is_cut(rc))
+        return rc;
+    /* The outputs name no path: the same captures elsewhere give the same octets. */
+    const char *why = err->text;
+    size_t path = strlen(r->opt->captures[index]);
+    if (strncmp(why, r->opt->captures[index], path) == 0 && strncmp(why + path, ": ", 2) == 0)
+        why += path + 2;
+    file->cut = ws_strdup(why);
+    r->cuts++;
+    return WS_OK;
 }
 
-static void release(struct replay *r) {
+void replay_release(struct replay *r) {
     pipeline_free(r->pipe);
     plausibility_free(r->tracks);
     revocations_free(r->lists);
@@ -363,11 +342,26 @@ static void release(struct replay *r) {
         free(r->frames[i].plausibility);
     }
     free(r->frames);
+    for (size_t i = 0; r->captures != NULL && i < r->opt->n_captures; i++)
+        free(r->captures[i].cut);
+    free(r->captures);
     buf_free(&r->events_csv);
     free(r);
 }
 
-static int run_all(struct replay *r, struct ws_err *err) {
+/* ---- the whole of it ---- */
+
+struct replay *replay_new(const struct replay_options *opt) {
+    WS_ASSERT(opt->validators >= 1 && opt->validators <= VALIDATORS_MAX);
+    struct replay *r = ws_alloc(sizeof(*r));
+    r->opt = opt;
+    r->captures = ws_calloc(opt->n_captures, sizeof(*r->captures));
+    struct ws_random rnd = ws_random_seeded(opt->seed);
+    ws_random_bytes(&rnd, r->seeds, sizeof(r->seeds));
+    return r;
+}
+
+int replay_prepare(struct replay *r, struct ws_err *err) {
     int rc = load_inputs(r, err);
     if (rc == WS_OK)
         rc = find_start(r, err);
@@ -381,42 +375,71 @@ static int run_all(struct replay *r, struct ws_err *err) {
     if (rc != WS_OK)
         return rc;
     open_pipe(r);
+    size_t n = 0;
+    const int64_t *policy = policy_contract_values(onebox_cell(r->box, 0)->policy, &n);
+    WS_ASSERT(n > MAP_POLICY_VERSION_AGE_MS);
+    replay_wait_for_versions(r, policy[MAP_POLICY_VERSION_AGE_MS]);
     buf_printf(&r->events_csv, "height,time,contract,type,sequence,what\n");
+    return WS_OK;
+}
+
+void replay_wait_for_versions(struct replay *r, int64_t version_age_ms) {
+    uint64_t wait = (uint64_t)version_age_ms * 1000 + TAIL_LEAST_US / 10;
+    wait = wait < TAIL_LEAST_US ? TAIL_LEAST_US : wait > TAIL_MOST_US ? TAIL_MOST_US : wait;
+    r->tail_us = wait > r->tail_us ? wait : r->tail_us;
+}
+
+/* Damaged before its first frame, and nothing else was there: that is no capture. */
+static int nothing_read(const struct replay *r, struct ws_err *err) {
+    for (size_t i = 0; i < r->opt->n_captures; i++) {
+        if (r->captures[i].cut != NULL)
+            return ws_fail(err, WS_EINPUT, "%s: %s", r->opt->captures[i], r->captures[i].cut);
+    }
+    return WS_OK;
+}
+
+int replay_play(struct replay *r, struct ws_err *err) {
+    int rc = WS_OK;
     struct timespec wall;
     (void)clock_gettime(CLOCK_MONOTONIC, &wall);
     for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++)
         rc = run_capture(r, i, &wall, err);
+    if (rc == WS_OK && r->n_frames == 0)
+        rc = nothing_read(r, err);
     if (rc != WS_OK)
         return rc;
     pipeline_finish(r->pipe, onebox_now(r->box).its_us);
-    /* What the last frames started is carried to its end. */
     struct ws_now now = onebox_now(r->box);
-    rc = onebox_run_until(r->box, now.mono_us + TAIL_US, err);
-    if (rc == WS_OK && r->opt->record != NULL)
-        rc = replay_record(r, err);
-    return rc == WS_OK ? replay_write(r, err) : rc;
+    return onebox_run_until(r->box, now.mono_us + r->tail_us, err);
+}
+
+struct replay_summary replay_summary_of(const struct replay *r) {
+    struct replay_summary s = {
+        .frames = r->n_frames,
+        .verified = replay_verdicts(r, PKT_VERIFIED),
+        .blocks = r->blocks,
+        .txs = r->txs,
+        .versions = r->n_versions,
+        .cuts = r->cuts,
+        .capture_us = (r->last_stamp_ns - r->first_stamp_ns) / 1000,
+    };
+    for (size_t i = 0; i < r->n_versions; i++)
+        s.changes += r->versions[i].version.n_changes;
+    memcpy(s.final_block, r->final_block, 32);
+    return s;
 }
 
 int replay_run(const struct replay_options *opt, struct replay_summary *ret, struct ws_err *err) {
-    WS_ASSERT(opt->validators >= 1 && opt->validators <= VALIDATORS_MAX);
-    struct replay *r = ws_alloc(sizeof(*r));
-    r->opt = opt;
-    struct ws_random rnd = ws_random_seeded(opt->seed);
-    ws_random_bytes(&rnd, r->seeds, sizeof(r->seeds));
-    int rc = run_all(r, err);
-    if (rc == WS_OK) {
-        *ret = (struct replay_summary){
-            .frames = r->n_frames,
-            .verified = replay_verdicts(r, PKT_VERIFIED),
-            .blocks = r->blocks,
-            .txs = r->txs,
-            .versions = r->n_versions,
-            .capture_us = (r->last_stamp_ns - r->first_stamp_ns) / 1000,
-        };
-        for (size_t i = 0; i < r->n_versions; i++)
-            ret->changes += r->versions[i].version.n_changes;
-        memcpy(ret->final_block, r->final_block, 32);
-    }
-    release(r);
+    struct replay *r = replay_new(opt);
+    int rc = replay_prepare(r, err);
+    if (rc == WS_OK)
+        rc = replay_play(r, err);
+    if (rc == WS_OK && opt->record != NULL)
+        rc = replay_record(r, err);
+    if (rc == WS_OK)
+        rc = replay_write(r, err);
+    if (rc == WS_OK)
+        *ret = replay_summary_of(r);
+    replay_release(r);
     return rc;
 }

@@ -36,6 +36,7 @@ struct replay_options {
 /* What a caller may want to print; everything else is in the files. */
 struct replay_summary {
     uint64_t frames, verified, blocks, txs, versions, changes;
+    uint64_t cuts; /* captures that could not be read to their ends; the report says where */
     uint64_t capture_us; /* from the first stamp to the last */
     uint8_t final_block[32];
 };

@@ -1,4 +1,5 @@
-/* Shared by replay.c (running), replay_report.c and replay_record.c (writing). Internal to rsu/. */
+/* Shared by replay.c (running), replay_events.c, replay_report.c and replay_record.c (writing), and by whoever watches a
+ * replay. Internal to rsu/. */
 #ifndef WAYSIDE_RSU_REPLAY_INTERNAL_H
 #define WAYSIDE_RSU_REPLAY_INTERNAL_H
 
@@ -24,11 +25,18 @@ struct replay_frame {
     char *plausibility; /* owned; NULL: not verified */
 };
 
+struct replay_capture {
+    uint64_t frames, last_stamp_ns; /* read from it */
+    char *
+        cut; /* owned; why it was read no further, without its path; NULL: it was read to its end */
+};
+
 struct replay {
     const struct replay_options *opt;
     struct mapset map;
     struct map_report map_report;
     struct trust_files trust;
+    const char *policy_name; /* borrowed; NULL: the policy that comes with the appliance */
     struct buf policy_script, genesis;
     uint8_t seeds[VALIDATORS_MAX][32]; /* of the validators' keys */
     struct onebox *box;
@@ -37,6 +45,9 @@ struct replay {
     struct plausibility_tracks *tracks;
     struct admit_counters admit;
     uint64_t first_stamp_ns, last_stamp_ns, backward_stamps, skipped_us;
+    struct replay_capture *captures; /* opt->n_captures */
+    size_t cuts;
+    uint64_t tail_us; /* run on after the last frame */
     size_t n_frames, cap_frames;
     struct replay_frame *frames;
     size_t first_open; /* every frame before this one has its verdict */
@@ -48,7 +59,26 @@ struct replay {
     hash32 final_block;
     uint64_t final_height;
     uint8_t state_root[32];
+    /* Called with each block once it is durable, in their order; NULL: nobody watches. */
+    void (*block)(void *ctx, const struct block *b);
+    void *block_ctx;
 };
+
+/* ---- the steps of replay_run: new, prepare, play, release ---- */
+
+/* opt stays the caller's and must outlive it. */
+struct replay *replay_new(const struct replay_options *opt);
+/* Reads what the options name and founds the cell; a policy that the caller has put in place (policy_name, policy_script)
+ * stands if the options name none. */
+WARN_UNUSED int replay_prepare(struct replay *r, struct ws_err *err);
+/* The last frame is followed by enough time that a change of which a policy lets this long wait is published. */
+void replay_wait_for_versions(struct replay *r, int64_t version_age_ms);
+/* A capture that ends inside a record, or is damaged, is played up to there: r->captures says so, and it is no failure. */
+WARN_UNUSED int replay_play(struct replay *r, struct ws_err *err);
+struct replay_summary replay_summary_of(const struct replay *r);
+void replay_release(struct replay *r);
+
+void replay_note_event(struct replay *r, const struct event *e, uint64_t time);
 
 /* How many frames ended with this verdict. */
 uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v);

@@ -14,7 +14,9 @@ int replay_record(const struct replay *r, struct ws_err *err) {
         rc = capture_open(r->opt->captures[i], (uint32_t)i, &c, err);
         if (rc != WS_OK)
             break;
-        while (line < r->n_frames && (rc = capture_next(c, &f, err)) == 1) {
+        /* No further than it was read before: it may be cut there. */
+        while (line < r->n_frames && r->frames[line].capture == i &&
+               (rc = capture_next(c, &f, err)) == 1) {
             const struct replay_frame *l = &r->frames[line];
             if (l->capture != f.capture || l->number != f.number) {
                 rc =

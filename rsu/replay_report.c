@@ -93,6 +93,18 @@ static json_t *verdicts(const struct replay *r) {
     return o;
 }
 
+static json_t *captures(const struct replay *r) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->opt->n_captures; i++) {
+        const struct replay_capture *c = &r->captures[i];
+        json_t *o =
+            json_pack("{s:I, s:I}", "capture", (json_int_t)i + 1, "frames", (json_int_t)c->frames);
+        (void)json_object_set_new(o, "cut", c->cut == NULL ? json_null() : json_string(c->cut));
+        (void)json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static json_t *admissions(const struct replay *r) {
     json_t *o = json_object();
     for (int i = 0; i < ADMIT_OUTCOME_COUNT; i++)
@@ -198,6 +210,7 @@ static json_t *report(const struct replay *r) {
         (json_int_t)((r->last_stamp_ns - r->first_stamp_ns) / 1000000000), "backward_stamps",
         (json_int_t)r->backward_stamps, "skipped_seconds", (json_int_t)(r->skipped_us / 1000000),
         "map_elements", (json_int_t)r->map.n);
+    (void)json_object_set_new(o, "captures", captures(r));
     (void)json_object_set_new(o, "frames_by_verdict", verdicts(r));
     (void)json_object_set_new(o, "admission", admissions(r));
     (void)json_object_set_new(o, "plausibility", plausibility(r));
@@ -248,6 +261,15 @@ static int put_html(const struct replay *r, struct ws_err *err) {
         "Final block %" PRIu64 ": <code>%s</code></p>\n",
         r->n_frames, r->blocks, r->txs, r->n_versions, r->n_versions == 1 ? "" : "s",
         r->final_height, hex);
+    for (size_t i = 0; i < r->opt->n_captures; i++) {
+        if (r->captures[i].cut == NULL)
+            continue;
+        buf_printf(&b,
+            "<p><strong>Capture %zu was read no further than its frame %" PRIu64 ":</strong> ",
+            i + 1, r->captures[i].frames);
+        text_html(&b, r->captures[i].cut);
+        buf_printf(&b, "</p>\n");
+    }
     buf_printf(&b, "<h2>Changes</h2>\n%s",
         r->n_versions == 0 ? "<p>None was agreed.</p>\n"
                            : "<table><tr><th>version<th>time<th>what</tr>\n");

@@ -39,12 +39,27 @@ for proof in a/proofs/*.proof; do
     done
 done
 
-# A capture cut in the middle of a frame: the message names file and frame, nothing half-written stays.
+# A capture cut in the middle of a frame: what came before it is replayed as if the capture had ended there, the message names
+# file and place, the report the place, and the exit code says that it is not all.
 head -c 100000 drive.pcap >cut.pcap
 status=0
-"$bin/rsuctl" replay cut.pcap --map "$town/town.osm" --trust trust --out cut >cut.log 2>&1 || status=$?
-[ "$status" -eq 3 ] && grep -q 'cut.pcap' cut.log || { cat cut.log; echo "a cut capture gives exit $status"; exit 1; }
-[ ! -e cut/report.json ] || { echo 'a failed replay left a report'; exit 1; }
+"$bin/rsuctl" replay cut.pcap --map "$town/town.osm" --trust trust --record cut-heard.pcapng --out cut >cut.log 2>&1 || status=$?
+[ "$status" -eq 3 ] && grep -q 'cut.pcap: record [0-9]*: ' cut.log || { cat cut.log; echo "a cut capture gives exit $status"; exit 1; }
+whole=$(sed -nE 's/^ *"frames": ([0-9]+),?$/\1/p' cut/report.json | head -n 1)
+[ "$whole" -gt 100 ] && grep -q "\"cut\": \"record $((whole + 1)): " cut/report.json || { echo 'the report does not say where the cut is'; exit 1; }
+grep -q "no further than its frame $whole:" cut/report.html
+cmp -s <(head -n $((whole + 1)) a/frames.csv) cut/frames.csv || { echo 'a cut capture is not replayed up to the cut'; exit 1; }
+grep -q '"cut": null' a/report.json
+# With another behind it that continues it, nothing but the cut frame is missing.
+status=0
+"$bin/rsuctl" replay cut.pcap drive.pcap --map "$town/town.osm" --trust trust --record both.pcapng --out both >/dev/null 2>&1 || status=$?
+[ "$status" -eq 3 ] && [ "$(grep -c '^2,' both/frames.csv)" -eq "$lines" ] || { echo "a cut capture ends the list: exit $status"; exit 1; }
+# Nothing but damage is no capture.
+head -c 60 drive.pcap >stump.pcap
+status=0
+"$bin/rsuctl" replay stump.pcap --map "$town/town.osm" --trust trust --out stump >cut.log 2>&1 || status=$?
+[ "$status" -eq 3 ] && grep -q 'stump.pcap: record 1: ' cut.log || { cat cut.log; echo "a stump gives exit $status"; exit 1; }
+[ ! -e stump/report.json ] || { echo 'a failed replay left a report'; exit 1; }
 
 # Every frame with its verdict as comment; the recording replays to the same verdicts; a reader of others sees the comments.
 "$bin/rsuctl" replay drive.pcap --map "$town/town.osm" --trust trust --record heard.pcapng --out c >/dev/null 2>&1
