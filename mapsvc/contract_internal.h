@@ -237,6 +237,10 @@ bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);
 /* versions.c */
 /* Threshold checks of one subject: advisories begin and end, a change is confirmed. */
 void versions_review(struct map_contract *c, struct exec_host *h, struct subject *s);
+/* MAP_LACKS_* (suspicion.h): what it still lacks to be confirmed. What is covered never is, and something new only if nothing
+ * that is missing elsewhere explains it, which is judged while the block runs. */
+unsigned versions_lacking(
+    const struct map_contract *c, const struct subject *s, const struct hypothesis *y);
 void versions_end_advisory(
     struct exec_host *h, const struct subject *s, struct hypothesis *y, enum advisory_end why);
 void versions_add_pending(struct map_contract *c, struct pending *p); /* takes its change */

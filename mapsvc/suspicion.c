@@ -51,6 +51,8 @@ static struct map_suspicion describe(
         .issuers = sum.issuers,
         .families = sum.families,
         .views = sum.views,
+        .window_vehicles = y->most_in_window,
+        .lacks = versions_lacking(c, s, y),
         .rivals = (uint32_t)(s->n_hyps - 1),
         .first_seen = y->first_seen,
         .last_seen = y->last_seen,

@@ -4,6 +4,28 @@
 
 #include "mapsvc/diff.h"
 
+/* What a hypothesis lacks, under the policy in force, to become a permanent change. */
+#define MAP_LACKS(X)                                                                               \
+    X(BITS, "bits")                                                                                \
+    X(MARGIN, "margin") /* over the next hypothesis about the same thing */                        \
+    X(VEHICLES, "vehicles") /* within one window */                                                \
+    X(GROUPS, "groups")                                                                            \
+    X(FAMILIES, "families")                                                                        \
+    X(ISSUERS, "issuers")                                                                          \
+    X(VIEWS, "views")                                                                              \
+    X(PLACE, "place") /* not known well enough, or not clear of where it stood */
+enum map_lack_bit {
+#define X(id, text) MAP_LACK_BIT_##id,
+    MAP_LACKS(X)
+#undef X
+        MAP_LACK_COUNT
+};
+enum map_lack {
+#define X(id, text) MAP_LACKS_##id = 1 << MAP_LACK_BIT_##id,
+    MAP_LACKS(X)
+#undef X
+};
+
 /* The strongest hypothesis about one thing of the map, or about one place where something new may stand. */
 struct map_suspicion {
     uint8_t subject[16]; /* id of the element, or of the place */
@@ -19,6 +41,9 @@ struct map_suspicion {
     int64_t bits_q16,
         threshold_q16; /* threshold: of a permanent change; 0 before the first block */
     uint32_t vehicles, groups, issuers, families, views; /* in favour */
+    uint32_t window_vehicles; /* the most of them within one window: what a policy asks for */
+    /* enum map_lack. 0 of something new: it may be what is missing elsewhere. Before the first block nothing is known of it. */
+    unsigned lacks;
     uint32_t rivals; /* weaker hypotheses about the same thing */
     uint64_t first_seen, last_seen; /* Time64, us */
     bool advisory; /* in force */

@@ -3,6 +3,7 @@
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/reputation.h"
+#include "mapsvc/suspicion.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -150,7 +151,7 @@ static bool place_known(
     const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
     int64_t sigma = c->params.v[MAP_POLICY_PLACE_SIGMA_MM];
     if (y->cls == HYP_NEW)
-        return spot_is_settled(&s->spot, sigma) && !moved_may_explain(c, s, y);
+        return spot_is_settled(&s->spot, sigma);
     if (y->cls != HYP_MOVED)
         return true;
     const struct element *e = mapset_find(&c->map, subject_id(s));
@@ -158,24 +159,41 @@ static bool place_known(
     return spot_is_settled(y->spot, sigma) && moved_is_off(c, e, &y->spot->place);
 }
 
-static bool confirmed(
+unsigned versions_lacking(
     const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
     const int64_t *v = c->params.v;
-    if (y->cls == HYP_COVERED || y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 ||
-        y->s - strongest_rival(s, y) < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16 ||
-        y->most_in_window < v[MAP_POLICY_MIN_VEHICLES])
-        return false;
     struct hyp_summary sum = hyp_summarise(y);
+    unsigned lacks = 0;
+    if (y->s < v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16)
+        lacks |= MAP_LACKS_BITS;
+    if (y->s - strongest_rival(s, y) < v[MAP_POLICY_MARGIN_BITS] * BIT_Q16)
+        lacks |= MAP_LACKS_MARGIN;
+    if (y->most_in_window < v[MAP_POLICY_MIN_VEHICLES])
+        lacks |= MAP_LACKS_VEHICLES;
     /* One lorry hides a sign from one side only, and one reflection shows one to one side only; a
      * value that is read is there. A limit in force is no thing that a lorry could hide, and a lane is
      * driven in one direction. Paint lies ahead: on a straight road all lines of sight to it are one, and whoever
      * is in the way drives on. */
     bool one_view = y->cls == HYP_VALUE || y->cls == HYP_OBEYS || s->kind == EL_SPEED_LIMIT ||
                     s->kind == EL_STOP_LINE || s->kind == EL_CROSSWALK;
-    bool views = one_view || sum.views >= v[MAP_POLICY_MIN_VIEWS];
-    return views && sum.groups >= v[MAP_POLICY_MIN_GROUPS] &&
-           sum.families >= v[MAP_POLICY_MIN_FAMILIES] && sum.issuers >= v[MAP_POLICY_MIN_ISSUERS] &&
-           place_known(c, s, y);
+    if (!one_view && sum.views < v[MAP_POLICY_MIN_VIEWS])
+        lacks |= MAP_LACKS_VIEWS;
+    if (sum.groups < v[MAP_POLICY_MIN_GROUPS])
+        lacks |= MAP_LACKS_GROUPS;
+    if (sum.families < v[MAP_POLICY_MIN_FAMILIES])
+        lacks |= MAP_LACKS_FAMILIES;
+    if (sum.issuers < v[MAP_POLICY_MIN_ISSUERS])
+        lacks |= MAP_LACKS_ISSUERS;
+    if (!place_known(c, s, y))
+        lacks |= MAP_LACKS_PLACE;
+    return lacks;
+}
+
+/* Most have too little evidence: that is seen at once. */
+static bool confirmed(
+    const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
+    return y->cls != HYP_COVERED && y->s >= c->params.v[MAP_POLICY_CONFIRM_BITS] * BIT_Q16 &&
+           versions_lacking(c, s, y) == 0 && !(y->cls == HYP_NEW && moved_may_explain(c, s, y));
 }
 
 /* Forgets everything about the subject; it goes at the end of the block. */

@@ -11,6 +11,8 @@
 #include "rsu/replay.h"
 #include "rsu/revocations.h"
 
+#include <jansson.h>
+
 struct replay_version {
     struct map_version version;
     uint32_t sequence; /* of its event in the block */
@@ -84,6 +86,8 @@ void replay_note_event(struct replay *r, const struct event *e, uint64_t time);
 uint64_t replay_verdicts(const struct replay *r, enum pkt_verdict v);
 /* Writes opt->record. */
 WARN_UNUSED int replay_record(const struct replay *r, struct ws_err *err);
+/* Members of a report: captures, frames_by_verdict, admission. */
+void replay_put_heard(const struct replay *r, json_t *report);
 /* Writes every file; all or none of a file. */
 WARN_UNUSED int replay_write(struct replay *r, struct ws_err *err);
 

@@ -113,6 +113,12 @@ static json_t *admissions(const struct replay *r) {
     return o;
 }
 
+void replay_put_heard(const struct replay *r, json_t *o) {
+    (void)json_object_set_new(o, "captures", captures(r));
+    (void)json_object_set_new(o, "frames_by_verdict", verdicts(r));
+    (void)json_object_set_new(o, "admission", admissions(r));
+}
+
 static json_t *plausibility(const struct replay *r) {
     struct plausibility_counters n = plausibility_counters(r->tracks);
     json_t *flags = json_object();
@@ -210,9 +216,7 @@ static json_t *report(const struct replay *r) {
         (json_int_t)((r->last_stamp_ns - r->first_stamp_ns) / 1000000000), "backward_stamps",
         (json_int_t)r->backward_stamps, "skipped_seconds", (json_int_t)(r->skipped_us / 1000000),
         "map_elements", (json_int_t)r->map.n);
-    (void)json_object_set_new(o, "captures", captures(r));
-    (void)json_object_set_new(o, "frames_by_verdict", verdicts(r));
-    (void)json_object_set_new(o, "admission", admissions(r));
+    replay_put_heard(r, o);
     (void)json_object_set_new(o, "plausibility", plausibility(r));
     (void)json_object_set_new(o, "results", results(r));
     (void)json_object_set_new(o, "versions", versions(r));

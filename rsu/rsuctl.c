@@ -22,6 +22,7 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_map_evidence,
     &ctl_map_feedback,
     &ctl_policy_check,
+    &ctl_policy_try,
     &ctl_policy_deploy,
     &ctl_policy_show,
     &ctl_port_list,

@@ -185,6 +185,10 @@ expect 3 'no.key' "${deploy[@]}" --key no.key
 both=(--key one/authority/2.key --key one/authority/1.key)
 expect 0 'accepted in block [0-9]+' "${deploy[@]}" "${both[@]}" --http "$http"
 expect 0 'policy: motorway, sequence 1' "$ctl" policy show --http "$http"
+tried=("$ctl" policy try quiet.pcap --map "$town/town.osm" --policy "$root/scripts/policies/urban.lua")
+expect 0 '^in force: motorway, in force where --http says' "${tried[@]}" --http "$http"
+expect 0 '^  map.confirm_bits +31 +20 bit' "${tried[@]}" --http "$http"
+expect 0 '^in force: urban, the first policy of the cell' "${tried[@]}" --genesis one/genesis.bin
 expect 1 'refused: ' "${deploy[@]}" "${both[@]}" --sequence 1
 expect 1 'order_sequence: .*give it again with --http' "${deploy[@]}" "${both[@]}" --sequence 1
 expect 0 'sequence 2,' "${deploy[@]}" "${both[@]}" --http "$http"

@@ -46,6 +46,59 @@ static void read_value(struct map_rig *r, uint32_t n, size_t cars, int32_t value
     }
 }
 
+static struct map_suspicion suspicion_of(const struct map_rig *r, uint32_t n) {
+    struct map_suspicion m;
+    assert_true(map_contract_suspicion(r->contract.self, sign(r, n)->id, &m));
+    return m;
+}
+
+/* Three issuers, four families, one direction: a fourth car of the fourth family brings the fourth group, a fifth the last
+ * vehicle. */
+static void what_is_lacking_shrinks_with_the_evidence_until_nothing_is(void **state) {
+    (void)state;
+    struct map_rig r;
+    town(&r);
+    rig_set(&r, MAP_POLICY_CONFIRM_BITS, 20);
+    rig_set(&r, MAP_POLICY_MARGIN_BITS, 6);
+    rig_set(&r, MAP_POLICY_MIN_GROUPS, 4);
+    rig_set(&r, MAP_POLICY_MIN_FAMILIES, 2);
+    rig_set(&r, MAP_POLICY_MIN_ISSUERS, 2);
+    rig_set(&r, MAP_POLICY_MIN_VEHICLES, 5);
+    static const struct {
+        unsigned lacks, lacks_not;
+    } after[] = {
+        {MAP_LACKS_BITS | MAP_LACKS_MARGIN | MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS |
+                MAP_LACKS_FAMILIES | MAP_LACKS_ISSUERS,
+            MAP_LACKS_PLACE | MAP_LACKS_VIEWS},
+        {MAP_LACKS_BITS | MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS,
+            MAP_LACKS_MARGIN | MAP_LACKS_FAMILIES | MAP_LACKS_ISSUERS},
+        {MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS, MAP_LACKS_MARGIN},
+        {MAP_LACKS_VEHICLES, MAP_LACKS_BITS | MAP_LACKS_GROUPS},
+    };
+    for (uint32_t i = 0; i < ARRAY_LEN(after); i++) {
+        rig_begin(&r, r.now_ms + 5000);
+        struct rig_car car = car_at(i, 200000 - 30000);
+        struct observation o = rig_look(&r, &car);
+        rig_mismatch(&o, sign(&r, 1), 30);
+        assert_int_equal(rig_send(&r, &car, &o), MAP_OK);
+        rig_end(&r);
+        struct map_suspicion m = suspicion_of(&r, 1);
+        assert_int_equal(m.lacks & after[i].lacks, after[i].lacks);
+        assert_int_equal(m.lacks & after[i].lacks_not, 0);
+        assert_int_equal(m.window_vehicles, i + 1);
+    }
+    /* The rest is here: it is confirmed, and no suspicion any more. */
+    rig_begin(&r, r.now_ms + 5000);
+    struct rig_car car = car_at(4, 200000 - 30000);
+    struct observation o = rig_look(&r, &car);
+    rig_mismatch(&o, sign(&r, 1), 30);
+    assert_int_equal(rig_send(&r, &car, &o), MAP_OK);
+    rig_end(&r);
+    struct map_suspicion m;
+    assert_false(map_contract_suspicion(r.contract.self, sign(&r, 1)->id, &m));
+    rig_free(&r);
+}
+
 static void strongest_come_first_and_the_rest_is_counted(void **state) {
     (void)state;
     struct map_rig r;
@@ -192,6 +245,7 @@ static void every_saying_has_a_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strongest_come_first_and_the_rest_is_counted),
+        cmocka_unit_test(what_is_lacking_shrinks_with_the_evidence_until_nothing_is),
         cmocka_unit_test(places_of_new_things_are_among_them),
         cmocka_unit_test(words_are_read_plainly),
         cmocka_unit_test(only_what_is_in_clear_view_can_be_silent),
