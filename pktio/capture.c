@@ -1,6 +1,7 @@
 #include "pktio/capture.h"
 
 #include "base/mem.h"
+#include "pktio/capture_gzip.h"
 #include "pktio/capture_pcapng.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 
 enum {
     PCAPNG_FIRST_OCTET = 0x0a,
-    GZIP_FIRST_OCTET = 0x1f,
     DLT_RAW_ELSEWHERE = 14 /* raw IP in files of other systems, as 12 is ours */
 };
 
@@ -26,6 +26,8 @@ struct capture {
     pcap_t *pcap;
     struct pcapng *ng;
     FILE *f; /* of ng; libpcap owns its own */
+    struct gunzip *gz; /* of a packed file; what is read comes from it */
+    FILE *packed; /* of gz */
     bool any_known; /* ng: a frame of a link type that is read was there */
     uint32_t unknown; /* ng: a link type that is not read, of a frame */
     struct span comment;
@@ -122,12 +124,29 @@ static int open_classic(struct capture *c, FILE *f, struct ws_err *err) {
     c->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
     if (c->pcap == NULL) {
         shut(f);
-        return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", c->path, why);
+        const char *packed = c->gz == NULL ? NULL : gunzip_why(c->gz);
+        return ws_fail(err, WS_EINPUT, "%s: not a capture that can be read: %s", c->path,
+            packed != NULL ? packed : why);
     }
     c->link = link_of((uint32_t)pcap_datalink(c->pcap));
     if (!carrier_link_known(c->link))
         return link_refused(c->path, pcap_datalink(c->pcap), err);
     return WS_OK;
+}
+
+static int peek(FILE *f) {
+    int first = getc(f);
+    if (first != EOF)
+        (void)ungetc(first, f);
+    return first;
+}
+
+/* *f becomes what is packed in it. */
+static int open_packed(struct capture *c, FILE **f, struct ws_err *err) {
+    c->packed = *f;
+    c->gz = gunzip_new(c->packed);
+    *f = gunzip_stream(c->gz);
+    return *f != NULL ? WS_OK : ws_fail(err, WS_EIO, "%s: %s", c->path, strerror(errno));
 }
 
 int capture_open_until(const char *path, uint32_t index, int stop_fd, struct capture **ret_capture,
@@ -138,21 +157,22 @@ int capture_open_until(const char *path, uint32_t index, int stop_fd, struct cap
     if (f == NULL)
         return ws_fail(
             err, errno == ENOENT ? WS_ENOTFOUND : WS_EIO, "%s: %s", shown, strerror(errno));
-    int first = getc(f);
-    if (first != EOF)
-        (void)ungetc(first, f);
-    if (first == GZIP_FIRST_OCTET) {
-        shut(f);
-        return ws_fail(err, WS_ENOTSUP, "%s: compressed with gzip; unpack it first", shown);
-    }
     struct capture *c = ws_alloc(sizeof(*c));
     c->path = ws_strdup(shown);
     c->index = index;
+    int first = peek(f);
     int rc = WS_OK;
-    if (first == PCAPNG_FIRST_OCTET) {
+    if (first == GZIP_FIRST_OCTET) {
+        rc = open_packed(c, &f, err);
+        first = rc == WS_OK ? peek(f) : EOF;
+    }
+    if (rc == WS_OK && first == GZIP_FIRST_OCTET) {
+        shut(f);
+        rc = ws_fail(err, WS_ENOTSUP, "%s: packed with gzip twice; unpack it once first", shown);
+    } else if (rc == WS_OK && first == PCAPNG_FIRST_OCTET) {
         c->f = f;
         c->ng = pcapng_new(f, shown);
-    } else {
+    } else if (rc == WS_OK) {
         rc = open_classic(c, f, err);
     }
     if (rc == WS_OK)
@@ -179,6 +199,10 @@ static uint64_t stamp_of(const struct pcap_pkthdr *h) {
 }
 
 static int read_failed(const struct capture *c, struct ws_err *err) {
+    const char *packed = c->gz == NULL ? NULL : gunzip_why(c->gz);
+    if (packed != NULL)
+        return ws_fail(err, WS_EINPUT, "%s: record %llu: %s", c->path,
+            (unsigned long long)c->number + 1, packed);
     return ws_fail(err, WS_EINPUT, "%s: record %llu: %s", c->path,
         (unsigned long long)c->number + 1, pcap_geterr(c->pcap));
 }
@@ -190,6 +214,8 @@ static int next_ng(struct capture *c, struct pkt_frame *ret_frame, struct ws_err
     int got = pcapng_next(c->ng, &p, err);
     if (got == 0 && !c->any_known && c->number > 0)
         return link_refused(c->path, (int)c->unknown, err);
+    if (got < 0 && c->gz != NULL && gunzip_why(c->gz) != NULL)
+        return read_failed(c, err);
     if (got != 1)
         return got;
     enum frame_link link = link_of(p.link);
@@ -245,6 +271,9 @@ void capture_close(struct capture *c) {
     if (c->f != NULL)
         shut(c->f);
     pcapng_free(c->ng);
+    gunzip_free(c->gz);
+    if (c->packed != NULL)
+        shut(c->packed);
     free(c->path);
     free(c);
 }

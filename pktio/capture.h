@@ -1,5 +1,5 @@
-/* Capture files, losslessly: pcap through libpcap, pcapng (which may mix link types) through our own reader, or a
- * FIFO of either; nanosecond stamps, original lengths, link types, end of file as an answer (why not net_pcap: dpdk facts, section 4). One thread. */
+/* Capture files, losslessly: pcap through libpcap, pcapng (which may mix link types) through our own reader, either as it is
+ * or packed with gzip, or a FIFO of them; nanosecond stamps, original lengths, link types, end of file as an answer (why not net_pcap: dpdk facts, section 4). One thread. */
 #ifndef WAYSIDE_PKTIO_CAPTURE_H
 #define WAYSIDE_PKTIO_CAPTURE_H
 

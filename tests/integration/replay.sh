@@ -54,6 +54,10 @@ grep -q '"cut": null' a/report.json
 status=0
 "$bin/rsuctl" replay cut.pcap drive.pcap --map "$town/town.osm" --trust trust --record both.pcapng --out both >/dev/null 2>&1 || status=$?
 [ "$status" -eq 3 ] && [ "$(grep -c '^2,' both/frames.csv)" -eq "$lines" ] || { echo "a cut capture ends the list: exit $status"; exit 1; }
+# Packed captures are read as they are.
+gzip -c drive.pcap >drive.pcap.gz
+"$bin/rsuctl" replay drive.pcap.gz --map "$town/town.osm" --trust trust --out packed >/dev/null 2>&1
+diff -r a packed >/dev/null || { echo 'a packed capture gives another answer'; exit 1; }
 # Nothing but damage is no capture.
 head -c 60 drive.pcap >stump.pcap
 status=0

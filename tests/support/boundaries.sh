@@ -10,7 +10,7 @@ bad=0
 rule() {
     found=$(grep -rE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include' "$1" | sort | awk -v folder="$1" \
         -v own="^($2)" -v foreign="^($3)" \
-        -v libraries='^(openssl|rte_|pcap|rocksdb|zmq|lua|lauxlib|protobuf-c|cyaml|jansson|microhttpd|expat|sodium|cmocka)' '
+        -v libraries='^(openssl|rte_|pcap|rocksdb|zmq|lua|lauxlib|protobuf-c|cyaml|jansson|microhttpd|expat|sodium|cmocka|zlib)' '
         match($0, /["<][^">]*[">]/) {
             kind = substr($0, RSTART, 1)
             name = substr($0, RSTART + 1, RLENGTH - 2)
@@ -35,7 +35,7 @@ pure() {
 none='^$'
 rule base 'base/' "$none"
 rule v2x 'base/|v2x/' 'openssl'
-rule pktio 'base/|v2x/|pktio/' 'rte_|pcap'
+rule pktio 'base/|v2x/|pktio/' 'rte_|pcap|zlib'
 rule ledger/light 'base/|ledger/light/' "$none"
 rule ledger/light_crypto 'ledger/light/wayside_light\.h|ledger/light_crypto/' 'openssl'
 rule ledger/consensus 'base/|ledger/(light|consensus)/' "$none"
