@@ -96,25 +96,18 @@ void fl_mask_draw_key(
     m->holds = FL_HOLDS_SECRET;
 }
 
-/* Without a branch on the value. */
-static int64_t clamp(int64_t v, int64_t limit) {
-    const int64_t over = limit - v;
-    v += over & over >> 63;
-    const int64_t under = -limit - v;
-    return v + (under & ~(under >> 63));
-}
-
 /* Parameters to coefficients, the coefficients that are not there zero. */
-static void fill(const struct fl_profile *p, const int32_t *u, size_t n, int64_t *m) {
-    size_t coef = 0;
+static void fill(const struct fl_path *path, const struct fl_profile *p, const int32_t *u, size_t n,
+    int64_t *m) {
+    size_t coef = n;
     if (p->fields == 1) {
-        for (; coef < n; coef++)
-            m[coef] = clamp(u[coef], p->limit);
+        path->clamp(u, n, p->limit, m);
     } else {
+        coef = 0;
         for (size_t at = 0; at < n; coef++) {
             int64_t v = 0;
             for (unsigned k = 0; k < p->fields && at < n; k++, at++)
-                v += clamp(u[at], p->limit) * ((int64_t)1 << k * p->field_bits);
+                v += fl_clamp(u[at], p->limit) * ((int64_t)1 << k * p->field_bits);
             m[coef] = v;
         }
     }
@@ -129,7 +122,7 @@ void fl_mask_encrypt(struct fl_mask *m, const struct fl_profile *p, size_t d, si
     fl_mask_element(m, chunk, m->a);
     fl_ring_multiply(m->ring, &m->key, m->a);
     draw_small(m, FL_STREAM_ERROR + chunk);
-    fill(p, u, fl_chunk_params(p, d, chunk), m->m);
+    fill(path, p, u, fl_chunk_params(p, d, chunk), m->m);
     path->blind(m->a, m->small, m->m, p->delta);
     path->pack(p, m->a, coefs, wire);
 }

@@ -79,6 +79,11 @@ void fl_sum_add(const struct fl_ring *r, const struct fl_profile *p, size_t d, c
 void fl_sum_wires(const struct fl_ring *r, const struct fl_profile *p, size_t d,
     const uint8_t *const *wires, const uint16_t *weights, size_t n, size_t first, size_t chunks,
     uint64_t *sum);
+/* One chunk of it, written and not added to: fl_chunk_coefs(p, d, chunk) words, at most 16 KiB, ready for fl_mask_unmask
+ * while it is still in the cache. Opening a group this way keeps no vector of sums. n <= weight_max. */
+void fl_sum_chunk(const struct fl_ring *r, const struct fl_profile *p, size_t d,
+    const uint8_t *const *wires, const uint16_t *weights, size_t n, size_t chunk,
+    uint64_t *ret_sum);
 
 /* ---- opening a group ---- */
 

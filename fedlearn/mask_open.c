@@ -35,23 +35,30 @@ void fl_mask_unmask(struct fl_mask *m, const struct fl_profile *p, size_t d, siz
     o->coefs += coefs;
     o->params += params;
     uint64_t norm = 0;
-    for (size_t i = 0, at = 0; i < coefs; i++) {
+    size_t plain = 0; /* coefficients that need no closer look */
+    if (p->fields == 1) {
+        uint64_t squares = 0;
+        plain = params;
+        if (m->ring->path->narrow(m->m, plain, limit, u, &squares) > 0)
+            plain = 0;
+        else
+            norm = squares;
+    }
+    for (size_t i = plain, at = plain; i < coefs; i++) {
         int64_t field[FL_FIELDS_MAX];
         split(p, m->m[i], field);
-        for (unsigned k = 0; k < p->fields; k++) {
+        for (unsigned k = 0; k < p->fields; k++, at++) {
             const int64_t v = field[k];
-            const bool there =
-                at < params; /* a field past the last parameter holds zero or is out of range */
+            const bool there = at < params;
             const int64_t bound = there ? limit : 0;
             if (v > bound || v < -bound) {
                 const uint64_t index = chunk * fl_full_params(p) + at;
                 o->beyond++;
                 o->first_beyond = index < o->first_beyond ? index : o->first_beyond;
             }
-            norm += (uint64_t)(v * v); /* |v| <= 2^25 + 1, at most 3 * 2^11 of them */
+            norm += (uint64_t)(v * v); /* |v| < 2^26, at most 3 * 2^11 of them */
             if (there)
                 u[at] = (int32_t)v;
-            at++;
         }
     }
     o->norm += norm;

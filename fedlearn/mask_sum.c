@@ -38,3 +38,11 @@ void fl_sum_wires(const struct fl_ring *r, const struct fl_profile *p, size_t d,
         r->path->add_many(
             p, wires, weights, n, c * fl_full_octets(p), fl_chunk_coefs(p, d, c), sum + c * FL_N);
 }
+
+void fl_sum_chunk(const struct fl_ring *r, const struct fl_profile *p, size_t d,
+    const uint8_t *const *wires, const uint16_t *weights, size_t n, size_t chunk,
+    uint64_t *ret_sum) {
+    const size_t coefs = fl_chunk_coefs(p, d, chunk);
+    memset(ret_sum, 0, coefs * sizeof(*ret_sum));
+    r->path->add_many(p, wires, weights, n, chunk * fl_full_octets(p), coefs, ret_sum);
+}

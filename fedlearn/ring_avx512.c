@@ -5,6 +5,8 @@
  * vectors three times brings the partners of distances 1, 2 and 4 face to face and the words back to their places. */
 #include "fedlearn/ring_path.h"
 
+#include "base/assert.h"
+
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -184,6 +186,41 @@ LANES static void binomial(const uint8_t *octets, int8_t *e) {
     }
 }
 
+static unsigned lowest(size_t n) {
+    return (1U << n) - 1;
+}
+
+LANES static void clamp(const int32_t *u, size_t n, int32_t limit, int64_t *m) {
+    const __m512i most = _mm512_set1_epi32(limit);
+    const __m512i least = _mm512_set1_epi32(-limit);
+    for (size_t i = 0; i < n; i += 16) {
+        const __mmask16 there_is = (__mmask16)lowest(n - i < 16 ? n - i : 16);
+        __m512i v = _mm512_maskz_loadu_epi32(there_is, u + i);
+        v = _mm512_min_epi32(_mm512_max_epi32(v, least), most);
+        _mm512_mask_storeu_epi64(
+            m + i, (__mmask8)there_is, _mm512_cvtepi32_epi64(_mm512_castsi512_si256(v)));
+        _mm512_mask_storeu_epi64(m + i + 8, (__mmask8)(there_is >> 8),
+            _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(v, 1)));
+    }
+}
+
+LANES static uint64_t narrow(
+    const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares) {
+    const __m512i most = all((uint64_t)limit);
+    __m512i beyond = _mm512_setzero_si512();
+    __m512i sum = _mm512_setzero_si512();
+    for (size_t i = 0; i < n; i += 8) {
+        const __mmask8 there_is = (__mmask8)lowest(n - i < 8 ? n - i : 8);
+        const __m512i v = _mm512_maskz_loadu_epi64(there_is, m + i);
+        const __mmask8 out = _mm512_cmpgt_epi64_mask(_mm512_abs_epi64(v), most);
+        beyond = _mm512_mask_add_epi64(beyond, out, beyond, all(1));
+        sum = _mm512_add_epi64(sum, _mm512_mul_epi32(v, v));
+        _mm512_mask_cvtepi64_storeu_epi32(u + i, there_is, v);
+    }
+    *squares += (uint64_t)_mm512_reduce_add_epi64(sum);
+    return (uint64_t)_mm512_reduce_add_epi64(beyond);
+}
+
 LANES static void blind(uint64_t *c, const int8_t *e, const int64_t *m, uint64_t delta) {
     for (size_t i = 0; i < FL_N; i += 8) {
         const __m512i small = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)(e + i)));
@@ -269,30 +306,98 @@ LANES static void add(
         fl_portable_add(p, wire + i / 8 * p->wire_bits, n - i, weight, sum + i);
 }
 
-/* Four wires in a pass, so that the sum is read and written once for them. */
+/* Four wires in a pass, so that sums are read and written once for them; the next four are asked for meanwhile, since
+ * each is a stretch of memory of its own. */
+enum { PASS = 4 };
+
+INLINE void fetch(const uint8_t *const *wires, size_t at) {
+    for (size_t j = 0; j < PASS; j++)
+        __builtin_prefetch(wires[j] + at);
+}
+
+/* Values of 24 bits in 32-bit lanes, the sum of a block beside that of the group: at most 256 wires of weight 1. */
+INLINE __m512i read16(const uint8_t *at) {
+    const __m512i from = _mm512_add_epi32(
+        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+            _mm512_set1_epi32(0x030303)),
+        _mm512_set1_epi32(0x00020100));
+    const __m512i v = _mm512_maskz_loadu_epi8((UINT64_C(1) << 48) - 1, at);
+    return _mm512_maskz_permutexvar_epi8(UINT64_C(0x7777777777777777), from, v);
+}
+
+/* count: PASS or 1, a constant where this is inlined. Three lines of memory a turn. */
+INLINE void add_24_pass(const uint8_t *const *wires, size_t count, size_t fetched, size_t at,
+    size_t n, uint32_t *part) {
+    for (size_t i = 0; i < n; i += 64) {
+        const size_t o = at + i * 3;
+        __m512i v0 = _mm512_load_si512(part + i);
+        __m512i v1 = _mm512_load_si512(part + i + 16);
+        __m512i v2 = _mm512_load_si512(part + i + 32);
+        __m512i v3 = _mm512_load_si512(part + i + 48);
+        for (size_t j = 0; j < count; j++) {
+            const uint8_t *w = wires[j] + o;
+            v0 = _mm512_add_epi32(v0, read16(w));
+            v1 = _mm512_add_epi32(v1, read16(w + 48));
+            v2 = _mm512_add_epi32(v2, read16(w + 96));
+            v3 = _mm512_add_epi32(v3, read16(w + 144));
+        }
+        for (size_t j = 0; j < fetched; j++) {
+            const uint8_t *w = wires[count + j] + o;
+            __builtin_prefetch(w);
+            __builtin_prefetch(w + 64);
+            __builtin_prefetch(w + 128);
+        }
+        _mm512_store_si512(part + i, v0);
+        _mm512_store_si512(part + i + 16, v1);
+        _mm512_store_si512(part + i + 32, v2);
+        _mm512_store_si512(part + i + 48, v3);
+    }
+}
+
+LANES static void add_24(
+    const uint8_t *const *wires, size_t n_wires, size_t at, size_t n, uint64_t *sum) {
+    _Alignas(64) uint32_t part[FL_N];
+    WS_ASSERT(n_wires <= 256 && n <= FL_N && n % 64 == 0);
+    memset(part, 0, n * sizeof(*part));
+    size_t k = 0;
+    for (; k + 2 * PASS <= n_wires; k += PASS)
+        add_24_pass(wires + k, PASS, PASS, at, n, part);
+    for (; k + PASS <= n_wires; k += PASS)
+        add_24_pass(wires + k, PASS, 0, at, n, part);
+    for (; k < n_wires; k++)
+        add_24_pass(wires + k, 1, 0, at, n, part);
+    for (size_t i = 0; i < n; i += 8)
+        _mm512_storeu_si512(
+            sum + i, _mm512_add_epi64(_mm512_loadu_si512(sum + i),
+                         _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)(part + i)))));
+}
+
 LANES static void add_many(const struct fl_profile *p, const uint8_t *const *wires,
     const uint16_t *weights, size_t n_wires, size_t at, size_t n, uint64_t *sum) {
     const struct reader r = reader_of(p->wire_bits);
     const unsigned bits = p->wire_bits;
+    const size_t vector = bits == 24 ? n / 64 * 64 : n / 8 * 8;
     size_t k = 0;
-    for (; weights == NULL && k + 4 <= n_wires; k += 4) {
-        const uint8_t *a = wires[k] + at;
-        const uint8_t *b = wires[k + 1] + at;
-        const uint8_t *c = wires[k + 2] + at;
-        const uint8_t *d = wires[k + 3] + at;
-        size_t i = 0;
-        for (; i + 8 <= n; i += 8) {
-            const size_t o = i / 8 * bits;
-            const __m512i ab = _mm512_add_epi64(read8(&r, a + o), read8(&r, b + o));
-            const __m512i cd = _mm512_add_epi64(read8(&r, c + o), read8(&r, d + o));
-            _mm512_storeu_si512(
-                sum + i, _mm512_add_epi64(_mm512_loadu_si512(sum + i), _mm512_add_epi64(ab, cd)));
-        }
-        if (i < n) {
-            for (size_t j = k; j < k + 4; j++)
-                fl_portable_add(p, wires[j] + at + i / 8 * bits, n - i, 1, sum + i);
+    if (weights == NULL && bits == 24) {
+        for (; k < n_wires; k += k + 256 < n_wires ? 256 : n_wires - k)
+            add_24(wires + k, n_wires - k < 256 ? n_wires - k : 256, at, vector, sum);
+    } else if (weights == NULL) {
+        for (; k + PASS <= n_wires; k += PASS) {
+            const uint8_t *const *w = wires + k;
+            const bool next = n_wires - k >= 2 * PASS;
+            for (size_t i = 0; i < vector; i += 8) {
+                const size_t o = at + i / 8 * bits;
+                if (next)
+                    fetch(w + PASS, o);
+                const __m512i ab = _mm512_add_epi64(read8(&r, w[0] + o), read8(&r, w[1] + o));
+                const __m512i cd = _mm512_add_epi64(read8(&r, w[2] + o), read8(&r, w[3] + o));
+                _mm512_storeu_si512(sum + i,
+                    _mm512_add_epi64(_mm512_loadu_si512(sum + i), _mm512_add_epi64(ab, cd)));
+            }
         }
     }
+    for (size_t j = 0; j < k && vector < n; j++)
+        fl_portable_add(p, wires[j] + at + vector / 8 * bits, n - vector, 1, sum + vector);
     for (; k < n_wires; k++)
         add(p, wires[k] + at, n, weights == NULL ? 1 : weights[k], sum);
 }
@@ -344,6 +449,8 @@ const struct fl_path fl_path_avx512 = {
     .inverse = inverse,
     .pointwise = pointwise,
     .binomial = binomial,
+    .clamp = clamp,
+    .narrow = narrow,
     .blind = blind,
     .pack = pack,
     .add = add,

@@ -18,6 +18,10 @@ struct fl_path {
     void (*pointwise)(const struct fl_multiplier *s, uint64_t *a);
     /* e[i] = popcount(42 bits) - popcount(42 bits) of 16 octets each, FL_N of them. */
     void (*binomial)(const uint8_t *octets, int8_t *e);
+    /* m[n] = u[n], what is beyond +-limit made limit. */
+    void (*clamp)(const int32_t *u, size_t n, int32_t limit, int64_t *m);
+    /* u[n] = m[n], |m| < 2^26; adds the squares; returns how many are beyond +-limit. Public. */
+    uint64_t (*narrow)(const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares);
     /* c[i] = c[i] + e[i] + delta m[i] mod q; |delta m| < q / 2. */
     void (*blind)(uint64_t *c, const int8_t *e, const int64_t *m, uint64_t delta);
     /* c[n], below q, to ceil(n wire_bits / 8) octets. */
@@ -58,6 +62,13 @@ static inline uint64_t fl_mul_lazy(uint64_t a, uint64_t w, uint64_t quot) {
 static inline uint64_t fl_once(uint64_t x) {
     x -= FL_Q;
     return x + (FL_Q & (0 - (x >> 63)));
+}
+/* v within +-limit, limit < 2^31, without a branch. */
+static inline int64_t fl_clamp(int64_t v, int64_t limit) {
+    const int64_t over = limit - v;
+    v += over & over >> 63;
+    const int64_t under = -limit - v;
+    return v + (under & ~(under >> 63));
 }
 /* floor(w 2^64 / q) for w < q, without dividing: w may be secret. */
 uint64_t fl_quotient(uint64_t w);

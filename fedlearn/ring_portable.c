@@ -36,25 +36,53 @@ static void forward(const struct fl_ring *r, uint64_t *x) {
         x[i] = below_q(x[i]);
 }
 
-/* Gentleman-Sande; the bound of all values doubles in each layer, from 2q to 2^11 * 2q < 2^63. */
+/* One Gentleman-Sande butterfly; `bound` is a multiple of q that *hi does not exceed. */
+static inline void back(uint64_t *lo, uint64_t *hi, uint64_t bound, uint64_t w, uint64_t quot) {
+    const uint64_t d = *lo + bound - *hi;
+    *lo += *hi;
+    *hi = fl_mul_lazy(d, w, quot);
+}
+
+/* The bound of all values doubles in each layer, from 2q to 2^11 * 2q < 2^63. Distances 1, then two at a time so that words
+ * are loaded and stored half as often. */
 static void inverse(const struct fl_ring *r, uint64_t *x) {
     uint64_t bound = 2 * FL_Q;
-    for (size_t groups = FL_N / 2, half = 1; groups > 0; groups /= 2, half *= 2) {
+    for (size_t g = 0; g < FL_N / 2; g++)
+        back(x + 2 * g, x + 2 * g + 1, bound, r->back[FL_N / 2 + g], r->back_quot[FL_N / 2 + g]);
+    for (size_t half = 2; half < FL_N; half *= 4) {
+        const size_t groups = FL_N / (4 * half); /* of the wider distance */
+        bound *= 2;
         for (size_t g = 0; g < groups; g++) {
-            const uint64_t w = r->back[groups + g];
-            const uint64_t quot = r->back_quot[groups + g];
-            uint64_t *lo = x + 2 * half * g;
-            uint64_t *hi = lo + half;
+            const uint64_t *w = r->back + 2 * groups + 2 * g;
+            const uint64_t *quot = r->back_quot + 2 * groups + 2 * g;
+            const uint64_t w0 = w[0];
+            const uint64_t w1 = w[1];
+            const uint64_t w2 = r->back[groups + g];
+            const uint64_t q0 = quot[0];
+            const uint64_t q1 = quot[1];
+            const uint64_t q2 = r->back_quot[groups + g];
+            uint64_t *at = x + 4 * half * g;
             for (size_t i = 0; i < half; i++) {
-                const uint64_t d = lo[i] + bound - hi[i];
-                lo[i] += hi[i];
-                hi[i] = fl_mul_lazy(d, w, quot);
+                uint64_t a = at[i];
+                uint64_t b = at[half + i];
+                uint64_t c = at[2 * half + i];
+                uint64_t d = at[3 * half + i];
+                back(&a, &b, bound, w0, q0);
+                back(&c, &d, bound, w1, q1);
+                back(&a, &c, 2 * bound, w2, q2);
+                back(&b, &d, 2 * bound, w2, q2);
+                at[i] = a;
+                at[half + i] = b;
+                at[2 * half + i] = c;
+                at[3 * half + i] = d;
             }
         }
         bound *= 2;
     }
-    for (size_t i = 0; i < FL_N; i++)
+    for (size_t i = 0; i < FL_N / 2; i++)
         x[i] = below_q(x[i]);
+    for (size_t i = FL_N / 2; i < FL_N; i++)
+        x[i] = fl_once(x[i]); /* the last layer's products */
 }
 
 static void pointwise(const struct fl_multiplier *s, uint64_t *a) {
@@ -97,13 +125,103 @@ static void blind(uint64_t *c, const int8_t *e, const int64_t *m, uint64_t delta
     }
 }
 
+static void clamp(const int32_t *u, size_t n, int32_t limit, int64_t *m) {
+    for (size_t i = 0; i < n; i++)
+        m[i] = fl_clamp(u[i], limit);
+}
+
+static uint64_t narrow(const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares) {
+    uint64_t beyond = 0;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        beyond += m[i] > limit || m[i] < -limit;
+        sum += (uint64_t)(m[i] * m[i]);
+        u[i] = (int32_t)m[i];
+    }
+    *squares += sum;
+    return beyond;
+}
+
+/* Thirty-two values are half as many words as they have bits: with the width a constant, every shift below is one too. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 32")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+enum { RUN = 32 };
+
+INLINE uint64_t little(uint64_t v) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
+}
+
+INLINE void pack_run(const uint64_t *c, unsigned bits, uint8_t *wire) {
+    const unsigned drop = 50 - bits;
+    const uint64_t half = UINT64_C(1) << (drop - 1);
+    const uint64_t mask = (UINT64_C(1) << bits) - 1;
+    uint64_t hold = 0;
+    unsigned held = 0;
+    UNROLLED for (unsigned k = 0; k < RUN; k++) {
+        const uint64_t v = (c[k] + half) >> drop & mask;
+        hold |= v << held;
+        held += bits;
+        if (held >= 64) {
+            hold = little(hold);
+            memcpy(wire, &hold, 8);
+            wire += 8;
+            held -= 64;
+            hold = v >> (bits - held);
+        }
+    }
+}
+
+INLINE void add_run(const uint8_t *wire, unsigned bits, uint64_t weight, uint64_t *sum) {
+    const uint64_t mask = (UINT64_C(1) << bits) - 1;
+    UNROLLED for (unsigned k = 0; k < RUN; k++) {
+        const unsigned shift = k * bits % 64;
+        uint64_t v;
+        memcpy(&v, wire + k * bits / 64 * 8, 8);
+        v = little(v) >> shift;
+        if (shift + bits > 64) {
+            uint64_t next;
+            memcpy(&next, wire + k * bits / 64 * 8 + 8, 8);
+            v |= little(next) << (64 - shift);
+        }
+        sum[k] += weight * (v & mask);
+    }
+}
+
+/* Whole runs; returns how many values that was. */
+INLINE size_t pack_runs(const uint64_t *c, size_t n, unsigned bits, uint8_t *wire) {
+    size_t i = 0;
+    for (; i + RUN <= n; i += RUN)
+        pack_run(c + i, bits, wire + i / 8 * bits);
+    return i;
+}
+INLINE size_t add_runs(
+    const uint8_t *wire, size_t n, unsigned bits, uint16_t weight, uint64_t *sum) {
+    size_t i = 0;
+    for (; i + RUN <= n; i += RUN)
+        add_run(wire + i / 8 * bits, bits, weight, sum + i);
+    return i;
+}
+
 void fl_portable_pack(const struct fl_profile *p, const uint64_t *c, size_t n, uint8_t *wire) {
     const unsigned bits = p->wire_bits;
     const uint64_t half = UINT64_C(1) << (p->drop - 1);
     const uint64_t mask = (UINT64_C(1) << bits) - 1;
+    size_t i = bits == 24   ? pack_runs(c, n, 24, wire)
+               : bits == 28 ? pack_runs(c, n, 28, wire)
+               : bits == 34 ? pack_runs(c, n, 34, wire)
+               : bits == 42 ? pack_runs(c, n, 42, wire)
+                            : 0;
     uint64_t hold = 0; /* fewer than 8 bits between coefficients */
     unsigned held = 0;
-    for (size_t i = 0; i < n; i++) {
+    wire += i / 8 * bits;
+    for (; i < n; i++) {
         hold |= ((c[i] + half) >> p->drop & mask) << held;
         held += bits;
         while (held >= 8) {
@@ -135,9 +253,15 @@ uint64_t fl_wire_value(const uint8_t *wire, unsigned bits, size_t i, size_t octe
 
 void fl_portable_add(
     const struct fl_profile *p, const uint8_t *wire, size_t n, uint16_t weight, uint64_t *sum) {
-    const size_t octets = (n * p->wire_bits + 7) / 8;
-    for (size_t i = 0; i < n; i++)
-        sum[i] += weight * fl_wire_value(wire, p->wire_bits, i, octets);
+    const unsigned bits = p->wire_bits;
+    const size_t octets = (n * bits + 7) / 8;
+    size_t i = bits == 24   ? add_runs(wire, n, 24, weight, sum)
+               : bits == 28 ? add_runs(wire, n, 28, weight, sum)
+               : bits == 34 ? add_runs(wire, n, 34, weight, sum)
+               : bits == 42 ? add_runs(wire, n, 42, weight, sum)
+                            : 0;
+    for (; i < n; i++)
+        sum[i] += weight * fl_wire_value(wire, bits, i, octets);
 }
 
 void fl_portable_add_many(const struct fl_profile *p, const uint8_t *const *wires,
@@ -175,6 +299,8 @@ const struct fl_path fl_path_portable = {
     .inverse = inverse,
     .pointwise = pointwise,
     .binomial = binomial,
+    .clamp = clamp,
+    .narrow = narrow,
     .blind = blind,
     .pack = fl_portable_pack,
     .add = fl_portable_add,

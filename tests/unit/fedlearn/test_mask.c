@@ -213,6 +213,10 @@ static void sums_come_out(const struct fl_profile *p) {
             fl_sum_wires(
                 &ring, p, ds[k], (const uint8_t *const *)g.wire, g.weight, MEMBERS, c, 1, again);
         assert_memory_equal(again, g.sum, fl_coefs(p, ds[k]) * sizeof(*again));
+        for (size_t c = 0; c < chunks; c++)
+            fl_sum_chunk(&ring, p, ds[k], (const uint8_t *const *)g.wire, g.weight, MEMBERS, c,
+                again + c * FL_N);
+        assert_memory_equal(again, g.sum, fl_coefs(p, ds[k]) * sizeof(*again));
         free(again);
         group_free(&g);
     }

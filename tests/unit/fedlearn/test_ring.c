@@ -191,7 +191,7 @@ static void pack_and_add(void) {
             assert_non_null(many);
             for (size_t i = 0; i <= n; i++)
                 many[i] = sum[i] = i * 77;
-            const uint16_t weights[] = {1, 4, 2, 3, 1, 1, 4, 1};
+            const uint16_t weights[] = {1, 4, 2, 3, 1, 1, 4, 1, 2, 1, 1, 3, 1};
             const uint8_t *wires[ARRAY_LEN(weights)];
             uint64_t times = 0;
             for (size_t i = 0; i < ARRAY_LEN(weights); i++) {
