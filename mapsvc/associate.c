@@ -265,6 +265,20 @@ bool element_heading_at(const struct element *e, int32_t x, int32_t y, uint16_t 
     return e->has_heading;
 }
 
+bool sighting_fits_entry(
+    const struct sighting *s, const struct grid_entry *at, uint32_t map_sigma_mm) {
+    if (at->kind != s->kind ||
+        (at->has_heading && heading_gap(at->heading, s->heading) > HEADING_45))
+        return false;
+    int64_t ahead = 0;
+    int64_t left = 0;
+    frame_offset(
+        at->has_heading ? at->heading : s->heading, at->x, at->y, s->x, s->y, &ahead, &left);
+    bool across = s->kind == EL_STOP_LINE || s->kind == EL_CROSSWALK;
+    return gate_inside(across ? gate_across : gate_left, left, s->sigma_mm, map_sigma_mm) &&
+           gate_inside(across ? gate_across : gate_ahead, ahead, s->sigma_mm, map_sigma_mm);
+}
+
 bool sighting_fits(const struct sighting *s, const struct element *e, uint32_t map_sigma_mm) {
     if (e->kind != s->kind || e->n_points == 0)
         return false;
@@ -280,15 +294,8 @@ bool sighting_fits(const struct sighting *s, const struct element *e, uint32_t m
             return true;
         return heading_gap(h, s->heading) <= HEADING_45;
     }
-    if (e->has_heading && heading_gap(e->heading, s->heading) > HEADING_45)
-        return false;
-    int32_t x = 0;
-    int32_t y = 0;
-    element_anchor(e, &x, &y);
-    int64_t ahead = 0;
-    int64_t left = 0;
-    frame_offset(e->has_heading ? e->heading : s->heading, x, y, s->x, s->y, &ahead, &left);
-    bool across = e->kind == EL_STOP_LINE || e->kind == EL_CROSSWALK;
-    return gate_inside(across ? gate_across : gate_left, left, s->sigma_mm, map_sigma_mm) &&
-           gate_inside(across ? gate_across : gate_ahead, ahead, s->sigma_mm, map_sigma_mm);
+    struct grid_entry at = {
+        .heading = e->heading, .kind = (uint8_t)e->kind, .has_heading = e->has_heading};
+    element_anchor(e, &at.x, &at.y);
+    return sighting_fits_entry(s, &at, map_sigma_mm);
 }

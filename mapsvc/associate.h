@@ -61,48 +61,67 @@ struct sighting {
 };
 /* True when the element is of the same kind, faces within 45 degrees and lies in the gate. */
 bool sighting_fits(const struct sighting *s, const struct element *e, uint32_t map_sigma_mm);
+struct grid_entry;
+/* The same from the element's entry in a grid alone. Not for limits. */
+bool sighting_fits_entry(
+    const struct sighting *s, const struct grid_entry *at, uint32_t map_sigma_mm);
 /* The place that stands for an element: its point, or the middle of its points. */
 void element_anchor(const struct element *e, int32_t *ret_x, int32_t *ret_y);
 /* Direction in which traffic reads the element near a place: its heading, or that of the nearest segment
  * of a limit's centre line. False when it has none. */
 bool element_heading_at(const struct element *e, int32_t x, int32_t y, uint16_t *ret_heading);
 
-/* ---- grid: buckets of 16.384 m, keyed by the Morton interleave of their coordinates ---- */
+/* ---- grid: square buckets, keyed by the Morton interleave of their coordinates ---- */
 struct grid_entry {
     uint64_t key;
     uint32_t ref;
     int32_t x, y; /* where the thing is, or where its line passes this bucket */
+    uint16_t
+        heading; /* of the thing, where has_heading; with kind only of what grid_add_element added */
+    uint8_t kind; /* enum element_kind */
+    bool has_heading;
 };
-struct grid_slot {
-    uint64_t key;
-    uint32_t first, n; /* n == 0: free */
+/* 8 x 8 buckets. What one message tells of lies in one or two pages. */
+struct grid_page {
+    uint64_t key; /* of its buckets, without the last 6 bits */
+    uint64_t occupied; /* bit per bucket; 0: a free slot of the table */
+    uint32_t first; /* its first occupied bucket, in `starts` */
 };
+#define GRID_FINE 14 /* buckets of 16.384 m */
+#define GRID_WIDE 17 /* of 131 m, for what is looked up by the range of a sensor */
 struct grid {
+    unsigned shift; /* log2 of a bucket's side; 0: GRID_FINE. Set before the first add */
     struct grid_entry *entries; /* ascending key, then ref, after grid_build */
     size_t n, cap;
-    struct grid_slot *slots;
-    size_t n_slots; /* power of two */
+    struct grid_page *pages; /* hash table */
+    size_t n_pages; /* its size, a power of two */
+    uint32_t *starts; /* first entry of each occupied bucket, ascending key; one more for the end */
+    size_t cap_starts;
 };
 void grid_free(struct grid *g);
-void grid_clear(struct grid *g);
+void grid_clear(struct grid *g); /* keeps the shift */
 void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref);
 /* Adds an element: lines in every bucket they pass. */
 void grid_add_element(struct grid *g, const struct element *e, uint32_t ref);
 void grid_build(struct grid *g); /* after the last add, before the first look */
-uint64_t grid_key(int32_t x, int32_t y);
-/* Entries whose x and y are both within GRID_REACH_MM of a place, bucket by bucket. One element may come
+uint64_t grid_key(int32_t x, int32_t y); /* of a fine grid */
+/* Entries whose x and y are both within so many mm of a place, bucket by bucket. One element may come
  * up several times: lines are in every bucket they pass. */
 #define GRID_REACH_MM                                                                              \
     16000 /* above every gate's ceiling and half the spacing of a line's entries */
 struct grid_look {
     const struct grid *grid;
-    int32_t x, y;
+    int32_t x, y, reach;
     uint32_t bx, by, bx_first, bx_last, by_last; /* buckets still to come */
+    const struct grid_page *page; /* of the last bucket, or NULL */
     const struct grid_entry *at, *end;
 };
-struct grid_look grid_near(const struct grid *g, int32_t x, int32_t y);
+struct grid_look grid_around(const struct grid *g, int32_t x, int32_t y, int32_t reach_mm);
+static inline struct grid_look grid_near(const struct grid *g, int32_t x, int32_t y) {
+    return grid_around(g, x, y, GRID_REACH_MM);
+}
 bool grid_next(struct grid_look *l, const struct grid_entry **ret_entry);
-/* The run of entries in the bucket of (x + 16384 dx, y + 16384 dy); 0 when there is none. */
+/* The run of entries in the bucket so many buckets away from that of (x, y); 0 when there is none. */
 size_t grid_bucket(const struct grid *g, int32_t x, int32_t y, int dx, int dy,
     const struct grid_entry **ret_first);
 

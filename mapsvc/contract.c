@@ -171,10 +171,29 @@ void contract_index(struct map_contract *c) {
 
 void contract_index_places(struct map_contract *c) {
     grid_clear(&c->places_grid);
-    for (size_t i = 0; i < c->n_places; i++)
-        grid_add(
-            &c->places_grid, c->places[i]->spot.place.x, c->places[i]->spot.place.y, (uint32_t)i);
+    grid_clear(&c->places_wide);
+    for (size_t i = 0; i < c->n_places; i++) {
+        const struct fusion_point *p = &c->places[i]->spot.place;
+        grid_add(&c->places_grid, p->x, p->y, (uint32_t)i);
+        grid_add(&c->places_wide, p->x, p->y, (uint32_t)i);
+    }
     grid_build(&c->places_grid);
+    grid_build(&c->places_wide);
+}
+
+static void list_suspected(struct map_contract *c) {
+    size_t words = c->map.n / 64 + 1;
+    if (words > c->n_suspected) {
+        c->suspected = ws_realloc(c->suspected, words * sizeof(c->suspected[0]));
+        c->n_suspected = words;
+    }
+    memset(c->suspected, 0, c->n_suspected * sizeof(c->suspected[0]));
+    for (size_t i = 0; i < c->n_subjects && !subject_is_place(c->subjects[i]); i++) {
+        const struct element *e = mapset_find(&c->map, subject_id(c->subjects[i]));
+        WS_ASSERT(e != NULL);
+        size_t at = (size_t)(e - c->map.elements);
+        c->suspected[at / 64] |= UINT64_C(1) << at % 64;
+    }
 }
 
 static void list_places(struct map_contract *c) {
@@ -189,6 +208,7 @@ static void list_places(struct map_contract *c) {
     if (c->n_places > 0)
         memcpy((void *)c->places, (void *)&c->subjects[at], c->n_places * sizeof(struct subject *));
     contract_index_places(c);
+    list_suspected(c);
     moved_index(c);
 }
 
@@ -325,6 +345,7 @@ static void free_contract(void *self) {
         subject_free(c->subjects[i]);
     free((void *)c->subjects);
     grid_free(&c->places_grid);
+    grid_free(&c->places_wide);
     grid_free(&c->missing);
     grid_free(&c->moved);
     for (size_t i = 0; i < c->n_pending; i++)
@@ -338,6 +359,7 @@ static void free_contract(void *self) {
     free(c->votes);
     decrees_free(c);
     free(c->sources);
+    free(c->suspected);
     free(c);
 }
 
@@ -361,6 +383,7 @@ static const struct contract_ops ops = {
 struct contract map_contract_new(const struct mapset *map) {
     struct map_contract *c = ws_alloc(sizeof(*c));
     c->base = map;
+    c->places_wide.shift = c->moved.shift = GRID_WIDE;
     return (struct contract){&ops, c};
 }
 

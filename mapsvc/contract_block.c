@@ -488,31 +488,26 @@ static void keep_or_forget(struct map_contract *c, struct exec_host *h) {
 
 /* Drops the votes on elements that nobody suspects, which are nearly all: each says what the map says. */
 static void drop_idle_votes(struct map_contract *c) {
-    uint8_t *suspected = ws_calloc(c->map.n / 8 + 1, 1);
-    for (size_t i = 0; i < c->n_subjects && !subject_is_place(c->subjects[i]); i++) {
-        const struct element *e = mapset_find(&c->map, subject_id(c->subjects[i]));
-        WS_ASSERT(e != NULL);
-        size_t at = (size_t)(e - c->map.elements);
-        suspected[at / 8] |= (uint8_t)(1U << at % 8);
-    }
+    uint64_t *suspected = ws_calloc(c->n_suspected, sizeof(*suspected));
+    memcpy(suspected, c->suspected, c->n_suspected * sizeof(*suspected));
     for (size_t i = 0; i < c->n_decrees; i++) {
         const struct element *e = mapset_find(&c->map, c->decrees[i].element_id);
         if (e == NULL || !c->decrees[i].in_force)
             continue;
         size_t at = (size_t)(e - c->map.elements);
-        suspected[at / 8] |= (uint8_t)(1U << at % 8);
+        suspected[at / 64] |= UINT64_C(1) << at % 64;
     }
     enum hyp_class cls = HYP_REMOVED;
     for (size_t i = 0; i < c->n_votes; i++) {
         uint64_t at = c->votes[i].ref;
         if (at < PLACE_BASE &&
             (c->votes[i].off || supports_new(&c->map.elements[at], &c->votes[i], NULL, &cls)))
-            suspected[at / 8] |= (uint8_t)(1U << at % 8);
+            suspected[at / 64] |= UINT64_C(1) << at % 64;
     }
     size_t to = 0;
     for (size_t i = 0; i < c->n_votes; i++) {
         uint64_t at = c->votes[i].ref;
-        if (at >= PLACE_BASE || (suspected[at / 8] >> at % 8 & 1) != 0)
+        if (at >= PLACE_BASE || (suspected[at / 64] >> at % 64 & 1) != 0)
             c->votes[to++] = c->votes[i];
         else
             c->looks[c->votes[i].look].idle++;

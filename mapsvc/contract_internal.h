@@ -121,9 +121,12 @@ struct map_contract {
     struct subject **subjects; /* ascending key: elements, then places */
     size_t n_subjects, cap_subjects;
     struct grid places_grid; /* refs into `places` */
+    struct grid places_wide; /* the same in wide buckets */
     /* as things stood when the block began; refs are elements */
     struct grid missing; /* suspected to be gone from their place */
-    struct grid moved; /* where they may stand now */
+    struct grid moved; /* where they may stand now; wide buckets */
+    uint64_t *suspected; /* bit per element of the map that is a subject */
+    size_t n_suspected; /* words */
     struct pending *pending; /* ascending kind, id */
     size_t n_pending;
     struct decree *decrees; /* ascending id */
@@ -150,6 +153,10 @@ struct map_contract {
     uint64_t window_end; /* of the window this block is in */
     uint32_t n_created;
 };
+
+static inline bool is_suspected(const struct map_contract *c, uint64_t ref) {
+    return (c->suspected[ref / 64] >> ref % 64 & 1) != 0;
+}
 
 static inline const uint8_t *subject_id(const struct subject *s) {
     return s->key + 1;
@@ -210,14 +217,17 @@ const struct pending *contract_pending(const struct map_contract *c, const uint8
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
 
 /* contract_match.c: what a sighting is of */
-/* The element, or NULL: then *ret_ambiguous tells whether that means anything. `named` (or NULL) is what the vehicle says
- * it is. */
-const struct element *match_element(const struct map_contract *c, const struct obs_report *r,
-    const struct sighting *s, const struct element *named, const struct look *l,
-    bool *ret_ambiguous);
-/* The same among the elements that are not in taken[n] (refs of the map). */
-const struct element *match_rest(const struct map_contract *c, const struct sighting *s,
-    const uint64_t *taken, size_t n, bool *ret_ambiguous);
+struct matched {
+    const struct element *e; /* NULL: nothing of the map, or ambiguous */
+    bool ambiguous; /* several would explain it */
+    int32_t x, y; /* where e is; not for limits */
+};
+/* `named` (or NULL) is what the vehicle says it is. */
+struct matched match_element(const struct map_contract *c, const struct obs_report *r,
+    const struct sighting *s, const struct element *named, const struct look *l);
+/* Among the elements that are not in taken[n] (refs of the map), whatever the vehicle says. */
+struct matched match_rest(
+    const struct map_contract *c, const struct sighting *s, const uint64_t *taken, size_t n);
 /* The oldest place of this kind near the sighting as a vote's ref, or PLACE_UNKNOWN. */
 uint64_t match_place(const struct map_contract *c, const struct sighting *s);
 bool match_pending(const struct map_contract *c, const struct sighting *s);

@@ -8,27 +8,35 @@ enum {
 
 struct matches {
     uint32_t ref[MATCHES_MAX];
+    int32_t x[MATCHES_MAX], y[MATCHES_MAX];
     size_t n;
     bool too_many;
 };
 
-static void add_match(struct matches *m, uint32_t ref) {
+static void add_match(struct matches *m, const struct grid_entry *e) {
     for (size_t i = 0; i < m->n; i++)
-        if (m->ref[i] == ref)
+        if (m->ref[i] == e->ref)
             return;
-    if (m->n == MATCHES_MAX)
+    if (m->n == MATCHES_MAX) {
         m->too_many = true;
-    else
-        m->ref[m->n++] = ref;
+        return;
+    }
+    m->ref[m->n] = e->ref;
+    m->x[m->n] = e->x;
+    m->y[m->n++] = e->y;
 }
 
 static void match_elements(
     const struct map_contract *c, const struct sighting *s, struct matches *ret) {
     uint32_t sigma = (uint32_t)c->params.v[MAP_POLICY_MAP_SIGMA_MM];
     struct grid_look near = grid_near(&c->grid, s->x, s->y);
-    for (const struct grid_entry *e = NULL; grid_next(&near, &e);)
-        if (sighting_fits(s, &c->map.elements[e->ref], sigma))
-            add_match(ret, e->ref);
+    for (const struct grid_entry *e = NULL; grid_next(&near, &e);) {
+        if (e->kind != s->kind)
+            continue;
+        if (s->kind == EL_SPEED_LIMIT ? sighting_fits(s, &c->map.elements[e->ref], sigma)
+                                      : sighting_fits_entry(s, e, sigma))
+            add_match(ret, e);
+    }
 }
 
 /* A change that waits for its version explains what is seen at its place. */
@@ -81,51 +89,60 @@ static bool named_is_near(const struct map_contract *c, const struct element *e,
     return sighting_fits(s, e, 20000);
 }
 
-const struct element *match_rest(const struct map_contract *c, const struct sighting *s,
-    const uint64_t *taken, size_t n, bool *ret_ambiguous) {
-    struct matches m = {.n = 0};
+static struct matched take_match(const struct map_contract *c, const struct matches *m, size_t i) {
+    const struct element *e = &c->map.elements[m->ref[i]];
+    /* What it shows is asked for once the whole message is matched. */
+    __builtin_prefetch(&e->value);
+    return (struct matched){e, false, m->x[i], m->y[i]};
+}
+
+struct matched match_rest(
+    const struct map_contract *c, const struct sighting *s, const uint64_t *taken, size_t n) {
+    struct matches m;
+    m.n = 0;
+    m.too_many = false;
     match_elements(c, s, &m);
     size_t left = 0;
+    size_t at = 0;
     for (size_t i = 0; i < m.n; i++) {
         bool is_taken = false;
         for (size_t k = 0; k < n; k++)
             is_taken = is_taken || taken[k] == m.ref[i];
-        if (!is_taken)
-            m.ref[left++] = m.ref[i];
+        left += is_taken ? 0 : 1;
+        at = is_taken ? at : i;
     }
-    *ret_ambiguous = m.too_many || left > 1;
-    return *ret_ambiguous || left == 0 ? NULL : &c->map.elements[m.ref[0]];
+    if (m.too_many || left > 1)
+        return (struct matched){.ambiguous = true};
+    return left == 0 ? (struct matched){0} : take_match(c, &m, at);
 }
 
 static bool equals_map(const struct element *e, const struct obs_report *r) {
     return e->has_value == r->has_value && (!r->has_value || e->value == r->value);
 }
 
-const struct element *match_element(const struct map_contract *c, const struct obs_report *r,
-    const struct sighting *s, const struct element *named, const struct look *l,
-    bool *ret_ambiguous) {
-    *ret_ambiguous = false;
-    if (named != NULL && named_is_near(c, named, s, l))
-        return named;
-    struct matches m = {.n = 0};
-    match_elements(c, s, &m);
-    if (m.n == 0 || m.too_many) {
-        *ret_ambiguous = m.too_many;
-        return NULL;
+struct matched match_element(const struct map_contract *c, const struct obs_report *r,
+    const struct sighting *s, const struct element *named, const struct look *l) {
+    if (named != NULL && named_is_near(c, named, s, l)) {
+        struct matched m = {.e = named};
+        element_anchor(named, &m.x, &m.y);
+        return m;
     }
+    struct matches m;
+    m.n = 0;
+    m.too_many = false;
+    match_elements(c, s, &m);
+    if (m.n == 0 || m.too_many)
+        return (struct matched){.ambiguous = m.too_many};
     if (m.n == 1)
-        return &c->map.elements[m.ref[0]];
+        return take_match(c, &m, 0);
     /* Two plates on one pole: the one that shows just this explains the sighting. Never the nearest:
      * that would tell a parallel road's signs from ours by the noise of a receiver. */
-    const struct element *same = NULL;
+    size_t same = 0;
     size_t n_same = 0;
     for (size_t i = 0; i < m.n; i++)
         if (equals_map(&c->map.elements[m.ref[i]], r)) {
-            same = &c->map.elements[m.ref[i]];
+            same = i;
             n_same++;
         }
-    if (n_same == 1)
-        return same;
-    *ret_ambiguous = true;
-    return NULL;
+    return n_same == 1 ? take_match(c, &m, same) : (struct matched){.ambiguous = true};
 }

@@ -67,21 +67,21 @@ static void detected(const struct map_contract *c, const struct obs_report *r, s
         .at = true,
         .point = {x, y, r->sigma_mm},
         .heading = s.heading};
-    bool ambiguous = false;
-    const struct element *e = match_element(c, r, &s, named, &g->look, &ambiguous);
-    if (e == NULL && !ambiguous && match_pending(c, &s))
+    struct matched m = match_element(c, r, &s, named, &g->look);
+    if (m.e == NULL && !m.ambiguous && match_pending(c, &s))
         return;
-    /* The vehicle says which thing it is that stands so far off. */
-    if (e == NULL && !ambiguous && named != NULL && named->kind == s.kind &&
-        (!named->has_heading || heading_gap(named->heading, s.heading) <= HEADING_45) &&
-        moved_is_off(c, named, &v.point))
-        e = named;
-    if (e != NULL) {
-        v.ref = (uint64_t)(e - c->map.elements);
-        v.off = moved_is_off(c, e, &v.point);
-        v.named = e == named;
+    if (m.e != NULL) {
+        v.ref = (uint64_t)(m.e - c->map.elements);
+        v.off = moved_is_off_from(c, s.kind, m.x, m.y, &v.point);
+        v.named = m.e == named;
+    } else if (!m.ambiguous && named != NULL && named->kind == s.kind &&
+               (!named->has_heading || heading_gap(named->heading, s.heading) <= HEADING_45) &&
+               moved_is_off(c, named, &v.point)) {
+        /* The vehicle says which thing it is that stands so far off. */
+        v.ref = (uint64_t)(named - c->map.elements);
+        v.off = v.named = true;
     } else {
-        v.ref = ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
+        v.ref = m.ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
     }
     vote(g, v);
 }
@@ -98,14 +98,13 @@ static void match_again(const struct map_contract *c, const struct gathered *g, 
     for (size_t i = 0; i < g->n; i++)
         if (&g->votes[i] != v && g->votes[i].at && g->votes[i].ref < PLACE_BASE)
             taken[n++] = g->votes[i].ref;
-    bool ambiguous = false;
-    const struct element *e = match_rest(c, &s, taken, n, &ambiguous);
+    struct matched m = match_rest(c, &s, taken, n);
     v->named = false;
-    v->off = e != NULL && moved_is_off(c, e, &v->point);
-    if (e != NULL)
-        v->ref = (uint64_t)(e - c->map.elements);
+    v->off = m.e != NULL && moved_is_off_from(c, s.kind, m.x, m.y, &v->point);
+    if (m.e != NULL)
+        v->ref = (uint64_t)(m.e - c->map.elements);
     else
-        v->ref = ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
+        v->ref = m.ambiguous ? PLACE_AMBIGUOUS : match_place(c, &s);
 }
 
 /* Two sightings in one message that their own errors tell apart. */
@@ -242,9 +241,12 @@ static uint8_t claims(const struct map_contract *c, const struct vote *v) {
     if (v->ref >= PLACE_BASE || v->says == SAYS_GONE || v->says == SAYS_COVERED)
         return COUNTED_EXISTENCE;
     const struct element *e = &c->map.elements[v->ref];
-    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
-    memcpy(key + 1, e->id, sizeof(e->id));
-    const struct subject *s = contract_subject(c, key);
+    const struct subject *s = NULL;
+    if (is_suspected(c, v->ref)) {
+        uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
+        memcpy(key + 1, e->id, sizeof(e->id));
+        s = contract_subject(c, key);
+    }
     uint8_t r = v->off ? COUNTED_PLACE : 0;
     const struct decree *decree = decree_of(c, e->id);
     if (decree != NULL && decree->reported != ORDER_OBEYED)

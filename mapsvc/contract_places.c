@@ -151,26 +151,14 @@ static void silent_moved(const struct hearing *k, const struct grid_entry *at) {
 static void hear_look(const struct hearing *k) {
     const struct map_contract *c = k->c;
     const struct look *l = &c->looks[k->look];
-    int reach = (int)(l->range_mm / 16384) + 1;
-    size_t buckets = (size_t)(2 * reach + 1) * (size_t)(2 * reach + 1);
-    bool each = buckets >= c->n_places;
-    bool each_moved = buckets >= c->moved.n;
-    for (size_t i = 0; each && i < c->n_places; i++)
-        silent_vote(k, i);
-    for (size_t i = 0; each_moved && i < c->moved.n; i++)
-        silent_moved(k, &c->moved.entries[i]);
-    if (each && each_moved)
-        return;
-    for (int dy = -reach; dy <= reach; dy++)
-        for (int dx = -reach; dx <= reach; dx++) {
-            const struct grid_entry *e = NULL;
-            size_t n = each ? 0 : grid_bucket(&c->places_grid, l->x, l->y, dx, dy, &e);
-            for (size_t i = 0; i < n; i++)
-                silent_vote(k, e[i].ref);
-            n = each_moved ? 0 : grid_bucket(&c->moved, l->x, l->y, dx, dy, &e);
-            for (size_t i = 0; i < n; i++)
-                silent_moved(k, &e[i]);
-        }
+    int32_t reach = (int32_t)((uint64_t)l->range_mm * INSIDE_PERCENT / 100);
+    const struct grid_entry *e = NULL;
+    struct grid_look near = grid_around(&c->places_wide, l->x, l->y, reach);
+    while (grid_next(&near, &e))
+        silent_vote(k, e->ref);
+    near = grid_around(&c->moved, l->x, l->y, reach);
+    while (grid_next(&near, &e))
+        silent_moved(k, e);
 }
 
 void places_hear_silence(struct map_contract *c) {

@@ -29,13 +29,21 @@ static uint64_t from_anchor(const struct element *e, int32_t x, int32_t y) {
     return distance2(ax, ay, x, y);
 }
 
-bool moved_is_off(
-    const struct map_contract *c, const struct element *e, const struct fusion_point *at) {
-    if (!may_move(e->kind) || e->n_points == 0)
+bool moved_is_off_from(const struct map_contract *c, enum element_kind kind, int32_t x, int32_t y,
+    const struct fusion_point *at) {
+    if (!may_move(kind))
         return false;
-    uint64_t d2 = from_anchor(e, at->x, at->y);
+    uint64_t d2 = distance2(x, y, at->x, at->y);
     return d2 >= square(c->params.v[MAP_POLICY_MOVE_MIN_MM]) &&
            d2 <= square(c->params.v[MAP_POLICY_MOVE_REACH_MM]) && telling(c, d2, at->sigma_mm);
+}
+
+bool moved_is_off(
+    const struct map_contract *c, const struct element *e, const struct fusion_point *at) {
+    int32_t x = 0;
+    int32_t y = 0;
+    element_anchor(e, &x, &y);
+    return e->n_points > 0 && moved_is_off_from(c, e->kind, x, y, at);
 }
 
 /* ---- which missing thing a sighting is of ---- */

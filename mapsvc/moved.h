@@ -9,6 +9,9 @@
  * map.move_min_mm, and four standard deviations. */
 bool moved_is_off(
     const struct map_contract *c, const struct element *e, const struct fusion_point *at);
+/* The same for a thing of this kind that the map has at x, y. */
+bool moved_is_off_from(const struct map_contract *c, enum element_kind kind, int32_t x, int32_t y,
+    const struct fusion_point *at);
 /* The element that an unexplained sighting may be of: of the same kind and value, read in the same direction, within
  * map.move_reach_mm, and missing: by the word of this very vehicle, in the same message or earlier in this window, or
  * with as much evidence as an advisory needs. (Were it enough that somebody misses it, one mistake about a thing would

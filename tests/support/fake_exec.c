@@ -47,7 +47,7 @@ static size_t place(const struct exec_host *h, struct span key) {
     size_t hi = h->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (span_compare(buf_span(&h->entries[mid].key), key) < 0)
+        if (span_compare(buf_span(&h->entries[mid]->key), key) < 0)
             lo = mid + 1;
         else
             hi = mid;
@@ -56,14 +56,14 @@ static size_t place(const struct exec_host *h, struct span key) {
 }
 
 static bool there(const struct exec_host *h, size_t at, struct span key) {
-    return at < h->n && span_equal(buf_span(&h->entries[at].key), key);
+    return at < h->n && span_equal(buf_span(&h->entries[at]->key), key);
 }
 
 bool exec_get(struct exec_host *h, struct span key, struct span *ret_value) {
     size_t at = place(h, key);
     if (!there(h, at, key))
         return false;
-    *ret_value = buf_span(&h->entries[at].value);
+    *ret_value = buf_span(&h->entries[at]->value);
     return true;
 }
 
@@ -79,16 +79,17 @@ void exec_put(struct exec_host *h, struct span key, struct span value) {
     if (!there(h, at, key)) {
         if (h->n == h->cap) {
             h->cap = h->cap == 0 ? 64 : 2 * h->cap;
-            h->entries = ws_realloc(h->entries, h->cap * sizeof(h->entries[0]));
+            h->entries =
+                (struct fake_entry **)ws_realloc((void *)h->entries, h->cap * sizeof(void *));
         }
-        memmove(&h->entries[at + 1], &h->entries[at], (h->n - at) * sizeof(h->entries[0]));
-        h->entries[at] = (struct fake_entry){0};
-        buf_put(&h->entries[at].key, key.p, key.n);
+        memmove((void *)&h->entries[at + 1], (void *)&h->entries[at], (h->n - at) * sizeof(void *));
+        h->entries[at] = ws_alloc(sizeof(struct fake_entry));
+        buf_put(&h->entries[at]->key, key.p, key.n);
         h->n++;
     }
     /* New memory each time: whoever kept a borrowed span past a put is found by ASan. */
-    buf_free(&h->entries[at].value);
-    buf_put(&h->entries[at].value, value.p, value.n);
+    buf_free(&h->entries[at]->value);
+    buf_put(&h->entries[at]->value, value.p, value.n);
 }
 
 void exec_del(struct exec_host *h, struct span key) {
@@ -97,9 +98,10 @@ void exec_del(struct exec_host *h, struct span key) {
     size_t at = place(h, key);
     if (!there(h, at, key))
         return;
-    buf_free(&h->entries[at].key);
-    buf_free(&h->entries[at].value);
-    memmove(&h->entries[at], &h->entries[at + 1], (h->n - at - 1) * sizeof(h->entries[0]));
+    buf_free(&h->entries[at]->key);
+    buf_free(&h->entries[at]->value);
+    free(h->entries[at]);
+    memmove((void *)&h->entries[at], (void *)&h->entries[at + 1], (h->n - at - 1) * sizeof(void *));
     h->n--;
 }
 
@@ -108,11 +110,11 @@ bool exec_next(struct exec_host *h, struct span prefix, struct span after, struc
     size_t at = place(h, after.n == 0 ? prefix : after);
     if (after.n > 0 && there(h, at, after))
         at++;
-    if (at == h->n || h->entries[at].key.n < prefix.n ||
-        memcmp(h->entries[at].key.p, prefix.p, prefix.n) != 0)
+    if (at == h->n || h->entries[at]->key.n < prefix.n ||
+        memcmp(h->entries[at]->key.p, prefix.p, prefix.n) != 0)
         return false;
-    *ret_key = buf_span(&h->entries[at].key);
-    *ret_value = buf_span(&h->entries[at].value);
+    *ret_key = buf_span(&h->entries[at]->key);
+    *ret_value = buf_span(&h->entries[at]->value);
     return true;
 }
 
@@ -136,18 +138,19 @@ void fake_exec_clear_events(struct exec_host *h) {
 void fake_exec_free(struct exec_host *h) {
     fake_exec_clear_events(h);
     for (size_t i = 0; i < h->n; i++) {
-        buf_free(&h->entries[i].key);
-        buf_free(&h->entries[i].value);
+        buf_free(&h->entries[i]->key);
+        buf_free(&h->entries[i]->value);
+        free(h->entries[i]);
     }
-    free(h->entries);
+    free((void *)h->entries);
     *h = (struct exec_host){0};
 }
 
 void fake_exec_digest(const struct exec_host *h, uint8_t ret_digest[static 32]) {
     struct buf b = {0};
     for (size_t i = 0; i < h->n; i++) {
-        buf_var(&b, buf_span(&h->entries[i].key));
-        buf_var(&b, buf_span(&h->entries[i].value));
+        buf_var(&b, buf_span(&h->entries[i]->key));
+        buf_var(&b, buf_span(&h->entries[i]->value));
     }
     exec_sha256_one(buf_span(&b), ret_digest);
     buf_free(&b);
@@ -166,7 +169,7 @@ void fake_exec_events_digest(const struct exec_host *h, uint8_t ret_digest[stati
 size_t fake_exec_count(const struct exec_host *h, char prefix) {
     size_t n = 0;
     for (size_t i = 0; i < h->n; i++)
-        n += h->entries[i].key.p[0] == (uint8_t)prefix ? 1 : 0;
+        n += h->entries[i]->key.p[0] == (uint8_t)prefix ? 1 : 0;
     return n;
 }
 
@@ -174,10 +177,11 @@ struct exec_host fake_exec_copy(const struct exec_host *h) {
     struct exec_host c = *h;
     c.events = NULL;
     c.n_events = 0;
-    c.entries = ws_calloc(h->cap, sizeof(c.entries[0]));
+    c.entries = (struct fake_entry **)ws_calloc(h->cap, sizeof(void *));
     for (size_t i = 0; i < h->n; i++) {
-        buf_put(&c.entries[i].key, h->entries[i].key.p, h->entries[i].key.n);
-        buf_put(&c.entries[i].value, h->entries[i].value.p, h->entries[i].value.n);
+        c.entries[i] = ws_alloc(sizeof(struct fake_entry));
+        buf_put(&c.entries[i]->key, h->entries[i]->key.p, h->entries[i]->key.n);
+        buf_put(&c.entries[i]->value, h->entries[i]->value.p, h->entries[i]->value.n);
     }
     return c;
 }

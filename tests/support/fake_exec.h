@@ -18,7 +18,7 @@ struct exec_host {
     uint8_t cell_id[32], policy_hash[32];
     int64_t policy[256];
     uint8_t randomness[32]; /* of each height below this one */
-    struct fake_entry *entries; /* ascending key */
+    struct fake_entry **entries; /* ascending key */
     size_t n, cap;
     struct fake_event *events;
     size_t n_events;

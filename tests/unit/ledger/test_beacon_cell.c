@@ -740,7 +740,7 @@ static void test_load_refuses(void **state) {
     /* Each entry cut short by an octet, or gone where it must be there. */
     for (size_t i = 0; i < rig->host.n; i++) {
         struct exec_host bent = fake_exec_copy(&rig->host);
-        bent.entries[i].value.n--;
+        bent.entries[i]->value.n--;
         c = beacon_contract_new(&rig->params);
         assert_int_equal(c.ops->load(c.self, &bent, &err), WS_EINPUT);
         c.ops->free(c.self);
