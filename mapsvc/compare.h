@@ -18,7 +18,10 @@ struct compare {
     bool own_planes, fitted;
     double from_x, from_y, to_x, to_y, turn_cos, turn_sin;
     int64_t tolerance; /* mm */
+    int64_t along_x, along_y; /* direction in which lines of two formats are taken to run */
 };
+
+struct map_point compare_middle(const struct map_point *p, size_t n);
 
 bool compare_place(const struct compare *c, struct map_point p, struct map_point *ret_p);
 void compare_match_alias(struct compare *c);

@@ -1,6 +1,7 @@
 /* Which element of one map is which of the other: by alias, then by place. */
 #include "base/mem.h"
 #include "mapsvc/compare.h"
+#include "mapsvc/ieee.h"
 
 #include <stdlib.h>
 
@@ -103,6 +104,32 @@ static bool ids_meet(const struct compare *c) {
     return c->same_ns && met * 2 >= smaller;
 }
 
+static double dist2(struct map_point a, struct map_point b) {
+    double dx = (double)a.x - b.x;
+    double dy = (double)a.y - b.y;
+    return dx * dx + dy * dy;
+}
+
+/* Where half of a line's length is, however many points it has. */
+static struct map_point half_way(const struct map_point *p, size_t n) {
+    double total = 0.0;
+    for (size_t i = 1; i < n; i++)
+        total += ieee_sqrt(dist2(p[i - 1], p[i]));
+    double at = 0.0;
+    for (size_t i = 1; i < n; i++) {
+        double d = ieee_sqrt(dist2(p[i - 1], p[i]));
+        if (d > 0.0 && at + d >= total / 2.0) {
+            double f = (total / 2.0 - at) / d;
+            struct map_point q = {0};
+            (void)ieee_round_i32(p[i - 1].x + f * ((double)p[i].x - p[i - 1].x), &q.x);
+            (void)ieee_round_i32(p[i - 1].y + f * ((double)p[i].y - p[i - 1].y), &q.y);
+            return q;
+        }
+        at += d;
+    }
+    return p[0];
+}
+
 static bool spot_of(
     const struct compare *c, const struct element *e, bool of_b, uint32_t index, struct spot *ret) {
     if (e->n_points == 0)
@@ -111,14 +138,24 @@ static bool spot_of(
         .line = e->n_points > 1,
         .element = index,
         .first = e->points[0],
-        .mid = e->points[e->n_points / 2],
+        .mid = half_way(e->points, e->n_points),
         .last = e->points[e->n_points - 1]};
-    if (e->n_points == 2)
-        s.mid = (struct map_point){(int32_t)(((int64_t)s.first.x + s.last.x) / 2),
-            (int32_t)(((int64_t)s.first.y + s.last.y) / 2), 0};
+    if (!c->same_ns && e->kind == EL_CROSSWALK) { /* some formats know its middle only */
+        s.line = false;
+        s.first = s.mid = s.last = compare_middle(e->points, e->n_points);
+    }
     if (of_b && (!compare_place(c, s.first, &s.first) || !compare_place(c, s.mid, &s.mid) ||
                     !compare_place(c, s.last, &s.last)))
         return false;
+    /* Two formats draw a line in either direction: it begins where it lies furthest along one. */
+    if (!c->same_ns && (e->kind == EL_BOUNDARY || e->kind == EL_STOP_LINE) &&
+        c->along_x * ((int64_t)s.last.x - s.first.x) +
+                c->along_y * ((int64_t)s.last.y - s.first.y) <
+            0) {
+        struct map_point t = s.first;
+        s.first = s.last;
+        s.last = t;
+    }
     /* Lines are found by their beginning: their middle depends on how many points they have. */
     s.cell_x = cell_of(s.first.x);
     s.cell_y = cell_of(s.first.y);
@@ -138,13 +175,7 @@ static int spot_order(const void *a, const void *b) {
     return (p->element > q->element) - (p->element < q->element);
 }
 
-static double dist2(struct map_point a, struct map_point b) {
-    double dx = (double)a.x - b.x;
-    double dy = (double)a.y - b.y;
-    return dx * dx + dy * dy;
-}
-
-/* Square of the largest of the distances that count; negative: not the same thing. */
+/* Square of a distance that orders candidates; negative: not the same thing. */
 static double apart(const struct compare *c, const struct spot *a, const struct spot *b) {
     double first = dist2(a->first, b->first);
     if (a->line != b->line)
@@ -158,7 +189,8 @@ static double apart(const struct compare *c, const struct spot *a, const struct 
     }
     double last = dist2(a->last, b->last);
     double worst = first > last ? first : last;
-    return worst > (double)LINE_GATE_MM * LINE_GATE_MM ? -1.0 : worst;
+    /* of two lines between the same ends the one with the same course */
+    return worst > (double)LINE_GATE_MM * LINE_GATE_MM ? -1.0 : worst + dist2(a->mid, b->mid);
 }
 
 struct nearest {
@@ -240,8 +272,17 @@ static void find_nearest(const struct compare *c, const struct spot *a, size_t n
 
 /* Lines that lie on each other (two lanes' common edge, drawn twice) are not told apart by place, nor need they
  * be: any pairing of them is right. */
-static void pair_coincident(
-    struct compare *c, const struct spot *a, size_t na, const struct spot *b, size_t nb) {
+static bool same_figure(const struct compare *c, const struct spot *a, const struct spot *b) {
+    const struct element *x = &c->a->elements[a->element];
+    const struct element *y = &c->b->elements[b->element];
+    const char *p = element_attr(x, "code");
+    const char *q = element_attr(y, "code");
+    return x->has_value == y->has_value && (!x->has_value || x->value == y->value) &&
+           (p == NULL || q == NULL || strcmp(p, q) == 0);
+}
+
+static void pair_coincident(struct compare *c, const struct spot *a, size_t na,
+    const struct spot *b, size_t nb, bool alike) {
     const double same = 50.0 * 50.0;
     for (size_t i = 0; i < na; i++) {
         struct spot key = {.kind = a[i].kind};
@@ -254,8 +295,11 @@ static void pair_coincident(
                     if (b[k].kind != key.kind || b[k].cell_x != key.cell_x ||
                         b[k].cell_y != key.cell_y)
                         break;
+                    if (alike && !same_figure(c, &a[i], &b[k]))
+                        continue;
                     double d = c->of_b[b[k].element] != 0 ? -1.0 : apart(c, &a[i], &b[k]);
-                    if (d >= 0.0 && d <= same && dist2(a[i].mid, b[k].mid) <= 100.0 * same) {
+                    double mid = a[i].line ? dist2(a[i].mid, b[k].mid) : 0.0;
+                    if (d >= 0.0 && d - mid <= same && mid <= (alike ? same : 100.0 * same)) {
                         pair(c, a[i].element, b[k].element);
                         break;
                     }
@@ -265,7 +309,7 @@ static void pair_coincident(
     }
 }
 
-void compare_match_place(struct compare *c) {
+static void match_place(struct compare *c) {
     struct spot *a = ws_calloc(c->a->n, sizeof(a[0]));
     struct spot *b = ws_calloc(c->b->n, sizeof(b[0]));
     size_t na = 0;
@@ -297,9 +341,23 @@ void compare_match_place(struct compare *c) {
         if (is_clear(&of_b[k]) && of_b[k].other == i + 1)
             pair(c, a[i].element, b[k].element);
     }
-    pair_coincident(c, a, na, b, nb);
+    pair_coincident(
+        c, a, na, b, nb, true); /* of two plates on one pole the one that says the same */
+    pair_coincident(c, a, na, b, nb, false);
     free(a);
     free(b);
     free(of_a);
     free(of_b);
+}
+
+void compare_match_place(struct compare *c) {
+    /* a line that lies across one of these directions does not lie across the other */
+    c->along_x = 4;
+    c->along_y = 3;
+    match_place(c);
+    if (c->same_ns)
+        return;
+    c->along_x = 3;
+    c->along_y = -4;
+    match_place(c);
 }

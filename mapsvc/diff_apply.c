@@ -154,6 +154,20 @@ static void bits_in_words(int64_t q16, char *dst, size_t size) {
         (void)snprintf(dst, size, "%s%" PRIu64 ".%" PRIu64, tenths < 0 ? "-" : "", u / 10, u % 10);
 }
 
+/* How far the farthest point of one line is from the other. */
+static uint64_t farthest2(const struct element *a, const struct element *b) {
+    uint64_t worst = 0;
+    for (size_t i = 0; i < a->n_points; i++) {
+        size_t segment = 0;
+        uint64_t d = distance2_line(
+            b->points, b->n_points, a->points[i].x, a->points[i].y, &segment);
+        worst = d > worst ? d : worst;
+    }
+    return worst;
+}
+
+enum { DESCRIBED_MAX = 2048 }; /* points of a line that are looked at one against all others */
+
 /* Metres and tenths, without floating point. */
 static void distance_in_words(
     const struct element *a, const struct element *b, char *dst, size_t size) {
@@ -163,7 +177,14 @@ static void distance_in_words(
     int32_t by = 0;
     element_anchor(a, &ax, &ay);
     element_anchor(b, &bx, &by);
-    uint32_t tenths = (fusion_sqrt(distance2(ax, ay, bx, by)) + 50) / 100;
+    uint64_t d2 = distance2(ax, ay, bx, by);
+    if (a->n_points > 1 && b->n_points > 1 && a->n_points <= DESCRIBED_MAX &&
+        b->n_points <= DESCRIBED_MAX) {
+        d2 = farthest2(a, b);
+        uint64_t back = farthest2(b, a);
+        d2 = back > d2 ? back : d2;
+    }
+    uint32_t tenths = (fusion_sqrt(d2) + 50) / 100;
     (void)snprintf(dst, size, "%" PRIu32 ".%" PRIu32 " m", tenths / 10, tenths % 10);
 }
 

@@ -9,10 +9,11 @@
 
 /* ---- bulbs ---- */
 
-static int64_t bulb_id(const struct element *light, size_t n) {
+/* Of an object that an element is drawn with and that has no name of its own. */
+static int64_t part_id(const struct element *e, size_t n) {
     uint8_t hash[32];
-    uint8_t octets[24] = "bulb";
-    memcpy(octets + 4, light->id, 16);
+    uint8_t octets[24] = "part";
+    memcpy(octets + 4, e->id, 16);
     put_be32(octets + 20, (uint32_t)n);
     exec_sha256_one(span_of(octets, sizeof(octets)), hash);
     return -(int64_t)(be64(hash) >> 12) - 1;
@@ -24,7 +25,7 @@ static int64_t bulbs_id(const struct element *light) {
     static const char prefix[] = "lanelet2:way/";
     if (way != NULL && strncmp(way, prefix, sizeof(prefix) - 1) == 0)
         return strtoll(way + sizeof(prefix) - 1, NULL, 10);
-    return bulb_id(light, 0);
+    return part_id(light, 0);
 }
 
 static bool has_bulbs(const struct element *e) {
@@ -44,7 +45,7 @@ static void put_bulb_nodes(const struct mapset *m, const struct element *e, stru
         if (arrow != NULL)
             *arrow++ = '\0';
         frame_to_wgs10(&m->frame, e->points[0].x, e->points[0].y, &lat, &lon);
-        buf_printf(b, "  <node id=\"%lld\" lat=\"", (long long)bulb_id(e, ++n));
+        buf_printf(b, "  <node id=\"%lld\" lat=\"", (long long)part_id(e, ++n));
         export_degrees(b, lat);
         buf_printf(b, "\" lon=\"");
         export_degrees(b, lon);
@@ -66,13 +67,44 @@ static void put_bulb_way(const struct element *e, struct buf *b) {
     char id[24];
     buf_printf(b, "  <way id=\"%lld\">\n", (long long)bulbs_id(e));
     for (const char *at = element_attr(e, "bulbs"); *at != '\0'; at += *at == ' ') {
-        buf_printf(b, "    <nd ref=\"%lld\"/>\n", (long long)bulb_id(e, ++n));
+        buf_printf(b, "    <nd ref=\"%lld\"/>\n", (long long)part_id(e, ++n));
         at += strcspn(at, " ");
     }
     (void)snprintf(id, sizeof(id), "%lld", (long long)osm_id(e));
     osm_put_tag(b, "type", "light_bulbs");
     osm_put_tag(b, "traffic_light_id", id);
     buf_printf(b, "  </way>\n");
+}
+
+/* ---- crosswalks of formats without lanelets ---- */
+
+/* Neither between bounds nor within ways: its outline is a way, and an area within that. */
+static bool is_outline(const struct element *e) {
+    return e->kind == EL_CROSSWALK && e->n_points >= 3 && element_attr(e, "left") == NULL &&
+           (e->n_aliases == 0 || strncmp(e->aliases[0], "lanelet2:", 9) != 0);
+}
+
+static size_t corners(const struct element *e) {
+    const struct map_point *first = &e->points[0];
+    const struct map_point *last = &e->points[e->n_points - 1];
+    return first->x == last->x && first->y == last->y ? e->n_points - 1 : e->n_points;
+}
+
+static void put_outline(const struct element *e, struct buf *b) {
+    buf_printf(b, "  <way id=\"%lld\">\n", (long long)part_id(e, 0));
+    for (size_t i = 0; i <= corners(e); i++)
+        buf_printf(b, "    <nd ref=\"%lld\"/>\n", (long long)part_id(e, 1 + (i % corners(e))));
+    buf_printf(b, "  </way>\n");
+}
+
+static void put_outlined(const struct element *e, struct buf *b) {
+    buf_printf(b,
+        "  <relation id=\"%lld\">\n    <member type=\"way\" ref=\"%lld\" role=\"outer\"/>\n",
+        (long long)osm_id(e), (long long)part_id(e, 0));
+    osm_put_tag(b, "type", "multipolygon");
+    osm_put_tag(b, "subtype", "crosswalk");
+    osm_put_tags(b, e);
+    buf_printf(b, "  </relation>\n");
 }
 
 /* ---- nodes and ways ---- */
@@ -110,6 +142,9 @@ static void put_nodes(const struct mapset *m, struct map_point *scratch, struct 
     for (size_t i = 0; i < m->n; i++)
         if (has_bulbs(&m->elements[i]))
             put_bulb_nodes(m, &m->elements[i], b);
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t k = 0; is_outline(&m->elements[i]) && k < corners(&m->elements[i]); k++)
+            osm_put_node(b, &m->frame, part_id(&m->elements[i], 1 + k), m->elements[i].points[k]);
 }
 
 static void put_ways(const struct mapset *m, struct map_point *scratch, struct buf *b) {
@@ -126,6 +161,9 @@ static void put_ways(const struct mapset *m, struct map_point *scratch, struct b
         if (has_bulbs(e))
             put_bulb_way(e, b);
     }
+    for (size_t i = 0; i < m->n; i++)
+        if (is_outline(&m->elements[i]))
+            put_outline(&m->elements[i], b);
     free(ways);
     free(refs);
 }
@@ -161,8 +199,10 @@ static void put_lanelets(
         const struct element *limit = e->kind == EL_LANE ? limit_of(x, e) : NULL;
         if (e->kind != EL_AREA && osm_put_lanelet(b, e, limit, x, 0))
             limits += limit != NULL;
+        else if (is_outline(e))
+            put_outlined(e, b);
         else
-            out->lanes += e->kind == EL_LANE; /* a crosswalk may be an area */
+            out->lanes += e->kind == EL_LANE; /* a crosswalk may be an area of ways */
     }
     out->limits -= limits;
     free(lanes);

@@ -57,7 +57,9 @@ WARN_UNUSED int map_import(const char *path, const struct map_import_options *op
  * a new id is new). Differences up to 10 mm are rounding (50 mm between two formats, where chords stand for
  * curves). The shape of a lane that names its bounds, and of a limit that names its lane, is not
  * compared: the bound is what changed. Heights are not compared; attributes only between maps of one
- * namespace.
+ * namespace. Between two formats what only one of them can say is no difference: kinds it has no word for, headings it
+ * does not keep, the direction of a boundary or stop line, the outline of a crosswalk that the other has as a point, lines that bound no lane.
+ * Rings are compared as such, wherever they begin.
  * A common rigid shift (at least 90 % of matched elements within 0.05 m of the median displacement, which
  * itself exceeds 0.05 m) is reported once and taken out before comparing. */
 enum map_change_op { MAP_CREATE, MAP_MODIFY, MAP_DELETE };
@@ -70,6 +72,8 @@ struct map_delta {
     int64_t shift_x_mm, shift_y_mm;
     struct map_change *changes; /* sorted by kind, then id */
     size_t n;
+    size_t no_word[EL_AREA + 1]; /* elements of either map, by kind, that were not compared: the
+                                    other one's format has no word for them */
 };
 void map_compare(const struct mapset *a, const struct mapset *b, struct map_delta *ret_delta);
 void map_delta_free(struct map_delta *d);

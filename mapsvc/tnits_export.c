@@ -1,4 +1,5 @@
 /* TN-ITS data sets out of the canonical diff. */
+#include "mapsvc/compare.h"
 #include "mapsvc/tnits.h"
 
 #include "base/clock.h"
@@ -275,21 +276,6 @@ static void put_position(struct buf *b, const struct cell_frame *f, int32_t x, i
     export_degrees(b, lat);
 }
 
-/* A crosswalk is a place on the road: the middle of its outline's box. */
-static struct map_point middle(const struct element *e) {
-    struct map_point lo = e->points[0];
-    struct map_point hi = lo;
-    for (size_t i = 1; i < e->n_points; i++) {
-        const struct map_point *p = &e->points[i];
-        lo.x = p->x < lo.x ? p->x : lo.x;
-        lo.y = p->y < lo.y ? p->y : lo.y;
-        hi.x = p->x > hi.x ? p->x : hi.x;
-        hi.y = p->y > hi.y ? p->y : hi.y;
-    }
-    return (struct map_point){
-        (int32_t)(((int64_t)lo.x + hi.x) / 2), (int32_t)(((int64_t)lo.y + hi.y) / 2), 0};
-}
-
 static void put_place(struct buf *b, const struct cell_frame *f, const struct element *e) {
     char hex[33];
     hex_encode(hex, e->id, sizeof(e->id));
@@ -307,7 +293,7 @@ static void put_place(struct buf *b, const struct cell_frame *f, const struct el
             put_position(b, f, e->points[i].x, e->points[i].y);
         }
     } else {
-        struct map_point p = middle(e);
+        struct map_point p = compare_middle(e->points, e->n_points);
         put_position(b, f, p.x, p.y);
     }
     buf_printf(b,

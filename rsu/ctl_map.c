@@ -189,24 +189,44 @@ static const char *op_name(enum map_change_op op) {
     return names[op];
 }
 
-static void describe(const struct map_change *c, char *dst, size_t size) {
+/* The two maps whose difference it is. */
+struct pair {
+    const struct mapset *a, *b;
+    const struct map_delta *d;
+};
+
+/* e of b with its points where they lie in a's frame. */
+static struct element seen_from_a(const struct pair *p, const struct element *e) {
+    struct element seen = element_copy(e);
+    for (size_t i = 0; i < seen.n_points; i++) {
+        struct map_point *q = &seen.points[i];
+        if (!frame_convert(&p->b->frame, &p->a->frame, q->x, q->y, &q->x, &q->y))
+            break;
+        if (p->d->shifted) {
+            q->x = (int32_t)(q->x - p->d->shift_x_mm);
+            q->y = (int32_t)(q->y - p->d->shift_y_mm);
+        }
+    }
+    return seen;
+}
+
+static void describe(const struct pair *p, const struct map_change *c, char *dst, size_t size) {
     struct change_record r = {
         .op = c->op, .has_before = c->before != NULL, .has_after = c->after != NULL};
     if (c->before != NULL)
         r.before = *c->before; /* borrowed: r is never freed */
     if (c->after != NULL)
-        r.after = *c->after;
+        r.after = seen_from_a(p, c->after);
     change_describe_what(&r, dst, size);
+    element_free(&r.after);
 }
 
-/* a, b: frames of the two maps. */
-static json_t *change_json(
-    const struct map_change *c, const struct cell_frame *a, const struct cell_frame *b) {
+static json_t *change_json(const struct pair *p, const struct map_change *c) {
     const struct element *e = c->after != NULL ? c->after : c->before;
     char id[33];
     char words[1024];
     hex_encode(id, e->id, 16);
-    describe(c, words, sizeof(words));
+    describe(p, c, words, sizeof(words));
     json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "op", op_name(c->op), "kind",
         element_kind_name(e->kind), "element", id, "what", words);
     if (c->before != NULL && c->before->has_value)
@@ -216,7 +236,8 @@ static json_t *change_json(
     if (e->n_points > 0) {
         int32_t lat;
         int32_t lon;
-        frame_to_wgs(c->after != NULL ? b : a, e->points[0].x, e->points[0].y, &lat, &lon);
+        frame_to_wgs(c->after != NULL ? &p->b->frame : &p->a->frame, e->points[0].x, e->points[0].y,
+            &lat, &lon);
         (void)json_object_set_new(o, "lat", json_real((double)lat / 1e7));
         (void)json_object_set_new(o, "lon", json_real((double)lon / 1e7));
     }
@@ -277,23 +298,48 @@ static void put_objects(struct buf *b, const struct objects_delta *d) {
         buf_printf(b, "    ... %zu more with --json\n", d->n_tags - TAGS_SHOWN);
 }
 
+static json_t *no_word_json(const struct map_delta *d) {
+    json_t *o = json_object();
+    for (size_t k = EL_LANE; k < ARRAY_LEN(d->no_word); k++)
+        if (d->no_word[k] > 0)
+            (void)json_object_set_new(o, element_kind_name((enum element_kind)k),
+                json_integer((json_int_t)d->no_word[k]));
+    return o;
+}
+
+static void put_no_word(struct buf *b, const struct map_delta *d) {
+    bool any = false;
+    for (size_t k = EL_LANE; k < ARRAY_LEN(d->no_word); k++) {
+        if (d->no_word[k] == 0)
+            continue;
+        buf_printf(b, "%s %s %zu",
+            any ? "," : "not compared, as one of the formats has no word for them:",
+            element_kind_name((enum element_kind)k), d->no_word[k]);
+        any = true;
+    }
+    if (any)
+        buf_printf(b, "\n");
+}
+
 /* objects: NULL unless both files are Lanelet2. */
 static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const struct mapset *b,
     const struct map_delta *d, const struct objects_delta *objects, bool json) {
+    const struct pair p = {a, b, d};
     size_t n[3] = {0};
     for (size_t i = 0; i < d->n; i++)
         n[d->changes[i].op]++;
     if (json) {
         json_t *list = json_array();
         for (size_t i = 0; i < d->n; i++)
-            (void)json_array_append_new(list, change_json(&d->changes[i], &a->frame, &b->frame));
+            (void)json_array_append_new(list, change_json(&p, &d->changes[i]));
         json_t *shift = d->shifted ? json_pack("{s:I, s:I}", "east_mm", (json_int_t)d->shift_x_mm,
                                          "north_mm", (json_int_t)d->shift_y_mm)
                                    : json_null();
         return print_json(
-            v, json_pack("{s:o, s:I, s:I, s:I, s:o, s:o}", "re_georeferenced", shift, "create",
+            v, json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "re_georeferenced", shift, "create",
                    (json_int_t)n[MAP_CREATE], "modify", (json_int_t)n[MAP_MODIFY], "delete",
-                   (json_int_t)n[MAP_DELETE], "changes", list, "objects", objects_json(objects)));
+                   (json_int_t)n[MAP_DELETE], "changes", list, "not_compared", no_word_json(d),
+                   "objects", objects_json(objects)));
     }
     struct buf text = {0};
     if (d->shifted)
@@ -302,11 +348,12 @@ static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const str
             (double)llabs(d->shift_x_mm) / 1000.0, d->shift_x_mm < 0 ? "west" : "east");
     for (size_t i = 0; i < d->n; i++) {
         char words[1024];
-        describe(&d->changes[i], words, sizeof(words));
+        describe(&p, &d->changes[i], words, sizeof(words));
         buf_printf(&text, "%s\n", words);
     }
     buf_printf(&text, "%zu changes: %zu new, %zu modified, %zu removed\n", d->n, n[MAP_CREATE],
         n[MAP_MODIFY], n[MAP_DELETE]);
+    put_no_word(&text, d);
     if (objects != NULL)
         put_objects(&text, objects);
     int code = ctl_print(v, buf_span(&text));
