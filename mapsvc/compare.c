@@ -269,6 +269,29 @@ static size_t leave_other_lines(
     return count;
 }
 
+/* partner: 1 + index in b, 0: none. */
+static void of_a(const struct compare *c, const struct element *before, uint32_t partner,
+    bool left_out, struct map_delta *d) {
+    if (!is_comparable(c, before->kind)) {
+        d->no_word[before->kind]++;
+    } else if (partner == 0) {
+        if (!left_out)
+            d->changes[d->n++] = (struct map_change){MAP_DELETE, before, NULL};
+    } else {
+        const struct element *after = &c->b->elements[partner - 1];
+        if (!compare_same(c, before, after))
+            d->changes[d->n++] = (struct map_change){MAP_MODIFY, before, after};
+    }
+}
+
+static void only_in_b(
+    const struct compare *c, const struct element *after, bool left_out, struct map_delta *d) {
+    if (!is_comparable(c, after->kind))
+        d->no_word[after->kind]++;
+    else if (!left_out)
+        d->changes[d->n++] = (struct map_change){MAP_CREATE, NULL, after};
+}
+
 void map_compare(const struct mapset *a, const struct mapset *b, struct map_delta *ret_delta) {
     struct compare c = {.a = a, .b = b, .same_ns = strcmp(a->ns, b->ns) == 0};
     struct map_delta d = {0};
@@ -280,22 +303,11 @@ void map_compare(const struct mapset *a, const struct mapset *b, struct map_delt
     if (is_comparable(&c, EL_BOUNDARY))
         d.no_word[EL_BOUNDARY] =
             leave_other_lines(&c, a, c.of_a, out_a) + leave_other_lines(&c, b, c.of_b, out_b);
-    for (size_t i = 0; i < a->n; i++) {
-        const struct element *before = &a->elements[i];
-        const struct element *after = c.of_a[i] == 0 ? NULL : &b->elements[c.of_a[i] - 1];
-        if (!is_comparable(&c, before->kind))
-            d.no_word[before->kind]++;
-        else if (after == NULL && !out_a[i])
-            d.changes[d.n++] = (struct map_change){MAP_DELETE, before, NULL};
-        else if (after != NULL && !compare_same(&c, before, after))
-            d.changes[d.n++] = (struct map_change){MAP_MODIFY, before, after};
-    }
-    for (size_t k = 0; k < b->n; k++) {
-        if (!is_comparable(&c, b->elements[k].kind))
-            d.no_word[b->elements[k].kind]++;
-        else if (c.of_b[k] == 0 && !out_b[k])
-            d.changes[d.n++] = (struct map_change){MAP_CREATE, NULL, &b->elements[k]};
-    }
+    for (size_t i = 0; i < a->n; i++)
+        of_a(&c, &a->elements[i], c.of_a[i], out_a[i], &d);
+    for (size_t k = 0; k < b->n; k++)
+        if (c.of_b[k] == 0 || !is_comparable(&c, b->elements[k].kind))
+            only_in_b(&c, &b->elements[k], out_b[k], &d);
     if (d.n > 1)
         qsort(d.changes, d.n, sizeof(d.changes[0]), change_order);
     free(out_a);

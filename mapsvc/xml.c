@@ -1,5 +1,7 @@
 #include "mapsvc/xml.h"
 
+#include "mapsvc/xml_encoding.h"
+
 #include <expat.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,14 +96,28 @@ static void on_doctype(void *user, const XML_Char *name, const XML_Char *system_
     xml_fail(user, WS_EINPUT, "document type declaration (%.64s): refused in map files", name);
 }
 
+static int on_encoding(void *user, const XML_Char *name, XML_Encoding *e) {
+    (void)user;
+    e->data = NULL;
+    e->convert = NULL;
+    e->release = NULL;
+    return xml_single_octets(name, e->map) ? XML_STATUS_OK : XML_STATUS_ERROR;
+}
+
+/* A mark says more than a declaration that was not changed when the file was written anew. */
+static bool is_marked_utf8(struct span data) {
+    return data.n >= 3 && memcmp(data.p, "\xef\xbb\xbf", 3) == 0;
+}
+
 int xml_parse(const char *file, struct span data, const struct xml_handler *h, struct ws_err *err) {
     struct xml x = {.file = file, .h = h};
-    x.parser = XML_ParserCreate(NULL);
+    x.parser = XML_ParserCreate(is_marked_utf8(data) ? "UTF-8" : NULL);
     if (x.parser == NULL)
         return ws_fail(err, WS_ENOMEM, "%s: no memory for the XML parser", file);
     XML_SetUserData(x.parser, &x);
     XML_SetElementHandler(x.parser, on_start, on_end);
     XML_SetCharacterDataHandler(x.parser, on_text);
+    XML_SetUnknownEncodingHandler(x.parser, on_encoding, NULL);
     XML_SetStartDoctypeDeclHandler(x.parser, on_doctype);
     enum { CHUNK = 1 << 20 };
     enum XML_Status st = XML_STATUS_OK;
