@@ -3,12 +3,8 @@
 #define WAYSIDE_MAPSVC_EXPORT_OPENDRIVE_EDIT_H
 
 #include "mapsvc/opendrive.h"
+#include "mapsvc/splice.h"
 
-struct xe_splice {
-    uint32_t at, n; /* octets of the base that are replaced */
-    size_t text, text_n; /* by these of xe.text */
-    size_t order;
-};
 struct xe_child { /* a new signal or object of a road */
     const struct od_road *road;
     bool object;
@@ -30,8 +26,7 @@ struct xe {
     const struct mapset *map;
     const struct map_delta *delta;
     struct buf text;
-    struct xe_splice *splices;
-    size_t n_splices, cap_splices;
+    struct splices edits;
     struct xe_child *children;
     size_t n_children, cap_children;
     struct xe_why *whys;

@@ -8,7 +8,7 @@
 
 void xe_free(struct xe *x) {
     buf_free(&x->text);
-    free(x->splices);
+    splices_free(&x->edits);
     free(x->children);
     free(x->whys);
     free(x->names);
@@ -27,75 +27,24 @@ void xe_unsaid(struct xe *x, const struct element *e, const char *reason) {
 }
 
 void xe_replace(struct xe *x, uint32_t at, uint32_t n, const char *text, size_t text_n) {
-    x->splices = grown(x->splices, x->n_splices, &x->cap_splices, sizeof(x->splices[0]));
-    x->splices[x->n_splices] = (struct xe_splice){at, n, x->text.n, text_n, x->n_splices};
-    x->n_splices++;
-    buf_put(&x->text, text, text_n);
+    splice_add(&x->edits, at, n, span_of(text, text_n));
 }
 
 static bool blank(uint8_t c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Value of an attribute inside a well-formed start tag, without its quotes. */
-static bool find_attr(
-    struct span tag, const char *name, size_t *ret_at, size_t *ret_n, uint8_t *ret_quote) {
-    size_t i = 1;
-    while (i < tag.n && !blank(tag.p[i]) && tag.p[i] != '>' && tag.p[i] != '/')
-        i++;
-    while (i < tag.n) {
-        while (i < tag.n && blank(tag.p[i]))
-            i++;
-        size_t from = i;
-        while (i < tag.n && tag.p[i] != '=' && !blank(tag.p[i]) && tag.p[i] != '>')
-            i++;
-        size_t n = i - from;
-        while (i < tag.n && tag.p[i] != '"' && tag.p[i] != '\'')
-            i++;
-        if (i >= tag.n)
-            return false;
-        uint8_t quote = tag.p[i++];
-        size_t at = i;
-        while (i < tag.n && tag.p[i] != quote)
-            i++;
-        if (n == strlen(name) && memcmp(tag.p + from, name, n) == 0) {
-            *ret_at = at;
-            *ret_n = i - at;
-            *ret_quote = quote;
-            return true;
-        }
-        i++;
-    }
-    return false;
-}
-
-static void put_escaped(struct buf *b, const char *s) {
-    const uint8_t *p = (const uint8_t *)s;
-    while (*p != 0) {
-        static const uint8_t lead[] = {0x7f, 0x1f, 0x0f, 0x07};
-        unsigned more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
-        uint32_t v = *p++ & lead[more];
-        for (; more > 0 && (*p & 0xc0) == 0x80; more--)
-            v = v << 6 | (*p++ & 0x3fU);
-        if (v >= 0x80 || v == '&' || v == '<' || v == '>' || v == '"' || v == '\'')
-            buf_printf(b, "&#%u;", v);
-        else
-            buf_u8(b, (uint8_t)v);
-    }
-}
-
 void xe_put_attr(struct buf *b, const char *name, const char *value) {
     buf_printf(b, " %s=\"", name);
-    put_escaped(b, value);
+    splice_put_value(b, value);
     buf_u8(b, '"');
 }
 
 /* Where in a start tag the value of an attribute goes, and what goes there. */
 static bool attr_edit(struct span tag, const char *name, const char *value, size_t *ret_at,
     size_t *ret_n, struct buf *b) {
-    uint8_t quote = 0;
-    if (find_attr(tag, name, ret_at, ret_n, &quote)) {
-        put_escaped(b, value);
+    if (splice_find_attr(tag, name, ret_at, ret_n)) {
+        splice_put_value(b, value);
         return b->n != *ret_n || (b->n > 0 && memcmp(b->p, tag.p + *ret_at, b->n) != 0);
     }
     xe_put_attr(b, name, value);
@@ -238,14 +187,6 @@ static void place_children(struct xe *x, const struct xe_child *list, size_t n) 
     buf_free(&b);
 }
 
-static int splice_order(const void *a, const void *b) {
-    const struct xe_splice *p = a;
-    const struct xe_splice *q = b;
-    if (p->at != q->at)
-        return p->at < q->at ? -1 : 1;
-    return (p->order > q->order) - (p->order < q->order);
-}
-
 /* By road; objects stand before signals, and go first to where both have no container yet. */
 static int child_order(const void *a, const void *b) {
     const struct xe_child *p = a;
@@ -268,18 +209,7 @@ void xe_apply(struct xe *x, struct buf *ret_out) {
         place_children(x, &x->children[i], to - i);
         i = to;
     }
-    if (x->n_splices > 1)
-        qsort(x->splices, x->n_splices, sizeof(x->splices[0]), splice_order);
-    size_t at = 0;
-    for (size_t i = 0; i < x->n_splices; i++) {
-        const struct xe_splice *s = &x->splices[i];
-        if (s->at < at)
-            continue; /* what it would change is gone */
-        buf_put(ret_out, x->base.p + at, s->at - at);
-        buf_put(ret_out, x->text.p + s->text, s->text_n);
-        at = (size_t)s->at + s->n;
-    }
-    buf_put(ret_out, x->base.p + at, x->base.n - at);
+    splices_apply(&x->edits, x->base, ret_out);
 }
 
 /* ---- names ---- */
