@@ -26,7 +26,7 @@ enum fl_purpose {
 
 enum { FL_DOMAIN_OCTETS = 18 };
 void fl_domain(enum fl_purpose purpose, uint8_t ret[static FL_DOMAIN_OCTETS]);
-/* SHA-256 of the domain and up to 8 parts. */
+/* SHA-256 of the domain and the parts. */
 void fl_hash(
     enum fl_purpose purpose, const struct span *parts, size_t n, uint8_t ret_hash[static FL_HASH]);
 

@@ -285,6 +285,30 @@ static void a_bundle_is_bound_to_its_place(void **state) {
     assert_int_equal(open_one(w, 2), FL_BUNDLE_UNREADABLE);
 }
 
+/* Attack list: committee change in mid-round. A submission is for the committee of its round's OPEN record: the new committee's rounds
+ * have other ids; and under the same id, which no honest record gives, a new member cannot read the old one's bundle. */
+static void a_submission_is_for_one_committee(void **state) {
+    struct world *w = *state;
+    static const uint8_t secret[FL_SECRET_OCTETS] = {1};
+    make_round(w, 7);
+    seal(w);
+    pass(w);
+    struct fl_reader *joined = fl_reader_new(secret);
+    assert_non_null(joined);
+    const struct fl_seat left = w->round.seat[6];
+    fl_reader_public(joined, &w->round.seat[6].key);
+    memset(w->round.seat[6].address, 7, 32);
+    assert_int_equal(fl_bundle_open(&w->round, &w->got, 7, bundle_of(w, 7), joined, w->share),
+        FL_BUNDLE_UNREADABLE);
+    /* those who stay read theirs, which they may need to finish the round */
+    assert_int_equal(open_one(w, 6), FL_BUNDLE_GOOD);
+    w->round.seat[6] = left;
+    assert_int_equal(open_one(w, 7), FL_BUNDLE_GOOD);
+    w->round.id[31] ^= 1;
+    assert_int_equal(accept(w, &w->made.cover), FL_ACCEPT_OTHER_ROUND);
+    fl_reader_free(joined);
+}
+
 /* Attack list: two submissions of one credential. Both are good for themselves; their ids differ, which the round's contract sees. */
 static void two_submissions_have_two_ids(void **state) {
     struct world *w = *state;
@@ -608,6 +632,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             a_submission_belongs_to_one_round_and_one_sender, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bundle_is_bound_to_its_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_submission_is_for_one_committee, setup, teardown),
         cmocka_unit_test_setup_teardown(two_submissions_have_two_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_bundle_is_shown_to_everybody, setup, teardown),
         cmocka_unit_test_setup_teardown(false_complaints_are_refused_by_name, setup, teardown),
