@@ -47,6 +47,8 @@ int fl_rules_check(const struct fl_rules *rules, struct ws_err *err) {
     if (rules->trim_thousandths >= 500 || rules->krum_thousandths >= 500)
         return ws_fail(err, WS_EINPUT, "half of the groups or more cannot be left out (%u, %u)",
             rules->trim_thousandths, rules->krum_thousandths);
+    if (rules->momentum_thousandths > 990)
+        return ws_fail(err, WS_EINPUT, "a momentum of %u / 1000", rules->momentum_thousandths);
     if (rules->clip_thousandths > 1000000 || rules->mad_thousandths > 1000000 ||
         rules->spread_thousandths > 1000000)
         return ws_fail(err, WS_EINPUT, "a multiple above 1000");
@@ -256,6 +258,8 @@ static void put_step(const struct judge *j, const int64_t *mean, size_t at, int3
     for (size_t i = 0; i < tile_of(j, at); i++) {
         i128 v = ((i128)mean[i] * reciprocal + ((i128)1 << (RECIPROCAL_BITS + MEAN_BITS - 1))) >>
                  (RECIPROCAL_BITS + MEAN_BITS);
+        if (j->reference != NULL)
+            v += divide((int64_t)j->reference[at + i] * j->rules->momentum_thousandths, 1000);
         v = v > FL_PARAM_MAX ? FL_PARAM_MAX : v;
         ret_step[at + i] = (int32_t)(v < -FL_PARAM_MAX ? -FL_PARAM_MAX : v);
     }

@@ -8,7 +8,7 @@
  *   direction   the cosine against a reference step is below a bound
  *   location    distance filter around the coordinate-wise median, or Multi-Krum
  *   clip        what is left is scaled down to a multiple of the median norm (no verdict)
- *   step        mean of what is left, or its coordinate-wise trimmed mean
+ *   step        mean of what is left, or its coordinate-wise trimmed mean; momentum adds a part of the step before
  *
  * Distances are taken before the clip: a clipped attacker would look near.
  *
@@ -44,6 +44,7 @@ struct fl_rules {
     uint32_t
         spread_thousandths; /* distance: and up to this * median whatever the deviation; ..1000000 */
     uint32_t krum_thousandths; /* of the groups, assumed bad; below 500 */
+    uint32_t momentum_thousandths; /* of the reference, added to the step; ..990 */
 };
 
 /* mad: 4 * 1.4826. */
@@ -55,7 +56,8 @@ struct fl_rules {
         .trim_thousandths = 250,                                                                   \
         .mad_thousandths = 5930,                                                                   \
         .spread_thousandths = 1250,                                                                \
-        .krum_thousandths = 300})
+        .krum_thousandths = 300,                                                                   \
+        .momentum_thousandths = 900})
 
 WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err);
 
@@ -106,8 +108,8 @@ struct fl_judged {
     uint64_t step_norm; /* 2^-20 */
 };
 
-/* groups: n of 1..FL_MAX_GROUPS with different ids; reference: d values in +-FL_PARAM_MAX or NULL (no rule of
- * direction). ret_step: d values in +-FL_PARAM_MAX, all zero when ret->step is false. ret_verdicts: n, by group id.
+/* groups: n of 1..FL_MAX_GROUPS with different ids; reference: the step before, d values in +-FL_PARAM_MAX, or NULL
+ * (no rule of direction, no momentum). ret_step: d values in +-FL_PARAM_MAX, all zero when ret->step is false. ret_verdicts: n, by group id.
  * WS_EINPUT, naming the thing, for constants, counts, ids or references outside what is said here. */
 WARN_UNUSED int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
     const struct fl_group *groups, size_t n, const int32_t *reference, size_t d, int32_t *ret_step,

@@ -121,7 +121,7 @@ struct run {
     const struct plan *plan;
     struct fl_scale scale;
     struct ws_random rnd;
-    int32_t *model, *step, *symbols[VEHICLES], *sums[FL_MAX_GROUPS];
+    int32_t *model, *step, *before, *symbols[VEHICLES], *sums[FL_MAX_GROUPS];
     float *local, *scratch, *update;
     int32_t *flip_x;
     uint8_t *flip_y;
@@ -251,7 +251,7 @@ static void one_round(struct run *r, unsigned round) {
     struct fl_verdict verdict[FL_MAX_GROUPS];
     struct fl_judged judged;
     struct ws_err err;
-    if (fl_judge(&r->scale, &p->rules, group, groups, NULL, r->w->d, r->step, verdict, &judged,
+    if (fl_judge(&r->scale, &p->rules, group, groups, r->before, r->w->d, r->step, verdict, &judged,
             &err) != 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         exit(1);
@@ -268,6 +268,7 @@ static void one_round(struct run *r, unsigned round) {
         }
     }
     (void)fl_model_apply(r->model, r->step, r->w->d);
+    memcpy(r->before, r->step, r->w->d * sizeof(*r->step));
     struct fl_sighting sightings[VEHICLES];
     size_t m = 0;
     for (size_t s = 0; s < 2; s++)
@@ -310,6 +311,7 @@ static struct outcome federate(const struct world *w, const struct plan *p, uint
         .suspicion = fl_suspicion_new(&rules, VEHICLES)};
     r.model = ws_calloc(w->d, sizeof(int32_t));
     r.step = ws_calloc(w->d, sizeof(int32_t));
+    r.before = ws_calloc(w->d, sizeof(int32_t));
     for (size_t v = 0; v < VEHICLES; v++)
         r.symbols[v] = ws_calloc(w->d, sizeof(int32_t));
     for (size_t g = 0; g < VEHICLES; g++)
@@ -349,6 +351,7 @@ static struct outcome federate(const struct world *w, const struct plan *p, uint
     fl_suspicion_free(&r.suspicion);
     free(r.model);
     free(r.step);
+    free(r.before);
     free(r.local);
     free(r.update);
     free(r.scratch);
@@ -365,7 +368,7 @@ static struct plan usual(void) {
         .group = 16,
         .defended = true,
         .quarantine = true,
-        .train = {.steps = 20, .batch = 32, .rate = 0.1F},
+        .train = {.steps = 20, .batch = 32, .rate = 0.3F},
         .rules = FL_RULES_DEFAULT};
 }
 

@@ -189,6 +189,37 @@ static void test_direction(void **state) {
         WS_EINPUT);
 }
 
+/* A part of the step before comes on top, rounded half away from zero, in every rule of location. */
+static void test_momentum(void **state) {
+    (void)state;
+    static struct cell c;
+    static struct cell with;
+    static int32_t before[D];
+    struct ws_random rnd = ws_random_seeded(11);
+    for (size_t i = 0; i < D; i++)
+        before[i] = bell(&rnd, 1 << 20);
+    before[0] = FL_PARAM_MAX;
+    before[1] = -5;
+    for (int where = 0; where < FL_LOCATION_COUNT; where++) {
+        honest(&c, 9, 5);
+        struct fl_rules rules = FL_RULES_DEFAULT;
+        rules.location = (enum fl_location)where;
+        rules.momentum_thousandths = 0;
+        judge(&c, &rules, 9);
+        with = c;
+        rules.momentum_thousandths = 900;
+        assert_int_equal(fl_judge(&scale, &rules, c.group, 9, before, D, with.step, with.verdict,
+                             &with.judged, NULL),
+            0);
+        for (size_t i = 0; i < D; i++) {
+            double want = c.step[i] + round(before[i] * 0.9);
+            assert_int_equal(with.step[i], (int32_t)fmin(want, FL_PARAM_MAX));
+        }
+        judge(&with, &rules, 9); /* none before */
+        assert_memory_equal(with.step, c.step, sizeof(c.step));
+    }
+}
+
 /* Sign-flips that stay inside every bound: the mean is lost, each rule of location holds. */
 static void test_location(void **state) {
     (void)state;
@@ -407,6 +438,7 @@ static void test_refusals(void **state) {
     RULE(trim_thousandths, 500, "half");
     RULE(krum_thousandths, 500, "half");
     RULE(clip_thousandths, 1000001, "multiple");
+    RULE(momentum_thousandths, 991, "momentum");
 }
 
 static void test_apply(void **state) {
@@ -423,9 +455,9 @@ static void test_apply(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mean_is_exact),
         cmocka_unit_test(test_bounds), cmocka_unit_test(test_too_few), cmocka_unit_test(test_clip),
-        cmocka_unit_test(test_direction), cmocka_unit_test(test_location),
-        cmocka_unit_test(test_order), cmocka_unit_test(test_kernels),
-        cmocka_unit_test(test_extremes), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_apply)};
+        cmocka_unit_test(test_direction), cmocka_unit_test(test_momentum),
+        cmocka_unit_test(test_location), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_kernels), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_apply)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
