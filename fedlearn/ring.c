@@ -8,6 +8,7 @@
 static const struct fl_path *const paths[] = {
     &fl_path_portable,
 #if defined(__x86_64__)
+    &fl_path_avx2,
     &fl_path_avx512,
 #endif
 };
@@ -55,6 +56,10 @@ static void tables(struct fl_ring *r) {
         r->root_quot[k] = fl_quotient(there);
         r->back[k] = back;
         r->back_quot[k] = fl_quotient(back);
+        const uint64_t limbs[2] = {
+            mul(back, UINT64_C(1) << 26), mul(back, (UINT64_C(1) << 52) % FL_Q)};
+        for (size_t j = 0; j < 4; j++)
+            r->back_limbs[j][k] = (uint32_t)(limbs[j / 2] >> 26 * (j % 2) & ((1U << 26) - 1));
         there = mul(there, FL_PSI);
         back = mul(back, inverse);
     }

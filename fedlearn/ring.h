@@ -18,12 +18,14 @@
 
 struct fl_path;
 
-/* Roots of unity and the path chosen: about 64 KiB of public constants, in memory of the caller. No clean-up. */
+/* Roots of unity and the path chosen: 96 KiB of public constants, in memory of the caller. No clean-up. */
 struct fl_ring {
     _Alignas(64) uint64_t root[FL_N]; /* psi^bitrev(i) */
     _Alignas(64) uint64_t root_quot[FL_N]; /* floor(root 2^64 / q) */
     _Alignas(64) uint64_t back[FL_N]; /* psi^-bitrev(i) */
     _Alignas(64) uint64_t back_quot[FL_N];
+    _Alignas(64) uint32_t
+        back_limbs[4][FL_N]; /* of 2^26 back and 2^52 back: low 26 bits, high, low, high */
     const struct fl_path *path;
 };
 

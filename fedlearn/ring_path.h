@@ -42,6 +42,11 @@ extern const struct fl_path fl_path_avx2;
 extern const struct fl_path fl_path_avx512;
 
 /* Building blocks of the portable path that the others use for what is not worth lanes. */
+void fl_portable_forward(const struct fl_ring *r, uint64_t *x);
+void fl_portable_pointwise(const struct fl_multiplier *s, uint64_t *a);
+void fl_portable_clamp(const int32_t *u, size_t n, int32_t limit, int64_t *m);
+uint64_t fl_portable_narrow(
+    const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares);
 void fl_portable_pack(const struct fl_profile *p, const uint64_t *c, size_t n, uint8_t *wire);
 uint64_t fl_wire_value(const uint8_t *wire, unsigned bits, size_t i, size_t octets);
 void fl_portable_add(

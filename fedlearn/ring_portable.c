@@ -18,7 +18,7 @@ static uint64_t below_q(uint64_t x) {
 }
 
 /* Cooley-Tukey; values grow by less than 2q in each layer. */
-static void forward(const struct fl_ring *r, uint64_t *x) {
+void fl_portable_forward(const struct fl_ring *r, uint64_t *x) {
     for (size_t groups = 1, half = FL_N / 2; groups < FL_N; groups *= 2, half /= 2) {
         for (size_t g = 0; g < groups; g++) {
             const uint64_t w = r->root[groups + g];
@@ -85,7 +85,7 @@ static void inverse(const struct fl_ring *r, uint64_t *x) {
         x[i] = fl_once(x[i]); /* the last layer's products */
 }
 
-static void pointwise(const struct fl_multiplier *s, uint64_t *a) {
+void fl_portable_pointwise(const struct fl_multiplier *s, uint64_t *a) {
     for (size_t i = 0; i < FL_N; i++)
         a[i] = fl_once(fl_mul_lazy(a[i], s->w[i], s->quot[i]));
 }
@@ -125,12 +125,13 @@ static void blind(uint64_t *c, const int8_t *e, const int64_t *m, uint64_t delta
     }
 }
 
-static void clamp(const int32_t *u, size_t n, int32_t limit, int64_t *m) {
+void fl_portable_clamp(const int32_t *u, size_t n, int32_t limit, int64_t *m) {
     for (size_t i = 0; i < n; i++)
         m[i] = fl_clamp(u[i], limit);
 }
 
-static uint64_t narrow(const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares) {
+uint64_t fl_portable_narrow(
+    const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares) {
     uint64_t beyond = 0;
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) {
@@ -270,37 +271,46 @@ void fl_portable_add_many(const struct fl_profile *p, const uint8_t *const *wire
         fl_portable_add(p, wires[k] + at, n, weights == NULL ? 1 : weights[k], sum);
 }
 
+/* A sum below 2^60 to below 2q, by 2^50 = EXCESS (mod q). */
+#define EXCESS ((UINT64_C(1) << 50) - FL_Q)
+
 fl_u128 fl_portable_decode(
     const struct fl_profile *p, const uint64_t *sum, const uint64_t *as, size_t n, int64_t *m) {
     const uint64_t delta = p->delta;
     const uint64_t reciprocal = UINT64_MAX / delta;
     const uint64_t shift = delta << p->plain_bits; /* makes what is divided positive */
     const int64_t zero = (int64_t)1 << p->plain_bits;
-    fl_u128 squares = 0;
+    uint64_t low = 0;
+    uint64_t high = 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t x = below_q(sum[i] << p->drop) + FL_Q - as[i];
-        x = fl_once(x);
+        const uint64_t c = sum[i] << p->drop;
+        uint64_t x = (c & ((UINT64_C(1) << 50) - 1)) + (c >> 50) * EXCESS;
+        x = fl_once(fl_once(x) + FL_Q - as[i]);
         x -= FL_Q & (0 - (uint64_t)(x > FL_Q / 2)); /* centred, two's complement */
         const uint64_t y = x + delta / 2 + shift;
-        uint64_t k = fl_mulhi(y, reciprocal);
-        k += y - k * delta >= delta;
+        uint64_t k = fl_mulhi(y, reciprocal); /* at most one short */
+        uint64_t rest = y - k * delta;
+        const uint64_t more = rest >= delta;
+        k += more;
+        rest -= delta & (0 - more);
         m[i] = (int64_t)k - zero;
-        const int64_t rest = (int64_t)(x - delta * (uint64_t)m[i]);
-        squares +=
-            (fl_u128)((uint64_t)(rest < 0 ? -rest : rest)) * (uint64_t)(rest < 0 ? -rest : rest);
+        const int64_t signed_rest = (int64_t)(rest - delta / 2); /* within +-2^31 */
+        const uint64_t square = (uint64_t)(signed_rest * signed_rest);
+        low += square & UINT32_MAX;
+        high += square >> 32;
     }
-    return squares;
+    return ((fl_u128)high << 32) + low;
 }
 
 const struct fl_path fl_path_portable = {
     .name = "portable",
     .usable = always,
-    .forward = forward,
+    .forward = fl_portable_forward,
     .inverse = inverse,
-    .pointwise = pointwise,
+    .pointwise = fl_portable_pointwise,
     .binomial = binomial,
-    .clamp = clamp,
-    .narrow = narrow,
+    .clamp = fl_portable_clamp,
+    .narrow = fl_portable_narrow,
     .blind = blind,
     .pack = fl_portable_pack,
     .add = fl_portable_add,
