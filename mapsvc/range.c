@@ -1,5 +1,6 @@
 #include "mapsvc/range.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/tiles.h"
@@ -103,6 +104,9 @@ int map_range_of(const struct map_version *const *versions, size_t n, struct map
 }
 
 void map_range_free(struct map_range *r) {
+    for (size_t i = 0; r->owned != NULL && i < 2 * r->n; i++)
+        element_free(&r->owned[i]);
+    free(r->owned);
     free(r->changes);
     *r = (struct map_range){0};
 }
@@ -161,12 +165,14 @@ static const uint8_t magic[8] = {'W', 'S', 'M', 'S', 'N', 0x0d, 0x0a, 0x1a};
 enum { SNAPSHOT_VERSION = 1 };
 
 void map_snapshot_encode(const struct map_snapshot *s, struct buf *b) {
+    const size_t from = b->n;
     buf_put(b, magic, sizeof(magic));
     buf_u8(b, SNAPSHOT_VERSION);
     buf_put(b, s->cell_id, sizeof(s->cell_id));
     buf_u64(b, s->version);
     buf_put(b, s->record, sizeof(s->record));
     buf_put(b, s->root, sizeof(s->root));
+    WS_ASSERT(b->n - from == MAP_SNAPSHOT_HEAD);
     mapset_encode(&s->map, b);
 }
 

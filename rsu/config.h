@@ -105,6 +105,8 @@ struct config {
     } lists;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
+    uint64_t
+        map_versions; /* newest ones whose changes are given out; 0: as long as their headers are kept */
     char *revocations; /* folder of signed lists; NULL: none */
     char *sign_counter; /* "file:/path" or "command:/path"; NULL: the machine has none */
     uint64_t sign_counter_blocks; /* how often it moves */

@@ -105,6 +105,7 @@
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
     X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)                                           \
+    X(map_versions, 0, 1U << 30, 0, 1, map_versions)                                               \
     X(sign_counter_blocks, 1, 1U << 30, 1000, 1, sign_counter_blocks)                              \
     X(clock_error_ms, 0, 3600000, 0, 1000, clock_error_us)
 

@@ -4,6 +4,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "mapsvc/range.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 65536, PAUSE_MS = 1000 };
+enum { STATE_MAX = 65536, PAUSE_MS = 1000, SNAPSHOT_MAX = 1 << 30 };
 
 /* What the unit says a version as, and the ending of its file. */
 static const struct {
@@ -287,8 +288,9 @@ static int catch_up(struct watch *w, struct ws_err *err) {
         if (rc == WS_ENOTFOUND) {
             struct ws_err said = *err;
             (void)ws_fail(err, rc,
-                "%.350s. Another unit may have them (--http); a new folder begins behind them by "
-                "--from, one less than the oldest kept",
+                "%.300s. Another unit may have them (--http); a new folder begins behind a whole "
+                "map: "
+                "rsuctl map snapshot, then --snapshot",
                 said.text);
         }
         if (rc != WS_OK)
@@ -343,8 +345,25 @@ static bool choose_formats(struct watch *w, const struct ctl_list *names) {
     return true;
 }
 
+/* A new folder begins behind a snapshot: its version is held, and the next record names the one it tells. */
+static int take_snapshot(struct watch *w, const char *path, struct ws_err *err) {
+    struct buf b = {0};
+    struct map_snapshot s;
+    int rc = file_read(path, SNAPSHOT_MAX, &b, err);
+    if (rc == WS_OK && map_snapshot_decode(buf_span(&b), &s, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", path);
+    buf_free(&b);
+    if (rc != WS_OK)
+        return rc;
+    w->have = s.version;
+    hex_encode(w->record, s.record, 32);
+    hex_encode(w->cell_id, s.cell_id, 32);
+    mapset_free(&s.map);
+    return WS_OK;
+}
+
 /* What is in the folder, and that it may be written. CTL_DONE, or the exit code after saying why. */
-static int open_folder(struct watch *w, uint64_t from, int *ret_lock) {
+static int open_folder(struct watch *w, uint64_t from, const char *snapshot, int *ret_lock) {
     struct ws_err err = {0};
     int rc = dir_make(w->out, &err);
     if (rc == WS_OK)
@@ -354,7 +373,10 @@ static int open_folder(struct watch *w, uint64_t from, int *ret_lock) {
     if (rc == WS_ENOTFOUND) {
         w->have = from == 0 ? 1 : from;
         w->fresh = true;
-        rc = WS_OK;
+        rc = snapshot == NULL ? WS_OK : take_snapshot(w, snapshot, &err);
+    } else if (rc == WS_OK && snapshot != NULL) {
+        return ctl_misuse(w->v, "--snapshot: %s has everything up to version %llu; leave it away",
+            w->out, (unsigned long long)w->have);
     } else if (rc == WS_OK && from != 0 && from != w->have) {
         return ctl_misuse(w->v,
             "--from %llu: %s has everything up to version %llu; leave --from away",
@@ -381,12 +403,12 @@ static int begin_judging(struct watch *w, const struct belief *b) {
     return w->judged ? CTL_DONE : ctl_fail(w->v, (enum ctl_code)code, &err);
 }
 
-static int watch_unit(
-    struct watch *w, const char *address, uint64_t from, const struct belief *b, bool once) {
+static int watch_unit(struct watch *w, const char *address, uint64_t from, const char *snapshot,
+    const struct belief *b, bool once) {
     struct ws_err err = {0};
     int lock = -1;
     block_signals();
-    int code = open_folder(w, from, &lock);
+    int code = open_folder(w, from, snapshot, &lock);
     if (code == CTL_DONE && ctl_http_open(address, &w->http, &err) != WS_OK)
         code = ctl_fail(w->v, CTL_UNREACHABLE, &err);
     if (code == CTL_DONE)
@@ -404,6 +426,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct watch *w = ws_alloc(sizeof(*w));
     const char *address = "127.0.0.1:8100";
     uint64_t from = 0;
+    const char *snapshot = NULL;
     bool once = false;
     struct belief belief = {0};
     struct ctl_list names = {0};
@@ -413,6 +436,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"out", CTL_TEXT, (void *)&w->out, 0, 0},
         {"format", CTL_LIST, &names, 0, 0},
         {"from", CTL_NUMBER, &from, 1, INT64_MAX},
+        {"snapshot", CTL_TEXT, (void *)&snapshot, 0, 0},
         {"genesis", CTL_TEXT, (void *)&belief.genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&belief.fingerprint, 0, 0},
         {"trusted", CTL_TEXT, (void *)&belief.trusted, 0, 0},
@@ -427,10 +451,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
             code = ctl_misuse(v, "--out: too long a path");
         else if (!choose_formats(w, &names))
             code = ctl_misuse(v, "--format: geojsonseq, osc, adiff, tnits or json");
+        else if (from != 0 && snapshot != NULL)
+            code = ctl_misuse(v, "--from and --snapshot say the same: one of them");
         else if (belief.genesis == NULL && (belief.trusted != NULL || belief.fingerprint != NULL))
             code = ctl_misuse(v, "--trusted and --fingerprint go with --genesis");
         else
-            code = watch_unit(w, address, from, &belief, once);
+            code = watch_unit(w, address, from, snapshot, &belief, once);
     }
     free(w);
     return code;
@@ -453,6 +479,7 @@ const struct ctl_verb ctl_map_watch = {"map", "watch", "keep the published chang
     "                      given again; geojsonseq and osc unless given\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --from V            the version you have, for a new folder; 1, the base map, unless given\n"
+    "  --snapshot FILE     of map snapshot or map net: the version you have, for a new folder\n"
     "  --genesis FILE      check on the way that a quorum signed each version; one that it did not "
     "stops the "
     "watch, exit\n"

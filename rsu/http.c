@@ -28,6 +28,10 @@ static const struct route routes[] = {
     {"/v1/genesis", {NULL}, http_get_genesis},
     {"/v1/status", {NULL}, http_get_status},
     {"/v1/map", {"version"}, http_get_map},
+    {"/v1/map/snapshot", {"version"}, http_get_snapshot},
+    {"/v1/map/tiles", {"version"}, http_get_tiles},
+    {"/v1/map/tiles/*", {"version"}, http_get_tile},
+    {"/v1/map/net", {"from", "to", "format"}, http_get_net},
     {"/v1/map/versions", {"from"}, http_get_versions},
     {"/v1/map/diffs", {"from", "to", "format"}, http_get_diffs},
     {"/v1/map/stream", {"from", "poll"}, http_get_stream},
@@ -208,6 +212,7 @@ static void free_all(struct http *h) {
     live_free(h->live);
     streams_free(h->streams);
     map_cache_free(h->map);
+    tile_cache_free(h->tiles);
     versions_free(h->versions);
     if (h->unix_path != NULL)
         (void)unlink(h->unix_path);
@@ -227,8 +232,9 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
     h->frame = (struct cell_frame){daemon->genesis->frame_lat0, daemon->genesis->frame_lon0,
         daemon->genesis->frame_north, daemon->genesis->frame_east};
     copy_contracts(h);
-    h->versions = versions_new(daemon->store);
+    h->versions = versions_new(daemon->store, daemon->config->map_versions);
     h->map = map_cache_new();
+    h->tiles = tile_cache_new();
     uint64_t current = 0;
     int rc = versions_refresh(h->versions, &current, err);
     int fd = -1;

@@ -48,12 +48,15 @@ struct http_reply {
 
 /* http_reply.c */
 extern const char HTTP_JSON[], HTTP_TEXT[], HTTP_METRICS[], HTTP_GEOJSONSEQ[], HTTP_OSC[],
-    HTTP_EVENTS[];
+    HTTP_OCTETS[], HTTP_EVENTS[];
 void http_header(struct http_reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* 200 with a JSON page; takes over `value`. */
 void http_json(struct http_reply *r, json_t *value);
 /* {"error": "..."}; forgets what the reply held before. */
 void http_fail(struct http_reply *r, unsigned status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* 410 with where to begin again: the oldest and the current version, and the path of a snapshot. */
+void http_gone(struct http_reply *r, uint64_t oldest, uint64_t current, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* The same from an error of ours: malformed 400, absent 404, busy 503 with Retry-After, anything else 500. */
 void http_fail_err(struct http_reply *r, int rc, const struct ws_err *err);
 enum MHD_Result http_send(struct MHD_Connection *connection, struct http_reply *r);
@@ -70,7 +73,8 @@ struct version_ref {
 };
 /* http_versions.c. Any thread. */
 struct versions;
-struct versions *versions_new(struct store *store);
+/* keep: the newest so many published ones are had, older ones no more; 0: all that the store has. */
+struct versions *versions_new(struct store *store, uint64_t keep);
 void versions_free(struct versions *v);
 /* Looks for new ones in the store. ret_current: the highest published version (1: the base map). */
 WARN_UNUSED int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *err);
@@ -109,6 +113,7 @@ extern const struct http_tuning http_tuning_default;
 struct streams;
 struct live;
 struct map_cache;
+struct tile_cache;
 
 struct http {
     struct rsud *d;
@@ -123,6 +128,7 @@ struct http {
     struct versions *versions;
     struct streams *streams;
     struct map_cache *map;
+    struct tile_cache *tiles;
     struct live *live;
     atomic_flag scanning; /* somebody searches blocks for sightings */
     unsigned streams_max; /* event streams of both kinds */
@@ -158,6 +164,10 @@ size_t live_count(struct live *l);
 /* http_map.c */
 struct map_cache *map_cache_new(void);
 void map_cache_free(struct map_cache *m);
+
+/* http_tiles.c */
+struct tile_cache *tile_cache_new(void);
+void tile_cache_free(struct tile_cache *t);
 
 /* ---- what the owner thread says about itself, copied in one go (http_view.c) ---- */
 
@@ -243,6 +253,10 @@ void http_get_status(struct http *h, const struct http_call *c, struct http_repl
 void http_get_health(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_metrics(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_snapshot(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_tiles(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_tile(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_net(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_versions(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_stream(struct http *h, const struct http_call *c, struct http_reply *r);

@@ -1,4 +1,4 @@
-/* /v1/map and /v1/map/versions.
+/* /v1/map, /v1/map/snapshot and /v1/map/versions.
  *
  * The map lives in the owner's thread. It is copied out in its canonical form once for each version, however
  * often it is asked for; everything after that (older versions, GeoJSON) is made here from the copy. */
@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "mapsvc/export.h"
+#include "mapsvc/range.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -18,6 +19,8 @@ enum {
 
 /* ---- the map at a version ---- */
 
+enum page_kind { PAGE_GEOJSON, PAGE_SNAPSHOT, PAGE_KINDS };
+
 /* A map as it is sent, shared by the answers that send it. */
 struct page {
     atomic_uint refs;
@@ -28,8 +31,8 @@ struct page {
 struct map_cache {
     pthread_mutex_t lock; /* one map is made at a time */
     uint64_t version; /* of octets; 0: none */
-    struct buf octets; /* canonical */
-    struct page *page; /* the last one made */
+    struct buf octets; /* map_snapshot_encode */
+    struct page *page[PAGE_KINDS]; /* the last ones made */
 };
 
 static void page_unref(void *cls) {
@@ -50,7 +53,8 @@ void map_cache_free(struct map_cache *m) {
     if (m == NULL)
         return;
     buf_free(&m->octets);
-    page_unref(m->page);
+    for (size_t i = 0; i < PAGE_KINDS; i++)
+        page_unref(m->page[i]);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }
@@ -66,7 +70,7 @@ static void copy_map(void *owner, void *ctx) {
     struct map_question *q = ctx;
     q->version = map_contract_version(d->cell.map);
     if (q->version != q->have)
-        mapset_encode(map_contract_current(d->cell.map), &q->octets);
+        map_contract_snapshot(d->cell.map, d->cell_id, &q->octets);
 }
 
 /* Makes sure that the copy is at least of `version`. */
@@ -142,7 +146,9 @@ static bool map_at(struct http *h, uint64_t version, struct mapset *ret_map, str
     struct ws_err err = {0};
     if (!renew_copy(h, version, r))
         return false;
-    int rc = mapset_decode(buf_span(&h->map->octets), ret_map, &err);
+    const struct buf *all = &h->map->octets;
+    int rc = mapset_decode(
+        span_of(all->p + MAP_SNAPSHOT_HEAD, all->n - MAP_SNAPSHOT_HEAD), ret_map, &err);
     if (rc == WS_OK) {
         rc = go_back(h, version, ret_map, &err);
         if (rc != WS_OK)
@@ -160,35 +166,79 @@ bool http_map_at(struct http *h, uint64_t version, struct mapset *ret_map, struc
     return good;
 }
 
-static struct page *make_page(struct http *h, uint64_t version, struct http_reply *r) {
+/* What the next version will name: its own words, where it is there; else the contract's, of its current version. */
+static int put_head(struct http *h, uint64_t version, struct buf *b, struct ws_err *err) {
+    struct version_ref next;
+    struct map_version v;
+    if (version == h->map->version) {
+        buf_put(b, h->map->octets.p, MAP_SNAPSHOT_HEAD);
+        return WS_OK;
+    }
+    if (versions_find(h->versions, version + 1, &next) == VERSION_ABSENT)
+        return ws_fail(err, WS_EBUSY, "map version %" PRIu64 " went just now", version + 1);
+    int rc = versions_read(h->versions, &next, &v, err);
+    if (rc != WS_OK)
+        return rc;
+    struct map_snapshot s = {.version = version};
+    struct buf whole = {0};
+    memcpy(s.cell_id, h->d->cell_id, sizeof(s.cell_id));
+    memcpy(s.record, v.previous_record, sizeof(s.record));
+    memcpy(s.root, v.previous_root, sizeof(s.root));
+    map_snapshot_encode(&s, &whole);
+    buf_put(b, whole.p, MAP_SNAPSHOT_HEAD);
+    buf_free(&whole);
+    map_version_free(&v);
+    return WS_OK;
+}
+
+static int put_snapshot(
+    struct http *h, uint64_t version, const struct mapset *map, struct buf *b, struct ws_err *err) {
+    int rc = put_head(h, version, b, err);
+    if (rc == WS_OK)
+        mapset_encode(map, b);
+    return rc;
+}
+
+static struct page *make_page(
+    struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
     struct mapset map;
+    struct ws_err err = {0};
     if (!map_at(h, version, &map, r))
         return NULL;
     struct page *p = ws_alloc(sizeof(*p));
     atomic_init(&p->refs, 1);
     p->version = version;
-    export_geojsonseq_map(&map, &p->text);
+    int rc = WS_OK;
+    if (kind == PAGE_GEOJSON)
+        export_geojsonseq_map(&map, &p->text);
+    else
+        rc = put_snapshot(h, version, &map, &p->text, &err);
     mapset_free(&map);
-    return p;
+    if (rc == WS_OK)
+        return p;
+    page_unref(p);
+    http_fail_err(r, rc, &err);
+    return NULL;
 }
 
 /* Under the cache's lock. */
-static struct page *page_at(struct http *h, uint64_t version, struct http_reply *r) {
-    struct map_cache *m = h->map;
-    if (m->page == NULL || m->page->version != version) {
-        struct page *fresh = make_page(h, version, r);
+static struct page *page_at(
+    struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
+    struct page **at = &h->map->page[kind];
+    if (*at == NULL || (*at)->version != version) {
+        struct page *fresh = make_page(h, kind, version, r);
         if (fresh == NULL)
             return NULL;
-        page_unref(m->page);
-        m->page = fresh;
+        page_unref(*at);
+        *at = fresh;
     }
-    (void)atomic_fetch_add(&m->page->refs, 1);
-    return m->page;
+    (void)atomic_fetch_add(&(*at)->refs, 1);
+    return *at;
 }
 
-static void give_page(struct http *h, uint64_t version, struct http_reply *r) {
+static void give_page(struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
     (void)pthread_mutex_lock(&h->map->lock);
-    struct page *p = page_at(h, version, r);
+    struct page *p = page_at(h, kind, version, r);
     (void)pthread_mutex_unlock(&h->map->lock);
     if (p == NULL)
         return;
@@ -200,7 +250,7 @@ static void give_page(struct http *h, uint64_t version, struct http_reply *r) {
         return;
     }
     r->status = MHD_HTTP_OK;
-    r->type = HTTP_GEOJSONSEQ;
+    r->type = kind == PAGE_GEOJSON ? HTTP_GEOJSONSEQ : HTTP_OCTETS;
     http_header(r, "Wayside-Map-Version", "%" PRIu64, version);
 }
 
@@ -210,13 +260,14 @@ bool http_map_reachable(struct http *h, uint64_t version, struct http_reply *r) 
     versions_range(h->versions, &lowest, &current);
     if (version + 1 >= lowest && current - version <= STEPS_BACK)
         return true;
-    http_fail(r, MHD_HTTP_GONE,
+    http_gone(r, lowest, current,
         "the map of version %" PRIu64 " is too far back; the current version is %" PRIu64, version,
         current);
     return false;
 }
 
-void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r) {
+bool http_map_version(
+    struct http *h, const struct http_call *c, uint64_t *ret_version, struct http_reply *r) {
     struct ws_err err = {0};
     uint64_t current = 0;
     uint64_t lowest = 0;
@@ -227,16 +278,31 @@ void http_get_map(struct http *h, const struct http_call *c, struct http_reply *
         rc = http_number(text, "parameter version", INT64_MAX, &version, &err);
     if (rc != WS_OK) {
         http_fail_err(r, rc, &err);
-        return;
+        return false;
     }
     versions_range(h->versions, &lowest, &current);
     if (version == 0 || version > current) {
         http_fail(r, MHD_HTTP_NOT_FOUND, "no map version %" PRIu64 "; the current one is %" PRIu64,
             version, current);
-        return;
+        return false;
     }
-    if (http_map_reachable(h, version, r))
-        give_page(h, version, r);
+    *ret_version = version;
+    return true;
+}
+
+static void get_page(
+    struct http *h, const struct http_call *c, enum page_kind kind, struct http_reply *r) {
+    uint64_t version = 0;
+    if (http_map_version(h, c, &version, r) && http_map_reachable(h, version, r))
+        give_page(h, kind, version, r);
+}
+
+void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r) {
+    get_page(h, c, PAGE_GEOJSON, r);
+}
+
+void http_get_snapshot(struct http *h, const struct http_call *c, struct http_reply *r) {
+    get_page(h, c, PAGE_SNAPSHOT, r);
 }
 
 /* ---- the list ---- */

@@ -67,6 +67,6 @@ void http_get_page(struct http *h, const struct http_call *c, struct http_reply 
 void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r) {
     (void)c;
     r->status = MHD_HTTP_OK;
-    r->type = "application/octet-stream";
+    r->type = HTTP_OCTETS;
     buf_put(&r->body, h->d->genesis_octets.p, h->d->genesis_octets.n);
 }

@@ -99,8 +99,13 @@ void http_get_map_proof(struct http *h, const struct http_call *c, struct http_r
         return;
     }
     struct version_ref ref;
+    uint64_t lowest = 0;
     enum versions_place at = versions_find(h->versions, version, &ref);
-    if (at == VERSION_HERE)
+    versions_range(h->versions, &lowest, &current);
+    if (at == VERSION_ABSENT && version > 1 && version < lowest)
+        http_gone(r, lowest, current,
+            "the record of map version %" PRIu64 " is not kept here any more", version);
+    else if (at == VERSION_HERE)
         give_event(h, c, ref.height, ref.sequence, r);
     else if (at == VERSION_PENDING)
         http_fail(r, MHD_HTTP_CONFLICT,

@@ -10,6 +10,7 @@ const char HTTP_JSON[] = "application/json";
 const char HTTP_TEXT[] = "text/plain; charset=utf-8";
 const char HTTP_METRICS[] = "text/plain; version=0.0.4; charset=utf-8";
 const char HTTP_GEOJSONSEQ[] = "application/geo+json-seq";
+const char HTTP_OCTETS[] = "application/octet-stream";
 const char HTTP_OSC[] = "application/xml; charset=utf-8";
 const char HTTP_EVENTS[] = "text/event-stream";
 
@@ -46,6 +47,22 @@ void http_fail(struct http_reply *r, unsigned status, const char *fmt, ...) {
     buf_clear(&r->body);
     json_t *o = json_object();
     json_put(o, "error", json_words(span_of(text, length)));
+    json_print(o, JSON_LINE, &r->body);
+}
+
+void http_gone(struct http_reply *r, uint64_t oldest, uint64_t current, const char *fmt, ...) {
+    char text[WS_ERR_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    http_fail(r, MHD_HTTP_GONE, "%s", text);
+    buf_clear(&r->body);
+    json_t *o = json_object();
+    json_put(o, "error", json_words(span_of(text, strnlen(text, sizeof(text)))));
+    json_put(o, "oldest", json_count(oldest));
+    json_put(o, "current", json_count(current));
+    json_put(o, "snapshot", json_string("/v1/map/snapshot"));
     json_print(o, JSON_LINE, &r->body);
 }
 

@@ -17,14 +17,16 @@ struct change_ids {
 struct versions {
     struct store *store;
     pthread_mutex_t lock;
+    uint64_t keep; /* published ones; 0: all */
     size_t n, cap, n_published;
     struct version_ref *ref; /* consecutive versions, ascending */
     struct change_ids *ids; /* of each one */
     uint64_t base; /* without any: the version that is current, of which no record is kept */
 };
 
-struct versions *versions_new(struct store *store) {
+struct versions *versions_new(struct store *store, uint64_t keep) {
     struct versions *v = ws_alloc(sizeof(*v));
+    v->keep = keep;
     v->store = store;
     v->base = 1;
     (void)pthread_mutex_init(&v->lock, NULL);
@@ -103,6 +105,18 @@ static uint64_t current(const struct versions *v) {
     return v->n > 0 ? v->ref[0].version - 1 : v->base;
 }
 
+static void drop_first(struct versions *v, size_t gone) {
+    if (gone == 0)
+        return;
+    v->base = v->ref[gone - 1].version;
+    v->n -= gone;
+    v->n_published -= gone < v->n_published ? gone : v->n_published;
+    for (size_t i = 0; i < gone; i++)
+        free(v->ids[i].id);
+    memmove(v->ref, v->ref + gone, v->n * sizeof(*v->ref));
+    memmove(v->ids, v->ids + gone, v->n * sizeof(*v->ids));
+}
+
 /* Records go with the headers they are proven by (decision 21). */
 static int drop_pruned(struct versions *v, struct ws_err *err) {
     struct meta_pruned pruned;
@@ -110,15 +124,8 @@ static int drop_pruned(struct versions *v, struct ws_err *err) {
     size_t gone = 0;
     while (rc == WS_OK && gone < v->n && v->ref[gone].height < pruned.headers_from)
         gone++;
-    if (gone > 0) {
-        v->base = v->ref[gone - 1].version;
-        v->n -= gone;
-        v->n_published -= gone < v->n_published ? gone : v->n_published;
-        for (size_t i = 0; i < gone; i++)
-            free(v->ids[i].id);
-        memmove(v->ref, v->ref + gone, v->n * sizeof(*v->ref));
-        memmove(v->ids, v->ids + gone, v->n * sizeof(*v->ids));
-    }
+    if (rc == WS_OK)
+        drop_first(v, gone);
     return rc;
 }
 
@@ -148,6 +155,9 @@ int versions_refresh(struct versions *v, uint64_t *ret_current, struct ws_err *e
         rc = read_base(v, err);
     while (v->n_published < v->n && is_final(v->store, v->ref[v->n_published].height + 1))
         v->n_published++;
+    /* The last one stays in any case: the next is asked for from its height on. */
+    if (rc == WS_OK && v->keep > 0 && v->n_published > v->keep)
+        drop_first(v, v->n_published - (size_t)v->keep);
     if (rc == WS_OK)
         *ret_current = current(v);
     (void)pthread_mutex_unlock(&v->lock);
@@ -246,10 +256,10 @@ bool versions_from(struct versions *v, const char *text, uint64_t *ret_from, uin
         return false;
     }
     if (*ret_from + 1 < lowest) {
-        http_fail(r, MHD_HTTP_GONE,
+        http_gone(r, lowest, *ret_current,
             "changes after version %" PRIu64
             " are not kept here any more; the oldest kept is %" PRIu64
-            ": take the whole map from /v1/map",
+            ": begin again from /v1/map/snapshot",
             *ret_from, lowest);
         return false;
     }

@@ -228,6 +228,80 @@ static void test_snapshot(void **state) {
     rig_free(&r);
 }
 
+/* ---- nets as files ---- */
+
+static struct mapset copy_map(const struct mapset *m) {
+    struct buf octets = {0};
+    struct mapset copy;
+    mapset_encode(m, &octets);
+    assert_int_equal(mapset_decode(buf_span(&octets), &copy, NULL), WS_OK);
+    buf_free(&octets);
+    return copy;
+}
+
+static void test_net_file(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct map_range g;
+    struct map_range again;
+    struct ws_err err = {0};
+    struct buf b = {0};
+    history(&r);
+    const struct map_version **all = list_of(&r, 0, 8);
+    assert_int_equal(map_range_of(all, 8, &g, NULL), WS_OK);
+    map_range_encode(&g, &b);
+    if (map_range_decode(buf_span(&b), &again, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(again.from, 1);
+    assert_int_equal(again.to, 9);
+    assert_int_equal(again.n, g.n);
+    size_t tombstones = 0;
+    for (size_t i = 0; i < g.n; i++) {
+        char a[1024];
+        char c[1024];
+        range_change_describe(&g.changes[i], a, sizeof(a));
+        range_change_describe(&again.changes[i], c, sizeof(c));
+        assert_string_equal(a, c);
+        assert_int_equal(g.changes[i].tombstone, again.changes[i].tombstone);
+        tombstones += again.changes[i].tombstone;
+    }
+    assert_int_equal(tombstones, 1);
+    /* It leads from the base map to the last version, and from nowhere else. */
+    struct mapset m = copy_map(&r.base);
+    assert_int_equal(map_range_apply(&again, &m, &err), WS_OK);
+    assert_int_equal(map_range_apply(&again, &m, &err), WS_EINPUT);
+    mapset_free(&m);
+    map_range_free(&again);
+    /* Cut anywhere; and with a bit turned over it is refused, or does not lead to the root that it names, or says the same
+     * but for the head. */
+    for (size_t n = 0; n < b.n; n++)
+        assert_int_not_equal(map_range_decode(span_of(b.p, n), &again, NULL), WS_OK);
+    for (size_t bit = 0; bit < 8 * b.n; bit++) {
+        b.p[bit / 8] = (uint8_t)(b.p[bit / 8] ^ 1U << bit % 8);
+        if (map_range_decode(buf_span(&b), &again, &err) == WS_OK) {
+            struct buf c = {0};
+            map_range_encode(&again, &c);
+            assert_true(span_equal(buf_span(&b), buf_span(&c)));
+            buf_free(&c);
+            m = copy_map(&r.base);
+            uint8_t root[32];
+            if (map_range_apply(&again, &m, &err) == WS_OK) {
+                map_root(&m, root);
+                assert_memory_equal(root, g.root, 32);
+            }
+            mapset_free(&m);
+            map_range_free(&again);
+        }
+        b.p[bit / 8] = (uint8_t)(b.p[bit / 8] ^ 1U << bit % 8);
+    }
+    buf_u8(&b, 0);
+    assert_int_equal(map_range_decode(buf_span(&b), &again, NULL), WS_EINPUT);
+    buf_free(&b);
+    map_range_free(&g);
+    free((void *)all);
+    rig_free(&r);
+}
+
 /* ---- tiles ---- */
 
 static void test_tile_ids(void **state) {
@@ -250,15 +324,6 @@ static void test_tile_ids(void **state) {
     int32_t x = 0;
     assert_false(tile_bounds(0, &x, &x, &x));
     assert_false(tile_bounds(UINT32_MAX, &x, &x, &x));
-}
-
-static struct mapset copy_map(const struct mapset *m) {
-    struct buf octets = {0};
-    struct mapset copy;
-    mapset_encode(m, &octets);
-    assert_int_equal(mapset_decode(buf_span(&octets), &copy, NULL), WS_OK);
-    buf_free(&octets);
-    return copy;
 }
 
 /* Every member is found in the map, however much came and went since the tiles were built. */
@@ -334,6 +399,7 @@ int main(void) {
         cmocka_unit_test(test_ranges_apply),
         cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_net_file),
         cmocka_unit_test(test_tile_ids),
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_empty_map),

@@ -1,7 +1,9 @@
 /* The map, its versions and its diffs over HTTP, checked as a consumer would. */
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
+#include "mapsvc/range.h"
 #include "rsu/http_internal.h"
+#include "rsu/tile_file.h"
 #include "tests/unit/rsu/http_rig.h"
 
 #include <inttypes.h>
@@ -219,7 +221,7 @@ static void a_unit_that_joined_by_snapshot_knows_its_version(void **state) {
     store_batch_put(b, STORE_STATE, buf_span(&key), span_of(value, sizeof(value)));
     meta_put_pruned(b, &pruned);
     assert_int_equal(store_batch_write(b, NULL), WS_OK);
-    struct versions *v = versions_new(s);
+    struct versions *v = versions_new(s, 0);
     struct version_ref ref;
     uint64_t current = 0;
     uint64_t lowest = 0;
@@ -241,6 +243,187 @@ static void a_unit_that_joined_by_snapshot_knows_its_version(void **state) {
     store_close(s);
 }
 
+/* Only the newest are had; the oldest of them says how many there were. */
+static void what_is_older_than_the_bound_is_gone(void **state) {
+    (void)state;
+    for (uint64_t keep = 1; keep <= 4; keep++) {
+        struct versions *v = versions_new(rig->face.store, keep);
+        uint64_t current = 0;
+        uint64_t lowest = 0;
+        struct version_ref ref;
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal(versions_refresh(v, &current, NULL), WS_OK);
+            versions_range(v, &lowest, &current);
+            assert_int_equal(current, 4);
+            assert_int_equal(lowest, keep > 3 ? 2 : 5 - keep);
+            assert_int_equal(versions_find(v, 4, &ref), VERSION_HERE);
+            assert_int_equal(versions_find(v, lowest, &ref), VERSION_HERE);
+            assert_int_equal(versions_find(v, lowest - 1, &ref), VERSION_ABSENT);
+        }
+        struct http_reply r = {0};
+        uint64_t from = 0;
+        assert_int_equal(versions_from(v, "1", &from, &current, &r), keep >= 3);
+        if (keep < 3) {
+            assert_int_equal(r.status, 410);
+            json_t *o = json_loadb((const char *)r.body.p, r.body.n, 0, NULL);
+            assert_int_equal(rig_number(o, "oldest"), lowest);
+            assert_int_equal(rig_number(o, "current"), 4);
+            assert_string_equal(rig_word(o, "snapshot"), "/v1/map/snapshot");
+            json_decref(o);
+        }
+        buf_free(&r.body);
+        versions_free(v);
+    }
+}
+
+/* ---- parts of it, and what leads from one version to another ---- */
+
+static struct mapset base_map(void) {
+    struct buf b = {0};
+    struct mapset map;
+    mapset_encode(&rig->box.town.map, &b);
+    assert_int_equal(mapset_decode(buf_span(&b), &map, NULL), 0);
+    buf_free(&b);
+    return map;
+}
+
+static void version_root(unsigned version, uint8_t root[32]) {
+    char target[64];
+    struct map_version m;
+    (void)snprintf(target, sizeof(target), "/v1/map/diffs?from=%u&to=%u", version - 1, version);
+    json_t *o = rig_json(rig, 200, target);
+    rig_assert_proof(rig, json_array_get(json_object_get(o, "versions"), 0), "proof", &m);
+    memcpy(root, m.root, 32);
+    map_version_free(&m);
+    json_decref(o);
+}
+
+/* Forwards, backwards, and again: each version's tile leads to the root that was signed. */
+static void a_tile_holds_at_every_version(void **state) {
+    (void)state;
+    static const unsigned turns[] = {2, 3, 4, 4, 2, 1, 3};
+    static const int32_t values[] = {50, 30, 80, 60};
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        char target[64];
+        struct answer a;
+        struct tile_file f;
+        struct ws_err err = {0};
+        uint8_t root[32];
+        unsigned v = turns[i];
+        (void)snprintf(target, sizeof(target), "/v1/map/tiles?version=%u", v);
+        json_t *o = rig_json(rig, 200, target);
+        json_t *t = json_array_get(json_object_get(o, "tiles"), 0);
+        assert_int_equal(json_array_size(json_object_get(o, "tiles")), 1);
+        assert_int_equal(rig_number(o, "version"), v);
+        assert_int_equal(rig_number(t, "elements"), 1);
+        (void)snprintf(target, sizeof(target), "/v1/map/tiles/%lld?version=%u",
+            (long long)rig_number(t, "id"), v);
+        rig_get(rig, target, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(answer_has(&a, "Content-Type: application/octet-stream\r\n"));
+        if (tile_file_decode(buf_span(&a.body), &f, &err) != WS_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(f.version, v);
+        assert_int_equal(f.n, 1);
+        assert_int_equal(f.elements[0].value, values[v - 1]);
+        rig_assert_hex(o, "root", f.root, 32);
+        if (v > 1) {
+            version_root(v, root);
+            assert_memory_equal(root, f.root, 32);
+        }
+        assert_int_equal(tile_file_places(&f, &rig->box.town.map.frame, &err), WS_OK);
+        tile_file_free(&f);
+        answer_free(&a);
+        json_decref(o);
+    }
+    rig_refused(rig, 404, "has nothing in tile 5", "/v1/map/tiles/5");
+    rig_refused(rig, 404, "no map version 9", "/v1/map/tiles/5?version=9");
+    rig_refused(rig, 400, "tile", "/v1/map/tiles/x");
+    rig_refused(rig, 400, "tile", "/v1/map/tiles/4294967296");
+}
+
+static void a_snapshot_says_which_version_comes_next(void **state) {
+    (void)state;
+    static const int32_t values[] = {50, 30, 80, 60};
+    for (unsigned v = 1; v <= 4; v++) {
+        char target[64];
+        struct answer a;
+        struct map_snapshot s;
+        struct ws_err err = {0};
+        (void)snprintf(target, sizeof(target), "/v1/map/snapshot?version=%u", v);
+        rig_get(rig, target, &a);
+        assert_int_equal(a.status, 200);
+        if (map_snapshot_decode(buf_span(&a.body), &s, &err) != WS_OK)
+            fail_msg("%s", err.text);
+        answer_free(&a);
+        assert_int_equal(s.version, v);
+        assert_int_equal(s.map.elements[0].value, values[v - 1]);
+        assert_memory_equal(s.cell_id, rig->face.cell_id, 32);
+        if (v < 4) {
+            struct map_version m;
+            (void)snprintf(target, sizeof(target), "/v1/map/diffs?from=%u&to=%u", v, v + 1);
+            json_t *o = rig_json(rig, 200, target);
+            rig_assert_proof(rig, json_array_get(json_object_get(o, "versions"), 0), "proof", &m);
+            assert_memory_equal(m.previous_record, s.record, 32);
+            assert_int_equal(map_version_apply(&m, &s.map, &err), WS_OK);
+            map_version_free(&m);
+            json_decref(o);
+        }
+        mapset_free(&s.map);
+    }
+    struct answer a;
+    rig_get(rig, "/v1/map/snapshot", &a);
+    assert_true(answer_has(&a, "Wayside-Map-Version: 4\r\n"));
+    answer_free(&a);
+    rig_refused(rig, 404, "no map version 0", "/v1/map/snapshot?version=0");
+}
+
+static void a_net_leads_from_one_version_to_another(void **state) {
+    (void)state;
+    static const int32_t values[] = {50, 30, 80, 60};
+    struct mapset map = base_map();
+    struct answer a;
+    struct map_range n;
+    struct ws_err err = {0};
+    rig_get(rig, "/v1/map/net?from=1&format=octets", &a);
+    assert_int_equal(a.status, 200);
+    if (map_range_decode(buf_span(&a.body), &n, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    answer_free(&a);
+    assert_int_equal(n.from, 1);
+    assert_int_equal(n.to, 4);
+    assert_int_equal(n.n, 1);
+    uint8_t root[32];
+    version_root(4, root);
+    assert_memory_equal(root, n.root, 32);
+    assert_int_equal(map_range_apply(&n, &map, &err), WS_OK);
+    assert_int_equal(map.elements[0].value, 60);
+    map_range_free(&n);
+    mapset_free(&map);
+    for (unsigned from = 1; from < 4; from++) {
+        for (unsigned to = from + 1; to <= 4; to++) {
+            char target[64];
+            (void)snprintf(target, sizeof(target), "/v1/map/net?from=%u&to=%u", from, to);
+            json_t *o = rig_json(rig, 200, target);
+            json_t *c = json_array_get(json_object_get(o, "changes"), 0);
+            assert_int_equal(rig_number(o, "to"), to);
+            assert_int_equal(rig_number(o, "current"), 4);
+            assert_string_equal(rig_word(c, "op"), "modify");
+            assert_int_equal(rig_number(json_object_get(c, "before"), "value"), values[from - 1]);
+            assert_int_equal(rig_number(json_object_get(c, "after"), "value"), values[to - 1]);
+            assert_int_equal(rig_number(c, "first_version"), from + 1);
+            assert_int_equal(rig_number(c, "last_version"), to);
+            json_decref(o);
+        }
+    }
+    rig_refused(rig, 400, "parameter from: missing", "/v1/map/net");
+    rig_refused(rig, 404, "nothing lies between", "/v1/map/net?from=4");
+    rig_refused(rig, 400, "nothing lies between", "/v1/map/net?from=3&to=3");
+    rig_refused(rig, 400, "nothing lies between", "/v1/map/net?from=3&to=2");
+    rig_refused(rig, 404, "no map version 7", "/v1/map/net?from=3&to=7");
+    rig_refused(rig, 400, "format: json or octets", "/v1/map/net?from=3&format=osc");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_that_joined_by_snapshot_knows_its_version),
@@ -249,6 +432,10 @@ int main(void) {
         cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
         cmocka_unit_test(diffs_come_in_four_formats),
         cmocka_unit_test(diffs_refuse_by_name),
+        cmocka_unit_test(what_is_older_than_the_bound_is_gone),
+        cmocka_unit_test(a_tile_holds_at_every_version),
+        cmocka_unit_test(a_snapshot_says_which_version_comes_next),
+        cmocka_unit_test(a_net_leads_from_one_version_to_another),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }

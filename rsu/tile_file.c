@@ -1,0 +1,124 @@
+#include "rsu/tile_file.h"
+
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+#include "mapsvc/diff.h"
+
+#include <stdlib.h>
+
+static const uint8_t magic[8] = {'W', 'S', 'T', 'I', 'L', 0x0d, 0x0a, 0x1a};
+enum { FILE_VERSION = 1, ELEMENT_OCTETS_MIN = 32 };
+
+void tile_file_encode(const uint8_t cell_id[static 32], uint64_t version, struct tiles *tiles,
+    size_t index, const struct mapset *m, struct buf *b) {
+    uint8_t root[32];
+    tiles_root(tiles, root);
+    const struct tile *t = &tiles->v[index];
+    uint8_t(*leaves)[32] = tiles_leaves(tiles);
+    uint8_t(*scratch)[32] = ws_calloc(tiles->n, 32);
+    struct list_proof proof;
+    list_prove(exec_sha256, (const hash32 *)leaves, tiles->n, index, scratch, &proof);
+    free(scratch);
+    free(leaves);
+    buf_put(b, magic, sizeof(magic));
+    buf_u8(b, FILE_VERSION);
+    buf_put(b, cell_id, 32);
+    buf_u64(b, version);
+    buf_u32(b, t->id);
+    buf_put(b, root, sizeof(root));
+    buf_u64(b, proof.total);
+    buf_u64(b, proof.index);
+    buf_u8(b, (uint8_t)proof.n);
+    for (size_t i = 0; i < proof.n; i++)
+        buf_put(b, proof.aunts[i], 32);
+    buf_u32(b, (uint32_t)t->n);
+    struct buf x = {0};
+    for (size_t i = 0; i < t->n; i++) {
+        buf_clear(&x);
+        element_encode(tiles_element(tiles, m, &t->members[i]), &x);
+        buf_var(b, buf_span(&x));
+    }
+    buf_free(&x);
+}
+
+static int take_elements(
+    struct rd *r, size_t n, struct tile_file *f, hash32 ret_tile_root, struct ws_err *err) {
+    uint8_t(*leaves)[32] = ws_calloc(n, 32);
+    f->elements = ws_calloc(n, sizeof(f->elements[0]));
+    int rc = WS_OK;
+    for (size_t i = 0; i < n && rc == WS_OK; i++) {
+        struct ws_err why = {0};
+        uint8_t hash[32];
+        struct span s = rd_var(r, CHANGE_MAX_OCTETS);
+        if (r->bad || element_decode(s, &f->elements[i], &why) != WS_OK) {
+            rc = ws_fail(err, WS_EINPUT, "tile: octet %zu of %zu: element %zu: %.200s", r->at, r->n,
+                i + 1, r->bad ? "cut off" : why.text);
+            break;
+        }
+        f->n = i + 1;
+        if (i > 0 && memcmp(f->elements[i - 1].id, f->elements[i].id, 16) >= 0)
+            rc = ws_fail(err, WS_EINPUT, "tile: element %zu: not in the order of ids", i + 1);
+        exec_sha256_one(
+            s, hash); /* the decoder takes one encoding only: it is the element's hash */
+        exec_list_leaf(span_of(hash, sizeof(hash)), leaves[i]);
+    }
+    if (rc == WS_OK)
+        exec_list_root((const uint8_t(*)[32])leaves, n, ret_tile_root);
+    free(leaves);
+    return rc;
+}
+
+int tile_file_decode(struct span s, struct tile_file *ret_file, struct ws_err *err) {
+    struct rd r = rd_of(s);
+    struct tile_file f = {0};
+    struct list_proof proof = {0};
+    hash32 tile_root;
+    hash32 leaf;
+    struct span head = rd_take(&r, sizeof(magic));
+    if (r.bad || memcmp(head.p, magic, sizeof(magic)) != 0)
+        return ws_fail(err, WS_EINPUT, "tile: this is none");
+    unsigned version = rd_u8(&r);
+    if (!r.bad && version != FILE_VERSION)
+        return ws_fail(err, WS_ENOTSUP, "tile: encoding version %u is not 1", version);
+    rd_copy(&r, f.cell_id, sizeof(f.cell_id));
+    f.version = rd_u64(&r);
+    f.tile = rd_u32(&r);
+    rd_copy(&r, f.root, sizeof(f.root));
+    proof.total = rd_u64(&r);
+    proof.index = rd_u64(&r);
+    proof.n = rd_u8(&r);
+    for (size_t i = 0; i < proof.n && i < LIST_PROOF_MAX; i++)
+        rd_copy(&r, proof.aunts[i], 32);
+    size_t n = rd_u32(&r);
+    if (r.bad || f.version == 0 || proof.n > LIST_PROOF_MAX || n == 0 ||
+        n > rd_left(&r) / ELEMENT_OCTETS_MIN)
+        return ws_fail(err, WS_EINPUT, "tile: octet %zu of %zu: malformed head", r.at, r.n);
+    int rc = take_elements(&r, n, &f, tile_root, err);
+    if (rc == WS_OK && !rd_done(&r))
+        rc = ws_fail(err, WS_EINPUT, "tile: octet %zu of %zu: something follows", r.at, r.n);
+    if (rc == WS_OK) {
+        tile_leaf(f.tile, tile_root, leaf);
+        if (!list_verify(exec_sha256, &proof, leaf, f.root))
+            rc = ws_fail(err, WS_EINPUT, "tile: its elements do not lead to the map's root");
+    }
+    if (rc == WS_OK)
+        *ret_file = f;
+    else
+        tile_file_free(&f);
+    return rc;
+}
+
+int tile_file_places(
+    const struct tile_file *f, const struct cell_frame *frame, struct ws_err *err) {
+    for (size_t i = 0; i < f->n; i++)
+        if (tile_of(frame, &f->elements[i]) != f->tile)
+            return ws_fail(err, WS_EINPUT, "tile: element %zu lies in another tile", i + 1);
+    return WS_OK;
+}
+
+void tile_file_free(struct tile_file *f) {
+    for (size_t i = 0; i < f->n; i++)
+        element_free(&f->elements[i]);
+    free(f->elements);
+    *f = (struct tile_file){0};
+}

@@ -1,0 +1,28 @@
+/* One tile of a map version as a file: its elements, and the path from its root to the map's, so that whoever knows the
+ * version's root needs nothing else of the map (docs/formats/map.md, "A tile"). Any thread. */
+#ifndef WAYSIDE_RSU_TILE_FILE_H
+#define WAYSIDE_RSU_TILE_FILE_H
+
+#include "ledger/light/merkle.h"
+#include "mapsvc/tiles.h"
+
+struct tile_file {
+    uint8_t cell_id[32];
+    uint64_t version;
+    uint32_t tile;
+    uint8_t root[32]; /* of the map; what it must be, somebody else says */
+    struct element *elements; /* owned; ascending id, at least one */
+    size_t n;
+};
+
+/* The tile at `index` of tiles whose roots are up to date (tiles_root), of the map m at this version. */
+void tile_file_encode(const uint8_t cell_id[static 32], uint64_t version, struct tiles *tiles,
+    size_t index, const struct mapset *m, struct buf *b);
+/* WS_EINPUT with the place of what is malformed, and when the elements and the path do not lead to the root. Each
+ * element belongs to the tile as far as the root goes: tile_file_places says whether the frame agrees. */
+WARN_UNUSED int tile_file_decode(struct span s, struct tile_file *ret_file, struct ws_err *err);
+WARN_UNUSED int tile_file_places(
+    const struct tile_file *f, const struct cell_frame *frame, struct ws_err *err);
+void tile_file_free(struct tile_file *f);
+
+#endif
