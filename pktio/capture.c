@@ -30,7 +30,7 @@ struct capture {
     FILE *packed; /* of gz */
     bool any_known; /* ng: a frame of a link type that is read was there */
     uint32_t unknown; /* ng: a link type that is not read, of a frame */
-    struct span comment;
+    struct span comment, interface;
     char *path;
     uint32_t index;
     enum frame_link link;
@@ -225,6 +225,7 @@ static int next_ng(struct capture *c, struct pkt_frame *ret_frame, struct ws_err
         c->unknown = p.link;
     c->number++;
     c->comment = p.comment;
+    c->interface = p.name;
     *ret_frame = (struct pkt_frame){
         .data = p.data,
         .link = link,
@@ -261,6 +262,10 @@ int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *
 
 struct span capture_comment(const struct capture *c) {
     return c->comment;
+}
+
+struct span capture_interface(const struct capture *c) {
+    return c->interface;
 }
 
 void capture_close(struct capture *c) {

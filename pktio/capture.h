@@ -23,6 +23,9 @@ WARN_UNUSED int capture_open_until(const char *path, uint32_t index, int stop_fd
 WARN_UNUSED int capture_next(struct capture *c, struct pkt_frame *ret_frame, struct ws_err *err);
 /* The comments on the last frame, a line feed between two; empty: none. Valid until the next capture_next. */
 struct span capture_comment(const struct capture *c);
+/* What the file calls the interface that the last frame came by: at most 255 octets of any kind; empty: it does not say, or is
+ * a classic one. Valid until the next capture_next. */
+struct span capture_interface(const struct capture *c);
 void capture_close(struct capture *c);
 
 /* Writes classic pcap with nanosecond stamps, link type Ethernet, as obusim needs it. */
@@ -30,11 +33,12 @@ struct capture_writer;
 WARN_UNUSED int capture_create(
     const char *path, struct capture_writer **ret_writer, struct ws_err *err);
 void capture_put(struct capture_writer *w, uint64_t stamp_ns, struct span frame);
-/* The same as pcapng: frames of any link type, stamps as they are, each with a comment (NULL: none). mode: of the file. */
+/* The same as pcapng: frames of any link type, stamps as they are, each with the name of the interface that it came by and a
+ * comment (NULL or empty: none). mode: of the file. */
 WARN_UNUSED int capture_create_annotated(
     const char *path, mode_t mode, struct capture_writer **ret_writer, struct ws_err *err);
-void capture_put_annotated(
-    struct capture_writer *w, const struct pkt_frame *f, const char *comment);
+void capture_put_annotated(struct capture_writer *w, const struct pkt_frame *f,
+    const char *interface, const char *comment);
 /* Flushes, syncs, renames into place; reports any write error that happened. Frees w. */
 WARN_UNUSED int capture_finish(struct capture_writer *w, struct ws_err *err);
 /* What was put so far goes to the kernel; false: writing failed, now or before. */

@@ -20,6 +20,7 @@ enum {
     FRAME_OCTETS = 12, /* type, length, length again */
     OPTION_END = 0,
     OPTION_COMMENT = 1,
+    OPTION_NAME = 2,
     OPTION_TSRESOL = 9,
     OPTION_TSOFFSET = 14,
     RESOLUTION_DEFAULT = 6,
@@ -31,6 +32,8 @@ struct interface {
     uint8_t resolution; /* if_tsresol: negative power of ten, or of two with the top bit */
     uint32_t snaplen; /* 0: no limit */
     int64_t offset_s;
+    uint8_t *name; /* owned; NULL: none */
+    size_t n_name;
 };
 
 struct pcapng {
@@ -57,11 +60,18 @@ struct pcapng *pcapng_new(FILE *f, const char *path) {
     return g;
 }
 
+static void forget_interfaces(struct pcapng *g) {
+    for (size_t i = 0; i < g->n_interfaces; i++)
+        free(g->interfaces[i].name);
+    g->n_interfaces = 0;
+}
+
 void pcapng_free(struct pcapng *g) {
     if (g == NULL)
         return;
     buf_free(&g->block);
     buf_free(&g->comment);
+    forget_interfaces(g);
     free(g->interfaces);
     free(g->path);
     free(g);
@@ -162,7 +172,10 @@ static int read_interface(struct pcapng *g) {
     struct span value;
     bool bad;
     struct span options = span_of(body.p + 8, body.n - 8);
+    struct span name = {0};
     for (size_t at = 0; next_option(g, options, &at, &code, &value, &bad);) {
+        if (code == OPTION_NAME)
+            name = span_of(value.p, value.n < PCAPNG_NAME_MAX ? value.n : PCAPNG_NAME_MAX);
         if (code == OPTION_TSRESOL && value.n >= 1)
             i.resolution = value.p[0];
         if (code == OPTION_TSOFFSET && value.n >= 8) {
@@ -177,6 +190,8 @@ static int read_interface(struct pcapng *g) {
         g->cap_interfaces = g->cap_interfaces == 0 ? 4 : g->cap_interfaces * 2;
         g->interfaces = ws_realloc(g->interfaces, g->cap_interfaces * sizeof(*g->interfaces));
     }
+    i.n_name = name.n;
+    i.name = name.n == 0 ? NULL : ws_memdup(name.p, name.n);
     g->interfaces[g->n_interfaces++] = i;
     return WS_OK;
 }
@@ -233,6 +248,7 @@ static int read_packet(struct pcapng *g, uint32_t type, struct pcapng_packet *re
     *ret_packet = (struct pcapng_packet){
         .data = span_of(body.p + 20, n),
         .link = i->link,
+        .name = span_of(i->name, i->n_name),
         .interface = number,
         .original_octets = original < n ? (uint32_t)n : original,
         .stamp_ns = g->last_stamp_ns,
@@ -259,6 +275,7 @@ static int read_simple(struct pcapng *g, struct pcapng_packet *ret_packet) {
     *ret_packet = (struct pcapng_packet){
         .data = span_of(body.p + 4, n),
         .link = i->link,
+        .name = span_of(i->name, i->n_name),
         .original_octets = original,
         .stamp_ns = g->last_stamp_ns,
     };
@@ -280,7 +297,7 @@ static int begin_section(struct pcapng *g, uint8_t magic[static 4]) {
     g->big_endian = be32(magic) == BYTE_ORDER_MAGIC;
     if (!g->big_endian && be32(magic) != __builtin_bswap32(BYTE_ORDER_MAGIC))
         return refuse(g, WS_EINPUT, "no byte-order magic in the section header: not a pcapng file");
-    g->n_interfaces = 0;
+    forget_interfaces(g);
     g->in_section = true;
     return WS_OK;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define PCAPNG_BLOCK_MAX (16U << 20) /* blocks that are looked into; others may have any length */
+#define PCAPNG_NAME_MAX 255 /* octets of an interface's name; more are cut */
 #define PCAPNG_INTERFACES_MAX 65536U /* in one section */
 
 struct pcapng;
@@ -18,6 +19,8 @@ struct pcapng_packet {
     struct span data; /* of what was captured */
     uint32_t link; /* LINKTYPE of the interface */
     uint32_t interface; /* number in its section */
+    struct span
+        name; /* of the interface, at most PCAPNG_NAME_MAX octets as they stand there; empty: it has none */
     uint32_t original_octets; /* at least data.n */
     uint64_t
         stamp_ns; /* Unix; a simple packet block has none and gets the stamp before it (0 at the start) */

@@ -21,6 +21,7 @@ enum {
     PCAP_MAGIC_NS = 0x4d3cb2a1, /* a1b23c4d stored with the low octet first */
     PCAP_SNAPLEN = 262144,
     FLUSH_AT = 1 << 18,
+    INTERFACES_MAX = 256, /* in one file; the last of them are for link types, not for names */
     LINKS_MAX = 32, /* more than there are link types that are read */
 };
 #define NS_PER_S 1000000000U
@@ -32,8 +33,11 @@ struct capture_writer {
     struct buf out;
     uint64_t frames;
     uint64_t safe_octets, safe_frames; /* given to the kernel, whole blocks */
-    enum frame_link link[LINKS_MAX]; /* annotated: interfaces so far */
-    uint32_t n_links;
+    struct {
+        enum frame_link link;
+        char *name;
+    } interface[INTERFACES_MAX]; /* annotated: so far */
+    uint32_t n_interfaces;
     struct ws_err failure; /* the first one; code 0: none */
 };
 
@@ -134,25 +138,37 @@ int capture_create_annotated(
     return rc;
 }
 
-/* One interface for each link type, described when its first frame comes. */
-static uint32_t interface_of(struct capture_writer *w, enum frame_link link) {
-    for (uint32_t i = 0; i < w->n_links; i++) {
-        if (w->link[i] == link)
-            return i;
+static bool find_interface(
+    const struct capture_writer *w, enum frame_link link, const char *name, uint32_t *ret_at) {
+    for (*ret_at = 0; *ret_at < w->n_interfaces; ++*ret_at) {
+        if (w->interface[*ret_at].link == link && strcmp(w->interface[*ret_at].name, name) == 0)
+            return true;
     }
-    WS_ASSERT(w->n_links < LINKS_MAX);
-    pcapng_put_interface(&w->out, link, "");
-    w->link[w->n_links] = link;
-    return w->n_links++;
+    return false;
 }
 
-void capture_put_annotated(
-    struct capture_writer *w, const struct pkt_frame *f, const char *comment) {
+/* One interface for each name and link type, described when its first frame comes. With more names than there is room for,
+ * the later ones are not told. */
+static uint32_t interface_of(struct capture_writer *w, enum frame_link link, const char *name) {
+    uint32_t at;
+    if (w->n_interfaces >= INTERFACES_MAX - LINKS_MAX && !find_interface(w, link, name, &at))
+        name = "";
+    if (find_interface(w, link, name, &at))
+        return at;
+    WS_ASSERT(w->n_interfaces < INTERFACES_MAX);
+    pcapng_put_interface(&w->out, link, name);
+    w->interface[at].link = link;
+    w->interface[at].name = ws_strdup(name);
+    return w->n_interfaces++;
+}
+
+void capture_put_annotated(struct capture_writer *w, const struct pkt_frame *f,
+    const char *interface, const char *comment) {
     if (w->failure.code != WS_OK)
         return;
     w->frames++;
-    uint32_t interface = interface_of(w, f->link);
-    pcapng_put_frame(&w->out, interface, f, PCAPNG_INBOUND, comment);
+    uint32_t number = interface_of(w, f->link, interface == NULL ? "" : interface);
+    pcapng_put_frame(&w->out, number, f, PCAPNG_INBOUND, comment);
     if (w->out.n >= FLUSH_AT)
         flush(w);
 }
@@ -185,6 +201,8 @@ int capture_finish(struct capture_writer *w, struct ws_err *err) {
     if (rc != WS_OK && err != NULL)
         *err = w->failure;
     buf_free(&w->out);
+    for (uint32_t i = 0; i < w->n_interfaces; i++)
+        free(w->interface[i].name);
     free(w->tmp);
     free(w->path);
     free(w);

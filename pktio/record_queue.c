@@ -17,8 +17,8 @@ struct entry {
     uint32_t size; /* with what follows */
     uint32_t state;
     uint64_t stamp_ns, came_us;
-    uint32_t original_octets, link, n;
-    uint16_t verdict, n_detail;
+    uint32_t original_octets, n;
+    uint16_t link, port, verdict, n_detail;
 };
 /* Of an entry that only fills the ring's end. */
 enum { SKIP_OCTETS = 8 };
@@ -83,8 +83,8 @@ static struct entry *reserve(struct record_queue *q, size_t size) {
     return e;
 }
 
-bool record_queue_put(
-    struct record_queue *q, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
+bool record_queue_put(struct record_queue *q, uint16_t port, const struct pkt_frame *f,
+    enum pkt_verdict v, const char *detail) {
     size_t n_detail = detail == NULL ? 0 : strnlen(detail, DETAIL_MAX);
     size_t size = (sizeof(struct entry) + f->data.n + n_detail + 7) & ~(size_t)7;
     (void)pthread_mutex_lock(&q->lock);
@@ -94,7 +94,8 @@ bool record_queue_put(
             .state = WAITING,
             .stamp_ns = f->stamp_ns,
             .original_octets = f->original_octets,
-            .link = (uint32_t)f->link,
+            .link = (uint16_t)f->link,
+            .port = port,
             .n = (uint32_t)f->data.n,
             .verdict = (uint16_t)v,
             .n_detail = (uint16_t)n_detail};
@@ -186,6 +187,7 @@ bool record_queue_first(struct record_queue *q, uint64_t came_us, struct record 
                                .link = (enum frame_link)e->link,
                                .original_octets = e->original_octets,
                                .stamp_ns = e->stamp_ns},
+        .port = e->port,
         .verdict = (enum pkt_verdict)e->verdict,
         .detail = span_of(p + e->n, e->n_detail)};
     return true;

@@ -7,6 +7,7 @@
 
 struct record {
     struct pkt_frame frame;
+    uint16_t port;
     enum pkt_verdict verdict;
     struct span detail;
 };
@@ -15,9 +16,9 @@ struct record_queue;
 
 struct record_queue *record_queue_new(size_t octets);
 void record_queue_free(struct record_queue *q);
-/* Any thread. False: no room. */
-WARN_UNUSED bool record_queue_put(
-    struct record_queue *q, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
+/* Any thread. port: given back as it is. False: no room. */
+WARN_UNUSED bool record_queue_put(struct record_queue *q, uint16_t port, const struct pkt_frame *f,
+    enum pkt_verdict v, const char *detail);
 /* Taken in octets; any thread. */
 size_t record_queue_used(struct record_queue *q);
 

@@ -258,7 +258,8 @@ static void write_one(struct recorder *r, const struct record *d) {
     }
     (void)snprintf(comment, sizeof(comment), "%s%s%.*s", pkt_verdict_name(d->verdict),
         d->detail.n == 0 ? "" : ": ", (int)d->detail.n, (const char *)d->detail.p);
-    capture_put_annotated(r->writer, &d->frame, comment);
+    capture_put_annotated(
+        r->writer, &d->frame, d->port < r->cfg.n_ports ? r->cfg.ports[d->port] : NULL, comment);
     struct capture_progress p = capture_progress(r->writer);
     if (p.octets - r->counted_octets >= FLUSH_OCTETS || p.failed)
         flush(r, mono_now_us());
@@ -313,9 +314,9 @@ static void *run(void *arg) {
     return NULL;
 }
 
-void recorder_put(
-    struct recorder *r, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
-    if (!record_queue_put(r->queue, f, v, detail)) {
+void recorder_put(struct recorder *r, uint16_t port, const struct pkt_frame *f, enum pkt_verdict v,
+    const char *detail) {
+    if (!record_queue_put(r->queue, port, f, v, detail)) {
         atomic_fetch_add_explicit(&r->dropped_queue, 1, memory_order_relaxed);
         return;
     }

@@ -21,6 +21,9 @@ struct recorder_config {
     size_t queue_octets; /* memory; at least 1 MB */
     uint64_t
         hold_us; /* how much later than its frame's a verdict may come and still find its place */
+    const char *const
+        *ports; /* what the ports are called in the files; borrowed for the recorder's life */
+    size_t n_ports;
 };
 
 struct recorder_counters {
@@ -36,9 +39,9 @@ struct recorder;
 
 WARN_UNUSED int recorder_open(
     const struct recorder_config *cfg, struct recorder **ret, struct ws_err *err);
-/* Any thread; never waits for the disk. */
-void recorder_put(
-    struct recorder *r, const struct pkt_frame *f, enum pkt_verdict v, const char *detail);
+/* Any thread; never waits for the disk. port: by which it came, index of cfg.ports; one that is not there has no name. */
+void recorder_put(struct recorder *r, uint16_t port, const struct pkt_frame *f, enum pkt_verdict v,
+    const char *detail);
 void recorder_read_counters(struct recorder *r, struct recorder_counters *ret); /* any thread */
 /* Writes what is queued. Nobody puts any more. NULL is fine. */
 void recorder_close(struct recorder *r);

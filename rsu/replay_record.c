@@ -6,6 +6,7 @@
 int replay_record(const struct replay *r, struct ws_err *err) {
     struct capture_writer *w = NULL;
     struct buf comment = {0};
+    struct buf name = {0};
     size_t line = 0;
     int rc = capture_create_annotated(r->opt->record, 0644, &w, err);
     for (size_t i = 0; i < r->opt->n_captures && rc == WS_OK; i++) {
@@ -31,12 +32,18 @@ int replay_record(const struct replay *r, struct ws_err *err) {
             if (l->plausibility != NULL)
                 buf_printf(&comment, "; %s", l->plausibility);
             buf_u8(&comment, 0);
-            capture_put_annotated(w, &f, (const char *)comment.p);
+            /* By the name that the capture has for it. */
+            struct span came_by = capture_interface(c);
+            buf_clear(&name);
+            buf_put(&name, came_by.p, came_by.n);
+            buf_u8(&name, 0);
+            capture_put_annotated(w, &f, (const char *)name.p, (const char *)comment.p);
         }
         capture_close(c);
         rc = rc == 1 ? WS_OK : rc;
     }
     buf_free(&comment);
+    buf_free(&name);
     if (w == NULL)
         return rc;
     if (rc == WS_OK)

@@ -18,6 +18,13 @@
 /* What could not be opened, for the words on how to go on. */
 enum daemon_part { PART_NONE, PART_STORE, PART_LOGS, PART_STATE };
 
+/* A port as recordings know it. */
+struct recorded_port {
+    struct recorder *recorder;
+    uint16_t number; /* as in the metrics */
+    char name[64]; /* "port 0 eth1" */
+};
+
 /* Everything the daemon owns; `face` is what HTTP sees of it. */
 struct daemon {
     struct rsud face;
@@ -42,6 +49,8 @@ struct daemon {
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */
+    struct recorded_port recorded[CONFIG_PORTS_MAX];
+    const char *recorded_as[CONFIG_PORTS_MAX]; /* their names */
     struct admin *admin;
     struct http *http;
     struct admit_counters admit;

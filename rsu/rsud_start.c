@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/ring.h"
+#include "pktio/port_check.h"
 #include "rsu/beaconing.h"
 #include "rsu/secret.h"
 #include "rsu/sensors.h"
@@ -258,6 +259,17 @@ static int open_radio(struct daemon *d, struct ws_err *err) {
         map_contract_version(d->face.cell.map), its_us, err);
 }
 
+static void name_port(struct daemon *d, size_t i) {
+    const struct config_port *c = &d->config.ports[i];
+    const char *by = c->interface != NULL ? c->interface
+                     : c->device != NULL  ? c->device
+                                          : port_kind_name(c->kind);
+    struct recorded_port *p = &d->recorded[i];
+    p->number = (uint16_t)i;
+    (void)snprintf(p->name, sizeof(p->name), "port %zu %s", i, by);
+    d->recorded_as[i] = p->name;
+}
+
 /* A verdict comes late when a message waited for its certificate. */
 static int open_recorder(struct daemon *d, struct ws_err *err) {
     const struct config_record *c = &d->config.record;
@@ -267,20 +279,25 @@ static int open_recorder(struct daemon *d, struct ws_err *err) {
     uint64_t hold_us = d->config.pipeline.wait_us;
     if (clock->kind == WS_CLOCK_SCALED)
         hold_us = hold_us * 1000000 / clock->rate_ppm;
+    for (size_t i = 0; i < d->config.n_ports; i++)
+        name_port(d, i);
     struct recorder_config cfg = {.folder = c->folder,
         .file_octets = c->file_octets,
         .files = c->files,
         .total_octets = c->total_octets,
         .reserve_octets = c->reserve_octets,
         .queue_octets = c->queue_octets,
-        .hold_us = hold_us + RECORD_SLACK_US};
+        .hold_us = hold_us + RECORD_SLACK_US,
+        .ports = d->recorded_as,
+        .n_ports = d->config.n_ports};
     int rc = recorder_open(&cfg, &d->face.recorder, err);
     return rc == WS_OK ? rc : ws_fail_in(err, "record");
 }
 
 static void record_frame(
     void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
-    recorder_put(ctx, f, v, detail);
+    const struct recorded_port *p = ctx;
+    recorder_put(p->recorder, p->number, f, v, detail);
 }
 
 static int open_ports(struct daemon *d, struct ws_err *err) {
@@ -320,8 +337,9 @@ static int open_ports(struct daemon *d, struct ws_err *err) {
             .workers = c->workers};
         for (unsigned k = 0; k < c->workers; k++)
             d->ring[i][k] = ring_create(RING_SLOTS);
+        d->recorded[i].recorder = d->face.recorder;
         rc = worker_start(&port, &pipe, &d->face.clock, d->ring[i], d->ring_fd,
-            d->face.recorder == NULL ? NULL : record_frame, d->face.recorder, &d->face.workers[i],
+            d->face.recorder == NULL ? NULL : record_frame, &d->recorded[i], &d->face.workers[i],
             err);
         if (rc != WS_OK)
             return ws_fail_in(err, "ports[%zu]", i + 1);

@@ -54,9 +54,15 @@ column=$(head -n 1 "$out/again/frames.csv" | tr ',' '\n' | grep -n '^verdict$' |
 [ -n "$column" ] || fail 'no verdicts in frames.csv'
 tail -n +2 "$out/again/frames.csv" | cut -d, -f"$column" | sort | uniq -c | awk '{ print $2, $1 }' | sort >"$out/replayed"
 diff "$out/live" "$out/replayed" >"$out/differ" || { cat "$out/differ"; fail 'other verdicts when replayed'; }
+# Each frame names its port, also in a recording of the recording.
+"$bin/rsuctl" replay "$out"/record/*.pcapng --map "$town/town.osm" --trust "$out/trust" --record "$out/one.pcapng" --out "$out/once" \
+    >/dev/null 2>&1 || fail 'replay of the recording into one file'
+grep -qa 'port 0 capture' "$out/one.pcapng" || fail 'the recording does not name the port'
 if command -v tshark >/dev/null; then
     for f in "$out"/record/*.pcapng; do tshark -r "$f" -T fields -e frame.comment 2>/dev/null; done |
         sed 's/:.*//' | sort | uniq -c | awk '{ print $2, $1 }' | sort >"$out/comments"
+    [ "$(tshark -r "$out/one.pcapng" -T fields -e frame.interface_name 2>/dev/null | sort | uniq -c | awk '{ print $1, $2, $3, $4 }')" = \
+        "$frames port 0 capture" ] || fail 'not every frame names its port'
     diff "$out/live" "$out/comments" >"$out/differ" || { cat "$out/differ"; fail 'other verdicts in the comments'; }
 fi
 echo "record.sh: $frames frames recorded and replayed: $(tr '\n' ';' <"$out/live")"

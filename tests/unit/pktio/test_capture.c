@@ -109,6 +109,38 @@ static void stamps_and_octets_survive(void **state) {
     capture_close(c);
 }
 
+/* As many names as a file can come to hold keep theirs; after that frames are kept without. */
+static void interfaces_keep_their_names_while_there_is_room(void **state) {
+    enum { NAMES = 400, NAMED = 224, TURNS = 2 };
+    struct fixture *f = *state;
+    struct capture_writer *w = NULL;
+    struct ws_err err;
+    char name[32];
+    uint8_t octets[20] = {0};
+    assert_int_equal(capture_create_annotated(f->path, 0600, &w, &err), WS_OK);
+    for (uint32_t i = 0; i < NAMES * TURNS; i++) {
+        struct pkt_frame fr = {.data = span_of(octets, sizeof(octets)),
+            .link = i % 2 == 0 ? LINK_ETHERNET : LINK_RAW_IP,
+            .original_octets = sizeof(octets),
+            .stamp_ns = i};
+        (void)snprintf(name, sizeof(name), "wlan%u", i % NAMES);
+        capture_put_annotated(w, &fr, name, NULL);
+    }
+    assert_int_equal(capture_finish(w, &err), WS_OK);
+    struct capture *c = NULL;
+    struct pkt_frame fr;
+    assert_int_equal(capture_open(f->path, 0, &c, &err), WS_OK);
+    for (uint32_t i = 0; i < NAMES * TURNS; i++) {
+        assert_int_equal(capture_next(c, &fr, &err), 1);
+        assert_int_equal(fr.link, i % 2 == 0 ? LINK_ETHERNET : LINK_RAW_IP);
+        (void)snprintf(name, sizeof(name), "wlan%u", i % NAMES);
+        struct span got = capture_interface(c);
+        assert_true(i % NAMES < NAMED ? span_equal(got, span_of(name, strlen(name))) : got.n == 0);
+    }
+    assert_int_equal(capture_next(c, &fr, &err), 0);
+    capture_close(c);
+}
+
 static void many_frames_are_flushed_in_order(void **state) {
     struct fixture *f = *state;
     struct capture_writer *w = NULL;
@@ -450,6 +482,7 @@ int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(stamps_and_octets_survive),
+        T(interfaces_keep_their_names_while_there_is_room),
         T(many_frames_are_flushed_in_order),
         T(microsecond_file_and_cut_frame),
         T(cut_at_every_length),

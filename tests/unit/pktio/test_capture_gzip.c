@@ -59,7 +59,7 @@ static struct buf capture_octets(const struct fixture *f, bool ng) {
             .original_octets = (uint32_t)data.n,
             .stamp_ns = 1700000000000000000U + i};
         if (ng)
-            capture_put_annotated(w, &frame, "seen");
+            capture_put_annotated(w, &frame, NULL, "seen");
         else
             capture_put(w, frame.stamp_ns, data);
     }

@@ -170,6 +170,7 @@ static void both_byte_orders(void **state) {
         assert_int_equal(next(&r), 1);
         assert_true(is_text(r.p.data, "first"));
         assert_true(is_text(r.p.comment, "verdict: verified\nagain"));
+        assert_true(is_text(r.p.name, "wlan0"));
         assert_int_equal(r.p.link, 1);
         assert_true(r.p.stamp_ns == 1700000000123456789U);
         assert_int_equal(r.p.original_octets, 15);

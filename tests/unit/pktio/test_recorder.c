@@ -99,7 +99,8 @@ static void the_queue_sorts_and_keeps(void **state) {
             memset(octets, (int)(stamp & 255), n);
             detail[words] = '\0';
             struct pkt_frame f = frame_of(octets, n, stamp);
-            if (record_queue_put(q, &f, (enum pkt_verdict)(stamp % 7), detail)) {
+            if (record_queue_put(
+                    q, (uint16_t)(stamp % 5), &f, (enum pkt_verdict)(stamp % 7), detail)) {
                 put++;
                 sum_in += stamp + n;
             } else {
@@ -116,6 +117,7 @@ static void the_queue_sorts_and_keeps(void **state) {
                 assert_true(r.frame.stamp_ns >= last);
                 last = r.frame.stamp_ns;
                 assert_int_equal(r.verdict, last % 7);
+                assert_int_equal(r.port, last % 5);
                 for (size_t i = 0; i < r.frame.data.n; i++)
                     assert_int_equal(r.frame.data.p[i], last & 255);
                 assert_true(r.detail.n < 256);
@@ -147,10 +149,10 @@ static void the_queue_holds(void **state) {
     struct record r;
     struct pkt_frame late = frame_of((const uint8_t *)"late", 4, 500);
     struct pkt_frame f = frame_of((const uint8_t *)"f", 1, 1000);
-    assert_true(record_queue_put(q, &f, PKT_VERIFIED, NULL));
+    assert_true(record_queue_put(q, 0, &f, PKT_VERIFIED, NULL));
     record_queue_look(q, 10);
     assert_false(record_queue_first(q, 9, &r));
-    assert_true(record_queue_put(q, &late, PKT_STALE, "too old"));
+    assert_true(record_queue_put(q, 0, &late, PKT_STALE, "too old"));
     record_queue_look(q, 20);
     /* As soon as the one may go, the other goes before it. */
     assert_true(record_queue_first(q, 10, &r));
@@ -166,7 +168,7 @@ static void the_queue_holds(void **state) {
     /* Never longer than the memory. */
     static const uint8_t big[200000];
     struct pkt_frame longest = frame_of(big, sizeof(big), 1);
-    assert_false(record_queue_put(q, &longest, PKT_STALE, NULL));
+    assert_false(record_queue_put(q, 0, &longest, PKT_STALE, NULL));
     record_queue_free(q);
 }
 
@@ -216,6 +218,42 @@ static size_t read_file(const struct folder *f, const char *name, uint64_t *last
     return n;
 }
 
+/* Two ports, two link types: four interfaces, each called after its port; a port that nobody knows has no name. */
+static void frames_name_their_port(void **state) {
+    static const char *const ports[] = {"port 0 eth1", "port 1 eth2"};
+    static const enum frame_link links[] = {LINK_ETHERNET, LINK_RAW_IP};
+    enum { FRAMES = 60 };
+    struct folder *f = *state;
+    uint8_t octets[60] = {1};
+    struct recorder_config cfg = config_of(f);
+    cfg.ports = ports;
+    cfg.n_ports = ARRAY_LEN(ports);
+    struct recorder *r = open_in(&cfg);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + i);
+        fr.link = links[i / 3 % 2];
+        recorder_put(r, (uint16_t)(i % 3), &fr, PKT_VERIFIED, "");
+    }
+    recorder_close(r);
+    look(f);
+    assert_int_equal(f->n, 1);
+    char path[400];
+    struct capture *c = NULL;
+    struct pkt_frame fr;
+    struct ws_err err;
+    path_in(f, f->name[0], path, sizeof(path));
+    assert_int_equal(capture_open(path, 0, &c, &err), WS_OK);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        assert_int_equal(capture_next(c, &fr, &err), 1);
+        assert_int_equal(fr.link, links[i / 3 % 2]);
+        struct span name = capture_interface(c);
+        const char *want = i % 3 < 2 ? ports[i % 3] : "";
+        assert_true(span_equal(name, span_of(want, strlen(want))));
+    }
+    assert_int_equal(capture_next(c, &fr, &err), 0);
+    capture_close(c);
+}
+
 static void files_are_rotated_and_bounded(void **state) {
     struct folder *f = *state;
     enum { FRAMES = 4000 };
@@ -232,7 +270,7 @@ static void files_are_rotated_and_bounded(void **state) {
         struct recorder *r = open_in(&cfg);
         for (size_t i = 0; i < FRAMES; i++) {
             struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + i * 1000);
-            recorder_put(r, &fr, PKT_VERIFIED, i % 2 == 0 ? "" : "why");
+            recorder_put(r, 0, &fr, PKT_VERIFIED, i % 2 == 0 ? "" : "why");
             if (i % 500 == 0)
                 (void)usleep(20000);
         }
@@ -277,7 +315,7 @@ static void the_total_is_bounded(void **state) {
     struct recorder *r = open_in(&cfg);
     for (size_t i = 0; i < 2000; i++) {
         struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + i);
-        recorder_put(r, &fr, PKT_STALE, "old");
+        recorder_put(r, 0, &fr, PKT_STALE, "old");
     }
     recorder_close(r);
     look(f);
@@ -299,7 +337,7 @@ static void what_was_left_is_kept(void **state) {
     char from[400], to[400];
     struct recorder *r = open_in(&cfg);
     struct pkt_frame fr = frame_of((const uint8_t *)"frame", 5, STAMP_NS);
-    recorder_put(r, &fr, PKT_NOT_V2X, NULL);
+    recorder_put(r, 0, &fr, PKT_NOT_V2X, NULL);
     recorder_close(r);
     look(f);
     assert_int_equal(f->n, 1);
@@ -308,7 +346,7 @@ static void what_was_left_is_kept(void **state) {
     path_in(f, "wayside-00000007-20260601T080000Z.pcapng.tmp.99", to, sizeof(to));
     assert_int_equal(rename(from, to), 0);
     r = open_in(&cfg);
-    recorder_put(r, &fr, PKT_NOT_V2X, NULL);
+    recorder_put(r, 0, &fr, PKT_NOT_V2X, NULL);
     recorder_close(r);
     look(f);
     assert_int_equal(f->n, 2);
@@ -349,7 +387,7 @@ static void a_full_disk_is_survived(void **state) {
     do {
         for (unsigned i = 0; i < 50; i++) {
             struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + put++);
-            recorder_put(r, &fr, PKT_VERIFIED, NULL);
+            recorder_put(r, 0, &fr, PKT_VERIFIED, NULL);
         }
         (void)usleep(1000);
         recorder_read_counters(r, &n);
@@ -358,7 +396,7 @@ static void a_full_disk_is_survived(void **state) {
     set_file_limit(RLIM_INFINITY);
     do {
         struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + put++);
-        recorder_put(r, &fr, PKT_VERIFIED, NULL);
+        recorder_put(r, 0, &fr, PKT_VERIFIED, NULL);
         (void)usleep(10000);
         recorder_read_counters(r, &n);
     } while (n.stuck && put < 100000);
@@ -385,7 +423,7 @@ static void others_need_the_disk(void **state) {
     struct recorder *r = open_in(&cfg);
     struct pkt_frame fr = frame_of((const uint8_t *)"frame", 5, STAMP_NS);
     for (unsigned i = 0; i < 10; i++)
-        recorder_put(r, &fr, PKT_VERIFIED, NULL);
+        recorder_put(r, 0, &fr, PKT_VERIFIED, NULL);
     wait_stuck(r, true, &n);
     for (unsigned i = 0; i < 1000 && n.dropped_disk < 10; i++) {
         (void)usleep(10000);
@@ -408,7 +446,7 @@ static void *put_many(void *arg) {
     uint8_t octets[300] = {(uint8_t)p->nth};
     for (size_t i = 0; i < 20000; i++) {
         struct pkt_frame fr = frame_of(octets, sizeof(octets), STAMP_NS + i * 3 + p->nth);
-        recorder_put(p->r, &fr, PKT_VERIFIED, "x");
+        recorder_put(p->r, 0, &fr, PKT_VERIFIED, "x");
     }
     return NULL;
 }
@@ -457,7 +495,7 @@ struct heard {
 static void note(void *ctx, const struct pkt_frame *f, enum pkt_verdict v, const char *detail) {
     struct heard *h = ctx;
     if (h->r != NULL) {
-        recorder_put(h->r, f, v, detail);
+        recorder_put(h->r, 0, f, v, detail);
         return;
     }
     const char *want = h->want[f->number];
@@ -583,6 +621,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_queue_sorts_and_keeps),
         cmocka_unit_test(the_queue_holds),
+        T(frames_name_their_port),
         T(files_are_rotated_and_bounded),
         T(the_total_is_bounded),
         T(what_was_left_is_kept),
