@@ -3,12 +3,18 @@
 #include "base/assert.h"
 #include "mapsvc/contract_internal.h"
 
-/* That the road is as ordered, or a plate covered, is no suspicion of a change. */
+/* That the road is as ordered, or a plate covered, is no suspicion of a change. But vehicles are told of a cover, and what they
+ * are told is shown. */
+static bool shown(const struct hypothesis *y) {
+    if (y->cls == HYP_COVERED)
+        return y->advisory == ADVISORY_ACTIVE;
+    return y->cls != HYP_OBEYS && y->s > 0;
+}
+
 static const struct hypothesis *strongest(const struct subject *s) {
     const struct hypothesis *best = NULL;
     for (size_t i = 0; i < s->n_hyps; i++) {
-        if (s->hyps[i].cls != HYP_OBEYS && s->hyps[i].cls != HYP_COVERED && s->hyps[i].s > 0 &&
-            (best == NULL || s->hyps[i].s > best->s))
+        if (shown(&s->hyps[i]) && (best == NULL || s->hyps[i].s > best->s))
             best = &s->hyps[i];
     }
     return best;
@@ -42,6 +48,7 @@ static struct map_suspicion describe(
     struct hyp_summary sum = hyp_summarise(y);
     struct map_suspicion m = {.kind = s->kind,
         .op = op_of(y),
+        .covered = y->cls == HYP_COVERED,
         .has_value = y->has_value && y->cls != HYP_MOVED,
         .value = y->cls == HYP_MOVED ? 0 : y->value,
         .bits_q16 = y->s,

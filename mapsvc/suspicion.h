@@ -33,6 +33,8 @@ struct map_suspicion {
     enum element_kind kind;
     enum map_change_op op;
     bool moved; /* with MAP_MODIFY: it stands elsewhere, at x, y */
+    bool
+        covered; /* with MAP_MODIFY: it stands, but is covered or out of force; only while its advisory is in force */
     bool has_value;
     int32_t value;
     int32_t x, y; /* mm in the cell frame */

@@ -47,6 +47,8 @@ static json_t *candidate(const struct http *h, const struct map_suspicion *m) {
     json_put(o, "op", json_string(json_change_op(m->op)));
     if (m->moved)
         json_put(o, "moved", json_true());
+    if (m->covered)
+        json_put(o, "covered", json_true());
     if (m->has_value)
         json_put(o, "value", json_integer(m->value));
     json_put(o, "at", place(h, m));

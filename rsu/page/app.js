@@ -1,17 +1,17 @@
 // Puts the parts together: what is known, what is shown, and the address that says so.
 
 import * as api from "./api.js";
-import { byId, put, show } from "./dom.js";
+import { byId, el, put, show } from "./dom.js";
 import * as evidence from "./evidence.js";
-import { changeTitle, count, placeWords } from "./format.js";
+import { changeTitle, count, zoneName } from "./format.js";
 import * as link from "./link.js";
 import { Guard } from "./guard.js";
 import { follow } from "./live.js";
-import { Model, readSequence } from "./model.js";
+import { Model, middleOf, readSequence } from "./model.js";
 import { Overlay } from "./overlay.js";
 import { Past } from "./past.js";
 import { Scene } from "./scene.js";
-import { expiryWords, list } from "./side.js";
+import { announcement, changes, expiryWords, going } from "./side.js";
 import { Stage } from "./stage.js";
 import { Strip, sayTroubles, states, troubles } from "./strip.js";
 import { TimeBar } from "./timebar.js";
@@ -102,19 +102,29 @@ function putGrip() {
   show(byId("grip"), `${count(n)} ${n === 1 ? "change" : "changes"}${state.live && state.candidatesTotal > 0 ? `, ${count(state.candidatesTotal)} gathering` : ""}`);
 }
 
-let listShown = "";
+// The list has two parts that change at their own times; each is made anew only then, and keeps what is focused in it.
+const shown = { going: "", changes: "" };
 function putList() {
-  const now = JSON.stringify([state.live, state.range, state.live ? [state.candidates, state.orders] : 0, state.candidatesTotal, model.changes.size, state.failed.size, state.filter, state.chosen]);
-  if (now === listShown) return;
-  listShown = now;
+  if (!byId("going")) {
+    put(byId("panel"), el("section", { id: "going" }), el("section", { id: "changes" }));
+    shown.going = shown.changes = "";
+  }
+  const { live, chosen, range, filter, candidates, candidatesTotal, orders } = state;
+  putPart("going", going, JSON.stringify([live, live && [candidates, candidatesTotal, orders, model.newest]]));
+  putPart("changes", changes, JSON.stringify([live, chosen, range, filter, model.changes.size, guard.failed.size, zoneName()]));
+}
+
+function putPart(id, make, key) {
+  if (shown[id] === key) return;
+  shown[id] = key;
   const focused = document.activeElement;
   const at = focused?.id === "filter" ? focused.selectionStart : 0;
-  put(byId("panel"), list(state, open));
-  if (focused?.id === "filter") {
-    byId("filter").focus();
-    byId("filter").setSelectionRange(at, at);
-  } else if (focused?.dataset?.see) {
-    byId("panel").querySelector(`[data-see="${focused.dataset.see}"]`)?.focus();
+  put(byId(id), make(state, open));
+  if (focused?.id === "filter" && focused !== document.activeElement) {
+    byId("filter")?.focus();
+    byId("filter")?.setSelectionRange(at, at);
+  } else if (focused?.dataset?.see && !focused.isConnected) {
+    byId(id).querySelector(`[data-see="${focused.dataset.see}"]`)?.focus();
   }
 }
 
@@ -137,12 +147,10 @@ function open(see, quiet) {
   if (nodes) {
     put(byId("panel"), nodes);
     byId("panel").scrollTop = 0;
-    listShown = "";
     if (!quiet) byId("title")?.focus({ preventScroll: true });
     sheet(true);
   } else {
     if (see) state.see = "";
-    listShown = "";
     putList();
     if (was && !quiet) byId("panel").querySelector(`[data-see="${was}"]`)?.focus();
   }
@@ -254,12 +262,12 @@ async function catchUp(published) {
     const from = state.chosen ? state.range.from : 0;
     const fresh = await past.follow(published);
     guard.watch(fresh);
-    const changes = fresh.flatMap((v) => v.changes);
+    const news = fresh.flatMap((v) => v.changes);
     if (follows) {
       past.trim(from || published);
       showRange(from, model.newest);
-      overlay.pulse(changes);
-      announce(changes);
+      overlay.pulse(news);
+      show(byId("said"), announcement(news)); // for those who do not see the map
     } else {
       bar.put();
     }
@@ -270,12 +278,6 @@ async function catchUp(published) {
   } finally {
     reading = false;
   }
-}
-
-// For those who do not see the map.
-function announce(changes) {
-  const first = changes.slice(0, 3).map((c) => `${changeTitle(c)}${placeWords(c.after || c.before) ? `, ${placeWords(c.after || c.before)}` : ""}`);
-  show(byId("said"), `${count(changes.length)} new: ${first.join("; ")}${changes.length > 3 ? "; and more" : ""}.`);
 }
 
 function say() {
@@ -351,7 +353,8 @@ function watchHash() {
 async function readMap(early) {
   const { version, text } = await api.map(early);
   const elements = readSequence(text);
-  centre(elements);
+  const middle = middleOf(elements);
+  if (middle) view.setOrigin(...middle);
   model.take(elements, version);
   scene.build(elements);
   stage.ask(true);
@@ -387,20 +390,6 @@ export async function begin(early) {
   say();
   if (state.status) catchUp(state.status.map.published);
   document.documentElement.dataset.ready = "yes";
-}
-
-// The middle of the map is the origin, so that metres stay small and true.
-function centre(elements) {
-  let [s, w, n, e] = [90, 180, -90, -180];
-  for (const one of elements.values()) {
-    for (const [lon, lat] of one.line) {
-      s = Math.min(s, lat);
-      n = Math.max(n, lat);
-      w = Math.min(w, lon);
-      e = Math.max(e, lon);
-    }
-  }
-  if (s <= n) view.setOrigin((s + n) / 2, (w + e) / 2);
 }
 
 window.wayside = { view, model, scene, overlay, stage, state, moved, changeTitle }; // for whoever looks under the bonnet

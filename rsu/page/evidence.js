@@ -28,6 +28,7 @@ function bitsBar(have, threshold, advisory) {
 // What counted is known for published changes, for as long as the unit keeps it; else the plain words decide.
 function favours(s, subject) {
   if (subject.counted) return subject.counted.has(s.leaf);
+  if (subject.covered) return s.says === "covered";
   if (subject.op === "delete") return s.says === "gone" || s.says === "covered" || s.says === "silent";
   if (subject.op === "create") return s.says === "new" && (subject.value === undefined || s.value === subject.value);
   return s.says === "value" && (subject.value === undefined || s.value === subject.value);
@@ -200,14 +201,16 @@ export function candidate(k, element, back, history) {
     el("p", {}, candidateMeta(now)),
     bitsBar(now.bits, now.threshold_bits, Boolean(now.advisory)),
     history(now),
-    now.bits >= now.threshold_bits && el("p", {}, "Enough bits. It still needs what else the policy asks for: vehicles, software families, issuers or " +
+    now.bits >= now.threshold_bits && !now.covered && el("p", {}, "Enough bits. It still needs what else the policy asks for: vehicles, software families, issuers or " +
       "directions, the place known well enough, or only the block that publishes it."),
     facts([["first seen", instant(now.first_seen)], ["last seen", instant(now.last_seen)],
       ["groups", `${count(now.groups)} (software family, direction and time)`], ["issuers", count(now.issuers)],
       now.advisory && ["advisory", `told to vehicles; ${now.expiry} if nothing more is seen`]]));
   renew(k);
   return { nodes: [...head(candidateTitle(k, element), back),
-    el("p", { class: "soft" }, "Not in the map: this is what vehicles have said so far."), box, el("h3", {}, "Sightings"), seen], update: renew };
+    el("p", { class: "soft" }, k.covered
+      ? "It stands, but is covered or out of force for now. Vehicles are told while that lasts; the map stays as it is."
+      : "Not in the map: this is what vehicles have said so far."), box, el("h3", {}, "Sightings"), seen], update: renew };
 }
 
 export function bitsChart(points, threshold) {

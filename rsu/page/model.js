@@ -30,6 +30,20 @@ export function readSequence(text) {
   return elements;
 }
 
+// Latitude and longitude of the middle: the origin, so that metres stay small and true. Null of an empty map.
+export function middleOf(elements) {
+  let [s, w, n, e] = [90, 180, -90, -180];
+  for (const one of elements.values()) {
+    for (const [lon, lat] of one.line) {
+      s = Math.min(s, lat);
+      n = Math.max(n, lat);
+      w = Math.min(w, lon);
+      e = Math.max(e, lon);
+    }
+  }
+  return s <= n ? [(s + n) / 2, (w + e) / 2] : null;
+}
+
 function apart(view, a, b) {
   if (!a || !b || a.line.length === 0 || b.line.length === 0) return 0;
   const p = view.metres(...a.line[0]);

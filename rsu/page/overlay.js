@@ -118,7 +118,7 @@ export class Overlay {
     g.fill();
     g.stroke();
     g.fillStyle = colours.text;
-    g.font = '600 12px Inter, system-ui, "Liberation Sans", sans-serif';
+    g.font = '600 12px Inter, system-ui, sans-serif';
     g.textAlign = "center";
     g.textBaseline = "middle";
     g.fillText(words, m.at[0], m.at[1] + 0.5);
@@ -159,7 +159,7 @@ export class Overlay {
     g.arc(at[0] + r * 0.75, at[1] - r * 0.75, 7, 0, 2 * Math.PI);
     g.fill();
     g.fillStyle = colours.panel;
-    g.font = '700 11px Inter, system-ui, "Liberation Sans", sans-serif';
+    g.font = '700 11px Inter, system-ui, sans-serif';
     g.textAlign = "center";
     g.textBaseline = "middle";
     g.fillText("!", at[0] + r * 0.75, at[1] - r * 0.75 + 0.5);
@@ -229,7 +229,7 @@ export class Overlay {
     if (k.advisory) {
       this.hatch(g, x, y, r, colours.advisory);
       g.fillStyle = colours.advisory;
-      g.font = '600 11px Inter, system-ui, "Liberation Sans", sans-serif';
+      g.font = '600 11px Inter, system-ui, sans-serif';
       g.textAlign = "center";
       g.textBaseline = "top";
       if (this.view.scale > 0.8) g.fillText(k.expiry || "", x, y + r + 4);

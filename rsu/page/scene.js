@@ -264,7 +264,7 @@ export class Scene {
   drawLimits(g, v, seen) {
     let n = 0;
     g.fillStyle = this.colours.ink;
-    g.font = '600 11px Inter, system-ui, "Liberation Sans", sans-serif';
+    g.font = '600 11px Inter, system-ui, sans-serif';
     g.textAlign = "center";
     g.textBaseline = "middle";
     for (const t of seen) {

@@ -1,7 +1,7 @@
 // The list beside the map: what gathers evidence, and what changed, newest first.
 
 import { el } from "./dom.js";
-import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many } from "./format.js";
+import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many, placeWords } from "./format.js";
 
 const SHOWN = 60; // candidates of either kind
 const LIST_MAX = 300; // rows; the rest is behind the slider
@@ -10,6 +10,7 @@ const FILTER_FROM = 8; // changes; fewer are seen at a glance
 export function candidateTitle(k, element) {
   if (k.op === "create") return `New ${kindName(k.kind).toLowerCase()}${k.value === undefined ? "" : ` ${k.value}`}?`;
   const what = element ? elementTitle(element) : kindName(k.kind);
+  if (k.covered) return `${what} covered?`;
   if (k.moved) return `${what} moved?`;
   return k.op === "delete" ? `${what} gone?` : `${what} → ${k.value ?? "other"}?`;
 }
@@ -76,22 +77,28 @@ function orderRow(o, state, open) {
     el("span", { class: "meta" }, `${roadWords(o)}${until}`)));
 }
 
-export function list(state, open) {
+export function announcement(news) {
+  const first = news.slice(0, 3).map((c) => [changeTitle(c), placeWords(c.after || c.before)].filter(Boolean).join(", "));
+  return `${count(news.length)} new: ${first.join("; ")}${news.length > 3 ? "; and more" : ""}.`;
+}
+
+// What is going on now: orders and what gathers evidence. Nothing when an older version is looked at.
+export function going(state, open) {
   const parts = [];
-  if (state.live && state.orders.length > 0)
+  if (!state.live) return parts;
+  if (state.orders.length > 0)
     parts.push(el("h2", {}, "Orders of the authority"), el("ul", { class: "list", id: "orders" }, state.orders.slice(0, SHOWN).map((o) => orderRow(o, state, open))));
-  if (state.live && state.candidates.length > 0) {
-    parts.push(el("h2", {}, "Gathering evidence"));
-    const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
-    const strong = state.candidates.filter((k) => !isWeak(k)).slice(0, SHOWN);
-    const rest = state.candidates.filter((k) => !strong.includes(k)).slice(0, SHOWN);
-    if (strong.length > 0) parts.push(el("ul", { class: "list", id: "candidates" }, rows(strong)));
-    if (rest.length > 0)
-      parts.push(el("details", { id: "rest", open: state.restOpen, on: { toggle: (e) => { state.restOpen = e.target.open; } } },
-        el("summary", {}, `${count(state.candidatesTotal - strong.length)} with little to speak for ${state.candidatesTotal - strong.length === 1 ? "it" : "them"}`),
-        el("ul", { class: "list" }, rows(rest))));
-  }
-  return [...parts, ...changesPart(state, open)];
+  if (state.candidates.length === 0) return parts;
+  parts.push(el("h2", {}, "Gathering evidence"));
+  const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
+  const strong = state.candidates.filter((k) => !isWeak(k)).slice(0, SHOWN);
+  const rest = state.candidates.filter((k) => !strong.includes(k)).slice(0, SHOWN);
+  if (strong.length > 0) parts.push(el("ul", { class: "list", id: "candidates" }, rows(strong)));
+  if (rest.length > 0)
+    parts.push(el("details", { id: "rest", open: state.restOpen, on: { toggle: (e) => { state.restOpen = e.target.open; } } },
+      el("summary", {}, `${count(state.candidatesTotal - strong.length)} with little to speak for ${state.candidatesTotal - strong.length === 1 ? "it" : "them"}`),
+      el("ul", { class: "list" }, rows(rest))));
+  return parts;
 }
 
 // What of a change a reader may look for.
@@ -115,20 +122,21 @@ function takeAlong({ from, to }) {
     el("a", { href: `/v1/map/diffs?from=${from}&to=${to}&format=${format}`, download: `changes-${from}-${to}.${ending}` }, name)]), ".");
 }
 
-function changesPart(state, open) {
+// What changed in the range that is shown.
+export function changes(state, open) {
   const { from, to } = state.range;
   const all = state.model.between(from, to);
   const word = state.filter.trim().toLowerCase();
-  const changes = word ? all.filter((c) => sought(c).includes(word)) : all;
+  const found = word ? all.filter((c) => sought(c).includes(word)) : all;
   const parts = [el("h2", {}, state.live && !state.chosen ? "Changes" : `Changes from version ${count(from)} to ${count(to)}`), filterBox(state, all.length)];
   if (all.length === 0)
     parts.push(el("p", { class: "soft" }, to <= 1 ? "The road is as the map had it when the cell was founded." : "No change in these versions."));
-  else if (changes.length === 0)
+  else if (found.length === 0)
     parts.push(el("p", { class: "soft" }, `None of the ${count(all.length)} changes has these words.`));
   parts.push(el("ul", { class: "list", id: "list" },
-    changes.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, state, open))));
-  if (changes.length > LIST_MAX)
-    parts.push(el("p", { class: "soft" }, `${count(changes.length - LIST_MAX)} more: look for a word, or move the ends of the slider.`));
+    found.slice(0, LIST_MAX).map((c) => changeRow(c, state.live && c.version === to, state, open))));
+  if (found.length > LIST_MAX)
+    parts.push(el("p", { class: "soft" }, `${count(found.length - LIST_MAX)} more: look for a word, or move the ends of the slider.`));
   if (all.length > 0) parts.push(takeAlong(state.range));
   return parts;
 }

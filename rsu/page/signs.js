@@ -28,7 +28,7 @@ function disc(g, x, y, r, fill, rim, width) {
 
 function words(g, text, x, y, size, colour) {
   g.fillStyle = colour;
-  g.font = `700 ${size}px Inter, system-ui, "Liberation Sans", sans-serif`;
+  g.font = `700 ${size}px Inter, system-ui, sans-serif`;
   g.textAlign = "center";
   g.textBaseline = "middle";
   g.fillText(text, x, y + size * 0.05);

@@ -158,6 +158,47 @@ static void places_of_new_things_are_among_them(void **state) {
     rig_free(&r);
 }
 
+/* One car after another finds sign n covered. */
+static void find_covered(struct map_rig *r, uint32_t n, uint32_t first, size_t cars) {
+    for (uint32_t i = 0; i < cars; i++) {
+        rig_begin(r, r->now_ms + 5000);
+        struct rig_car car = car_at(first + i, (int32_t)(200000 * n) - 30000);
+        struct observation o = rig_look(r, &car);
+        rig_missed(&o, sign(r, n));
+        o.reports[o.n_reports - 1].kind = REPORT_COVERED;
+        assert_int_equal(rig_send(r, &car, &o), MAP_OK);
+        rig_end(r);
+    }
+}
+
+static void a_cover_is_shown_while_vehicles_are_told_of_it(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct map_suspicion m = {0};
+    size_t total = 0;
+    town(&r);
+    find_covered(&r, 1, 0, 1);
+    assert_int_equal(r.advisories, 0);
+    assert_int_equal(map_contract_suspicions(r.contract.self, &m, 1, &total), 0);
+    for (uint32_t i = 1; i < 60 && r.advisories == 0; i++)
+        find_covered(&r, 1, i, 1);
+    assert_int_equal(r.advisories, 1);
+    assert_int_equal(map_contract_suspicions(r.contract.self, &m, 1, &total), 1);
+    assert_true(m.covered && m.advisory && !m.is_place && !m.moved);
+    assert_int_equal(m.op, MAP_MODIFY);
+    assert_memory_equal(m.subject, sign(&r, 1)->id, 16);
+    assert_int_equal(m.x, 200000);
+    assert_true(map_contract_suspicion(r.contract.self, sign(&r, 1)->id, &m));
+    /* With its end it is gone from here, too. */
+    for (uint32_t i = 0; i < 400 && r.ends == 0; i++) {
+        rig_begin(&r, r.now_ms + 60000);
+        rig_end(&r);
+    }
+    assert_int_equal(r.ends, 1);
+    assert_int_equal(map_contract_suspicions(r.contract.self, &m, 1, &total), 0);
+    rig_free(&r);
+}
+
 /* ---- single observations ---- */
 
 static enum map_saying says(const struct map_rig *r, const struct observation *o,
@@ -247,6 +288,7 @@ int main(void) {
         cmocka_unit_test(strongest_come_first_and_the_rest_is_counted),
         cmocka_unit_test(what_is_lacking_shrinks_with_the_evidence_until_nothing_is),
         cmocka_unit_test(places_of_new_things_are_among_them),
+        cmocka_unit_test(a_cover_is_shown_while_vehicles_are_told_of_it),
         cmocka_unit_test(words_are_read_plainly),
         cmocka_unit_test(only_what_is_in_clear_view_can_be_silent),
         cmocka_unit_test(every_saying_has_a_name),
