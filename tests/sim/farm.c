@@ -95,7 +95,9 @@ static void note(struct total *t, const struct sim_result *r) {
     t->work.us = r->work.us > t->work.us ? r->work.us : t->work.us;
     if (r->work.log_octets > t->work.log_octets)
         t->work.log_octets = r->work.log_octets;
-    t->worst_heal_us = r->healed_us > t->worst_heal_us ? r->healed_us : t->worst_heal_us;
+    /* Blocks whose time is ahead of the mended clocks have to be waited for. */
+    uint64_t heal_us = r->healed_us > r->waited_us ? r->healed_us - r->waited_us : 0;
+    t->worst_heal_us = heal_us > t->worst_heal_us ? heal_us : t->worst_heal_us;
     t->highest_round = r->highest_round > t->highest_round ? r->highest_round : t->highest_round;
     if (!r->bad)
         return;
