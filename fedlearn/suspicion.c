@@ -173,20 +173,45 @@ size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings,
     return changed;
 }
 
-enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token) {
+/* The first token that is not below this one. */
+static size_t place(const struct fl_suspicion *s, const uint8_t *token) {
     size_t low = 0;
     size_t high = s->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int c = memcmp(s->all[middle].token, token, FL_TOKEN);
-        if (c == 0)
-            return s->all[middle].standing;
-        if (c < 0)
+        if (memcmp(s->all[middle].token, token, FL_TOKEN) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return FL_FREE;
+    return low;
+}
+
+static bool is_at(const struct fl_suspicion *s, size_t at, const uint8_t *token) {
+    return at < s->n && memcmp(s->all[at].token, token, FL_TOKEN) == 0;
+}
+
+bool fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence) {
+    size_t at = place(s, token);
+    if (!is_at(s, at, token)) {
+        if (s->n == s->max) {
+            s->full++;
+            return false;
+        }
+        memmove(&s->all[at + 1], &s->all[at], (s->n - at) * sizeof(*s->all));
+        s->all[at] = (struct fl_suspect){0};
+        memcpy(s->all[at].token, token, FL_TOKEN);
+        s->n++;
+    }
+    count(&s->all[at].flagged);
+    s->all[at].standing = FL_EXCLUDED;
+    s->all[at].evidence = evidence;
+    return true;
+}
+
+enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token) {
+    size_t at = place(s, token);
+    return is_at(s, at, token) ? s->all[at].standing : FL_FREE;
 }
 
 static void put(struct buf *b, const struct fl_suspect *t) {

@@ -91,6 +91,9 @@ size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings,
 /* Forgets everything unless it is of this epoch. */
 void fl_suspicion_epoch(struct fl_suspicion *s, uint64_t epoch);
 
+/* What is proven needs no score: EXCLUDED at once, until the epoch ends. evidence is not 0. False: no room (counted in `full`). */
+bool fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence);
+
 enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token);
 
 /* The table: version 01, epoch u64, count u32, then for each token by token: token 32, score i32, flagged, clean,

@@ -172,9 +172,41 @@ static void test_rules(void **state) {
     assert_int_equal(fl_suspicion_check(&rules, &err), WS_EINPUT);
 }
 
+/* At once, known before or not, and as good as any other entry when it is read back. */
+static void test_conviction(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    struct fl_suspicion s = fl_suspicion_new(&rules, 3);
+    struct fl_suspicion back = fl_suspicion_new(&rules, 3);
+    uint8_t token[FL_TOKEN];
+    struct buf b = {0};
+    sight(&s, 2, 1, false, 8);
+    for (uint32_t t = 1; t <= 3; t++) {
+        name(token, t);
+        assert_true(fl_suspicion_convict(&s, token, 70 + t));
+        assert_int_equal(standing(&s, t), FL_EXCLUDED);
+    }
+    name(token, 4);
+    assert_false(fl_suspicion_convict(&s, token, 74));
+    assert_int_equal(s.full, 1);
+    assert_int_equal(s.n, 3);
+    for (size_t i = 1; i < s.n; i++)
+        assert_true(memcmp(s.all[i - 1].token, s.all[i].token, FL_TOKEN) < 0);
+    sight(&s, 1, 5, false, 8); /* nothing sets it free */
+    assert_int_equal(standing(&s, 1), FL_EXCLUDED);
+    fl_suspicion_encode(&s, &b);
+    assert_int_equal(fl_suspicion_decode(&back, buf_span(&b), NULL), 0);
+    assert_int_equal(standing(&back, 3), FL_EXCLUDED);
+    fl_suspicion_epoch(&s, 9);
+    assert_int_equal(standing(&s, 1), FL_FREE);
+    buf_free(&b);
+    fl_suspicion_free(&s);
+    fl_suspicion_free(&back);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_standing), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_rules)};
+        cmocka_unit_test(test_standing), cmocka_unit_test(test_conviction),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
