@@ -22,6 +22,7 @@ enum fl_purpose {
     FL_FOR_OWN_KEY = 11, /* secret: a validator's encryption key */
     FL_FOR_EPHEMERAL = 12, /* secret: a submission's ephemeral scalar */
     FL_FOR_HEADER = 13, /* first leaf of a submission's commitment */
+    FL_FOR_ROUND = 32, /* round seed */
 };
 
 enum { FL_DOMAIN_OCTETS = 18 };

@@ -1,0 +1,143 @@
+/* The OPEN record's octets, and what follows from them. */
+#include "base/assert.h"
+#include "fedlearn/rounds_internal.h"
+#include "ledger/exec/hash.h"
+
+static void put_config(struct buf *b, const struct fl_round_config *k) {
+    buf_u8(b, k->profile->octet);
+    buf_u32(b, k->scale.clip);
+    buf_u32(b, k->scale.clip_inf);
+    buf_u32(b, k->scale.noise);
+    buf_u32(b, k->rules.min_groups);
+    buf_u32(b, k->rules.clip_thousandths);
+    buf_i32(b, k->rules.cosine_thousandths);
+    buf_u8(b, (uint8_t)k->rules.location);
+    buf_u32(b, k->rules.trim_thousandths);
+    buf_u32(b, k->rules.mad_thousandths);
+    buf_u32(b, k->rules.spread_thousandths);
+    buf_u32(b, k->rules.krum_thousandths);
+    buf_u32(b, k->suspicion.bad_ppm);
+    buf_u32(b, k->suspicion.flag_bad_ppm);
+    buf_u32(b, k->suspicion.flag_good_ppm);
+    buf_i32(b, k->suspicion.quarantine);
+    buf_i32(b, k->suspicion.floor);
+    buf_u32(b, k->suspicion.quarantine_rounds);
+    buf_u32(b, k->group_min);
+    buf_u32(b, k->group);
+    buf_u32(b, k->submissions_max);
+    buf_u64(b, k->submit_us);
+    buf_u64(b, k->attest_us);
+    buf_u64(b, k->open_us);
+    buf_u64(b, k->judge_us);
+    buf_u64(b, k->epoch_us);
+    buf_u32(b, k->veto_ppm);
+    buf_u32(b, k->safety_classes);
+}
+
+static bool read_config(struct rd *r, struct fl_round_config *k) {
+    memset(k, 0, sizeof(*k));
+    if (fl_profile_by_octet(rd_u8(r), &k->profile, NULL) != WS_OK)
+        return false;
+    k->scale.bits = k->profile->bits;
+    k->scale.clip = rd_u32(r);
+    k->scale.clip_inf = rd_u32(r);
+    k->scale.noise = rd_u32(r);
+    k->rules.min_groups = rd_u32(r);
+    k->rules.clip_thousandths = rd_u32(r);
+    k->rules.cosine_thousandths = rd_i32(r);
+    uint8_t location = rd_u8(r);
+    k->rules.location = location < FL_LOCATION_COUNT ? location : FL_LOCATION_COUNT;
+    k->rules.trim_thousandths = rd_u32(r);
+    k->rules.mad_thousandths = rd_u32(r);
+    k->rules.spread_thousandths = rd_u32(r);
+    k->rules.krum_thousandths = rd_u32(r);
+    k->suspicion.bad_ppm = rd_u32(r);
+    k->suspicion.flag_bad_ppm = rd_u32(r);
+    k->suspicion.flag_good_ppm = rd_u32(r);
+    k->suspicion.quarantine = rd_i32(r);
+    k->suspicion.floor = rd_i32(r);
+    k->suspicion.quarantine_rounds = rd_u32(r);
+    k->group_min = rd_u32(r);
+    k->group = rd_u32(r);
+    k->submissions_max = rd_u32(r);
+    k->submit_us = rd_u64(r);
+    k->attest_us = rd_u64(r);
+    k->open_us = rd_u64(r);
+    k->judge_us = rd_u64(r);
+    k->epoch_us = rd_u64(r);
+    k->veto_ppm = rd_u32(r);
+    k->safety_classes = rd_u32(r);
+    return !r->bad && k->rules.location < FL_LOCATION_COUNT && rounds_config_good(k);
+}
+
+void fl_open_encode(const struct fl_open *o, struct buf *b) {
+    size_t name = strlen(o->model);
+    buf_u8(b, FL_RECORDS_VERSION);
+    buf_u64(b, o->round);
+    buf_u64(b, o->height);
+    buf_u64(b, o->time_us);
+    buf_u64(b, o->seed_height);
+    buf_u8(b, (uint8_t)name);
+    buf_put(b, o->model, name);
+    buf_u64(b, o->model_version);
+    buf_put(b, o->model_hash, sizeof(o->model_hash));
+    buf_put(b, o->root_set, sizeof(o->root_set));
+    buf_u32(b, o->params);
+    put_config(b, &o->config);
+    buf_u8(b, o->n);
+    for (size_t i = 0; i < o->n; i++) {
+        buf_put(b, o->seat[i].address, sizeof(o->seat[i].address));
+        buf_put(b, o->seat[i].key.b, sizeof(o->seat[i].key.b));
+    }
+}
+
+bool fl_open_decode(struct span octets, struct fl_open *ret) {
+    memset(ret, 0, sizeof(*ret));
+    struct rd r = rd_of(octets);
+    r.bad = rd_u8(&r) != FL_RECORDS_VERSION || r.bad;
+    ret->round = rd_u64(&r);
+    ret->height = rd_u64(&r);
+    ret->time_us = rd_u64(&r);
+    ret->seed_height = rd_u64(&r);
+    struct span name = rd_take(&r, rd_u8(&r));
+    ret->model_version = rd_u64(&r);
+    rd_copy(&r, ret->model_hash, sizeof(ret->model_hash));
+    rd_copy(&r, ret->root_set, sizeof(ret->root_set));
+    ret->params = rd_u32(&r);
+    if (r.bad || name.n == 0 || name.n >= FL_MODEL_NAME || memchr(name.p, 0, name.n) != NULL ||
+        ret->params < 1 || ret->params > FL_MAX_PARAMS || !read_config(&r, &ret->config))
+        return false;
+    memcpy(ret->model, name.p, name.n);
+    ret->n = rd_u8(&r);
+    if (r.bad || ret->n < FL_VALIDATORS_MIN || ret->n > FL_VALIDATORS_MAX)
+        return false;
+    for (size_t i = 0; i < ret->n; i++) {
+        rd_copy(&r, ret->seat[i].address, sizeof(ret->seat[i].address));
+        fl_point_read(&r, &ret->seat[i].key);
+    }
+    return rd_done(&r);
+}
+
+void fl_open_round(
+    const struct fl_open *o, const uint8_t cell[static 32], struct fl_round *ret_round) {
+    struct buf b = {0};
+    memset(ret_round, 0, sizeof(*ret_round));
+    memcpy(ret_round->cell, cell, sizeof(ret_round->cell));
+    fl_open_encode(o, &b);
+    exec_sha256_one(buf_span(&b), ret_round->id);
+    buf_free(&b);
+    ret_round->profile = o->config.profile->octet;
+    ret_round->n = o->n;
+    memcpy(ret_round->seat, o->seat, sizeof(o->seat));
+}
+
+void fl_round_seed(
+    const struct fl_open *o, const uint8_t randomness[static 32], uint8_t ret_seed[static 32]) {
+    struct buf b = {0};
+    uint8_t id[32];
+    fl_open_encode(o, &b);
+    exec_sha256_one(buf_span(&b), id);
+    buf_free(&b);
+    const struct span parts[] = {span_of(id, sizeof(id)), span_of(randomness, 32)};
+    fl_hash(FL_FOR_ROUND, parts, ARRAY_LEN(parts), ret_seed);
+}
