@@ -159,8 +159,8 @@ static uint64_t farthest2(const struct element *a, const struct element *b) {
     uint64_t worst = 0;
     for (size_t i = 0; i < a->n_points; i++) {
         size_t segment = 0;
-        uint64_t d = distance2_line(
-            b->points, b->n_points, a->points[i].x, a->points[i].y, &segment);
+        uint64_t d =
+            distance2_line(b->points, b->n_points, a->points[i].x, a->points[i].y, &segment);
         worst = d > worst ? d : worst;
     }
     return worst;
