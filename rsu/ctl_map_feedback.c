@@ -2,6 +2,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/tnits_feedback.h"
+#include "rsu/admin.h"
 #include "rsu/ctl_map.h"
 
 #include <stdio.h>
@@ -15,6 +16,8 @@ struct teller {
     struct buf text;
     json_t *list; /* NULL: for people */
     bool failed;
+    const char *admin; /* NULL: nobody is given it */
+    size_t refused;
 };
 
 /* The element a feature id means: its own id, or the name under which another data set brought it. */
@@ -145,12 +148,36 @@ static json_t *as_json(struct teller *t, const char *file, const struct tnits_fe
     return o;
 }
 
+/* As it came; the unit keeps it and shows it. */
+static int hand_in(struct teller *t, const char *file, const struct buf *data, struct ws_err *err) {
+    struct buf order = {0};
+    struct buf line = {0};
+    buf_printf(&order, "feedback ");
+    buf_put(&order, data->p, data->n);
+    int rc = admin_send(t->admin, buf_span(&order), &line, err);
+    if (rc == WS_OK) {
+        bool kept = line.n > 3 && memcmp(line.p, "ok ", 3) == 0;
+        t->refused += !kept;
+        (void)fprintf(stderr, "%s: %s%.*s\n", file,
+            kept ? "kept as number " : "not kept: ", (int)(line.n > 3 ? line.n - 3 : 0),
+            line.n > 3 ? (const char *)line.p + 3 : "");
+    }
+    buf_free(&order);
+    buf_free(&line);
+    return rc;
+}
+
 static int one(struct teller *t, const char *file, json_t *all, struct ws_err *err) {
     struct buf data = {0};
     struct tnits_feedback *f = ws_alloc(sizeof(*f));
     int rc = file_read(file, TNITS_FEEDBACK_OCTETS_MAX, &data, err);
     if (rc == WS_OK)
         rc = tnits_feedback_read(file, buf_span(&data), f, err);
+    if (rc == WS_OK && t->admin != NULL) {
+        rc = hand_in(t, file, &data, err);
+        if (rc != WS_OK)
+            tnits_feedback_free(f);
+    }
     buf_free(&data);
     if (rc == WS_OK) {
         t->failed = t->failed || f->failures > 0 || f->said_failure > 0;
@@ -169,10 +196,12 @@ static int one(struct teller *t, const char *file, json_t *all, struct ws_err *e
 
 static int run(const struct ctl_verb *v, int argc, char **argv) {
     const char *map = NULL;
+    const char *admin = NULL;
     bool json = false;
     struct ctl_list files = {0};
     const struct ctl_option options[] = {
         {"map", CTL_TEXT, (void *)&map, 0, 0},
+        {"admin", CTL_TEXT, (void *)&admin, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -180,7 +209,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     struct mapset m = {0};
     struct ws_err err = {0};
-    struct teller t = {.v = v};
+    struct teller t = {.v = v, .admin = admin};
     int rc = map == NULL ? WS_OK : ctl_map_load(map, NULL, &m, NULL, &err);
     if (rc == WS_OK && map != NULL)
         t.map = &m;
@@ -194,7 +223,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     json_decref(all);
     buf_free(&t.text);
     mapset_free(&m);
-    return code == CTL_DONE && t.failed ? CTL_NO : code;
+    return code == CTL_DONE && (t.failed || t.refused > 0) ? CTL_NO : code;
 }
 
 const struct ctl_verb ctl_map_feedback = {"map", "feedback",
@@ -204,8 +233,11 @@ const struct ctl_verb ctl_map_feedback = {"map", "feedback",
     "Each FILE is a TN-ITS FeedbackDataset. Says how many events of each code there are, which "
     "features "
     "failed and\n"
-    "why, and the texts. Exit code 1 when anything failed.\n"
+    "why, and the texts. Exit code 1 when anything failed, or was not kept.\n"
     "\n"
     "  --map FILE    the map that was sent: features are told in its words\n"
+    "  --admin SOCKET  hand each in to a unit, as `admin` in its configuration: it keeps the last "
+    "64 of at most 4 MiB\n"
+    "                and shows them under /v1/map/feedback and at the changes they are about\n"
     "  --json        print JSON, with every feature\n",
     run};

@@ -36,6 +36,8 @@ static const struct route routes[] = {
     {"/v1/map/diffs", {"from", "to", "format"}, http_get_diffs},
     {"/v1/map/stream", {"from", "poll"}, http_get_stream},
     {"/v1/map/orders", {NULL}, http_get_orders},
+    {"/v1/map/feedback", {NULL}, http_get_feedback},
+    {"/v1/map/feedback/*", {NULL}, http_get_one_feedback},
     {"/v1/map/candidates", {NULL}, http_get_candidates},
     {"/v1/map/candidates/*/sightings", {NULL}, http_get_candidate_sightings},
     {"/v1/map/changes/*", {NULL}, http_get_change},

@@ -64,6 +64,7 @@ void http_get_change(struct http *h, const struct http_call *c, struct http_repl
     json_put(o, "sequence", json_count(f.ref.sequence));
     json_put(o, "time", json_instant(f.ref.block_time));
     json_put(o, "change", json_change(&f.version.changes[f.at], &h->frame));
+    json_put(o, "feedback", http_feedback_about(h, f.ref.version, &f.version.changes[f.at]));
     map_version_free(&f.version);
     http_json(r, o);
 }

@@ -12,6 +12,9 @@ json_t *http_candidates_json(struct http *h, struct http_reply *r);
 json_t *http_orders_json(struct http *h, struct http_reply *r);
 json_t *http_jailed_json(struct http *h, struct http_reply *r); /* the last 64, ascending */
 
+/* What receivers of TN-ITS data sets said of a change that this version made (http_feedback.c). A new reference. */
+json_t *http_feedback_about(struct http *h, uint64_t version, const struct change_record *c);
+
 /* Which blocks may tell of a thing. */
 struct http_window {
     uint64_t since, until; /* Time64: nothing before and after matters */

@@ -231,6 +231,8 @@ struct metrics;
 void http_put_lists(struct metrics *m, const struct http_view *v);
 /* http_beacon.c */
 void http_put_beacon(struct metrics *m, const struct http_view *v);
+/* http_feedback.c */
+void http_put_feedback(struct metrics *m, const struct http *h);
 /* http_sensors.c */
 void http_copy_sensors(const struct sensors *s, struct http_view *v); /* owner thread */
 json_t *http_sensors_json(const struct http *h, const struct http_view *v);
@@ -256,6 +258,8 @@ void http_get_map(struct http *h, const struct http_call *c, struct http_reply *
 void http_get_snapshot(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_tiles(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_tile(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_feedback(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_one_feedback(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_net(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_versions(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r);

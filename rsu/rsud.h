@@ -26,6 +26,8 @@ struct radio;
 struct beaconing;
 /* Signed lists (rsu/revocations.h). */
 struct revocations;
+/* Answers to TN-ITS data sets (rsu/feedback.h). */
+struct feedback;
 /* Cameras and lidars of the unit (rsu/sensors.h). */
 struct sensors;
 
@@ -50,6 +52,7 @@ struct rsud {
     struct keeper *keeper; /* (any) counters; NULL: not started */
     struct radio *radio; /* NULL: the unit only listens */
     const struct beaconing *beaconing; /* NULL: no validator */
+    struct feedback *feedback; /* (any) NULL: none is kept */
     struct sensors *sensors; /* NULL: none configured */
     struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]

@@ -87,6 +87,10 @@ void daemon_write_bundle(struct daemon *d);
 void daemon_watch(struct daemon *d);
 /* Behind the error that ended a start: what can be typed to go on, where something of the data folder is damaged. */
 void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
+/* rsud_feedback.c: false, it is no feedback; else the answer is in ret_line. */
+bool daemon_feedback_order(struct daemon *d, struct span order, struct buf *ret_line);
+WARN_UNUSED int daemon_open_feedback(struct daemon *d, struct ws_err *err);
+size_t daemon_admin_octets(const struct daemon *d); /* longest that the admin socket takes */
 /* rsud_sensors.c */
 WARN_UNUSED int daemon_open_sensors(struct daemon *d, struct ws_err *err);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */

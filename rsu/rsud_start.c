@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "pktio/port_check.h"
 #include "rsu/beaconing.h"
+#include "rsu/feedback.h"
 #include "rsu/secret.h"
 #include "rsu/sensors.h"
 
@@ -372,12 +373,13 @@ static int open_descriptors(struct daemon *d, struct ws_err *err) {
 static int open_faces(struct daemon *d, struct ws_err *err) {
     int rc = watch(d, net_fd(d->face.net), err);
     if (rc == WS_OK)
+        rc = daemon_open_feedback(d, err);
+    if (rc == WS_OK)
         rc = daemon_open_sensors(d, err);
     if (rc == WS_OK && d->face.sensors != NULL)
         rc = watch(d, sensors_fd(d->face.sensors), err);
     if (rc == WS_OK && d->config.admin != NULL) {
-        rc = admin_open(d->config.admin, (size_t)d->face.genesis->params.tx_octets_max,
-            daemon_order, d, &d->admin, err);
+        rc = admin_open(d->config.admin, daemon_admin_octets(d), daemon_order, d, &d->admin, err);
         if (rc == WS_OK)
             rc = watch(d, admin_fd(d->admin), err);
     }
@@ -462,6 +464,7 @@ void daemon_stop(struct daemon *d) {
         http_stop(d->http);
     keeper_close(d->face.keeper); /* HTTP asks it for its figures */
     sensors_close(d->face.sensors);
+    feedback_close(d->face.feedback);
     admin_close(d->admin);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);

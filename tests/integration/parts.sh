@@ -64,6 +64,32 @@ ctl map watch --out "$out/part" --snapshot "$out/two.snap" --once "${believe[@]}
 for f in "$out"/part/0*; do cmp -s "$f" "$out/all/$(basename "$f")" || fail "$(basename "$f") differs"; done
 cmp -s "$out/part/state.json" "$out/all/state.json" || fail 'the states differ'
 
+# What a receiver of the TN-ITS data set answers is kept by the unit, also over a start, and shown at the change.
+curl -s --unix-socket "$cell/rsu1/api.sock" "http://u/v1/map/diffs?from=1&format=tnits" >"$out/set.xml"
+dataset=$(sed -nE 's#.*<datasetId>([^<]+)</datasetId>.*#\1#p' "$out/set.xml" | head -n 1)
+sign=$(curl -s --unix-socket "$cell/rsu1/api.sock" "http://u/v1/map/net?from=1" | tr -d '\n' |
+    grep -oE '"element": ?"[0-9a-f]{32}"[^}]*"description": ?"sign 50 -> 30' | grep -oE '[0-9a-f]{32}' | head -n 1)
+[ -n "$dataset" ] && [ -n "$sign" ] || fail "no data set ($dataset) or sign ($sign) to answer"
+cat >"$out/answer.xml" <<END
+<FeedbackDataset><feedbackInfo><FeedbackInformation><datasetIdentifier>$dataset</datasetIdentifier><processed>now</processed><log>
+<FeedbackLog><events><RoadFeatureEvent><featureId><RoadFeatureId><providerId>${dataset%%/*}</providerId><id>$sign</id></RoadFeatureId>
+</featureId><eventCode href="c/decodeLocationError"/></RoadFeatureEvent></events></FeedbackLog></log></FeedbackInformation></feedbackInfo>
+</FeedbackDataset>
+END
+ctl map feedback "$out/answer.xml" --admin "$cell/rsu1/admin.sock" >"$out/said" 2>&1
+[ $? -eq 1 ] && grep -q 'kept as number 1' "$out/said" || fail 'the answer is not kept'
+ctl map feedback "$out/answer.xml" --admin "$cell/rsu1/admin.sock" 2>&1 | grep -q 'not kept: it is kept already, as number 1' || fail 'twice'
+shown() {
+    change=$(curl -s --unix-socket "$cell/rsu1/api.sock" "http://u/v1/map/net?from=1" | tr -d '\n' |
+        grep -oE '"description": ?"sign 50 -> 30.*' | grep -oE '"last_change": ?"[0-9a-f]{64}' | grep -oE '[0-9a-f]{64}' | head -n 1)
+    curl -s --unix-socket "$cell/rsu1/api.sock" "http://u/v1/map/changes/$change" | grep -q '"code": "decodeLocationError"'
+}
+shown || fail 'the answer is not shown at the change'
+end 1
+start 1
+wait_for 60 'the unit answers after a start' is_up
+shown || fail 'the answer is not shown after a start'
+
 # Lies. with WORD MODE WHAT COMMAND...: it is told with exit code 1 (or 3: an answer that is none), and nothing is written.
 with() {
     local word=$1 mode=$2 what=$3

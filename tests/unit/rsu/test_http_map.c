@@ -2,12 +2,14 @@
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
 #include "mapsvc/range.h"
+#include "rsu/feedback.h"
 #include "rsu/http_internal.h"
 #include "rsu/tile_file.h"
 #include "tests/unit/rsu/http_rig.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static struct rig *rig; /* the cell with map versions 2, 3 and 4 that the reading tests share */
 
@@ -424,6 +426,78 @@ static void a_net_leads_from_one_version_to_another(void **state) {
     rig_refused(rig, 400, "format: json or octets", "/v1/map/net?from=3&format=osc");
 }
 
+/* ---- what receivers answered ---- */
+
+static void answers_of_receivers_are_shown(void **state) {
+    (void)state;
+    struct feedback *f = NULL;
+    struct ws_err err = {0};
+    struct buf xml = {0};
+    char dir[128];
+    char cell[17];
+    char element[33];
+    char target[128];
+    uint64_t number = 0;
+    (void)snprintf(dir, sizeof(dir), "%s/feedback", rig->dir);
+    hex_encode(cell, rig->face.cell_id, 8);
+    hex_encode(element, rig->box.town.map.elements[0].id, 16);
+    json_t *o = rig_json(rig, 200, "/v1/map/feedback");
+    assert_int_equal(json_array_size(json_object_get(o, "feedback")), 0);
+    json_decref(o);
+    assert_int_equal(feedback_open(dir, rig->face.cell_id, &f, &err), WS_OK);
+    rig->face.feedback = f;
+    buf_printf(&xml,
+        "<FeedbackDataset><feedbackInfo><FeedbackInformation><datasetIdentifier>wayside.%s/2-3"
+        "</datasetIdentifier><processed>noon</"
+        "processed><log><FeedbackLog><events><RoadFeatureEvent>"
+        "<featureId><RoadFeatureId><providerId>wayside.%s</providerId><id>%s</id></RoadFeatureId>"
+        "</featureId><eventCode href='c/decodeLocationError'/></RoadFeatureEvent></events>"
+        "<events><FreeTextEvent><text>no road there</text></FreeTextEvent></events>"
+        "</FeedbackLog></log></FeedbackInformation></feedbackInfo></FeedbackDataset>",
+        cell, cell, element);
+    if (feedback_add(f, buf_span(&xml), UINT64_C(704707205000000), &number, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    o = rig_json(rig, 200, "/v1/map/feedback");
+    json_t *one = json_array_get(json_object_get(o, "feedback"), 0);
+    assert_int_equal(rig_number(one, "id"), number);
+    assert_int_equal(rig_number(one, "from"), 2);
+    assert_int_equal(rig_number(one, "to"), 3);
+    assert_int_equal(rig_number(one, "failure"), 1);
+    assert_int_equal(rig_number(one, "success"), 0);
+    assert_string_equal(rig_word(one, "received"), "2026-05-01T08:00:00.000Z");
+    json_t *e = json_array_get(json_object_get(one, "events"), 0);
+    assert_string_equal(rig_word(e, "element"), element);
+    assert_string_equal(rig_word(e, "code"), "decodeLocationError");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(one, "texts"), 0)), "no road there");
+    json_decref(o);
+    o = rig_json(rig, 200, "/v1/map/feedback/1");
+    assert_int_equal(rig_number(o, "events_all"), 2);
+    json_decref(o);
+    rig_refused(rig, 404, "no feedback 2", "/v1/map/feedback/2");
+    rig_refused(rig, 400, "feedback", "/v1/map/feedback/x");
+    /* At the change that the data set held, and at no other. */
+    o = rig_json(rig, 200, "/v1/map/diffs?from=1");
+    for (size_t i = 0; i < 3; i++) {
+        json_t *v = json_array_get(json_object_get(o, "versions"), i);
+        json_t *c = json_array_get(json_object_get(v, "changes"), 0);
+        (void)snprintf(target, sizeof(target), "/v1/map/changes/%s", rig_word(c, "id"));
+        json_t *change = rig_json(rig, 200, target);
+        json_t *about = json_object_get(change, "feedback");
+        assert_int_equal(json_array_size(about), i == 1 ? 1 : 0);
+        if (i == 1)
+            assert_string_equal(rig_word(json_array_get(about, 0), "code"), "decodeLocationError");
+        json_decref(change);
+    }
+    json_decref(o);
+    rig->face.feedback = NULL;
+    feedback_close(f);
+    buf_free(&xml);
+    (void)snprintf(target, sizeof(target), "%s/000001-704707205000000.xml", dir);
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_that_joined_by_snapshot_knows_its_version),
@@ -432,6 +506,7 @@ int main(void) {
         cmocka_unit_test(diffs_lead_from_the_base_map_to_the_current_one),
         cmocka_unit_test(diffs_come_in_four_formats),
         cmocka_unit_test(diffs_refuse_by_name),
+        cmocka_unit_test(answers_of_receivers_are_shown),
         cmocka_unit_test(what_is_older_than_the_bound_is_gone),
         cmocka_unit_test(a_tile_holds_at_every_version),
         cmocka_unit_test(a_snapshot_says_which_version_comes_next),
