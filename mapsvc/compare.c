@@ -79,7 +79,7 @@ static bool follows(const struct map_point *p, size_t n, const struct map_point 
     return true;
 }
 
-static bool same_line(
+bool compare_lines(
     const struct map_point *p, size_t n, const struct map_point *q, size_t m, int64_t tolerance) {
     if (n == 0 || m == 0)
         return n == m;
@@ -143,7 +143,7 @@ static bool same_course(
     if (is_ring(a) && m >= 3 && m <= RING_MAX)
         return lies_on(a->points, a->n_points, q, m, c->tolerance) &&
                lies_on(q, m, a->points, a->n_points, c->tolerance);
-    if (same_line(a->points, a->n_points, q, m, c->tolerance))
+    if (compare_lines(a->points, a->n_points, q, m, c->tolerance))
         return true;
     if (c->same_ns)
         return false;
@@ -155,7 +155,7 @@ static bool same_course(
     if (a->kind != EL_BOUNDARY && a->kind != EL_STOP_LINE)
         return false;
     turn_round(q, m);
-    return same_line(a->points, a->n_points, q, m, c->tolerance);
+    return compare_lines(a->points, a->n_points, q, m, c->tolerance);
 }
 
 static bool same_heading(

@@ -21,6 +21,10 @@ struct compare {
     int64_t along_x, along_y; /* direction in which lines of two formats are taken to run */
 };
 
+/* Both lines have one course and the same ends, whatever their points. */
+bool compare_lines(
+    const struct map_point *p, size_t n, const struct map_point *q, size_t m, int64_t tolerance);
+/* Of the box around them. */
 struct map_point compare_middle(const struct map_point *p, size_t n);
 
 bool compare_place(const struct compare *c, struct map_point p, struct map_point *ret_p);

@@ -82,6 +82,18 @@ const struct od_road *xe_road_for(const struct xe *x, const struct element *e, d
 
 /* ---- changes ---- */
 
+struct xe_lane_name {
+    const struct od_road *road;
+    const struct od_section *section;
+    struct od_lane *lane;
+    bool has_s; /* of a limit that does not begin with the section */
+    int64_t mm;
+    char native[OD_NATIVE_MAX]; /* "road/1/section/0/lane/-1" */
+};
+/* "opendrive:road/1/section/0/lane/-1", with "#speed_limit/s/5000" behind it; what: "lane", "border". */
+bool xe_lane_named(
+    const struct xe *x, const char *alias, const char *what, struct xe_lane_name *ret);
+
 /* An attribute, or "". */
 static inline const char *xe_text(const struct element *e, const char *key) {
     const char *v = element_attr(e, key);
@@ -103,5 +115,7 @@ void xe_object(struct xe *x, const struct map_change *c);
 void xe_boundary(struct xe *x, const struct map_change *c);
 void xe_lane(struct xe *x, const struct map_change *c);
 void xe_limits(struct xe *x, const struct mapset *base_map); /* all of them together */
+/* Shapes of boundaries, all together: width, border and laneOffset records. */
+void xe_shapes(struct xe *x);
 
 #endif

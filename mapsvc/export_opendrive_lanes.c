@@ -8,19 +8,9 @@
 
 /* ---- names ---- */
 
-struct lane_name {
-    const struct od_road *road;
-    const struct od_section *section;
-    struct od_lane *lane;
-    bool has_s; /* of a limit that does not begin with the section */
-    int64_t mm;
-    char native[OD_NATIVE_MAX]; /* "road/1/section/0/lane/-1" */
-};
-
-/* "opendrive:road/1/section/0/lane/-1", with "#speed_limit/s/5000" behind it; what: "lane", "border". */
-static bool lane_named(
-    const struct xe *x, const char *alias, const char *what, struct lane_name *ret) {
-    *ret = (struct lane_name){0};
+bool xe_lane_named(
+    const struct xe *x, const char *alias, const char *what, struct xe_lane_name *ret) {
+    *ret = (struct xe_lane_name){0};
     if (strncmp(alias, "opendrive:road/", 15) != 0)
         return false;
     (void)snprintf(ret->native, sizeof(ret->native), "%s", alias + 10);
@@ -55,7 +45,7 @@ static bool lane_named(
     return ret->lane != NULL;
 }
 
-static double section_end(const struct xe *x, const struct lane_name *v) {
+static double section_end(const struct xe *x, const struct xe_lane_name *v) {
     const struct od_section *next =
         od_next_section(x->m, v->road, v->section, v->lane->id < 0 ? -1 : 1);
     return next == NULL || next->s > v->road->length ? v->road->length : next->s;
@@ -64,7 +54,7 @@ static double section_end(const struct xe *x, const struct lane_name *v) {
 /* ---- limits ---- */
 
 /* The record a limit of the file came from, as opendrive_lanes makes them. */
-static struct od_speed *record_of(const struct xe *x, const struct lane_name *v, bool *ret_own) {
+static struct od_speed *record_of(const struct xe *x, const struct xe_lane_name *v, bool *ret_own) {
     bool own = v->lane->speed.n > 0;
     struct od_run run = own ? v->lane->speed : v->road->speed;
     struct od_speed *pool = (own ? x->m->lane_speeds : x->m->road_speeds) + run.first;
@@ -100,7 +90,7 @@ static void set_record(struct xe *x, const struct od_speed *r, const struct elem
 struct shared {
     const struct od_speed *record;
     const struct map_change *change;
-    struct lane_name lane;
+    struct xe_lane_name lane;
 };
 
 static bool same_limit(const struct element *a, const struct element *b) {
@@ -124,7 +114,7 @@ static int piece_order(const void *a, const void *b) {
 
 /* Where along the road a limit of the map begins and ends. */
 static bool extent(
-    const struct xe *x, const struct lane_name *v, const struct element *e, struct piece *ret) {
+    const struct xe *x, const struct xe_lane_name *v, const struct element *e, struct piece *ret) {
     double s[2];
     for (size_t i = 0; i < 2; i++) {
         double px = 0.0;
@@ -160,7 +150,7 @@ static void put_speed(
 }
 
 /* All limits the map has on one lane, as records of that lane. */
-static bool write_lane(struct xe *x, const struct lane_name *v) {
+static bool write_lane(struct xe *x, const struct xe_lane_name *v) {
     char alias[OD_NATIVE_MAX + 16];
     (void)snprintf(alias, sizeof(alias), "opendrive:%s", v->native);
     struct piece *list = NULL;
@@ -216,12 +206,12 @@ static bool write_lane(struct xe *x, const struct lane_name *v) {
 struct limits {
     struct shared *shared;
     size_t n_shared;
-    struct lane_name *lanes; /* to be written whole */
+    struct xe_lane_name *lanes; /* to be written whole */
     const struct element **of;
     size_t n_lanes;
 };
 
-static void whole_lane(struct limits *l, const struct lane_name *v, const struct element *e) {
+static void whole_lane(struct limits *l, const struct xe_lane_name *v, const struct element *e) {
     for (size_t i = 0; i < l->n_lanes; i++)
         if (l->lanes[i].lane == v->lane)
             return;
@@ -234,10 +224,10 @@ static const struct element *either(const struct map_change *c) {
 }
 
 static void sort_limit(struct xe *x, struct limits *l, const struct map_change *c) {
-    struct lane_name v;
+    struct xe_lane_name v;
     const char *lane = element_attr(either(c), "lane");
-    bool named = c->before != NULL ? lane_named(x, c->before->aliases[0], "lane", &v)
-                                   : lane != NULL && lane_named(x, lane, "lane", &v);
+    bool named = c->before != NULL ? xe_lane_named(x, c->before->aliases[0], "lane", &v)
+                                   : lane != NULL && xe_lane_named(x, lane, "lane", &v);
     if (!named) {
         xe_unsaid(x, either(c), "it is on no lane of the file");
         return;
@@ -279,9 +269,9 @@ static struct use *records_in_use(
     size_t n = 0;
     for (size_t i = 0; i < base_map->n; i++) {
         const struct element *e = &base_map->elements[i];
-        struct lane_name v;
+        struct xe_lane_name v;
         bool own = false;
-        if (e->kind == EL_SPEED_LIMIT && lane_named(x, e->aliases[0], "lane", &v))
+        if (e->kind == EL_SPEED_LIMIT && xe_lane_named(x, e->aliases[0], "lane", &v))
             list[n++].record = record_of(x, &v, &own);
     }
     if (n > 1)
@@ -320,7 +310,7 @@ static void write_shared(struct xe *x, struct limits *l, const struct mapset *ba
 void xe_limits(struct xe *x, const struct mapset *base_map) {
     size_t n = x->delta->n;
     struct limits l = {.shared = ws_calloc(n, sizeof(struct shared)),
-        .lanes = ws_calloc(n, sizeof(struct lane_name)),
+        .lanes = ws_calloc(n, sizeof(struct xe_lane_name)),
         .of = ws_calloc(n, sizeof(const struct element *))};
     for (size_t i = 0; i < n; i++)
         if (either(&x->delta->changes[i])->kind == EL_SPEED_LIMIT)
@@ -344,12 +334,19 @@ static void change_attr(struct xe *x, struct od_source src, const char *name,
         xe_attr(x, src, name, q == NULL ? "" : q);
 }
 
+static bool same_text(const struct element *a, const struct element *b, const char *key) {
+    return strcmp(xe_text(a, key), xe_text(b, key)) == 0;
+}
+
 void xe_boundary(struct xe *x, const struct map_change *c) {
-    struct lane_name v;
-    if (c->op != MAP_MODIFY || !lane_named(x, c->before->aliases[0], "border", &v)) {
+    struct xe_lane_name v;
+    if (c->op != MAP_MODIFY || !xe_lane_named(x, c->before->aliases[0], "border", &v)) {
         xe_unsaid(x, either(c), "a boundary is the edge of a lane");
         return;
     }
+    if (same_text(c->before, c->after, "type") && same_text(c->before, c->after, "color") &&
+        same_text(c->before, c->after, "lane_change"))
+        return; /* its shape: in xe_shapes */
     if (v.lane->marks.n == 0) {
         xe_unsaid(x, c->after, "its lane has no road mark to change");
         return;
@@ -361,8 +358,8 @@ void xe_boundary(struct xe *x, const struct map_change *c) {
 }
 
 void xe_lane(struct xe *x, const struct map_change *c) {
-    struct lane_name v;
-    if (c->op != MAP_MODIFY || !lane_named(x, c->before->aliases[0], "lane", &v)) {
+    struct xe_lane_name v;
+    if (c->op != MAP_MODIFY || !xe_lane_named(x, c->before->aliases[0], "lane", &v)) {
         xe_unsaid(x, either(c), "lanes are not drawn anew");
         return;
     }

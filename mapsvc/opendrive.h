@@ -17,6 +17,7 @@ struct od_geometry {
 };
 struct od_poly {
     double s, a, b, c, d; /* s: where it begins, from the road's or section's start */
+    uint32_t at, end; /* in the file */
 };
 struct od_polys {
     struct od_poly *p;

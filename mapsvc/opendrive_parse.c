@@ -265,6 +265,12 @@ static void ends(struct od_parse *p, enum od_tag tag, uint32_t at) {
         m->marks[m->n_marks - 1].source.end = at;
     else if (tag == T_LANE)
         od_lane_of(p)->source.end = at;
+    else if (tag == T_WIDTH)
+        m->width.p[m->width.n - 1].end = at;
+    else if (tag == T_BORDER)
+        m->border.p[m->border.n - 1].end = at;
+    else if (tag == T_LANEOFFSET)
+        m->offset.p[m->offset.n - 1].end = at;
     if (in_lane && (tag == T_WIDTH || tag == T_BORDER || tag == T_MARK || tag == T_SPEED ||
                        tag == T_LANE_LINK || tag == T_LANE_MORE))
         od_lane_of(p)->speed_at = at;

@@ -194,7 +194,7 @@ void od_geometry_end(struct od_parse *p) {
 
 void od_poly_record(struct od_parse *p, struct od_polys *pool, struct od_run *run, const char *s) {
     struct od_poly v = {along(p, s), number(p, "a", 0.0, 1e12), number(p, "b", 0.0, 1e12),
-        number(p, "c", 0.0, 1e12), number(p, "d", 0.0, 1e12)};
+        number(p, "c", 0.0, 1e12), number(p, "d", 0.0, 1e12), od_source_here(p).at, 0};
     if (run->n > 0 && v.s < pool->p[pool->n - 1].s)
         broken(p, "records do not follow each other along s");
     pool->p = od_room(pool->p, pool->n, &pool->cap, sizeof(v));

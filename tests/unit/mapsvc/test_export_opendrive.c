@@ -517,7 +517,8 @@ static void what_cannot_be_said_is_named(void **state) {
     (void)state;
     static const char text[] = HEAD SIGNS FOOT;
     struct mapset m = read_text(text);
-    thing(&m, EL_BOUNDARY, "opendrive:road/1/section/0/border/-2")->points[0].y -= 500;
+    struct element *edge = thing(&m, EL_BOUNDARY, "opendrive:road/1/section/0/border/-2");
+    assert_true(element_set_attr(edge, "color", "yellow"));
     struct element e = {.kind = EL_HAZARD, .valid_to_ms = INT64_MAX, .id = {9}};
     (void)element_add_point(&e, (struct map_point){50000, -6500, 0});
     mapset_add(&m, &e);

@@ -64,8 +64,10 @@ static struct drawn draw(const struct vr_road *r, const struct vr_section *sec, 
 /* e lies on the line, and the line nowhere leaves it by more than a chord may. */
 static void check_line(const struct element *e, const struct vr_road *r,
     const struct vr_section *sec, int a, int b, bool reversed, uint32_t seed, const char *alias) {
-    if (e == NULL)
+    if (e == NULL) {
         fail_msg("seed %u: no %s", seed, alias);
+        return;
+    }
     struct drawn d = draw(r, sec, a, b);
     struct drawn q = {calloc(e->n_points, sizeof(q.p[0])), e->n_points};
     double worst = 0.0;
@@ -247,6 +249,131 @@ static void one_road_in_two_formats_is_one_road(void **state) {
     }
 }
 
+/* ---- shapes in place ---- */
+
+/* A boundary that bulges by up to 0.3 m to its left, its ends where they were. */
+static void bulge(struct element *e) {
+    enum { N = 24 };
+    struct map_point p[N + 1];
+    double total = 0.0;
+    for (size_t i = 1; i < e->n_points; i++)
+        total += hypot((double)e->points[i].x - e->points[i - 1].x,
+            (double)e->points[i].y - e->points[i - 1].y);
+    size_t at = 1;
+    double before = 0.0;
+    for (int k = 0; k <= N; k++) {
+        double want = total * k / N;
+        const struct map_point *a = &e->points[at - 1];
+        const struct map_point *b = &e->points[at];
+        double d = hypot((double)b->x - a->x, (double)b->y - a->y);
+        while (before + d < want && at + 1 < e->n_points) {
+            before += d;
+            at++;
+            a = &e->points[at - 1];
+            b = &e->points[at];
+            d = hypot((double)b->x - a->x, (double)b->y - a->y);
+        }
+        double f = d > 0.0 ? (want - before) / d : 0.0;
+        double out = k == 0 || k == N ? 0.0 : 300.0 * sin(acos(-1.0) * k / N) / (d > 0.0 ? d : 1.0);
+        double dx = (double)b->x - a->x;
+        double dy = (double)b->y - a->y;
+        p[k] = (struct map_point){(int32_t)lround(a->x + f * dx - out * dy),
+            (int32_t)lround(a->y + f * dy + out * dx), a->z};
+    }
+    p[0] = e->points[0];
+    p[N] = e->points[e->n_points - 1];
+    e->n_points = 0;
+    for (int k = 0; k <= N; k++)
+        assert_true(element_add_point(e, p[k]));
+}
+
+/* Written into the file, the edge is where it is wanted, and all others are where they were. */
+static void shapes_of_boundaries_are_written_into_the_file(void **state) {
+    (void)state;
+    size_t written = 0;
+    for (uint32_t seed = 1; seed <= 60; seed++) {
+        struct vr_road r = road_of(seed);
+        struct buf b = {0};
+        struct buf out = {0};
+        struct map_report report;
+        struct ws_err err;
+        char path[] = "wayside-map-XXXXXX";
+        vr_begin_opendrive("", &b);
+        vr_put_opendrive(&r, "1", true, &b);
+        vr_end_opendrive(&b);
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(file_write(path, buf_span(&b), 0600, NULL), WS_OK);
+        struct mapset m = load(buf_span(&b), seed, &report);
+        size_t section = seed % r.n_sections;
+        int k = -(int)(seed % 3);
+        k = k < -r.sections[section].n_right ? -r.sections[section].n_right : k;
+        char alias[80];
+        (void)snprintf(alias, sizeof(alias), "opendrive:road/1/section/%zu/border/%d", section, k);
+        bulge((struct element *)by_alias(&m, EL_BOUNDARY, alias));
+        int rc = map_export_into(&m, path, &out, &report, &err);
+        assert_int_equal(unlink(path), 0);
+        if (rc != WS_OK)
+            fail_msg("seed %u: %s", seed, err.text);
+        bool may = k != 0 || !r.sections[section].borders;
+        if (may && report.skipped > 0)
+            fail_msg("seed %u: %s", seed, report.text[0]);
+        if (!may)
+            assert_true(report_says(&report, "does not go with borders"));
+        written += may;
+        mapset_free(&m);
+        buf_free(&b);
+        buf_free(&out);
+        vr_free(&r);
+    }
+    assert_true(written > 40);
+}
+
+/* In real files: said, or named with the reason, and never another element moved. */
+static void shapes_in_real_files(void **state) {
+    (void)state;
+    static const char *const names[] = {"carla_town01", "e6mini", "fabriksgatan", "jolengatan",
+        "soderleden", "signs500m_v1_852351c1", "testfeld_niedersachsen"};
+    size_t said = 0;
+    size_t unsaid = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[512];
+        struct mapset m;
+        struct ws_err err;
+        (void)snprintf(path, sizeof(path), "%s/maps/opendrive/%s.xodr", test_data_dir(), names[i]);
+        if (access(path, R_OK) != 0)
+            skip();
+        for (size_t nth = 3; nth < 12; nth += 4) {
+            struct map_report report;
+            struct buf out = {0};
+            if (map_import(path, NULL, &m, NULL, &err) != WS_OK)
+                fail_msg("%s", err.text);
+            struct element *e = NULL;
+            for (size_t k = 0, seen = 0; k < m.n && e == NULL; k++)
+                if (m.elements[k].kind == EL_BOUNDARY && seen++ == nth)
+                    e = &m.elements[k];
+            if (e != NULL) {
+                bulge(e);
+                if (map_export_into(&m, path, &out, &report, &err) != WS_OK)
+                    fail_msg("%s: %s", names[i], err.text);
+                if (report.skipped > 1 ||
+                    (report.skipped == 1 && strstr(report.text[0], e->aliases[0]) == NULL))
+                    fail_msg(
+                        "%s: %s: %zu, %s", names[i], e->aliases[0], report.skipped, report.text[0]);
+                if (report.skipped == 1)
+                    print_message("%s: %s\n", names[i], report.text[0]);
+                said += report.skipped == 0;
+                unsaid += report.skipped;
+            }
+            buf_free(&out);
+            mapset_free(&m);
+        }
+    }
+    print_message("%zu shapes written, %zu named\n", said, unsaid);
+    assert_true(said > unsaid);
+}
+
 /* ---- damage ---- */
 
 /* Whatever a file says: it is read, or refused with its name and the line; what is left out has a place. And what was
@@ -323,6 +450,8 @@ int main(void) {
         cmocka_unit_test(shapes_agree_with_a_second_drawing),
         cmocka_unit_test(an_offset_moves_everything),
         cmocka_unit_test(one_road_in_two_formats_is_one_road),
+        cmocka_unit_test(shapes_of_boundaries_are_written_into_the_file),
+        cmocka_unit_test(shapes_in_real_files),
         cmocka_unit_test(damaged_opendrive_has_a_verdict),
         cmocka_unit_test(damaged_lanelet2_has_a_verdict),
     };
