@@ -306,100 +306,99 @@ LANES static void add(
         fl_portable_add(p, wire + i / 8 * p->wire_bits, n - i, weight, sum + i);
 }
 
-/* Four wires in a pass, so that sums are read and written once for them; the next four are asked for meanwhile, since
- * each is a stretch of memory of its own. */
-enum { PASS = 4 };
-
-INLINE void fetch(const uint8_t *const *wires, size_t at) {
-    for (size_t j = 0; j < PASS; j++)
-        __builtin_prefetch(wires[j] + at);
+/* One wire after the other, a chunk of each: short stretches of memory far from each other, which the processor's own look-ahead
+ * is slow to follow. What comes next is asked for meanwhile; after the last wire that is the next chunk of the first. Measured,
+ * standard, groups of 64: 18 GB/s without, 27 with; two or four wires at a time were no faster. Asking is harmless wherever it
+ * points, past the end of a wire, too. */
+INLINE void fetch(uintptr_t at) {
+    __builtin_prefetch((const void *)at); /* NOLINT(performance-no-int-to-ptr) */
+}
+static uintptr_t after(
+    const uint8_t *const *wires, size_t n_wires, size_t k, size_t at, size_t octets) {
+    return k + 1 < n_wires ? (uintptr_t)(wires[k + 1] + at) : (uintptr_t)wires[0] + at + octets;
 }
 
-/* Values of 24 bits in 32-bit lanes, the sum of a block beside that of the group: at most 256 wires of weight 1. */
-INLINE __m512i read16(const uint8_t *at) {
+/* Places of 24-bit values in three lines of memory: sixteen each from octets 0, 48, 96 and 144. */
+struct places24 {
+    __m512i p0;
+    __m512i p48; /* of the first two lines */
+    __m512i p96; /* of the last two */
+    __m512i p144; /* of the last */
+};
+INLINE struct places24 places24(void) {
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const __m512i from = _mm512_add_epi32(
-        _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-            _mm512_set1_epi32(0x030303)),
-        _mm512_set1_epi32(0x00020100));
-    const __m512i v = _mm512_maskz_loadu_epi8((UINT64_C(1) << 48) - 1, at);
-    return _mm512_maskz_permutexvar_epi8(UINT64_C(0x7777777777777777), from, v);
+        _mm512_mullo_epi32(lane, _mm512_set1_epi32(0x030303)), _mm512_set1_epi32(0x00020100));
+    return (struct places24){from, _mm512_add_epi8(from, _mm512_set1_epi8(48)),
+        _mm512_add_epi8(from, _mm512_set1_epi8(32)), _mm512_add_epi8(from, _mm512_set1_epi8(16))};
 }
 
-/* count: PASS or 1, a constant where this is inlined. Three lines of memory a turn. */
-INLINE void add_24_pass(const uint8_t *const *wires, size_t count, size_t fetched, size_t at,
-    size_t n, uint32_t *part) {
+/* n values of 24 bits, a multiple of 64, in 32-bit lanes. */
+INLINE void add_24_one(const uint8_t *wire, uintptr_t next, size_t n, uint32_t *part) {
+    const __mmask64 three = UINT64_C(0x7777777777777777);
+    const struct places24 f = places24();
     for (size_t i = 0; i < n; i += 64) {
-        const size_t o = at + i * 3;
-        __m512i v0 = _mm512_load_si512(part + i);
-        __m512i v1 = _mm512_load_si512(part + i + 16);
-        __m512i v2 = _mm512_load_si512(part + i + 32);
-        __m512i v3 = _mm512_load_si512(part + i + 48);
-        for (size_t j = 0; j < count; j++) {
-            const uint8_t *w = wires[j] + o;
-            v0 = _mm512_add_epi32(v0, read16(w));
-            v1 = _mm512_add_epi32(v1, read16(w + 48));
-            v2 = _mm512_add_epi32(v2, read16(w + 96));
-            v3 = _mm512_add_epi32(v3, read16(w + 144));
-        }
-        for (size_t j = 0; j < fetched; j++) {
-            const uint8_t *w = wires[count + j] + o;
-            __builtin_prefetch(w);
-            __builtin_prefetch(w + 64);
-            __builtin_prefetch(w + 128);
-        }
-        _mm512_store_si512(part + i, v0);
-        _mm512_store_si512(part + i + 16, v1);
-        _mm512_store_si512(part + i + 32, v2);
-        _mm512_store_si512(part + i + 48, v3);
+        const uint8_t *w = wire + 3 * i;
+        uint32_t *to = part + i;
+        const __m512i l0 = _mm512_loadu_si512(w);
+        const __m512i l1 = _mm512_loadu_si512(w + 64);
+        const __m512i l2 = _mm512_loadu_si512(w + 128);
+        const __m512i v0 = _mm512_maskz_permutexvar_epi8(three, f.p0, l0);
+        const __m512i v1 = _mm512_maskz_permutex2var_epi8(three, l0, f.p48, l1);
+        const __m512i v2 = _mm512_maskz_permutex2var_epi8(three, l1, f.p96, l2);
+        const __m512i v3 = _mm512_maskz_permutexvar_epi8(three, f.p144, l2);
+        _mm512_store_si512(to, _mm512_add_epi32(_mm512_load_si512(to), v0));
+        _mm512_store_si512(to + 16, _mm512_add_epi32(_mm512_load_si512(to + 16), v1));
+        _mm512_store_si512(to + 32, _mm512_add_epi32(_mm512_load_si512(to + 32), v2));
+        _mm512_store_si512(to + 48, _mm512_add_epi32(_mm512_load_si512(to + 48), v3));
+        fetch(next + 3 * i);
+        fetch(next + 3 * i + 64);
+        fetch(next + 3 * i + 128);
     }
 }
 
+/* The sum of a block beside that of the group: at most MOST wires of weight 1. */
+enum { MOST = 256 };
 LANES static void add_24(
     const uint8_t *const *wires, size_t n_wires, size_t at, size_t n, uint64_t *sum) {
     _Alignas(64) uint32_t part[FL_N];
-    WS_ASSERT(n_wires <= 256 && n <= FL_N && n % 64 == 0);
+    WS_ASSERT(n_wires <= MOST && n <= FL_N && n % 64 == 0);
     memset(part, 0, n * sizeof(*part));
-    size_t k = 0;
-    for (; k + 2 * PASS <= n_wires; k += PASS)
-        add_24_pass(wires + k, PASS, PASS, at, n, part);
-    for (; k + PASS <= n_wires; k += PASS)
-        add_24_pass(wires + k, PASS, 0, at, n, part);
-    for (; k < n_wires; k++)
-        add_24_pass(wires + k, 1, 0, at, n, part);
+    for (size_t k = 0; k < n_wires; k++)
+        add_24_one(wires[k] + at, after(wires, n_wires, k, at, 3 * n), n, part);
     for (size_t i = 0; i < n; i += 8)
         _mm512_storeu_si512(
             sum + i, _mm512_add_epi64(_mm512_loadu_si512(sum + i),
                          _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)(part + i)))));
 }
 
+INLINE void add_one(const struct reader *r, unsigned bits, const uint8_t *wire, uintptr_t next,
+    size_t n, uint16_t weight, uint64_t *sum) {
+    for (size_t i = 0; i < n; i += 8) {
+        const size_t o = i / 8 * bits;
+        const __m512i v = _mm512_mullo_epi64(read8(r, wire + o), all(weight));
+        _mm512_storeu_si512(sum + i, _mm512_add_epi64(_mm512_loadu_si512(sum + i), v));
+        fetch(next + o);
+    }
+}
+
 LANES static void add_many(const struct fl_profile *p, const uint8_t *const *wires,
     const uint16_t *weights, size_t n_wires, size_t at, size_t n, uint64_t *sum) {
     const struct reader r = reader_of(p->wire_bits);
     const unsigned bits = p->wire_bits;
-    const size_t vector = bits == 24 ? n / 64 * 64 : n / 8 * 8;
-    size_t k = 0;
-    if (weights == NULL && bits == 24) {
-        for (; k < n_wires; k += k + 256 < n_wires ? 256 : n_wires - k)
-            add_24(wires + k, n_wires - k < 256 ? n_wires - k : 256, at, vector, sum);
-    } else if (weights == NULL) {
-        for (; k + PASS <= n_wires; k += PASS) {
-            const uint8_t *const *w = wires + k;
-            const bool next = n_wires - k >= 2 * PASS;
-            for (size_t i = 0; i < vector; i += 8) {
-                const size_t o = at + i / 8 * bits;
-                if (next)
-                    fetch(w + PASS, o);
-                const __m512i ab = _mm512_add_epi64(read8(&r, w[0] + o), read8(&r, w[1] + o));
-                const __m512i cd = _mm512_add_epi64(read8(&r, w[2] + o), read8(&r, w[3] + o));
-                _mm512_storeu_si512(sum + i,
-                    _mm512_add_epi64(_mm512_loadu_si512(sum + i), _mm512_add_epi64(ab, cd)));
-            }
-        }
+    const bool narrow_lanes = bits == 24 && weights == NULL;
+    const size_t vector = narrow_lanes ? n / 64 * 64 : n / 8 * 8;
+    const size_t octets = vector / 8 * bits;
+    if (narrow_lanes) {
+        for (size_t k = 0; k < n_wires; k += MOST)
+            add_24(wires + k, n_wires - k < MOST ? n_wires - k : MOST, at, vector, sum);
+    } else {
+        for (size_t k = 0; k < n_wires; k++)
+            add_one(&r, bits, wires[k] + at, after(wires, n_wires, k, at, octets), vector,
+                weights == NULL ? 1 : weights[k], sum);
     }
-    for (size_t j = 0; j < k && vector < n; j++)
-        fl_portable_add(p, wires[j] + at + vector / 8 * bits, n - vector, 1, sum + vector);
-    for (; k < n_wires; k++)
-        add(p, wires[k] + at, n, weights == NULL ? 1 : weights[k], sum);
+    if (vector < n)
+        fl_portable_add_many(p, wires, weights, n_wires, at + octets, n - vector, sum + vector);
 }
 
 LANES static fl_u128 decode(

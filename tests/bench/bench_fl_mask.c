@@ -61,7 +61,8 @@ static double best(void (*fn)(void *), void *arg) {
         other_excess = 0;
         fn(arg);
         const double spent = now() - start + other_excess;
-        least = spent < least ? spent : least;
+        if (spent > 0) /* a clock of processor time can stand still across a migration */
+            least = spent < least ? spent : least;
     } while (++n < 3 || now() < end);
     return least;
 }
@@ -72,6 +73,7 @@ struct memory {
     const uint8_t *p;
     size_t n;
     uint64_t sum;
+    size_t stride; /* of vehicles */
 };
 
 __attribute__((target_clones("avx512f", "avx2", "default"))) static uint64_t sum_words(
@@ -90,10 +92,23 @@ static void read_all(void *arg) {
     struct memory *m = arg;
     m->sum += sum_words((const uint64_t *)(const void *)m->p, m->n / 8);
 }
+/* The same octets in the order of a group's sum: a chunk of each of 64 wires in turn. */
+static void read_chunks(void *arg) {
+    struct memory *m = arg;
+    const struct fl_profile *p = fl_profile_by_name("standard");
+    for (size_t g = 0; g < vehicles; g += 64) {
+        for (size_t c = 0; c < fl_chunks(p, D); c++) {
+            for (size_t v = g; v < g + 64; v++)
+                m->sum += sum_words(
+                    (const uint64_t *)(const void *)(m->p + v * m->stride + c * fl_full_octets(p)),
+                    fl_chunk_octets(p, D, c) / 8);
+        }
+    }
+}
 static void read_twice(void *arg) {
     const struct memory *m = arg;
     const size_t half = m->n / 128 * 64;
-    struct memory parts[2] = {{m->p, half, 0}, {m->p + half, half, 0}};
+    struct memory parts[2] = {{m->p, half, 0, 0}, {m->p + half, half, 0, 0}};
     both(read_all, &parts[0], &parts[1]);
 }
 static void sha_all(void *arg) {
@@ -347,7 +362,7 @@ int main(int argc, char **argv) {
     const struct fl_profile *standard = fl_profile_by_name("standard");
     const size_t octets = fl_wire_octets(standard, D);
     const size_t stride = (octets + 4095) / 4096 * 4096 + 64;
-    struct memory m = {.n = vehicles * stride};
+    struct memory m = {.n = vehicles * stride, .stride = stride};
     uint8_t *all = mmap(NULL, m.n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     WS_ASSERT(all != MAP_FAILED);
     (void)madvise(all, m.n, MADV_HUGEPAGE); /* where the machine has them */
@@ -367,10 +382,13 @@ int main(int argc, char **argv) {
     const double x = best(x25519, pair);
     EVP_PKEY_free(pair[0]);
     EVP_PKEY_free(pair[1]);
-    printf("baselines: reading %.0f MB %.1f GB/s with one core, %.1f with two; libcrypto "
+    const double by_chunks = (double)(vehicles * octets) / best(read_chunks, &m);
+    printf("baselines: reading %.0f MB %.1f GB/s with one core (%.1f chunk by chunk, as sums "
+           "must), %.1f with two; libcrypto "
            "AES-128-CTR %.1f GB/s, SHA-256 %.2f GB/s, X25519 %.1f us\n",
-        (double)m.n / 1e6, reading[0] / 1e9, reading[1] / 1e9, aes_rate / 1e9, sha_rate / 1e9,
-        x * 1e6);
+        (double)m.n / 1e6, reading[0] / 1e9, by_chunks / 1e9, reading[1] / 1e9, aes_rate / 1e9,
+        sha_rate / 1e9, x * 1e6);
+
     const char *names[FL_RING_PATHS_MAX];
     const size_t n = fl_ring_paths(names);
     static struct fl_ring ring;
