@@ -387,6 +387,10 @@ struct contract map_contract_new(const struct mapset *map) {
     return (struct contract){&ops, c};
 }
 
+void map_contract_take_any_version(void *self) {
+    ((struct map_contract *)self)->any_version = true;
+}
+
 /* ---- views ---- */
 
 const struct mapset *map_contract_current(const void *self) {

@@ -112,6 +112,7 @@ struct map_head {
 
 struct map_contract {
     const struct mapset *base; /* borrowed, for genesis */
+    bool any_version; /* observations may name versions of another chain */
     /* caches of state */
     struct mapset map;
     struct tiles tiles; /* of map, for its root */

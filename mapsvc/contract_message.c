@@ -307,7 +307,7 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     uint64_t max_age = (uint64_t)c->params.v[MAP_POLICY_MAX_AGE_MS] * 1000;
     if (o.time > m->generation_time || m->generation_time - o.time > max_age)
         return MAP_BAD_PAYLOAD;
-    if (o.map_version > c->head.version)
+    if (o.map_version > c->head.version && !c->any_version)
         return MAP_STALE_VERSION;
     struct gathered g;
     g.n = g.named = g.unknown = g.stale = 0;

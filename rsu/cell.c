@@ -54,6 +54,10 @@ int cell_open(
     return WS_OK;
 }
 
+void cell_take_any_map_version(struct cell *c) {
+    map_contract_take_any_version(executor_contract(c->ex, CELL_CONTRACT_MAP)->self);
+}
+
 void cell_close(struct cell *c) {
     executor_free(c->ex);
     memset(c, 0, sizeof(*c));

@@ -26,6 +26,8 @@ const struct policy_limits *cell_policy_limits(void);
 /* base_map: the map of the genesis digest; needed for the first start only, may be NULL after that. */
 WARN_UNUSED int cell_open(
     struct span genesis, const struct mapset *base_map, struct cell *ret_cell, struct ws_err *err);
+/* map_contract_take_any_version, for a cell in which captures of another one run. */
+void cell_take_any_map_version(struct cell *c);
 void cell_close(struct cell *c); /* frees ex unless it was taken over */
 
 /* Index of the map contract in proofs and events. */

@@ -222,6 +222,7 @@ static int run_asked(const struct ctl_verb *v, int argc, char **argv, struct ask
     a->opt.captures = a->captures.v;
     a->opt.n_captures = a->captures.n;
     a->opt.validators = (size_t)a->validators;
+    a->opt.any_version = true;
     a->opt.freshness_us = a->freshness * 1000000;
     a->opt.has_origin = a->origin.given;
     a->opt.lat0 = a->origin.lat;

@@ -147,6 +147,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"seed", CTL_NUMBER, &opt.seed, 0, UINT64_MAX},
         {"speed", CTL_TEXT, (void *)&speed, 0, 0},
         {"freshness", CTL_NUMBER, &freshness, 1, 86400},
+        {"any-version", CTL_FLAG, &opt.any_version, 0, 0},
         {"origin", CTL_PLACE, &origin, 0, 0},
         {"place", CTL_PLACE, &place, 0, 0},
         {"reach", CTL_NUMBER, &reach, 1, 100000},
@@ -221,6 +222,9 @@ const struct ctl_verb ctl_replay = {"replay", NULL, "run captures through a cell
     "  --record FILE       every frame with its verdict as comment, pcapng\n"
     "  --speed X|max       a multiple of real time; max unless given\n"
     "  --freshness SECONDS oldest message accepted; 60 unless given\n"
+    "  --any-version       the vehicles' map versions are those of the cell that the captures are "
+    "from: take\n"
+    "                      observations that name one which is not there yet\n"
     "  --out DIR           made when missing\n"
     "  --quiet             no progress on standard error\n"
     "  --json              print the report as JSON\n",

@@ -44,6 +44,7 @@ struct sim_options {
     unsigned families, issuers;
     unsigned units; /* roadside units that get a ticket */
     uint32_t tpr_ppm, fpr_ppm, sigma_mm;
+    uint64_t map_version; /* that the vehicles' map is; 0: the first, 1 */
     bool has_origin;
     int32_t lat0, lon0; /* 1e-7 degree */
 };
@@ -261,6 +262,7 @@ void sim_sense(struct sim_vehicle *v, struct sim_world *w, const struct sim_road
 struct sim_emit {
     struct capture_writer *writer;
     const struct cell_frame *frame;
+    uint64_t map_version;
     struct sim_frame {
         uint64_t stamp_ns;
         uint64_t order;

@@ -15,7 +15,6 @@ enum {
     STATION_CAR = 5,
     CERT_PERIOD_US =
         1000000, /* CAM carry the certificate at least once a second (wire formats, 4) */
-    MAP_VERSION = 1, /* the map the vehicles were delivered with */
 };
 
 static void put_frame(
@@ -169,7 +168,7 @@ void sim_emit_look(struct sim_emit *e, struct sim_vehicle *v, uint64_t its_us,
     const struct sim_look *look, struct ws_random *rnd) {
     struct observation *o = ws_alloc(sizeof(*o));
     *o = (struct observation){
-        .map_version = MAP_VERSION,
+        .map_version = e->map_version,
         .time = its_us,
         .heading = look->from.heading,
         .range_mm = look->range_mm,

@@ -29,6 +29,8 @@ const char sim_usage[] =
     "  --tpr X            how often what is there is reported, 0 to 1 (default 0.95)\n"
     "  --fpr X            how often something is reported that is not so, 0 to 1 (default 0.02)\n"
     "  --sigma MM         standard deviation of positions, per axis (default 500)\n"
+    "  --map-version N    version of the cell's map that --map is, as vehicles name it (default "
+    "1)\n"
     "  --families N       makes of perception software (default 4)\n"
     "  --issuers N        authorities that issue tickets, 1 to 15 (default 3)\n"
     "  --liars F          share of vehicles that agree on a false change, 0 to 1 (default 0)\n"
@@ -140,6 +142,7 @@ enum option_id {
     OPT_TPR,
     OPT_FPR,
     OPT_SIGMA,
+    OPT_MAP_VERSION,
     OPT_ORIGIN,
     OPT_LISTEN,
     OPT_GENESIS,
@@ -168,6 +171,7 @@ static const struct option long_options[] = {
     {"tpr", required_argument, NULL, OPT_TPR},
     {"fpr", required_argument, NULL, OPT_FPR},
     {"sigma", required_argument, NULL, OPT_SIGMA},
+    {"map-version", required_argument, NULL, OPT_MAP_VERSION},
     {"origin", required_argument, NULL, OPT_ORIGIN},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"genesis", required_argument, NULL, OPT_GENESIS},
@@ -255,6 +259,7 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         {OPT_TPR, 6, 0, 1000000},
         {OPT_FPR, 6, 0, 1000000},
         {OPT_SIGMA, 0, 1, 2500},
+        {OPT_MAP_VERSION, 0, 1, 1000000000},
     };
     size_t i = 0;
     while (i < ARRAY_LEN(ranges) && ranges[i].opt != opt)
@@ -293,6 +298,9 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         break;
     case OPT_FPR:
         o->fpr_ppm = (uint32_t)v;
+        break;
+    case OPT_MAP_VERSION:
+        o->map_version = (uint64_t)v;
         break;
     default:
         o->sigma_mm = (uint32_t)v;
@@ -380,6 +388,7 @@ int sim_options_read(int argc, char *const *argv, struct sim_options *ret_option
         .tpr_ppm = 950000,
         .fpr_ppm = 20000,
         .sigma_mm = 500,
+        .map_version = 1,
     };
     int rc = read_start("2026-06-01T08:00:00Z", &o, err);
     *ret_asked = SIM_RUN;

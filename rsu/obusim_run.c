@@ -251,6 +251,7 @@ int sim_run(
         rc = capture_create(o->out, &s.emit.writer, err);
     if (rc == WS_OK) {
         s.emit.frame = &s.world.map.frame;
+        s.emit.map_version = o->map_version > 0 ? o->map_version : 1;
         drive_all(&s);
         rc = capture_finish(s.emit.writer, err);
     }

@@ -102,6 +102,8 @@ static int open_node(struct onebox *b, struct member *m, struct ws_err *err) {
     int rc = cell_open(b->cfg.genesis, b->cfg.map, &m->cell, err);
     if (rc != WS_OK)
         return rc;
+    if (b->cfg.any_map_version)
+        cell_take_any_map_version(&m->cell);
     struct node_io io = {.send = send_to,
         .committed = on_committed,
         .ctx = m,

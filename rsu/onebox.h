@@ -16,6 +16,7 @@ struct onebox_config {
     uint64_t delay_us; /* one way, between any two */
     struct node_limits limits;
     struct ws_now start;
+    bool any_map_version; /* cell_take_any_map_version */
     /* Called once for each block, when the first validator has made it durable. */
     void (*committed)(void *ctx, size_t validator, const struct block *b, const struct commit *c,
         const struct exec_outcome *o);

@@ -21,7 +21,7 @@ void try_policy_free(struct try_policy *p);
 /* Runs the script as every validator would. The text of a refusal begins with its name and, where there is one, the line. */
 WARN_UNUSED int try_check(struct try_policy *p, struct ws_err *err);
 
-/* in_force, tried: have passed try_check. opt: policy, out and record are NULL. *ret_report: what `rsuctl policy try --json`
+/* in_force, tried: have passed try_check. opt: policy, out and record are NULL, any_version is true. *ret_report: what `rsuctl policy try --json`
  * prints (rsuctl(1)). A capture that is cut is no failure; the report says so. */
 WARN_UNUSED int policy_try(const struct replay_options *opt, const struct try_policy *in_force,
     const struct try_policy *tried, json_t **ret_report, struct ws_err *err);

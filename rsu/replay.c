@@ -108,6 +108,7 @@ static int open_box(struct replay *r, uint64_t start_its_us, struct ws_err *err)
         .delay_us = DELAY_US,
         .limits = node_limits_default(),
         .start = {.mono_us = 1000000, .its_us = start_its_us},
+        .any_map_version = r->opt->any_version,
         .committed = on_committed,
         .ctx = r,
     };

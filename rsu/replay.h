@@ -22,6 +22,9 @@ struct replay_options {
     uint64_t seed; /* of the validators' keys */
     double speed; /* multiple of real time; 0: as fast as it goes */
     uint64_t freshness_us; /* oldest generation time against the capture's clock */
+    /* Observations may name versions of the map of the cell that the captures are from; else what is beyond the version here
+     * is refused, as a cell does. */
+    bool any_version;
     bool has_origin; /* of a map with local coordinates */
     int32_t lat0, lon0;
     bool

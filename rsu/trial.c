@@ -18,6 +18,7 @@ int trial_open(struct trial *t, struct span genesis, const struct mapset *map,
     int rc = cell_open(genesis, map, &t->cell, err);
     if (rc != WS_OK)
         return rc;
+    cell_take_any_map_version(&t->cell);
     if (policy_body != NULL)
         t->cell.sections[0] = buf_span(policy_body);
     return executor_init(t->cell.ex, t->cell.sections, err);

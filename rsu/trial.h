@@ -41,7 +41,8 @@ struct trial {
     uint64_t blocks;
 };
 
-/* map: the base map; borrowed for the call. policy_body NULL: the genesis' own; else policy_make_body's octets, borrowed for
+/* Observations may name any version of the map, for with another policy there are other versions.
+ * map: the base map; borrowed for the call. policy_body NULL: the genesis' own; else policy_make_body's octets, borrowed for
  * the call. */
 WARN_UNUSED int trial_open(struct trial *t, struct span genesis, const struct mapset *map,
     const struct buf *policy_body, struct ws_err *err);

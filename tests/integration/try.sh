@@ -97,6 +97,19 @@ says '^Both policies compute the same table.$'
 try 0 drive.pcap --policy loose.lua --against "$urban" --json --map town.wmap
 cmp -s said loose.json || fail 'the same map from .wmap, another answer'
 
+# ---- captures of a cell whose map has changed already ----
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 420 --change-at 60 --seed 7 \
+    --map-version 57 --pki trust --out later.pcap >/dev/null
+"$bin/rsuctl" replay later.pcap --map "$town/town.osm" --trust trust --validators 1 --out refused --quiet >/dev/null
+grep -q '"stale_map_version": [1-9]' refused/report.json && grep -q '"versions": \[\]' refused/report.json ||
+    fail 'replay takes versions that are not there'
+"$bin/rsuctl" replay later.pcap --map "$town/town.osm" --trust trust --validators 1 --out taken --any-version --quiet >/dev/null
+! grep -q stale_map_version taken/report.json && [ "$(grep -c '"what":' taken/report.json)" -eq 3 ] || fail '--any-version does not take them'
+try 0 later.pcap --policy loose.lua
+! grep -q stale_map_version said || fail 'policy try refuses versions of the cell that was recorded'
+says '^permanent changes: .* 0 only in force, 0 only tried$'
+says 'sign 50 -> 30, lanelet2:way/2003'
+
 # ---- policies that are refused, with their place; nothing is run ----
 refused() { # NAME SCRIPT WORDS
     printf '%s\n' "$2" >"$1.lua"

@@ -825,6 +825,27 @@ static void test_old_map_version(void **state) {
     rig_free(&r);
 }
 
+/* Captures of another cell name that cell's versions. */
+static void test_any_map_version(void **state) {
+    (void)state;
+    for (int any = 0; any < 2; any++) {
+        struct map_rig r;
+        town(&r);
+        if (any == 1)
+            map_contract_take_any_version(r.contract.self);
+        rig_begin(&r, r.now_ms + 1000);
+        struct rig_car car = car_before(0, 200000);
+        struct observation o = rig_look(&r, &car);
+        sees_30(&r, &o, 200000);
+        o.map_version = 57;
+        assert_int_equal(rig_send(&r, &car, &o), any == 1 ? MAP_OK : MAP_STALE_VERSION);
+        o.map_version = 1;
+        assert_int_equal(rig_send(&r, &car, &o), MAP_OK);
+        rig_end(&r);
+        rig_free(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_genesis),
@@ -853,6 +874,7 @@ int main(void) {
         cmocka_unit_test(test_covered),
         cmocka_unit_test(test_vehicles_in_one_window),
         cmocka_unit_test(test_old_map_version),
+        cmocka_unit_test(test_any_map_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

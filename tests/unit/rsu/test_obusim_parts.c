@@ -89,6 +89,7 @@ static void bad_options_are_named(void **state) {
         {"--map a --out b stray", "stray"},
         {"--map a --out", "--out"},
         {"--map a --out b --sigma 2501", "--sigma"},
+        {"--map a --out b --map-version 0", "--map-version"},
         {"--map a --out b --issuers 16", "--issuers"},
         {"--map a --out b --cam-hz 11", "--cam-hz"},
     };
