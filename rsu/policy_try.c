@@ -24,9 +24,11 @@ void try_policy_free(struct try_policy *p) {
 }
 
 int try_check(struct try_policy *p, struct ws_err *err) {
-    int64_t values[MAP_POLICY_COUNT];
-    return policy_measure(buf_span(&p->script), p->name, cell_policy_schema(), cell_policy_limits(),
-        values, &p->usage, err);
+    int64_t *values = ws_calloc(cell_policy_schema()->n, sizeof(*values));
+    int rc = policy_measure(buf_span(&p->script), p->name, cell_policy_schema(),
+        cell_policy_limits(), values, &p->usage, err);
+    free(values);
+    return rc;
 }
 
 static json_t *policy_json(const struct trying *y, int side) {
