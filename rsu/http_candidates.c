@@ -39,6 +39,21 @@ static json_t *place(const struct http *h, const struct map_suspicion *m) {
     return at;
 }
 
+/* What the policy in force still asks for, by name; see suspicion.h for what is not known. */
+static json_t *lacks(unsigned set) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        MAP_LACKS(X)
+#undef X
+    };
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if ((set >> i & 1) != 0)
+            json_add(list, json_string(names[i]));
+    }
+    return list;
+}
+
 static json_t *candidate(const struct http *h, const struct map_suspicion *m) {
     json_t *o = json_object();
     json_put(o, "subject", json_hex(m->subject, 16));
@@ -61,6 +76,8 @@ static json_t *candidate(const struct http *h, const struct map_suspicion *m) {
     json_put(o, "issuers", json_count(m->issuers));
     json_put(o, "software_families", json_count(m->families));
     json_put(o, "views", json_count(m->views));
+    json_put(o, "window_vehicles", json_count(m->window_vehicles));
+    json_put(o, "lacks", lacks(m->lacks));
     json_put(o, "rivals", json_count(m->rivals));
     json_put(o, "first_seen", json_instant(m->first_seen));
     json_put(o, "last_seen", json_instant(m->last_seen));

@@ -11,7 +11,7 @@ import { Model, middleOf, readSequence } from "./model.js";
 import { Overlay } from "./overlay.js";
 import { Past } from "./past.js";
 import { Scene } from "./scene.js";
-import { announcement, changes, expiryWords, going } from "./side.js";
+import { announcement, answers, changes, expiryWords, going } from "./side.js";
 import { Stage } from "./stage.js";
 import { Strip, sayTroubles, states, troubles } from "./strip.js";
 import { TimeBar } from "./timebar.js";
@@ -20,6 +20,7 @@ import { View, steer } from "./view.js";
 
 const CLICK_PX = 16;
 const RETRY_MS = 5000;
+const ANSWERS_MS = 60000;
 const CHECKED = 8; // of the newest versions, whose proofs are checked at the start
 
 const view = new View();
@@ -30,7 +31,7 @@ const strip = new Strip((address) => open(`n:${address}`));
 const past = new Past(model);
 const guard = new Guard((version) => past.proof(version), () => { say(); if (!state.see) putList(); });
 const stream = { lost: 0, map: "", failed: guard.failed };
-const state = { model, status: null, received: 0, begun: false, live: true, chosen: false, filter: "", range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [], failed: guard.failed };
+const state = { model, status: null, received: 0, begun: false, feedback: [], live: true, chosen: false, filter: "", range: { from: 1, to: 1 }, see: "", candidates: [], candidatesTotal: 0, orders: [], failed: guard.failed };
 state.find = (words) => { state.filter = words; putList(); };
 const trails = new Map(); // bits of candidates since the page was opened
 overlay.failed = guard.failed;
@@ -103,15 +104,16 @@ function putGrip() {
 }
 
 // The list has two parts that change at their own times; each is made anew only then, and keeps what is focused in it.
-const shown = { going: "", changes: "" };
+const shown = { going: "", changes: "", answered: "" };
 function putList() {
   if (!byId("going")) {
-    put(byId("panel"), el("section", { id: "going" }), el("section", { id: "changes" }));
-    shown.going = shown.changes = "";
+    put(byId("panel"), el("section", { id: "going" }), el("section", { id: "changes" }), el("section", { id: "answered" }));
+    shown.going = shown.changes = shown.answered = "";
   }
   const { live, chosen, range, filter, candidates, candidatesTotal, orders } = state;
   putPart("going", going, JSON.stringify([live, live && [candidates, candidatesTotal, orders, model.newest]]));
   putPart("changes", changes, JSON.stringify([live, chosen, range, filter, model.changes.size, guard.failed.size, zoneName()]));
+  putPart("answered", answers, JSON.stringify([state.feedback.map((a) => a.id), zoneName()]));
 }
 
 function putPart(id, make, key) {
@@ -280,6 +282,17 @@ async function catchUp(published) {
   }
 }
 
+// Answers come seldom, so they are asked for seldom.
+async function readAnswers() {
+  try {
+    state.feedback = (await api.json("/v1/map/feedback")).feedback;
+    if (!state.see) putList();
+  } catch (e) {
+    if (e.status === 404) return; // a unit that takes none
+  }
+  setTimeout(readAnswers, ANSWERS_MS);
+}
+
 function say() {
   sayTroubles(troubles(state.status, stream), byId("trouble"));
 }
@@ -390,6 +403,7 @@ export async function begin(early) {
   say();
   if (state.status) catchUp(state.status.map.published);
   document.documentElement.dataset.ready = "yes";
+  readAnswers();
 }
 
 window.wayside = { view, model, scene, overlay, stage, state, moved, changeTitle }; // for whoever looks under the bonnet

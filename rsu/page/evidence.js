@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { el, put, svg } from "./dom.js";
 import { bits, bound, changeMeta, changeTitle, clock, count, duration, elementTitle, fateWords, instant, kindName, many, plain, tierName } from "./format.js";
-import { candidateMeta, candidateTitle, roadWords } from "./side.js";
+import { candidateMeta, candidateTitle, codeWords, roadWords } from "./side.js";
 
 const CLASSES = ["good_camera", "basic_camera", "lidar", "roadside", "unknown"];
 const SAYS = {
@@ -145,6 +145,8 @@ export function change(c, { back, open, model, order, failed, checker }) {
   const e = c.evidence;
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
   const later = model.fates.get(c.id);
+  const answers = el("div", {});
+  putAnswers(answers, c.id);
   if (e.vehicles > 0) putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { id: c.id, op: c.op, value: c.after?.value });
   else put(seen, el("p", { class: "soft" }, "No vehicle had to speak for it: it was ordered."));
   return [
@@ -165,10 +167,26 @@ export function change(c, { back, open, model, order, failed, checker }) {
     ]),
     e.threshold_bits > 0 ? bitsBar(e.bits, e.threshold_bits, false) : null,
     ...differs(c),
+    answers,
     el("h3", {}, "Sightings"), seen,
     el("h3", {}, "Who signed"), quorum(c.height),
     ...checker(c),
   ];
+}
+
+// What map providers answered about a change; nothing is said while nobody has.
+async function putAnswers(box, id) {
+  let list = [];
+  try {
+    list = (await api.json(`/v1/map/changes/${id}`)).feedback || [];
+  } catch {
+    return; // no longer kept: then its answers are not, either
+  }
+  if (list.length === 0) return;
+  put(box, el("h3", {}, "What map providers answered"), el("table", { id: "answers" },
+    el("thead", {}, el("tr", {}, ["Received", "Data set", "Answer"].map((words) => el("th", {}, words)))),
+    el("tbody", {}, list.map((a) => el("tr", {}, el("td", {}, instant(a.received)), el("td", {}, plain(a.dataset)),
+      el("td", {}, [codeWords(a.code), a.property && plain(a.property)].filter(Boolean).join(", ")))))));
 }
 
 // What else a change changes, besides what its title says.
@@ -182,6 +200,27 @@ function differs(c) {
   }
   if (c.moved_m >= 0.05) rows.push(["place", `${c.moved_m.toFixed(1)} m from where it was`]);
   return rows.length > 0 ? [el("h3", {}, "What else changed"), facts(rows)] : [];
+}
+
+const LACKS = {
+  __proto__: null,
+  bits: () => "evidence", margin: () => "a clear lead over what else may be so",
+  vehicles: (k) => `vehicles within one window of time (${count(k.window_vehicles)} so far)`,
+  groups: (k) => `groups of vehicles (${count(k.groups)} so far)`,
+  families: (k) => `software families (${count(k.software_families)} so far)`,
+  issuers: (k) => `issuers of certificates (${count(k.issuers)} so far)`,
+  views: (k) => `lines of sight (${count(k.views)} so far)`,
+  place: () => "a better known place",
+};
+
+// What the policy still asks for before this becomes a change.
+export function lackWords(k) {
+  const list = (k.lacks || []).map((one) => (LACKS[one] ? LACKS[one](k) : plain(one)));
+  if (list.length > 0) return `Still wanted by the policy: ${list.join("; ")}.`;
+  if (k.bits < k.threshold_bits) return "";
+  return k.op === "create"
+    ? "Enough bits. It waits for the block that publishes it, or may be what is missing elsewhere."
+    : "The policy asks for no more: it waits for the block that publishes it.";
 }
 
 export function candidate(k, element, back, history) {
@@ -201,8 +240,7 @@ export function candidate(k, element, back, history) {
     el("p", {}, candidateMeta(now)),
     bitsBar(now.bits, now.threshold_bits, Boolean(now.advisory)),
     history(now),
-    now.bits >= now.threshold_bits && !now.covered && el("p", {}, "Enough bits. It still needs what else the policy asks for: vehicles, software families, issuers or " +
-      "directions, the place known well enough, or only the block that publishes it."),
+    !now.covered && el("p", { class: "soft" }, lackWords(now)),
     facts([["first seen", instant(now.first_seen)], ["last seen", instant(now.last_seen)],
       ["groups", `${count(now.groups)} (software family, direction and time)`], ["issuers", count(now.issuers)],
       now.advisory && ["advisory", `told to vehicles; ${now.expiry} if nothing more is seen`]]));

@@ -1,10 +1,11 @@
 // The list beside the map: what gathers evidence, and what changed, newest first.
 
 import { el } from "./dom.js";
-import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many, placeWords } from "./format.js";
+import { bits, bound, count, changeMeta, changeTitle, duration, elementTitle, fateWords, instant, kindName, many, placeWords, plain } from "./format.js";
 
 const SHOWN = 60; // candidates of either kind
 const LIST_MAX = 300; // rows; the rest is behind the slider
+const ANSWERS_SHOWN = 20;
 const FILTER_FROM = 8; // changes; fewer are seen at a glance
 
 export function candidateTitle(k, element) {
@@ -32,11 +33,41 @@ export function expiryWords(until, now) {
   return s > 0 ? `ends in ${duration(s)}` : "ends now";
 }
 
-function candidateRow(k, element, open) {
+// "unknownFeature", a code of TN-ITS, as words.
+export function codeWords(code) {
+  return plain(code || "").replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`).replace(/_/g, " ");
+}
+
+function answerRow(a, state, open) {
+  const whose = typeof a.from === "number" ? `versions ${count(a.from)} to ${count(a.to)}` : "no data set of this cell";
+  const events = a.events.slice(0, ANSWERS_SHOWN);
+  return el("li", {}, el("details", { class: "answer" }, el("summary", {}, `${plain(a.dataset, 60)}: ${count(a.success)} taken, `,
+    el("span", { class: a.failure > 0 ? "tag bad" : "" }, `${count(a.failure)} refused`)),
+  el("p", { class: "soft" }, [instant(a.received), whose, a.processed && plain(a.processed)].filter(Boolean).join("; ")),
+  a.texts.map((words) => el("p", {}, plain(words))),
+  el("ul", { class: "list" }, events.map((e) => {
+    const element = e.element && state.model.elements.get(e.element);
+    const words = [codeWords(e.code), e.property && plain(e.property)].filter(Boolean).join(", ");
+    return el("li", {}, element
+      ? el("button", { type: "button", class: "row", on: { click: () => open(`e:${e.element}`) } },
+        el("span", { class: "what" }, elementTitle(element)), el("span", { class: "tag" }, ""), el("span", { class: "meta" }, words))
+      : `${plain(e.provider, 40)} ${plain(e.id, 60)}: ${words}`);
+  })),
+  (a.events_all ?? a.events.length) > events.length && el("p", { class: "soft" }, `${count((a.events_all ?? a.events.length) - events.length)} more under /v1/map/feedback/${a.id}.`)));
+}
+
+// What map providers answered to the data sets that they were given.
+export function answers(state, open) {
+  if (state.feedback.length === 0) return [];
+  return [el("h2", {}, "Answers of map providers"), el("ul", { class: "list", id: "feedback" },
+    state.feedback.slice(0, ANSWERS_SHOWN).map((a) => answerRow(a, state, open)))];
+}
+
+function candidateRow(k, element, against, open) {
   const share = Math.max(0, Math.min(100, (100 * k.bits) / k.threshold_bits));
   return el("li", {}, el("button", { type: "button", class: "row", "data-see": `k:${k.subject}`, on: { click: () => open(`k:${k.subject}`) } },
     el("span", { class: "what" }, candidateTitle(k, element)),
-    el("span", { class: `tag ${k.advisory ? "advisory" : ""}` }, k.advisory ? `advisory, ${k.expiry}` : "gathering"),
+    el("span", { class: `tag ${k.advisory ? "advisory" : ""}` }, k.advisory ? `advisory, ${k.expiry}` : against ? "against an order" : "gathering"),
     el("span", { class: "meta" }, candidateMeta(k)),
     el("span", { class: `bar ${k.advisory ? "advisory" : ""}`, "aria-hidden": "true" }, el("i", { "width%": share }))));
 }
@@ -90,7 +121,8 @@ export function going(state, open) {
     parts.push(el("h2", {}, "Orders of the authority"), el("ul", { class: "list", id: "orders" }, state.orders.slice(0, SHOWN).map((o) => orderRow(o, state, open))));
   if (state.candidates.length === 0) return parts;
   parts.push(el("h2", {}, "Gathering evidence"));
-  const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), open));
+  const ordered = new Set(state.orders.filter((o) => o.in_force).map((o) => o.element));
+  const rows = (list) => list.map((k) => candidateRow(k, state.model.elements.get(k.subject), ordered.has(k.subject), open));
   const strong = state.candidates.filter((k) => !isWeak(k)).slice(0, SHOWN);
   const rest = state.candidates.filter((k) => !strong.includes(k)).slice(0, SHOWN);
   if (strong.length > 0) parts.push(el("ul", { class: "list", id: "candidates" }, rows(strong)));

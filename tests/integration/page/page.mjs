@@ -287,6 +287,18 @@ async function validator() {
   ok("a dot opens its validator's story");
 }
 
+// What a screen reader would say of each control.
+async function named(where) {
+  await b.send("Accessibility.enable");
+  const { nodes } = await b.send("Accessibility.getFullAXTree");
+  const controls = nodes.filter((n) => !n.ignored && ["button", "link", "slider", "textbox", "searchbox", "image", "img", "application"].includes(n.role?.value));
+  assert.ok(controls.length > 8, `${where}: ${controls.length} controls`);
+  assert.deepEqual(controls.filter((n) => !(n.name?.value || "").trim()).map((n) => n.role.value), [], `${where}: controls without a name`);
+  const headings = nodes.filter((n) => !n.ignored && n.role?.value === "heading");
+  assert.ok(headings.length >= 1 && headings.every((n) => n.name.value.trim()), `${where}: headings`);
+  await b.send("Accessibility.disable");
+}
+
 async function looks() {
   const see = `#see=c:${await b.run("return [...wayside.model.changes.values()].find((c) => c.op === 'modify').id")}`;
   for (const [name, options] of Object.entries({
@@ -296,18 +308,40 @@ async function looks() {
     await sleep(700);
     await shot(name);
     const list = await b.run(CONTRAST);
+    await named(name);
     await open(see, options);
     await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
     await sleep(300);
     await shot(`${name}-evidence`);
     const change = await b.run(CONTRAST);
+    await named(`${name}-evidence`);
     assert.deepEqual([...list.bad, ...change.bad], []);
     assert.ok(list.seen > 12 && change.seen > 20);
     const wide = await b.run("return document.documentElement.scrollWidth <= innerWidth");
     assert.ok(wide, `${name} is wider than its window`);
     assert.deepEqual(b.complaints, []);
   }
-  ok("desktop and phone, light and dark: enough contrast, nothing sticks out, no complaint of the browser");
+  ok("desktop and phone, light and dark: enough contrast, every control has a name, nothing sticks out, no complaint of the browser");
+}
+
+// What map providers answered, as the unit would tell it.
+async function answers() {
+  await open("");
+  await b.run(`const { state } = wayside;
+    const id = [...wayside.model.elements.values()].find((e) => e.kind === "sign").id;
+    state.feedback = [{ id: 1, received: "2026-06-01T09:00:00Z", dataset: "cell-<i>1", from: 1, to: 3, processed: "today", success: 2, failure: 1, codes: [],
+      texts: ["one is <b>unknown</b>"], events: [{ element: id, provider: "p", id: "x", property: "speedLimit", code: "unknownFeature" },
+        { element: null, provider: "p", id: "y", property: "", code: "notLocated" }] }];
+    state.find("");`);
+  await b.run("document.querySelector('#feedback summary').click()");
+  const text = await b.run("return document.getElementById('feedback').innerText");
+  for (const words of ["cell-<i>1", "2 taken", "1 refused", "versions 1 to 3", "one is <b>unknown</b>", "unknown feature, speedLimit", "p y: not located"])
+    assert.ok(text.includes(words), `${words}: ${text}`);
+  await shot("feedback-light");
+  await b.run("document.querySelector('#feedback button').click()");
+  assert.match(await b.run("return wayside.state.see"), /^e:/);
+  await b.key("Escape");
+  ok("answers of map providers are shown, and lead to their elements");
 }
 
 // Who wants no motion gets none: no flight, no pulse.
@@ -351,6 +385,20 @@ async function reconnects() {
   ok("a unit that stood still is followed again, and nothing is left out");
 }
 
+// The map does not come at first: the page says so, and shows it when it does.
+async function lateMap() {
+  await b.open("about:blank");
+  await b.send("Network.setBlockedURLs", { urls: ["*/v1/map"] });
+  await b.send("Page.navigate", { url: `${url}/` });
+  await b.until("/map could not be shown/.test(document.getElementById('trouble').textContent)", "what is wrong with the map");
+  assert.equal(await b.run("return document.documentElement.dataset.ready"), undefined);
+  await b.send("Network.setBlockedURLs", { urls: [] });
+  await ready();
+  await b.until("document.getElementById('trouble').textContent === ''", "the end of the trouble");
+  assert.ok(await b.run("return wayside.model.elements.size > 100"));
+  ok("a map that does not come at first is shown when it comes");
+}
+
 async function trouble() {
   await open("");
   for (const pid of pids.slice(1, 3)) process.kill(Number(pid), "SIGTERM");
@@ -380,7 +428,9 @@ try {
   ok("10,000 and 40,000 elements move");
   await crowd(b, open);
   ok("10,000 changes are listed, found, gathered on the map, and move");
+  await answers();
   await motionless();
+  await lateMap();
   await reconnects();
   await open("");
   await disobeyed();

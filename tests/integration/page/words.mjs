@@ -8,7 +8,8 @@ const from = (name) => import(join(process.argv[2], name));
 process.env.TZ = "Europe/Berlin";
 const { bound, changeMeta, changeTitle, count, clock, duration, elementTitle, fateWords, instant, nextZone, octets, plain, plate, zoneName } = await from("format.js");
 const { troubles } = await from("strip.js");
-const { roadWords } = await from("side.js");
+const { codeWords, roadWords } = await from("side.js");
+const { lackWords } = await from("evidence.js");
 const link = await from("link.js");
 const { Model, readSequence } = await from("model.js");
 const { View } = await from("view.js");
@@ -64,6 +65,14 @@ nextZone();
 assert.deepEqual([instant("2026-06-01T23:30:00Z"), instant("2026-12-31T23:30:00Z"), instant("x")],
   ["2026-06-02 01:30:00 UTC+2", "2027-01-01 00:30:00 UTC+1", "–"]);
 nextZone();
+
+assert.deepEqual(["unknownFeature", "SUCCESS", "out_of_area", undefined, "<b>"].map(codeWords), ["unknown feature", "SUCCESS", "out of area", "", "<b>"]);
+const open = { op: "modify", bits: 12, threshold_bits: 20, groups: 2, software_families: 1, issuers: 3, views: 1, window_vehicles: 1 };
+assert.equal(lackWords({ ...open, lacks: ["bits", "vehicles", "families", "constructor"] }),
+  "Still wanted by the policy: evidence; vehicles within one window of time (1 so far); software families (1 so far); constructor.");
+assert.match(lackWords({ ...open, bits: 21, lacks: [] }), /waits for the block/);
+assert.match(lackWords({ ...open, op: "create", bits: 21, lacks: [] }), /missing elsewhere/);
+assert.equal(lackWords({ ...open, lacks: [] }), "");
 
 // Troubles: nothing when all is well; else one sentence each, which names what to do.
 const well = { healthy: true, trouble: "", validator: 0, consensus: { clock_trusted: true, clock_agrees: true, syncing: false },
