@@ -47,15 +47,16 @@ struct fl_rules {
     uint32_t momentum_thousandths; /* of the reference, added to the step; ..990 */
 };
 
-/* mad: 4 * 1.4826. */
+/* mad: 2.36 deviations of a bell. Honest groups are flagged now and then (one in twenty); the score lives with
+ * that, and offenders inside the bounds are seen far more often than at the usual 4. */
 #define FL_RULES_DEFAULT                                                                           \
     ((struct fl_rules){.min_groups = 3,                                                            \
         .clip_thousandths = 2000,                                                                  \
         .cosine_thousandths = -1000,                                                               \
         .location = FL_LOCATION_DISTANCE,                                                          \
         .trim_thousandths = 250,                                                                   \
-        .mad_thousandths = 5930,                                                                   \
-        .spread_thousandths = 1250,                                                                \
+        .mad_thousandths = 3500,                                                                   \
+        .spread_thousandths = 1000,                                                                \
         .krum_thousandths = 300,                                                                   \
         .momentum_thousandths = 900})
 

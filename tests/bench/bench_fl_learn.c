@@ -369,7 +369,7 @@ static struct plan usual(void) {
         .group = 16,
         .defended = true,
         .quarantine = true,
-        .train = {.steps = 20, .batch = 32, .rate = 0.3F},
+        .train = {.steps = 20, .batch = 32, .rate = 0.2F},
         .rules = FL_RULES_DEFAULT};
 }
 
