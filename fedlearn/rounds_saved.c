@@ -147,7 +147,7 @@ void rounds_drop_key(const struct round_key *k, struct exec_host *h) {
 }
 
 static bool load_keys(struct fl_rounds *c, struct exec_host *h) {
-    uint8_t last[KEY_OCTETS_MAX];
+    uint8_t last[KEY_OCTETS_MAX] = {0};
     struct span at = span_of(last, 0);
     struct span key;
     struct span value;
