@@ -151,7 +151,7 @@ static void read_group(struct rd *r, struct fl_group_outcome *g) {
 }
 
 void fl_outcome_encode(const struct fl_outcome *o, struct buf *b) {
-    WS_ASSERT(o->n_groups >= 1 && o->n_groups <= FL_MAX_GROUPS && o->classes <= FL_CLASSES_MAX &&
+    WS_ASSERT(o->n_groups >= 1 && o->n_groups <= FL_MAX_GROUPS && o->classes <= FL_MAX_CLASSES &&
               o->n_changes <= FL_CHANGES_MAX);
     begin(b, o->round);
     buf_u16(b, o->n_groups);
@@ -222,7 +222,7 @@ bool fl_outcome_decode(struct span octets, struct fl_outcome *ret) {
     ret->step_norm = rd_u64(&r);
     rd_copy(&r, ret->model_hash, sizeof(ret->model_hash));
     ret->classes = rd_u8(&r);
-    if (r.bad || flags > (OUTCOME_STEP | OUTCOME_VETOED) || ret->classes > FL_CLASSES_MAX)
+    if (r.bad || flags > (OUTCOME_STEP | OUTCOME_VETOED) || ret->classes > FL_MAX_CLASSES)
         return false;
     for (size_t i = 0; i < (size_t)ret->classes * ret->classes; i++)
         ret->before[i] = rd_u32(&r);
@@ -274,6 +274,6 @@ bool fl_model_order_decode(struct span octets, struct fl_model_order *ret) {
         return false;
     memcpy(ret->name, name.p, name.n);
     bool has_set = !is_zero(ret->root_set, sizeof(ret->root_set));
-    return ret->params >= 1 && ret->params <= FL_MAX_PARAMS && ret->classes <= FL_CLASSES_MAX &&
+    return ret->params >= 1 && ret->params <= FL_MAX_PARAMS && ret->classes <= FL_MAX_CLASSES &&
            has_set == (ret->classes > 0) && !is_zero(ret->hash, sizeof(ret->hash));
 }

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "fedlearn/bundle_complaint.h"
 #include "fedlearn/judge.h"
+#include "fedlearn/model_eval.h"
 #include "fedlearn/share_sum.h"
 
 #define FL_PSID 0x1e /* decision 5 */
@@ -15,7 +16,6 @@ enum {
     FL_RECORDS_VERSION = 1,
     FL_MODEL_NAME = 32, /* with its final zero; a-z, 0-9, '-' */
     FL_SUBMISSIONS_MAX = 4096, /* of one round */
-    FL_CLASSES_MAX = 16, /* of a model's root set */
     FL_CHANGES_MAX = 32, /* parameters that an outcome lists */
     FL_SHARES_MAX = 16, /* groups in one record of share sums */
 };
@@ -84,10 +84,6 @@ struct fl_group_outcome {
     uint64_t norm, distance; /* fl_verdict */
     uint8_t sum_hash[32]; /* SHA-256 of the group's sums, i32 each; zero when it was not unmasked */
 };
-struct fl_change {
-    uint32_t index;
-    int32_t before, after; /* 2^-FL_PARAM_FRACTION */
-};
 struct fl_outcome {
     uint64_t round;
     uint16_t n_groups;
@@ -98,7 +94,7 @@ struct fl_outcome {
     uint8_t model_hash[32]; /* of the model that is in force from now on */
     /* Rows are the true classes of the root set, columns what the model says; zero classes: there is no root set. */
     uint8_t classes;
-    uint32_t before[FL_CLASSES_MAX * FL_CLASSES_MAX], after[FL_CLASSES_MAX * FL_CLASSES_MAX];
+    uint32_t before[FL_MAX_CLASSES * FL_MAX_CLASSES], after[FL_MAX_CLASSES * FL_MAX_CLASSES];
     uint8_t n_changes; /* the largest, by |after - before| descending, then by index */
     struct fl_change change[FL_CHANGES_MAX];
 };

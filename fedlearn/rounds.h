@@ -159,7 +159,7 @@ struct fl_committee {
     const void *self;
 };
 
-#define FL_POLICY_FIELDS 29
+#define FL_POLICY_FIELDS 30
 extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
 
 struct contract fl_contract_new(void);

@@ -34,6 +34,7 @@
     X(SPREAD, "spread", "1/1000", 0, 1000000,                                                      \
         "distance filter: never nearer than this many medians")                                    \
     X(KRUM, "krum", "1/1000", 0, 499, "share of groups that Multi-Krum takes for bad")             \
+    X(MOMENTUM, "momentum", "1/1000", 0, 990, "part of the last step that is added to a step")     \
     X(BAD_PPM, "bad_ppm", "ppm", 1000, 400000, "assumed share of bad vehicles")                    \
     X(FLAG_BAD_PPM, "flag_bad_ppm", "ppm", 500000, 999000,                                         \
         "chance that the group of a bad vehicle is found bad")                                     \
@@ -44,7 +45,7 @@
     X(QUARANTINE_ROUNDS, "quarantine_rounds", "1", 1, 1000,                                        \
         "quarantined groups in succession that exclude, or set free")                              \
     X(VETO_PPM, "veto_ppm", "ppm", 0, 1000000, "loss of recall of a safety class that vetoes")     \
-    X(SAFETY_CLASSES, "safety_classes", "1", 0, (1 << FL_CLASSES_MAX) - 1,                         \
+    X(SAFETY_CLASSES, "safety_classes", "1", 0, (1 << FL_MAX_CLASSES) - 1,                         \
         "sum of 2^class of the classes that a step may not harm")
 
 enum field {
@@ -90,7 +91,8 @@ bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint6
         .trim_thousandths = GET_U32(TRIM),
         .mad_thousandths = GET_U32(MAD),
         .spread_thousandths = GET_U32(SPREAD),
-        .krum_thousandths = GET_U32(KRUM)};
+        .krum_thousandths = GET_U32(KRUM),
+        .momentum_thousandths = GET_U32(MOMENTUM)};
     ret->suspicion = (struct fl_suspicion_rules){.bad_ppm = GET_U32(BAD_PPM),
         .flag_bad_ppm = GET_U32(FLAG_BAD_PPM),
         .flag_good_ppm = GET_U32(FLAG_GOOD_PPM),

@@ -40,8 +40,9 @@ static void policy(struct rig *r) {
         {"cosine", rules.cosine_thousandths}, {"location", FL_LOCATION_MEAN},
         {"trim", rules.trim_thousandths}, {"mad", rules.mad_thousandths},
         {"spread", rules.spread_thousandths}, {"krum", rules.krum_thousandths},
-        {"bad_ppm", s.bad_ppm}, {"flag_bad_ppm", s.flag_bad_ppm},
-        {"flag_good_ppm", s.flag_good_ppm}, {"quarantine", s.quarantine}, {"score_floor", s.floor},
+        {"momentum", rules.momentum_thousandths}, {"bad_ppm", s.bad_ppm},
+        {"flag_bad_ppm", s.flag_bad_ppm}, {"flag_good_ppm", s.flag_good_ppm},
+        {"quarantine", s.quarantine}, {"score_floor", s.floor},
         {"quarantine_rounds", s.quarantine_rounds}, {"veto_ppm", 20000}, {"safety_classes", 0}};
     assert_int_equal(ARRAY_LEN(values), FL_POLICY_FIELDS);
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
@@ -84,6 +85,9 @@ void rig_close(struct rig *r) {
     for (size_t i = 0; i < RIG_VEHICLES; i++)
         buf_free(&r->vehicle[i].wire);
     fl_mask_close(&r->mask);
+    fl_model_free(&r->model);
+    fl_model_free(&r->parent);
+    fl_model_free(&r->next);
     fake_exec_free(&r->host);
     free(r);
 }
@@ -146,10 +150,39 @@ exec_code rig_order(struct rig *r, enum fl_order kind, struct span body) {
     return code;
 }
 
+/* 4 classes of 74 inputs: RIG_PARAMS parameters. */
+static void make_model(struct rig *r) {
+    struct buf text = {0};
+    struct fl_schema *schema = ws_alloc(sizeof(*schema));
+    struct fl_norm norm[RIG_INPUTS];
+    buf_printf(&text, "label risk 1 2 3 4\n");
+    for (unsigned i = 0; i < RIG_INPUTS; i++) {
+        buf_printf(&text, "feature f%u\n", i);
+        norm[i] = (struct fl_norm){.factor = INT64_C(1) << 32};
+    }
+    assert_int_equal(fl_schema_read(buf_span(&text), schema, NULL), WS_OK);
+    assert_int_equal(fl_model_new(schema, 0, norm, NULL, &r->model, NULL), WS_OK);
+    assert_int_equal(fl_shape_params(&r->model.shape), RIG_PARAMS);
+    for (size_t i = 0; i < RIG_ROWS; i++) {
+        r->root_y[i] = (uint8_t)(i % 4);
+        for (size_t k = 0; k < RIG_INPUTS; k++)
+            r->root_x[i * RIG_INPUTS + k] =
+                (int32_t)ws_random_below(&r->random, 1 << 17) - (1 << 16);
+    }
+    r->root_set = (struct fl_rows){r->root_x, r->root_y, RIG_ROWS};
+    buf_free(&text);
+    free(schema);
+}
+
 exec_code rig_order_model(struct rig *r) {
-    struct fl_model_order m = {.name = "risk-14", .params = RIG_PARAMS};
+    struct fl_model_order m = {
+        .name = "risk-74", .params = RIG_PARAMS, .classes = 4, .root_set = {7}};
     struct buf b = {0};
-    memset(m.hash, 0x4d, sizeof(m.hash));
+    fl_model_free(&r->model);
+    fl_model_free(&r->parent);
+    r->has_parent = false;
+    make_model(r);
+    fl_model_hash(&r->model, m.hash);
     fl_model_order_encode(&m, &b);
     exec_code code = rig_order(r, FL_ORDER_MODEL, buf_span(&b));
     buf_free(&b);
@@ -328,51 +361,26 @@ exec_code rig_submit(struct rig *r, size_t i) {
 
 void rig_outcome(struct rig *r, struct fl_outcome *ret) {
     const struct fl_round_view view = rig_view(r);
-    const struct fl_profile *p = view.open->config.profile;
-    struct fl_group group[FL_MAX_GROUPS];
-    struct fl_verdict verdict[FL_MAX_GROUPS];
-    struct fl_judged judged;
-    static int32_t sums[FL_MAX_GROUPS][RIG_PARAMS];
-    int32_t step[RIG_PARAMS];
-    struct fl_opening opening[FL_MAX_GROUPS];
-    memset(ret, 0, sizeof(*ret));
+    struct fl_found_group group[FL_MAX_GROUPS];
+    int32_t *sums = ws_calloc((size_t)view.groups * RIG_PARAMS, sizeof(*sums));
     for (size_t g = 0; g < view.groups; g++) {
         uint32_t in[RIG_VEHICLES];
-        uint64_t sum[FL_N] = {0};
+        const uint8_t *wires[RIG_VEHICLES];
         size_t n = members(r, g, in);
-        const struct fl_weights w = {(uint32_t)n, (uint32_t)n};
         for (size_t i = 0; i < n; i++)
-            fl_sum_add(r->ring, p, RIG_PARAMS, r->vehicle[in[i]].wire.p, 1, sum);
-        fl_mask_round(&r->mask, view.seed);
-        fl_mask_open_key(&r->mask, fl_contract_key_sum(r->contract.self, g));
-        opening[g] = FL_OPENING_NONE;
-        fl_mask_unmask(&r->mask, p, RIG_PARAMS, 0, w, sum, sums[g], &opening[g]);
-        bool malformed = fl_opening_judge(p, w, &opening[g]) == FL_OPENING_RESIDUAL;
-        group[g] = (struct fl_group){(uint32_t)g, (uint32_t)n, malformed, sums[g]};
+            wires[i] = r->vehicle[in[i]].wire.p;
+        group[g] = (struct fl_found_group){.vehicles = (uint32_t)n, .sum = sums + g * RIG_PARAMS};
+        assert_int_equal(fl_find_group(view.open, view.seed, r->ring, wires,
+                             fl_contract_key_sum(r->contract.self, g), &group[g], NULL),
+            WS_OK);
     }
-    assert_int_equal(fl_judge(&view.open->config.scale, &view.open->config.rules, group,
-                         view.groups, NULL, RIG_PARAMS, step, verdict, &judged, NULL),
-        WS_OK);
-    ret->round = view.number;
-    ret->n_groups = view.groups;
-    for (size_t g = 0; g < view.groups; g++) {
-        ret->group[g] = (struct fl_group_outcome){.verdict = verdict[g].code,
-            .clipped = verdict[g].clipped,
-            .residual = fl_opening_mean_square(&opening[g]),
-            .norm = verdict[g].norm,
-            .distance = verdict[g].distance};
-        exec_sha256_one(span_of((const uint8_t *)sums[g], sizeof(sums[g])), ret->group[g].sum_hash);
-    }
-    ret->step = judged.step;
-    ret->accepted = judged.accepted;
-    ret->vehicles = judged.vehicles;
-    ret->step_norm = judged.step_norm;
-    struct fl_model_view m;
-    fl_contract_model(r->contract.self, &m);
-    memcpy(ret->model_hash, m.hash, 32);
-    const struct span parts[] = {span_of(m.hash, 32), span_of((const uint8_t *)step, sizeof(step))};
-    if (judged.step)
-        exec_sha256(parts, ARRAY_LEN(parts), ret->model_hash);
+    const struct fl_find find = {
+        view.open, group, view.groups, &r->model, r->has_parent ? &r->parent : NULL, &r->root_set};
+    struct ws_err err = {0};
+    fl_model_free(&r->next);
+    if (fl_find_outcome(&find, ret, &r->next, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    free(sums);
 }
 
 exec_code rig_say_outcome(struct rig *r, unsigned v, const struct fl_outcome *o) {
@@ -419,6 +427,13 @@ void rig_judging(struct rig *r) {
     for (unsigned v = 1; v <= r->n; v++)
         assert_int_equal(rig_say_outcome(r, v, o), FL_ROUND_OK);
     rig_end(r);
+    if (o->step && !o->vetoed) {
+        fl_model_free(&r->parent);
+        r->parent = r->model;
+        r->has_parent = true;
+        r->model = r->next;
+        r->next = (struct fl_model){0};
+    }
     free(o);
 }
 

@@ -4,12 +4,18 @@
 #define WAYSIDE_TESTS_UNIT_FEDLEARN_ROUND_RIG_H
 
 #include "fedlearn/bundle_tree.h"
-#include "fedlearn/mask.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/outcome.h"
 #include "tests/support/cm.h"
 #include "tests/support/fake_exec.h"
 
-enum { RIG_VALIDATORS = 4, RIG_VEHICLES = 40, RIG_PARAMS = 300, RIG_SECOND = 1000000 };
+enum {
+    RIG_VALIDATORS = 4,
+    RIG_VEHICLES = 40,
+    RIG_INPUTS = 74,
+    RIG_PARAMS = 4 * (RIG_INPUTS + 1),
+    RIG_ROWS = 200,
+    RIG_SECOND = 1000000
+};
 
 struct rig_vehicle {
     uint8_t token[32];
@@ -30,6 +36,11 @@ struct rig {
     const struct fl_ring *ring;
     struct fl_mask mask;
     struct fl_round round; /* of the round that is on */
+    struct fl_model model, parent, next; /* in force, before it, and what rig_outcome found last */
+    bool has_parent;
+    struct fl_rows root_set;
+    int32_t root_x[RIG_ROWS * RIG_INPUTS];
+    uint8_t root_y[RIG_ROWS];
     struct rig_vehicle vehicle[RIG_VEHICLES];
 };
 
@@ -67,7 +78,7 @@ enum fl_bundle_verdict rig_share(
 /* v's sum of shares of group g; v's record of groups first .. first + n - 1, `spoil` added to each first value. */
 void rig_sum(struct rig *r, unsigned v, size_t g, struct fl_share_sum *ret_sum);
 exec_code rig_shares(struct rig *r, unsigned v, size_t first, size_t n, uint16_t spoil);
-/* What an honest validator finds: unmasks all groups, judges them. */
+/* What an honest validator finds (outcome.h); the model that follows becomes r->next. */
 void rig_outcome(struct rig *r, struct fl_outcome *ret_outcome);
 exec_code rig_say_outcome(struct rig *r, unsigned v, const struct fl_outcome *o);
 
