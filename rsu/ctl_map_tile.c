@@ -1,6 +1,7 @@
 /* rsuctl map tile: a part of the map, checked without the rest of it. */
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "ledger/exec/hash.h"
 #include "rsu/ctl_map.h"
 #include "rsu/ctl_map_unit.h"
 #include "rsu/tile_file.h"
@@ -50,6 +51,70 @@ static int check(struct tile_command *d, struct ws_err *err) {
     return code;
 }
 
+/* The leaves of the map's list, from the unit's list of tiles: whoever has them all knows which tiles there are not. */
+static int all_tiles_root(struct tile_command *d, const json_t *tiles, uint8_t ret_root[static 32],
+    bool *ret_there, struct ws_err *err) {
+    size_t n = json_array_size(tiles);
+    uint8_t(*leaves)[32] = ws_calloc(n, 32);
+    long long last = -1;
+    int rc = WS_OK;
+    *ret_there = false;
+    for (size_t i = 0; i < n && rc == WS_OK; i++) {
+        const json_t *t = json_array_get(tiles, i);
+        struct buf root = {0};
+        long long id = ctl_json_number(t, "id");
+        rc = ctl_json_octets(t, "root", &root, err);
+        if (rc == WS_OK && (root.n != 32 || id <= last || id > UINT32_MAX))
+            rc = ws_fail(err, WS_EINPUT, "the unit's list of tiles is malformed");
+        if (rc == WS_OK)
+            tile_leaf((uint32_t)id, root.p, leaves[i]);
+        *ret_there = *ret_there || (uint64_t)id == d->tile;
+        last = id;
+        buf_free(&root);
+    }
+    if (rc == WS_OK)
+        exec_list_root((const uint8_t(*)[32])leaves, n, ret_root);
+    free(leaves);
+    return rc;
+}
+
+/* The unit says that nothing is in the tile: all tiles of the version, which lead to its root, without this one. Always an exit
+ * code other than CTL_DONE. */
+static int check_empty(struct tile_command *d, struct ws_err *err) {
+    char path[64] = "/v1/map/tiles";
+    json_t *page = NULL;
+    uint8_t listed[32];
+    uint8_t root[32];
+    uint8_t record[32];
+    bool there = false;
+    if (d->version > 0)
+        (void)snprintf(
+            path, sizeof(path), "/v1/map/tiles?version=%llu", (unsigned long long)d->version);
+    int rc = ctl_http_json(d->unit.http, path, &page, err);
+    long long version = rc == WS_OK ? ctl_json_number(page, "version") : 0;
+    if (rc == WS_OK && (version < 1 || (d->version > 0 && (uint64_t)version != d->version)))
+        rc = ws_fail(err, WS_EINPUT, "the unit lists the tiles of another version");
+    if (rc == WS_OK)
+        rc = all_tiles_root(d, json_object_get(page, "tiles"), listed, &there, err);
+    json_decref(page);
+    int code = ctl_map_code(rc);
+    if (code == CTL_DONE)
+        code = ctl_map_believe(&d->unit, (uint64_t)version, root, record, err);
+    if (code != CTL_DONE)
+        return code;
+    if (memcmp(root, listed, 32) != 0)
+        (void)ws_fail(err, WS_EINPUT,
+            "the unit's tiles are not all those of version %lld: their root is another", version);
+    else if (there)
+        (void)ws_fail(err, WS_EINPUT, "the unit has tile %llu and does not give it",
+            (unsigned long long)d->tile);
+    else
+        (void)ws_fail(err, WS_ENOTFOUND,
+            "version %lld of the map has nothing in tile %llu; that is proven", version,
+            (unsigned long long)d->tile);
+    return CTL_NO;
+}
+
 /* As a map of its own, for map export and map diff. */
 static int write_map(struct tile_command *d, struct ws_err *err) {
     struct mapset m = {.frame = d->unit.frame, .ns = "tile"};
@@ -89,7 +154,8 @@ static int get_tile(struct tile_command *d) {
     struct buf octets = {0};
     int code = ctl_map_unit_open(&d->unit);
     if (code == CTL_DONE) {
-        code = ctl_map_code(fetch(d, &octets, &err));
+        int rc = fetch(d, &octets, &err);
+        code = rc == WS_ENOTFOUND ? check_empty(d, &err) : ctl_map_code(rc);
         if (code == CTL_DONE)
             code = check(d, &err);
         if (code == CTL_DONE && d->raw != NULL &&
@@ -138,7 +204,7 @@ const struct ctl_verb ctl_map_tile = {"map", "tile", "a part of the map, checked
     "that it is whole and\n"
     "unaltered: that its elements lead to the root of the version, which a quorum of the cell "
     "signed. Exit code 1: it\n"
-    "does not hold, or the tile is empty.\n"
+    "does not hold, or the tile is empty, which is proven too.\n"
     "\n"
     "  --at LAT,LON        the tile that this place is in\n"
     "  --tile ID           its id, as /v1/map/tiles lists them\n"

@@ -42,7 +42,7 @@ for v in $(seq 1 "$last"); do
     ctl map tile --at $place --version "$v" "${believe[@]}" >"$out/said" 2>&1 || fail "tile of version $v"
 done
 ctl map tile --at 10,10 "${believe[@]}" >"$out/said" 2>&1
-[ $? -eq 1 ] || fail 'an empty tile is no answer of yes'
+[ $? -eq 1 ] && grep -q 'nothing in tile.*proven' "$out/said" || fail 'that a tile is empty is not proven'
 ctl map tile --tile 5 >"$out/said" 2>&1
 [ $? -eq 2 ] || fail 'a tile without a genesis'
 
@@ -110,6 +110,8 @@ with /v1/map/tiles flip -3 map tile --at $place                                 
 with /v1/map/tiles flip 60 map tile --at $place                                  # the root
 with /v1/map/tiles other "/v1/map/tiles/$tile?version=1" map tile --at $place --version "$last" # an old one
 with /v1/map/tiles flip 48 map tile --at $place                                  # the version it says
+with "/v1/map/tiles/$tile" other /v1/map/tiles/5 map tile --at $place                 # it hides it
+with /v1/map/tiles other /v1/map/tiles/5 map tile --at $place                   # and the list of all
 with /v1/map/snapshot flip -3 map snapshot                                       # an element
 with /v1/map/snapshot other '/v1/map/snapshot?version=2' map snapshot --version "$last"
 with /v1/map/snapshot flip 60 map snapshot                                       # the record that comes next
