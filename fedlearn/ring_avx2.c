@@ -246,6 +246,86 @@ LANES static void add_many(const struct fl_profile *p, const uint8_t *const *wir
     fl_portable_add_many(p, wires, NULL, n_wires, at + 3 * vector, n - vector, sum + vector);
 }
 
+/* ---- opening ---- */
+
+LANES static uint64_t narrow(
+    const int64_t *m, size_t n, int64_t limit, int32_t *u, uint64_t *squares) {
+    const __m256i most = all((uint64_t)limit);
+    const __m256i least = all((uint64_t)-limit);
+    __m256i beyond = _mm256_setzero_si256();
+    __m256i sum = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(m + i));
+        const __m256i out =
+            _mm256_or_si256(_mm256_cmpgt_epi64(v, most), _mm256_cmpgt_epi64(least, v));
+        beyond = _mm256_sub_epi64(beyond, out);
+        sum = _mm256_add_epi64(sum, _mm256_mul_epi32(v, v));
+        const __m256i low =
+            _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+        _mm_storeu_si128((__m128i *)(void *)(u + i), _mm256_castsi256_si128(low));
+    }
+    _Alignas(32) uint64_t lane[2][4];
+    store(lane[0], beyond);
+    store(lane[1], sum);
+    *squares += lane[1][0] + lane[1][1] + lane[1][2] + lane[1][3];
+    const uint64_t count = lane[0][0] + lane[0][1] + lane[0][2] + lane[0][3];
+    return count + fl_portable_narrow(m + i, n - i, limit, u + i, squares);
+}
+
+/* delta = 2^s - c, s = 50 - T and c at most 9, so y = 2^s h + l = delta h + (l + c h): a quotient by shifts. Three steps leave a
+ * rest below 2 delta for every T up to 36. */
+enum { STEPS = 3 };
+
+LANES static fl_u128 decode(
+    const struct fl_profile *p, const uint64_t *sum, const uint64_t *as, size_t n, int64_t *m) {
+    const __m256i zero = _mm256_setzero_si256();
+    const __m128i drop = _mm_cvtsi32_si128(p->drop);
+    const __m128i s = _mm_cvtsi32_si128(50 - p->plain_bits);
+    const uint64_t power = UINT64_C(1) << (50 - p->plain_bits);
+    const __m256i below = all(power - 1);
+    const __m256i c = all(power - p->delta);
+    const __m256i delta = all(p->delta);
+    const __m256i half = all(p->delta / 2);
+    const __m256i offset = all(p->delta / 2 + (p->delta << p->plain_bits));
+    __m256i low = zero;
+    __m256i high = zero;
+    size_t i = 0;
+    WS_ASSERT(power - p->delta <= 9 && p->plain_bits <= 36);
+    for (; i + 4 <= n; i += 4) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(sum + i));
+        x = once(fold(_mm256_sll_epi64(x, drop))); /* below 2^60 before */
+        x = _mm256_sub_epi64(x, load(as + i));
+        x = _mm256_add_epi64(x, _mm256_and_si256(_mm256_cmpgt_epi64(zero, x), all(FL_Q)));
+        x = _mm256_sub_epi64(x, _mm256_and_si256(_mm256_cmpgt_epi64(x, all(FL_Q / 2)), all(FL_Q)));
+        __m256i rest = _mm256_add_epi64(x, offset);
+        __m256i times = zero;
+        for (unsigned k = 0; k < STEPS; k++) {
+            const __m256i h = _mm256_srl_epi64(rest, s);
+            const __m256i high_part =
+                _mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(h, 32), c), 32);
+            times = _mm256_add_epi64(times, h);
+            rest = _mm256_add_epi64(
+                _mm256_and_si256(rest, below), _mm256_add_epi64(_mm256_mul_epu32(h, c), high_part));
+        }
+        const __m256i less = _mm256_cmpgt_epi64(delta, rest);
+        times = _mm256_add_epi64(times, _mm256_andnot_si256(less, all(1)));
+        rest = _mm256_sub_epi64(rest, _mm256_andnot_si256(less, delta));
+        _mm256_storeu_si256(
+            (__m256i *)(void *)(m + i), _mm256_sub_epi64(times, all(UINT64_C(1) << p->plain_bits)));
+        rest = _mm256_sub_epi64(rest, half); /* within +-2^31 */
+        const __m256i square = _mm256_mul_epi32(rest, rest);
+        low = _mm256_add_epi64(low, _mm256_and_si256(square, all(UINT32_MAX)));
+        high = _mm256_add_epi64(high, _mm256_srli_epi64(square, 32));
+    }
+    _Alignas(32) uint64_t lane[2][4];
+    store(lane[0], low);
+    store(lane[1], high);
+    const fl_u128 squares = ((fl_u128)(lane[1][0] + lane[1][1] + lane[1][2] + lane[1][3]) << 32) +
+                            (lane[0][0] + lane[0][1] + lane[0][2] + lane[0][3]);
+    return squares + fl_portable_decode(p, sum + i, as + i, n - i, m + i);
+}
+
 const struct fl_path fl_path_avx2 = {
     .name = "avx2",
     .usable = usable,
@@ -254,12 +334,12 @@ const struct fl_path fl_path_avx2 = {
     .pointwise = fl_portable_pointwise,
     .binomial = binomial,
     .clamp = fl_portable_clamp,
-    .narrow = fl_portable_narrow,
+    .narrow = narrow,
     .blind = blind,
     .pack = fl_portable_pack,
     .add = fl_portable_add,
     .add_many = add_many,
-    .decode = fl_portable_decode,
+    .decode = decode,
 };
 
 #endif

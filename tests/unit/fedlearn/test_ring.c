@@ -252,6 +252,46 @@ static void decode_is_division(void) {
     }
 }
 
+static void clamp_and_narrow(void) {
+    struct ws_random rnd = ws_random_seeded(9);
+    static int32_t u[FL_N + 1];
+    static int64_t m[FL_N + 1];
+    static const size_t sizes[] = {1, 3, 4, 7, 8, 15, 17, 33, 2047, 2048};
+    for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+        const size_t n = sizes[k];
+        const int32_t limit = 1 + (int32_t)ws_random_below(&rnd, 40000);
+        for (size_t i = 0; i < n; i++)
+            u[i] = i % 5 == 0   ? limit + 1
+                   : i % 5 == 1 ? INT32_MIN
+                                : (int32_t)ws_random_below(&rnd, UINT32_MAX);
+        m[n] = 99;
+        ring.path->clamp(u, n, limit, m);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(m[i], u[i] > limit ? limit : u[i] < -limit ? -limit : u[i]);
+        assert_int_equal(m[n], 99);
+        uint64_t want_beyond = 0;
+        uint64_t want = 7;
+        for (size_t i = 0; i < n; i++) {
+            m[i] = (int64_t)ws_random_below(&rnd, 1U << 26) - (1 << 25);
+            if (i % 3 == 0)
+                m[i] = i % 2 == 0 ? limit : -limit - 1;
+            want_beyond += m[i] > limit || m[i] < -limit;
+            want += (uint64_t)(m[i] * m[i]);
+        }
+        uint64_t squares = 7;
+        u[n] = 99;
+        assert_int_equal(ring.path->narrow(m, n, limit, u, &squares), want_beyond);
+        assert_int_equal(squares, want);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(u[i], m[i]);
+        assert_int_equal(u[n], 99);
+    }
+}
+
+static void clamp_test(void **state) {
+    (void)state;
+    each_path(clamp_and_narrow);
+}
 static void binomial_test(void **state) {
     (void)state;
     each_path(binomial_counts_bits);
@@ -278,6 +318,7 @@ int main(void) {
         cmocka_unit_test(product_test),
         cmocka_unit_test(binomial_test),
         cmocka_unit_test(blind_test),
+        cmocka_unit_test(clamp_test),
         cmocka_unit_test(pack_test),
         cmocka_unit_test(decode_test),
     };
