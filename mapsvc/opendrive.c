@@ -184,6 +184,8 @@ static void note_unread(const struct od_build *b) {
     if (m->repeats > 0)
         map_note(
             b->r, 0, "%zu elements repeat are not applied: the object stands once", m->repeats);
+    if (m->includes > 0)
+        map_note(b->r, 0, "%zu elements include name other files, which are not read", m->includes);
     if (m->superelevations > 0)
         map_note(
             b->r, 0, "%zu elements superelevation are not applied to heights", m->superelevations);

@@ -41,6 +41,7 @@ struct od_speed {
     double s;
     struct od_source source, of; /* the record; the road type around it, if there is one */
     bool none; /* a road type without a speed, or "no limit" */
+    uint32_t type; /* offset into text: of the road */
     char max[40], unit[12];
     unsigned line;
 };
@@ -59,6 +60,8 @@ struct od_lane {
     unsigned line;
     char type[24];
     bool reversed; /* traffic runs against the rule (1.8) */
+    bool works; /* road works (1.8; before, a type of its own) */
+    uint32_t access; /* offset into text: "deny truck; allow bus"; 0: nothing said */
     struct od_run width, border, speed, marks, links;
     uint32_t element; /* 1 + index of its element in the map being made; 0: none */
     struct od_source source;
@@ -115,6 +118,11 @@ struct od_object {
     struct od_source source;
     unsigned line;
 };
+struct od_default { /* 1.8: the limit of a type of road that says none itself */
+    uint32_t type; /* offset into text */
+    char max[40], unit[12];
+    unsigned line;
+};
 struct od_control {
     uint32_t controller, signal; /* ids */
     struct od_source source;
@@ -167,6 +175,8 @@ struct od_map {
     size_t n_objects, cap_objects;
     struct od_corner *corners;
     size_t n_corners, cap_corners;
+    struct od_default *defaults;
+    size_t n_defaults, cap_defaults;
     struct od_control *controls;
     size_t n_controls, cap_controls;
     struct od_connection *connections;
@@ -180,7 +190,7 @@ struct od_map {
     double shift_x, shift_y, shift_hdg; /* header <offset> */
     int64_t major, minor; /* of the format; -1 unknown */
     uint32_t controller, junction; /* ids of those being read */
-    size_t other_objects, repeats, superelevations;
+    size_t other_objects, repeats, superelevations, includes;
 };
 
 void opendrive_parse(struct map_reader *r, struct span data, struct od_map *ret_map);

@@ -253,6 +253,22 @@ static void emit_limit(
     map_emit(c->b->r, &e, native);
 }
 
+/* What the file's default regulations say of a type of road that has no speed itself. */
+static const struct od_speed *limit_of_type(
+    const struct od_map *m, const struct od_speed *v, struct od_speed *room) {
+    for (size_t i = 0; i < m->n_defaults; i++) {
+        const struct od_default *d = &m->defaults[i];
+        if (strcmp(od_text(m, d->type), od_text(m, v->type)) != 0 || d->max[0] == '\0')
+            continue;
+        *room = *v;
+        room->none = false;
+        memcpy(room->max, d->max, sizeof(room->max));
+        memcpy(room->unit, d->unit, sizeof(room->unit));
+        return room;
+    }
+    return v;
+}
+
 /* Limits on a lane: its own records, else those of the road's type where vehicles drive. */
 static void emit_limits(const struct cut *c, int k, const struct od_lane *lane) {
     bool own = lane->speed.n > 0;
@@ -271,8 +287,12 @@ static void emit_limits(const struct cut *c, int k, const struct od_lane *lane) 
         s1 = s1 > c->s1 ? c->s1 : s1;
         bool first = s0 <= c->s0 + 1e-3;
         s0 = first ? c->s0 : s0;
-        if (!v[i].none && s1 - s0 > 1e-3)
-            emit_limit(c, k, &v[i], s0, s1, first);
+        struct od_speed by_type;
+        const struct od_speed *speed = own || !v[i].none || v[i].max[0] != '\0'
+                                           ? &v[i]
+                                           : limit_of_type(c->b->m, &v[i], &by_type);
+        if (!speed->none && s1 - s0 > 1e-3)
+            emit_limit(c, k, speed, s0, s1, first);
     }
 }
 
@@ -318,6 +338,8 @@ static void emit_lane(const struct cut *c, int k, struct od_lane *lane) {
         reverse(&e);
     e.has_heading = map_heading_mid(e.points, e.n_points, &e.heading);
     (void)element_set_attr(&e, "subtype", lane->type);
+    if (lane->access != 0)
+        (void)element_set_attr(&e, "access", od_text(c->b->m, lane->access));
     /* Seen in driving direction: the inner edge is to the left where traffic keeps right. */
     char alias[OD_NATIVE_MAX + 16];
     for (int side = 0; side < 2; side++) {
@@ -329,7 +351,7 @@ static void emit_lane(const struct cut *c, int k, struct od_lane *lane) {
     }
     map_emit(c->b->r, &e, native);
     lane->element = (uint32_t)c->b->r->map->n;
-    if (strcmp(lane->type, "roadWorks") == 0)
+    if (lane->works || strcmp(lane->type, "roadWorks") == 0)
         emit_works(c, k, &c->b->r->map->elements[lane->element - 1]);
     emit_limits(c, k, lane);
 }

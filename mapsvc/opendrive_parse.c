@@ -59,6 +59,15 @@ static const struct {
     {"link", T_LANE_LINK, T_LANE},
     {"predecessor", T_LANE_BEFORE, T_LANE_LINK},
     {"successor", T_LANE_AFTER, T_LANE_LINK},
+    {"access", T_ACCESS, T_LANE},
+    {"restriction", T_RESTRICTION, T_ACCESS},
+    {"defaultRegulations", T_REGULATIONS, T_HEADER},
+    {"roadRegulations", T_ROAD_REGULATIONS, T_REGULATIONS},
+    {"semantics", T_SEMANTICS, T_ROAD_REGULATIONS},
+    {"semantics", T_SEMANTICS, T_SIGNAL},
+    {"speed", T_SEMANTIC_SPEED, T_SEMANTICS},
+    {"include", T_INCLUDE, T_OTHER},
+    {"include", T_INCLUDE, T_ROAD},
     {"material", T_LANE_MORE, T_LANE},
     {"visibility", T_LANE_MORE, T_LANE},
     {"junction", T_JUNCTION, T_OTHER},
@@ -78,7 +87,7 @@ static bool too_many(const struct od_map *m) {
         {m->n_validities, sizeof(m->validities[0])}, {m->n_references, sizeof(m->references[0])},
         {m->n_objects, sizeof(m->objects[0])}, {m->n_corners, sizeof(m->corners[0])},
         {m->n_controls, sizeof(m->controls[0])}, {m->n_connections, sizeof(m->connections[0])},
-        {m->n_pairs, sizeof(m->pairs[0])},
+        {m->n_pairs, sizeof(m->pairs[0])}, {m->n_defaults, sizeof(m->defaults[0])},
         {m->offset.n + m->elevation.n + m->width.n + m->border.n, sizeof(struct od_poly)},
         {m->text.n, 1}};
     size_t octets = 0;
@@ -188,6 +197,22 @@ static void dispatch(struct od_parse *p, enum od_tag tag, enum od_tag parent) {
     case T_HEADER:
         od_header_record(p);
         break;
+    case T_ACCESS:
+    case T_RESTRICTION:
+        od_access_record(p, tag);
+        break;
+    case T_ROAD_REGULATIONS:
+        od_regulation_record(p);
+        break;
+    case T_SEMANTICS:
+        p->in_regulations = parent == T_ROAD_REGULATIONS;
+        break;
+    case T_SEMANTIC_SPEED:
+        od_semantic_speed_record(p);
+        break;
+    case T_INCLUDE:
+        m->includes++;
+        break;
     case T_LANES:
         od_road_of(p)->lanes_source = od_source_here(p);
         break;
@@ -198,6 +223,7 @@ static void dispatch(struct od_parse *p, enum od_tag tag, enum od_tag parent) {
         od_road_of(p)->signals_source = od_source_here(p);
         break;
     case T_OTHER:
+    case T_REGULATIONS:
     case T_GEOREF:
     case T_PLANVIEW:
     case T_ELEVATIONS:

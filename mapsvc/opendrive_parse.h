@@ -51,6 +51,13 @@ enum od_tag {
     T_LANE_LINK,
     T_LANE_BEFORE,
     T_LANE_AFTER,
+    T_ACCESS,
+    T_RESTRICTION,
+    T_REGULATIONS,
+    T_ROAD_REGULATIONS,
+    T_SEMANTICS,
+    T_SEMANTIC_SPEED,
+    T_INCLUDE,
     T_LANE_MORE, /* what stands before a lane's speed */
     T_JUNCTION,
     T_CONNECTION,
@@ -66,6 +73,8 @@ struct od_parse {
     struct xml *x;
     const char **attrs;
     bool has_signal, has_reference, has_object; /* the one being read was kept */
+    bool in_regulations; /* of a road type */
+    char rule[12]; /* of the access record being read */
 };
 
 /* The road and lane being read. */
@@ -84,6 +93,10 @@ void od_poly_record(struct od_parse *p, struct od_polys *pool, struct od_run *ru
 void od_section_record(struct od_parse *p);
 void od_lane_record(struct od_parse *p);
 void od_mark_record(struct od_parse *p);
+void od_access_record(struct od_parse *p, enum od_tag tag);
+void od_regulation_record(struct od_parse *p);
+/* A speed inside <semantics>, of a signal or of the regulations. */
+void od_semantic_speed_record(struct od_parse *p);
 void od_signal_record(struct od_parse *p);
 void od_header_record(struct od_parse *p);
 void od_reference_record(struct od_parse *p);

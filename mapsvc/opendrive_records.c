@@ -31,6 +31,7 @@ void od_map_free(struct od_map *m) {
     free(m->references);
     free(m->objects);
     free(m->corners);
+    free(m->defaults);
     free(m->controls);
     free(m->connections);
     free(m->pairs);
@@ -202,12 +203,15 @@ void od_poly_record(struct od_parse *p, struct od_polys *pool, struct od_run *ru
     run->n++;
 }
 
+static bool is_true(const char *s) {
+    return s != NULL && (strcmp(s, "true") == 0 || strcmp(s, "1") == 0 || strcmp(s, "yes") == 0);
+}
+
 void od_section_record(struct od_parse *p) {
     struct od_map *m = p->m;
     struct od_section sec = {.s = along(p, "s"), .line = xml_line(p->x)};
     sec.lanes.first = (uint32_t)m->n_lanes;
-    const char *single = xml_attr(p->attrs, "singleSide");
-    sec.single_side = single != NULL && (strcmp(single, "true") == 0 || strcmp(single, "1") == 0);
+    sec.single_side = is_true(xml_attr(p->attrs, "singleSide"));
     struct od_road *road = od_road_of(p);
     if (road->sections.n > 0 && sec.s < m->sections[m->n_sections - 1].s)
         broken(p, "lane sections do not follow each other along s");
@@ -223,6 +227,8 @@ void od_lane_record(struct od_parse *p) {
     if (!od_lane_id(xml_attr(p->attrs, "id"), &lane.id))
         broken(p, "a lane id is not a number from -200 to 200");
     lane.reversed = direction != NULL && strcmp(direction, "reversed") == 0;
+    lane.works =
+        is_true(xml_attr(p->attrs, "roadWorks")) || is_true(xml_attr(p->attrs, "roadworks"));
     od_copy_text(p, "type", lane.type, sizeof(lane.type));
     lane.width.first = (uint32_t)m->width.n;
     lane.border.first = (uint32_t)m->border.n;
@@ -247,6 +253,7 @@ void od_type_record(struct od_parse *p) {
     struct od_map *m = p->m;
     struct od_speed s = {
         .s = along(p, "s"), .none = true, .line = xml_line(p->x), .of = od_source_here(p)};
+    s.type = od_put_text(p, "type");
     if (od_road_of(p)->speed.n > 0 && s.s < m->road_speeds[m->n_road_speeds - 1].s)
         broken(p, "road types do not follow each other along s");
     m->road_speeds = od_room(m->road_speeds, m->n_road_speeds, &m->cap_road_speeds, sizeof(s));
@@ -278,6 +285,62 @@ void od_mark_record(struct od_parse *p) {
     m->marks = od_room(m->marks, m->n_marks, &m->cap_marks, sizeof(v));
     m->marks[m->n_marks++] = v;
     od_lane_of(p)->marks.n++;
+}
+
+/* Until 1.7 a rule and one restriction, since 1.8 restrictions inside the rule. */
+void od_access_record(struct od_parse *p, enum od_tag tag) {
+    struct od_lane *lane = od_lane_of(p);
+    char who[32];
+    char word[64];
+    if (tag == T_ACCESS) {
+        od_copy_text(p, "rule", p->rule, sizeof(p->rule));
+        if (p->rule[0] == '\0')
+            (void)snprintf(p->rule, sizeof(p->rule), "allow");
+    }
+    od_copy_text(p, tag == T_ACCESS ? "restriction" : "type", who, sizeof(who));
+    int n = snprintf(word, sizeof(word), "%s %s", p->rule, who);
+    if (who[0] == '\0' || n <= 0)
+        return;
+    struct buf *text = &p->m->text;
+    uint32_t at = (uint32_t)text->n;
+    if (lane->access != 0) {
+        size_t old = strlen(od_text(p->m, lane->access));
+        if (old + (size_t)n + 2 > 200)
+            return;
+        char all[256];
+        (void)snprintf(all, sizeof(all), "%s; %s", od_text(p->m, lane->access), word);
+        buf_put(text, all, strlen(all) + 1);
+    } else {
+        buf_put(text, word, (size_t)n + 1);
+    }
+    lane->access = at;
+}
+
+void od_regulation_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    struct od_default v = {.type = od_put_text(p, "type"), .line = xml_line(p->x)};
+    m->defaults = od_room(m->defaults, m->n_defaults, &m->cap_defaults, sizeof(v));
+    m->defaults[m->n_defaults++] = v;
+}
+
+void od_semantic_speed_record(struct od_parse *p) {
+    struct od_map *m = p->m;
+    const char *type = xml_attr(p->attrs, "type");
+    bool most = type == NULL || strcmp(type, "maximum") == 0;
+    if (!most)
+        return;
+    if (p->in_regulations && m->n_defaults > 0) {
+        struct od_default *v = &m->defaults[m->n_defaults - 1];
+        od_copy_text(p, "value", v->max, sizeof(v->max));
+        od_copy_text(p, "unit", v->unit, sizeof(v->unit));
+    } else if (!p->in_regulations && p->has_signal) {
+        struct od_signal *g = &m->signals[m->n_signals - 1];
+        /* the attribute of the signal itself, which 1.8 keeps for old files, goes first */
+        if (od_text(m, g->value)[0] == '\0' || strcmp(od_text(m, g->value), "-1") == 0) {
+            g->value = od_put_text(p, "value");
+            g->unit = od_put_text(p, "unit");
+        }
+    }
 }
 
 void od_header_record(struct od_parse *p) {

@@ -395,8 +395,60 @@ static void damage_is_survived(void **state) {
     assert_true(read > 0);
 }
 
+/* 1.8: figures of signs and of types of road as semantics, road works as an attribute, restrictions inside a rule. */
+static void what_1_8_brought(void **state) {
+    (void)state;
+    struct map_report report;
+    struct mapset m = read_map(
+        "<OpenDRIVE><header revMajor='1' revMinor='8'><defaultRegulations>"
+        "<roadRegulations type='town'><semantics><speed type='maximum' value='50' unit='km/h'/>"
+        "<speed type='minimum' value='5' unit='km/h'/></semantics></roadRegulations>"
+        "<signalRegulations type='274'><semantics><speed type='maximum' value='99' unit='km/h'/>"
+        "</semantics></signalRegulations></defaultRegulations></header>"
+        "<road id='1' length='100' junction='-1'>"
+        "<type s='0' type='town'/><type s='40' type='rural'/>"
+        "<type s='60' type='town'><speed max='30' unit='km/h'/></type>"
+        "<type s='80' type='town'><speed max='no limit'/></type>" LINE("0",
+            "0") "<lanes><laneSection s='0'><center><lane id='0'/></center><right>"
+                 "<lane id='-1' type='driving' roadWorks='true'>" WIDTH(
+                     3) "<access sOffset='0' rule='deny'><restriction type='truck'/><restriction "
+                        "type='bus'/>"
+                        "</access></lane>"
+                        "<lane id='-2' type='sidewalk'>" WIDTH(
+                            2) "<access sOffset='0' rule='allow' restriction='pedestrian'/></lane>"
+                               "</right></laneSection></lanes><signals>"
+                               "<signal id='a' s='10' t='-5' dynamic='no' orientation='+' type='x' "
+                               "subtype='y' country='DE'>"
+                               "<semantics><speed type='maximum' value='70' "
+                               "unit='km/h'/></semantics></signal>"
+                               "<signal id='b' s='20' t='-5' dynamic='no' orientation='+' type='x' "
+                               "value='60' unit='km/h'>"
+                               "<semantics><speed type='maximum' value='70' "
+                               "unit='km/h'/></semantics></signal>"
+                               "</signals></road><include file='more.xodr'/></OpenDRIVE>",
+        &report);
+    assert_int_equal(report.skipped, 0);
+    assert_true(report_says(&report, "1 elements include"));
+    const struct element *lane = by_alias(&m, EL_LANE, "opendrive:road/1/section/0/lane/-1");
+    assert_string_equal(attr(lane, "access"), "deny truck; deny bus");
+    assert_non_null(by_alias(&m, EL_HAZARD, "opendrive:road/1/section/0/roadworks/-1"));
+    lane = by_alias(&m, EL_LANE, "opendrive:road/1/section/0/lane/-2");
+    assert_string_equal(attr(lane, "access"), "allow pedestrian");
+    assert_int_equal(count_kind(&m, EL_SPEED_LIMIT), 2);
+    const struct element *e =
+        by_alias(&m, EL_SPEED_LIMIT, "opendrive:road/1/section/0/lane/-1#speed_limit");
+    assert_int_equal(e->value, 50); /* by the type's rule, until it is rural */
+    check_point(e, e->n_points - 1, 40000, -1500);
+    e = by_alias(&m, EL_SPEED_LIMIT, "opendrive:road/1/section/0/lane/-1#speed_limit/s/60000");
+    assert_int_equal(e->value, 30);
+    assert_int_equal(by_alias(&m, EL_SIGN, "opendrive:road/1/signal/a/s/10000")->value, 70);
+    assert_int_equal(by_alias(&m, EL_SIGN, "opendrive:road/1/signal/b/s/20000")->value, 60);
+    mapset_free(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_1_8_brought),
         cmocka_unit_test(crosswalks_and_stop_lines),
         cmocka_unit_test(marks_become_boundaries),
         cmocka_unit_test(lights_know_their_lanes),
