@@ -223,6 +223,8 @@ static void read_rates(
     uint32_t fpr = (uint32_t)exec_policy(h, map_policy_fpr(k, s));
     uint64_t most = (uint64_t)exec_policy(h, MAP_POLICY_REPUTATION_MAX_PPM);
     p->fpr_ppm[k][s] = fpr;
+    uint32_t liars = (uint32_t)exec_policy(h, MAP_POLICY_LIARS_PPM);
+    p->liars[k][s] = fusion_weigh(tpr, liars > fpr ? liars : fpr);
     for (size_t tier = 0; tier < SENSOR_TIERS; tier++) {
         uint64_t worse = (uint64_t)fpr << 2 * tier;
         worse = worse > most ? most : worse;

@@ -281,8 +281,10 @@ bool subject_age(
 
 struct hyp_summary hyp_summarise(const struct hypothesis *y) {
     struct hyp_summary r = {.views = (uint32_t)__builtin_popcountll(y->views)};
+    int64_t most = 0;
     for (size_t i = 0; i < y->n_groups; i++) {
         r.groups += y->groups[i].bits > 0 ? 1 : 0;
+        r.without_family += y->groups[i].bits;
         bool first = true;
         for (size_t k = 0; k < i && first; k++)
             first = y->groups[k].family != y->groups[i].family;
@@ -292,8 +294,27 @@ struct hyp_summary hyp_summarise(const struct hypothesis *y) {
         for (size_t k = i; k < y->n_groups; k++)
             sum += y->groups[k].family == y->groups[i].family ? y->groups[k].bits : 0;
         r.families += sum > 0 ? 1 : 0;
+        most = sum > most ? sum : most;
     }
-    for (size_t i = 0; i < y->n_issuers; i++)
+    r.without_family -= most;
+    most = 0;
+    for (size_t i = 0; i < y->n_issuers; i++) {
         r.issuers += y->issuers[i].bits > 0 ? 1 : 0;
+        r.without_issuer += y->issuers[i].bits;
+        most = y->issuers[i].bits > most ? y->issuers[i].bits : most;
+    }
+    r.without_issuer -= most;
     return r;
+}
+
+int64_t hyp_over_liars(
+    const struct hypothesis *y, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < y->n_sources; i++) {
+        const struct hyp_source *s = &y->sources[i];
+        uint8_t class = s->key[SOURCE_KEY - 1];
+        if (class < SENSOR_CLASS_COUNT)
+            sum += s->in_favour * weight[class].detect + s->against * weight[class].miss;
+    }
+    return sum;
 }

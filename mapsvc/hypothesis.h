@@ -20,6 +20,8 @@ struct map_params {
     int64_t v[MAP_POLICY_GENERAL_COUNT];
     struct fusion_weight weight[RATE_KIND_COUNT][SENSOR_RANKS];
     uint32_t fpr_ppm[RATE_KIND_COUNT][SENSOR_CLASS_COUNT];
+    struct fusion_weight liars[RATE_KIND_COUNT]
+                              [SENSOR_CLASS_COUNT]; /* against the share that may lie */
 };
 enum map_rate_kind rate_kind_of(enum element_kind k);
 /* Time64 difference of half a life of evidence on things of this kind. */
@@ -143,7 +145,12 @@ bool subject_age(
 
 struct hyp_summary {
     uint32_t groups, families, issuers, views; /* in favour */
+    int64_t without_issuer, without_family; /* what is left without the one that says most */
 };
 struct hyp_summary hyp_summarise(const struct hypothesis *y);
+/* What all vehicles heard say together, where of those who are against it none lies and of those in favour as many as
+ * the weights assume. Undiscounted: each vehicle is one. */
+int64_t hyp_over_liars(
+    const struct hypothesis *y, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
 
 #endif

@@ -21,6 +21,13 @@
         "perception software families in favour that a permanent change needs")                    \
     X(MIN_ISSUERS, "min_issuers", "1", 1, 16,                                                      \
         "certificate issuers in favour that a permanent change needs")                             \
+    X(REST_BITS, "rest_bits", "bit", 0, 62,                                                        \
+        "evidence that must remain of a permanent change without what any one issuer says, and "   \
+        "without any one software family; asked where more than one is")                           \
+    X(LIARS_PPM, "liars_ppm", "ppm", 1, 999999,                                                    \
+        "share of the vehicles that may all tell the same lie")                                    \
+    X(LIARS_BITS, "liars_bits", "bit", 0, 62,                                                      \
+        "evidence that a permanent change needs over such a lie; 0: it is not asked")              \
     X(MIN_VEHICLES, "min_vehicles", "1", 1, 1000,                                                  \
         "vehicles in favour within one window that a permanent change needs (anonymity of what "   \
         "is published)")                                                                           \

@@ -10,8 +10,9 @@
     X(MARGIN, "margin") /* over the next hypothesis about the same thing */                        \
     X(VEHICLES, "vehicles") /* within one window */                                                \
     X(GROUPS, "groups")                                                                            \
-    X(FAMILIES, "families")                                                                        \
-    X(ISSUERS, "issuers")                                                                          \
+    X(FAMILIES, "families") /* or evidence without the one that says most */                       \
+    X(ISSUERS, "issuers") /* likewise */                                                           \
+    X(SHARE, "share") /* of the vehicles: as many may lie */                                       \
     X(VIEWS, "views")                                                                              \
     X(PLACE, "place") /* not known well enough, or not clear of where it stood */
 enum map_lack_bit {

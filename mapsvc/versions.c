@@ -180,10 +180,17 @@ unsigned versions_lacking(
         lacks |= MAP_LACKS_VIEWS;
     if (sum.groups < v[MAP_POLICY_MIN_GROUPS])
         lacks |= MAP_LACKS_GROUPS;
-    if (sum.families < v[MAP_POLICY_MIN_FAMILIES])
+    /* Whoever speaks with one voice must not be what decides: a second voice that was wrong by chance would do. */
+    const int64_t rest = v[MAP_POLICY_REST_BITS] * BIT_Q16;
+    if (sum.families < v[MAP_POLICY_MIN_FAMILIES] ||
+        (v[MAP_POLICY_MIN_FAMILIES] > 1 && sum.without_family < rest))
         lacks |= MAP_LACKS_FAMILIES;
-    if (sum.issuers < v[MAP_POLICY_MIN_ISSUERS])
+    if (sum.issuers < v[MAP_POLICY_MIN_ISSUERS] ||
+        (v[MAP_POLICY_MIN_ISSUERS] > 1 && sum.without_issuer < rest))
         lacks |= MAP_LACKS_ISSUERS;
+    if (v[MAP_POLICY_LIARS_BITS] > 0 && hyp_over_liars(y, c->params.liars[rate_kind_of(s->kind)]) <
+                                            v[MAP_POLICY_LIARS_BITS] * BIT_Q16)
+        lacks |= MAP_LACKS_SHARE;
     if (!place_known(c, s, y))
         lacks |= MAP_LACKS_PLACE;
     return lacks;

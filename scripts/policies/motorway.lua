@@ -88,6 +88,9 @@ return {
         min_groups = 4,
         min_families = 2, -- no maker's software changes the map alone
         min_issuers = 2, -- nor does one certificate authority
+        rest_bits = 16, -- and whoever speaks loudest is left out: the others must be sure as well
+        liars_ppm = 333333, -- a third of all vehicles may lie, and agree on it
+        liars_bits = 14, -- then one lie in 16,000 passes a thing
         min_vehicles = 10, -- in one window; and nobody can be told from what is published
         min_views = 2, -- a lorry hides a plate from one lane, not from two
 

@@ -85,6 +85,9 @@ return {
         min_groups = 3,
         min_families = 2, -- no maker's software changes the map alone
         min_issuers = 2, -- nor does one certificate authority
+        rest_bits = 12, -- and whoever speaks loudest is left out: the others must be nearly sure as well
+        liars_ppm = 333333, -- a third of all vehicles may lie, and agree on it
+        liars_bits = 9, -- then one lie in 500 passes a thing
         min_vehicles = 5, -- in one window; and nobody can be told from what is published
         min_views = 2, -- a lorry hides a sign from one line of sight, not from two
 

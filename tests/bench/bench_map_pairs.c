@@ -4,24 +4,16 @@
  * the same.
  *
  * usage: bench_map_pairs [full]     seeded; WAYSIDE_DATA names the folder of the data. Exits 77 without it. */
-#include "rsu/obusim.h"
-#include "tests/support/map_rig.h"
+#include "tests/bench/bench_map_drive.h"
 
-#include "base/assert.h"
-#include "base/fileio.h"
 #include "base/mem.h"
-#include "ledger/policy/lua_host.h"
 #include "mapsvc/fusion.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
-    FAMILIES = 4,
-    ISSUERS = 3,
-    BLOCK_TICKS = 10, /* a block each second */
     NEAR_MM = 2000, /* a place is right within this: four standard deviations of one look */
     PASSES_AIM = 30, /* of each thing, at least */
     CLAIM_MM = 4000,
@@ -72,13 +64,9 @@ struct passes {
 };
 
 struct run {
-    struct sim_world world;
-    struct sim_roads roads;
-    struct map_rig rig;
-    struct passes *passes; /* of world.things */
+    struct bench_drive d;
+    struct passes *passes; /* of d.world.things */
     struct claims claims;
-    struct ws_random rnd;
-    uint32_t trips;
     size_t n_taken; /* versions that were judged */
     size_t right, small, wrong; /* changes published; small: true, but less than 3 m */
 };
@@ -91,92 +79,19 @@ struct tally {
     size_t n_after;
 };
 
-/* ---- setting up ---- */
-
-static bool read_policy(const char *name, int64_t *values) {
-    const struct policy_field *fields[MAP_POLICY_COUNT];
-    for (size_t i = 0; i < MAP_POLICY_COUNT; i++)
-        fields[i] = &map_policy_fields[i];
-    struct policy_schema schema = {fields, MAP_POLICY_COUNT};
-    struct policy_limits limits = POLICY_LIMITS_DEFAULT;
-    char path[256];
-    (void)snprintf(path, sizeof(path), "scripts/policies/%s", name);
-    struct buf script = {0};
-    struct ws_err err;
-    int rc = file_read(path, limits.source, &script, &err);
-    if (rc == WS_OK)
-        rc = policy_evaluate(buf_span(&script), name, &schema, &limits, values, &err);
-    buf_free(&script);
-    if (rc != WS_OK)
-        (void)fprintf(stderr, "bench_map_pairs: %s\n", err.text);
-    return rc == WS_OK;
-}
-
-static bool load(const char *dir, const char *name, struct mapset *m) {
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/maps/%s", dir, name);
-    struct ws_err err;
-    if (map_import(path, NULL, m, NULL, &err) == WS_OK)
-        return true;
-    (void)fprintf(stderr, "bench_map_pairs: %s\n", err.text);
-    return false;
-}
-
-static struct mapset copy_of(const struct mapset *m) {
-    struct mapset r = *m;
-    r.elements = NULL;
-    r.n = r.cap = 0;
-    for (size_t i = 0; i < m->n; i++) {
-        struct element e = element_copy(&m->elements[i]);
-        mapset_add(&r, &e);
-    }
-    return r;
-}
-
-static bool set_up(struct run *r, const char *dir, const char *const *pair, const int64_t *policy) {
-    struct mapset a;
-    struct mapset b;
-    if (!load(dir, pair[0], &a))
-        return false;
-    if (!load(dir, pair[1], &b)) {
-        mapset_free(&a);
-        return false;
-    }
-    struct mapset registered = copy_of(&a);
-    struct buf notes = {0};
-    sim_world_make(&r->world, &a, &b, &notes);
-    buf_free(&notes);
-    rig_start_as_is(&r->rig, &registered);
-    memcpy(r->rig.host.policy, policy, MAP_POLICY_COUNT * sizeof(policy[0]));
-    r->passes = ws_calloc(r->world.n, sizeof(r->passes[0]));
-    struct ws_err err;
-    if (sim_roads_make(&r->roads, &r->world, &err) == WS_OK)
-        return true;
-    (void)fprintf(stderr, "bench_map_pairs: %s: %s\n", pair[0], err.text);
-    return false;
-}
-
-static void clean_up(struct run *r) {
-    sim_roads_free(&r->roads);
-    sim_world_free(&r->world);
-    rig_free(&r->rig);
-    free(r->passes);
-    free(r->claims.slots);
-}
-
 /* ---- what is true ---- */
 
 static struct sim_thing *thing_of(const struct run *r, const uint8_t *id) {
-    for (size_t i = 0; i < r->world.n; i++)
-        if (r->world.things[i].registered && memcmp(r->world.things[i].id, id, 16) == 0)
-            return &r->world.things[i];
+    for (size_t i = 0; i < r->d.world.n; i++)
+        if (r->d.world.things[i].registered && memcmp(r->d.world.things[i].id, id, 16) == 0)
+            return &r->d.world.things[i];
     return NULL;
 }
 
 static struct sim_thing *new_thing_at(const struct run *r, enum element_kind kind, bool has_value,
     int32_t value, int32_t x, int32_t y, int32_t near) {
-    for (size_t i = r->world.n_limits; i < r->world.n; i++) {
-        struct sim_thing *t = &r->world.things[i];
+    for (size_t i = r->d.world.n_limits; i < r->d.world.n; i++) {
+        struct sim_thing *t = &r->d.world.things[i];
         const struct sim_face *f = &t->face[1];
         if (!t->registered && t->kind == kind && f->has_value == has_value &&
             (!has_value || f->value == value) &&
@@ -189,8 +104,8 @@ static struct sim_thing *new_thing_at(const struct run *r, enum element_kind kin
 /* Drawn a second time where the map has one just like it: nothing has changed on the road. */
 static bool drawn_twice(const struct run *r, const struct sim_thing *t) {
     const struct sim_face *f = &t->face[1];
-    for (size_t i = r->world.n_limits; i < r->world.n && !t->registered; i++) {
-        const struct sim_thing *o = &r->world.things[i];
+    for (size_t i = r->d.world.n_limits; i < r->d.world.n && !t->registered; i++) {
+        const struct sim_thing *o = &r->d.world.things[i];
         const struct sim_face *g = &o->face[1];
         if (o->registered && o->kind == t->kind && g->there && g->has_value == f->has_value &&
             g->value == f->value && distance2(f->x, f->y, g->x, g->y) <= UINT64_C(500) * 500)
@@ -249,19 +164,19 @@ static void note_claim(struct run *r, const struct obs_report *p, uint32_t trip)
         bool gone = p->kind == REPORT_NOT_DETECTED;
         if (!gone && (!p->has_value || (t->face[0].has_value && t->face[0].value == p->value)))
             return;
-        claim(&r->claims, mix((uint64_t)(t - r->world.things) + 1, gone ? 0 : value),
+        claim(&r->claims, mix((uint64_t)(t - r->d.world.things) + 1, gone ? 0 : value),
             gone ? t->changed && !t->face[1].there : shows(t, p->value), trip);
         return;
     }
     int32_t x = 0;
     int32_t y = 0;
-    if (!frame_from_wgs(&r->world.map.frame, p->lat, p->lon, &x, &y))
+    if (!frame_from_wgs(&r->d.world.map.frame, p->lat, p->lon, &x, &y))
         return;
     t = new_thing_at(r, p->element_kind, p->has_value, p->value, x, y, CLAIM_MM);
     uint64_t place = (uint64_t)(uint32_t)fusion_floor_div(x, CLAIM_MM) << 32 |
                      (uint32_t)fusion_floor_div(y, CLAIM_MM);
     claim(&r->claims,
-        t != NULL ? mix((uint64_t)(t - r->world.things) + 1, value)
+        t != NULL ? mix((uint64_t)(t - r->d.world.things) + 1, value)
                   : mix(mix(place, value), UINT64_C(0xffff)),
         t != NULL, trip);
 }
@@ -269,13 +184,13 @@ static void note_claim(struct run *r, const struct obs_report *p, uint32_t trip)
 /* ---- what was published ---- */
 
 static void found(struct run *r, const struct sim_thing *t) {
-    struct passes *p = &r->passes[t - r->world.things];
+    struct passes *p = &r->passes[t - r->d.world.things];
     p->found = true;
     p->found_after = p->n;
 }
 
 static bool is_new_to_us(const struct run *r, const struct sim_thing *t) {
-    return t != NULL && t->changed && !r->passes[t - r->world.things].found;
+    return t != NULL && t->changed && !r->passes[t - r->d.world.things].found;
 }
 
 static bool judge_moved(struct run *r, const struct sim_thing *t, int32_t x, int32_t y) {
@@ -335,8 +250,8 @@ static void print_false(const struct change_record *c) {
 }
 
 static void judge_versions(struct run *r) {
-    for (; r->n_taken < r->rig.n_versions; r->n_taken++) {
-        const struct map_version *v = &r->rig.versions[r->n_taken];
+    for (; r->n_taken < r->d.rig.n_versions; r->n_taken++) {
+        const struct map_version *v = &r->d.rig.versions[r->n_taken];
         for (size_t i = 0; i < v->n_changes; i++) {
             const struct change_record *c = &v->changes[i];
             if (judge(r, c))
@@ -349,24 +264,10 @@ static void judge_versions(struct run *r) {
 
 /* ---- driving ---- */
 
-struct driver {
-    struct sim_vehicle v;
-    uint32_t trip;
-    struct rig_car car;
-};
-
-static void new_trip(struct run *r, struct driver *d) {
-    d->trip = ++r->trips;
-    d->car = (struct rig_car){.id = d->trip,
-        .issuer = (uint16_t)ws_random_below(&r->rnd, ISSUERS),
-        .family = (uint16_t)(1 + ws_random_below(&r->rnd, FAMILIES)),
-        .sensor = SENSOR_CAMERA_GOOD};
-}
-
 static void count_passes(struct run *r, uint32_t trip) {
-    for (size_t i = 0; i < r->world.n; i++) {
+    for (size_t i = 0; i < r->d.world.n; i++) {
         struct passes *p = &r->passes[i];
-        uint64_t now = r->world.things[i].passes;
+        uint64_t now = r->d.world.things[i].passes;
         if (p->seen == now)
             continue;
         p->seen = now;
@@ -375,75 +276,23 @@ static void count_passes(struct run *r, uint32_t trip) {
     }
 }
 
-static void tell(struct run *r, struct driver *d, const struct sim_look *look) {
-    struct observation o = {.map_version = 1,
-        .time = r->rig.host.time - 200000,
-        .heading = look->from.heading,
-        .range_mm = look->range_mm,
-        .half_angle = SIM_HALF_ANGLE};
-    frame_to_wgs(&r->world.map.frame, look->from.x, look->from.y, &o.lat, &o.lon);
-    for (size_t at = 0; at == 0 || at < look->n; at += SIM_REPORTS_MAX) {
-        o.n_reports = look->n - at < SIM_REPORTS_MAX ? look->n - at : SIM_REPORTS_MAX;
-        if (o.n_reports > 0)
-            memcpy(o.reports, look->reports + at, o.n_reports * sizeof(o.reports[0]));
-        (void)rig_send(&r->rig, &d->car, &o);
-    }
+static void told(void *self, struct bench_car *car, struct sim_look *look) {
+    struct run *r = self;
     for (size_t i = 0; i < look->n; i++)
-        note_claim(r, &look->reports[i], d->trip);
-    count_passes(r, d->trip);
+        note_claim(r, &look->reports[i], car->trip);
+    count_passes(r, car->trip);
 }
 
-/* So many vehicles that each lane is driven on once in `spacing`. */
-static size_t fleet(const struct sim_roads *roads, unsigned spacing_s) {
-    int64_t ms = 0;
-    for (size_t i = 0; i < roads->n; i++)
-        ms += roads->lanes[i].length * 1000 / roads->lanes[i].speed_mm_s;
-    int64_t n = ms / 1000 / spacing_s;
-    return n < 1 ? 1 : (size_t)n;
+static void block(void *self) {
+    judge_versions(self);
 }
 
-static bool all_passed(const struct run *r) {
-    for (size_t i = 0; i < r->world.n; i++)
-        if (r->world.things[i].changed && r->passes[i].n < PASSES_AIM)
+static bool all_passed(void *self) {
+    const struct run *r = self;
+    for (size_t i = 0; i < r->d.world.n; i++)
+        if (r->d.world.things[i].changed && r->passes[i].n < PASSES_AIM)
             return false;
     return true;
-}
-
-/* Seconds that it took. */
-static uint64_t drive(struct run *r, const struct setting *s) {
-    size_t n = fleet(&r->roads, s->spacing_s);
-    struct driver *drivers = ws_calloc(n, sizeof(*drivers));
-    const struct sim_senses senses = {950000, 20000, 500, {0}};
-    for (size_t i = 0; i < n; i++) {
-        drivers[i].v.index = i;
-        sim_drive_start(&drivers[i].v, &r->rnd);
-    }
-    struct sim_look *look = ws_alloc(sizeof(*look));
-    uint64_t ticks = (uint64_t)4 * PASSES_AIM * s->spacing_s * 1000000 / SIM_TICK_US;
-    uint64_t tick = 0;
-    for (; tick < ticks && !(tick % 600 == 0 && all_passed(r)); tick++) {
-        if (tick % BLOCK_TICKS == 0)
-            rig_begin(&r->rig, tick * SIM_TICK_US / 1000 + 1000);
-        for (size_t i = 0; i < n; i++) {
-            struct driver *d = &drivers[i];
-            bool was = d->v.on_road;
-            sim_drive(&d->v, &r->roads, tick * SIM_TICK_US, true, &r->rnd);
-            if (!was && d->v.on_road)
-                new_trip(r, d);
-            sim_sense(&d->v, &r->world, &r->roads, &senses, true, &r->rnd, look);
-            if (look->any)
-                tell(r, d, look);
-        }
-        if (tick % BLOCK_TICKS != BLOCK_TICKS - 1)
-            continue;
-        rig_end(&r->rig);
-        judge_versions(r);
-    }
-    for (size_t i = 0; i < n; i++)
-        free(drivers[i].v.reported);
-    free(drivers);
-    free(look);
-    return tick * SIM_TICK_US / 1000000;
 }
 
 /* ---- figures ---- */
@@ -465,17 +314,17 @@ static int by_number(const void *a, const void *b) {
 }
 
 static void take_figures(const struct run *r, const struct setting *s, struct tally *t, bool say) {
-    t->unseen += r->world.n_unseen;
+    t->unseen += r->d.world.n_unseen;
     t->right += r->right;
     t->small += r->small;
     t->wrong += r->wrong;
     size_t shown = 0;
-    t->after = ws_realloc(t->after, (t->n_after + r->world.n) * sizeof(t->after[0]));
-    for (size_t i = 0; i < r->world.n; i++) {
+    t->after = ws_realloc(t->after, (t->n_after + r->d.world.n) * sizeof(t->after[0]));
+    for (size_t i = 0; i < r->d.world.n; i++) {
         const struct passes *p = &r->passes[i];
-        if (!r->world.things[i].changed)
+        if (!r->d.world.things[i].changed)
             continue;
-        if (!p->found && drawn_twice(r, &r->world.things[i])) {
+        if (!p->found && drawn_twice(r, &r->d.world.things[i])) {
             t->unseen++;
             continue;
         }
@@ -489,7 +338,7 @@ static void take_figures(const struct run *r, const struct setting *s, struct ta
         if (p->found)
             t->after[t->n_after++] = p->found_after;
         else if (say && shown++ < MISSES_SHOWN)
-            print_missed(&r->world.things[i], p);
+            print_missed(&r->d.world.things[i], p);
     }
     for (size_t i = 0; i < r->claims.cap; i++) {
         const struct claim *c = &r->claims.slots[i];
@@ -523,31 +372,31 @@ static void print_tally(const char *name, const struct setting *s, struct tally 
         percent(t->first_right, t->first_wrong), percent(t->third_right, t->third_wrong));
 }
 
-static bool run_setting(const char *dir, struct setting s, unsigned repeats) {
+static bool run_setting(struct setting s, unsigned repeats) {
     int64_t policy[MAP_POLICY_COUNT];
-    if (!read_policy(s.policy, policy))
+    if (!bench_policy(s.policy, policy))
         return false;
     policy[MAP_POLICY_CONFIRM_BITS] = s.h;
     policy[MAP_POLICY_VERSION_AGE_MS] = 0; /* counted until confirmed */
-    for (size_t k = 0; k < RATE_KIND_COUNT; k++) {
-        policy[map_policy_tpr((enum map_rate_kind)k, SENSOR_CAMERA_GOOD)] = 950000;
-        policy[map_policy_fpr((enum map_rate_kind)k, SENSOR_CAMERA_GOOD)] = 20000;
-    }
     (void)printf("%s, h = %u, a pass in %u s, 0.95/0.02, %u families, %u runs of each pair\n",
-        s.policy, s.h, s.spacing_s, FAMILIES, repeats);
+        s.policy, s.h, s.spacing_s, BENCH_FAMILIES, repeats);
     struct tally all = {0};
     bool ok = true;
     for (size_t i = 0; i < ARRAY_LEN(pairs) && ok; i++) {
         struct tally t = {0};
         for (unsigned k = 0; k < repeats && ok; k++) {
-            struct run r = {.rnd = ws_random_seeded(s.seed + 1000 * i + k)};
-            ok = set_up(&r, dir, pairs[i], policy);
+            struct run r = {.d = {.told = told, .block = block, .done = all_passed}};
+            r.d.self = &r;
+            ok = bench_drive_start(&r.d, pairs[i][0], pairs[i][1], policy, s.seed + 1000 * i + k);
             if (ok) {
-                (void)drive(&r, &s);
+                r.passes = ws_calloc(r.d.world.n, sizeof(r.passes[0]));
+                bench_drive_run(&r.d, s.spacing_s, (uint64_t)4 * PASSES_AIM * s.spacing_s);
                 take_figures(&r, &s, &t, true);
                 take_figures(&r, &s, &all, false);
             }
-            clean_up(&r);
+            bench_drive_free(&r.d);
+            free(r.passes);
+            free(r.claims.slots);
         }
         print_tally(strchr(pairs[i][1], '/') + 1, &s, &t);
         free(t.after);
@@ -559,14 +408,8 @@ static bool run_setting(const char *dir, struct setting s, unsigned repeats) {
 
 int main(int argc, char **argv) {
     bool full = argc > 1 && strcmp(argv[1], "full") == 0;
-    const char *dir = getenv("WAYSIDE_DATA");
-    dir = dir != NULL && dir[0] != '\0' ? dir : "../shared/data";
-    char first[512];
-    (void)snprintf(first, sizeof(first), "%s/maps/%s", dir, pairs[0][0]);
-    if (access(first, R_OK) != 0) {
-        (void)fprintf(stderr, "bench_map_pairs: %s is not there\n", first);
+    if (bench_maps() == NULL)
         return 77;
-    }
     static const struct setting settings[] = {
         {"urban.lua", 20, 12, 60, 1}, {"urban.lua", 31, 20, 60, 2}, {"motorway.lua", 31, 20, 20, 3},
         {"urban.lua", 20, 12, 20, 4},
@@ -574,7 +417,7 @@ int main(int argc, char **argv) {
     };
     size_t n = full ? ARRAY_LEN(settings) : 3;
     for (size_t i = 0; i < n; i++)
-        if (!run_setting(dir, settings[i], full ? 5 : 1))
+        if (!run_setting(settings[i], full ? 5 : 1))
             return 1;
     return 0;
 }

@@ -198,6 +198,7 @@ static unsigned delay(unsigned families, unsigned h, struct ws_random *rnd) {
     rig_set(&r, MAP_POLICY_CONFIRM_BITS, h);
     rig_set(&r, MAP_POLICY_MIN_FAMILIES, 1);
     rig_set(&r, MAP_POLICY_MIN_ISSUERS, 1);
+    rig_set(&r, MAP_POLICY_LIARS_BITS, 0);
     rig_set(&r, MAP_POLICY_GROUP_MS, 20000);
     rig_set(&r, MAP_POLICY_VERSION_AGE_MS, 0);
     unsigned n = 0;

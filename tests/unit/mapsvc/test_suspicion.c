@@ -64,16 +64,21 @@ static void what_is_lacking_shrinks_with_the_evidence_until_nothing_is(void **st
     rig_set(&r, MAP_POLICY_MIN_FAMILIES, 2);
     rig_set(&r, MAP_POLICY_MIN_ISSUERS, 2);
     rig_set(&r, MAP_POLICY_MIN_VEHICLES, 5);
+    rig_set(&r, MAP_POLICY_REST_BITS, 10);
+    rig_set(&r, MAP_POLICY_LIARS_BITS, 7);
     static const struct {
         unsigned lacks, lacks_not;
     } after[] = {
         {MAP_LACKS_BITS | MAP_LACKS_MARGIN | MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS |
-                MAP_LACKS_FAMILIES | MAP_LACKS_ISSUERS,
+                MAP_LACKS_FAMILIES | MAP_LACKS_ISSUERS | MAP_LACKS_SHARE,
             MAP_LACKS_PLACE | MAP_LACKS_VIEWS},
-        {MAP_LACKS_BITS | MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS,
+        /* Two families and issuers, but without the louder one there is next to nothing. */
+        {MAP_LACKS_BITS | MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS | MAP_LACKS_FAMILIES |
+                MAP_LACKS_ISSUERS | MAP_LACKS_SHARE,
+            MAP_LACKS_MARGIN},
+        {MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS | MAP_LACKS_SHARE,
             MAP_LACKS_MARGIN | MAP_LACKS_FAMILIES | MAP_LACKS_ISSUERS},
-        {MAP_LACKS_VEHICLES | MAP_LACKS_GROUPS, MAP_LACKS_MARGIN},
-        {MAP_LACKS_VEHICLES, MAP_LACKS_BITS | MAP_LACKS_GROUPS},
+        {MAP_LACKS_VEHICLES | MAP_LACKS_SHARE, MAP_LACKS_BITS | MAP_LACKS_GROUPS},
     };
     for (uint32_t i = 0; i < ARRAY_LEN(after); i++) {
         rig_begin(&r, r.now_ms + 5000);
