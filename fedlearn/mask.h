@@ -23,7 +23,7 @@
 
 typedef unsigned __int128 fl_u128;
 
-/* Working space of one thread, about 120 KiB, in memory of the caller (64-octet aligned as the type says). Zeroed is closed. */
+/* Working space of one thread, about 100 KiB, in memory of the caller (64-octet aligned as the type says). Zeroed is closed. */
 struct fl_mask {
     struct fl_multiplier key; /* secret while `holds` is FL_HOLDS_SECRET */
     _Alignas(64) uint64_t a[FL_N];

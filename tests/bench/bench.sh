@@ -25,6 +25,10 @@ echo "== revocation lists"
 echo "== randomness of a height (libsodium's own multiplication in the same run)"
 "$build/tests/bench/bench_beacon"
 
+echo "== masking of updates (memory bandwidth, AES, SHA-256, X25519 in the same run), and whether time tells secrets"
+"$build/tests/bench/bench_fl_mask"
+"$build/tests/bench/bench_fl_ctime"
+
 echo "== map contract"
 "$build/tests/bench/bench_map"
 
