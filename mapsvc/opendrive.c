@@ -77,7 +77,8 @@ static void choose_frame(struct od_build *b) {
     b->has_projection = given && tmerc_parse(proj + i, &b->projection, why, sizeof(why));
     if (given && !b->has_projection)
         map_note(b->r, 0,
-            "element geoReference: not read (%s); read are tmerc, utm and EPSG codes of UTM zones, "
+            "element geoReference: not read (%s); read are tmerc, utm, EPSG codes of these and "
+            "WKT, "
             "on WGS 84 in metres",
             why);
     if (b->has_projection && !frame_by_projection(b)) {

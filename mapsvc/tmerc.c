@@ -128,22 +128,75 @@ static bool apply(struct proj *p, const char *key, const char *v) {
         return is_zero_list(v);
     if (one_of(key, "units", "vunits"))
         return strcmp(v, "m") == 0;
-    static const char *const harmless[] = {"no_defs", "geoidgrids", "type", "wktext", "over"};
+    if (one_of(key, "to_meter", "vto_meter"))
+        return strspn(v, "1.0") == strlen(v) && v[0] == '1' && (v[1] == '\0' || v[1] == '.') &&
+               strchr(v + 1, '1') == NULL;
+    if (strcmp(key, "axis") == 0)
+        return strcmp(v, "enu") == 0;
+    if (strcmp(key, "pm") == 0)
+        return one_of(v, "0", "greenwich");
+    static const char *const harmless[] = {
+        "no_defs", "geoidgrids", "type", "wktext", "over", "approx", "title", "geoid_crs"};
     for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
         if (strcmp(key, harmless[i]) == 0)
             return true;
     return false;
 }
 
-/* "EPSG:32632", "epsg:25832": UTM on WGS 84 (326zz north, 327zz south) or ETRS 89 (258zz). */
+/* Grids of one country on GRS 80, whose datum is WGS 84 within decimetres. */
+static bool national(struct proj *p, int64_t code) {
+    static const struct {
+        int64_t code;
+        double lat0, lon0, k, x0, y0;
+    } grids[] = {{3006, 0, 15, 0.9996, 500000, 0}, /* SWEREF99 TM */
+        {3067, 0, 27, 0.9996, 500000, 0}, /* ETRS-TM35FIN */
+        {2180, 0, 19, 0.9993, 500000, -5300000}}; /* Poland CS92 */
+    /* Japan's plane rectangular systems I to XIX on JGD2011, 6669 on: origins in minutes */
+    static const int16_t japan[][2] = {{1980, 7770}, {1980, 7860}, {2160, 7930}, {1980, 8010},
+        {2160, 8060}, {2160, 8160}, {2160, 8230}, {2160, 8310}, {2160, 8390}, {2400, 8450},
+        {2640, 8415}, {2640, 8535}, {2640, 8655}, {1560, 8520}, {1560, 7650}, {1560, 7440},
+        {1560, 7860}, {1200, 8160}, {1560, 9240}};
+    for (size_t i = 0; i < sizeof(grids) / sizeof(grids[0]); i++) {
+        if (grids[i].code != code)
+            continue;
+        p->lat0 = grids[i].lat0;
+        p->lon0 = grids[i].lon0;
+        p->k = grids[i].k;
+        p->x0 = grids[i].x0;
+        p->y0 = grids[i].y0;
+        return p->tmerc = true;
+    }
+    if (code < 6669 || code >= 6669 + (int64_t)(sizeof(japan) / sizeof(japan[0])))
+        return false;
+    p->lat0 = japan[code - 6669][0] / 60.0;
+    p->lon0 = japan[code - 6669][1] / 60.0;
+    p->k = 0.9999;
+    return p->tmerc = true;
+}
+
+/* "EPSG:32632", "epsg:25832+5783", "urn:ogc:def:crs:EPSG::32632": UTM on WGS 84 (326zz north, 327zz south) or ETRS 89
+ * (258zz). */
 static bool apply_epsg(struct proj *p, const char *v) {
     static const char name[] = "EPSG:";
+    if (strncmp(v, "urn:ogc:def:crs:", 16) == 0)
+        v += 16;
     for (size_t i = 0; i < sizeof(name) - 1; i++, v++)
         if (*v != name[i] && (name[i] == ':' || *v != name[i] + ('a' - 'A')))
             return false;
+    const char *version = strchr(v, ':');
+    if (version != NULL)
+        v = version + 1;
+    char text[16] = "";
     int64_t code = 0;
-    if (!text_to_i64(v, &code))
+    size_t n = strcspn(v, "+"); /* behind it is a system of heights */
+    if (n >= sizeof(text))
         return false;
+    memcpy(text, v, n);
+    text[n] = '\0';
+    if (!text_to_i64(text, &code))
+        return false;
+    if (national(p, code))
+        return true;
     p->zone = code % 100;
     p->south = code / 100 == 327;
     p->utm = (code / 100 == 326 || code / 100 == 327) ? p->zone >= 1 && p->zone <= 60
@@ -157,8 +210,12 @@ static bool is_space(char c) {
 
 bool tmerc_parse(const char *text, struct tmerc *ret_t, char *why, size_t why_size) {
     struct proj p = {.k = 1.0};
+    while (is_space(*text))
+        text++;
+    if ((*text >= 'A' && *text <= 'Z') && strchr(text, '[') != NULL)
+        return tmerc_parse_wkt(text, ret_t, why, why_size);
     while (*text != '\0') {
-        char word[128];
+        char word[128] = "";
         size_t n = 0;
         while (is_space(*text))
             text++;
