@@ -32,6 +32,8 @@ static void put_figure(const json_t *v, char cell[static CELL]) {
 
 static void line(struct buf *b, const char *label, char cell[2][CELL]) {
     bool differs = strcmp(cell[0], cell[1]) != 0;
+    if (cell[0][0] == '\0' && cell[1][0] == '\0')
+        return;
     buf_printf(b, "  %c %-*.*s %-*s %s\n", differs ? '*' : ' ', LABEL, LABEL, label, COLUMN,
         cell[0][0] == '\0' ? "-" : cell[0], cell[1][0] == '\0' ? "-" : cell[1]);
 }
