@@ -111,6 +111,15 @@ static void put_status(const json_t *s, struct buf *b) {
     put_packets(s, b);
     buf_printf(b, "admitted: ");
     put_counts(part(s, "admission"), NULL, "nothing", b);
+    size_t i;
+    json_t *sensor;
+    json_array_foreach(part(s, "sensors"), i, sensor) {
+        buf_printf(b,
+            "sensor %s (%s, family %lld, %lld connected): ", ctl_json_text(sensor, "name"),
+            ctl_json_text(sensor, "class"), ctl_json_number(sensor, "family"),
+            ctl_json_number(sensor, "clients"));
+        put_counts(part(sensor, "lines"), NULL, "nothing said", b);
+    }
     const char *contract;
     json_t *codes;
     json_object_foreach((json_t *)part(s, "transactions"), contract, codes) {
@@ -129,7 +138,6 @@ static void put_status(const json_t *s, struct buf *b) {
     buf_printf(b, "policy: %s, sequence %lld, %s\n", ctl_json_text(policy, "name"),
         ctl_json_number(policy, "sequence"), ctl_json_text(policy, "hash"));
     put_sync(s, b);
-    size_t i;
     json_t *v;
     buf_printf(b, "validators:");
     json_array_foreach(part(s, "validators"), i, v) {

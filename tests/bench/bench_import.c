@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "mapsvc/mapset.h"
 #include "mapsvc/tiles.h"
+#include "rsu/tile_file.h"
 
 #include <expat.h>
 #include <inttypes.h>
@@ -192,6 +193,8 @@ static int query(const char *path, size_t elements) {
     double scan = seconds() - t;
     double best = 1e9;
     double searched = 1e9;
+    double written = 1e9;
+    struct buf file = {0};
     size_t points = 0;
     for (int run = 0; run < 5; run++) {
         t = seconds();
@@ -209,6 +212,12 @@ static int query(const char *path, size_t elements) {
         searched = took < searched ? took : searched;
         if (again != points)
             return 1;
+        static const uint8_t cell[32];
+        buf_clear(&file);
+        t = seconds();
+        tile_file_encode(cell, 1, &tiles, tiles_find(&tiles, full->id), &m, &file);
+        took = seconds() - t;
+        written = took < written ? took : written;
     }
     (void)printf(
         "  one tile of %zu: %zu elements, %zu points: %.2f ms (each searched by its id: %.2f "
@@ -216,6 +225,10 @@ static int query(const char *path, size_t elements) {
         "tiles built in %.2f s)\n",
         tiles.n, full->n, points, best * 1000.0, searched * 1000.0, scan * 1000.0, built);
     (void)fflush(stdout);
+    (void)printf("  the same as a file with the path to the root: %.2f ms, %zu octets\n",
+        written * 1000.0, file.n);
+    (void)fflush(stdout);
+    buf_free(&file);
     bool same = scanned == full->n;
     tiles_free(&tiles);
     mapset_free(&m);

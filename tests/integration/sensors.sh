@@ -56,6 +56,7 @@ grep -q '^malformed: class: no field' "$out/said" || fail 'malformed is not said
 printf '%s\n' 'nonsense' | send && fail 'nonsense is taken'
 [ "$(sensor 'lines_total\{sensor="north",outcome="not_json"\}')" = 1 ] || fail 'not_json is not counted'
 status 1 | tr -d ' \n' | grep -q '"sensors":\[{"name":"north","class":"roadside"' || fail 'the sensor is not in the status'
+ctl cell status --http "127.0.0.1:$http" | grep -q "^sensor north (roadside, family 0, 0 connected): .*taken" || fail 'the sensor is not told'
 [ "$(stat -c %a "$cell/rsu1/north.sock")" = 660 ] || fail 'the mode of the socket'
 no_complaints
 for i in 1 2 3 4; do end $i; done
