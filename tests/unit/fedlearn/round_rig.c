@@ -420,13 +420,7 @@ void rig_opening(struct rig *r) {
     rig_end(r);
 }
 
-void rig_judging(struct rig *r) {
-    struct fl_outcome *o = ws_alloc(sizeof(*o));
-    rig_outcome(r, o);
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= r->n; v++)
-        assert_int_equal(rig_say_outcome(r, v, o), FL_ROUND_OK);
-    rig_end(r);
+void rig_move_on(struct rig *r, const struct fl_outcome *o) {
     if (o->step && !o->vetoed) {
         fl_model_free(&r->parent);
         r->parent = r->model;
@@ -434,6 +428,16 @@ void rig_judging(struct rig *r) {
         r->model = r->next;
         r->next = (struct fl_model){0};
     }
+}
+
+void rig_judging(struct rig *r) {
+    struct fl_outcome *o = ws_alloc(sizeof(*o));
+    rig_outcome(r, o);
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= r->n; v++)
+        assert_int_equal(rig_say_outcome(r, v, o), FL_ROUND_OK);
+    rig_end(r);
+    rig_move_on(r, o);
     free(o);
 }
 

@@ -80,6 +80,8 @@ void rig_sum(struct rig *r, unsigned v, size_t g, struct fl_share_sum *ret_sum);
 exec_code rig_shares(struct rig *r, unsigned v, size_t first, size_t n, uint16_t spoil);
 /* What an honest validator finds (outcome.h); the model that follows becomes r->next. */
 void rig_outcome(struct rig *r, struct fl_outcome *ret_outcome);
+/* The round has closed with this outcome, r->next beside it. */
+void rig_move_on(struct rig *r, const struct fl_outcome *o);
 exec_code rig_say_outcome(struct rig *r, unsigned v, const struct fl_outcome *o);
 
 /* ---- whole steps: `vehicles` submit (from 0 on), everybody honest; ends with the block that leaves the step ---- */
