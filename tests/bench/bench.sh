@@ -35,6 +35,9 @@ echo "== map contract"
 echo "== map import (expat alone in the same run)"
 "$build/tests/bench/bench_import"
 
+echo "== judging groups of a learning round (reading the sums once, in the same run)"
+"$build/tests/bench/bench_fl_learn" judge
+
 echo "== light client"
 "$build/tests/bench/bench_light"
 
