@@ -16,11 +16,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CERT_MAX = 4096, HELPING = 16384, ANSWERS_MAX = 65536, WHO_LISTENER = 0xffff };
+enum {
+    CERT_MAX = 4096,
+    HELPING = 16384,
+    ANSWERS_MAX = 65536,
+    WHO_LISTENER = 0xffff,
+    PATIENCE_US = 5000000
+};
 
 struct client {
     int fd; /* -1: free */
     bool skipping; /* the rest of a line that was too long */
+    uint64_t done_us; /* it has said all, and answers wait: since then, monotonic; 0: not yet */
     struct buf in, out;
 };
 
@@ -183,6 +190,7 @@ static void drop(struct sensor *v, struct client *c) {
     (void)close(c->fd);
     c->fd = -1;
     c->skipping = false;
+    c->done_us = 0;
     buf_free(&c->in);
     buf_free(&c->out);
     v->counters.clients--;
@@ -367,7 +375,24 @@ static void hear(const struct sensors *s, struct sensor *v, struct client *c, st
         answer(v, c, SENSOR_CUT_OFF, &err, now);
     }
     flush(c);
-    drop(v, c);
+    if (c->out.n == 0) {
+        drop(v, c);
+        return;
+    }
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+    c->done_us = now.mono_us > 0 ? now.mono_us : 1;
+}
+
+/* Answers that found no room, and who has only waited for them. */
+static void settle(struct sensor *v, uint64_t mono_us) {
+    for (size_t k = 0; v->counters.clients > 0 && k < v->cfg->clients; k++) {
+        struct client *c = &v->clients[k];
+        if (c->fd < 0)
+            continue;
+        flush(c);
+        if (c->done_us != 0 && (c->out.n == 0 || mono_us - c->done_us > PATIENCE_US))
+            drop(v, c);
+    }
 }
 
 static void welcome(const struct sensors *s, struct sensor *v, size_t number) {
@@ -399,4 +424,6 @@ void sensors_serve(struct sensors *s, struct ws_now now, uint64_t map_version) {
         else if (v->clients[who].fd >= 0)
             hear(s, v, &v->clients[who], now, map_version);
     }
+    for (size_t i = 0; i < s->n; i++)
+        settle(&s->v[i], now.mono_us);
 }

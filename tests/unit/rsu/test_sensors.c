@@ -520,6 +520,41 @@ static void test_deaf(void **state) {
     assert_int_equal(count(r, SENSOR_TOO_OFTEN) + count(r, SENSOR_NOT_JSON), 20000);
     assert_true(sensors_counters(r->s, 0)->unread_answers > 0);
     assert_int_equal(sensors_counters(r->s, 0)->clients, 1);
+    /* Once it reads, it gets every answer that there was room for, although it has said that it is done. */
+    (void)shutdown(fd, SHUT_WR);
+    serve(r);
+    assert_int_equal(sensors_counters(r->s, 0)->clients, 1);
+    size_t answers = 0;
+    for (;;) {
+        char chunk[4096];
+        ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+        for (ssize_t i = 0; i < n; i++)
+            answers += chunk[i] == '\n';
+        if (n == 0)
+            break;
+        serve(r);
+    }
+    assert_int_equal(answers, 20000 - sensors_counters(r->s, 0)->unread_answers);
+    assert_int_equal(sensors_counters(r->s, 0)->clients, 0);
+    (void)close(fd);
+    /* Or it does not, and goes after a while. */
+    fd = join(r);
+    serve(r);
+    struct buf many = {0};
+    for (int i = 0; i < 100; i++)
+        buf_printf(&many, "x\n");
+    buf_u8(&many, 0);
+    for (int i = 0; i < 200; i++)
+        say(r, fd, (const char *)many.p);
+    buf_free(&many);
+    (void)shutdown(fd, SHUT_WR);
+    serve(r);
+    r->mono_us += 5000000;
+    serve(r);
+    assert_int_equal(sensors_counters(r->s, 0)->clients, 1);
+    r->mono_us += 1;
+    serve(r);
+    assert_int_equal(sensors_counters(r->s, 0)->clients, 0);
     (void)close(fd);
 }
 
