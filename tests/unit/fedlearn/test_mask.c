@@ -255,6 +255,49 @@ static void what_is_wrong_shows(const struct fl_profile *p) {
     group_free(&g);
 }
 
+/* Exactly 2.25 times the expected mean square still passes; one more unit of the sum does not. */
+static void judged_at_the_threshold(const struct fl_profile *p) {
+    const struct fl_weights weights = {5, 7};
+    const uint64_t n = 48; /* so that the bound is a whole number */
+    const fl_u128 bound = 9 * n * weights.squares * (252 + ((fl_u128)1 << 2 * p->drop)) / 48;
+    struct fl_opening o = FL_OPENING_NONE;
+    o.coefs = n;
+    o.residual = bound;
+    assert_int_equal(fl_opening_judge(p, weights, &o), FL_OPENING_GOOD);
+    o.beyond = 1;
+    assert_int_equal(fl_opening_judge(p, weights, &o), FL_OPENING_RANGE);
+    o.residual++;
+    assert_int_equal(fl_opening_judge(p, weights, &o), FL_OPENING_RESIDUAL); /* said first */
+    /* the largest there can be */
+    o.coefs = FL_D_MAX;
+    o.residual = (fl_u128)FL_D_MAX << 62;
+    assert_int_equal(fl_opening_judge(p, weights, &o), FL_OPENING_RESIDUAL);
+}
+
+/* One member sends octets of chance, or an honest ciphertext whose message breaks a field's limit by one. */
+static void malformed_members_show(const struct fl_profile *p) {
+    const size_t d = fl_full_params(p);
+    struct ws_random rnd = ws_random_seeded(44);
+    static struct group g;
+    group_make(&g, p, d, false);
+    for (size_t i = 0; i < FL_N; i++) {
+        g.sum[i] -= slow_bits(g.wire[5], p->wire_bits, i);
+        g.sum[i] += ws_random_below(&rnd, p->wire_max + 1);
+    }
+    assert_int_equal(group_open(&g, p), FL_OPENING_RESIDUAL);
+    group_free(&g);
+    /* All members are at the limit in parameter 0, the lowest field; one goes one further. Its neighbours stay what they are. */
+    group_make(&g, p, d, false);
+    assert_int_equal(g.want[0], MEMBERS * p->limit);
+    g.sum[0] += (p->delta + ((uint64_t)1 << (p->drop - 1))) >> p->drop;
+    assert_int_equal(group_open(&g, p), FL_OPENING_RANGE);
+    assert_int_equal(g.opening.beyond, 1);
+    assert_int_equal(g.opening.first_beyond, 0);
+    assert_int_equal(g.got[0], g.want[0] + 1);
+    assert_memory_equal(g.got + 1, g.want + 1, (d - 1) * sizeof(*g.got));
+    group_free(&g);
+}
+
 /* What is not within the limit goes out as the limit, never into a neighbour's field. */
 static void parameters_are_clamped(const struct fl_profile *p) {
     static const uint8_t seed[16] = {1};
@@ -303,6 +346,14 @@ static void sums_test(void **state) {
 static void wrong_test(void **state) {
     (void)state;
     each_path(what_is_wrong_shows);
+}
+static void threshold_test(void **state) {
+    (void)state;
+    each_path(judged_at_the_threshold);
+}
+static void malformed_test(void **state) {
+    (void)state;
+    each_path(malformed_members_show);
 }
 static void clamp_test(void **state) {
     (void)state;
@@ -425,6 +476,8 @@ int main(void) {
         cmocka_unit_test(clamp_test),
         cmocka_unit_test(sums_test),
         cmocka_unit_test(wrong_test),
+        cmocka_unit_test(threshold_test),
+        cmocka_unit_test(malformed_test),
         cmocka_unit_test(wiped_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
