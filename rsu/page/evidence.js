@@ -209,6 +209,7 @@ const LACKS = {
   groups: (k) => `groups of vehicles (${count(k.groups)} so far)`,
   families: (k) => `software families (${count(k.software_families)} so far)`,
   issuers: (k) => `issuers of certificates (${count(k.issuers)} so far)`,
+  share: () => "more vehicles for it than a lying minority could be",
   views: (k) => `lines of sight (${count(k.views)} so far)`,
   place: () => "a better known place",
 };
