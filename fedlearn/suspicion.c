@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, ONE_PPM = 1000000, RECORD = FL_TOKEN + 4 + 4 * 2 + 1 + 8 };
+enum {
+    QUARANTINE_MAX = 1000,
+    VERSION = 1,
+    ONE_PPM = 1000000,
+    RECORD = FL_TOKEN + 4 + 4 * 2 + 1 + 8
+};
 
 int fl_suspicion_check(const struct fl_suspicion_rules *r, struct ws_err *err) {
     static const struct {
@@ -15,7 +20,7 @@ int fl_suspicion_check(const struct fl_suspicion_rules *r, struct ws_err *err) {
         int32_t low, high;
     } ranges[] = {{"bad_ppm", 1000, 400000}, {"flag_bad_ppm", 500000, 999000},
         {"flag_good_ppm", 1000, 400000}, {"quarantine", FL_NAT, 100 * FL_NAT},
-        {"floor", -100 * FL_NAT, 0}, {"quarantine_rounds", 1, 1000}};
+        {"floor", -100 * FL_NAT, 0}, {"quarantine_rounds", 1, QUARANTINE_MAX}};
     const int64_t values[] = {r->bad_ppm, r->flag_bad_ppm, r->flag_good_ppm, r->quarantine,
         r->floor, r->quarantine_rounds};
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
@@ -233,16 +238,17 @@ void fl_suspicion_encode(const struct fl_suspicion *s, struct buf *ret) {
         put(ret, &s->all[i]);
 }
 
-/* A state that no sequence of rounds leads to is not taken. */
+/* A state that no sequence of rounds leads to is not taken. Bounds are those of all rules, not of these: the policy may
+ * have changed since the table was written. */
 static const char *fault_of(const struct fl_suspicion *s, size_t i) {
     const struct fl_suspect *t = &s->all[i];
     if (i != 0 && memcmp(s->all[i - 1].token, t->token, FL_TOKEN) >= 0)
         return "is not above the one before";
     if ((unsigned)t->standing >= FL_STANDING_COUNT)
         return "has an unknown standing";
-    if (t->score < s->rules.floor || t->score > 200 * FL_NAT)
+    if (t->score < -100 * FL_NAT || t->score > 200 * FL_NAT)
         return "has a score out of range";
-    if (t->failed > s->rules.quarantine_rounds || t->passed >= s->rules.quarantine_rounds ||
+    if (t->failed > QUARANTINE_MAX || t->passed >= QUARANTINE_MAX ||
         (t->failed != 0 && t->passed != 0) || (t->standing == FL_FREE && t->failed != 0))
         return "has impossible counts of quarantine";
     if ((t->flagged != 0) != (t->evidence != 0))

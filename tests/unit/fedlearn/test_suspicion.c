@@ -156,6 +156,34 @@ static void test_order(void **state) {
     fl_suspicion_free(&b);
 }
 
+/* The policy changes in the middle of an epoch: the table of before is read, and follows the new rules. */
+static void test_new_rules(void **state) {
+    (void)state;
+    struct fl_suspicion_rules before = FL_SUSPICION_DEFAULT;
+    before.floor = -20 * FL_NAT;
+    before.quarantine_rounds = 9;
+    struct fl_suspicion_rules after = FL_SUSPICION_DEFAULT;
+    after.quarantine_rounds = 2;
+    struct fl_suspicion a = fl_suspicion_new(&before, 10);
+    struct fl_suspicion b = fl_suspicion_new(&after, 10);
+    sight(&a, 1, 30, false, 8); /* at the floor of before */
+    sight(&a, 2, 12, true, 8); /* quarantined */
+    sight(&a, 2, 5, true, 8);
+    struct buf x = {0};
+    struct ws_err err;
+    fl_suspicion_encode(&a, &x);
+    if (fl_suspicion_decode(&b, buf_span(&x), &err) != 0)
+        fail_msg("%s", err.text);
+    sight(&b, 1, 13, true, 8); /* the first takes it to the new floor */
+    assert_int_equal(standing(&b, 1), FL_QUARANTINED);
+    assert_int_equal(standing(&b, 2), FL_QUARANTINED);
+    sight(&b, 2, 1, true, 8);
+    assert_int_equal(standing(&b, 2), FL_EXCLUDED);
+    buf_free(&x);
+    fl_suspicion_free(&a);
+    fl_suspicion_free(&b);
+}
+
 static void test_rules(void **state) {
     (void)state;
     struct ws_err err;
@@ -207,6 +235,7 @@ static void test_conviction(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights),
         cmocka_unit_test(test_standing), cmocka_unit_test(test_conviction),
-        cmocka_unit_test(test_order), cmocka_unit_test(test_rules)};
+        cmocka_unit_test(test_order), cmocka_unit_test(test_new_rules),
+        cmocka_unit_test(test_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
