@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 static struct fl_ring ring;
@@ -467,7 +468,59 @@ static void words_not_below_q_are_skipped(void **state) {
     fl_mask_close(&mask);
 }
 
+/* ---- memory ---- */
+
+static unsigned long allocations; /* libcrypto's; our own files call no allocator at all */
+
+static void *count_malloc(size_t n, const char *file, int line) {
+    (void)file;
+    (void)line;
+    allocations++;
+    return malloc(n);
+}
+static void *count_realloc(void *p, size_t n, const char *file, int line) {
+    (void)file;
+    (void)line;
+    allocations++;
+    return realloc(p, n);
+}
+static void count_free(void *p, const char *file, int line) {
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+static void nothing_is_allocated_after_open(void **state) {
+    (void)state;
+    static const uint8_t seed[16] = {3};
+    static const int16_t key[FL_N] = {1};
+    static int32_t u[FL_CHUNK_PARAMS_MAX];
+    static uint8_t wire[FL_CHUNK_WIRE_MAX];
+    static uint64_t sum[FL_N];
+    const struct fl_profile *p = fl_profile_by_name("standard");
+    const struct fl_weights weights = {1, 1};
+    const unsigned long before = allocations;
+    assert_int_equal(fl_ring_init(&ring, NULL, NULL), WS_OK);
+    assert_int_equal(fl_mask_open(&mask, &ring, NULL), WS_OK);
+    assert_true(allocations > before); /* they are counted */
+    fl_mask_round(&mask, round_seed);
+    const unsigned long opened = allocations;
+    struct fl_opening o = FL_OPENING_NONE;
+    for (unsigned i = 0; i < 5; i++) {
+        fl_mask_draw_key(&mask, seed, NULL);
+        fl_mask_encrypt(&mask, p, FL_N, 0, u, wire);
+        fl_sum_add(&ring, p, FL_N, wire, 1, sum);
+        fl_mask_open_key(&mask, key);
+        fl_mask_unmask(&mask, p, FL_N, 0, weights, sum, u, &o);
+        fl_mask_forget(&mask);
+    }
+    assert_int_equal(allocations, opened);
+    fl_mask_close(&mask);
+}
+
 int main(void) {
+    if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_counter_mode),
         cmocka_unit_test(words_not_below_q_are_skipped),
@@ -479,6 +532,7 @@ int main(void) {
         cmocka_unit_test(threshold_test),
         cmocka_unit_test(malformed_test),
         cmocka_unit_test(wiped_test),
+        cmocka_unit_test(nothing_is_allocated_after_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
