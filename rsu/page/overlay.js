@@ -95,11 +95,12 @@ export class Overlay {
   drawChange(g, c, at) {
     const element = c.after || c.before;
     const colours = this.scene.colours;
-    g.strokeStyle = this.failed.has(c.version) ? colours.bad : colours.accent;
+    const colour = this.failed.has(c.version) ? colours.bad : colours.accent;
+    g.strokeStyle = colour;
     g.lineWidth = 3;
     if (c.after && this.scene.line(element).length > 1) this.alongLine(g, element);
-    if (!c.after) this.drawGone(g, c.before, at);
-    else if (c.before && c.moved_m >= 0.05) this.drawMoved(g, c, at);
+    if (!c.after) this.drawGone(g, c.before, at, colour);
+    else if (c.before && c.moved_m >= 0.05) this.drawMoved(g, c, at, colour);
     g.lineWidth = 2;
     g.beginPath();
     g.arc(at[0], at[1], this.radius(), 0, 2 * Math.PI);
@@ -166,11 +167,12 @@ export class Overlay {
   }
 
   // What stood there, faint and struck out.
-  drawGone(g, element, at) {
+  drawGone(g, element, at, colour) {
     const r = this.scene.symbolRadius();
     g.globalAlpha = 0.45;
     if (element.line.length === 1 && r >= 5) drawSymbol(g, element, at[0], at[1], r);
     g.globalAlpha = 1;
+    g.strokeStyle = colour; // a plate has its own
     g.lineWidth = 2;
     g.beginPath();
     g.moveTo(at[0] - r, at[1] + r);
@@ -179,7 +181,7 @@ export class Overlay {
   }
 
   // An arrow from where it stood to where it stands. When the two are one dot on the glass, there is nothing to point at.
-  drawMoved(g, c, at) {
+  drawMoved(g, c, at, colour) {
     const from = this.place(c.before);
     if (!from) return;
     const d = Math.hypot(at[0] - from[0], at[1] - from[1]);
@@ -193,7 +195,7 @@ export class Overlay {
     const room = Math.min(this.radius() + 1, d * 0.4); // the head ends at the ring
     const tip = [at[0] - u[0] * room, at[1] - u[1] * room];
     const head = Math.min(9, d * 0.4);
-    g.fillStyle = g.strokeStyle;
+    g.fillStyle = g.strokeStyle = colour;
     g.lineWidth = 2.5;
     g.beginPath();
     g.moveTo(...from);

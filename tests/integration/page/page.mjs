@@ -344,6 +344,43 @@ async function answers() {
   ok("answers of map providers are shown, and lead to their elements");
 }
 
+// A unit that lies about one change and spoils the proof of another: nobody asks, and the page says so all the same.
+const LIAR = `const honest = window.fetch;
+  window.fetch = async (path, ...rest) => {
+    const answer = await honest(path, ...rest);
+    if (!String(path).startsWith("/v1/map/diffs")) return answer;
+    const page = await answer.json();
+    for (const v of page.versions) {
+      const told = v.changes.find((c) => c.after && c.after.value === 30 && c.before);
+      if (told) told.after.value = 80;
+      else if (v.changes.some((c) => !c.before)) v.proof = v.proof.replace(/.$/, (d) => (d === "0" ? "1" : "0"));
+    }
+    return new Response(JSON.stringify(page), { status: 200 });
+  };`;
+async function liar() {
+  await b.open("about:blank");
+  const { identifier } = await b.send("Page.addScriptToEvaluateOnNewDocument", { source: LIAR });
+  await b.send("Page.navigate", { url: `${url}/` });
+  await ready();
+  await b.until("wayside.state.failed.size === 2", "both lies");
+  const said = await b.until("(() => { const t = document.getElementById('trouble').innerText; return t.split('does not hold').length === 3 && t; })()", "the sentences");
+  assert.match(said, /the value after is 80 here and 30 in the proof/);
+  const tags = await b.run("return [...document.querySelectorAll('#list li')].filter((e) => /proof fails/.test(e.innerText)).map((e) => e.innerText)");
+  assert.ok(tags.some((words) => /50 → 80/.test(words)), tags.join("; "));
+  await b.run("[...document.querySelectorAll('#list button')].find((e) => /50 → 80/.test(e.innerText)).click()");
+  await b.until("document.getElementById('verdict')?.dataset.verdict === 'fails'", "the verdict");
+  assert.ok(await b.run("return document.querySelectorAll('#panel [role=alert]').length >= 2"));
+  await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
+  const colours = await b.run(CONTRAST);
+  assert.deepEqual(colours.bad, []);
+  await shot("liar-light");
+  await b.send("Page.removeScriptToEvaluateOnNewDocument", { identifier });
+  await open("");
+  await b.until("[...wayside.model.versions.values()].every((v) => v.checked === 'holds')", "the proofs of an honest unit");
+  assert.equal(await b.run("return document.getElementById('trouble').textContent"), "");
+  ok("what does not hold is found without asking, and said loudly; what holds is not talked about");
+}
+
 // Who wants no motion gets none: no flight, no pulse.
 async function motionless() {
   await open("");
@@ -428,6 +465,7 @@ try {
   ok("10,000 and 40,000 elements move");
   await crowd(b, open);
   ok("10,000 changes are listed, found, gathered on the map, and move");
+  await liar();
   await answers();
   await motionless();
   await lateMap();
