@@ -2,12 +2,11 @@
 #include "mapsvc/opendrive.h"
 
 #include "base/random.h"
-#include "tests/unit/mapsvc/map_files.h"
+#include "tests/unit/mapsvc/opendrive_files.h"
 
 #include <math.h>
 
 #define XODR(body) "<OpenDRIVE><header revMajor='1' revMinor='6'/>" body "</OpenDRIVE>"
-#define WIDTH(a) "<width sOffset='0' a='" #a "' b='0' c='0' d='0'/>"
 #define LANES                                                                                      \
     "<lanes><laneSection s='0'>"                                                                   \
     "<left><lane id='1' type='driving'>" WIDTH(                                                    \
@@ -20,25 +19,6 @@
                       2) "</lane></right></laneSection></lanes>"
 #define LINE100                                                                                    \
     "<planView><geometry s='0' x='10' y='20' hdg='0' length='100'><line/></geometry></planView>"
-#define ROAD(id, inside) "<road id='" id "' length='100' junction='-1'>" inside "</road>"
-
-static const struct map_import_options here = {
-    .has_origin = true, .lat0 = 487600000, .lon0 = 114200000};
-
-static struct mapset read_map(const char *text, struct map_report *report) {
-    struct mapset m;
-    struct ws_err err;
-    if (import_text(text, &here, &m, report, &err) != WS_OK)
-        fail_msg("%s", err.text);
-    return m;
-}
-
-static void check_point(const struct element *e, size_t i, int32_t x, int32_t y) {
-    assert_non_null(e);
-    assert_true(i < e->n_points);
-    assert_in_range(e->points[i].x - x + 1, 0, 2);
-    assert_in_range(e->points[i].y - y + 1, 0, 2);
-}
 
 static void lanes_on_both_sides(void **state) {
     (void)state;

@@ -1,9 +1,8 @@
 /* OpenDRIVE import: what stands on and beside the road, who it is for, and which lane leads into which. */
 #include "base/random.h"
-#include "tests/unit/mapsvc/map_files.h"
+#include "tests/unit/mapsvc/opendrive_files.h"
 
 #define XODR(body) "<OpenDRIVE><header revMajor='1' revMinor='7'/>" body "</OpenDRIVE>"
-#define WIDTH(a) "<width sOffset='0' a='" #a "' b='0' c='0' d='0'/>"
 #define LINE(x, hdg)                                                                               \
     "<planView><geometry s='0' x='" x "' y='0' hdg='" hdg "' length='100'><line/></geometry>"      \
     "</planView>"
@@ -15,25 +14,6 @@
                       "<center><lane id='0'/></center><right>" LANE("-1", "")                      \
                           LANE("-2", "") "<lane id='-3' type='sidewalk'>" WIDTH(                   \
                               2) "</lane></right></laneSection></lanes>"
-#define ROAD(id, inside) "<road id='" id "' length='100' junction='-1'>" inside "</road>"
-
-static const struct map_import_options here = {
-    .has_origin = true, .lat0 = 487600000, .lon0 = 114200000};
-
-static struct mapset read_map(const char *text, struct map_report *report) {
-    struct mapset m;
-    struct ws_err err;
-    if (import_text(text, &here, &m, report, &err) != WS_OK)
-        fail_msg("%s", err.text);
-    return m;
-}
-
-static void check_point(const struct element *e, size_t i, int32_t x, int32_t y) {
-    assert_non_null(e);
-    assert_true(i < e->n_points);
-    assert_in_range(e->points[i].x - x + 1, 0, 2);
-    assert_in_range(e->points[i].y - y + 1, 0, 2);
-}
 
 static const char *attr(const struct element *e, const char *key) {
     assert_non_null(e);
