@@ -1,295 +1,12 @@
 /* TN-ITS data sets as a base map: limits along GML lines, signs and crosswalks at GML points. */
+#include "mapsvc/tnits.h"
+
 #include "base/mem.h"
 #include "mapsvc/ieee.h"
-#include "mapsvc/import.h"
-#include "mapsvc/text.h"
-#include "mapsvc/tnits.h"
-#include "mapsvc/tnits_read.h"
+#include "mapsvc/tnits_features.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct wgs {
-    int64_t lat, lon; /* 1e-10 degree */
-};
-
-struct feature {
-    unsigned line; /* in the file */
-    char provider[96], id[128], type[64], source[64], code[64];
-    char property[64]; /* type of the property at hand */
-    bool has_value;
-    int32_t value;
-    bool mph;
-    int64_t from_ms, to_ms;
-    bool removed, is_line;
-    bool openlr; /* it has an OpenLR reference that only a road network could resolve */
-    struct wgs *points;
-    size_t n_points;
-    const char *wrong; /* why it is left out; "" for none */
-    char detail[48];
-};
-
-struct reader {
-    struct map_reader *r;
-    struct tnits_walk w;
-    struct feature *all;
-    size_t n, cap;
-    bool open; /* all[n - 1] is being read */
-    bool lat_first; /* of the geometry at hand */
-    size_t dimension; /* numbers to a point */
-    char uom[16];
-    char dataset[64];
-    bool update;
-};
-
-/* ---- values ---- */
-
-/* xs:date or the date of xs:dateTime, as Unix ms; zones are not looked at. */
-static bool date_ms(const char *s, int64_t *ret) {
-    int v[3] = {0};
-    static const unsigned width[] = {4, 2, 2};
-    for (size_t i = 0; i < 3; i++) {
-        for (unsigned k = 0; k < width[i]; k++, s++) {
-            if (*s < '0' || *s > '9')
-                return false;
-            v[i] = v[i] * 10 + (*s - '0');
-        }
-        if (i < 2 && *s++ != '-')
-            return false;
-    }
-    if (v[0] < 1 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31)
-        return false;
-    int64_t y = v[1] <= 2 ? v[0] - 1 : v[0];
-    int64_t m = v[1] <= 2 ? v[1] + 9 : v[1] - 3;
-    int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + v[2] - 1 - 719468;
-    *ret = days * 86400000;
-    return true;
-}
-
-static void wrong(struct feature *f, const char *why, const char *detail) {
-    if (f->wrong[0] != '\0')
-        return;
-    f->wrong = why;
-    char *clean = text_clean(detail, sizeof(f->detail) - 1);
-    (void)snprintf(f->detail, sizeof(f->detail), "%s", clean);
-    free(clean);
-}
-
-static void put_field(char *dst, size_t size, const char *s) {
-    char *clean = text_clean(s, size - 1);
-    (void)snprintf(dst, size, "%s", clean);
-    free(clean);
-}
-
-/* ---- places ---- */
-
-static void add_point(struct feature *f, struct wgs p) {
-    if (f->n_points == ELEMENT_MAX_POINTS) {
-        wrong(f, "more points than an element may have", "");
-        return;
-    }
-    if ((f->n_points & (f->n_points - 1)) == 0)
-        f->points =
-            ws_realloc(f->points, (f->n_points == 0 ? 1 : 2 * f->n_points) * sizeof(f->points[0]));
-    f->points[f->n_points++] = p;
-}
-
-/* "lon lat lon lat ..." or, where the reference system is named as a URN or URL, as that has them. */
-static void read_positions(struct reader *d, struct feature *f, char *s, size_t dimension) {
-    static const int64_t most[] = {INT64_C(1800000000000), INT64_C(900000000000)};
-    int64_t v[3] = {0};
-    size_t k = 0;
-    char *rest = NULL;
-    for (char *word = strtok_r(s, " \t\r\n", &rest); word != NULL;
-         word = strtok_r(NULL, " \t\r\n", &rest)) {
-        bool lon = k == (d->lat_first ? 1U : 0U);
-        int64_t limit = k == 2 ? INT64_C(100000000000000) : most[lon ? 0 : 1];
-        if (!text_to_fixed(word, 10, limit, &v[k])) {
-            wrong(f, "not a coordinate", word);
-            return;
-        }
-        if (++k == dimension) {
-            add_point(f, d->lat_first ? (struct wgs){v[0], v[1]} : (struct wgs){v[1], v[0]});
-            k = 0;
-        }
-    }
-    if (k != 0)
-        wrong(f, "coordinates do not come in pairs", "");
-}
-
-static void begin_geometry(struct reader *d, struct feature *f, const char **attrs) {
-    const char *srs = xml_attr(attrs, "srsName");
-    const char *crs = srs == NULL ? "EPSG:4326" : srs;
-    const char *dimension = xml_attr(attrs, "srsDimension");
-    d->dimension = dimension != NULL && strcmp(dimension, "3") == 0 ? 3 : 2;
-    size_t n = strlen(crs);
-    bool known = false;
-    static const char *const ends[] = {"4326", "4258", "CRS84"};
-    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-        size_t k = strlen(ends[i]);
-        known =
-            known || (n > k && strcmp(crs + n - k, ends[i]) == 0 &&
-                         (crs[n - k - 1] == ':' || crs[n - k - 1] == '/' || crs[n - k - 1] == '#'));
-    }
-    if (!known)
-        wrong(f, "reference system is none of EPSG:4326, EPSG:4258, CRS84", crs);
-    /* The short name is used with longitude first, as the published examples do; URNs mean the register's order. */
-    d->lat_first = strncmp(crs, "EPSG:", 5) != 0 && strstr(crs, "CRS84") == NULL;
-}
-
-static int base64_digit(char c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *p = c == '\0' ? NULL : strchr(digits, c);
-    return p == NULL ? -1 : (int)(p - digits);
-}
-
-/* OpenLR binary, version 3: of its location types only a geo-coordinate (two times 24 bits, a 2^24th of the circle, half a step
- * off zero) stands without a road network. */
-static bool openlr_point(const char *s, struct wgs *ret) {
-    uint8_t o[7] = {0};
-    size_t n = 0;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (; base64_digit(*s) >= 0; s++) {
-        bits = bits << 6 | (uint32_t)base64_digit(*s);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            if (n == sizeof(o))
-                return false;
-            o[n++] = (uint8_t)(bits >> have);
-        }
-    }
-    if (n != sizeof(o) || o[0] != 0x23)
-        return false;
-    int64_t v[2];
-    for (size_t i = 0; i < 2; i++) {
-        const uint8_t *p = o + 1 + 3 * i;
-        int64_t w = (int64_t)p[0] << 16 | p[1] << 8 | p[2];
-        w -= w >= 0x800000 ? 0x1000000 : 0;
-        int64_t twice = 2 * w - (w > 0) + (w < 0);
-        v[i] = (int64_t)((__int128)twice * INT64_C(3600000000000) / 0x2000000);
-    }
-    *ret = (struct wgs){.lat = v[1], .lon = v[0]};
-    return v[1] >= INT64_C(-900000000000) && v[1] <= INT64_C(900000000000);
-}
-
-/* ---- the document ---- */
-
-static void begin_feature(struct reader *d, unsigned line) {
-    if (d->n == d->cap) {
-        d->cap = d->cap == 0 ? 64 : d->cap * 2;
-        d->all = ws_realloc(d->all, d->cap * sizeof(d->all[0]));
-    }
-    d->all[d->n++] = (struct feature){.line = line, .to_ms = INT64_MAX, .wrong = ""};
-    d->open = true;
-}
-
-static void on_start(struct xml *x, void *user, const char *name, const char **attrs) {
-    struct reader *d = user;
-    tnits_walk_start(&d->w, name);
-    const char *local = tnits_walk_name(&d->w, 0);
-    if (strcmp(local, "RoadFeature") == 0)
-        begin_feature(d, xml_line(x));
-    if (!d->open)
-        return;
-    struct feature *f = &d->all[d->n - 1];
-    const char *code = tnits_code_of(attrs);
-    if (code != NULL && tnits_walk_is(&d->w, "type", "RoadFeature"))
-        put_field(f->type, sizeof(f->type), code);
-    else if (code != NULL && tnits_walk_is(&d->w, "source", "RoadFeature"))
-        put_field(f->source, sizeof(f->source), code);
-    else if (code != NULL && tnits_walk_is(&d->w, "type", "GenericRoadFeatureProperty"))
-        put_field(f->property, sizeof(f->property), code);
-    else if (code != NULL && strcmp(local, "gddCode") == 0)
-        put_field(f->code, sizeof(f->code), code);
-    else if (strcmp(local, "measure") == 0)
-        put_field(
-            d->uom, sizeof(d->uom), xml_attr(attrs, "uom") == NULL ? "" : xml_attr(attrs, "uom"));
-    else if (strcmp(local, "Point") == 0 || strcmp(local, "LineString") == 0)
-        begin_geometry(d, f, attrs);
-}
-
-static void on_text(struct xml *x, void *user, const char *s, size_t n) {
-    struct reader *d = user;
-    (void)x;
-    tnits_walk_text(&d->w, s, n);
-}
-
-static void end_value(struct feature *f, const char *s, const char *uom) {
-    if (s[0] == '\0')
-        return;
-    if (strcmp(f->property, "roadSignType") == 0) {
-        put_field(f->code, sizeof(f->code), s);
-    } else if (strcmp(f->property, "maximumSpeedLimit") == 0) {
-        const char *unit = "km/h";
-        if (!map_speed_of(s, uom[0] == '\0' ? NULL : uom, &f->value, &unit))
-            wrong(f, "no speed", s);
-        f->has_value = true;
-        f->mph = strcmp(unit, "mph") == 0;
-    }
-}
-
-static void end_geometry(struct reader *d, struct feature *f, bool line) {
-    /* More than one reference of a feature are parts of it; the first with a place is taken. */
-    if (f->n_points > 0) {
-        wrong(
-            f, "more than one geometry; a provider that splits its lines needs an id for each", "");
-        return;
-    }
-    f->is_line = line;
-    (void)tnits_walk_value(&d->w);
-    read_positions(d, f, (char *)d->w.text.p, d->dimension);
-}
-
-static void end_in_feature(struct reader *d, struct feature *f) {
-    struct tnits_walk *w = &d->w;
-    const char *s = tnits_walk_value(w);
-    if (w->cut)
-        wrong(f, "text of more than 1 MiB", tnits_walk_name(w, 0));
-    else if (tnits_walk_is(w, "providerId", "RoadFeatureId"))
-        put_field(f->provider, sizeof(f->provider), s);
-    else if (tnits_walk_is(w, "id", "RoadFeatureId"))
-        put_field(f->id, sizeof(f->id), s);
-    else if (tnits_walk_is(w, "type", "UpdateInfo"))
-        f->removed = strcmp(s, "Remove") == 0;
-    else if (tnits_walk_is(w, "validFrom", "RoadFeature") && !date_ms(s, &f->from_ms))
-        wrong(f, "not a date", s);
-    else if (tnits_walk_is(w, "validTo", "RoadFeature") && !date_ms(s, &f->to_ms))
-        wrong(f, "not a date", s);
-    else if (tnits_walk_is(w, "measure", "value"))
-        end_value(f, s, d->uom);
-    else if (tnits_walk_is(w, "value", "GenericRoadFeatureProperty"))
-        end_value(f, s, "");
-    else if (tnits_walk_is(w, "pos", "Point"))
-        end_geometry(d, f, false);
-    else if (tnits_walk_is(w, "posList", "LineString"))
-        end_geometry(d, f, true);
-    else if (tnits_walk_is(w, "base64String", "BinaryLocationReference")) {
-        struct wgs p;
-        if (f->n_points == 0 && openlr_point(s, &p))
-            add_point(f, p);
-        else
-            f->openlr = true;
-    }
-}
-
-static void on_end(struct xml *x, void *user, const char *name) {
-    struct reader *d = user;
-    (void)x;
-    (void)name;
-    if (d->open)
-        end_in_feature(d, &d->all[d->n - 1]);
-    else if (tnits_walk_is(&d->w, "datasetId", "Metadata"))
-        put_field(d->dataset, sizeof(d->dataset), tnits_walk_value(&d->w));
-    else if (tnits_walk_is(&d->w, "type", "RoadFeatureDataset"))
-        d->update = strcmp(tnits_walk_value(&d->w), "Update") == 0;
-    if (strcmp(tnits_walk_name(&d->w, 0), "RoadFeature") == 0)
-        d->open = false;
-    tnits_walk_end(&d->w);
-}
-
-/* ---- into elements ---- */
 
 struct counts {
     size_t removed, unlocated, unread;
@@ -297,7 +14,7 @@ struct counts {
 };
 
 /* What a feature becomes; 0: the map has no place for such. */
-static enum element_kind kind_of(const struct feature *f) {
+static enum element_kind kind_of(const struct tnits_feature *f) {
     static const char *const signs[] = {"startOfSpeedLimit", "endOfSpeedLimit", "noEntry",
         "roadSign", "prohibitionOfOvertaking", "startOfProhibitionOfOvertaking",
         "endOfProhibitionOrRestriction", "prohibitedTurn", "directionToBeFollowed",
@@ -315,7 +32,8 @@ static enum element_kind kind_of(const struct feature *f) {
     return (enum element_kind)0;
 }
 
-static bool place(const struct feature *f, const struct cell_frame *frame, struct element *e) {
+static bool place(
+    const struct tnits_feature *f, const struct cell_frame *frame, struct element *e) {
     for (size_t i = 0; i < f->n_points; i++) {
         struct map_point p = {0};
         if (!frame_from_wgs10(frame, f->points[i].lat, f->points[i].lon, &p.x, &p.y))
@@ -336,7 +54,7 @@ static void orient(struct element *e, bool is_line) {
         e->n_points = 1;
 }
 
-static void emit(struct reader *d, const struct feature *f, enum element_kind kind) {
+static void emit(struct tnits_features *d, const struct tnits_feature *f, enum element_kind kind) {
     struct map_reader *r = d->r;
     char native[ELEMENT_MAX_TEXT - 8];
     (void)snprintf(native, sizeof(native), "%s/%s", f->provider, f->id);
@@ -366,28 +84,28 @@ static void emit(struct reader *d, const struct feature *f, enum element_kind ki
 }
 
 static int name_order(const void *a, const void *b) {
-    const struct feature *p = *(const struct feature *const *)a;
-    const struct feature *q = *(const struct feature *const *)b;
+    const struct tnits_feature *p = *(const struct tnits_feature *const *)a;
+    const struct tnits_feature *q = *(const struct tnits_feature *const *)b;
     int c = strcmp(p->provider, q->provider);
     c = c != 0 ? c : strcmp(p->id, q->id);
     return c != 0 ? c : (p->line > q->line) - (p->line < q->line);
 }
 
 /* One id, one element: what repeats it is left out. */
-static void find_repeated(struct reader *d) {
-    struct feature **list = ws_calloc(d->n, sizeof(struct feature *));
+static void find_repeated(struct tnits_features *d) {
+    struct tnits_feature **list = ws_calloc(d->n, sizeof(struct tnits_feature *));
     for (size_t i = 0; i < d->n; i++)
         list[i] = &d->all[i];
     if (d->n > 1)
-        qsort((void *)list, d->n, sizeof(struct feature *), name_order);
+        qsort((void *)list, d->n, sizeof(struct tnits_feature *), name_order);
     for (size_t i = 1; i < d->n; i++)
         if (strcmp(list[i - 1]->provider, list[i]->provider) == 0 &&
             strcmp(list[i - 1]->id, list[i]->id) == 0)
-            wrong(list[i], "the id of another feature of this file", "");
+            tnits_wrong(list[i], "the id of another feature of this file", "");
     free((void *)list);
 }
 
-static void take(struct reader *d, const struct feature *f, struct counts *c) {
+static void take(struct tnits_features *d, const struct tnits_feature *f, struct counts *c) {
     char name[240];
     (void)snprintf(name, sizeof(name), "RoadFeature %s/%s", f->provider, f->id);
     enum element_kind kind = kind_of(f);
@@ -421,7 +139,7 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* Frame around the median of the first points. */
-static void choose_frame(struct reader *d) {
+static void choose_frame(struct tnits_features *d) {
     int64_t *lat = ws_calloc(d->n, sizeof(*lat));
     int64_t *lon = ws_calloc(d->n, sizeof(*lon));
     size_t n = 0;
@@ -444,10 +162,8 @@ static void choose_frame(struct reader *d) {
 }
 
 void tnits_import(struct map_reader *r, struct span data) {
-    struct reader *d = ws_alloc(sizeof(*d));
-    *d = (struct reader){.r = r};
-    const struct xml_handler h = {.user = d, .start = on_start, .end = on_end, .text = on_text};
-    r->rc = xml_parse(r->file, data, &h, r->err);
+    struct tnits_features *d = ws_alloc(sizeof(*d));
+    tnits_features_read(r, data, d);
     struct counts c = {0};
     if (r->rc == WS_OK) {
         choose_frame(d);
@@ -466,9 +182,6 @@ void tnits_import(struct map_reader *r, struct span data) {
                 "%zu features are not located: OpenLR needs a road network, which is not here",
                 c.unlocated);
     }
-    for (size_t i = 0; i < d->n; i++)
-        free(d->all[i].points);
-    free(d->all);
-    tnits_walk_free(&d->w);
+    tnits_features_free(d);
     free(d);
 }
