@@ -68,6 +68,7 @@ struct run {
     struct passes *passes; /* of d.world.things */
     struct claims claims;
     size_t n_taken; /* versions that were judged */
+    size_t limit_octets; /* largest version record of one changed limit */
     size_t right, small, wrong; /* changes published; small: true, but less than 3 m */
 };
 
@@ -75,6 +76,7 @@ struct tally {
     size_t changes, unseen, rare; /* on the road; no camera can tell; too few drive past */
     size_t right, small, wrong, found, in_time;
     size_t first_right, first_wrong, third_right, third_wrong;
+    size_t limit_octets;
     uint32_t *after; /* passes until found */
     size_t n_after;
 };
@@ -249,9 +251,20 @@ static void print_false(const struct change_record *c) {
         x / 1000.0, y / 1000.0, (double)c->bits_q16 / 65536, c->vehicles, c->groups);
 }
 
+static void note_size(struct run *r, const struct map_version *v) {
+    const struct change_record *c = &v->changes[0];
+    if (v->n_changes != 1 || c->op != MAP_MODIFY || c->before.kind != EL_SPEED_LIMIT)
+        return;
+    struct buf b = {0};
+    map_version_encode(v, &b);
+    r->limit_octets = b.n > r->limit_octets ? b.n : r->limit_octets;
+    buf_free(&b);
+}
+
 static void judge_versions(struct run *r) {
     for (; r->n_taken < r->d.rig.n_versions; r->n_taken++) {
         const struct map_version *v = &r->d.rig.versions[r->n_taken];
+        note_size(r, v);
         for (size_t i = 0; i < v->n_changes; i++) {
             const struct change_record *c = &v->changes[i];
             if (judge(r, c))
@@ -315,6 +328,7 @@ static int by_number(const void *a, const void *b) {
 
 static void take_figures(const struct run *r, const struct setting *s, struct tally *t, bool say) {
     t->unseen += r->d.world.n_unseen;
+    t->limit_octets = r->limit_octets > t->limit_octets ? r->limit_octets : t->limit_octets;
     t->right += r->right;
     t->small += r->small;
     t->wrong += r->wrong;
@@ -367,6 +381,8 @@ static void print_tally(const char *name, const struct setting *s, struct tally 
     if (t->n_after > 0)
         (void)printf("; median %u, p98 %u passes", t->after[t->n_after / 2],
             t->after[t->n_after * 98 / 100]);
+    if (t->limit_octets > 0)
+        (void)printf("; a version that changes one limit has %zu octets at most", t->limit_octets);
     (void)printf("\n    baselines: precision %.1f %% believing the first report, %.1f %% believing "
                  "the third vehicle\n",
         percent(t->first_right, t->first_wrong), percent(t->third_right, t->third_wrong));
