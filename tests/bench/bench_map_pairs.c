@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "mapsvc/fusion.h"
+#include "mapsvc/notice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,7 +69,8 @@ struct run {
     struct passes *passes; /* of d.world.things */
     struct claims claims;
     size_t n_taken; /* versions that were judged */
-    size_t limit_octets; /* largest version record of one changed limit */
+    size_t limit_octets,
+        notice_octets; /* largest version record of one changed limit, and notice of it */
     size_t right, small, wrong; /* changes published; small: true, but less than 3 m */
 };
 
@@ -76,7 +78,7 @@ struct tally {
     size_t changes, unseen, rare; /* on the road; no camera can tell; too few drive past */
     size_t right, small, wrong, found, in_time;
     size_t first_right, first_wrong, third_right, third_wrong;
-    size_t limit_octets;
+    size_t limit_octets, notice_octets;
     uint32_t *after; /* passes until found */
     size_t n_after;
 };
@@ -258,6 +260,11 @@ static void note_size(struct run *r, const struct map_version *v) {
     struct buf b = {0};
     map_version_encode(v, &b);
     r->limit_octets = b.n > r->limit_octets ? b.n : r->limit_octets;
+    struct notice n = {.map_version = v->version, .time = v->block_time};
+    notice_from_change(c, &r->d.world.map.frame, &n);
+    buf_clear(&b);
+    notice_put(&b, &n);
+    r->notice_octets = b.n > r->notice_octets ? b.n : r->notice_octets;
     buf_free(&b);
 }
 
@@ -329,6 +336,7 @@ static int by_number(const void *a, const void *b) {
 static void take_figures(const struct run *r, const struct setting *s, struct tally *t, bool say) {
     t->unseen += r->d.world.n_unseen;
     t->limit_octets = r->limit_octets > t->limit_octets ? r->limit_octets : t->limit_octets;
+    t->notice_octets = r->notice_octets > t->notice_octets ? r->notice_octets : t->notice_octets;
     t->right += r->right;
     t->small += r->small;
     t->wrong += r->wrong;
@@ -382,7 +390,10 @@ static void print_tally(const char *name, const struct setting *s, struct tally 
         (void)printf("; median %u, p98 %u passes", t->after[t->n_after / 2],
             t->after[t->n_after * 98 / 100]);
     if (t->limit_octets > 0)
-        (void)printf("; a version that changes one limit has %zu octets at most", t->limit_octets);
+        (void)printf(
+            "; one changed limit takes %zu octets at most to a vehicle, %zu as a record with the "
+            "lane's shape before and after",
+            t->notice_octets, t->limit_octets);
     (void)printf("\n    baselines: precision %.1f %% believing the first report, %.1f %% believing "
                  "the third vehicle\n",
         percent(t->first_right, t->first_wrong), percent(t->third_right, t->third_wrong));
