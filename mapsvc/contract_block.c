@@ -1,39 +1,22 @@
-/* The end of a block: votes in an order of their own, counted once per vehicle. */
+/* The end of a block: what its vehicles say about each thing is counted (stance.h says which of it counts). */
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/reputation.h"
+#include "mapsvc/stance.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "ledger/exec/hash.h"
 
 #include <stdlib.h>
 
 /* Evidence that has aged below this is forgotten. */
 #define S_FORGOTTEN (BIT_Q16 / 4)
 
-/* ---- one order for all votes ---- */
+/* ---- for or against ---- */
 
 static int compare_i64(int64_t a, int64_t b) {
     return (a > b) - (a < b);
-}
-
-/* Subject, vehicle, then what the vehicle said first; having seen a new thing outweighs having passed it
- * in the same block. */
-static int by_subject(const void *pa, const void *pb, void *self) {
-    const struct map_contract *c = self;
-    const struct vote *a = pa;
-    const struct vote *b = pb;
-    if (a->ref != b->ref)
-        return a->ref < b->ref ? -1 : 1;
-    const struct look *la = &c->looks[a->look];
-    const struct look *lb = &c->looks[b->look];
-    int r = memcmp(la->signer, lb->signer, sizeof(la->signer));
-    r = r != 0 ? r : (a->says == SAYS_NOTHING) - (b->says == SAYS_NOTHING);
-    r = r != 0 ? r : (la->time > lb->time) - (la->time < lb->time);
-    r = r != 0 ? r : memcmp(la->leaf, lb->leaf, 32);
-    return r != 0 ? r : compare_i64(a->report, b->report);
 }
 
 struct counting {
@@ -44,58 +27,6 @@ struct counting {
     const struct fusion_weight *weight;
     int64_t cap;
 };
-
-/* What one vehicle says about one subject. */
-struct stance {
-    /* NULL: nothing, or counted before in this window. place: of an element that may stand elsewhere */
-    const struct vote *existence, *value, *place;
-    bool was_silent; /* counted as silent before, and now reports the thing */
-    uint8_t counted; /* what of it made a difference */
-};
-struct stances {
-    struct stance *list;
-    size_t n, cap;
-};
-
-/* Silence is about where a new thing may stand, or an old one that may have been moved. */
-static void take_existence(const struct vote *v, bool place, uint8_t used, struct stance *s) {
-    bool silent = v->says == SAYS_NOTHING;
-    uint8_t counted = place ? COUNTED_EXISTENCE : COUNTED_PLACE;
-    uint8_t spent = silent ? counted | COUNTED_SILENCE : counted;
-    const struct vote **slot = place ? &s->existence : &s->place;
-    if ((place || silent || v->at) && *slot == NULL && (used & spent) == 0) {
-        *slot = v;
-        s->was_silent = !silent && (used & COUNTED_SILENCE) != 0;
-    }
-    if (!place && !silent && s->existence == NULL && (used & COUNTED_EXISTENCE) == 0)
-        s->existence = v;
-}
-
-static void take_stances(const struct counting *k, const struct vote *v, size_t n,
-    const uint8_t *id, struct stances *ret) {
-    ret->n = 0;
-    for (size_t i = 0; i < n;) {
-        struct look *l = &k->c->looks[v[i].look];
-        const struct tag *t =
-            k->c->n_tags == 0 ? NULL : contract_tag(k->c, look_tag(k->c, k->h, l));
-        uint8_t used = t == NULL ? 0 : tag_counted(t, id);
-        struct stance s = {0};
-        for (; i < n && memcmp(k->c->looks[v[i].look].signer, l->signer, 32) == 0; i++) {
-            take_existence(&v[i], k->element == NULL, used, &s);
-            if (s.value == NULL && v[i].says == SAYS_VALUE && (used & COUNTED_VALUE) == 0)
-                s.value = &v[i];
-        }
-        if (s.existence == NULL && s.value == NULL && s.place == NULL)
-            continue;
-        if (ret->n == ret->cap) {
-            ret->cap = ret->cap == 0 ? 64 : 2 * ret->cap;
-            ret->list = ws_realloc(ret->list, ret->cap * sizeof(ret->list[0]));
-        }
-        ret->list[ret->n++] = s;
-    }
-}
-
-/* ---- counting ---- */
 
 /* Direction of approach: relative to the way the thing faces, so that the cars of one lane are in the
  * middle of an octant and noise does not make two directions of one. */
@@ -289,34 +220,6 @@ static void count_subject(const struct counting *k, struct subject *s, struct st
     s->touched = true;
 }
 
-static void remember(const struct counting *k, const struct stances *stances, const uint8_t *id) {
-    struct map_contract *c = k->c;
-    for (size_t i = 0; i < stances->n; i++) {
-        const struct stance *s = &stances->list[i];
-        if (s->counted == 0)
-            continue;
-        const struct vote *v = s->existence != NULL ? s->existence
-                               : s->value != NULL   ? s->value
-                                                    : s->place;
-        struct tag *t = contract_add_tag(c, look_tag(c, k->h, &c->looks[v->look]), c->window_end);
-        size_t at = 0;
-        while (at < t->n && memcmp(t->entries[at].subject, id, 8) < 0)
-            at++;
-        contract_touch_tag(c, t);
-        if (at < t->n && memcmp(t->entries[at].subject, id, 8) == 0) {
-            t->entries[at].counted |= s->counted;
-            continue;
-        }
-        if (t->n == TAG_ENTRIES_MAX)
-            continue;
-        t->entries = ws_realloc(t->entries, (t->n + 1) * sizeof(t->entries[0]));
-        memmove(&t->entries[at + 1], &t->entries[at], (t->n - at) * sizeof(t->entries[0]));
-        memcpy(t->entries[at].subject, id, 8);
-        t->entries[at].counted = s->counted;
-        t->n++;
-    }
-}
-
 /* True when a vote makes a new hypothesis about the element, which `s` (or NULL) does not have. */
 static bool supports_new(
     const struct element *e, const struct vote *v, struct subject *s, enum hyp_class *ret_cls) {
@@ -375,7 +278,7 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
         return;
     struct counting k = counting_of(c, h, e->kind, e);
     const struct decree *decree = decree_of(c, e->id);
-    take_stances(&k, v, n, e->id, stances);
+    stances_take(c, h, false, v, n, e->id, stances);
     if (s != NULL && subject_age(s, k.bucket, k.now, &c->params))
         s->touched = true;
     enum hyp_class cls = HYP_REMOVED;
@@ -407,14 +310,14 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
     if (s == NULL)
         return;
     count_subject(&k, s, stances);
-    remember(&k, stances, e->id);
+    stances_remember(c, h, stances, e->id);
 }
 
 static void count_place(struct map_contract *c, struct exec_host *h, const struct vote *v, size_t n,
     struct stances *stances) {
     struct subject *s = c->places[v->ref - PLACE_BASE];
     struct counting k = counting_of(c, h, s->kind, NULL);
-    take_stances(&k, v, n, subject_id(s), stances);
+    stances_take(c, h, true, v, n, subject_id(s), stances);
     if (stances->n == 0)
         return;
     (void)subject_age(s, k.bucket, k.now, &c->params);
@@ -427,7 +330,7 @@ static void count_place(struct map_contract *c, struct exec_host *h, const struc
             (void)subject_add(s, HYP_NEW, value, e->value);
     }
     count_subject(&k, s, stances);
-    remember(&k, stances, subject_id(s));
+    stances_remember(c, h, stances, subject_id(s));
 }
 
 /* ---- time ---- */
@@ -522,8 +425,7 @@ void block_count(struct map_contract *c, struct exec_host *h) {
     reputation_note_looks(c);
     places_open(c, h);
     places_hear_silence(c);
-    if (c->n_votes > 0)
-        qsort_r(c->votes, c->n_votes, sizeof(c->votes[0]), by_subject, c);
+    votes_sort(c);
     struct stances stances = {0};
     for (size_t i = 0; i < c->n_votes;) {
         uint64_t ref = c->votes[i].ref;

@@ -2,8 +2,8 @@
  *
  * Life of a message: contract_message.c checks it against the state at the start of the block and
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
- * contract_places.c finds new places, contract_block.c puts the votes into one order that does not depend on
- * the order of transactions and counts them, and versions.c looks at what reached a threshold. moved.c knows
+ * contract_places.c finds new places, stance.c puts the votes into one order that does not depend on
+ * the order of transactions and says which count, contract_block.c counts them, and versions.c looks at what reached a threshold. moved.c knows
  * what stands elsewhere, decree.c what the authority orders, contract_state.c and contract_load.c keys and octets.
  *
  * State keys (values begin with version octet 01 and are big-endian):
