@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define CHORD_ERROR 0.01 /* metres; with rounding well below the 2 cm that stored curves may have */
-#define STEP_MIN 0.2
+#define STEP_MIN 0.05
 #define WIDTH_MIN 0.01 /* a lane that is nowhere wider is none */
 enum { SPLIT_MAX = 14 };
 

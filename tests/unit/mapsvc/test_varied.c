@@ -144,7 +144,8 @@ static void check_signal(const struct mapset *m, const struct vr_road *r, uint32
 
 static void shapes_agree_with_a_second_drawing(void **state) {
     (void)state;
-    for (uint32_t seed = 1; seed <= 100; seed++) {
+    for (uint32_t i = 0; i <= 100; i++) {
+        uint32_t seed = i == 0 ? 543 : i; /* a width that changes within half a metre */
         struct vr_road r = road_of(seed);
         struct buf b = {0};
         struct map_report report;
@@ -154,10 +155,10 @@ static void shapes_agree_with_a_second_drawing(void **state) {
         struct mapset m = load(buf_span(&b), seed, &report);
         if (report.skipped > 0)
             fail_msg("seed %u: %s", seed, report.text[0]);
-        for (size_t i = 0; i < r.n_sections; i++)
-            for (int k = -r.sections[i].n_right; k <= r.sections[i].n_left; k++)
+        for (size_t n = 0; n < r.n_sections; n++)
+            for (int k = -r.sections[n].n_right; k <= r.sections[n].n_left; k++)
                 if (k != 0)
-                    check_lane(&m, &r, i, k, seed);
+                    check_lane(&m, &r, n, k, seed);
         check_signal(&m, &r, seed);
         mapset_free(&m);
         buf_free(&b);
