@@ -225,6 +225,7 @@ function heard(message) {
   state.received = performance.now();
   strip.update(message.status, state.received);
   takeCandidates(message);
+  past.keeps(message.status.map.oldest_diff);
   catchUp(message.status.map.published);
   say();
 }

@@ -21,6 +21,11 @@ export class Past {
     await this.read(Math.max(this.floor, version - FIRST), version);
   }
 
+  // The unit lets old versions go while the page is open; what is here stays.
+  keeps(oldest) {
+    if (oldest > 1) this.floor = Math.max(this.floor, Math.min(oldest - 1, this.model.oldest));
+  }
+
   async read(from, to) {
     const fresh = await api.diffs(from, to, (some) => this.model.learn(some));
     for (const [n, v] of this.model.versions) if (v.proof && n <= this.model.newest - PROOFS) v.proof = null;

@@ -69,7 +69,7 @@ nextZone();
 assert.deepEqual(["unknownFeature", "SUCCESS", "out_of_area", undefined, "<b>"].map(codeWords), ["unknown feature", "SUCCESS", "out of area", "", "<b>"]);
 const open = { op: "modify", bits: 12, threshold_bits: 20, groups: 2, software_families: 1, issuers: 3, views: 1, window_vehicles: 1 };
 assert.equal(lackWords({ ...open, lacks: ["bits", "vehicles", "families", "constructor"] }),
-  "Still wanted by the policy: evidence; vehicles within one window of time (1 so far); software families (1 so far); constructor.");
+  "Still wanted by the policy: evidence; vehicles within one window of time (1 so far); software families, or evidence without the one that says most (1 so far); constructor.");
 assert.match(lackWords({ ...open, bits: 21, lacks: [] }), /waits for the block/);
 assert.match(lackWords({ ...open, op: "create", bits: 21, lacks: [] }), /missing elsewhere/);
 assert.equal(lackWords({ ...open, lacks: [] }), "");
@@ -138,4 +138,12 @@ assert.deepEqual([model.oldest, model.changes.has("1"), model.changes.has("2"), 
 assert.ok(model.go(2));
 assert.equal(now(), "a30 b60");
 assert.deepEqual(model.between(1, 3).map((c) => c.id), ["2", "3"]);
+
+// What the unit lets go moves the start, but never past what is here.
+const { Past } = await from("past.js");
+const past = new Past({ oldest: 7 });
+for (const [oldest, floor] of [[2, 1], [undefined, 1], [5, 4], [3, 4], [20, 7]]) {
+  past.keeps(oldest);
+  assert.equal(past.floor, floor);
+}
 console.log("words: all as they should be");
