@@ -88,7 +88,7 @@ static void test_ranges(void **state) {
     n.has_valid_to = false;
     refused(n, "valid_to_us");
     n = sample();
-    n.kind = (enum element_kind)9;
+    n.kind = (enum element_kind)(EL_AREA + 1);
     refused(n, "element_kind");
     n = sample();
     n.time = UINT64_MAX;

@@ -117,7 +117,7 @@ static void do_change(void *owner, void *ctx) {
     (void)owner;
     uint64_t before = map_contract_version(r->face.cell.map);
     /* Past the window within which a car counts once for a thing. */
-    onebox_skip(r->box.box, 11 * 60 * 1000000ULL);
+    onebox_skip(r->box.box, 31 * 60 * 1000000ULL);
     for (size_t i = 0; i < CARS && map_contract_version(r->face.cell.map) == before; i++) {
         report(r, i, o->value);
         advance(r, 10 * STEP_US);
@@ -133,7 +133,7 @@ static void do_sight(void *owner, void *ctx) {
     struct rig *r = o->r;
     (void)owner;
     uint64_t before = map_contract_version(r->face.cell.map);
-    onebox_skip(r->box.box, 11 * 60 * 1000000ULL);
+    onebox_skip(r->box.box, 31 * 60 * 1000000ULL);
     for (size_t i = 0; i < o->cars; i++) {
         report(r, i, o->value);
         advance(r, 4 * STEP_US);

@@ -164,10 +164,10 @@ static void what_is_too_old_is_gone(void **state) {
     struct store *s = store_open_memory();
     struct rig *r = open_history(s, 10, 12, 0);
     rig_refused(r, 410, "the oldest kept is 10", "/v1/map/diffs?from=8");
-    rig_refused(r, 410, "take the whole map", "/v1/map/stream?from=1");
+    rig_refused(r, 410, "begin again from /v1/map/snapshot", "/v1/map/stream?from=1");
     rig_refused(r, 410, "the oldest kept is 10", "/v1/map/versions?from=1");
     rig_refused(r, 410, "too far back", "/v1/map?version=8");
-    rig_refused(r, 404, "no map version 9", "/v1/proofs/map/9");
+    rig_refused(r, 410, "map version 9 is not kept here any more", "/v1/proofs/map/9");
     assert_int_equal(collect(r, 9, 12), 1);
     json_t *o = rig_json(r, 200, "/v1/map/versions");
     assert_int_equal(rig_number(o, "oldest"), 10);
