@@ -42,6 +42,10 @@ static void candidates_say_what_is_suspected(void **state) {
     assert_string_equal(rig_word(k, "op"), "modify");
     assert_int_equal(rig_number(k, "value"), 80);
     assert_int_equal(rig_number(k, "vehicles"), CARS);
+    assert_int_equal(rig_number(k, "window_vehicles"), CARS);
+    /* Too few bits is the first that is wanting. */
+    assert_string_equal(json_string_value(json_array_get(json_object_get(k, "lacks"), 0)), "bits");
+    assert_null(json_object_get(k, "covered"));
     assert_true(real_of(k, "bits") > 0);
     assert_true(real_of(k, "bits") < real_of(k, "threshold_bits"));
     assert_int_equal(json_array_size(json_object_get(k, "at")), 2);
