@@ -5,4 +5,4 @@ cd "$(dirname "$0")/../.."
 build=${1:?build folder}
 git ls-files '*.c' | while read -r f; do
     grep -q "\"$PWD/$f\"" "$build/compile_commands.json" && echo "$f"
-done | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option
+done | xargs -P "$(nproc)" -n 1 clang-tidy -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option

@@ -414,13 +414,13 @@ static void transverse_mercator(void **state) {
         "EPSG:25839", "EPSG", "+init=epsg:4326", "EPSGx32632", "+proj=utm", "+proj=tmerc +lat_0=x",
         "+proj=tmerc +datum=NAD27", "+proj=tmerc +units=us-ft", "+proj=tmerc +towgs84=1,2,3",
         "+proj=utm +zone=61", "+proj=tmerc +axis=wnu", "PROJCS[\"x\"]", "", "GEOGCS[\"WGS 84\"]",
-        "PROJCS[\"x\",SPHEROID[\"Bessel 1841\",6377397.155,299.1528],PROJECTION[\"Transverse_"
-        "Mercator\"]]",
-        "PROJCS[\"x\",SPHEROID[\"WGS 84\",6378137,298.257223563],TOWGS84[1,0,0],PROJECTION["
-        "\"Transverse_Mercator\"]]",
+        ("PROJCS[\"x\",SPHEROID[\"Bessel 1841\",6377397.155,299.1528],"
+         "PROJECTION[\"Transverse_Mercator\"]]"),
+        ("PROJCS[\"x\",SPHEROID[\"WGS 84\",6378137,298.257223563],TOWGS84[1,0,0],"
+         "PROJECTION[\"Transverse_Mercator\"]]"),
         "PROJCS[\"x\",SPHEROID[\"WGS 84\",6378137,298.257223563],PROJECTION[\"Lambert\"]]",
-        "PROJCS[\"x\",SPHEROID[\"WGS 84\",6378137,298.257223563],PROJECTION[\"Transverse_Mercator"
-        "\"],PARAMETER[\"central_meridian\",x]]",
+        ("PROJCS[\"x\",SPHEROID[\"WGS 84\",6378137,298.257223563],"
+         "PROJECTION[\"Transverse_Mercator\"],PARAMETER[\"central_meridian\",x]]"),
         "PROJCS[", "PROJCS[\"", "EPSG:32632x", "+proj=tmerc +to_meter=0.3048", "+proj=tmerc +pm=2",
         "EPSG:6668", "EPSG:6688", "+proj=tmerc +k=nan"};
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
