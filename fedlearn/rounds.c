@@ -23,6 +23,18 @@ struct round_key *round_find_key(struct fl_rounds *c, const uint8_t address[stat
     return NULL;
 }
 
+void round_tell_fault(const struct fl_rounds *c, struct exec_host *h, unsigned v,
+    enum fl_fault fault, uint32_t what) {
+    struct buf b = {0};
+    buf_u8(&b, FL_RECORDS_VERSION);
+    buf_u64(&b, c->number);
+    buf_put(&b, c->open.seat[v - 1].address, 32);
+    buf_u8(&b, (uint8_t)fault);
+    buf_u32(&b, what);
+    exec_event(h, FL_EVENT_FAULT, buf_span(&b));
+    buf_free(&b);
+}
+
 static void group_free(struct round_group *g) {
     for (size_t v = 0; v < FL_VALIDATORS_MAX; v++)
         free(g->sum[v]);

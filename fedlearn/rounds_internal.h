@@ -77,6 +77,9 @@ static inline unsigned round_faults(const struct fl_rounds *c) {
 /* 1..n, or 0. */
 unsigned round_member_of(const struct fl_rounds *c, const uint8_t address[static 32]);
 struct round_key *round_find_key(struct fl_rounds *c, const uint8_t address[static 32]);
+/* Tells of a member's fault; what: group or submission. */
+void round_tell_fault(
+    const struct fl_rounds *c, struct exec_host *h, unsigned v, enum fl_fault fault, uint32_t what);
 /* Frees what a round has; the phase is IDLE then. */
 void round_clear(struct fl_rounds *c);
 /* Room for submissions and members of c->open. */

@@ -213,16 +213,9 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
 }
 
 static void tell_liars(struct fl_rounds *c, struct exec_host *h, size_t g, uint32_t liars) {
-    for (unsigned v = 1; v <= c->open.n; v++) {
-        if ((liars & 1U << (v - 1)) == 0)
-            continue;
-        struct buf b = {0};
-        event_begin(c, &b);
-        buf_put(&b, c->open.seat[v - 1].address, 32);
-        buf_u8(&b, FL_FAULT_WRONG_SUM);
-        buf_u32(&b, (uint32_t)g);
-        event_end(h, FL_EVENT_FAULT, &b);
-    }
+    for (unsigned v = 1; v <= c->open.n; v++)
+        if ((liars & 1U << (v - 1)) != 0)
+            round_tell_fault(c, h, v, FL_FAULT_WRONG_SUM, (uint32_t)g);
 }
 
 void round_try_group(struct fl_rounds *c, struct exec_host *h, size_t at) {
@@ -294,16 +287,9 @@ static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
 }
 
 static void tell_others(struct fl_rounds *c, struct exec_host *h, const uint8_t *agreed) {
-    for (size_t v = 0; v < c->open.n; v++) {
-        if (!c->member[v].has_outcome || memcmp(c->member[v].outcome, agreed, 32) == 0)
-            continue;
-        struct buf b = {0};
-        event_begin(c, &b);
-        buf_put(&b, c->open.seat[v].address, 32);
-        buf_u8(&b, FL_FAULT_OTHER_OUTCOME);
-        buf_u32(&b, 0);
-        event_end(h, FL_EVENT_FAULT, &b);
-    }
+    for (unsigned v = 1; v <= c->open.n; v++)
+        if (c->member[v - 1].has_outcome && memcmp(c->member[v - 1].outcome, agreed, 32) != 0)
+            round_tell_fault(c, h, v, FL_FAULT_OTHER_OUTCOME, 0);
 }
 
 static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {

@@ -5,18 +5,6 @@
 
 #include <stdlib.h>
 
-static void tell_fault(
-    struct fl_rounds *c, struct exec_host *h, unsigned v, enum fl_fault fault, uint32_t what) {
-    struct buf b = {0};
-    buf_u8(&b, FL_RECORDS_VERSION);
-    buf_u64(&b, c->number);
-    buf_put(&b, c->open.seat[v - 1].address, 32);
-    buf_u8(&b, (uint8_t)fault);
-    buf_u32(&b, what);
-    exec_event(h, FL_EVENT_FAULT, buf_span(&b));
-    buf_free(&b);
-}
-
 /* ---- vehicles ---- */
 
 static uint64_t evidence_of(const struct fl_rounds *c, const struct round_sub *s) {
@@ -277,7 +265,7 @@ static void take_complaint(struct fl_rounds *c, struct exec_host *h, const struc
     }
     c->member[j->v - 1].complained_falsely = true;
     c->control_dirty = true;
-    tell_fault(c, h, j->v, FL_FAULT_FALSE_COMPLAINT, i);
+    round_tell_fault(c, h, j->v, FL_FAULT_FALSE_COMPLAINT, i);
 }
 
 static void take_shares(struct fl_rounds *c, struct exec_host *h, const struct judged *j) {
@@ -295,7 +283,7 @@ static void take_shares(struct fl_rounds *c, struct exec_host *h, const struct j
     if (j->two_sums && !c->member[j->v - 1].two_sums) {
         c->member[j->v - 1].two_sums = true;
         c->control_dirty = true;
-        tell_fault(c, h, j->v, FL_FAULT_TWO_SUMS, s->first);
+        round_tell_fault(c, h, j->v, FL_FAULT_TWO_SUMS, s->first);
     }
 }
 
