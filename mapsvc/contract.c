@@ -48,106 +48,6 @@ void contract_add_subject(struct map_contract *c, struct subject *s) {
     c->n_subjects++;
 }
 
-/* ---- tags: open addressing; the id is a hash already ---- */
-
-static size_t tag_slot(struct tag *const *tags, size_t cap, const uint8_t *id) {
-    size_t i = (size_t)be64(id) & (cap - 1);
-    while (tags[i] != NULL && memcmp(tags[i]->id, id, TAG_OCTETS) != 0)
-        i = (i + 1) & (cap - 1);
-    return i;
-}
-
-struct tag *contract_tag(const struct map_contract *c, const uint8_t id[static TAG_OCTETS]) {
-    return c->n_tags == 0 ? NULL : c->tags[tag_slot(c->tags, c->cap_tags, id)];
-}
-
-/* A table of the new size without the tags whose window ended by `until`. */
-static void rebuild_tags(struct map_contract *c, size_t cap, uint64_t until) {
-    struct tag **tags = (struct tag **)ws_calloc(cap, sizeof(struct tag *));
-    size_t n = 0;
-    for (size_t i = 0; i < c->cap_tags; i++) {
-        struct tag *t = c->tags[i];
-        if (t == NULL)
-            continue;
-        if (t->window_end <= until) {
-            free(t->entries);
-            free(t);
-            continue;
-        }
-        tags[tag_slot(tags, cap, t->id)] = t;
-        n++;
-    }
-    free((void *)c->tags);
-    c->tags = tags;
-    c->cap_tags = cap;
-    c->n_tags = n;
-}
-
-struct tag *contract_add_tag(
-    struct map_contract *c, const uint8_t id[static TAG_OCTETS], uint64_t window_end) {
-    if (2 * (c->n_tags + 1) > c->cap_tags)
-        rebuild_tags(c, c->cap_tags == 0 ? 64 : 2 * c->cap_tags, 0);
-    size_t at = tag_slot(c->tags, c->cap_tags, id);
-    if (c->tags[at] != NULL)
-        return c->tags[at];
-    struct tag *t = ws_alloc(sizeof(*t));
-    memcpy(t->id, id, TAG_OCTETS);
-    t->window_end = window_end;
-    c->tags[at] = t;
-    c->tags_until = c->n_tags == 0 || window_end < c->tags_until ? window_end : c->tags_until;
-    c->n_tags++;
-    return t;
-}
-
-uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id_octets) {
-    size_t lo = 0;
-    size_t hi = t->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int r = memcmp(t->entries[mid].subject, subject_id_octets, sizeof(t->entries[mid].subject));
-        if (r == 0)
-            return t->entries[mid].counted;
-        if (r < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return 0;
-}
-
-void contract_touch_tag(struct map_contract *c, struct tag *t) {
-    if (t->touched)
-        return;
-    t->touched = true;
-    if (c->n_touched_tags == c->cap_touched_tags) {
-        c->cap_touched_tags = c->cap_touched_tags == 0 ? 64 : 2 * c->cap_touched_tags;
-        c->touched_tags = (struct tag **)ws_realloc(
-            (void *)c->touched_tags, c->cap_touched_tags * sizeof(struct tag *));
-    }
-    c->touched_tags[c->n_touched_tags++] = t;
-}
-
-static void forget_vehicles(struct map_contract *c, struct exec_host *h) {
-    uint64_t now = exec_block_time(h);
-    if (c->n_tags == 0 || c->tags_until > now)
-        return;
-    state_del_tags(h, now);
-    size_t left = 0;
-    uint64_t until = UINT64_MAX;
-    for (size_t i = 0; i < c->cap_tags; i++) {
-        const struct tag *t = c->tags[i];
-        if (t == NULL || t->window_end <= now)
-            continue;
-        left++;
-        until = t->window_end < until ? t->window_end : until;
-    }
-    size_t cap = 64;
-    while (cap < 4 * left)
-        cap *= 2;
-    rebuild_tags(c, cap, now);
-    c->tags_until = until;
-}
-
 /* ---- caches ---- */
 
 const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]) {
@@ -302,7 +202,8 @@ static void begin_block(void *self, struct exec_host *h) {
     read_params(&c->params, h);
     uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
     c->window_end = (exec_block_time(h) / window + 1) * window;
-    forget_vehicles(c, h);
+    if (vehicles_forget(&c->vehicles, exec_block_time(h)))
+        state_del_vehicles(h, exec_block_time(h));
     evidence_forget(h, exec_block_time(h), &c->n_evidence);
 }
 
@@ -353,9 +254,7 @@ static void free_contract(void *self) {
     for (size_t i = 0; i < c->n_pending; i++)
         change_free(&c->pending[i].change);
     free(c->pending);
-    rebuild_tags(c, 1, UINT64_MAX);
-    free((void *)c->tags);
-    free((void *)c->touched_tags);
+    vehicles_free(&c->vehicles);
     free((void *)c->places);
     free(c->looks);
     free(c->votes);

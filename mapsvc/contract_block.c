@@ -382,11 +382,11 @@ static void keep_or_forget(struct map_contract *c, struct exec_host *h) {
         c->subjects[to++] = s;
     }
     c->n_subjects = to;
-    for (size_t i = 0; i < c->n_touched_tags; i++) {
-        state_put_tag(h, c->touched_tags[i]);
-        c->touched_tags[i]->touched = false;
+    for (size_t i = 0; i < c->vehicles.n_touched; i++) {
+        state_put_vehicle(h, c->vehicles.touched[i]);
+        c->vehicles.touched[i]->touched = false;
     }
-    c->n_touched_tags = 0;
+    c->vehicles.n_touched = 0;
 }
 
 /* Drops the votes on elements that nobody suspects, which are nearly all: each says what the map says. */

@@ -18,7 +18,7 @@
  *   "c" id(16)                id of the last change of an element, which the next one supersedes
  *   "x", "y"                  messages that speak for published changes (evidence.h)
  *   "q" issuer(8) class(1)    record of a source (reputation.h)
- *   "t" window end(8) tag(16) what one vehicle was counted for; gone after the window */
+ *   "t" window end(8) vehicle(16)  what it was counted for (vehicles.h); gone after the window */
 #ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 #define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 
@@ -27,38 +27,17 @@
 #include "mapsvc/diff.h"
 #include "mapsvc/hypothesis.h"
 #include "mapsvc/tiles.h"
+#include "mapsvc/vehicles.h"
 
 #define MAP_PSID 0x1d
 #define SUBJECTS_MAX (1U << 16) /* beyond, no new suspicion is taken up until one is settled */
-#define TAG_ENTRIES_MAX 4096 /* things one vehicle counts for in a window */
-#define TAG_OCTETS 16
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
-
-/* What a vehicle was counted for. */
-enum {
-    COUNTED_EXISTENCE = 1,
-    COUNTED_VALUE = 2,
-    COUNTED_SILENCE = 4,
-    COUNTED_PLACE = 8,
-    COUNTED_GONE = 16, /* and it said that the thing is not there */
-};
-struct tag_entry {
-    uint8_t subject[8]; /* first octets of the subject's id */
-    uint8_t counted;
-};
-struct tag {
-    uint8_t id[TAG_OCTETS];
-    uint64_t window_end;
-    struct tag_entry *entries; /* ascending */
-    size_t n;
-    bool touched;
-};
 
 /* One accepted message of this block. */
 struct look {
     uint8_t signer[32]; /* orders vehicles within the block; goes nowhere else */
-    bool has_tag;
-    uint8_t tag[TAG_OCTETS]; /* once somebody needs it: most looks say what the map says */
+    bool has_vehicle;
+    uint8_t vehicle[VEHICLE_OCTETS]; /* once somebody needs it: most looks say what the map says */
     uint8_t leaf[32];
     uint8_t issuer[8];
     uint64_t time;
@@ -133,12 +112,10 @@ struct map_contract {
     struct decree *decrees; /* ascending id */
     size_t n_decrees;
     struct decree_ref *decree_refs; /* n_decrees, ascending element */
-    struct tag **tags; /* hash table by id */
-    size_t n_tags, cap_tags;
+    struct vehicles vehicles;
     struct source *sources; /* ascending key */
     size_t n_sources;
     size_t n_evidence; /* lists that are kept (evidence.h) */
-    uint64_t tags_until; /* end of the earliest window in tags */
     /* the block */
     struct map_params params;
     struct subject **places; /* places at the start of the block, ascending, then those it opened */
@@ -147,8 +124,6 @@ struct map_contract {
     size_t n_looks, cap_looks;
     struct vote *votes;
     size_t n_votes, cap_votes;
-    struct tag **touched_tags;
-    size_t n_touched_tags, cap_touched_tags;
     struct noted_order *noted; /* orders, in the order of the block */
     size_t n_noted;
     uint64_t window_end; /* of the window this block is in */
@@ -180,8 +155,8 @@ void state_put_evidence(struct exec_host *h, const struct subject *s, const stru
 void state_del_evidence(struct exec_host *h, const struct subject *s, const struct hypothesis *y);
 void state_put_pending(struct exec_host *h, const struct pending *p);
 void state_del_pending(struct exec_host *h, const struct pending *p);
-void state_put_tag(struct exec_host *h, const struct tag *t);
-void state_del_tags(struct exec_host *h, uint64_t until); /* windows that ended by then */
+void state_put_vehicle(struct exec_host *h, const struct vehicle *v);
+void state_del_vehicles(struct exec_host *h, uint64_t until); /* windows that ended by then */
 void state_put_decree(struct exec_host *h, const uint8_t id[static 32], struct span value);
 void state_del_decree(struct exec_host *h, const uint8_t id[static 32]);
 /* change NULL: the element is gone, and with it its history. */
@@ -206,13 +181,6 @@ struct subject *contract_subject(
 void contract_add_subject(struct map_contract *c, struct subject *s); /* takes it */
 void contract_index(struct map_contract *c); /* after elements came or went */
 void contract_index_places(struct map_contract *c);
-struct tag *contract_tag(const struct map_contract *c, const uint8_t id[static TAG_OCTETS]);
-struct tag *contract_add_tag(
-    struct map_contract *c, const uint8_t id[static TAG_OCTETS], uint64_t window_end);
-uint8_t tag_counted(const struct tag *t, const uint8_t *subject_id);
-/* The vehicle's tag in the window of this block. */
-const uint8_t *look_tag(const struct map_contract *c, const struct exec_host *h, struct look *l);
-void contract_touch_tag(struct map_contract *c, struct tag *t);
 /* The confirmed change of an element that waits for its version, or NULL. */
 const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]);
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
@@ -241,6 +209,9 @@ struct element newcomer_element(
     const struct subject *s, const struct hypothesis *y, const uint8_t id[static 16]);
 
 /* contract_message.c */
+/* The id of the vehicle in the window of this block. */
+const uint8_t *look_vehicle(
+    const struct map_contract *c, const struct exec_host *h, struct look *l);
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);
 /* True when the sector of the look covers the place: percent of range and of half angle. */
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);

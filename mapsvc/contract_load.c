@@ -225,28 +225,28 @@ static int load_pending(struct map_contract *c, struct exec_host *h, struct ws_e
     }
 }
 
-static int load_tags(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+static int load_vehicles(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
     struct cursor at = {.h = h, .prefix = 't'};
     for (;;) {
         struct rd k;
         struct rd v;
         bool more = false;
         if (next(&at, &k, &v, &more) != WS_OK)
-            return broken(err, "a tag");
+            return broken(err, "a vehicle");
         if (!more)
             return WS_OK;
         uint64_t end = rd_u64(&k);
-        uint8_t id[TAG_OCTETS];
+        uint8_t id[VEHICLE_OCTETS];
         rd_copy(&k, id, sizeof(id));
         size_t n = rd_left(&v) / 9;
-        if (!rd_done(&k) || rd_left(&v) % 9 != 0 || n > TAG_ENTRIES_MAX)
-            return broken(err, "a tag");
-        struct tag *t = contract_add_tag(c, id, end);
-        t->entries = ws_calloc(n, sizeof(t->entries[0]));
+        if (!rd_done(&k) || rd_left(&v) % 9 != 0 || n > VEHICLE_THINGS_MAX)
+            return broken(err, "a vehicle");
+        struct vehicle *t = vehicles_add(&c->vehicles, id, end);
+        t->things = ws_calloc(n, sizeof(t->things[0]));
         t->n = n;
         for (size_t i = 0; i < n; i++) {
-            rd_copy(&v, t->entries[i].subject, sizeof(t->entries[i].subject));
-            t->entries[i].counted = rd_u8(&v);
+            rd_copy(&v, t->things[i].subject, sizeof(t->things[i].subject));
+            t->things[i].counted = rd_u8(&v);
         }
     }
 }
@@ -303,6 +303,6 @@ int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) 
     if (rc == WS_OK)
         c->n_evidence = evidence_count(h);
     if (rc == WS_OK)
-        rc = load_tags(c, h, err);
+        rc = load_vehicles(c, h, err);
     return rc;
 }

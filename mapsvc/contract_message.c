@@ -14,19 +14,20 @@ enum {
     SPEED_MAX_MM_MS = 70,
 };
 
-const uint8_t *look_tag(const struct map_contract *c, const struct exec_host *h, struct look *l) {
+const uint8_t *look_vehicle(
+    const struct map_contract *c, const struct exec_host *h, struct look *l) {
     static const char domain[] = "wayside/map/vehicle/1";
-    if (l->has_tag)
-        return l->tag;
+    if (l->has_vehicle)
+        return l->vehicle;
     uint8_t end[8];
     put_be64(end, c->window_end);
     const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
         span_of(end, sizeof(end)), span_of(l->signer, sizeof(l->signer))};
     uint8_t hash[32];
     exec_sha256(parts, ARRAY_LEN(parts), hash);
-    memcpy(l->tag, hash, TAG_OCTETS);
-    l->has_tag = true;
-    return l->tag;
+    memcpy(l->vehicle, hash, VEHICLE_OCTETS);
+    l->has_vehicle = true;
+    return l->vehicle;
 }
 
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
@@ -271,13 +272,13 @@ static const uint8_t *voted_id(const struct map_contract *c, const struct vote *
 
 static void count_stale(
     const struct map_contract *c, const struct exec_host *h, struct gathered *g) {
-    for (size_t i = 0; i < g->n && c->n_tags > 0; i++) {
+    for (size_t i = 0; i < g->n && c->vehicles.n > 0; i++) {
         const struct vote *v = &g->votes[i];
         uint8_t claimed = v->ref == PLACE_UNKNOWN ? 0 : claims(c, v);
         if (claimed == 0)
             continue;
-        const struct tag *t = contract_tag(c, look_tag(c, h, &g->look));
-        if (t != NULL && (claimed & ~tag_counted(t, voted_id(c, v))) == 0)
+        const struct vehicle *by = vehicles_find(&c->vehicles, look_vehicle(c, h, &g->look));
+        if (by != NULL && (claimed & ~vehicle_counted(by, voted_id(c, v))) == 0)
             g->stale++;
     }
 }

@@ -250,26 +250,26 @@ void state_put_source(struct exec_host *h, const struct source *s) {
     put_and_free(h, &k, &v);
 }
 
-/* ---- tags ---- */
+/* ---- vehicles ---- */
 
-void state_put_tag(struct exec_host *h, const struct tag *t) {
+void state_put_vehicle(struct exec_host *h, const struct vehicle *t) {
     struct buf k = key_of('t');
     buf_u64(&k, t->window_end);
     buf_put(&k, t->id, sizeof(t->id));
     struct buf v = value_of();
     for (size_t i = 0; i < t->n; i++) {
-        buf_put(&v, t->entries[i].subject, sizeof(t->entries[i].subject));
-        buf_u8(&v, t->entries[i].counted);
+        buf_put(&v, t->things[i].subject, sizeof(t->things[i].subject));
+        buf_u8(&v, t->things[i].counted);
     }
     put_and_free(h, &k, &v);
 }
 
-void state_del_tags(struct exec_host *h, uint64_t until) {
+void state_del_vehicles(struct exec_host *h, uint64_t until) {
     static const uint8_t prefix[] = {'t'};
     struct span key;
     struct span value;
     while (exec_next(h, span_of(prefix, 1), span_of(NULL, 0), &key, &value)) {
-        uint8_t copy[1 + 8 + TAG_OCTETS];
+        uint8_t copy[1 + 8 + VEHICLE_OCTETS];
         WS_ASSERT(key.n == sizeof(copy));
         memcpy(copy, key.p, sizeof(copy));
         if (be64(copy + 1) > until)

@@ -97,14 +97,14 @@ static bool missed_with(const struct subject *s, int64_t bits) {
 
 /* Whether this vehicle may take e for missing: it said so before, or the cell would tell the drivers. */
 static bool is_missing(
-    const struct map_contract *c, const struct element *e, const struct tag *vehicle) {
-    return (vehicle != NULL && (tag_counted(vehicle, e->id) & COUNTED_GONE) != 0) ||
+    const struct map_contract *c, const struct element *e, const struct vehicle *vehicle) {
+    return (vehicle != NULL && (vehicle_counted(vehicle, e->id) & COUNTED_GONE) != 0) ||
            missed_with(subject_of(c, e), c->params.v[MAP_POLICY_ADVISORY_BITS]);
 }
 
 /* Things that somebody misses, near this sighting; by_all: whoever it is. */
 static void consider_missing(const struct map_contract *c, const struct sight *s,
-    const struct vote *others, size_t n, bool by_all, const struct tag *vehicle,
+    const struct vote *others, size_t n, bool by_all, const struct vehicle *vehicle,
     struct origin *ret) {
     int reach = (int)(c->params.v[MAP_POLICY_MOVE_REACH_MM] / 16384) + 1;
     for (int dy = -reach; dy <= reach; dy++)
@@ -127,7 +127,7 @@ uint64_t moved_origin(const struct map_contract *c, const struct exec_host *h, s
     struct origin o = {.ref = PLACE_UNKNOWN};
     if (c->missing.n > 0)
         consider_missing(c, &s, others, n, false,
-            c->n_tags == 0 ? NULL : contract_tag(c, look_tag(c, h, l)), &o);
+            c->vehicles.n == 0 ? NULL : vehicles_find(&c->vehicles, look_vehicle(c, h, l)), &o);
     for (size_t i = 0; i < n; i++)
         if (others[i].says == SAYS_GONE && others[i].ref < PLACE_BASE &&
             alike(c, &c->map.elements[others[i].ref], s.kind, s.has_value, s.value, s.heading, s.x,

@@ -37,7 +37,8 @@
         "vehicles in favour that an advisory needs")                                               \
     X(GROUP_MS, "group_ms", "ms", 1000, 86400000, "length of a group's time bucket")               \
     X(WINDOW_MS, "window_ms", "ms", 1000, 86400000,                                                \
-        "a vehicle counts once per element in this time, and its tag is kept no longer")           \
+        "a vehicle counts once per element in this time, and what it was counted for is kept no "  \
+        "longer")                                                                                  \
     X(ADVISORY_MS, "advisory_ms", "ms", 1000, 86400000, "an advisory ends after this time")        \
     X(VERSION_CHANGES, "version_changes", "1", 1, 256,                                             \
         "confirmed changes that make a new map version at once")                                   \

@@ -49,8 +49,9 @@ void stances_take(struct map_contract *c, const struct exec_host *h, bool is_pla
     ret->n = 0;
     for (size_t i = 0; i < n;) {
         struct look *l = &c->looks[v[i].look];
-        const struct tag *t = c->n_tags == 0 ? NULL : contract_tag(c, look_tag(c, h, l));
-        uint8_t used = t == NULL ? 0 : tag_counted(t, id);
+        const struct vehicle *by =
+            c->vehicles.n == 0 ? NULL : vehicles_find(&c->vehicles, look_vehicle(c, h, l));
+        uint8_t used = by == NULL ? 0 : vehicle_counted(by, id);
         struct stance s = {0};
         for (; i < n && memcmp(c->looks[v[i].look].signer, l->signer, 32) == 0; i++) {
             take_existence(&v[i], is_place, used, &s);
@@ -76,21 +77,9 @@ void stances_remember(struct map_contract *c, const struct exec_host *h,
         const struct vote *v = s->existence != NULL ? s->existence
                                : s->value != NULL   ? s->value
                                                     : s->place;
-        struct tag *t = contract_add_tag(c, look_tag(c, h, &c->looks[v->look]), c->window_end);
-        size_t at = 0;
-        while (at < t->n && memcmp(t->entries[at].subject, id, 8) < 0)
-            at++;
-        contract_touch_tag(c, t);
-        if (at < t->n && memcmp(t->entries[at].subject, id, 8) == 0) {
-            t->entries[at].counted |= s->counted;
-            continue;
-        }
-        if (t->n == TAG_ENTRIES_MAX)
-            continue;
-        t->entries = ws_realloc(t->entries, (t->n + 1) * sizeof(t->entries[0]));
-        memmove(&t->entries[at + 1], &t->entries[at], (t->n - at) * sizeof(t->entries[0]));
-        memcpy(t->entries[at].subject, id, 8);
-        t->entries[at].counted = s->counted;
-        t->n++;
+        struct vehicle *by =
+            vehicles_add(&c->vehicles, look_vehicle(c, h, &c->looks[v->look]), c->window_end);
+        vehicles_touch(&c->vehicles, by);
+        vehicle_count(by, id, s->counted);
     }
 }

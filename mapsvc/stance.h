@@ -22,7 +22,7 @@ void votes_sort(struct map_contract *c);
  * 8 octets matter). Votes are borrowed. */
 void stances_take(struct map_contract *c, const struct exec_host *h, bool is_place,
     const struct vote *v, size_t n, const uint8_t *id, struct stances *ret);
-/* Notes with the vehicles' tags what was counted. */
+/* Notes with the vehicles what was counted. */
 void stances_remember(struct map_contract *c, const struct exec_host *h,
     const struct stances *stances, const uint8_t *id);
 
