@@ -67,42 +67,48 @@ static void set_limit(struct into *w, int64_t lane, const struct element *limit)
 
 /* ---- what goes ---- */
 
-static bool refers_left(const struct into *w, const struct ll_object *rule) {
-    for (uint32_t i = rule->first_part; i < rule->first_part + rule->n_parts; i++) {
-        const struct ll_member *m = &w->file.members[i];
-        const struct ll_text_object *o =
-            m->role != LL_REFERS
-                ? NULL
-                : ll_text_find((struct ll_text *)&w->text, m->is_way ? 'w' : 'r', m->ref);
-        if (o != NULL)
-            return true;
-    }
-    return false;
+static char member_type(const struct ll_member *m) {
+    return (char)(m->is_way ? 'w' : m->is_relation ? 'r' : 'n');
 }
 
-/* A rule that refers to nothing any more goes, too. Limits that lanes had from it and keep become their tags. */
-static void remove_empty_rules(struct into *w) {
+/* A rule all of whose things this edit removed. What the file never had (a clipped file names much of that) is none
+ * of the edit's business: a rule that still names it stays. */
+static bool emptied(const struct into *w, const struct ll_object *rule) {
+    bool any = false;
+    for (uint32_t i = rule->first_part; i < rule->first_part + rule->n_parts; i++) {
+        const struct ll_member *m = &w->file.members[i];
+        if (m->role != LL_REFERS)
+            continue;
+        if (!ll_text_removed(&w->text, member_type(m), m->ref))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+/* Limits that lanes had from a rule that goes, and keep, become their tags. */
+static void keep_limits(struct into *w, int64_t rule) {
+    for (size_t j = 0; j < w->file.n_relations; j++) {
+        const struct ll_object *lane = &w->file.relations[j];
+        const struct element *limit = into_find(&w->want, EL_SPEED_LIMIT, lane->id);
+        const struct ll_text_object *of = ll_text_find(&w->text, 'r', lane->id);
+        bool names = false;
+        for (uint32_t i = lane->first_part; i < lane->first_part + lane->n_parts; i++)
+            names = names ||
+                    (w->file.members[i].role == LL_REGULATORY && w->file.members[i].ref == rule);
+        if (names && limit != NULL && of != NULL && !ll_text_has_tag(&w->text, of, "speed_limit"))
+            set_limit(w, lane->id, limit);
+    }
+}
+
+static void remove_emptied_rules(struct into *w) {
     for (size_t k = 0; k < w->file.n_relations; k++) {
         const struct ll_object *rule = &w->file.relations[k];
         struct ll_text_object *o = ll_text_find(&w->text, 'r', rule->id);
-        bool referred = false;
-        for (uint32_t i = rule->first_part; i < rule->first_part + rule->n_parts; i++)
-            referred = referred || w->file.members[i].role == LL_REFERS;
-        if (o == NULL || !referred || !ll_tag_is(&w->file, rule, "type", "regulatory_element") ||
-            refers_left(w, rule))
+        if (o == NULL || !ll_tag_is(&w->file, rule, "type", "regulatory_element") ||
+            !emptied(w, rule))
             continue;
-        for (size_t j = 0; j < w->file.n_relations; j++) {
-            const struct ll_object *lane = &w->file.relations[j];
-            const struct element *limit = into_find(&w->want, EL_SPEED_LIMIT, lane->id);
-            const struct ll_text_object *of = ll_text_find(&w->text, 'r', lane->id);
-            bool names = false;
-            for (uint32_t i = lane->first_part; i < lane->first_part + lane->n_parts; i++)
-                names = names || (w->file.members[i].role == LL_REGULATORY &&
-                                     w->file.members[i].ref == rule->id);
-            if (names && limit != NULL && of != NULL &&
-                !ll_text_has_tag(&w->text, of, "speed_limit"))
-                set_limit(w, lane->id, limit);
-        }
+        keep_limits(w, rule->id);
         ll_text_remove(&w->text, o);
     }
 }
@@ -113,34 +119,50 @@ static int order_i64(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-/* Nodes that only removed ways had. */
-static void remove_lone_nodes(struct into *w, const int64_t *ways, size_t n) {
-    int64_t *kept = ws_calloc(w->file.n_refs, sizeof(kept[0]));
-    size_t n_kept = 0;
-    for (size_t i = 0; n > 0 && i < w->file.n_ways; i++) {
+/* Nodes that something left in the file names, ascending: ways, and relations (a rule may refer to a node). */
+static int64_t *nodes_in_use(struct into *w, size_t *ret_n) {
+    int64_t *used = ws_calloc(w->file.n_refs + w->file.n_members, sizeof(used[0]));
+    size_t n = 0;
+    for (size_t i = 0; i < w->file.n_ways; i++) {
         const struct ll_object *way = &w->file.ways[i];
         if (ll_text_find(&w->text, 'w', way->id) == NULL)
             continue;
-        memcpy(kept + n_kept, &w->file.refs[way->first_part], way->n_parts * sizeof(kept[0]));
-        n_kept += way->n_parts;
+        memcpy(used + n, &w->file.refs[way->first_part], way->n_parts * sizeof(used[0]));
+        n += way->n_parts;
     }
-    if (n_kept > 1)
-        qsort(kept, n_kept, sizeof(kept[0]), order_i64);
+    for (size_t i = 0; i < w->file.n_relations; i++) {
+        const struct ll_object *rel = &w->file.relations[i];
+        if (ll_text_find(&w->text, 'r', rel->id) == NULL)
+            continue;
+        for (uint32_t k = rel->first_part; k < rel->first_part + rel->n_parts; k++)
+            if (member_type(&w->file.members[k]) == 'n')
+                used[n++] = w->file.members[k].ref;
+    }
+    if (n > 1)
+        qsort(used, n, sizeof(used[0]), order_i64);
+    *ret_n = n;
+    return used;
+}
+
+static void remove_lone_nodes(struct into *w, const int64_t *ways, size_t n) {
+    size_t n_used = 0;
+    int64_t *used = nodes_in_use(w, &n_used);
     for (size_t i = 0; i < n; i++) {
         const struct ll_object *way = ll_way(&w->file, ways[i]);
         for (uint32_t k = 0; k < way->n_parts; k++) {
             const int64_t *ref = &w->file.refs[way->first_part + k];
             struct ll_text_object *o = ll_text_find(&w->text, 'n', *ref);
-            if (o != NULL && bsearch(ref, kept, n_kept, sizeof(kept[0]), order_i64) == NULL)
+            if (o != NULL && bsearch(ref, used, n_used, sizeof(used[0]), order_i64) == NULL)
                 ll_text_remove(&w->text, o);
         }
     }
-    free(kept);
+    free(used);
 }
 
 static void remove_elements(struct into *w) {
     int64_t *ways = ws_calloc(w->have.n, sizeof(ways[0]));
     size_t n = 0;
+    bool gone = false;
     for (size_t i = 0; i < w->have.n; i++) {
         const struct into_name *name = &w->have.v[i];
         if (into_find(&w->want, name->kind, name->id) != NULL)
@@ -154,12 +176,14 @@ static void remove_elements(struct into *w) {
             continue;
         }
         ll_text_remove(&w->text, o);
+        gone = true;
         if (way && ll_way(&w->file, name->id) != NULL)
             ways[n++] = name->id;
     }
+    if (gone)
+        remove_emptied_rules(w);
     if (n > 0)
-        remove_empty_rules(w);
-    remove_lone_nodes(w, ways, n);
+        remove_lone_nodes(w, ways, n);
     free(ways);
 }
 

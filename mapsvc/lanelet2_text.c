@@ -131,7 +131,8 @@ int ll_text_read(const char *name, struct span file, struct ll_text *ret, struct
     return WS_OK;
 }
 
-struct ll_text_object *ll_text_find(struct ll_text *t, char type, int64_t id) {
+/* Also what is gone. */
+static struct ll_text_object *seek(const struct ll_text *t, char type, int64_t id) {
     size_t lo = 0;
     size_t hi = t->n_objects;
     const struct ll_text_object key = {.type = type, .id = id};
@@ -143,7 +144,17 @@ struct ll_text_object *ll_text_find(struct ll_text *t, char type, int64_t id) {
             hi = mid;
     }
     struct ll_text_object *o = lo < t->n_objects ? &t->objects[lo] : NULL;
-    return o != NULL && o->type == type && o->id == id && !o->gone ? o : NULL;
+    return o != NULL && o->type == type && o->id == id ? o : NULL;
+}
+
+struct ll_text_object *ll_text_find(struct ll_text *t, char type, int64_t id) {
+    struct ll_text_object *o = seek(t, type, id);
+    return o != NULL && !o->gone ? o : NULL;
+}
+
+bool ll_text_removed(const struct ll_text *t, char type, int64_t id) {
+    const struct ll_text_object *o = seek(t, type, id);
+    return o != NULL && o->gone;
 }
 
 void ll_text_set_attr(

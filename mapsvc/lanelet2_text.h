@@ -41,6 +41,8 @@ WARN_UNUSED int ll_text_read(
 void ll_text_free(struct ll_text *t);
 /* NULL when there is none, or it has been removed. */
 struct ll_text_object *ll_text_find(struct ll_text *t, char type, int64_t id);
+/* The file had it, and it has been removed. */
+bool ll_text_removed(const struct ll_text *t, char type, int64_t id);
 
 void ll_text_set_attr(
     struct ll_text *t, size_t at, size_t end, const char *name, const char *value);
