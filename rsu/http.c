@@ -167,6 +167,20 @@ bool http_ask(struct http *h, mailbox_fn fn, void *ctx, struct http_reply *r) {
     return false;
 }
 
+bool http_take_seat(struct http *h, struct http_reply *r) {
+    unsigned taken = atomic_load(&h->seats);
+    while (taken < h->streams_max)
+        if (atomic_compare_exchange_weak(&h->seats, &taken, taken + 1))
+            return true;
+    http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "all %u event streams are in use", h->streams_max);
+    http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    return false;
+}
+
+void http_leave_seat(struct http *h) {
+    (void)atomic_fetch_sub(&h->seats, 1);
+}
+
 const char *http_contract_name(const struct http *h, size_t contract) {
     return contract < h->n_contracts ? h->ops[contract]->name : "unknown";
 }
@@ -245,7 +259,7 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
     /* A quarter of the seats is kept for short questions. */
     h->streams_max = cfg->connections - cfg->connections / 4;
     if (rc == WS_OK)
-        h->streams = streams_new(h, h->streams_max);
+        h->streams = streams_new(h);
     if (rc == WS_OK && h->streams != NULL)
         h->live = live_new(h);
     if (rc == WS_OK && h->live == NULL) {

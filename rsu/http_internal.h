@@ -132,6 +132,7 @@ struct http {
     struct live *live;
     atomic_flag scanning; /* somebody searches blocks for sightings */
     unsigned streams_max; /* event streams of both kinds */
+    atomic_uint seats; /* of these, taken */
 };
 
 WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tuning,
@@ -139,6 +140,9 @@ WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct htt
 
 /* Runs fn with (struct rsud *, ctx) in the owner thread; on failure the reply says so and false. */
 bool http_ask(struct http *h, mailbox_fn fn, void *ctx, struct http_reply *r);
+/* One of the streams' seats, whichever kind it is for; false: all are taken, and the reply says so. Any thread. */
+bool http_take_seat(struct http *h, struct http_reply *r);
+void http_leave_seat(struct http *h);
 const char *http_contract_name(const struct http *h, size_t contract);
 const char *http_code_name(const struct http *h, size_t contract, exec_code code);
 
@@ -148,7 +152,7 @@ WARN_UNUSED int http_listen(const char *listen_on, int *ret_fd, char **ret_unix_
     unsigned *ret_port, struct ws_err *err);
 
 /* http_stream.c */
-struct streams *streams_new(struct http *h, unsigned max);
+struct streams *streams_new(struct http *h);
 void streams_stop(struct streams *s); /* ends all, joins the waker; before MHD_stop_daemon */
 void streams_free(struct streams *s); /* after it */
 void streams_wake(struct streams *s);

@@ -138,6 +138,7 @@ static void listener_free(void *cls) {
     l->n--;
     text_unref(s->text);
     (void)pthread_mutex_unlock(&l->lock);
+    http_leave_seat(l->h);
     free(s);
 }
 
@@ -196,12 +197,8 @@ void http_get_live(struct http *h, const struct http_call *c, struct http_reply 
     http_header(r, "X-Accel-Buffering", "no"); /* for a proxy in front */
     if (c->head)
         return;
-    if (streams_count(h->streams) + live_count(h->live) >= h->streams_max) {
-        http_fail(
-            r, MHD_HTTP_SERVICE_UNAVAILABLE, "all %u event streams are in use", h->streams_max);
-        http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    if (!http_take_seat(h, r))
         return;
-    }
     struct listener *s = ws_alloc(sizeof(*s));
     *s = (struct listener){.all = h->live, .connection = c->connection};
     join(h->live, s);

@@ -40,7 +40,6 @@ struct stream {
 
 struct streams {
     struct http *h;
-    unsigned max;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     pthread_t waker;
@@ -115,6 +114,7 @@ static void stream_free(void *cls) {
     unlink_stream(s);
     line_unref(s->line);
     (void)pthread_mutex_unlock(&all->lock);
+    http_leave_seat(all->h);
     buf_free(&s->words);
     free(s);
 }
@@ -185,6 +185,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *dst, size_t max) {
     return n;
 }
 
+/* Sits on a seat that was taken for it. */
 static struct stream *stream_new(struct streams *all, struct MHD_Connection *connection,
     uint64_t have, uint64_t now_at, bool poll) {
     struct stream *s = ws_alloc(sizeof(*s));
@@ -193,12 +194,6 @@ static struct stream *stream_new(struct streams *all, struct MHD_Connection *con
         "retry: %d\n: versions after %" PRIu64 "; the current one is %" PRIu64 "\n\n",
         (int)RETRY_MS, have, now_at);
     (void)pthread_mutex_lock(&all->lock);
-    if (all->stopping || all->n + live_count(all->h->live) >= all->max) {
-        (void)pthread_mutex_unlock(&all->lock);
-        buf_free(&s->words);
-        free(s);
-        return NULL;
-    }
     if (all->published < now_at)
         all->published = now_at;
     s->beat = all->beat;
@@ -248,13 +243,9 @@ void http_get_stream(struct http *h, const struct http_call *c, struct http_repl
     http_header(r, "X-Accel-Buffering", "no"); /* for a proxy in front */
     if (c->head)
         return;
-    struct stream *s = stream_new(h->streams, c->connection, have, current, poll != NULL);
-    if (s == NULL) {
-        http_fail(
-            r, MHD_HTTP_SERVICE_UNAVAILABLE, "all %u event streams are in use", h->streams->max);
-        http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+    if (!http_take_seat(h, r))
         return;
-    }
+    struct stream *s = stream_new(h->streams, c->connection, have, current, poll != NULL);
     r->made = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, BLOCK_OCTETS, stream_read, s, stream_free);
     if (r->made == NULL) {
@@ -324,10 +315,9 @@ static void *waker_run(void *arg) {
     return NULL;
 }
 
-struct streams *streams_new(struct http *h, unsigned max) {
+struct streams *streams_new(struct http *h) {
     struct streams *all = ws_alloc(sizeof(*all));
     all->h = h;
-    all->max = max;
     all->complaint = (struct ws_log_limit){.burst = 1, .period_us = 60000000};
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);

@@ -248,6 +248,48 @@ static void streams_of_both_kinds_share_their_seats(void **state) {
     free(r);
 }
 
+struct sitter {
+    struct http *h;
+    pthread_t thread;
+    unsigned taken;
+};
+
+static void *take_seats(void *arg) {
+    struct sitter *s = arg;
+    struct http_reply r = {0};
+    for (int i = 0; i < 2000; i++) {
+        if (http_take_seat(s->h, &r))
+            s->taken++;
+        else if (r.status != MHD_HTTP_SERVICE_UNAVAILABLE)
+            break;
+        buf_free(&r.body);
+        r = (struct http_reply){0};
+    }
+    return NULL;
+}
+
+static void no_two_take_the_last_seat(void **state) {
+    (void)state;
+    struct http h = {.streams_max = 1000};
+    struct sitter s[4];
+    unsigned taken = 0;
+    for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+        s[i] = (struct sitter){.h = &h};
+        assert_int_equal(pthread_create(&s[i].thread, NULL, take_seats, &s[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+        assert_int_equal(pthread_join(s[i].thread, NULL), 0);
+        taken += s[i].taken;
+    }
+    assert_int_equal(taken, 1000);
+    struct http_reply r = {0};
+    assert_false(http_take_seat(&h, &r));
+    buf_free(&r.body);
+    http_leave_seat(&h);
+    r = (struct http_reply){0};
+    assert_true(http_take_seat(&h, &r));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(candidates_say_what_is_suspected),
@@ -258,6 +300,7 @@ int main(void) {
         cmocka_unit_test(validators_have_their_blocks),
         cmocka_unit_test(live_streams_follow_the_cell),
         cmocka_unit_test(streams_of_both_kinds_share_their_seats),
+        cmocka_unit_test(no_two_take_the_last_seat),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
