@@ -59,8 +59,9 @@ struct writer {
     struct osm_index index;
     struct map_point *points;
     int64_t *refs;
-    struct osm_net *list;
+    struct osm_net *list; /* ascending id */
     size_t n;
+    uint8_t *written; /* bit for each element of m: a lane that a limit of it has had written */
     struct buf *b;
 };
 
@@ -148,18 +149,20 @@ static const struct element *limit_of(const struct writer *w, const struct eleme
     return NULL;
 }
 
-/* Whether an entry before i (or any lane entry) writes the same lane: each object appears once. */
-static bool written_before(const struct writer *w, size_t i, const struct element *lane) {
-    for (size_t k = 0; k < w->n; k++) {
-        const struct osm_net *c = &w->list[k];
-        if (osm_net_action(c) == OSM_NOTHING || k == i)
-            continue;
-        if (c->last->kind == EL_LANE && memcmp(c->id, lane->id, 16) == 0)
-            return true;
-        if (k < i && c->last->kind == EL_SPEED_LIMIT && lane_of(w, c->last) == lane)
-            return true;
-    }
-    return false;
+static int by_id(const void *id, const void *entry) {
+    return memcmp(id, ((const struct osm_net *)entry)->id, 16);
+}
+
+/* Whether an earlier limit, or an entry of its own, writes the lane: each object appears once. */
+static bool written_elsewhere(struct writer *w, const struct element *lane) {
+    const struct osm_net *own = bsearch(lane->id, w->list, w->n, sizeof(w->list[0]), by_id);
+    if (own != NULL && own->last->kind == EL_LANE && osm_net_action(own) != OSM_NOTHING)
+        return true;
+    size_t at = (size_t)(lane - w->m->elements);
+    uint8_t bit = (uint8_t)(1U << at % 8);
+    bool before = (w->written[at / 8] & bit) != 0;
+    w->written[at / 8] |= bit;
+    return before;
 }
 
 static void put_relations(struct writer *w, enum osm_action want) {
@@ -175,7 +178,7 @@ static void put_relations(struct writer *w, enum osm_action want) {
                 buf_printf(w->b, "  <!-- a limit whose lane is not in the map is left out -->\n");
                 continue;
             }
-            if (written_before(w, i, lane))
+            if (written_elsewhere(w, lane))
                 continue;
             version = lane->revision + 1;
         } else if (c->after != NULL && osm_is_relation(c->after) && action == want) {
@@ -237,6 +240,7 @@ void export_osmchange(
     w.points = ws_calloc(ELEMENT_MAX_POINTS, sizeof(w.points[0]));
     w.refs = ws_calloc(ELEMENT_MAX_POINTS, sizeof(w.refs[0]));
     w.list = osm_net_changes(v, n, &w.n);
+    w.written = ws_calloc(m->n / 8 + 1, 1);
     buf_printf(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<osmChange version=\"0.6\" "
                   "generator=\"wayside\">\n");
     static const struct {
@@ -261,4 +265,5 @@ void export_osmchange(
     free(w.points);
     free(w.refs);
     free(w.list);
+    free(w.written);
 }
