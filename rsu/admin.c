@@ -1,5 +1,6 @@
 #include "rsu/admin.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "rsu/local_socket.h"
 
@@ -26,6 +27,7 @@ struct admin {
     admin_fn fn;
     void *ctx;
     int listener, epoll;
+    struct caller *served; /* while fn runs */
     struct caller caller[CALLERS_MAX];
 };
 
@@ -88,6 +90,29 @@ static void take(struct admin *a, uint64_t mono_us) {
     a->caller[at] = (struct caller){.fd = fd, .since_us = mono_us};
 }
 
+int admin_take_socket(struct admin *a) {
+    struct caller *c = a->served;
+    WS_ASSERT(c != NULL);
+    int fd = c->fd;
+    (void)epoll_ctl(a->epoll, EPOLL_CTL_DEL, fd, NULL);
+    a->served = NULL;
+    c->fd = -1;
+    return fd;
+}
+
+static void serve(struct admin *a, struct caller *c, struct span order) {
+    struct buf line = {0};
+    a->served = c;
+    a->fn(a->ctx, order, &line);
+    a->served = NULL;
+    if (c->fd >= 0) {
+        reply(c, &line);
+        return;
+    }
+    buf_free(&line);
+    buf_free(&c->in);
+}
+
 static void hear(struct admin *a, struct caller *c) {
     uint8_t chunk[16384];
     ssize_t got = recv(c->fd, chunk, sizeof(chunk), 0);
@@ -101,13 +126,12 @@ static void hear(struct admin *a, struct caller *c) {
     if (c->in.n < 4)
         return;
     size_t want = be32(c->in.p);
-    struct buf line = {0};
     if (want > a->octets_max) {
+        struct buf line = {0};
         buf_printf(&line, "no order of %zu octets, at most %zu", want, a->octets_max);
         reply(c, &line);
     } else if (c->in.n >= want + 4) {
-        a->fn(a->ctx, span_of(c->in.p + 4, want), &line);
-        reply(c, &line);
+        serve(a, c, span_of(c->in.p + 4, want));
     }
 }
 

@@ -20,7 +20,8 @@ enum { PATH_MAX_OCTETS = 4096 };
 struct feedback {
     char *dir;
     char prefix[34]; /* of the cell's own data sets: "wayside.0123456789abcdef/" */
-    pthread_mutex_t lock;
+    pthread_mutex_t adding; /* one is written at a time; taken before the list's */
+    pthread_mutex_t lock; /* of the list; nobody waits for the disk with it */
     uint64_t next;
     size_t n;
     struct feedback_kept *kept[FEEDBACK_KEPT_MAX + 1]; /* ascending number */
@@ -178,6 +179,7 @@ int feedback_open(const char *dir, const uint8_t cell_id[static 32], struct feed
     *f = (struct feedback){.dir = ws_strdup(dir), .next = 1};
     tnits_provider_of_cell(cell_id, provider);
     (void)snprintf(f->prefix, sizeof(f->prefix), "%s/", provider);
+    (void)pthread_mutex_init(&f->adding, NULL);
     (void)pthread_mutex_init(&f->lock, NULL);
     load(f);
     *ret_feedback = f;
@@ -190,25 +192,39 @@ void feedback_close(struct feedback *f) {
     for (size_t i = 0; i < f->n; i++)
         kept_free(f->kept[i]);
     (void)pthread_mutex_destroy(&f->lock);
+    (void)pthread_mutex_destroy(&f->adding);
     free(f->dir);
     free(f);
 }
 
-/* Under the lock. */
-static int keep(struct feedback *f, struct feedback_kept *k, struct span xml, struct ws_err *err) {
-    char path[PATH_MAX_OCTETS];
-    for (size_t i = 0; i < f->n; i++)
+/* Gives it a number, unless it is kept already. */
+static int enlist(struct feedback *f, struct feedback_kept *k, struct ws_err *err) {
+    int rc = WS_OK;
+    (void)pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < f->n && rc == WS_OK; i++)
         if (memcmp(f->kept[i]->digest, k->digest, 32) == 0)
-            return ws_fail(
+            rc = ws_fail(
                 err, WS_EBUSY, "it is kept already, as number %" PRIu64, f->kept[i]->number);
     k->number = f->next;
+    (void)pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+/* Under `adding`. */
+static int keep(struct feedback *f, struct feedback_kept *k, struct span xml, struct ws_err *err) {
+    char path[PATH_MAX_OCTETS];
+    int rc = enlist(f, k, err);
     path_of(f, k->number, k->received, path);
-    int rc = dir_make(f->dir, err);
+    if (rc == WS_OK)
+        rc = dir_make(f->dir, err);
     if (rc == WS_OK)
         rc = file_write(path, xml, 0640, err);
-    if (rc == WS_OK)
-        put_in(f, k);
-    return rc;
+    if (rc != WS_OK)
+        return rc;
+    (void)pthread_mutex_lock(&f->lock);
+    put_in(f, k);
+    (void)pthread_mutex_unlock(&f->lock);
+    return WS_OK;
 }
 
 int feedback_add(struct feedback *f, struct span xml, uint64_t its_us, uint64_t *ret_number,
@@ -218,11 +234,11 @@ int feedback_add(struct feedback *f, struct span xml, uint64_t its_us, uint64_t 
     if (rc != WS_OK)
         return rc;
     k->received = its_us;
-    (void)pthread_mutex_lock(&f->lock);
+    (void)pthread_mutex_lock(&f->adding);
     rc = keep(f, k, xml, err);
     if (rc == WS_OK)
-        *ret_number = k->number;
-    (void)pthread_mutex_unlock(&f->lock);
+        *ret_number = k->number; /* it goes when 64 others have come: not while we add */
+    (void)pthread_mutex_unlock(&f->adding);
     if (rc != WS_OK)
         kept_free(k);
     return rc;

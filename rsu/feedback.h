@@ -26,7 +26,7 @@ struct feedback;
 WARN_UNUSED int feedback_open(const char *dir, const uint8_t cell_id[static 32],
     struct feedback **ret_feedback, struct ws_err *err);
 void feedback_close(struct feedback *f); /* NULL is fine */
-/* Checks it and keeps it. WS_EINPUT: no answer; WS_ELIMIT: too large; WS_EBUSY: it is kept already. */
+/* Checks it, writes it to the disk and keeps it; whoever reads the list does not wait for the disk. WS_EINPUT: no answer; WS_ELIMIT: too large; WS_EBUSY: it is kept already. */
 WARN_UNUSED int feedback_add(
     struct feedback *f, struct span xml, uint64_t its_us, uint64_t *ret_number, struct ws_err *err);
 

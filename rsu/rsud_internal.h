@@ -8,6 +8,7 @@
 #include "rsu/admin.h"
 #include "rsu/admit.h"
 #include "rsu/directory.h"
+#include "rsu/feedback_desk.h"
 #include "rsu/http.h"
 #include "rsu/jobs.h"
 #include "rsu/radio.h"
@@ -52,6 +53,7 @@ struct daemon {
     struct recorded_port recorded[CONFIG_PORTS_MAX];
     const char *recorded_as[CONFIG_PORTS_MAX]; /* their names */
     struct admin *admin;
+    struct feedback_desk *feedback_desk;
     struct http *http;
     struct admit_counters admit;
     struct table admitted; /* transaction identity -> when we admitted it (struct stamp) */
@@ -87,8 +89,8 @@ void daemon_write_bundle(struct daemon *d);
 void daemon_watch(struct daemon *d);
 /* Behind the error that ended a start: what can be typed to go on, where something of the data folder is damaged. */
 void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
-/* rsud_feedback.c: false, it is no feedback; else the answer is in ret_line. */
-bool daemon_feedback_order(struct daemon *d, struct span order, struct buf *ret_line);
+/* rsud_feedback.c: false, it is no feedback; else another thread answers. Inside admin_fn only. */
+bool daemon_feedback_order(struct daemon *d, struct span order);
 WARN_UNUSED int daemon_open_feedback(struct daemon *d, struct ws_err *err);
 size_t daemon_admin_octets(const struct daemon *d); /* longest that the admin socket takes */
 /* rsud_sensors.c */

@@ -164,7 +164,7 @@ void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
     struct daemon *d = ctx;
     struct ws_err err = {0};
     struct tx *t = NULL;
-    if (daemon_port_order(d, order, ret_line) || daemon_feedback_order(d, order, ret_line))
+    if (daemon_port_order(d, order, ret_line) || daemon_feedback_order(d, order))
         return;
     if (order.n > d->face.genesis->params.tx_octets_max) {
         buf_printf(ret_line, "no order of %zu octets, at most %u", order.n,

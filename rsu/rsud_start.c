@@ -464,8 +464,9 @@ void daemon_stop(struct daemon *d) {
         http_stop(d->http);
     keeper_close(d->face.keeper); /* HTTP asks it for its figures */
     sensors_close(d->face.sensors);
-    feedback_close(d->face.feedback);
     admin_close(d->admin);
+    feedback_desk_close(d->feedback_desk);
+    feedback_close(d->face.feedback);
     for (size_t i = 0; i < d->face.n_workers; i++)
         worker_stop(d->face.workers[i]);
     recorder_close(d->face.recorder);

@@ -24,6 +24,7 @@ struct desk {
     struct admin *a;
     size_t orders, octets;
     uint8_t first;
+    int socket; /* taken over */
     atomic_bool stop;
     pthread_t thread;
 };
@@ -34,6 +35,15 @@ static void answer(void *ctx, struct span order, struct buf *ret_line) {
     d->octets = order.n;
     d->first = order.n > 0 ? order.p[0] : 0;
     buf_printf(ret_line, "ok %zu", order.n);
+}
+
+/* Takes the socket and answers later; what is said here must not arrive. */
+static void answer_later(void *ctx, struct span order, struct buf *ret_line) {
+    struct desk *d = ctx;
+    d->orders++;
+    d->octets = order.n;
+    d->socket = admin_take_socket(d->a);
+    buf_printf(ret_line, "no never");
 }
 
 static void open_desk(struct desk *d) {
@@ -203,6 +213,27 @@ static void silent_callers_are_dropped_after_a_while(void **state) {
     serve(&d);
     expect_line(again, "ok 1\n");
     (void)close(again);
+    admin_close(d.a);
+}
+
+static void an_answer_may_come_later_from_elsewhere(void **state) {
+    (void)state;
+    struct ws_err err = {0};
+    struct desk d = {0};
+    assert_int_equal(admin_open(path, OCTETS_MAX, answer_later, &d, &d.a, &err), WS_OK);
+    for (size_t i = 0; i < 2 * CALLERS; i++) { /* its seat is free at once */
+        int fd = call();
+        say(fd, "\0\0\0\2hi", 6);
+        serve(&d);
+        assert_int_equal(d.orders, i + 1);
+        assert_int_equal(d.octets, 2);
+        mono_us += 5000001; /* nobody hangs up on a caller that is no longer the desk's */
+        serve(&d);
+        say(d.socket, "ok then\n", 8);
+        (void)close(d.socket);
+        expect_line(fd, "ok then\n");
+        (void)close(fd);
+    }
     admin_close(d.a);
 }
 
@@ -403,6 +434,7 @@ int main(void) {
         cmocka_unit_test(a_caller_that_hangs_up_leaves_no_trace),
         cmocka_unit_test(too_large_is_refused_at_its_length),
         cmocka_unit_test(silent_callers_are_dropped_after_a_while),
+        cmocka_unit_test(an_answer_may_come_later_from_elsewhere),
         cmocka_unit_test(a_socket_left_behind_is_replaced),
         cmocka_unit_test(a_living_desk_is_not_pushed_aside),
         cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),

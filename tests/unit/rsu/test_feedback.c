@@ -4,11 +4,12 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/tnits.h"
-#include "rsu/feedback.h"
+#include "rsu/feedback_desk.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const uint8_t cell[32] = {0x12, 0x34, 0xab};
@@ -209,6 +210,95 @@ static void test_events(void **state) {
     assert_int_equal(s.failures_first, (FEEDBACK_EVENTS_MAX + 50) / 100);
 }
 
+/* ---- the desk ---- */
+
+static struct buf answer_about(const char *dataset) {
+    struct buf b = {0};
+    buf_printf(&b,
+        "<FeedbackDataset><feedbackInfo><FeedbackInformation><datasetIdentifier>%s"
+        "</datasetIdentifier></FeedbackInformation></feedbackInfo></FeedbackDataset>",
+        dataset);
+    return b;
+}
+
+/* Hands it in; the caller's end, or -1 when it is not taken. */
+static int hand_in(struct feedback_desk *d, struct span xml) {
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    if (feedback_desk_give(d, ends[0], xml, 5))
+        return ends[1];
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return -1;
+}
+
+static void expect_line(int fd, const char *want) {
+    char got[256] = {0};
+    size_t n = 0;
+    for (ssize_t k = 1; k > 0 && n<sizeof(got) - 1; n += k> 0 ? (size_t)k : 0)
+        k = recv(fd, got + n, sizeof(got) - 1 - n, 0);
+    (void)close(fd);
+    if (strncmp(got, want, strlen(want)) != 0)
+        fail_msg("told \"%s\" instead of \"%s\"", got, want);
+    assert_int_equal(got[n - 1], '\n');
+}
+
+static void test_desk(void **state) {
+    struct rig *r = *state;
+    struct ws_err err = {0};
+    struct feedback_desk *d = NULL;
+    assert_int_equal(feedback_desk_open(r->f, &d, &err), WS_OK);
+    struct buf b = answer_about("D");
+    expect_line(hand_in(d, buf_span(&b)), "ok 1\n");
+    expect_line(hand_in(d, buf_span(&b)), "no it is kept already, as number 1\n");
+    expect_line(hand_in(d, span_of("<a/>", 4)), "no feedback");
+    buf_free(&b);
+    assert_int_equal(files(r, false), 1);
+    feedback_desk_close(d);
+}
+
+struct crowd {
+    struct feedback_desk *d;
+    size_t n;
+    int fd[FEEDBACK_WAITING_MAX + 8];
+};
+
+/* While the list is read nothing is put into it: so many wait, and one is in hand. */
+static bool hand_in_many(void *ctx, const struct feedback_kept *k) {
+    struct crowd *c = ctx;
+    (void)k;
+    for (c->n = 0; c->n < ARRAY_LEN(c->fd); c->n++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "E%zu", c->n);
+        struct buf b = answer_about(name);
+        c->fd[c->n] = hand_in(c->d, buf_span(&b));
+        buf_free(&b);
+        if (c->fd[c->n] < 0)
+            break;
+    }
+    return false;
+}
+
+static void test_desk_is_bounded(void **state) {
+    struct rig *r = *state;
+    struct ws_err err = {0};
+    struct crowd c = {0};
+    uint64_t number = 0;
+    assert_int_equal(feedback_desk_open(r->f, &c.d, &err), WS_OK);
+    assert_int_equal(add(r, "D", "", &number, &err), WS_OK);
+    feedback_each(r->f, hand_in_many, &c);
+    assert_true(c.n == FEEDBACK_WAITING_MAX || c.n == FEEDBACK_WAITING_MAX + 1);
+    for (size_t i = 0; i < c.n; i++) {
+        char want[16];
+        (void)snprintf(want, sizeof(want), "ok %zu\n", i + 2);
+        expect_line(c.fd[i], want);
+    }
+    struct seen s = {0};
+    feedback_each(r->f, see, &s);
+    assert_int_equal(s.n, c.n + 1);
+    feedback_desk_close(c.d);
+}
+
 static void test_names(void **state) {
     (void)state;
     struct element e = {.kind = EL_SIGN, .id = {0xab, [15] = 1}};
@@ -234,6 +324,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_desk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_desk_is_bounded, setup, teardown),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
