@@ -176,13 +176,15 @@ static void note_spot(const struct counting *k, struct subject *s, const struct 
             return;
         /* What looks the same from both sides lies along the same axis, whoever sees it. */
         bool behind = !kind_faces(s->kind) && heading_gap(v->heading, s->spot.heading0) > 16384;
-        spot_add(&s->spot, v->point, (uint16_t)(v->heading + (behind ? 32768 : 0)));
+        spot_add(&s->spot, v->point, (uint16_t)(v->heading + (behind ? 32768 : 0)),
+            k->c->looks[v->look].observer.family);
         return;
     }
     for (size_t y = 0; y < s->n_hyps && t->place != NULL; y++)
         if (s->hyps[y].cls == HYP_MOVED &&
             moved_judge(k->c, k->element, s, y, t->place) == MOVED_FOR) {
-            spot_add(s->hyps[y].spot, t->place->point, t->place->heading);
+            spot_add(s->hyps[y].spot, t->place->point, t->place->heading,
+                k->c->looks[t->place->look].observer.family);
             return;
         }
 }

@@ -55,10 +55,12 @@ static void vote(struct gathered *g, struct vote v) {
 
 static void detected(const struct map_contract *c, const struct obs_report *r, size_t i, int32_t x,
     int32_t y, const struct element *named, struct gathered *g) {
+    /* How exact a look is, is the vehicle's own word; that its sensor's kind can be no better is the policy's. */
+    uint32_t least = (uint32_t)c->params.v[map_policy_sigma_min(g->look.observer.sensor)];
     struct sighting s = {.kind = r->element_kind,
         .x = x,
         .y = y,
-        .sigma_mm = r->sigma_mm,
+        .sigma_mm = r->sigma_mm > least ? r->sigma_mm : least,
         .heading = r->has_heading ? r->heading : g->look.heading};
     struct vote v = {.look = 0,
         .report = (uint8_t)i,
@@ -66,7 +68,7 @@ static void detected(const struct map_contract *c, const struct obs_report *r, s
         .kind = r->element_kind,
         .value = r->value,
         .at = true,
-        .point = {x, y, r->sigma_mm},
+        .point = {x, y, s.sigma_mm},
         .heading = s.heading};
     struct matched m = match_element(c, r, &s, named, &g->look);
     if (m.e == NULL && !m.ambiguous && match_pending(c, &s))

@@ -118,44 +118,78 @@ static int by_place(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Index in sorted points at which half of the weight is reached. */
-static size_t median(const struct fusion_point *sorted, size_t n) {
-    uint64_t total = 0;
-    for (size_t i = 0; i < n; i++)
-        total += weight_of(&sorted[i]);
-    uint64_t sum = 0;
-    size_t i = 0;
-    for (; i + 1 < n; i++) {
-        sum += weight_of(&sorted[i]);
-        if (sum * 2 >= total)
-            break;
-    }
-    return i;
+static int by_sigma(const void *a, const void *b) {
+    uint32_t x = ((const struct fusion_point *)a)->sigma_mm;
+    uint32_t y = ((const struct fusion_point *)b)->sigma_mm;
+    return (x > y) - (x < y);
+}
+
+/* The middle one, or half way between the two in the middle. */
+static int64_t half_way(int64_t a, int64_t b) {
+    return fusion_floor_div((__int128)a + b, 2);
+}
+
+struct middle {
+    int64_t x, y;
+    uint64_t variance; /* of either, per axis: 1.57 of a mean's */
+};
+
+static struct middle median(const struct fusion_point *p, size_t n) {
+    struct fusion_point sorted[FUSION_MAX_POINTS];
+    struct middle m;
+    memcpy(sorted, p, n * sizeof(*p));
+    qsort(sorted, n, sizeof(*sorted), by_x);
+    m.x = half_way(sorted[(n - 1) / 2].x, sorted[n / 2].x);
+    qsort(sorted, n, sizeof(*sorted), by_y);
+    m.y = half_way(sorted[(n - 1) / 2].y, sorted[n / 2].y);
+    qsort(sorted, n, sizeof(*sorted), by_sigma);
+    uint64_t sigma = sorted[n / 2].sigma_mm;
+    m.variance = 25 * sigma * sigma / (16 * n);
+    return m;
 }
 
 static bool drop_outlier(struct fusion_point *p, size_t n) {
-    struct fusion_point sorted[FUSION_MAX_POINTS];
-    memcpy(sorted, p, n * sizeof(*p));
-    qsort(sorted, n, sizeof(*sorted), by_x);
-    int64_t mx = sorted[median(sorted, n)].x;
-    qsort(sorted, n, sizeof(*sorted), by_y);
-    int64_t my = sorted[median(sorted, n)].y;
+    struct middle m = median(p, n);
     size_t worst = 0;
     unsigned __int128 worst_d2 = 0;
+    uint64_t worst_limit = 1;
     for (size_t i = 0; i < n; i++) {
-        __int128 dx = p[i].x - mx;
-        __int128 dy = p[i].y - my;
+        uint64_t limit = 9 * ((uint64_t)p[i].sigma_mm * p[i].sigma_mm + m.variance);
+        __int128 dx = p[i].x - m.x;
+        __int128 dy = p[i].y - m.y;
         unsigned __int128 d2 = (unsigned __int128)(dx * dx + dy * dy);
-        if (d2 > worst_d2) {
+        if (d2 * worst_limit > worst_d2 * limit) {
             worst = i;
             worst_d2 = d2;
+            worst_limit = limit;
         }
     }
-    uint64_t limit = 9 * (uint64_t)p[worst].sigma_mm * p[worst].sigma_mm;
-    if (worst_d2 <= limit)
+    if (worst_d2 <= worst_limit)
         return false;
     memmove(p + worst, p + worst + 1, (n - worst - 1) * sizeof(*p));
     return true;
+}
+
+static int heaviest_first(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* The most that one of n weights may count: with the k heaviest held to it, a quarter of all that is counted. */
+static uint64_t heaviest_allowed(const struct fusion_point *p, size_t n) {
+    enum { SHARE = 4 };
+    uint64_t w[FUSION_MAX_POINTS];
+    uint64_t rest = 0;
+    for (size_t i = 0; i < n; i++)
+        rest += w[i] = weight_of(&p[i]);
+    qsort(w, n, sizeof(*w), heaviest_first);
+    uint64_t most = rest / SHARE;
+    for (size_t k = 0; k + 1 < SHARE && w[k] > most; k++) {
+        rest -= w[k];
+        most = rest / (SHARE - 1 - k);
+    }
+    return most;
 }
 
 struct fusion_point fusion_position(const struct fusion_point *points, size_t n) {
@@ -163,13 +197,15 @@ struct fusion_point fusion_position(const struct fusion_point *points, size_t n)
     struct fusion_point p[FUSION_MAX_POINTS];
     memcpy(p, points, n * sizeof(*p));
     qsort(p, n, sizeof(*p), by_place);
-    while (n > 5 && drop_outlier(p, n))
+    while (n > FUSION_JUDGED && drop_outlier(p, n))
         n--;
+    uint64_t most = n < FUSION_JUDGED ? UINT64_MAX : heaviest_allowed(p, n);
     uint64_t sum = 0;
     __int128 sx = 0;
     __int128 sy = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t w = weight_of(&p[i]);
+        w = w > most ? most : w;
         sum += w;
         sx += (__int128)w * p[i].x;
         sy += (__int128)w * p[i].y;

@@ -42,9 +42,12 @@ struct fusion_point {
     uint32_t sigma_mm;
 };
 #define FUSION_MAX_POINTS 32
-/* Inverse-variance mean per axis. As long as at least five stay, the sighting furthest from the
- * weighted median is left out when it is more than 3 of its sigma away. n in 1..FUSION_MAX_POINTS;
- * points are borrowed and may come in any order: the result is the same. */
+/* Mean per axis, weighed by inverse variance; but from FUSION_JUDGED sightings on no one has more than a quarter of the weight,
+ * however exact it says it is, and while more than FUSION_JUDGED stay, the sighting that lies the most of its standard
+ * deviations from the median (unweighted, per axis) is left out when that is more than 3. The error of the median is allowed for.
+ * sigma_mm of the result follows from the weights as they were used. n in 1..FUSION_MAX_POINTS; points are borrowed and may
+ * come in any order: the result is the same. */
+#define FUSION_JUDGED 5 /* of fewer, nobody can say which is wrong */
 struct fusion_point fusion_position(const struct fusion_point *points, size_t n);
 
 uint32_t fusion_sqrt(uint64_t x); /* floor */

@@ -20,3 +20,6 @@ const struct policy_field map_policy_fields[] = {
 };
 
 static_assert(ARRAY_LEN(map_policy_fields) == MAP_POLICY_COUNT, "one entry for each field");
+static_assert(
+    MAP_POLICY_SIGMA_MIN_ROADSIDE - MAP_POLICY_SIGMA_MIN_UNKNOWN + 1 == SENSOR_CLASS_COUNT,
+    "one field for each class, in their order");

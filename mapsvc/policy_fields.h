@@ -56,7 +56,7 @@
         "further away than this it is another thing; 0: nothing is ever taken for moved")          \
     X(PLACE_SIGMA_MM, "place_sigma_mm", "mm", 20, 5000,                                            \
         "standard deviation per axis below which the place of a new or moved element is "          \
-        "published, or once 32 sightings are there")                                               \
+        "published, or once 32 sightings are there; see place_sightings")                          \
     X(EVIDENCE_HOURS, "evidence_hours", "h", 0, 87600,                                             \
         "how long it is kept which messages spoke for a change, so that each can be shown")        \
     X(REPUTATION_PRIOR, "reputation_prior", "1", 10, 1000000,                                      \
@@ -71,7 +71,22 @@
     X(HALF_LIFE_MARKING, "half_life_min.marking", "min", 1, 5256000,                               \
         "half-life of evidence on stop lines, crosswalks and other markings")                      \
     X(HALF_LIFE_HAZARD, "half_life_min.hazard", "min", 1, 5256000,                                 \
-        "half-life of evidence on hazards")
+        "half-life of evidence on hazards")                                                        \
+    X(PLACE_SIGHTINGS, "place_sightings", "1", 1, 32,                                              \
+        "sightings from which the place of a new or moved element is published; in a window each " \
+        "is of another vehicle")                                                                   \
+    X(PLACE_FAMILIES, "place_families", "1", 1, 16,                                                \
+        "perception software families that these are of")                                          \
+    X(SIGMA_MIN_UNKNOWN, "sigma_min_mm.unknown", "mm", 1, 2000,                                    \
+        "no sighting of class unknown is taken for more exact than this, per axis")                \
+    X(SIGMA_MIN_CAMERA_GOOD, "sigma_min_mm.camera_good", "mm", 1, 2000,                            \
+        "no sighting of class camera_good is taken for more exact than this, per axis")            \
+    X(SIGMA_MIN_CAMERA_BASIC, "sigma_min_mm.camera_basic", "mm", 1, 2000,                          \
+        "no sighting of class camera_basic is taken for more exact than this, per axis")           \
+    X(SIGMA_MIN_LIDAR, "sigma_min_mm.lidar", "mm", 1, 2000,                                        \
+        "no sighting of class lidar is taken for more exact than this, per axis")                  \
+    X(SIGMA_MIN_ROADSIDE, "sigma_min_mm.roadside", "mm", 1, 2000,                                  \
+        "no sighting of class roadside is taken for more exact than this, per axis")
 
 /* Rates of one look, for each kind of thing and class of sensor: how often what is there is reported,
  * and how often something is reported that is not there. */
@@ -97,6 +112,11 @@ enum map_policy_field {
         MAP_POLICY_GENERAL_COUNT,
     MAP_POLICY_COUNT = MAP_POLICY_GENERAL_COUNT + 2 * RATE_KIND_COUNT * SENSOR_CLASS_COUNT
 };
+
+/* Index of the least standard deviation that a sighting of this class is taken for. */
+static inline size_t map_policy_sigma_min(enum sensor_class c) {
+    return (size_t)MAP_POLICY_SIGMA_MIN_UNKNOWN + (size_t)c;
+}
 
 /* MAP_POLICY_COUNT fields. Static. */
 extern const struct policy_field map_policy_fields[];

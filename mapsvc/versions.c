@@ -149,14 +149,15 @@ static int64_t strongest_rival(const struct subject *s, const struct hypothesis 
 /* A new place is told only when it is known well enough. */
 static bool place_known(
     const struct map_contract *c, const struct subject *s, const struct hypothesis *y) {
-    int64_t sigma = c->params.v[MAP_POLICY_PLACE_SIGMA_MM];
+    const struct spot_needs needs = {c->params.v[MAP_POLICY_PLACE_SIGMA_MM],
+        c->params.v[MAP_POLICY_PLACE_SIGHTINGS], c->params.v[MAP_POLICY_PLACE_FAMILIES]};
     if (y->cls == HYP_NEW)
-        return spot_is_settled(&s->spot, sigma);
+        return spot_is_settled(&s->spot, &needs);
     if (y->cls != HYP_MOVED)
         return true;
     const struct element *e = mapset_find(&c->map, subject_id(s));
     WS_ASSERT(e != NULL);
-    return spot_is_settled(y->spot, sigma) && moved_is_off(c, e, &y->spot->place);
+    return spot_is_settled(y->spot, &needs) && moved_is_off(c, e, &y->spot->place);
 }
 
 unsigned versions_lacking(

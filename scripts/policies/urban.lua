@@ -110,6 +110,10 @@ return {
         move_min_mm = 1000,
         move_reach_mm = 30000, -- and what is put up again further away is another plate
         place_sigma_mm = 180, -- eight looks of half a metre each
+        place_sightings = 5, -- however exact they say they are
+        place_families = 2,
+        -- What a sensor cannot do better, whatever its vehicle says: where it is itself is in this as well.
+        sigma_min_mm = { unknown = 500, camera_good = 200, camera_basic = 300, lidar = 100, roadside = 50 },
 
         -- New map versions: gather for half a minute at most; limits and hazards go out at once.
         version_changes = 8,
