@@ -1,4 +1,4 @@
-/* Which contracts make up a cell, in registration order (identity, committee, policy, map, beacon), and the files that describe
+/* Which contracts make up a cell, in registration order (identity, committee, policy, map, beacon, learn), and the files that describe
  * one. The one place that knows all contracts; used by rsud, replay and rsuctl alike. One thread. */
 #ifndef WAYSIDE_RSU_CELL_H
 #define WAYSIDE_RSU_CELL_H
@@ -9,13 +9,14 @@
 #include "ledger/policy/table.h"
 #include "mapsvc/contract.h"
 
-#define CELL_SECTIONS 3 /* policy, map, beacon (empty) */
+#define CELL_SECTIONS 4 /* policy, map, beacon (empty), learn (empty) */
 
 struct cell {
     struct executor *ex; /* node_open takes it over: then set to NULL */
     const void *policy; /* the policy contract's self; alive as long as the executor */
     const void *map; /* the map contract's self */
     const void *beacon; /* the beacon contract's self */
+    const void *learn; /* the learning contract's self (fedlearn/rounds.h) */
     struct span sections[CELL_SECTIONS]; /* genesis parts, borrowed from the executor's genesis */
 };
 
@@ -34,5 +35,6 @@ void cell_close(struct cell *c); /* frees ex unless it was taken over */
 #define CELL_CONTRACT_MAP 3
 /* The same of the beacon, and where its records go. */
 #define CELL_CONTRACT_BEACON 4
+#define CELL_CONTRACT_LEARN 5
 
 #endif

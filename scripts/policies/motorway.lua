@@ -17,6 +17,11 @@ local function minutes(n) return seconds(60 * n) end
 local function hours(n) return minutes(60 * n) end
 local function days_in_minutes(n) return n * 24 * 60 end
 
+-- Of learning: times in seconds; fractions of one in 2^-20; scores in 2^-16 of a nat.
+local function in_seconds(ms) return ms // 1000 end
+local function one(thousandths) return thousandths * (1 << 20) // 1000 end
+local function nats(n) return n << 16 end
+
 -- One bit of evidence doubles the odds. 2^bits passes of honest traffic give at most one false change.
 local function bits_for(passes)
     local bits = 0
@@ -134,5 +139,46 @@ return {
         sign = sign,
         speed_limit = speed_limit,
         other = other,
+    },
+
+    -- Learning together: which rounds there are, and how much one vehicle, or one group of them, may move the model.
+    learn = {
+        every_s = in_seconds(hours(1)),
+        submit_s = in_seconds(minutes(20)), -- long enough for a car that passes two units
+        attest_s = in_seconds(minutes(5)),
+        open_s = in_seconds(minutes(5)),
+        judge_s = in_seconds(minutes(10)),
+        epoch_s = in_seconds(24 * hours(1)), -- tickets for learning are as old as this at most, and so is suspicion
+
+        profile = 2, -- standard: 3 octets a parameter
+        submissions_max = 1024,
+        group_min = 8, -- no fewer cars' sum is ever opened
+        group = 8, -- small groups: one bad car spoils seven good ones, not thirty
+
+        clip = one(1500), -- of one car's whole step
+        clip_inf = one(250), -- and of one parameter in it
+        noise = 0, -- 2^-8 symbols; with noise of its own a car stays hidden even among seven that conspire, and the model learns less
+
+        -- Of the groups' means: the outlying ones are left out, and the rest goes on as before.
+        min_groups = 3,
+        norm_clip = 2000, -- twice the median at most
+        cosine = -1000, -- not asked for
+        location = 2, -- distance filter
+        trim = 250,
+        mad = 3500,
+        spread = 1000,
+        krum = 300,
+        momentum = 900,
+
+        -- Who is found in bad groups again and again is set apart, and then out.
+        bad_ppm = 50000,
+        flag_bad_ppm = 950000,
+        flag_good_ppm = 20000,
+        quarantine = nats(13),
+        score_floor = 0,
+        quarantine_rounds = 4,
+
+        veto_ppm = 20000, -- no step that finds two in a hundred fewer of what must be found
+        safety_classes = 0, -- of the model in force: the region names them when it has one
     },
 }

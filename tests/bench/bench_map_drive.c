@@ -2,6 +2,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "fedlearn/rounds.h"
 #include "ledger/policy/lua_host.h"
 
 #include <stdio.h>
@@ -20,10 +21,12 @@ const char *bench_maps(void) {
 }
 
 bool bench_policy(const char *name, int64_t *values) {
-    const struct policy_field *fields[MAP_POLICY_COUNT];
-    for (size_t i = 0; i < MAP_POLICY_COUNT; i++)
-        fields[i] = &map_policy_fields[i];
-    struct policy_schema schema = {fields, MAP_POLICY_COUNT};
+    const struct policy_field *fields[MAP_POLICY_COUNT + FL_POLICY_FIELDS];
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        fields[i] =
+            i < MAP_POLICY_COUNT ? &map_policy_fields[i] : &fl_policy_fields[i - MAP_POLICY_COUNT];
+    const struct policy_schema schema = {fields, ARRAY_LEN(fields)};
+    int64_t all[ARRAY_LEN(fields)];
     struct policy_limits limits = POLICY_LIMITS_DEFAULT;
     char path[256];
     (void)snprintf(path, sizeof(path), "scripts/policies/%s", name);
@@ -31,7 +34,9 @@ bool bench_policy(const char *name, int64_t *values) {
     struct ws_err err;
     int rc = file_read(path, limits.source, &script, &err);
     if (rc == WS_OK)
-        rc = policy_evaluate(buf_span(&script), name, &schema, &limits, values, &err);
+        rc = policy_evaluate(buf_span(&script), name, &schema, &limits, all, &err);
+    if (rc == WS_OK)
+        memcpy(values, all, MAP_POLICY_COUNT * sizeof(all[0]));
     buf_free(&script);
     if (rc != WS_OK) {
         (void)fprintf(stderr, "%s\n", err.text);

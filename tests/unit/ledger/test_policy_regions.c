@@ -2,14 +2,15 @@
 #include "tests/support/cm.h"
 
 #include "base/fileio.h"
+#include "fedlearn/rounds.h"
 #include "ledger/policy/body.h"
 #include "mapsvc/policy_fields.h"
+#include "rsu/cell.h"
 
 #include <dirent.h>
 #include <stdio.h>
 
-static const struct policy_field *fields[MAP_POLICY_COUNT];
-static const struct policy_schema schema = {fields, MAP_POLICY_COUNT};
+enum { FIELDS = MAP_POLICY_COUNT + FL_POLICY_FIELDS };
 static const struct policy_limits limits = POLICY_LIMITS_DEFAULT;
 
 static struct buf read_script(const char *name) {
@@ -26,18 +27,20 @@ static void evaluate(const char *name, int64_t *values) {
     struct buf script = read_script(name);
     struct policy_usage used;
     struct ws_err err = {0};
-    if (policy_measure(buf_span(&script), name, &schema, &limits, values, &used, &err) != 0)
+    if (policy_measure(
+            buf_span(&script), name, cell_policy_schema(), &limits, values, &used, &err) != 0)
         fail_msg("%s", err.text);
     assert_in_range(used.steps, 1, limits.steps / 4);
     assert_in_range(used.memory, 1, limits.memory / 4);
     buf_free(&script);
 }
 
-static void map_fields_make_a_schema(void **state) {
+static void all_fields_make_a_schema(void **state) {
     (void)state;
     struct ws_err err = {0};
-    if (policy_schema_check(&schema, &err) != 0)
+    if (policy_schema_check(cell_policy_schema(), &err) != 0)
         fail_msg("%s", err.text);
+    assert_int_equal(cell_policy_schema()->n, FIELDS);
 }
 
 static void every_region_is_whole(void **state) {
@@ -48,7 +51,7 @@ static void every_region_is_whole(void **state) {
     for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         if (strstr(e->d_name, ".lua") == NULL)
             continue;
-        int64_t values[MAP_POLICY_COUNT];
+        int64_t values[FIELDS];
         evaluate(e->d_name, values);
         for (int kind = 0; kind < RATE_KIND_COUNT; kind++) {
             for (int class = 0; class < SENSOR_CLASS_COUNT; class ++) {
@@ -68,8 +71,8 @@ static void every_region_is_whole(void **state) {
 
 static void urban_and_motorway_say_what_they_should(void **state) {
     (void)state;
-    int64_t urban[MAP_POLICY_COUNT];
-    int64_t motorway[MAP_POLICY_COUNT];
+    int64_t urban[FIELDS];
+    int64_t motorway[FIELDS];
     evaluate("urban.lua", urban);
     evaluate("motorway.lua", motorway);
     assert_int_equal(urban[MAP_POLICY_CONFIRM_BITS], 20);
@@ -128,8 +131,8 @@ static void slips_are_named(void **state) {
         buf_printf(
             &changed, "%.*s%s%s", (int)(at - text), text, slips[i].to, at + strlen(slips[i].from));
         struct ws_err err = {0};
-        assert_int_equal(
-            policy_make_body("urban", buf_span(&changed), &schema, &limits, &body, &err),
+        assert_int_equal(policy_make_body("urban", buf_span(&changed), cell_policy_schema(),
+                             &limits, &body, &err),
             WS_EINPUT);
         buf_u8(&changed, 0);
         char want[256];
@@ -146,10 +149,8 @@ static void slips_are_named(void **state) {
 }
 
 int main(void) {
-    for (size_t i = 0; i < MAP_POLICY_COUNT; i++)
-        fields[i] = &map_policy_fields[i];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(map_fields_make_a_schema),
+        cmocka_unit_test(all_fields_make_a_schema),
         cmocka_unit_test(every_region_is_whole),
         cmocka_unit_test(urban_and_motorway_say_what_they_should),
         cmocka_unit_test(slips_are_named),
