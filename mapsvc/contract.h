@@ -22,6 +22,10 @@ void map_contract_take_any_version(void *self);
         "impossible_place") /* observer or report outside the frame, or out of range of the observer */ \
     X(MAP_STALE_VERSION, "stale_map_version") /* names a version that does not exist yet */             \
     X(MAP_NOTHING_NEW, "nothing_new") /* this vehicle was already counted for all of it */              \
+    X(MAP_VEHICLE_SPENT,                                                                                \
+        "vehicle_spent") /* it was counted for as many things as one may be in a window */              \
+    X(MAP_TOO_MANY_VEHICLES,                                                                            \
+        "too_many_vehicles") /* and this one is not among those of this window */                       \
     X(MAP_NO_PERMISSION, "no_permission")                                                               \
     X(MAP_BAD_ORDER, "bad_map_order")                                                                   \
     X(MAP_UNKNOWN_ORDER, "unknown_map_order") /* withdraws or supersedes none that there is */          \

@@ -47,6 +47,8 @@ struct gathered {
     size_t n;
     size_t named, unknown; /* reports that name an element, and how many name none of ours */
     size_t stale; /* votes this vehicle was counted for before */
+    size_t spent; /* votes left out, because that they were counted could not be remembered */
+    bool known; /* something of this vehicle is remembered in this window */
 };
 
 static void vote(struct gathered *g, struct vote v) {
@@ -272,17 +274,28 @@ static const uint8_t *voted_id(const struct map_contract *c, const struct vote *
                                : subject_id(c->places[v->ref - PLACE_BASE]);
 }
 
-static void count_stale(
+/* What the vehicle said before in this window, and what it says beyond what a vehicle may. */
+static void leave_out_spent(
     const struct map_contract *c, const struct exec_host *h, struct gathered *g) {
+    size_t to = 0;
     for (size_t i = 0; i < g->n && c->vehicles.n > 0; i++) {
-        const struct vote *v = &g->votes[i];
-        uint8_t claimed = v->ref == PLACE_UNKNOWN ? 0 : claims(c, v);
-        if (claimed == 0)
-            continue;
-        const struct vehicle *by = vehicles_find(&c->vehicles, look_vehicle(c, h, &g->look));
-        if (by != NULL && (claimed & ~vehicle_counted(by, voted_id(c, v))) == 0)
-            g->stale++;
+        const struct vote v = g->votes[i];
+        bool opens = v.ref == PLACE_UNKNOWN;
+        uint8_t claimed = opens ? COUNTED_EXISTENCE : claims(c, &v);
+        if (claimed != 0) {
+            const uint8_t *id = opens ? NULL : voted_id(c, &v);
+            const struct vehicle *by = vehicles_find(&c->vehicles, look_vehicle(c, h, &g->look));
+            g->known = by != NULL;
+            if (!opens && by != NULL && (claimed & ~vehicle_counted(by, id)) == 0) {
+                g->stale++;
+            } else if (!vehicles_remember(&c->vehicles, by, id)) {
+                g->spent++;
+                continue;
+            }
+        }
+        g->votes[to++] = v;
     }
+    g->n = c->vehicles.n > 0 ? to : g->n;
 }
 
 static void hand_over(struct map_contract *c, const struct gathered *g) {
@@ -313,7 +326,8 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     if (o.map_version > c->head.version && !c->any_version)
         return MAP_STALE_VERSION;
     struct gathered g;
-    g.n = g.named = g.unknown = g.stale = 0;
+    g.n = g.named = g.unknown = g.stale = g.spent = 0;
+    g.known = false;
     g.look = (struct look){.time = o.time,
         .heading = o.heading,
         .range_mm = o.range_mm,
@@ -335,7 +349,9 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         return rc;
     if (g.named > 0 && g.named == g.unknown && g.n == 0)
         return MAP_UNKNOWN_ELEMENT;
-    count_stale(c, h, &g);
+    leave_out_spent(c, h, &g);
+    if (g.spent > 0 && g.stale == g.n)
+        return g.known ? MAP_VEHICLE_SPENT : MAP_TOO_MANY_VEHICLES;
     if (g.n > 0 && g.stale == g.n)
         return MAP_NOTHING_NEW;
     hand_over(c, &g);

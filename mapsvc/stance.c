@@ -47,6 +47,7 @@ static void take_existence(const struct vote *v, bool place, uint8_t used, struc
 void stances_take(struct map_contract *c, const struct exec_host *h, bool is_place,
     const struct vote *v, size_t n, const uint8_t *id, struct stances *ret) {
     ret->n = 0;
+    size_t newcomers = 0; /* vehicles that would be remembered for the first time */
     for (size_t i = 0; i < n;) {
         struct look *l = &c->looks[v[i].look];
         const struct vehicle *by =
@@ -59,6 +60,9 @@ void stances_take(struct map_contract *c, const struct exec_host *h, bool is_pla
                 s.value = &v[i];
         }
         if (s.existence == NULL && s.value == NULL && s.place == NULL)
+            continue;
+        if (by == NULL ? c->vehicles.n + newcomers++ >= VEHICLES_MAX
+                       : !vehicles_remember(&c->vehicles, by, id))
             continue;
         if (ret->n == ret->cap) {
             ret->cap = ret->cap == 0 ? 64 : 2 * ret->cap;

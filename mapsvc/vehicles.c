@@ -1,5 +1,6 @@
 #include "mapsvc/vehicles.h"
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 
@@ -64,7 +65,7 @@ void vehicles_touch(struct vehicles *t, struct vehicle *v) {
     if (t->n_touched == t->cap_touched) {
         t->cap_touched = t->cap_touched == 0 ? 64 : 2 * t->cap_touched;
         t->touched = (struct vehicle **)ws_realloc(
-            (void *)t->touched, t->cap_touched * sizeof(t->touched[0]));
+            (void *)t->touched, t->cap_touched * sizeof(struct vehicle *));
     }
     t->touched[t->n_touched++] = v;
 }
@@ -119,14 +120,20 @@ uint8_t vehicle_counted(const struct vehicle *v, const uint8_t *subject) {
     return is_thing(v, at, subject) ? v->things[at].counted : 0;
 }
 
+bool vehicles_remember(const struct vehicles *t, const struct vehicle *v, const uint8_t *subject) {
+    if (v == NULL)
+        return t->n < VEHICLES_MAX;
+    return v->n < VEHICLE_THINGS_MAX ||
+           (subject != NULL && is_thing(v, thing_slot(v, subject), subject));
+}
+
 void vehicle_count(struct vehicle *v, const uint8_t *subject, uint8_t counted) {
     size_t at = thing_slot(v, subject);
     if (is_thing(v, at, subject)) {
         v->things[at].counted |= counted;
         return;
     }
-    if (v->n == VEHICLE_THINGS_MAX)
-        return;
+    WS_ASSERT(v->n < VEHICLE_THINGS_MAX);
     v->things = ws_realloc(v->things, (v->n + 1) * sizeof(v->things[0]));
     memmove(&v->things[at + 1], &v->things[at], (v->n - at) * sizeof(v->things[0]));
     memcpy(v->things[at].subject, subject, sizeof(v->things[at].subject));

@@ -10,6 +10,7 @@
 #define VEHICLE_OCTETS                                                                             \
     16 /* of a vehicle's id, which is a hash over its window and its certificate */
 #define VEHICLE_THINGS_MAX 4096 /* things one vehicle counts for in a window */
+#define VEHICLES_MAX (1U << 16) /* vehicles that count for anything in a window */
 
 /* What a vehicle was counted for. */
 enum {
@@ -51,7 +52,10 @@ void vehicles_free(struct vehicles *t);
 
 /* Of `subject`, of which 8 octets count; 0: nothing. */
 uint8_t vehicle_counted(const struct vehicle *v, const uint8_t *subject);
-/* Adds to what it was counted for; beyond VEHICLE_THINGS_MAX things nothing is kept. */
+/* Whether what a vehicle (NULL: one that is not in the table yet) says of `subject` (NULL: of a thing that is new) can be
+ * remembered. What cannot be must not be counted: it would be counted again. */
+bool vehicles_remember(const struct vehicles *t, const struct vehicle *v, const uint8_t *subject);
+/* Adds to what it was counted for; vehicles_remember must hold. */
 void vehicle_count(struct vehicle *v, const uint8_t *subject, uint8_t counted);
 
 #endif
