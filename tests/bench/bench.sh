@@ -69,6 +69,7 @@ awk 'function at(line,  t) {
 
 echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
+bash "$root/tests/bench/advisory.sh" "$build"
 
 echo "== snapshot of 256 MiB of state"
 "$build/tests/bench/bench_snapshot" 256

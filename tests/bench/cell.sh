@@ -1,6 +1,6 @@
 #!/bin/bash
-# A cell of four rsud on this machine: idle cost, then transactions/s and commit latency under load, then the time from
-# the deciding frame to the published diff. usage: cell.sh BUILD-FOLDER
+# A cell of four rsud on this machine: idle cost, then transactions/s and commit latency under load. (From the deciding frame
+# to the advisory: advisory.sh.) usage: cell.sh BUILD-FOLDER
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$(cd "${1:?build folder}/rsu" && pwd)
