@@ -175,8 +175,10 @@ static struct obs_report *add_report(struct sim_look *look, enum report_kind kin
     if (at != NULL) {
         r->has_position = true;
         r->sigma_mm = sigma_mm;
-        frame_to_wgs(
-            frame, at->x + noise(rnd, sigma_mm), at->y + noise(rnd, sigma_mm), &r->lat, &r->lon);
+        /* One after the other: in one call their order would be the compiler's. */
+        int32_t off_y = noise(rnd, sigma_mm);
+        int32_t off_x = noise(rnd, sigma_mm);
+        frame_to_wgs(frame, at->x + off_x, at->y + off_y, &r->lat, &r->lon);
         r->has_heading = at->has_heading;
         if (at->has_heading)
             r->heading = (uint16_t)(at->heading - HEADING_NOISE +

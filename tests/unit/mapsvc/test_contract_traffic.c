@@ -50,36 +50,55 @@ struct said {
     struct observation o;
 };
 
+/* A sighting about there. Each draw is a statement of its own: in one expression their order would be the compiler's. */
+static void see(
+    const struct map_rig *r, struct ws_random *rnd, struct said *s, int32_t x, int32_t value) {
+    int32_t off_x = noise(rnd, 900);
+    int32_t off_y = noise(rnd, 600);
+    uint16_t heading = (uint16_t)noise(rnd, 1000);
+    rig_saw(r, &s->o, EL_SIGN, x + off_x, -4000 + off_y, 500, value, heading);
+}
+
+static void see_nothing_real(
+    const struct map_rig *r, struct ws_random *rnd, struct said *s, int32_t x) {
+    int32_t off_x = noise(rnd, 20000);
+    int32_t off_y = noise(rnd, 5000);
+    rig_saw(r, &s->o, EL_SIGN, x + off_x, off_y, 500, 10, 0);
+}
+
+static struct rig_car some_car(struct ws_random *rnd, int32_t x) {
+    struct rig_car car = {.id = (uint32_t)ws_random_below(rnd, 400)};
+    car.issuer = (uint16_t)ws_random_below(rnd, 3);
+    car.family = (uint16_t)ws_random_below(rnd, 5);
+    car.sensor = (enum sensor_class)(1 + ws_random_below(rnd, 4));
+    car.x = x - 20000 - (int32_t)ws_random_below(rnd, 15000);
+    car.y = noise(rnd, 1000);
+    car.heading = (uint16_t)noise(rnd, 3000);
+    return car;
+}
+
 /* One car somewhere on the road, reporting what it passes with the rates of a good camera. */
 static void perceive(const struct map_rig *r, const struct world *w, struct ws_random *rnd,
     bool liar, struct said *s) {
     uint32_t n = (uint32_t)ws_random_below(rnd, ROAD_SIGNS);
-    s->car = (struct rig_car){.id = (uint32_t)ws_random_below(rnd, 400),
-        .issuer = (uint16_t)ws_random_below(rnd, 3),
-        .family = (uint16_t)ws_random_below(rnd, 5),
-        .sensor = (enum sensor_class)(1 + ws_random_below(rnd, 4)),
-        .x = (int32_t)(n * PITCH) - 20000 - (int32_t)ws_random_below(rnd, 15000),
-        .y = noise(rnd, 1000),
-        .heading = (uint16_t)noise(rnd, 3000)};
+    int32_t x = (int32_t)(n * PITCH);
+    s->car = some_car(rnd, x);
     s->o = rig_look(r, &s->car);
     s->o.time -= ws_random_below(rnd, 1000000);
     const struct element *e = sign(r, n);
-    int32_t x = (int32_t)(n * PITCH);
     int32_t seen = w->value[n];
     if (liar || chance(rnd, 20000))
         seen = 30;
     if (w->moved[n] != 0 && e != NULL && e->revision == 0 && chance(rnd, 950000))
         rig_missed(&s->o, e);
     if (!w->gone[n] && chance(rnd, 950000))
-        rig_saw(r, &s->o, EL_SIGN, x + w->moved[n] + noise(rnd, 900), -4000 + noise(rnd, 600), 500,
-            seen, (uint16_t)noise(rnd, 1000));
+        see(r, rnd, s, x + w->moved[n], seen);
     else if (e != NULL && chance(rnd, 950000))
         rig_missed(&s->o, e);
     if (w->extra[n] && chance(rnd, 950000))
-        rig_saw(r, &s->o, EL_SIGN, x + 8000 + noise(rnd, 900), -4000 + noise(rnd, 600), 500, 90,
-            (uint16_t)noise(rnd, 1000));
+        see(r, rnd, s, x + 8000, 90);
     if (chance(rnd, 100000))
-        rig_saw(r, &s->o, EL_SIGN, x + noise(rnd, 20000), noise(rnd, 5000), 500, 10, 0);
+        see_nothing_real(r, rnd, s, x);
     const struct element *limit = sign(r, 1000 + n / 10);
     if (limit != NULL && chance(rnd, 500000))
         rig_mismatch(&s->o, limit, chance(rnd, 500000) ? 50 : 70);
