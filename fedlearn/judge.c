@@ -36,25 +36,6 @@ const char *fl_verdict_name(enum fl_verdict_code code) {
     return "?";
 }
 
-int fl_rules_check(const struct fl_rules *rules, struct ws_err *err) {
-    if (rules->min_groups == 0 || rules->min_groups > FL_MAX_GROUPS)
-        return ws_fail(err, WS_EINPUT, "min_groups of %u; 1 to %d are possible", rules->min_groups,
-            FL_MAX_GROUPS);
-    if (rules->cosine_thousandths < -1000 || rules->cosine_thousandths > 1000)
-        return ws_fail(err, WS_EINPUT, "a cosine of %d / 1000", rules->cosine_thousandths);
-    if ((unsigned)rules->location >= FL_LOCATION_COUNT)
-        return ws_fail(err, WS_EINPUT, "rule of location %u is not known", rules->location);
-    if (rules->trim_thousandths >= 500 || rules->krum_thousandths >= 500)
-        return ws_fail(err, WS_EINPUT, "half of the groups or more cannot be left out (%u, %u)",
-            rules->trim_thousandths, rules->krum_thousandths);
-    if (rules->momentum_thousandths > 990)
-        return ws_fail(err, WS_EINPUT, "a momentum of %u / 1000", rules->momentum_thousandths);
-    if (rules->clip_thousandths > 1000000 || rules->mad_thousandths > 1000000 ||
-        rules->spread_thousandths > 1000000)
-        return ws_fail(err, WS_EINPUT, "a multiple above 1000");
-    return 0;
-}
-
 struct judge {
     const struct fl_kernels *k;
     const struct fl_scale *scale;

@@ -6,16 +6,13 @@
 
 #include "base/bytes.h"
 #include "fedlearn/bundle_complaint.h"
-#include "fedlearn/judge.h"
 #include "fedlearn/model_eval.h"
+#include "fedlearn/open.h"
 #include "fedlearn/share_sum.h"
 
 #define FL_PSID 0x1e /* decision 5 */
 
 enum {
-    FL_RECORDS_VERSION = 1,
-    FL_MODEL_NAME = 32, /* with its final zero; a-z, 0-9, '-' */
-    FL_SUBMISSIONS_MAX = 4096, /* of one round */
     FL_CHANGES_MAX = 32, /* parameters that an outcome lists */
     FL_SHARES_MAX = 16, /* groups in one record of share sums */
 };

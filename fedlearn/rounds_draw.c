@@ -5,21 +5,6 @@
 
 #include <stdlib.h>
 
-static struct fl_group_sizes sizes_of(const struct fl_round_config *k) {
-    uint32_t max = k->profile->weight_max;
-    max = max < k->profile->square_max ? max : k->profile->square_max;
-    max = max < FL_MAX_WEIGHT ? max : FL_MAX_WEIGHT;
-    return (struct fl_group_sizes){
-        .wanted = (uint16_t)k->group, .min = (uint16_t)k->group_min, .max = (uint16_t)max};
-}
-
-bool rounds_sizes_good(const struct fl_round_config *k) {
-    struct fl_group_sizes s = sizes_of(k);
-    /* Every group of a round has room in the records. */
-    return k->group_min >= 2 && k->group >= k->group_min && k->group <= s.max &&
-           2 * k->group_min - 1 <= s.max && k->submissions_max / k->group_min <= FL_MAX_GROUPS;
-}
-
 static void take_groups(struct fl_rounds *c, const struct fl_groups *drawn, const uint32_t *in) {
     c->n_groups = (uint16_t)drawn->groups;
     c->group = ws_calloc(drawn->groups, sizeof(*c->group));
@@ -48,7 +33,7 @@ size_t round_included(const struct fl_rounds *c, uint32_t *ret) {
 bool round_draw(struct fl_rounds *c) {
     uint32_t *in = ws_calloc(3 * (size_t)c->n_subs + 1, sizeof(*in));
     uint32_t *suspects = in + c->n_subs;
-    struct fl_drawing d = {.sizes = sizes_of(&c->open.config), .suspects = suspects};
+    struct fl_drawing d = {.sizes = fl_round_sizes(&c->open.config), .suspects = suspects};
     struct fl_groups drawn = {.order = suspects + c->n_subs,
         .first = ws_calloc(c->n_subs / c->open.config.group_min + 2, sizeof(uint32_t))};
     d.n = round_included(c, in);

@@ -89,7 +89,6 @@ bool round_is_in(const struct fl_rounds *c, size_t i); /* n - f attest, and it i
 bool round_draw(struct fl_rounds *c);
 /* The included set by ascending id, as numbers of submissions; ret has room for n_subs. */
 size_t round_included(const struct fl_rounds *c, uint32_t *ret);
-bool rounds_sizes_good(const struct fl_round_config *k);
 /* Tries to open a group with the sums that are there; tells of liars (h NULL: nobody is told). */
 void round_try_group(struct fl_rounds *c, struct exec_host *h, size_t g);
 
@@ -108,8 +107,6 @@ void rounds_abort(struct fl_rounds *c, struct exec_host *h, enum fl_abort why);
 
 /* rounds_policy.c: false when the region's numbers do not fit together. */
 bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint64_t *ret_every_us);
-/* The same of a decoded configuration: every place that takes one asks. */
-bool rounds_config_good(const struct fl_round_config *k);
 
 /* rounds_saved.c: state's octets. */
 void rounds_save_control(struct fl_rounds *c, struct exec_host *h);

@@ -63,15 +63,6 @@ const struct policy_field fl_policy_fields[FL_POLICY_FIELDS] = {
 
 _Static_assert((int)FIELD_COUNT == FL_POLICY_FIELDS, "one entry for each field");
 
-bool rounds_config_good(const struct fl_round_config *k) {
-    const struct fl_profile *p = k->profile;
-    return fl_scale_check(&k->scale, NULL) == WS_OK && fl_rules_check(&k->rules, NULL) == WS_OK &&
-           fl_suspicion_check(&k->suspicion, NULL) == WS_OK && k->scale.bits == p->bits &&
-           rounds_sizes_good(k) && k->submissions_max >= 2 * k->group_min &&
-           k->submissions_max <= FL_SUBMISSIONS_MAX && k->submit_us > 0 && k->attest_us > 0 &&
-           k->open_us > 0 && k->judge_us > 0 && k->epoch_us > 0;
-}
-
 bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint64_t *ret_every_us) {
 #define GET(id) exec_policy(h, id)
 #define GET_U32(id) ((uint32_t)exec_policy(h, id))
@@ -109,5 +100,5 @@ bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint6
     ret->epoch_us = GET_US(EPOCH_S);
     ret->veto_ppm = GET_U32(VETO_PPM);
     ret->safety_classes = GET_U32(SAFETY_CLASSES);
-    return rounds_config_good(ret);
+    return fl_round_config_good(ret);
 }

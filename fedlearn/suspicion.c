@@ -7,28 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    QUARANTINE_MAX = 1000,
-    VERSION = 1,
-    ONE_PPM = 1000000,
-    RECORD = FL_TOKEN + 4 + 4 * 2 + 1 + 8
-};
-
-int fl_suspicion_check(const struct fl_suspicion_rules *r, struct ws_err *err) {
-    static const struct {
-        const char *name;
-        int32_t low, high;
-    } ranges[] = {{"bad_ppm", 1000, 400000}, {"flag_bad_ppm", 500000, 999000},
-        {"flag_good_ppm", 1000, 400000}, {"quarantine", FL_NAT, 100 * FL_NAT},
-        {"floor", -100 * FL_NAT, 0}, {"quarantine_rounds", 1, QUARANTINE_MAX}};
-    const int64_t values[] = {r->bad_ppm, r->flag_bad_ppm, r->flag_good_ppm, r->quarantine,
-        r->floor, r->quarantine_rounds};
-    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
-        if (values[i] < ranges[i].low || values[i] > ranges[i].high)
-            return ws_fail(err, WS_EINPUT, "%s of %lld; %d to %d are possible", ranges[i].name,
-                (long long)values[i], ranges[i].low, ranges[i].high);
-    return 0;
-}
+enum { VERSION = 1, ONE_PPM = 1000000, RECORD = FL_TOKEN + 4 + 4 * 2 + 1 + 8 };
 
 /* log2 of x > 0 with 16 fraction bits, by squaring the mantissa: each square tells one bit. */
 static int64_t log2_q16(uint64_t x) {
@@ -248,7 +227,7 @@ static const char *fault_of(const struct fl_suspicion *s, size_t i) {
         return "has an unknown standing";
     if (t->score < -100 * FL_NAT || t->score > 200 * FL_NAT)
         return "has a score out of range";
-    if (t->failed > QUARANTINE_MAX || t->passed >= QUARANTINE_MAX ||
+    if (t->failed > FL_QUARANTINE_MAX || t->passed >= FL_QUARANTINE_MAX ||
         (t->failed != 0 && t->passed != 0) || (t->standing == FL_FREE && t->failed != 0))
         return "has impossible counts of quarantine";
     if ((t->flagged != 0) != (t->evidence != 0))

@@ -21,7 +21,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { FL_TOKEN = 32, FL_NAT = 1 << 16, FL_MAX_TOKENS = 1 << 20 };
+enum { FL_TOKEN = 32, FL_NAT = 1 << 16, FL_MAX_TOKENS = 1 << 20, FL_QUARANTINE_MAX = 1000 };
 
 /* Constants of the region's policy. */
 struct fl_suspicion_rules {

@@ -1,7 +1,32 @@
-/* The OPEN record's octets, and what follows from them. */
-#include "base/assert.h"
-#include "fedlearn/rounds_internal.h"
+#include "fedlearn/open.h"
+
 #include "ledger/exec/hash.h"
+
+#include <string.h>
+
+struct fl_group_sizes fl_round_sizes(const struct fl_round_config *k) {
+    uint32_t max = k->profile->weight_max;
+    max = max < k->profile->square_max ? max : k->profile->square_max;
+    max = max < FL_MAX_WEIGHT ? max : FL_MAX_WEIGHT;
+    return (struct fl_group_sizes){
+        .wanted = (uint16_t)k->group, .min = (uint16_t)k->group_min, .max = (uint16_t)max};
+}
+
+static bool sizes_good(const struct fl_round_config *k) {
+    struct fl_group_sizes s = fl_round_sizes(k);
+    /* Every group of a round has room in the records. */
+    return k->group_min >= 2 && k->group >= k->group_min && k->group <= s.max &&
+           2 * k->group_min - 1 <= s.max && k->submissions_max / k->group_min <= FL_MAX_GROUPS;
+}
+
+bool fl_round_config_good(const struct fl_round_config *k) {
+    const struct fl_profile *p = k->profile;
+    return fl_scale_check(&k->scale, NULL) == WS_OK && fl_rules_check(&k->rules, NULL) == WS_OK &&
+           fl_suspicion_check(&k->suspicion, NULL) == WS_OK && k->scale.bits == p->bits &&
+           sizes_good(k) && k->submissions_max >= 2 * k->group_min &&
+           k->submissions_max <= FL_SUBMISSIONS_MAX && k->submit_us > 0 && k->attest_us > 0 &&
+           k->open_us > 0 && k->judge_us > 0 && k->epoch_us > 0;
+}
 
 static void put_config(struct buf *b, const struct fl_round_config *k) {
     buf_u8(b, k->profile->octet);
@@ -69,7 +94,7 @@ static bool read_config(struct rd *r, struct fl_round_config *k) {
     k->epoch_us = rd_u64(r);
     k->veto_ppm = rd_u32(r);
     k->safety_classes = rd_u32(r);
-    return !r->bad && k->rules.location < FL_LOCATION_COUNT && rounds_config_good(k);
+    return !r->bad && k->rules.location < FL_LOCATION_COUNT && fl_round_config_good(k);
 }
 
 void fl_open_encode(const struct fl_open *o, struct buf *b) {
