@@ -311,6 +311,37 @@ void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], s
     map_snapshot_encode(&s, b);
 }
 
+void map_contract_fill(const void *self, struct map_fill *ret) {
+    const struct map_contract *c = self;
+    *ret = (struct map_fill){.n = {[MAP_TABLE_SUSPICIONS] = c->n_subjects,
+                                 [MAP_TABLE_VEHICLES] = c->vehicles.n,
+                                 [MAP_TABLE_SOURCES] = c->n_sources,
+                                 [MAP_TABLE_EVIDENCE] = c->n_evidence},
+        .max = {[MAP_TABLE_SUSPICIONS] = SUBJECTS_MAX,
+            [MAP_TABLE_VEHICLES] = VEHICLES_MAX,
+            [MAP_TABLE_SOURCES] = SOURCES_MAX,
+            [MAP_TABLE_EVIDENCE] = EVIDENCE_KEPT_MAX}};
+    memcpy(ret->dropped, c->dropped, sizeof(ret->dropped));
+}
+
+const char *map_table_name(enum map_table t) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        MAP_TABLES(X)
+#undef X
+    };
+    return names[t];
+}
+
+const char *map_drop_name(enum map_drop d) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        MAP_DROPS(X)
+#undef X
+    };
+    return names[d];
+}
+
 size_t map_contract_candidates(const void *self, struct map_candidate *ret, size_t max) {
     const struct map_contract *c = self;
     size_t n = 0;

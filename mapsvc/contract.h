@@ -47,6 +47,36 @@ const struct mapset *map_contract_current(const void *self); /* borrowed until t
 uint64_t map_contract_version(const void *self);
 /* The map as it stands, with what the next version will name (mapsvc/range.h, map_snapshot). */
 void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], struct buf *b);
+/* What found no room since the start of the process (docs/formats/map.md, "Bounds"). */
+#define MAP_DROPS(X)                                                                               \
+    X(MAP_DROP_SILENCE_LOOK, "silence_of_look") /* of one look about one thing more */             \
+    X(MAP_DROP_SILENCE_VEHICLE, "silence_of_vehicle") /* of one vehicle in a block */              \
+    X(MAP_DROP_SILENCE_BLOCK, "silence_of_block") /* of all in a block */
+enum map_drop {
+#define X(id, text) id,
+    MAP_DROPS(X)
+#undef X
+        MAP_DROP_COUNT
+};
+/* Tables of bounded size (decision 9): what they hold and may hold. */
+#define MAP_TABLES(X)                                                                              \
+    X(MAP_TABLE_SUSPICIONS, "suspicions") /* elements and places that are suspected of a change */ \
+    X(MAP_TABLE_VEHICLES, "vehicles") /* of the window that runs */                                \
+    X(MAP_TABLE_SOURCES, "sources") /* records of issuers' sensors */                              \
+    X(MAP_TABLE_EVIDENCE, "evidence_lists") /* messages behind changes, for who asks */
+enum map_table {
+#define X(id, text) id,
+    MAP_TABLES(X)
+#undef X
+        MAP_TABLE_COUNT
+};
+struct map_fill {
+    uint64_t n[MAP_TABLE_COUNT], max[MAP_TABLE_COUNT];
+    uint64_t dropped[MAP_DROP_COUNT];
+};
+void map_contract_fill(const void *self, struct map_fill *ret);
+const char *map_table_name(enum map_table t);
+const char *map_drop_name(enum map_drop d);
 /* A hypothesis that gathers evidence: for the page and for replay's report. */
 struct map_candidate {
     uint8_t element_id[16]; /* zero for a new element */

@@ -426,7 +426,7 @@ void block_count(struct map_contract *c, struct exec_host *h) {
     drop_idle_votes(c);
     reputation_note_looks(c);
     places_open(c, h);
-    places_hear_silence(c);
+    silence_hear(c, h);
     votes_sort(c);
     struct stances stances = {0};
     for (size_t i = 0; i < c->n_votes;) {

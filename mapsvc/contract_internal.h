@@ -2,7 +2,7 @@
  *
  * Life of a message: contract_message.c checks it against the state at the start of the block and
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
- * contract_places.c finds new places, stance.c puts the votes into one order that does not depend on
+ * contract_places.c finds new places, silence.c what was passed without a word, stance.c puts the votes into one order that does not depend on
  * the order of transactions and says which count, contract_block.c counts them, and versions.c looks at what reached a threshold. moved.c knows
  * what stands elsewhere, decree.c what the authority orders, contract_state.c and contract_load.c keys and octets.
  *
@@ -32,6 +32,10 @@
 #define MAP_PSID 0x1d
 #define SUBJECTS_MAX (1U << 16) /* beyond, no new suspicion is taken up until one is settled */
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
+/* Silences that count: of one look, of one vehicle in a block, of all in a block. What has the most evidence comes first. */
+#define SILENCES_PER_LOOK 64
+#define SILENCES_PER_VEHICLE 128
+#define SILENCES_PER_BLOCK (1U << 16)
 
 /* One accepted message of this block. */
 struct look {
@@ -127,6 +131,7 @@ struct map_contract {
     struct noted_order *noted; /* orders, in the order of the block */
     size_t n_noted;
     uint64_t window_end; /* of the window this block is in */
+    uint64_t dropped[MAP_DROP_COUNT]; /* since the start; no part of what is agreed on */
     uint32_t n_created;
 };
 
@@ -136,6 +141,14 @@ static inline bool is_suspected(const struct map_contract *c, uint64_t ref) {
 
 static inline const uint8_t *subject_id(const struct subject *s) {
     return s->key + 1;
+}
+
+/* All that speaks for any change of it. */
+static inline int64_t subject_evidence(const struct subject *s) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < s->n_hyps; i++)
+        sum += s->hyps[i].s > 0 ? s->hyps[i].s : 0;
+    return sum;
 }
 
 enum { STATE_VERSION = 1 }; /* first octet of every value */
@@ -170,7 +183,9 @@ struct buf state_evidence_key(const struct subject *s, const struct hypothesis *
 
 /* contract_places.c */
 void places_open(struct map_contract *c, const struct exec_host *h);
-void places_hear_silence(struct map_contract *c);
+
+/* silence.c */
+void silence_hear(struct map_contract *c, const struct exec_host *h);
 
 /* contract_block.c */
 void block_count(struct map_contract *c, struct exec_host *h);

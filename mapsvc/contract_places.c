@@ -1,14 +1,10 @@
-/* The end of a block: sightings that nothing explains become places, and what was passed without a word counts against
- * what may stand there. */
+/* The end of a block: sightings that nothing explains become places. */
 #include "mapsvc/contract_internal.h"
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
-
-/* Silence counts only well inside the region the vehicle says it inspected. */
-enum { INSIDE_PERCENT = 80 };
 
 /* ---- new places ---- */
 
@@ -96,82 +92,4 @@ void places_open(struct map_contract *c, const struct exec_host *h) {
     free(unknown);
     if (c->n_places > c->n_places_before)
         contract_index_places(c);
-}
-
-/* ---- silence ---- */
-
-/* One look, and what it told: told[n] are its votes. */
-struct hearing {
-    struct map_contract *c;
-    uint32_t look;
-    size_t told, n; /* of c->votes, which grow */
-};
-
-static void add_silence(const struct hearing *k, uint64_t ref, enum element_kind kind) {
-    struct map_contract *c = k->c;
-    if (c->n_votes == c->cap_votes) {
-        c->cap_votes = 2 * c->cap_votes + OBS_MAX_REPORTS;
-        c->votes = ws_realloc(c->votes, c->cap_votes * sizeof(c->votes[0]));
-    }
-    c->votes[c->n_votes++] =
-        (struct vote){.ref = ref, .look = k->look, .says = SAYS_NOTHING, .kind = kind};
-}
-
-/* Who saw something like it there was not silent, whatever it was taken for. */
-static bool told_of(const struct hearing *k, enum element_kind kind, int32_t x, int32_t y) {
-    for (size_t i = k->told; i < k->told + k->n; i++) {
-        const struct vote *v = &k->c->votes[i];
-        if (v->at && v->kind == kind &&
-            distance2(v->point.x, v->point.y, x, y) <= (uint64_t)PLACE_GATE_MM * PLACE_GATE_MM)
-            return true;
-    }
-    return false;
-}
-
-static void silent_vote(const struct hearing *k, size_t place) {
-    const struct look *l = &k->c->looks[k->look];
-    const struct subject *p = k->c->places[place];
-    int32_t x = p->spot.place.x;
-    int32_t y = p->spot.place.y;
-    if (same_facing(p->kind, p->spot.heading, l->heading) && look_covers(l, x, y, INSIDE_PERCENT) &&
-        !told_of(k, p->kind, x, y))
-        add_silence(k, PLACE_BASE + place, p->kind);
-}
-
-/* Where something may stand that was moved there. */
-static void silent_moved(const struct hearing *k, const struct grid_entry *at) {
-    const struct look *l = &k->c->looks[k->look];
-    const struct element *e = &k->c->map.elements[at->ref];
-    if ((!e->has_heading || heading_gap(e->heading, l->heading) <= HEADING_45) &&
-        look_covers(l, at->x, at->y, INSIDE_PERCENT) && !told_of(k, e->kind, at->x, at->y))
-        add_silence(k, at->ref, e->kind);
-}
-
-/* All that the sector of a look may cover. */
-static void hear_look(const struct hearing *k) {
-    const struct map_contract *c = k->c;
-    const struct look *l = &c->looks[k->look];
-    int32_t reach = (int32_t)((uint64_t)l->range_mm * INSIDE_PERCENT / 100);
-    const struct grid_entry *e = NULL;
-    struct grid_look near = grid_around(&c->places_wide, l->x, l->y, reach);
-    while (grid_next(&near, &e))
-        silent_vote(k, e->ref);
-    near = grid_around(&c->moved, l->x, l->y, reach);
-    while (grid_next(&near, &e))
-        silent_moved(k, e);
-}
-
-void places_hear_silence(struct map_contract *c) {
-    if (c->n_places == 0 && c->moved.n == 0)
-        return;
-    size_t n = c->n_votes; /* so far in the order of the looks */
-    size_t at = 0;
-    for (uint32_t i = 0; i < c->n_looks; i++) {
-        struct hearing k = {c, i, at, 0};
-        while (at < n && c->votes[at].look == i)
-            at++;
-        k.n = at - k.told;
-        if (!c->looks[i].occluded)
-            hear_look(&k);
-    }
 }

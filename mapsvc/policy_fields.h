@@ -86,7 +86,15 @@
     X(SIGMA_MIN_LIDAR, "sigma_min_mm.lidar", "mm", 1, 2000,                                        \
         "no sighting of class lidar is taken for more exact than this, per axis")                  \
     X(SIGMA_MIN_ROADSIDE, "sigma_min_mm.roadside", "mm", 1, 2000,                                  \
-        "no sighting of class roadside is taken for more exact than this, per axis")
+        "no sighting of class roadside is taken for more exact than this, per axis")               \
+    /* In the order of enum sensor_class. */                                                       \
+    X(SILENCE_UNKNOWN, "silence_m.unknown", "m", 0, 300,                                           \
+        "how far off the silence of a sensor of unknown class counts, however far its message "    \
+        "says it looked")                                                                          \
+    X(SILENCE_CAMERA_GOOD, "silence_m.camera_good", "m", 0, 300, "the same of a good camera")      \
+    X(SILENCE_CAMERA_BASIC, "silence_m.camera_basic", "m", 0, 300, "the same of a basic camera")   \
+    X(SILENCE_LIDAR, "silence_m.lidar", "m", 0, 300, "the same of a lidar")                        \
+    X(SILENCE_ROADSIDE, "silence_m.roadside", "m", 0, 300, "the same of a roadside sensor")
 
 /* Rates of one look, for each kind of thing and class of sensor: how often what is there is reported,
  * and how often something is reported that is not there. */

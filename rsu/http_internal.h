@@ -218,6 +218,7 @@ struct http_view {
     size_t n_kept;
     uint64_t latency_us[RSUD_LATENCIES]; /* of the last ones, ascending */
     uint64_t map_version;
+    struct map_fill map_fill;
     char policy_name[POLICY_NAME_MAX + 1];
     uint64_t policy_sequence;
     uint8_t policy_hash[32];

@@ -330,6 +330,21 @@ static void put_radio(struct page *p) {
 
 /* ---- map, policy, process ---- */
 
+static void put_map_tables(struct page *p) {
+    const struct map_fill *f = &p->v->map_fill;
+    metrics_family(
+        &p->m, "wayside_map_table", METRIC_GAUGE, "Entries of the map contract's tables");
+    for (int t = 0; t < MAP_TABLE_COUNT; t++)
+        metrics_value(&p->m, f->n[t], "table", map_table_name((enum map_table)t), NULL);
+    metrics_family(&p->m, "wayside_map_table_max", METRIC_GAUGE, "Their bounds");
+    for (int t = 0; t < MAP_TABLE_COUNT; t++)
+        metrics_value(&p->m, f->max[t], "table", map_table_name((enum map_table)t), NULL);
+    metrics_family(&p->m, "wayside_map_dropped_total", METRIC_COUNTER,
+        "What the map contract left out for want of room");
+    for (int d = 0; d < MAP_DROP_COUNT; d++)
+        metrics_value(&p->m, f->dropped[d], "what", map_drop_name((enum map_drop)d), NULL);
+}
+
 static void put_map(struct page *p) {
     uint64_t lowest = 0;
     uint64_t published = 0;
@@ -337,6 +352,7 @@ static void put_map(struct page *p) {
     one(p, "wayside_map_version", METRIC_GAUGE, "Version of the map in state", p->v->map_version);
     one(p, "wayside_map_version_published", METRIC_GAUGE, "Highest version with a proof",
         published);
+    put_map_tables(p);
     one(p, "wayside_policy_sequence", METRIC_GAUGE, "Sequence number of the policy in force",
         p->v->policy_sequence);
     one(p, "wayside_http_streams", METRIC_GAUGE, "Event streams open",

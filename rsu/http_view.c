@@ -105,6 +105,7 @@ static void copy(void *owner, void *ctx) {
     v->n_kept = d->n_latencies < RSUD_LATENCIES ? (size_t)d->n_latencies : RSUD_LATENCIES;
     memcpy(v->latency_us, d->commit_latency_us, v->n_kept * sizeof(v->latency_us[0]));
     v->map_version = map_contract_version(d->cell.map);
+    map_contract_fill(d->cell.map, &v->map_fill);
     copy_policy(d, v);
     beacon_contract_status(d->cell.beacon, &v->beacon);
     if (d->beaconing != NULL)

@@ -136,6 +136,16 @@ return {
             hazard = 10,
         },
 
+        -- How far off, in metres, not being told of a thing says that it is not there: spray and lorries
+        -- end the view sooner than a message may claim.
+        silence_m = {
+            unknown = 60,
+            camera_good = 150,
+            camera_basic = 100,
+            lidar = 120,
+            roadside = 200,
+        },
+
         sign = sign,
         speed_limit = speed_limit,
         other = other,

@@ -133,6 +133,16 @@ return {
             hazard = 10,
         },
 
+        -- How far off, in metres, not being told of a thing says that it is not there: parked cars, bends and corners
+        -- end the view sooner than a message may claim.
+        silence_m = {
+            unknown = 40,
+            camera_good = 80,
+            camera_basic = 60,
+            lidar = 80,
+            roadside = 120,
+        },
+
         sign = sign,
         speed_limit = speed_limit,
         other = other,
