@@ -83,6 +83,8 @@ WARN_UNUSED int map_changes_apply(
  * checked first, so on failure m is as it was. */
 WARN_UNUSED int map_version_apply(
     const struct map_version *v, struct mapset *m, struct ws_err *err);
+/* Takes v's changes back: m becomes the map before it. Each `after` is checked, no root. On failure m is as it was. */
+WARN_UNUSED int map_version_undo(const struct map_version *v, struct mapset *m, struct ws_err *err);
 
 /* Bodies of the advisory events. An advisory is never part of the base map: it has an end of its own,
  * and may be withdrawn before. */

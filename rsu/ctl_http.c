@@ -22,6 +22,7 @@ struct ctl_http {
     char *base; /* "http://host:port" */
     char error[CURL_ERROR_SIZE];
     bool too_long;
+    long status; /* of the last answer; 0: none */
 };
 
 int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err *err) {
@@ -86,14 +87,19 @@ static size_t take(char *data, size_t size, size_t n, void *ctx) {
     return size * n;
 }
 
+/* 429, 502 and 504 are a proxy's. */
+static bool is_temporary(long status) {
+    return status == 409 || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
 /* {"error": "sentence"} where the unit gave one. */
 static int refused(const struct ctl_http *h, const char *path, long status, const struct buf *body,
     struct ws_err *err) {
     json_t *o = json_loadb((const char *)body->p, body->n, 0, NULL);
     const char *why = json_string_value(json_object_get(o, "error"));
-    enum ws_code code = status == 404 || status == 410   ? WS_ENOTFOUND
-                        : status == 409 || status == 503 ? WS_EBUSY
-                                                         : WS_EINPUT;
+    enum ws_code code = status == 404 || status == 410 ? WS_ENOTFOUND
+                        : is_temporary(status)         ? WS_EBUSY
+                                                       : WS_EINPUT;
     int rc = ws_fail(err, code, "%s%s: %.*s (HTTP %ld)", h->address, path, WORDS_MAX,
         why == NULL ? "refused" : why, status);
     json_decref(o);
@@ -128,6 +134,7 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
     buf_free(&url);
     long status = 0;
     (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    h->status = status;
     if (rc != CURLE_OK) {
         ret_body->n = start;
         if (h->too_long)
@@ -175,6 +182,10 @@ int ctl_http_json(struct ctl_http *h, const char *path, json_t **ret_object, str
     }
     buf_free(&body);
     return rc;
+}
+
+long ctl_http_status(const struct ctl_http *h) {
+    return h->status;
 }
 
 const char *ctl_json_text(const json_t *object, const char *key) {

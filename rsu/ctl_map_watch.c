@@ -1,46 +1,17 @@
 /* rsuctl map watch: every published version into files, gapless, from where it stopped. */
-#include "rsu/ctl_http.h"
-#include "rsu/ctl_map_proof.h"
+#include "rsu/ctl_map_watch.h"
 
-#include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/range.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 65536, PAUSE_MS = 1000, SNAPSHOT_MAX = 1 << 30 };
-
-/* What the unit says a version as, and the ending of its file. */
-static const struct {
-    const char *format, *ending;
-} formats[] = {{"geojsonseq", "geojsonl"}, {"osc", "osc"}, {"adiff", "adiff"},
-    {"tnits", "tnits.xml"}, {"json", "json"}};
-
-struct watch {
-    const struct ctl_verb *v;
-    const char *out;
-    bool json; /* a line for each version */
-    struct ctl_http *http;
-    uint64_t have; /* last version that is in the folder */
-    char cell_id[65]; /* "" until known */
-    char record[65]; /* SHA-256 of the last version's record; "" when not known */
-    bool fresh; /* no state in the folder yet */
-    bool wanted[ARRAY_LEN(formats)];
-    bool judged; /* genesis and light are set: who signed is checked */
-    struct ctl_genesis genesis;
-    struct ctl_light light;
-};
+enum { PAUSE_MS = 1000, PAUSE_MAX_MS = 30000 };
 
 /* ---- signals: blocked but for the pauses, so that no file is left half way ---- */
 
@@ -62,245 +33,91 @@ static bool pause_ms(unsigned ms) {
     return sigtimedwait(&set, NULL, &t) > 0;
 }
 
-/* ---- state.json ---- */
-
-static int load_state(struct watch *w, struct ws_err *err) {
-    char path[PATH_MAX];
-    struct buf b = {0};
-    (void)snprintf(path, sizeof(path), "%s/state.json", w->out);
-    int rc = file_read(path, STATE_MAX, &b, err);
-    if (rc == WS_OK) {
-        json_t *o = json_loadb((const char *)b.p, b.n, 0, NULL);
-        const char *cell = json_string_value(json_object_get(o, "cell_id"));
-        json_int_t version = json_integer_value(json_object_get(o, "version"));
-        if (cell == NULL || strlen(cell) != sizeof(w->cell_id) - 1 || version < 1) {
-            rc = ws_fail(err, WS_EINPUT, "%s: not what this command writes", path);
-        } else {
-            memcpy(w->cell_id, cell, sizeof(w->cell_id));
-            w->have = (uint64_t)version;
-            const char *record = json_string_value(json_object_get(o, "record"));
-            if (record != NULL && strlen(record) == sizeof(w->record) - 1)
-                memcpy(w->record, record, sizeof(w->record));
-        }
-        json_decref(o);
-    }
-    buf_free(&b);
-    return rc;
+bool watch_stop_asked(struct watch *w) {
+    w->stopped = w->stopped || pause_ms(0);
+    return w->stopped;
 }
 
-static int save_state(const struct watch *w, struct ws_err *err) {
-    char path[PATH_MAX];
-    struct buf b = {0};
-    (void)snprintf(path, sizeof(path), "%s/state.json", w->out);
-    buf_printf(
-        &b, "{\"cell_id\": \"%s\", \"version\": %llu", w->cell_id, (unsigned long long)w->have);
-    if (w->record[0] != '\0')
-        buf_printf(&b, ", \"record\": \"%s\"", w->record);
-    buf_printf(&b, "}\n");
-    int rc = file_write(path, buf_span(&b), 0644, err);
-    buf_free(&b);
-    return rc;
-}
+/* ---- following ---- */
 
-/* ---- the folder ---- */
-
-/* "000002.proof" and the like; temporary: "000002.osc.tmp.77", as a writer leaves it that was killed. */
-static bool is_ours(const char *name, bool *ret_temporary) {
-    size_t digits = strspn(name, "0123456789");
-    const char *tmp = strstr(name, ".tmp.");
-    bool state = strncmp(name, "state.json.", 11) == 0;
-    *ret_temporary = tmp != NULL && isdigit((unsigned char)tmp[5]) && (digits >= 6 || state);
-    return *ret_temporary || (digits >= 6 && name[digits] == '.');
-}
-
-/* Clears what a killed writer left half done. Whole files without a state would be written again under a number
- * that somebody may have read: refused. */
-static int tidy_folder(const struct watch *w, struct ws_err *err) {
-    DIR *d = opendir(w->out);
-    if (d == NULL)
-        return ws_fail(err, WS_EIO, "%s: %s", w->out, strerror(errno));
-    int rc = WS_OK;
-    for (const struct dirent *e = readdir(d); e != NULL && rc == WS_OK; e = readdir(d)) {
-        bool temporary = false;
-        if (!is_ours(e->d_name, &temporary))
-            continue;
-        if (temporary)
-            (void)unlinkat(dirfd(d), e->d_name, 0);
-        else if (w->fresh)
-            rc = ws_fail(err, WS_EINPUT,
-                "%s: has %s but no state.json that says what is published; take an empty folder",
-                w->out, e->d_name);
-    }
-    (void)closedir(d);
-    return rc;
-}
-
-/* One writer at a time; the lock ends with the process. */
-static int lock_folder(const struct watch *w, int *ret_fd, struct ws_err *err) {
-    int fd = open(w->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return ws_fail(err, WS_EIO, "%s: %s", w->out, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)close(fd);
-        return ws_fail(err, WS_EINPUT, "%s: another rsuctl map watch writes there", w->out);
-    }
-    *ret_fd = fd;
-    return WS_OK;
-}
-
-/* ---- one version ---- */
-
-static int put(const struct watch *w, uint64_t version, const char *ending, struct span data,
-    struct ws_err *err) {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s/%06llu.%s", w->out, (unsigned long long)version, ending);
-    return file_write(path, data, 0644, err);
-}
-
-static int fetch_into(
-    struct watch *w, uint64_t version, const char *format, const char *ending, struct ws_err *err) {
-    char path[128];
-    struct buf b = {0};
-    (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu&to=%llu&format=%s",
-        (unsigned long long)(version - 1), (unsigned long long)version, format);
-    int rc = ctl_http_get(w->http, path, &b, err);
-    if (rc == WS_OK)
-        rc = put(w, version, ending, buf_span(&b), err);
-    buf_free(&b);
-    return rc;
-}
-
-static void tell(const struct watch *w, const json_t *version) {
-    size_t i;
-    json_t *change;
-    json_t *words = json_array();
-    json_array_foreach(json_object_get(version, "changes"), i, change)(void)
-        json_array_append_new(words, json_string(ctl_json_text(change, "description")));
-    if (w->json) {
-        json_t *line = json_pack("{s:I, s:s, s:O}", "version", (json_int_t)w->have, "time",
-            ctl_json_text(version, "time"), "changes", words);
-        (void)json_dumpf(line, stdout, JSON_COMPACT);
-        (void)printf("\n");
-        json_decref(line);
-    } else {
-        (void)printf(
-            "version %llu, %s\n", (unsigned long long)w->have, ctl_json_text(version, "time"));
-        json_array_foreach(words, i, change)(void) printf("  %s\n", json_string_value(change));
-    }
-    (void)fflush(stdout);
-    json_decref(words);
-}
-
-/* The proof is about this version, and its record follows on the one before. */
-static int check_proof(
-    struct watch *w, uint64_t n, const struct buf *proof, char ret_record[65], struct ws_err *err) {
-    char name[32];
-    (void)snprintf(name, sizeof(name), "version %llu", (unsigned long long)n);
-    struct proven *p = ws_alloc(sizeof(*p));
-    p->file = name;
-    buf_put(&p->octets, proof->p, proof->n);
-    int code = w->judged ? ctl_map_prove(&w->genesis, &w->light, p, err) : ctl_map_look(p, err);
-    int rc = code == CTL_DONE ? WS_OK : code == CTL_NO ? WS_EINPUT : WS_EIO;
-    char previous[65];
-    char cell[65];
-    hex_encode(previous, p->version.previous_record, 32);
-    hex_encode(cell, p->version.cell_id, 32);
-    hex_encode(ret_record, p->record, 32);
-    if (rc == WS_OK && p->version.version != n)
-        rc = ws_fail(err, WS_EINPUT, "%s: the proof is one of version %llu", name,
-            (unsigned long long)p->version.version);
-    else if (rc == WS_OK && strcmp(cell, w->cell_id) != 0)
-        rc = ws_fail(err, WS_EINPUT, "%s: the proof is one of cell %s", name, cell);
-    else if (rc == WS_OK && w->record[0] != '\0' && strcmp(previous, w->record) != 0)
-        rc = ws_fail(err, WS_EINPUT, "%s: does not follow on version %llu, which %s holds", name,
-            (unsigned long long)w->have, w->out);
-    proven_free(p);
-    free(p);
-    return rc;
-}
-
-static int put_json(const struct watch *w, const json_t *version, struct ws_err *err) {
-    struct buf b = {0};
-    char *text = json_dumps(version, JSON_INDENT(1));
-    if (text == NULL)
-        return ws_fail(err, WS_ENOMEM, "no memory for a version's JSON");
-    buf_printf(&b, "%s\n", text);
-    free(text);
-    int rc = put(w, w->have + 1, "json", buf_span(&b), err);
-    buf_free(&b);
-    return rc;
-}
-
-/* Proof and words come with the JSON of the version; the other formats are asked for each. */
-static int take_version(struct watch *w, const json_t *version, struct ws_err *err) {
-    uint64_t n = w->have + 1;
-    if (ctl_json_number(version, "version") != (long long)n)
-        return ws_fail(err, WS_EIO, "the unit sent version %lld, wanted was %llu",
-            ctl_json_number(version, "version"), (unsigned long long)n);
-    struct buf proof = {0};
-    char record[65];
-    int rc = ctl_json_octets(version, "proof", &proof, err);
-    if (rc == WS_OK)
-        rc = check_proof(w, n, &proof, record, err);
-    if (rc == WS_OK)
-        rc = put(w, n, "proof", buf_span(&proof), err);
-    buf_free(&proof);
-    for (size_t i = 0; i < ARRAY_LEN(formats) && rc == WS_OK; i++) {
-        if (!w->wanted[i])
-            continue;
-        rc = strcmp(formats[i].format, "json") == 0
-                 ? put_json(w, version, err)
-                 : fetch_into(w, n, formats[i].format, formats[i].ending, err);
-    }
-    if (rc == WS_OK) {
-        w->have = n;
-        memcpy(w->record, record, sizeof(w->record));
-        rc = save_state(w, err);
-    }
-    if (rc != WS_OK)
-        return rc;
-    tell(w, version);
-    return WS_OK;
-}
-
-static int check_cell(struct watch *w, const json_t *answer, struct ws_err *err) {
+static int same_cell(const struct watch *w, const json_t *answer, struct ws_err *err) {
     const char *cell = json_string_value(json_object_get(answer, "cell_id"));
     if (cell == NULL || strlen(cell) != sizeof(w->cell_id) - 1)
         return ws_fail(err, WS_EIO, "the unit does not say which cell it belongs to");
     if (w->cell_id[0] != '\0' && strcmp(w->cell_id, cell) != 0)
         return ws_fail(err, WS_EINPUT, "%s holds versions of cell %s, the unit belongs to %s",
             w->out, w->cell_id, cell);
-    memcpy(w->cell_id, cell, sizeof(w->cell_id));
-    if (!w->fresh)
-        return WS_OK;
+    return WS_OK;
+}
+
+static int check_cell(struct watch *w, const json_t *answer, struct ws_err *err) {
+    int rc = same_cell(w, answer, err);
+    if (rc != WS_OK || !w->fresh)
+        return rc;
+    memcpy(w->cell_id, ctl_json_text(answer, "cell_id"), sizeof(w->cell_id));
     /* Before the first file, so that a folder with files and no state was not left by this command. */
     w->fresh = false;
-    return save_state(w, err);
+    return watch_save_state(w, err);
+}
+
+/* 404: the unit has not got so far. It may be behind (restarted, joining by a snapshot), or another one behind the same
+ * address; it catches up, unless it is of another cell. err: what it said. */
+static int not_there_yet(struct watch *w, struct ws_err *err) {
+    char path[96];
+    json_t *list = NULL;
+    json_t *answer = NULL;
+    struct ws_err said = *err;
+    (void)snprintf(path, sizeof(path), "/v1/map/versions?from=%llu", (unsigned long long)w->have);
+    int rc = ctl_http_json(w->http, path, &list, err);
+    long long current = rc == WS_OK ? ctl_json_number(list, "current") : 0;
+    json_decref(list);
+    if (rc == WS_OK && current < 1)
+        rc = WS_ENOTFOUND;
+    if (rc == WS_OK) {
+        (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%lld&to=%lld", current, current);
+        rc = ctl_http_json(w->http, path, &answer, err);
+    }
+    if (rc == WS_ENOTFOUND) { /* no unit of a cell at all */
+        *err = said;
+        return rc;
+    }
+    if (rc == WS_OK)
+        rc = same_cell(w, answer, err);
+    json_decref(answer);
+    if (rc != WS_OK)
+        return rc;
+    return ws_fail(err, WS_EBUSY, "%.300s. %s has version %llu: the unit is behind, or another one",
+        said.text, w->out, (unsigned long long)w->have);
+}
+
+static int not_answered(struct watch *w, int rc, struct ws_err *err) {
+    if (rc != WS_ENOTFOUND)
+        return rc;
+    if (ctl_http_status(w->http) == 404)
+        return not_there_yet(w, err);
+    struct ws_err said = *err;
+    return ws_fail(err, rc,
+        "%.300s. Another unit may have them (--http); a new folder begins behind a whole map: "
+        "rsuctl map snapshot, "
+        "then --snapshot",
+        said.text);
 }
 
 /* Everything there is. */
 static int catch_up(struct watch *w, struct ws_err *err) {
-    for (bool more = true; more;) {
+    for (bool more = true; more && !watch_stop_asked(w);) {
         char path[64];
         json_t *answer = NULL;
         (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu", (unsigned long long)w->have);
         int rc = ctl_http_json(w->http, path, &answer, err);
-        if (rc == WS_ENOTFOUND) {
-            struct ws_err said = *err;
-            (void)ws_fail(err, rc,
-                "%.300s. Another unit may have them (--http); a new folder begins behind a whole "
-                "map: "
-                "rsuctl map snapshot, then --snapshot",
-                said.text);
-        }
         if (rc != WS_OK)
-            return rc;
+            return not_answered(w, rc, err);
         rc = check_cell(w, answer, err);
         size_t i;
         json_t *version;
         json_array_foreach(json_object_get(answer, "versions"), i, version) {
-            if (rc == WS_OK)
-                rc = take_version(w, version, err);
+            if (rc == WS_OK && !watch_stop_asked(w))
+                rc = watch_take(w, version, err);
         }
         more = json_is_true(json_object_get(answer, "more")) && i > 0;
         json_decref(answer);
@@ -310,81 +127,52 @@ static int catch_up(struct watch *w, struct ws_err *err) {
     return WS_OK;
 }
 
+/* Says a reason to wait once, and when it is over. */
+static void complain(char *said, size_t size, const char *reason) {
+    if (strcmp(said, reason) == 0)
+        return;
+    (void)snprintf(said, size, "%s", reason);
+    if (reason[0] == '\0')
+        (void)fprintf(stderr, "rsuctl map watch: goes on\n");
+    else
+        (void)fprintf(stderr, "rsuctl map watch: %s; trying again\n", reason);
+}
+
 static int follow(struct watch *w, bool once) {
     struct ws_err err = {0};
+    char said[sizeof(err.text)] = "";
     bool reached = false;
-    bool complained = false;
+    unsigned pause = PAUSE_MS;
     for (;;) {
         int rc = catch_up(w, &err);
-        reached = reached || rc == WS_OK;
-        bool later = rc == WS_EBUSY || (rc == WS_EIO && reached);
-        if (rc == WS_OK && once)
+        watch_map_drop(w);
+        if (w->stopped || (rc == WS_OK && once))
             return CTL_DONE;
+        reached = reached || rc == WS_OK || rc == WS_EBUSY;
+        bool later = rc == WS_EBUSY || (rc == WS_EIO && reached);
         if (rc != WS_OK && (once || !later))
             return ctl_fail(
                 w->v, rc == WS_EINPUT || rc == WS_ENOTFOUND ? CTL_NO : CTL_UNREACHABLE, &err);
-        if (rc != WS_OK && !complained)
-            (void)fprintf(stderr, "rsuctl map watch: %s; trying again\n", err.text);
-        complained = rc != WS_OK;
-        if (pause_ms(PAUSE_MS))
+        complain(said, sizeof(said), rc == WS_OK ? "" : err.text);
+        if (rc == WS_OK)
+            pause = PAUSE_MS;
+        if (pause_ms(pause))
             return CTL_DONE;
+        if (rc != WS_OK && pause * 2 <= PAUSE_MAX_MS)
+            pause *= 2;
     }
 }
 
 static bool choose_formats(struct watch *w, const struct ctl_list *names) {
     for (size_t k = 0; k < names->n; k++) {
-        size_t i = 0;
-        while (i < ARRAY_LEN(formats) && strcmp(formats[i].format, names->v[k]) != 0)
-            i++;
-        if (i == ARRAY_LEN(formats))
+        enum watch_format f = WATCH_JSON;
+        if (!watch_format_named(names->v[k], &f))
             return false;
-        w->wanted[i] = true;
+        w->wanted[f] = true;
     }
     if (names->n == 0)
-        w->wanted[0] = w->wanted[1] = true;
+        w->wanted[WATCH_GEOJSONSEQ] = w->wanted[WATCH_OSC] = true;
     return true;
-}
-
-/* A new folder begins behind a snapshot: its version is held, and the next record names the one it tells. */
-static int take_snapshot(struct watch *w, const char *path, struct ws_err *err) {
-    struct buf b = {0};
-    struct map_snapshot s;
-    int rc = file_read(path, SNAPSHOT_MAX, &b, err);
-    if (rc == WS_OK && map_snapshot_decode(buf_span(&b), &s, err) != WS_OK)
-        rc = ws_fail_in(err, "%s", path);
-    buf_free(&b);
-    if (rc != WS_OK)
-        return rc;
-    w->have = s.version;
-    hex_encode(w->record, s.record, 32);
-    hex_encode(w->cell_id, s.cell_id, 32);
-    mapset_free(&s.map);
-    return WS_OK;
-}
-
-/* What is in the folder, and that it may be written. CTL_DONE, or the exit code after saying why. */
-static int open_folder(struct watch *w, uint64_t from, const char *snapshot, int *ret_lock) {
-    struct ws_err err = {0};
-    int rc = dir_make(w->out, &err);
-    if (rc == WS_OK)
-        rc = lock_folder(w, ret_lock, &err);
-    if (rc == WS_OK)
-        rc = load_state(w, &err);
-    if (rc == WS_ENOTFOUND) {
-        w->have = from == 0 ? 1 : from;
-        w->fresh = true;
-        rc = snapshot == NULL ? WS_OK : take_snapshot(w, snapshot, &err);
-    } else if (rc == WS_OK && snapshot != NULL) {
-        return ctl_misuse(w->v, "--snapshot: %s has everything up to version %llu; leave it away",
-            w->out, (unsigned long long)w->have);
-    } else if (rc == WS_OK && from != 0 && from != w->have) {
-        return ctl_misuse(w->v,
-            "--from %llu: %s has everything up to version %llu; leave --from away",
-            (unsigned long long)from, w->out, (unsigned long long)w->have);
-    }
-    if (rc == WS_OK)
-        rc = tidy_folder(w, &err);
-    return rc == WS_OK ? CTL_DONE : ctl_fail(w->v, CTL_UNREACHABLE, &err);
 }
 
 struct belief {
@@ -408,7 +196,7 @@ static int watch_unit(struct watch *w, const char *address, uint64_t from, const
     struct ws_err err = {0};
     int lock = -1;
     block_signals();
-    int code = open_folder(w, from, snapshot, &lock);
+    int code = watch_open_folder(w, from, snapshot, &lock);
     if (code == CTL_DONE && ctl_http_open(address, &w->http, &err) != WS_OK)
         code = ctl_fail(w->v, CTL_UNREACHABLE, &err);
     if (code == CTL_DONE)
@@ -465,25 +253,29 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
 const struct ctl_verb ctl_map_watch = {"map", "watch", "keep the published changes in files",
     "--out DIR [options]\n"
     "\n"
-    "For each version after the one it has: DIR/NNNNNN.proof and a file for each format, then "
-    "DIR/state.json, from\n"
-    "which the next call goes on, also after it was killed. A version is never left out, and what "
-    "state.json "
-    "covers is\n"
-    "never written again. Each record must follow on the one before. Stops on SIGINT and SIGTERM.\n"
+    "For each version after the one it has: DIR/NNNNNN.proof and a file for each format, then\n"
+    "DIR/state.json, from which the next call goes on, also after it was killed. A version is "
+    "never\n"
+    "left out, and what state.json covers is never written again. Each record must follow on the "
+    "one\n"
+    "before. Stops on SIGINT and SIGTERM.\n"
+    "\n"
+    "A unit that cannot be reached any more, or has not got so far (restarted, joining, another "
+    "one\n"
+    "behind the same address), is asked again after 1 to 30 s. A unit makes osc and adiff of its "
+    "last\n"
+    "4096 versions; of older ones they are made here, from its whole map, which is held in memory\n"
+    "meanwhile. Versions that it keeps no record of (exit code 1) are not to be had from it.\n"
     "\n"
     "  --out DIR           made when missing; one writer at a time\n"
-    "  --format F          geojsonseq (.geojsonl), osc (.osc), adiff (.adiff), tnits (.tnits.xml) "
-    "or json (.json); "
-    "may be\n"
-    "                      given again; geojsonseq and osc unless given\n"
+    "  --format F          geojsonseq (.geojsonl), osc (.osc), adiff (.adiff), tnits (.tnits.xml)\n"
+    "                      or json (.json); may be given again; geojsonseq and osc unless given\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --from V            the version you have, for a new folder; 1, the base map, unless given\n"
     "  --snapshot FILE     of map snapshot or map net: the version you have, for a new folder\n"
-    "  --genesis FILE      check on the way that a quorum signed each version; one that it did not "
-    "stops the "
-    "watch, exit\n"
-    "                      code 1\n"
+    "  --genesis FILE      check on the way that a quorum signed each version; one that it did "
+    "not\n"
+    "                      stops the watch, exit code 1\n"
     "  --fingerprint HEX   what the genesis's fingerprint must be\n" CTL_TRUSTED_USAGE
     "  --once              fetch what is there and leave\n"
     "  --json              print a line of JSON for each version\n",

@@ -95,24 +95,6 @@ static bool renew_copy(struct http *h, uint64_t version, struct http_reply *r) {
     return rc == WS_OK;
 }
 
-/* Undoes one version: each change the other way round. */
-static int step_back(const struct map_version *v, struct mapset *map, struct ws_err *err) {
-    struct change_record *undo = ws_memdup(v->changes, v->n_changes * sizeof(*undo));
-    for (size_t i = 0; i < v->n_changes; i++) {
-        struct change_record *c = &undo[i];
-        c->op = v->changes[i].op == MAP_CREATE   ? MAP_DELETE
-                : v->changes[i].op == MAP_DELETE ? MAP_CREATE
-                                                 : MAP_MODIFY;
-        c->has_before = v->changes[i].has_after;
-        c->before = v->changes[i].after;
-        c->has_after = v->changes[i].has_before;
-        c->after = v->changes[i].before;
-    }
-    int rc = map_changes_apply(undo, v->n_changes, map, err);
-    free(undo); /* borrowed the elements */
-    return rc;
-}
-
 static int undone_root(const struct map_version *v, const struct mapset *map, struct ws_err *err) {
     uint8_t root[32];
     map_root(map, root);
@@ -133,7 +115,7 @@ static int go_back(struct http *h, uint64_t version, struct mapset *map, struct 
         rc = versions_read(h->versions, &ref, &v, err);
         if (rc != WS_OK)
             return rc;
-        rc = step_back(&v, map, err);
+        rc = map_version_undo(&v, map, err);
         if (rc == WS_OK && at == version + 1)
             rc = undone_root(&v, map, err);
         map_version_free(&v);

@@ -242,6 +242,25 @@ static void test_apply(void **state) {
     mapset_free(&m);
 }
 
+static void test_undo(void **state) {
+    (void)state;
+    struct mapset m = base_map();
+    struct map_version v = sample(&m);
+    uint8_t before[32];
+    uint8_t after[32];
+    struct ws_err err;
+    mapset_digest(&m, before);
+    assert_int_equal(map_version_undo(&v, &m, &err), WS_EINPUT); /* it was not applied */
+    mapset_digest(&m, after);
+    assert_memory_equal(before, after, 32);
+    assert_int_equal(map_version_apply(&v, &m, &err), WS_OK);
+    assert_int_equal(map_version_undo(&v, &m, &err), WS_OK);
+    mapset_digest(&m, after);
+    assert_memory_equal(before, after, 32);
+    map_version_free(&v);
+    mapset_free(&m);
+}
+
 static void test_describe(void **state) {
     (void)state;
     struct mapset m = base_map();
@@ -309,6 +328,7 @@ int main(void) {
         cmocka_unit_test(test_cut_and_flipped),
         cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_undo),
         cmocka_unit_test(test_describe),
         cmocka_unit_test(test_advisories),
     };
