@@ -79,13 +79,12 @@ static void leaves_of(const struct fl_round *round, const uint8_t sender[static 
         ret->sharing);
 }
 
-static void plan_of(
-    const struct fl_round *round, const struct fl_cover *c, struct fl_share_plan *ret) {
+struct fl_share_plan fl_cover_plan(const uint8_t cell[static 32], const struct fl_cover *c) {
     uint8_t salt[FL_SHARE_SALT];
     const struct span parts[] = {
-        span_of(round->cell, 32), span_of(c->round, 32), span_of(c->nonce, FL_NONCE_OCTETS)};
+        span_of(cell, 32), span_of(c->round, 32), span_of(c->nonce, FL_NONCE_OCTETS)};
     fl_hash(FL_FOR_SALT, parts, ARRAY_LEN(parts), salt);
-    *ret = fl_share_plan(c->n, salt);
+    return fl_share_plan(c->n, salt);
 }
 
 /* Over everything but the answer to it. */
@@ -132,7 +131,7 @@ enum fl_accept_verdict fl_submission_accept(const struct fl_round *round,
     if (cover->n != round->n)
         return FL_ACCEPT_OTHER_COMMITTEE;
     leaves_of(round, sender, cover, &m);
-    plan_of(round, cover, &s->plan);
+    s->plan = fl_cover_plan(round->cell, cover);
     challenge_of(&m, cover, s->challenge);
     id_of(&m, cover, s->id);
     sender_statement(&t, s->challenge);
@@ -184,7 +183,7 @@ void fl_seal(struct fl_sealer *work, const struct fl_parcel *parcel, struct ws_r
     memcpy(c->ciphertext_root, parcel->ciphertext_root, sizeof(c->ciphertext_root));
     fl_ephemeral_draw(random, &work->ephemeral);
     c->ephemeral = work->ephemeral.public;
-    plan_of(round, c, &s->plan);
+    s->plan = fl_cover_plan(round->cell, c);
     fl_dealer_begin(&work->dealer, &s->plan, parcel->key, random);
     if (s->plan.kind == FL_SHARE_PIECES)
         fl_dealer_correction(&work->dealer, c->correction);

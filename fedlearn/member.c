@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fedlearn/bundle_tree.h"
 #include "fedlearn/mask.h"
 #include "ledger/exec/hash.h"
 
@@ -217,25 +216,6 @@ static const struct fl_reader *reader_of(const struct fl_member *m) {
 
 /* ---- looking ---- */
 
-static bool is_whole(const struct fl_submission *s, const struct fl_material *have) {
-    const struct fl_cover *c = &s->cover;
-    uint8_t hash[32];
-    if (have->wire.n != c->ciphertext_octets ||
-        have->bundles.n != fl_bundle_offset(&s->plan, c->n + 1U))
-        return false;
-    fl_data_root(have->wire, hash);
-    if (memcmp(hash, c->ciphertext_root, 32) != 0)
-        return false;
-    for (unsigned v = 1; v <= c->n; v++) {
-        exec_list_leaf(
-            span_of(have->bundles.p + fl_bundle_offset(&s->plan, v), fl_bundle_octets(&s->plan, v)),
-            hash);
-        if (memcmp(hash, c->bundle_leaf[v - 1], 32) != 0)
-            return false;
-    }
-    return true;
-}
-
 static void wish_complaint(
     struct fl_member *m, size_t i, const struct fl_submission *s, const struct fl_material *have) {
     struct fl_complaint c;
@@ -254,14 +234,12 @@ static void wish_complaint(
 /* Complete when true: what the vehicle committed to, every octet of it. */
 static bool have_all(struct fl_member *m, const struct fl_submission_view *view,
     struct fl_material *ret_have, struct fl_submission *ret_s) {
-    struct fl_cover cover;
     if (!m->io.material(m->io.ctx, view->id, ret_have)) {
         m->counters.missing++;
         return false;
     }
-    if (fl_cover_read(ret_have->cover, &cover, NULL) == WS_OK &&
-        fl_submission_accept(&m->sealed_for, view->token, &cover, ret_s) == FL_ACCEPT_GOOD &&
-        memcmp(ret_s->id, view->id, 32) == 0 && is_whole(ret_s, ret_have))
+    if (fl_material_check(&m->sealed_for, view->token, view->id, ret_have, ret_s) ==
+        FL_MATERIAL_GOOD)
         return true;
     m->counters.other++;
     m->io.spoiled(m->io.ctx, view->id);

@@ -10,12 +10,8 @@
 #ifndef WAYSIDE_FEDLEARN_MEMBER_H
 #define WAYSIDE_FEDLEARN_MEMBER_H
 
+#include "fedlearn/material.h"
 #include "fedlearn/rounds.h"
-
-/* What a vehicle sent, whole. */
-struct fl_material {
-    struct span cover, bundles /* all members', in order */, wire;
-};
 
 struct fl_member_io {
     /* Small records of this unit; saved means synced. Names: "key-" and a serial, "opened". */

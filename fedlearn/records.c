@@ -36,6 +36,7 @@ void fl_submit_encode(const struct fl_submit *s, struct buf *b) {
     buf_u8(b, s->profile);
     buf_u32(b, s->params);
     buf_put(b, s->id, sizeof(s->id));
+    buf_put(b, s->upload_key, sizeof(s->upload_key));
 }
 
 bool fl_submit_decode(struct span octets, struct fl_submit *ret) {
@@ -44,6 +45,7 @@ bool fl_submit_decode(struct span octets, struct fl_submit *ret) {
     ret->profile = rd_u8(&r);
     ret->params = rd_u32(&r);
     rd_copy(&r, ret->id, sizeof(ret->id));
+    rd_copy(&r, ret->upload_key, sizeof(ret->upload_key));
     return rd_done(&r) && fl_profile_by_octet(ret->profile, &p, NULL) == WS_OK &&
            ret->params >= 1 && ret->params <= FL_MAX_PARAMS;
 }

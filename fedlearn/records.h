@@ -23,6 +23,8 @@ struct fl_submit {
     uint8_t profile; /* enum fl_profile_octet */
     uint32_t params; /* 1..FL_MAX_PARAMS */
     uint8_t id[32]; /* fl_submission: stands for all that is sent */
+    /* X25519, drawn for this submission: what is uploaded comes under it (upload.h). */
+    uint8_t upload_key[32];
 };
 void fl_submit_encode(const struct fl_submit *s, struct buf *b);
 WARN_UNUSED bool fl_submit_decode(struct span octets, struct fl_submit *ret);

@@ -237,6 +237,7 @@ bool fl_contract_submission(const void *self, size_t i, struct fl_submission_vie
         .excluded = s->excluded, .included = s->included, .group = s->group};
     memcpy(ret->id, s->id, sizeof(ret->id));
     memcpy(ret->token, s->token, sizeof(ret->token));
+    memcpy(ret->upload_key, s->upload_key, sizeof(ret->upload_key));
     for (unsigned v = 1; v <= c->open.n; v++) {
         const uint8_t *bits = c->member[v - 1].attested;
         if (bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0)

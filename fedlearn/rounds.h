@@ -155,7 +155,7 @@ void fl_contract_round(const void *self, struct fl_round_view *ret);
 
 /* Submission i of the round that is on. */
 struct fl_submission_view {
-    uint8_t id[32], token[32];
+    uint8_t id[32], token[32], upload_key[32];
     bool excluded; /* two of one token, or a bad bundle */
     bool included; /* from DRAWING on */
     uint16_t group; /* from OPENING on; FL_MAX_GROUPS: none */

@@ -19,7 +19,7 @@ struct round_key {
 };
 
 struct round_sub {
-    uint8_t id[32], token[32];
+    uint8_t id[32], token[32], upload_key[32];
     bool excluded;
     bool included; /* from the cut-off on */
     uint16_t group;

@@ -57,6 +57,7 @@ exec_code rounds_take_message(
     *n = (struct round_sub){.group = FL_NO_GROUP};
     memcpy(n->id, s.id, sizeof(n->id));
     memcpy(n->token, m->signer, sizeof(n->token));
+    memcpy(n->upload_key, s.upload_key, sizeof(n->upload_key));
     (void)table_put(&c->by_token, n->token, n);
     rounds_save_sub(c, h, c->n_subs++);
     c->control_dirty = true;

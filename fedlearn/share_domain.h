@@ -22,6 +22,11 @@ enum fl_purpose {
     FL_FOR_OWN_KEY = 11, /* secret: a validator's encryption key */
     FL_FOR_EPHEMERAL = 12, /* secret: a submission's ephemeral scalar */
     FL_FOR_HEADER = 13, /* first leaf of a submission's commitment */
+    FL_FOR_UPLOAD = 14, /* name of an upload */
+    FL_FOR_UPLOAD_KEYS = 15, /* secret: the keys of an upload between one vehicle and one unit */
+    FL_FOR_UNIT_KEY = 16, /* a unit's key for uploads, signed */
+    FL_FOR_RECEIPT = 17, /* signed */
+    FL_FOR_KEPT = 18, /* digest of a cover on disk */
     FL_FOR_ROUND = 32, /* round seed */
 };
 

@@ -349,6 +349,7 @@ struct fl_submit rig_submit_of(const struct rig *r, size_t i) {
         .profile = rig_view(r).open->config.profile->octet,
         .params = RIG_PARAMS};
     memcpy(s.id, r->vehicle[i].submission.id, sizeof(s.id));
+    memset(s.upload_key, 0x40 + (int)i, sizeof(s.upload_key));
     return s;
 }
 

@@ -67,10 +67,14 @@ static void attack(again_fn again, struct buf *b) {
 
 static void submission(void **state) {
     (void)state;
-    struct fl_submit s = {.round = 7, .profile = FL_COMPACT, .params = FL_MAX_PARAMS, .id = {1, 2}};
+    struct fl_submit s = {.round = 7,
+        .profile = FL_COMPACT,
+        .params = FL_MAX_PARAMS,
+        .id = {1, 2},
+        .upload_key = {3}};
     struct buf b = {0};
     fl_submit_encode(&s, &b);
-    assert_int_equal(b.n, 46);
+    assert_int_equal(b.n, 78);
     attack(submit_again, &b);
     s.params = 0;
     fl_submit_encode(&s, &b);
