@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "rsu/cell.h"
+#include "rsu/own_record.h"
 #include "rsu/secret.h"
 
 #include <stdlib.h>
@@ -51,21 +52,13 @@ int beaconing_secret(const char *path, struct ws_random *random,
 
 static void submit(
     struct beaconing *b, struct node *n, const struct beacon_wish *w, struct ws_now now) {
-    struct record k = {
-        .contract = CELL_CONTRACT_BEACON, .kind = w->kind, .body = buf_span(&w->body)};
-    memcpy(k.signer, b->address, sizeof(k.signer));
-    struct buf said = {0}, octets = {0};
-    record_sign_bytes(b->cell, &k, &said);
-    signer_sign(b->signer, buf_span(&said), k.sig);
-    tx_put_record(&octets, &k);
-    struct ws_err err;
-    enum tx_verdict v = node_submit(n, buf_span(&octets), false, now, &err);
+    const struct own_record who = {b->cell, b->address, b->signer};
+    enum tx_verdict v =
+        own_record_submit(&who, CELL_CONTRACT_BEACON, w->kind, buf_span(&w->body), n, now);
     if (v == TX_GOOD)
         b->counters.sent[w->kind < ARRAY_LEN(b->counters.sent) ? w->kind : 0]++;
     else if (v != TX_DUPLICATE) /* it waits in the mempool since an earlier wish */
         b->counters.refused++;
-    buf_free(&said);
-    buf_free(&octets);
 }
 
 void beaconing_run(struct beaconing *b, struct node *n, const void *contract, struct ws_now now) {
