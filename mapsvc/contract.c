@@ -124,7 +124,10 @@ static void read_rates(
     uint64_t most = (uint64_t)exec_policy(h, MAP_POLICY_REPUTATION_MAX_PPM);
     p->fpr_ppm[k][s] = fpr;
     uint32_t liars = (uint32_t)exec_policy(h, MAP_POLICY_LIARS_PPM);
-    p->liars[k][s] = fusion_weigh(tpr, liars > fpr ? liars : fpr);
+    uint32_t lie = liars > fpr ? liars : fpr;
+    p->liars[k][LIE_UNCONTRADICTED][s] = fusion_weigh(tpr, lie);
+    uint32_t denied = (uint32_t)((uint64_t)tpr * (1000000 - liars) / 1000000);
+    p->liars[k][LIE_CONTRADICTED][s] = fusion_weigh(denied > 0 ? denied : 1, lie);
     for (size_t tier = 0; tier < SENSOR_TIERS; tier++) {
         uint64_t worse = (uint64_t)fpr << 2 * tier;
         worse = worse > most ? most : worse;

@@ -96,6 +96,11 @@ static void read_group(struct rd *r, struct hyp_group *g) {
     }
 }
 
+static void read_tally(struct rd *r, struct hyp_tally *t) {
+    t->in_favour = rd_u32(r);
+    t->against = rd_u32(r);
+}
+
 static void read_hyp(struct rd *r, struct subject *s) {
     unsigned cls = rd_u8(r);
     if (cls < HYP_REMOVED || cls > HYP_COVERED)
@@ -137,6 +142,7 @@ static void read_hyp(struct rd *r, struct subject *s) {
         y->issuers[i].bits = rd_i64(r);
         y->n_issuers = i + 1;
     }
+    y->other_issuers = rd_i64(r);
     if (y->cls == HYP_MOVED)
         spot_get(r, y->spot);
     n = rd_u8(r);
@@ -148,9 +154,10 @@ static void read_hyp(struct rd *r, struct subject *s) {
     y->n_sources = n;
     for (size_t i = 0; i < n; i++) {
         rd_copy(r, y->sources[i].key, SOURCE_KEY);
-        y->sources[i].in_favour = rd_u16(r);
-        y->sources[i].against = rd_u16(r);
+        read_tally(r, &y->sources[i].said);
     }
+    for (size_t i = 0; i < SENSOR_CLASS_COUNT; i++)
+        read_tally(r, &y->heard[i]);
 }
 
 static bool read_subject(struct rd *k, struct rd *r, struct subject *s) {

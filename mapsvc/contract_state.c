@@ -101,6 +101,11 @@ static void put_group(struct buf *v, const struct hyp_group *g) {
     }
 }
 
+static void put_tally(struct buf *v, const struct hyp_tally *t) {
+    buf_u32(v, t->in_favour);
+    buf_u32(v, t->against);
+}
+
 static void put_hyp(struct buf *v, const struct hypothesis *y) {
     buf_u8(v, (uint8_t)y->cls);
     buf_u8(v, y->has_value ? 1 : 0);
@@ -125,14 +130,16 @@ static void put_hyp(struct buf *v, const struct hypothesis *y) {
         buf_put(v, y->issuers[i].id, sizeof(y->issuers[i].id));
         buf_i64(v, y->issuers[i].bits);
     }
+    buf_i64(v, y->other_issuers);
     if (y->cls == HYP_MOVED)
         spot_put(v, y->spot);
     buf_u8(v, (uint8_t)y->n_sources);
     for (size_t i = 0; i < y->n_sources; i++) {
         buf_put(v, y->sources[i].key, SOURCE_KEY);
-        buf_u16(v, y->sources[i].in_favour);
-        buf_u16(v, y->sources[i].against);
+        put_tally(v, &y->sources[i].said);
     }
+    for (size_t i = 0; i < SENSOR_CLASS_COUNT; i++)
+        put_tally(v, &y->heard[i]);
 }
 
 void state_put_subject(struct exec_host *h, const struct subject *s) {

@@ -1,4 +1,5 @@
 #include "mapsvc/hypothesis.h"
+#include "mapsvc/voices.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -130,42 +131,6 @@ static struct hyp_group *group_of(
     return &y->groups[at];
 }
 
-static void issuer_count(struct hypothesis *y, const uint8_t *issuer, int64_t bits) {
-    const int64_t most = 62 * BIT_Q16;
-    size_t i = 0;
-    while (i < y->n_issuers && memcmp(y->issuers[i].id, issuer, sizeof(y->issuers[i].id)) != 0)
-        i++;
-    if (i == ISSUERS_MAX)
-        return;
-    if (i == y->n_issuers) {
-        memcpy(y->issuers[i].id, issuer, sizeof(y->issuers[i].id));
-        y->issuers[i].bits = 0;
-        y->n_issuers++;
-    }
-    int64_t sum = y->issuers[i].bits + bits;
-    y->issuers[i].bits = sum > most ? most : sum < -most ? -most : sum;
-}
-
-static struct hyp_source *source_of(struct hypothesis *y, const uint8_t *key) {
-    for (size_t i = 0; i < y->n_sources; i++)
-        if (memcmp(y->sources[i].key, key, SOURCE_KEY) == 0)
-            return &y->sources[i];
-    if (y->n_sources == HYP_SOURCES_MAX)
-        return NULL;
-    y->sources = ws_realloc(y->sources, (y->n_sources + 1) * sizeof(y->sources[0]));
-    struct hyp_source *s = &y->sources[y->n_sources++];
-    *s = (struct hyp_source){0};
-    memcpy(s->key, key, SOURCE_KEY);
-    return s;
-}
-
-static void source_count(struct hypothesis *y, const uint8_t *key, bool in_favour) {
-    struct hyp_source *s = source_of(y, key);
-    uint16_t *n = s == NULL ? NULL : in_favour ? &s->in_favour : &s->against;
-    if (n != NULL && *n < UINT16_MAX)
-        (*n)++;
-}
-
 static void leaf_add(struct hypothesis *y, const struct hyp_look *l) {
     if (y->n_leaves == EVIDENCE_MAX)
         return;
@@ -183,8 +148,7 @@ void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, u
     uint16_t *n = in_favour ? &g->counts.detect[l->rank] : &g->counts.miss[l->rank];
     if (*n < UINT16_MAX)
         (*n)++;
-    issuer_count(y, l->issuer, in_favour ? weight[l->rank].detect : weight[l->rank].miss);
-    source_count(y, l->source, in_favour);
+    voices_count(y, l, in_favour, weight);
     if (!in_favour)
         return;
     if (y->vehicles < UINT32_MAX)
@@ -210,10 +174,7 @@ void hyp_uncount_miss(struct hypothesis *y, const struct hyp_look *l, uint64_t b
             g->counts.miss[l->rank] == 0)
             continue;
         g->counts.miss[l->rank]--;
-        issuer_count(y, l->issuer, -weight[l->rank].miss);
-        struct hyp_source *s = source_of(y, l->source);
-        if (s != NULL && s->against > 0)
-            s->against--;
+        voices_uncount_miss(y, l, weight);
     }
 }
 
@@ -251,8 +212,7 @@ static void hyp_age(struct hypothesis *y, uint64_t eighths) {
             y->groups[to++] = g;
     }
     y->n_groups = to;
-    for (size_t i = 0; i < y->n_issuers; i++)
-        y->issuers[i].bits = fusion_decay(y->issuers[i].bits, eighths);
+    voices_age(y, eighths);
 }
 
 bool subject_age(
@@ -303,18 +263,6 @@ struct hyp_summary hyp_summarise(const struct hypothesis *y) {
         r.without_issuer += y->issuers[i].bits;
         most = y->issuers[i].bits > most ? y->issuers[i].bits : most;
     }
-    r.without_issuer -= most;
+    r.without_issuer += y->other_issuers - most;
     return r;
-}
-
-int64_t hyp_over_liars(
-    const struct hypothesis *y, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < y->n_sources; i++) {
-        const struct hyp_source *s = &y->sources[i];
-        uint8_t class = s->key[SOURCE_KEY - 1];
-        if (class < SENSOR_CLASS_COUNT)
-            sum += s->in_favour * weight[class].detect + s->against * weight[class].miss;
-    }
-    return sum;
 }

@@ -15,12 +15,16 @@
 #include "mapsvc/policy_fields.h"
 #include "mapsvc/spot.h"
 
+/* How a true change is told where a share of the vehicles may lie: by all who see it, or only by those who do not lie,
+ * while the others say that nothing has changed. A lie is told by that share alone. */
+enum lie_arm { LIE_UNCONTRADICTED, LIE_CONTRADICTED, LIE_ARMS };
+
 /* Policy in force, read once per block. */
 struct map_params {
     int64_t v[MAP_POLICY_GENERAL_COUNT];
     struct fusion_weight weight[RATE_KIND_COUNT][SENSOR_RANKS];
     uint32_t fpr_ppm[RATE_KIND_COUNT][SENSOR_CLASS_COUNT];
-    struct fusion_weight liars[RATE_KIND_COUNT]
+    struct fusion_weight liars[RATE_KIND_COUNT][LIE_ARMS]
                               [SENSOR_CLASS_COUNT]; /* against the share that may lie */
 };
 enum map_rate_kind rate_kind_of(enum element_kind k);
@@ -57,12 +61,17 @@ struct hyp_issuer {
     uint8_t id[8];
     int64_t bits;
 };
-/* Who said what about it, for their record (reputation.h). Beyond the bound, nobody's record is touched. */
+/* Looks that spoke for it and against it, 65536 to one, aged with the evidence. */
+struct hyp_tally {
+    uint32_t in_favour, against;
+};
+/* Who said what about it, for their record (reputation.h). When there is no room the one that said least gives way, among
+ * equals the one with the greatest key: its record is not touched then. */
 #define SOURCE_KEY 9 /* first octets of the issuer, class of sensor */
 #define HYP_SOURCES_MAX 32
 struct hyp_source {
     uint8_t key[SOURCE_KEY];
-    uint16_t in_favour, against;
+    struct hyp_tally said;
 };
 enum advisory_state { ADVISORY_NONE = 0, ADVISORY_ACTIVE = 1, ADVISORY_OVER = 2 };
 
@@ -88,6 +97,8 @@ struct hypothesis {
     size_t n_groups;
     struct hyp_issuer issuers[ISSUERS_MAX];
     size_t n_issuers;
+    int64_t other_issuers; /* <= 0: of those against it for whom there was no room */
+    struct hyp_tally heard[SENSOR_CLASS_COUNT]; /* since it was first suspected */
     struct hyp_source *sources;
     size_t n_sources;
     struct evidence_leaf *leaves; /* evidence in favour, the first EVIDENCE_MAX */
@@ -148,9 +159,12 @@ struct hyp_summary {
     int64_t without_issuer, without_family; /* what is left without the one that says most */
 };
 struct hyp_summary hyp_summarise(const struct hypothesis *y);
-/* What all vehicles heard say together, where of those who are against it none lies and of those in favour as many as
- * the weights assume. Undiscounted: each vehicle is one. */
-int64_t hyp_over_liars(
-    const struct hypothesis *y, const struct fusion_weight weight[static SENSOR_CLASS_COUNT]);
+/* Bits by which all that was heard tells a true change from a lie of the share that may lie. Undiscounted: each vehicle is
+ * one. Of two ways in which a true change is told, whichever fits; what may be chosen is paid for, so that a lie passes any
+ * bound of b bits with a chance of 2^-b at most. */
+int64_t hyp_over_liars(const struct hypothesis *y,
+    const struct fusion_weight weight[static LIE_ARMS][SENSOR_CLASS_COUNT]);
+/* Looks, rounded. */
+uint32_t hyp_looks(uint32_t tally);
 
 #endif

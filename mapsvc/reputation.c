@@ -87,16 +87,18 @@ static void note(
 void reputation_note_outcome(struct map_contract *c, const struct hypothesis *y, bool confirmed) {
     for (size_t i = 0; i < y->n_sources; i++) {
         const struct hyp_source *s = &y->sources[i];
+        uint32_t in_favour = hyp_looks(s->said.in_favour);
+        uint32_t against = hyp_looks(s->said.against);
         if (confirmed)
-            note(c, s, s->in_favour, s->against);
+            note(c, s, in_favour, against);
         else
-            note(c, s, s->against, s->in_favour);
+            note(c, s, against, in_favour);
     }
 }
 
 void reputation_note_rival(struct map_contract *c, const struct hypothesis *y) {
     for (size_t i = 0; i < y->n_sources; i++)
-        note(c, &y->sources[i], 0, y->sources[i].in_favour);
+        note(c, &y->sources[i], 0, hyp_looks(y->sources[i].said.in_favour));
 }
 
 /* False reports in a million, with the class's own rate as what is believed before there is a record. */

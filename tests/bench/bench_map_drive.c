@@ -156,7 +156,8 @@ void bench_drive_run(struct bench_drive *d, unsigned spacing_s, uint64_t seconds
             sim_drive(&car->v, &d->roads, tick * SIM_TICK_US, true, &d->rnd);
             if (!was && car->v.on_road)
                 new_trip(d, car);
-            sim_sense(&car->v, &d->world, &d->roads, &senses, true, &d->rnd, look);
+            bool now = d->denies == NULL || !d->denies(d->self, car);
+            sim_sense(&car->v, &d->world, &d->roads, &senses, now, &d->rnd, look);
             if (!look->any)
                 continue;
             d->told(d->self, car, look);

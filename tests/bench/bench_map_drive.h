@@ -27,6 +27,8 @@ struct bench_drive {
         void *self, struct bench_car *car, struct sim_look *look); /* may change the look */
     void (*block)(void *self); /* after each; may be NULL */
     bool (*done)(void *self); /* asked once in a minute; may be NULL */
+    /* This car tells what its map says, whatever stands there; may be NULL: none does. */
+    bool (*denies)(void *self, const struct bench_car *car);
 };
 
 /* Folder of the maps, or NULL with a sentence on standard error. */
