@@ -93,6 +93,7 @@ struct grid {
     unsigned shift; /* log2 of a bucket's side; 0: GRID_FINE. Set before the first add */
     struct grid_entry *entries; /* ascending key, then ref, after grid_build */
     size_t n, cap;
+    size_t n_ordered; /* of them at the front; the others came since */
     struct grid_page *pages; /* hash table */
     size_t n_pages; /* its size, a power of two */
     uint32_t *starts; /* first entry of each occupied bucket, ascending key; one more for the end */
@@ -103,7 +104,13 @@ void grid_clear(struct grid *g); /* keeps the shift */
 void grid_add(struct grid *g, int32_t x, int32_t y, uint32_t ref);
 /* Adds an element: lines in every bucket they pass. */
 void grid_add_element(struct grid *g, const struct element *e, uint32_t ref);
-void grid_build(struct grid *g); /* after the last add, before the first look */
+/* After the last add, before the first look. What came since it was built last is merged into the rest. */
+void grid_build(struct grid *g);
+/* The things that refs count have come and gone: those of gone[n_gone] (ascending, as they were counted before) are no
+ * longer, those of fresh[n_fresh] (ascending, as they are counted now) are new; all others keep their order and their
+ * entries. Then the fresh ones are added and the grid is built. What moved is in both. */
+void grid_recount(
+    struct grid *g, const uint32_t *gone, size_t n_gone, const uint32_t *fresh, size_t n_fresh);
 uint64_t grid_key(int32_t x, int32_t y); /* of a fine grid */
 /* Entries whose x and y are both within so many mm of a place, bucket by bucket. One element may come
  * up several times: lines are in every bucket they pass. */

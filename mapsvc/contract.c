@@ -61,12 +61,56 @@ static bool is_observed(enum element_kind k) {
     return k != EL_LANE && k != EL_BOUNDARY && k != EL_AREA;
 }
 
+static void index_element(struct map_contract *c, uint32_t at) {
+    if (is_observed(c->map.elements[at].kind))
+        grid_add_element(&c->grid, &c->map.elements[at], at);
+}
+
 void contract_index(struct map_contract *c) {
     grid_clear(&c->grid);
     for (size_t i = 0; i < c->map.n; i++)
-        if (is_observed(c->map.elements[i].kind))
-            grid_add_element(&c->grid, &c->map.elements[i], (uint32_t)i);
+        index_element(c, (uint32_t)i);
     grid_build(&c->grid);
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Where the elements are that come, go or move; those of the changes that are in the map now. */
+static uint32_t *indices(
+    const struct map_contract *c, const struct change_record *changes, size_t n, size_t *ret_n) {
+    uint32_t *v = ws_calloc(n, sizeof(*v));
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct element *e =
+            change_is_geometry(&changes[i]) ? mapset_find(&c->map, changes[i].element_id) : NULL;
+        if (e != NULL)
+            v[(*ret_n)++] = (uint32_t)(e - c->map.elements);
+    }
+    if (*ret_n > 1)
+        qsort(v, *ret_n, sizeof(*v), by_number);
+    return v;
+}
+
+void contract_follow(struct map_contract *c, const struct change_record *changes, size_t n) {
+    size_t n_gone = 0;
+    size_t n_fresh = 0;
+    uint32_t *gone = indices(c, changes, n, &n_gone);
+    struct ws_err err;
+    int rc = map_changes_apply(changes, n, &c->map, &err);
+    WS_ASSERT(rc == WS_OK);
+    uint32_t *fresh = indices(c, changes, n, &n_fresh);
+    if (n_gone + n_fresh > 0) {
+        grid_recount(&c->grid, gone, n_gone, fresh, n_fresh);
+        for (size_t i = 0; i < n_fresh; i++)
+            index_element(c, fresh[i]);
+        grid_build(&c->grid);
+    }
+    free(gone);
+    free(fresh);
 }
 
 void contract_index_places(struct map_contract *c) {

@@ -194,7 +194,9 @@ void block_count(struct map_contract *c, struct exec_host *h);
 struct subject *contract_subject(
     const struct map_contract *c, const uint8_t key[static SUBJECT_KEY]); /* or NULL */
 void contract_add_subject(struct map_contract *c, struct subject *s); /* takes it */
-void contract_index(struct map_contract *c); /* after elements came or went */
+void contract_index(struct map_contract *c); /* of the whole map, at the start */
+/* Changes that are true of the map go into it and into its index. */
+void contract_follow(struct map_contract *c, const struct change_record *changes, size_t n);
 void contract_index_places(struct map_contract *c);
 /* The confirmed change of an element that waits for its version, or NULL. */
 const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]);

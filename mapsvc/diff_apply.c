@@ -43,46 +43,44 @@ int map_changes_check(
     return WS_OK;
 }
 
-static struct element *find(struct mapset *m, const uint8_t id[static 16]) {
-    const struct element *e = mapset_find(m, id);
-    return e == NULL ? NULL : &m->elements[e - m->elements];
+static int by_index(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int by_id(const void *a, const void *b) {
+    return memcmp(((const struct element *)a)->id, ((const struct element *)b)->id, 16);
 }
 
 static void apply_checked(const struct change_record *changes, size_t n, struct mapset *m) {
-    size_t gone = 0;
-    size_t added = 0;
+    uint32_t *gone = ws_calloc(n, sizeof(*gone));
+    struct element *fresh = ws_calloc(n, sizeof(*fresh));
+    size_t n_gone = 0;
+    size_t n_fresh = 0;
     for (size_t i = 0; i < n; i++) {
-        if (changes[i].op == MAP_CREATE)
+        const struct change_record *c = &changes[i];
+        if (c->op == MAP_CREATE) {
+            fresh[n_fresh++] = element_copy(&c->after);
             continue;
-        struct element *e = find(m, changes[i].element_id);
-        if (changes[i].op == MAP_MODIFY) {
-            element_free(e);
-            *e = element_copy(&changes[i].after);
+        }
+        const struct element *e = mapset_find(m, c->element_id);
+        size_t at = (size_t)(e - m->elements);
+        if (c->op == MAP_DELETE) {
+            gone[n_gone++] = (uint32_t)at;
         } else {
-            /* Marked here, closed up below: finding needs the order to hold until the end. */
-            e->kind = (enum element_kind)0;
-            gone++;
+            element_free(&m->elements[at]);
+            m->elements[at] = element_copy(&c->after);
         }
     }
-    if (gone > 0) {
-        size_t to = 0;
-        for (size_t i = 0; i < m->n; i++) {
-            if (m->elements[i].kind == (enum element_kind)0)
-                element_free(&m->elements[i]);
-            else
-                m->elements[to++] = m->elements[i];
-        }
-        m->n = to;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (changes[i].op != MAP_CREATE)
-            continue;
-        struct element e = element_copy(&changes[i].after);
-        mapset_add(m, &e);
-        added++;
-    }
-    if (added > 0)
-        mapset_sort(m);
+    /* Changes are ordered by kind first. */
+    if (n_gone > 1)
+        qsort(gone, n_gone, sizeof(*gone), by_index);
+    if (n_fresh > 1)
+        qsort(fresh, n_fresh, sizeof(*fresh), by_id);
+    mapset_edit(m, gone, n_gone, fresh, n_fresh);
+    free(gone);
+    free(fresh);
 }
 
 int map_changes_apply(

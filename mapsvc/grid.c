@@ -1,4 +1,5 @@
 /* The uniform grid: ordered entries with a hash over the buckets. */
+#include "base/assert.h"
 #include "base/mem.h"
 #include "mapsvc/associate.h"
 
@@ -37,7 +38,7 @@ void grid_free(struct grid *g) {
 }
 
 void grid_clear(struct grid *g) {
-    g->n = 0;
+    g->n = g->n_ordered = 0;
     if (g->n_pages > 0)
         memset(g->pages, 0, g->n_pages * sizeof(g->pages[0]));
 }
@@ -117,9 +118,62 @@ static void make_pages(struct grid *g, size_t pages) {
     memset(g->pages, 0, g->n_pages * sizeof(g->pages[0]));
 }
 
+static void order_entries(struct grid *g) {
+    size_t n = g->n - g->n_ordered;
+    if (n > 1)
+        qsort(g->entries + g->n_ordered, n, sizeof(g->entries[0]), by_key);
+    if (n > 0 && g->n_ordered > 0) {
+        /* From the back, so that what lies before the first of the new ones stays where it is. */
+        struct grid_entry *fresh = ws_calloc(n, sizeof(*fresh));
+        memcpy(fresh, g->entries + g->n_ordered, n * sizeof(*fresh));
+        size_t old = g->n_ordered;
+        for (size_t to = g->n; n > 0; to--) {
+            if (old > 0 && by_key(&g->entries[old - 1], &fresh[n - 1]) > 0)
+                g->entries[to - 1] = g->entries[--old];
+            else
+                g->entries[to - 1] = fresh[--n];
+        }
+        free(fresh);
+    }
+    g->n_ordered = g->n;
+}
+
+/* How many of v[n] (ascending) are below x. */
+static size_t below(const uint32_t *v, size_t n, uint32_t x) {
+    size_t lo = 0;
+    while (lo < n) {
+        size_t mid = lo + (n - lo) / 2;
+        if (v[mid] < x)
+            lo = mid + 1;
+        else
+            n = mid;
+    }
+    return lo;
+}
+
+void grid_recount(
+    struct grid *g, const uint32_t *gone, size_t n_gone, const uint32_t *fresh, size_t n_fresh) {
+    WS_ASSERT(g->n_ordered == g->n);
+    /* How many keep their entries before each fresh one. */
+    uint32_t *before = ws_calloc(n_fresh, sizeof(*before));
+    for (size_t k = 0; k < n_fresh; k++)
+        before[k] = fresh[k] - (uint32_t)k;
+    size_t to = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        struct grid_entry e = g->entries[i];
+        size_t k = below(gone, n_gone, e.ref);
+        if (k < n_gone && gone[k] == e.ref)
+            continue;
+        e.ref -= (uint32_t)k;
+        e.ref += (uint32_t)below(before, n_fresh, e.ref + 1);
+        g->entries[to++] = e;
+    }
+    g->n = g->n_ordered = to;
+    free(before);
+}
+
 void grid_build(struct grid *g) {
-    if (g->n > 1)
-        qsort(g->entries, g->n, sizeof(g->entries[0]), by_key);
+    order_entries(g);
     size_t buckets = 0;
     size_t pages = 0;
     for (size_t i = 0; i < g->n; i++) {

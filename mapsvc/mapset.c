@@ -38,20 +38,61 @@ void mapset_sort(struct mapset *m) {
         qsort(m->elements, m->n, sizeof(m->elements[0]), by_id);
 }
 
-const struct element *mapset_find(const struct mapset *m, const uint8_t id[static 16]) {
+static void close_up(struct mapset *m, const uint32_t *gone, size_t n) {
+    if (n == 0)
+        return;
+    size_t to = gone[0];
+    for (size_t k = 0; k < n; k++) {
+        size_t from = (size_t)gone[k] + 1;
+        size_t end = k + 1 < n ? gone[k + 1] : m->n;
+        WS_ASSERT(from <= end && end <= m->n);
+        element_free(&m->elements[gone[k]]);
+        memmove(&m->elements[to], &m->elements[from], (end - from) * sizeof(m->elements[0]));
+        to += end - from;
+    }
+    m->n = to;
+}
+
+/* Where an element with this id is or would be, below n. */
+static size_t lower_bound(const struct mapset *m, size_t n, const uint8_t id[static 16]) {
     size_t lo = 0;
-    size_t hi = m->n;
+    size_t hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = memcmp(m->elements[mid].id, id, 16);
-        if (c == 0)
-            return &m->elements[mid];
-        if (c < 0)
+        if (memcmp(m->elements[mid].id, id, 16) < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return NULL;
+    return lo;
+}
+
+/* From the last to the first: what lies behind each moves once, to where it stays. */
+static void spread_out(struct mapset *m, struct element *fresh, size_t n) {
+    size_t end = m->n;
+    if (m->n + n > m->cap) {
+        m->cap = m->n + n > 2 * m->cap ? m->n + n : 2 * m->cap;
+        m->elements = ws_realloc(m->elements, m->cap * sizeof(m->elements[0]));
+    }
+    m->n += n;
+    while (n-- > 0) {
+        size_t at = lower_bound(m, end, fresh[n].id);
+        memmove(&m->elements[at + n + 1], &m->elements[at], (end - at) * sizeof(m->elements[0]));
+        m->elements[at + n] = fresh[n];
+        fresh[n] = (struct element){0};
+        end = at;
+    }
+}
+
+void mapset_edit(
+    struct mapset *m, const uint32_t *gone, size_t n_gone, struct element *fresh, size_t n_fresh) {
+    close_up(m, gone, n_gone);
+    spread_out(m, fresh, n_fresh);
+}
+
+const struct element *mapset_find(const struct mapset *m, const uint8_t id[static 16]) {
+    size_t at = lower_bound(m, m->n, id);
+    return at < m->n && memcmp(m->elements[at].id, id, 16) == 0 ? &m->elements[at] : NULL;
 }
 
 static bool has_lineage(const struct mapset *m) {

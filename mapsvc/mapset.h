@@ -20,6 +20,10 @@ void mapset_free(struct mapset *m);
 void mapset_add(
     struct mapset *m, struct element *e); /* takes e's memory; order is restored by mapset_sort */
 void mapset_sort(struct mapset *m);
+/* Takes out the elements at gone[n_gone] (ascending) and puts fresh[n_fresh] in (ascending id, none of them in m; their memory is
+ * taken), in one pass over what lies behind the first of them. m stays sorted. */
+void mapset_edit(
+    struct mapset *m, const uint32_t *gone, size_t n_gone, struct element *fresh, size_t n_fresh);
 const struct element *mapset_find(const struct mapset *m, const uint8_t id[static 16]);
 void mapset_encode(const struct mapset *m, struct buf *b);
 WARN_UNUSED int mapset_decode(struct span s, struct mapset *ret_map, struct ws_err *err);

@@ -348,9 +348,7 @@ static bool publication_due(const struct map_contract *c, uint64_t now) {
 
 static void apply(struct map_contract *c, struct exec_host *h, const struct map_version *v) {
     tiles_apply(&c->tiles, &c->map.frame, v->changes, v->n_changes);
-    struct ws_err err;
-    int rc = map_changes_apply(v->changes, v->n_changes, &c->map, &err);
-    WS_ASSERT(rc == WS_OK);
+    contract_follow(c, v->changes, v->n_changes);
     for (size_t i = 0; i < v->n_changes; i++) {
         const struct change_record *r = &v->changes[i];
         if (r->has_after)
@@ -359,8 +357,6 @@ static void apply(struct map_contract *c, struct exec_host *h, const struct map_
             state_del_element(h, r->element_id);
         state_put_last_change(h, r->element_id, r->has_after ? r->id : NULL);
     }
-    if (v->geometry)
-        contract_index(c);
 }
 
 /* Moves pending changes into v until one is left or the record would grow too large. */

@@ -170,6 +170,106 @@ static void test_grid(void **state) {
     grid_free(&g);
 }
 
+/* ---- following changes ---- */
+
+struct stand {
+    struct map_point at;
+    uint16_t heading;
+    bool line;
+};
+
+static void add_stand(struct grid *g, const struct stand *s, uint32_t ref) {
+    struct map_point p[2] = {s->at, {s->at.x + 90000, s->at.y - 40000, 0}};
+    const struct element e = {.kind = s->line ? EL_SPEED_LIMIT : EL_SIGN,
+        .has_heading = true,
+        .heading = s->heading,
+        .points = p,
+        .n_points = s->line ? 2 : 1};
+    grid_add_element(g, &e, ref);
+}
+
+static struct stand some_stand(struct ws_random *r) {
+    struct stand s = {.line = ws_random_below(r, 4) == 0};
+    s.at.x = (int32_t)ws_random_below(r, 400000) - 200000;
+    s.at.y = (int32_t)ws_random_below(r, 400000) - 200000;
+    s.heading = (uint16_t)ws_random_below(r, 65536);
+    return s;
+}
+
+/* Entry for entry and bucket for bucket what one built from nothing has. */
+static void assert_same_grid(const struct grid *g, const struct grid *fresh) {
+    assert_int_equal(g->n, fresh->n);
+    size_t starts = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct grid_entry *a = &g->entries[i];
+        const struct grid_entry *b = &fresh->entries[i];
+        assert_int_equal(a->key, b->key);
+        assert_int_equal(a->ref, b->ref);
+        assert_int_equal(a->x, b->x);
+        assert_int_equal(a->y, b->y);
+        assert_int_equal(a->heading, b->heading);
+        assert_int_equal(a->kind, b->kind);
+        starts += i == 0 || a->key != g->entries[i - 1].key ? 1 : 0;
+        assert_true(near(g, a->x, a->y, a->ref) >= 1);
+    }
+    assert_memory_equal(g->starts, fresh->starts, (starts + 1) * sizeof(g->starts[0]));
+}
+
+static void test_grid_follows_changes(void **state) {
+    (void)state;
+    enum { MOST = 400, ROUNDS = 300, EDITS = 6 };
+    struct ws_random r = ws_random_seeded(17);
+    static struct stand now[MOST + EDITS];
+    size_t n = 0;
+    struct grid g = {0};
+    grid_build(&g);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        static struct stand next[MOST + EDITS];
+        uint32_t gone[MOST];
+        uint32_t fresh[MOST + EDITS];
+        size_t n_gone = 0;
+        size_t n_fresh = 0;
+        size_t k = 0;
+        uint64_t often = round % 50 == 49 ? 2 : 60; /* now and then most of them go */
+        for (size_t i = 0; i < n; i++) {
+            uint64_t what = ws_random_below(&r, often);
+            if (what == 0 || k >= MOST) {
+                gone[n_gone++] = (uint32_t)i;
+                continue;
+            }
+            if (what == 1) { /* it moves */
+                gone[n_gone++] = (uint32_t)i;
+                fresh[n_fresh++] = (uint32_t)k;
+                next[k++] = some_stand(&r);
+                continue;
+            }
+            if (ws_random_below(&r, 40) == 0 && k < MOST) { /* one comes before it */
+                fresh[n_fresh++] = (uint32_t)k;
+                next[k++] = some_stand(&r);
+            }
+            next[k++] = now[i];
+        }
+        for (uint64_t more = ws_random_below(&r, EDITS); more > 0 && k < MOST; more--) {
+            fresh[n_fresh++] = (uint32_t)k;
+            next[k++] = some_stand(&r);
+        }
+        n = k;
+        memcpy(now, next, n * sizeof(now[0]));
+        grid_recount(&g, gone, n_gone, fresh, n_fresh);
+        for (size_t i = 0; i < n_fresh; i++)
+            add_stand(&g, &now[fresh[i]], fresh[i]);
+        grid_build(&g);
+        struct grid whole = {0};
+        for (size_t i = 0; i < n; i++)
+            add_stand(&whole, &now[i], (uint32_t)i);
+        grid_build(&whole);
+        assert_same_grid(&g, &whole);
+        grid_free(&whole);
+    }
+    assert_true(n > 20);
+    grid_free(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headings),
@@ -177,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_sighting),
         cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_grid_follows_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -367,6 +367,51 @@ static void text_is_made_clean(void **state) {
     buf_free(&b);
 }
 
+static struct element numbered(uint32_t n) {
+    struct element e = {.kind = EL_SIGN, .valid_to_ms = INT64_MAX};
+    put_be32(e.id, n);
+    assert_true(element_add_point(&e, (struct map_point){(int32_t)n, 0, 0}));
+    return e;
+}
+
+/* Any set of elements leaves while any other comes: the rest stays, in order. */
+static void a_map_is_edited_in_order(void **state) {
+    (void)state;
+    enum { NUMBERS = 64, ROUNDS = 400 };
+    struct ws_random r = ws_random_seeded(23);
+    struct mapset m = {0};
+    bool there[NUMBERS] = {false};
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint32_t gone[NUMBERS];
+        struct element fresh[NUMBERS];
+        size_t n_gone = 0;
+        size_t n_fresh = 0;
+        size_t at = 0;
+        uint64_t often = round % 3 == 0 ? 2 : 20;
+        for (uint32_t i = 0; i < NUMBERS; i++) {
+            bool change = ws_random_below(&r, often) == 0;
+            if (there[i] && change)
+                gone[n_gone++] = (uint32_t)at;
+            if (!there[i] && change)
+                fresh[n_fresh++] = numbered(i);
+            at += there[i] ? 1 : 0;
+            there[i] = there[i] != change;
+        }
+        mapset_edit(&m, gone, n_gone, fresh, n_fresh);
+        at = 0;
+        for (uint32_t i = 0; i < NUMBERS; i++) {
+            if (!there[i])
+                continue;
+            assert_true(at < m.n);
+            assert_int_equal(be32(m.elements[at].id), i);
+            assert_int_equal(m.elements[at].points[0].x, i);
+            at++;
+        }
+        assert_int_equal(at, m.n);
+    }
+    mapset_free(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(setters_keep_order),
@@ -374,6 +419,7 @@ int main(void) {
         cmocka_unit_test(element_round_trip_and_cuts),
         cmocka_unit_test(encoding_is_fixed),
         cmocka_unit_test(mapset_round_trip_and_attacks),
+        cmocka_unit_test(a_map_is_edited_in_order),
         cmocka_unit_test(import_ids_differ),
         cmocka_unit_test(own_sine_agrees_with_libm),
         cmocka_unit_test(frame_follows_the_ellipsoid),
