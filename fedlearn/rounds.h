@@ -89,7 +89,7 @@ enum fl_event {
     FL_EVENT_CUT_OFF =
         3, /* version, round (8), included (4), root over their ids, ascending, height whose randomness draws (8) */
     FL_EVENT_GROUPS =
-        4, /* version, round (8), groups (2), root over (group (2), number of submission (4)) in order */
+        4, /* version, round (8), groups (2), root over fl_group_leaf in order of group and number */
     FL_EVENT_OPENED =
         5, /* version, round (8), groups (2), per group: SHA-256 of the key sum as i16 each */
     FL_EVENT_CLOSED = 6, /* version, model version (8), parent hash (32), the outcome's octets */
@@ -129,6 +129,10 @@ extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
 struct contract fl_contract_new(void);
 /* Before the first block is executed. `self` is contract.self. */
 void fl_contract_attach(void *self, const struct fl_committee *committee);
+
+/* Leaf of the list that GROUPS has the root of: who is where. */
+void fl_group_leaf(
+    uint16_t group, uint32_t number, const uint8_t id[static 32], uint8_t ret_leaf[static 32]);
 
 /* ---- read-only views; `self` is contract.self; as of the last block that has been executed ---- */
 struct fl_model_view {

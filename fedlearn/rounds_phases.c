@@ -182,6 +182,15 @@ static void try_to_end_attesting(struct fl_rounds *c, struct exec_host *h) {
 
 /* ---- DRAWING, OPENING ---- */
 
+void fl_group_leaf(
+    uint16_t group, uint32_t number, const uint8_t id[static 32], uint8_t ret_leaf[static 32]) {
+    uint8_t what[2 + 4 + 32];
+    put_be16(what, group);
+    put_be32(what + 2, number);
+    memcpy(what + 6, id, 32);
+    exec_list_leaf(span_of(what, sizeof(what)), ret_leaf);
+}
+
 static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
     if (!randomness(c, h, c->draw_height, c->draw))
         return;
@@ -196,10 +205,7 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
         for (uint32_t i = 0; i < c->n_subs; i++) {
             if (!c->sub[i].included || c->sub[i].group != g)
                 continue;
-            uint8_t what[6];
-            put_be16(what, (uint16_t)g);
-            put_be32(what + 2, i);
-            exec_list_leaf(span_of(what, sizeof(what)), leaf[n++]);
+            fl_group_leaf((uint16_t)g, i, c->sub[i].id, leaf[n++]);
         }
     }
     exec_list_root((const uint8_t(*)[32])leaf, n, root);
