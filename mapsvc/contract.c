@@ -232,9 +232,11 @@ static int genesis(void *self, struct exec_host *h, struct span section, struct 
 static int load(void *self, struct exec_host *h, struct ws_err *err) {
     struct map_contract *c = self;
     int rc = state_load(c, h, err);
-    if (rc == WS_OK)
-        build_caches(c);
-    return rc;
+    if (rc != WS_OK)
+        return rc;
+    build_caches(c);
+    read_params(&c->params, h); /* what is asked between blocks is answered by it */
+    return WS_OK;
 }
 
 static bool takes_psid(uint64_t psid) {

@@ -33,7 +33,8 @@ void map_contract_take_any_version(void *self);
         "map_order_in_force") /* another one on this element, and not superseded */                     \
     X(MAP_ORDER_OVER, "map_order_over") /* its validity has ended */                                    \
     X(MAP_ORDER_TOO_EARLY, "map_order_too_early") /* supersedes, and is not valid yet */                \
-    X(MAP_TOO_MANY_ORDERS, "too_many_map_orders")
+    X(MAP_TOO_MANY_ORDERS, "too_many_map_orders")                                                       \
+    X(MAP_ORDER_NO_ROOM, "map_order_no_room") /* for its attributes: an element has 64 at most */
 enum map_code {
 #define X(id, text) id,
     MAP_CODES(X)

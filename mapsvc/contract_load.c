@@ -266,8 +266,10 @@ static int load_decrees(struct map_contract *c, struct exec_host *h, struct ws_e
         bool more = false;
         if (next(&at, &k, &v, &more) != WS_OK)
             return broken(err, "an order");
-        if (!more)
+        if (!more) {
+            decrees_index(c);
             return WS_OK;
+        }
         struct decree d;
         if (!decree_get(&v, &d))
             return broken(err, "an order");

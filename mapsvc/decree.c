@@ -28,7 +28,7 @@ static int by_element(const void *a, const void *b) {
 }
 
 /* Every vote asks for the order on its element; orders themselves are rare. */
-static void index_elements(struct map_contract *c) {
+void decrees_index(struct map_contract *c) {
     c->decree_refs = ws_realloc(c->decree_refs, (c->n_decrees + 1) * sizeof(c->decree_refs[0]));
     for (size_t i = 0; i < c->n_decrees; i++) {
         memcpy(c->decree_refs[i].element_id, c->decrees[i].element_id, 16);
@@ -38,11 +38,13 @@ static void index_elements(struct map_contract *c) {
         qsort(c->decree_refs, c->n_decrees, sizeof(c->decree_refs[0]), by_element);
 }
 
+static int by_id(const void *id, const void *decree) {
+    return memcmp(id, ((const struct decree *)decree)->id, 32);
+}
+
 static struct decree *find(const struct map_contract *c, const uint8_t *id) {
-    for (size_t i = 0; i < c->n_decrees; i++)
-        if (memcmp(c->decrees[i].id, id, 32) == 0)
-            return &c->decrees[i];
-    return NULL;
+    return c->n_decrees == 0 ? NULL
+                             : bsearch(id, c->decrees, c->n_decrees, sizeof(c->decrees[0]), by_id);
 }
 
 /* The one that has the last word on an element, waiting or in force. */
@@ -68,7 +70,6 @@ void decree_add(struct map_contract *c, struct decree *d) {
     c->decrees[at] = *d;
     c->n_decrees++;
     *d = (struct decree){0};
-    index_elements(c);
 }
 
 static void drop(struct map_contract *c, struct exec_host *h, struct decree *d) {
@@ -77,7 +78,6 @@ static void drop(struct map_contract *c, struct exec_host *h, struct decree *d) 
     decree_free(d);
     memmove(d, d + 1, (c->n_decrees - at - 1) * sizeof(*d));
     c->n_decrees--;
-    index_elements(c);
 }
 
 static void store(struct exec_host *h, const struct decree *d) {
@@ -181,15 +181,15 @@ static exec_code judge(const struct map_contract *c, const struct exec_host *h,
         return MAP_ORDER_IN_FORCE;
     for (size_t i = 0; i < c->n_noted; i++) {
         const struct noted_order *n = &c->noted[i];
-        uint8_t other[16];
-        element_of(h, &n->order, n->id, other);
-        if (n->kind == MAP_ORDER_CHANGE && memcmp(other, element_id, 16) == 0)
+        if (n->kind == MAP_ORDER_CHANGE && memcmp(n->element_id, element_id, 16) == 0)
             return MAP_ORDER_IN_FORCE;
     }
     if (o->op == MAP_CREATE)
         return MAP_OK;
     const struct element *e = mapset_find(&c->map, element_id);
-    return e != NULL && e->kind == o->element.kind ? MAP_OK : MAP_UNKNOWN_ELEMENT;
+    if (e == NULL || e->kind != o->element.kind)
+        return MAP_UNKNOWN_ELEMENT;
+    return o->op == MAP_DELETE || map_order_fits(&o->element, e) ? MAP_OK : MAP_ORDER_NO_ROOM;
 }
 
 static void note(struct map_contract *c, struct noted_order *n) {
@@ -213,9 +213,8 @@ exec_code decree_note(
     }
     if (map_order_decode(o->body, &n.order, NULL) != WS_OK)
         return MAP_BAD_ORDER;
-    uint8_t element_id[16];
-    element_of(h, &n.order, n.id, element_id);
-    exec_code rc = judge(c, h, &n.order, element_id);
+    element_of(h, &n.order, n.id, n.element_id);
+    exec_code rc = judge(c, h, &n.order, n.element_id);
     if (rc == MAP_OK)
         note(c, &n);
     else
@@ -359,7 +358,7 @@ static void take_up(struct map_contract *c, struct exec_host *h, struct noted_or
     struct decree d = {.order = n->order};
     n->order = (struct map_order){0};
     memcpy(d.id, n->id, sizeof(d.id));
-    element_of(h, &d.order, d.id, d.element_id);
+    memcpy(d.element_id, n->element_id, sizeof(d.element_id));
     supersede(c, h, &d);
     store(h, &d);
     decree_add(c, &d);
@@ -378,7 +377,8 @@ static bool run_one(struct map_contract *c, struct exec_host *h, struct decree *
         return true;
     }
     const struct element *e = mapset_find(&c->map, d->element_id);
-    if ((e == NULL) != (d->order.op == MAP_CREATE)) {
+    if ((e == NULL) != (d->order.op == MAP_CREATE) ||
+        (d->order.op == MAP_MODIFY && !map_order_fits(t, e))) {
         tell_news(h, d, ORDER_VOID);
         drop(c, h, d);
         return true;
@@ -394,6 +394,7 @@ void decrees_run(struct map_contract *c, struct exec_host *h) {
     for (size_t i = 0; i < c->n_decrees;)
         if (!run_one(c, h, &c->decrees[i], now_ms(h)))
             i++;
+    decrees_index(c);
 }
 
 /* ---- what the road shows ---- */

@@ -40,6 +40,7 @@ struct noted_order {
     uint16_t kind;
     uint8_t id[32];
     uint8_t target[32]; /* of a withdrawal */
+    uint8_t element_id[16]; /* that a change is about */
     struct map_order order;
 };
 
@@ -63,6 +64,7 @@ void decree_report(struct map_contract *c, struct exec_host *h, struct decree *d
 
 void decree_put(const struct decree *d, struct buf *b);
 bool decree_get(struct rd *r, struct decree *ret_decree);
-void decree_add(struct map_contract *c, struct decree *d); /* takes it; ascending id */
+void decree_add(struct map_contract *c, struct decree *d); /* takes it */
+void decrees_index(struct map_contract *c); /* after some were added or dropped */
 
 #endif

@@ -1,5 +1,6 @@
 #include "mapsvc/order.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -104,6 +105,16 @@ static void remove_attr(struct element *e, const char *key) {
     }
 }
 
+bool map_order_fits(const struct element *template, const struct element *now) {
+    size_t n = now->n_attrs;
+    for (size_t i = 0; i < template->n_attrs; i++) {
+        bool here = element_attr(now, template->attrs[i].key) != NULL;
+        bool wanted = template->attrs[i].value[0] != '\0';
+        n = n + (wanted && !here ? 1 : 0) - (!wanted && here ? 1 : 0);
+    }
+    return n <= ELEMENT_MAX_ATTRS;
+}
+
 struct element map_order_apply(const struct element *template, const struct element *now) {
     struct element e = element_copy(now);
     e.revision++;
@@ -120,11 +131,13 @@ struct element map_order_apply(const struct element *template, const struct elem
         e.points = ws_memdup(template->points, template->n_points * sizeof(e.points[0]));
         e.n_points = template->n_points;
     }
-    for (size_t i = 0; i < template->n_attrs; i++) {
+    for (size_t i = 0; i < template->n_attrs; i++)
         if (template->attrs[i].value[0] == '\0')
             remove_attr(&e, template->attrs[i].key);
-        else /* one that is full keeps what it has */
-            (void)element_set_attr(&e, template->attrs[i].key, template->attrs[i].value);
+    for (size_t i = 0; i < template->n_attrs; i++) {
+        const struct map_attr *a = &template->attrs[i];
+        bool ok = a->value[0] == '\0' || element_set_attr(&e, a->key, a->value);
+        WS_ASSERT(ok);
     }
     e.valid_from_ms = template->valid_from_ms;
     e.valid_to_ms = template->valid_to_ms;

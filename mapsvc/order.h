@@ -31,7 +31,9 @@ void map_withdraw_encode(const uint8_t order[static 32], struct buf *b);
 WARN_UNUSED int map_withdraw_decode(
     struct span s, uint8_t ret_order[static 32], struct ws_err *err);
 
-/* The element that `now` becomes by the template of a modify: revision + 1, valid in the order's time. */
+/* False: the element would have more attributes than one may have (ELEMENT_MAX_ATTRS). */
+bool map_order_fits(const struct element *template, const struct element *now);
+/* The element that `now` becomes by the template of a modify, which must fit: revision + 1, valid in the order's time. */
 struct element map_order_apply(const struct element *template, const struct element *now);
 
 /* ---- event 4: how it fares ---- */

@@ -42,10 +42,10 @@ struct map_suspicion {
     bool has_heading;
     uint16_t heading; /* as in element.h */
     int64_t bits_q16,
-        threshold_q16; /* threshold: of a permanent change; 0 before the first block */
+        threshold_q16; /* threshold: of a permanent change; 0 before the first block of a cell */
     uint32_t vehicles, groups, issuers, families, views; /* in favour */
     uint32_t window_vehicles; /* the most of them within one window: what a policy asks for */
-    /* enum map_lack. 0 of something new: it may be what is missing elsewhere. Before the first block nothing is known of it. */
+    /* enum map_lack. 0 of something new: it may be what is missing elsewhere. Before the first block of a cell nothing is known of it. */
     unsigned lacks;
     uint32_t rivals; /* weaker hypotheses about the same thing */
     uint64_t first_seen, last_seen; /* Time64, us */

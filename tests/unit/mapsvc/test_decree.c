@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/decree.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 6, LIMIT = 100 };
@@ -411,6 +412,73 @@ static void test_order_of_orders(void **state) {
     rig_free(&b);
 }
 
+/* An order whose attributes find no room is refused by name: the authority must not think that it is in force. */
+static void test_full(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct mapset m = {.ns = "rig"};
+    struct element sign = rig_sign(0, 50, 0, -4000, 0);
+    char key[16];
+    for (int i = 0; i < ELEMENT_MAX_ATTRS; i++) {
+        (void)snprintf(key, sizeof(key), "k%02d", i);
+        assert_true(element_set_attr(&sign, key, "x"));
+    }
+    mapset_add(&m, &sign);
+    rig_start(&r, &m);
+    uint8_t id[32];
+    struct map_order o = modify(0, EL_SIGN, 30);
+    assert_true(element_set_attr(&o.element, "closed", "yes"));
+    assert_int_equal(order(&r, o, id), MAP_ORDER_NO_ROOM);
+    assert_string_equal(r.contract.ops->code_name(MAP_ORDER_NO_ROOM), "map_order_no_room");
+    assert_int_equal(r.n_versions, 0);
+    assert_int_equal(element_at(&r, 0)->value, 50);
+    /* One that takes another away first has room, whichever key comes first; so has one that replaces. */
+    o = modify(0, EL_SIGN, 30);
+    assert_true(element_set_attr(&o.element, "closed", "yes"));
+    assert_true(element_set_attr(&o.element, "k07", ""));
+    assert_true(element_set_attr(&o.element, "k08", "y"));
+    assert_int_equal(order(&r, o, id), MAP_OK);
+    tick(&r, 1000);
+    assert_string_equal(element_attr(element_at(&r, 0), "closed"), "yes");
+    assert_string_equal(element_attr(element_at(&r, 0), "k08"), "y");
+    assert_null(element_attr(element_at(&r, 0), "k07"));
+    assert_int_equal(element_at(&r, 0)->n_attrs, ELEMENT_MAX_ATTRS);
+    assert_follows(&r);
+    rig_free(&r);
+}
+
+/* A block full of orders: each element has one, who comes second is told so, and after a restart all are known. */
+static void test_many(void **state) {
+    (void)state;
+    enum { MANY = 600 };
+    struct map_rig r;
+    struct mapset m = {.ns = "rig"};
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct element e = rig_sign(i, 50, (int32_t)(50000 * i), -4000, 0);
+        mapset_add(&m, &e);
+    }
+    rig_start(&r, &m);
+    static uint8_t ids[MANY][32];
+    uint8_t other[32];
+    rig_begin(&r, r.now_ms + 1000);
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(give(&r, modify(i, EL_SIGN, 30), ids[i]), MAP_OK);
+        assert_int_equal(give(&r, modify(i / 2, EL_SIGN, 70), other), MAP_ORDER_IN_FORCE);
+    }
+    rig_end(&r);
+    rig_restart(&r);
+    const struct map_contract *c = r.contract.self;
+    assert_int_equal(c->n_decrees, MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint8_t id[16];
+        rig_id(i, id);
+        const struct decree *d = decree_of(c, id);
+        assert_non_null(d);
+        assert_memory_equal(d->id, ids[i], 32);
+    }
+    rig_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_once),
@@ -421,6 +489,8 @@ int main(void) {
         cmocka_unit_test(test_still_there),
         cmocka_unit_test(test_authority_first),
         cmocka_unit_test(test_order_of_orders),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

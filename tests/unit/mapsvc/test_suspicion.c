@@ -91,6 +91,11 @@ static void what_is_lacking_shrinks_with_the_evidence_until_nothing_is(void **st
         assert_int_equal(m.lacks & after[i].lacks, after[i].lacks);
         assert_int_equal(m.lacks & after[i].lacks_not, 0);
         assert_int_equal(m.window_vehicles, i + 1);
+        /* And so it is after a restart, before the next block. */
+        rig_restart(&r);
+        struct map_suspicion again = suspicion_of(&r, 1);
+        assert_int_equal(again.lacks, m.lacks);
+        assert_int_equal(again.threshold_q16, m.threshold_q16);
     }
     /* The rest is here: it is confirmed, and no suspicion any more. */
     rig_begin(&r, r.now_ms + 5000);
