@@ -156,7 +156,7 @@ void fl_upload_denial_put(const struct fl_upload_refusal *r, const struct fl_upl
 WARN_UNUSED bool fl_upload_denial_read(
     struct span octets, const struct fl_upload_keys *keys, struct fl_upload_refusal *ret);
 
-/* number: of this vehicle's probes under these keys, ascending. */
+/* number: of this vehicle's probes, ascending, from 1; a unit answers each once. */
 void fl_upload_probe_put(const uint8_t name[static 32], uint64_t number,
     const struct fl_upload_keys *keys, uint8_t ret_octets[static FL_UPLOAD_REQUEST_OCTETS]);
 WARN_UNUSED bool fl_upload_probe_read(

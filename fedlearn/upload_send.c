@@ -7,16 +7,17 @@
 enum {
     PLACES = FL_UPLOAD_WINDOW + 1,
     WINDOW_FIRST = 16,
-    WINDOW_LEAST = 8,
+    WINDOW_LEAST = 16,
     WINDOW_MOST = 768,
-    OUT_OF_ORDER = 12, /* sendings by which one may be late before it counts as lost */
+    OUT_OF_ORDER =
+        12, /* least number of sendings by which one may be late before it counts as lost */
     BURST = 8, /* parts at once after a pause */
     ASK_US = 250000,
-    ASK_MOST_US = 8000000,
+    ASK_MOST_US = 4000000,
     TRIP_US = 100000, /* before one is measured */
     QUIET_LEAST_US = 100000,
-    QUIET_MOST_US = 4000000,
-    UNANSWERED_MOST = 4, /* probes; then the unit is asked from the start */
+    QUIET_MOST_US = 2000000,
+    UNANSWERED_MOST = 5, /* probes; then the unit is asked from the start */
 };
 
 static void ask(struct fl_upload *u, uint64_t at_us) {
@@ -29,7 +30,7 @@ static void ask(struct fl_upload *u, uint64_t at_us) {
 static void forget_unit(struct fl_upload *u) {
     u->first = u->next = u->on_way = 0;
     u->sendings = u->seen = u->recover = u->timed = u->probed = 0;
-    u->heard_number = u->probe = 0;
+    u->heard_number = 0;
     memset(u->bits, 0, sizeof(u->bits));
     memset(u->sent, 0, sizeof(u->sent));
 }
@@ -52,6 +53,8 @@ void fl_upload_begin(
     u->pieces = fl_upload_pieces(&u->shape);
     u->window = WINDOW_FIRST;
     u->threshold = WINDOW_MOST;
+    /* Above all that went out before, should the vehicle have started again in the middle. */
+    u->probe = now.its_us;
     ask(u, now.mono_us);
 }
 
@@ -86,6 +89,10 @@ static uint32_t window_end(const struct fl_upload *u) {
     return u->pieces - u->first < PLACES ? u->pieces : u->first + PLACES;
 }
 
+static void measured(struct fl_upload *u, uint64_t trip_us) {
+    u->round_trip_us = u->round_trip_us == 0 ? trip_us : (7 * u->round_trip_us + trip_us) / 8;
+}
+
 static void arrived(struct fl_upload *u, uint32_t i, uint32_t *count, uint64_t now_us) {
     uint32_t *s = place(u, i);
     if (*s == 0)
@@ -94,8 +101,7 @@ static void arrived(struct fl_upload *u, uint32_t i, uint32_t *count, uint64_t n
     if (*s > u->seen)
         u->seen = *s;
     if (*s == u->timed) {
-        const uint64_t trip = now_us - u->timed_us;
-        u->round_trip_us = u->round_trip_us == 0 ? trip : (7 * u->round_trip_us + trip) / 8;
+        measured(u, now_us - u->timed_us);
         u->timed = 0;
     }
     *s = 0;
@@ -114,6 +120,8 @@ static void grow(struct fl_upload *u, uint32_t count) {
 
 /* What was sent well before something that arrived, or before a probe that was answered, and is not there, will not come. */
 static void look_for_lost(struct fl_upload *u, bool probe_answered) {
+    /* A window goes out in a round trip: a third of one is how late a datagram may be. */
+    const uint32_t late = u->window / 3 > OUT_OF_ORDER ? u->window / 3 : OUT_OF_ORDER;
     uint32_t latest = 0;
     u->on_way = 0;
     u->next = window_end(u);
@@ -121,7 +129,7 @@ static void look_for_lost(struct fl_upload *u, bool probe_answered) {
         uint32_t *s = place(u, i);
         if (is_there(u, i))
             continue;
-        if (*s != 0 && (*s + OUT_OF_ORDER <= u->seen || (probe_answered && *s <= u->probed))) {
+        if (*s != 0 && (*s + late <= u->seen || (probe_answered && *s <= u->probed))) {
             latest = *s > latest ? *s : latest;
             u->timed = *s == u->timed ? 0 : u->timed;
             *s = 0;
@@ -155,6 +163,8 @@ static void take_have(struct fl_upload *u, const struct fl_upload_have *h, uint6
     grow(u, count);
     /* A unit that we come back to counts on from where we left it. */
     const bool answered = u->unanswered > 0 && h->probe >= u->probe;
+    if (answered && u->unanswered == 1 && h->probe == u->probe)
+        measured(u, now_us - u->quiet_us);
     if (answered)
         u->probe = h->probe;
     look_for_lost(u, answered);
@@ -186,7 +196,7 @@ static bool hear_welcome(struct fl_upload *u, struct span octets, struct ws_now 
 }
 
 static uint64_t patience(unsigned tries) {
-    const uint64_t us = (uint64_t)ASK_US << (tries < 8 ? tries : 8);
+    const uint64_t us = (uint64_t)ASK_US << (tries < 8 ? tries : 8) >> (tries > 0);
     return us < ASK_MOST_US ? us : ASK_MOST_US;
 }
 
@@ -277,7 +287,7 @@ void fl_upload_hear(struct fl_upload *u, struct span datagram, struct ws_now now
 
 static uint64_t patience_of_probe(const struct fl_upload *u) {
     uint64_t us = 3 * (u->round_trip_us == 0 ? TRIP_US : u->round_trip_us);
-    us = (us < QUIET_LEAST_US ? QUIET_LEAST_US : us) << u->unanswered;
+    us = (us < QUIET_LEAST_US ? QUIET_LEAST_US : us) << (u->unanswered > 1 ? u->unanswered - 1 : 0);
     return us < QUIET_MOST_US ? us : QUIET_MOST_US;
 }
 
@@ -303,6 +313,7 @@ static size_t say_ask(
 static size_t say_probe(struct fl_upload *u, struct ws_now now, uint8_t *to) {
     fl_upload_probe_put(u->name, ++u->probe, &u->keys, to);
     u->probed = u->sendings;
+    u->timed = 0; /* an answer was lost: what comes now says nothing about the way */
     u->probe_now = false;
     u->unanswered++;
     u->quiet_us = now.mono_us;
