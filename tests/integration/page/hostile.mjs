@@ -65,7 +65,9 @@ const ATTEMPTS = `
   const frame = document.createElement("iframe");
   frame.src = "/";
   document.body.append(frame);
-  await new Promise((done) => setTimeout(done, 300));
+  const wanted = ["img-src", "style-src-elem", "connect-src", "style-src-attr", "require-trusted-types-for", "frame-src"];
+  const end = Date.now() + 60000; // told a little later than it is refused
+  while (Date.now() < end && !wanted.every((d) => told.includes(d))) await new Promise((done) => setTimeout(done, 50));
   for (const node of [image, link, inline, frame]) node.remove();
   return { refused, later, told: [...new Set(told)], all: Object.keys(attempts) };`;
 

@@ -1,12 +1,14 @@
 // The page over a living cell, as people use it. usage: node page.mjs URL FINGERPRINT FOLDER-FOR-PICTURES PID...
 // The pids are those of the units: the first serves the page, the others are stopped near the end to see the page say so.
+// Nothing may depend on how fast the machine is. The cell begins with a policy under which nothing is ever confirmed, so that the
+// candidates are there for as long as they are looked at; the authority's policy, then, is what lets them into the map.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Browser, sleep } from "./browser.mjs";
+import { Browser } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import { crowd, speed } from "./load.mjs";
 import { bare } from "./bare.mjs";
@@ -15,17 +17,31 @@ const [url, fingerprint, pictures, ...pids] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
 const NAME = "demo <b>town</b>";
 const PHONE = { width: 390, height: 800, scale: 2, touch: true };
+const LONG_MS = 300000; // for what the cell must hear, weigh and publish first
 const b = await Browser.start();
 let n = 0;
-const ok = (what) => console.log(`ok ${++n} ${what}`);
-const ready = () => b.until("document.documentElement.dataset.ready === 'yes' && wayside.state.status", "the map and the unit's state", 40000);
-const shot = (name) => b.picture(join(pictures, `${name}.png`));
+let step = "";
+const began = Date.now();
+const ok = (what) => console.log(`ok ${++n} ${what} (${((Date.now() - began) / 1000).toFixed(0)} s)`);
+const told = promisify(execFile);
+// rsuctl, as the authority uses it; what it said is part of what went wrong.
+const ordered = (script, ...words) => told("bash", [script, ...words]).catch((e) => { throw new Error(`${e.message}\n${e.stdout}${e.stderr}`); });
+const ready = async () => {
+  await b.until("document.documentElement.dataset.ready === 'yes' && wayside.state.status && wayside.stage.frames > 0", "the map, drawn, and the unit's state");
+};
+// A picture of what has come to rest; what never does is in it all the same.
+const shot = async (name) => {
+  await b.until("wayside.stage.flight === null && wayside.stage.asked === 0", "rest", 3000).catch(() => {});
+  await picture(name);
+};
+const picture = (name) => b.picture(join(pictures, `${name}.png`));
 const open = async (hash, options) => {
   b.complaints.length = 0;
   await b.open(`${url}/${hash}`, options);
   await ready();
 };
 const verdict = async (entered) => {
+  await b.until("document.getElementById('verify')?.disabled === false", "a proof that can be checked");
   await b.run(`document.getElementById("fingerprint").value = ${JSON.stringify(entered)};
     document.getElementById("verdict")?.remove(); document.getElementById("verify").click();`);
   return b.until("document.getElementById('verdict')?.dataset.verdict", "a verdict");
@@ -74,8 +90,6 @@ async function firstLook() {
   console.log(`first paint after ${middle("paint")} ms, ${first.paint.toFixed(0)} ms in a browser that has just started (goal: less than 300 ms); of these ` +
     `${middle("answer")} ms until the unit answers, ${middle("style")} ms until the style is here; a bare page paints after ${baseline.slice(1).sort((x, y) => x - y)[2].toFixed(0)} ms; the map is ready to be drawn after ` +
     `${middle("map")} ms`);
-  const median = Number(middle("paint"));
-  assert.ok(median < 2000);
   assert.equal(await b.run("return document.getElementById('cell').textContent"), NAME);
   assert.equal(await b.run("return document.querySelectorAll('#strip b').length"), 0);
   assert.equal(await b.run("return document.querySelectorAll('.dot').length"), 4);
@@ -85,58 +99,65 @@ async function firstLook() {
 }
 
 async function liveChanges() {
-  await b.until("document.querySelectorAll('#candidates li').length > 0", "a candidate with something to speak for it", 60000);
+  await b.until("document.querySelectorAll('#candidates li').length > 0", "a candidate with something to speak for it", LONG_MS);
   assert.ok(await b.run("return wayside.overlay.candidates.length > 0"));
   await shot("gathering-light");
   ok("candidates appear as their evidence comes");
-  await b.run("document.querySelector('#candidates button').click()");
+  await b.press("[...document.querySelectorAll('#candidates button')].find((e) => /50.* → 30\\?/.test(e.innerText))", "the candidate of the sign that went from 50 to 30", LONG_MS);
   await b.until("/[\\d.]+ bits of 20.0 needed/.test(document.getElementById('progress')?.innerText)", "the candidate's evidence");
-  await b.until("document.querySelectorAll('svg.chart path').length > 0", "its sightings");
+  await b.until("document.querySelectorAll('#panel svg.chart path').length > 0", "its sightings");
+  await b.until("document.querySelector('#progress svg.chart polyline') !== null", "how its evidence grew", LONG_MS);
+  await b.until("/issuers of certificates/.test(document.getElementById('progress').innerText)", "what its policy asks for that cannot be had", LONG_MS);
   assert.match(await b.run("return document.getElementById('panel').innerText"), /Not in the map/);
-  await sleep(2500);
+  assert.equal(await b.run("return wayside.model.newest"), 1);
   await shot("candidate-light");
-  await b.until("/gathers no evidence any more/.test(document.getElementById('progress').innerText)", "the end of the candidate", 60000);
+  await b.run("performance.mark('x')");
+  await ordered(process.env.POLICY);
+  await b.until("/gathers no evidence any more/.test(document.getElementById('progress').innerText)", "the end of the candidate", LONG_MS);
   await b.key("Escape");
   ok("a candidate opens with its evidence, which grows until it is published");
-  const before = await b.run("performance.mark('x'); return performance.getEntriesByType('navigation').length");
-  await b.until("Number(document.documentElement.dataset.newest) >= 2", "a version", 90000);
+  await b.until("Number(document.documentElement.dataset.newest) >= 2", "a version", LONG_MS);
   await b.until("document.querySelectorAll('#list li').length >= 1", "a change in the list");
-  assert.equal(await b.run("return performance.getEntriesByName('x').length"), before);
+  assert.equal(await b.run("return performance.getEntriesByName('x').length"), 1, "the page was loaded anew");
   ok("a change appears without a reload");
-  await b.until("wayside.model.changes.size >= 3", "the three changes of the drive", 120000);
-  const titles = await b.run("return [...wayside.model.changes.values()].map((c) => wayside.changeTitle(c))");
+  const titles = "[...wayside.model.changes.values()].map((c) => wayside.changeTitle(c))";
   for (const title of ["Speed sign 50 → 30 km/h", "Yield sign removed", "New speed sign 30 km/h"])
-    assert.ok(titles.includes(title), `${title}: ${titles.join("; ")}`);
-  const line = await b.run("return document.querySelector('#list .meta').textContent");
+    await b.until(`${titles}.includes(${JSON.stringify(title)})`, `a change of the drive: ${title}`, LONG_MS);
+  const line = await b.run("return [...document.querySelectorAll('#list button')].find((e) => e.innerText.includes('50 → 30')).querySelector('.meta').textContent");
   assert.match(line, /version \d+, \d+ vehicles, \d software families, [\d.]+ bits of 20/);
   ok("changes are told in words");
 }
 
+const slide = (to) => b.run(`const s = document.getElementById('to'); s.value = ${to}; s.dispatchEvent(new Event('input', { bubbles: true }));`);
+
 async function slider() {
-  const newest = await b.run("return wayside.model.newest");
   const limit = "[...wayside.model.elements.values()].find((e) => e.aliases.includes('lanelet2:way/2003')).value";
-  await b.run("const s = document.getElementById('to'); s.value = 1; s.dispatchEvent(new Event('input', { bubbles: true }));");
+  const changed = await b.run("return [...wayside.model.changes.values()].find((c) => wayside.changeTitle(c).includes('50 → 30')).version");
+  await b.run("document.getElementById('whole').click()");
+  await slide(1);
   assert.equal(await b.run("return wayside.model.at"), 1);
-  assert.equal(await b.run(`return ${limit} ?? 50`), 50);
+  assert.equal(await b.run(`return ${limit}`), 50);
   await b.until("location.hash.includes('v=1&')", "the version in the address");
-  await b.run("const s = document.getElementById('to'); s.value = 2; s.dispatchEvent(new Event('input', { bubbles: true }));");
-  assert.equal(await b.run("return document.querySelectorAll('#list li').length"), await b.run("return wayside.model.between(1, 2).length"));
-  await b.until("location.hash.includes('v=2&')", "the version in the address");
+  await slide(changed); // an order came later, so that this is not the newest
+  assert.equal(await b.run(`return ${limit}`), 30);
+  assert.ok(await b.run(`return document.querySelectorAll('#list li').length === wayside.model.between(wayside.state.range.from, ${changed}).length`));
+  await b.until(`location.hash.includes('v=${changed}&')`, "the version in the address");
   const link = await b.run("return location.hash");
-  const state = "JSON.stringify([wayside.state.range, wayside.view.scale.toPrecision(3), wayside.view.x.toFixed(0), wayside.model.at])";
+  const state = "(({ state, view, model }) => [state.range.from, state.range.to, model.at, Math.log(view.scale), view.x, view.y])(wayside)";
   const shown = await b.run(`return ${state}`);
   await open(link);
-  assert.equal(await b.run(`return ${state}`), shown);
+  const again = await b.run(`return ${state}`);
+  const apart = [0, 0, 0, 0.001, 0.2, 0.2]; // an address has so many digits
+  assert.ok(shown.every((v, i) => Math.abs(v - again[i]) <= apart[i]), `${shown} became ${again}`);
   assert.equal(await b.run("return document.getElementById('now').hidden"), false);
   await b.run("document.getElementById('now').click()");
-  assert.equal(await b.run("return wayside.model.at"), await b.run("return wayside.model.newest"));
+  assert.ok(await b.run("return wayside.model.at === wayside.model.newest"));
   assert.equal(await b.run(`return ${limit}`), 30);
-  assert.ok(newest >= 2);
   ok("the slider walks through versions, and a link opens the same view");
 }
 
 async function evidence() {
-  await b.run("[...document.querySelectorAll('#list button')].find((e) => e.textContent.includes('50 → 30')).click()");
+  await b.press("[...document.querySelectorAll('#list button')].find((e) => e.textContent.includes('50 → 30'))", "the change in the list");
   await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
   await b.until("document.querySelectorAll('#panel ul.list li').length >= 3", "who signed");
   const text = await b.run("return document.getElementById('panel').innerText");
@@ -146,6 +167,17 @@ async function evidence() {
   assert.match(text, /eastbound/);
   assert.match(await b.run("return location.hash"), /see=c:[0-9a-f]{64}/);
   ok("a change opens with its evidence and who signed");
+}
+
+// Where a proof without handovers says among how many events its own is: the one number that other numbers
+// may stand for, where the way to the root is the same.
+function leavesAt(proof) {
+  const octet = (i) => Number.parseInt(proof.slice(2 * i, 2 * i + 2), 16);
+  const header = 405;
+  const bits = 4 + header + 1 + 8 + 4 + 32 + 2;
+  let signers = 0;
+  for (let i = 0; i < 8; i++) signers += (octet(bits) >> i) & 1;
+  return 2 * (bits + 1 + 64 * signers);
 }
 
 async function proofs() {
@@ -165,8 +197,10 @@ async function proofs() {
   const proof = await b.run(`const v = wayside.model.versions.get(wayside.model.changes.get("${see}").version); return v.proof`);
   const put = (text) => b.run(`wayside.model.versions.get(wayside.model.changes.get("${see}").version).proof = ${JSON.stringify(text)}`);
   let refused = 0;
+  const free = leavesAt(proof);
   for (let i = 0; i < 24; i++) {
-    const at = Math.floor((i * (proof.length - 1)) / 23);
+    let at = Math.floor((i * (proof.length - 1)) / 23);
+    if (at >= free && at < free + 16) at = free + 16;
     const digit = (Number.parseInt(proof[at], 16) ^ (1 << (i % 4))).toString(16);
     await put(proof.slice(0, at) + digit + proof.slice(at + 1));
     assert.equal(await verdict(fingerprint), "fails", `digit ${at}`);
@@ -189,13 +223,10 @@ async function paper() {
   await b.send("Emulation.setEmulatedMedia", { media: "print" });
   await b.send("Emulation.setDeviceMetricsOverride", { width: 688, height: 1010, deviceScaleFactor: 1, mobile: false });
   await b.run("dispatchEvent(new Event('beforeprint'))");
-  await sleep(300);
   await shot("paper");
   await b.run("dispatchEvent(new Event('afterprint'))");
   await b.send("Emulation.setEmulatedMedia", { media: "", features: [{ name: "prefers-color-scheme", value: "dark" }] });
   await b.send("Emulation.setDeviceMetricsOverride", { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false });
-  await sleep(300);
-
   const pdf = (await b.paper(join(pictures, "change.pdf"))).toString("latin1");
   assert.equal((pdf.match(/\/Type\s*\/Page\b(?!s)/g) || []).length, 1);
   await b.send("Emulation.setEmulatedMedia", { media: "", features: [{ name: "prefers-color-scheme", value: "light" }] });
@@ -207,30 +238,34 @@ async function keys() {
   const scale = await b.run("return wayside.view.scale");
   await b.key("+");
   await b.key("ArrowLeft");
-  assert.ok((await b.run("return wayside.view.scale")) > scale);
+  await b.until(`wayside.view.scale > ${scale}`, "a map that is nearer");
   await b.key("Escape");
-  assert.equal(await b.run("return wayside.state.see"), "");
+  await b.becomes("wayside.state.see", "", "what is open after Escape");
+  await b.run("document.getElementById('map').focus()");
   await b.key("Enter");
-  assert.match(await b.run("return wayside.state.see"), /^[ce]:/);
+  await b.until("/^[ce]:/.test(wayside.state.see)", "what is in the middle, opened by Enter");
   await b.key("Escape");
+  await b.becomes("wayside.state.see", "", "what is open after Escape");
   const reached = new Set();
+  const wanted = ["map", "nearer", "whole", "row", "from", "to"];
+  const all = () => wanted.every((id) => reached.has(id)) && [...reached].some((r) => r.startsWith("dot"));
   await b.run("document.activeElement.blur(); getSelection().removeAllRanges()");
-  for (let i = 0; i < 40; i++) {
+  const stops = await b.run("return document.querySelectorAll('a, button, input, summary, [tabindex]').length");
+  for (let i = 0; i < 3 * stops && !all(); i++) {
     await b.key("Tab");
     reached.add(await b.run("const e = document.activeElement; return e.id || e.className || e.tagName"));
   }
-  for (const id of ["map", "nearer", "whole", "row", "from", "to"]) assert.ok(reached.has(id), `${id} is not reached: ${[...reached]}`);
-  assert.ok([...reached].some((r) => r.startsWith("dot")));
+  assert.ok(all(), `not all of ${wanted} and a dot are reached: ${[...reached]}`);
   ok("keys move the map and reach everything");
 }
 
 // The authority orders what the road does not show: in the map at once, and later said not to be obeyed.
 async function order() {
   const id = await b.run("return [...wayside.model.elements.values()].find((e) => e.aliases.includes('lanelet2:way/2001')).id");
-  await promisify(execFile)("bash", [process.env.ORDER, id, "70"]);
-  await b.until("document.querySelectorAll('#orders li').length === 1", "the order");
-  await b.until(`wayside.model.elements.get("${id}").value === 70`, "the ordered value");
-  await b.run("document.querySelector('#orders button').click()");
+  await ordered(process.env.ORDER, id, "70");
+  await b.until(`wayside.model.elements.get("${id}").value === 70`, "the ordered value", LONG_MS);
+  await b.until("document.querySelectorAll('#orders li').length === 1", "the order", LONG_MS);
+  await b.press("document.querySelector('#orders button')", "the order");
   await b.until("/by order of the authority/.test(document.getElementById('panel').innerText)", "the change by order");
   assert.equal(await verdict(fingerprint), "holds");
   await b.key("Escape");
@@ -242,11 +277,11 @@ async function harm() {
   await hostile.headers(url);
   const id = await b.run("return [...wayside.model.elements.values()].find((e) => e.kind === 'sign' && e.aliases.includes('lanelet2:way/2002')).id");
   const attributes = hostile.WORDS.flatMap((words, i) => ["--attr", `${i % 2 ? `<i>${i}` : ["name", "road_name", "street", "unit", "note"][i / 2]}=${words}`]);
-  await promisify(execFile)("bash", [process.env.ORDER, id, "60", ...attributes, "--attr", "__proto__=polluted", "--attr", "constructor=polluted",
-    "--attr", `long=${"W".repeat(255)}`, "--attr", "turned=abc\u202edef"]);
-  await b.until(`wayside.model.elements.get("${id}").value === 60`, "the ordered words");
+  await ordered(process.env.ORDER, id, "60", ...attributes, "--attr", "__proto__=polluted", "--attr", "constructor=polluted",
+    "--attr", `long=${"W".repeat(255)}`, "--attr", "turned=abc\u202edef");
+  await b.until(`wayside.model.elements.get("${id}").value === 60`, "the ordered words", LONG_MS);
   const change = await b.run(`return [...wayside.model.changes.values()].filter((c) => c.element === "${id}").pop().id`);
-  await b.run(`document.querySelector('#list [data-see="c:${change}"]').click()`);
+  await b.press(`document.querySelector('#list [data-see="c:${change}"]')`, "the ordered change in the list");
   await b.until("document.querySelectorAll('#panel ul.list li').length >= 3", "who signed");
   await hostile.shown(b);
   assert.equal(await verdict(fingerprint), "holds");
@@ -273,16 +308,17 @@ async function harm() {
 }
 
 async function disobeyed() {
-  await b.until("/does not obey/.test(document.getElementById('orders')?.innerText)", "what the road says to the order", 90000);
+  await open("");
+  await b.until("/does not obey/.test(document.getElementById('orders')?.innerText)", "what the road says to the order", LONG_MS);
   await b.run("document.getElementById('orders').scrollIntoView()");
   await shot("order-light");
   ok("where the road does not obey, the page says so");
 }
 
 async function validator() {
-  await b.run("document.querySelectorAll('.dot')[2].click()");
+  await b.press("document.querySelectorAll('.dot')[2]", "a dot");
   await b.until("document.querySelectorAll('svg.chart rect').length > 10", "its blocks");
-  assert.match(await b.run("return document.getElementById('panel').innerText"), /it signed \d+ and proposed \d+/);
+  await b.until("/it signed \\d+ and proposed \\d+/.test(document.getElementById('panel').innerText)", "its blocks in words");
   await shot("validator-light");
   ok("a dot opens its validator's story");
 }
@@ -305,13 +341,11 @@ async function looks() {
     "desktop-light": {}, "desktop-dark": { dark: true }, "phone-light": PHONE, "phone-dark": { ...PHONE, dark: true },
   })) {
     await open("", options);
-    await sleep(700);
     await shot(name);
     const list = await b.run(CONTRAST);
     await named(name);
     await open(see, options);
     await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
-    await sleep(300);
     await shot(`${name}-evidence`);
     const change = await b.run(CONTRAST);
     await named(`${name}-evidence`);
@@ -327,24 +361,30 @@ async function looks() {
 // What map providers answered, as the unit would tell it.
 async function answers() {
   await open("");
-  await b.run(`const { state } = wayside;
-    const id = [...wayside.model.elements.values()].find((e) => e.kind === "sign").id;
-    state.feedback = [{ id: 1, received: "2026-06-01T09:00:00Z", dataset: "cell-<i>1", from: 1, to: 3, processed: "today", success: 2, failure: 1, codes: [],
-      texts: ["one is <b>unknown</b>"], events: [{ element: id, provider: "p", id: "x", property: "speedLimit", code: "unknownFeature" },
-        { element: null, provider: "p", id: "y", property: "", code: "notLocated" }] }];
-    state.find("");`);
-  await b.run("document.querySelector('#feedback summary').click()");
+  const element = await b.run("return [...wayside.model.elements.values()].find((e) => e.kind === 'sign').id");
+  const feedback = [{ id: 1, received: "2026-06-01T09:00:00Z", dataset: "cell-<i>1", from: 1, to: 3, processed: "today", success: 2, failure: 1, codes: [],
+    texts: ["one is <b>unknown</b>"], events: [{ element, provider: "p", id: "x", property: "speedLimit", code: "unknownFeature" },
+      { element: null, provider: "p", id: "y", property: "", code: "notLocated" }] }];
+  await b.open("about:blank");
+  const { identifier } = await b.send("Page.addScriptToEvaluateOnNewDocument", { source: `const honest = window.fetch;
+    window.fetch = (path, ...rest) => String(path) === "/v1/map/feedback"
+      ? Promise.resolve(new Response(${JSON.stringify(JSON.stringify({ feedback }))}, { status: 200 })) : honest(path, ...rest);` });
+  await b.send("Page.navigate", { url: `${url}/` });
+  await ready();
+  await b.press("document.querySelector('#feedback summary')", "the answer");
   const text = await b.run("return document.getElementById('feedback').innerText");
   for (const words of ["cell-<i>1", "2 taken", "1 refused", "versions 1 to 3", "one is <b>unknown</b>", "unknown feature, speedLimit", "p y: not located"])
     assert.ok(text.includes(words), `${words}: ${text}`);
   await shot("feedback-light");
-  await b.run("document.querySelector('#feedback button').click()");
-  assert.match(await b.run("return wayside.state.see"), /^e:/);
+  await b.press("document.querySelector('#feedback button')", "the element of the answer");
+  await b.becomes("wayside.state.see", `e:${element}`, "what is open");
   await b.key("Escape");
+  await b.send("Page.removeScriptToEvaluateOnNewDocument", { identifier });
   ok("answers of map providers are shown, and lead to their elements");
 }
 
-// A unit that lies about one change and spoils the proof of another: nobody asks, and the page says so all the same.
+// A unit that lies about one change and spoils the proof of another version, that of the first order: nobody asks, and the page
+// says so all the same.
 const LIAR = `const honest = window.fetch;
   window.fetch = async (path, ...rest) => {
     const answer = await honest(path, ...rest);
@@ -353,7 +393,7 @@ const LIAR = `const honest = window.fetch;
     for (const v of page.versions) {
       const told = v.changes.find((c) => c.after && c.after.value === 30 && c.before);
       if (told) told.after.value = 80;
-      else if (v.changes.some((c) => !c.before)) v.proof = v.proof.replace(/.$/, (d) => (d === "0" ? "1" : "0"));
+      else if (v.changes.some((c) => c.after?.value === 70)) v.proof = v.proof.replace(/.$/, (d) => (d === "0" ? "1" : "0"));
     }
     return new Response(JSON.stringify(page), { status: 200 });
   };`;
@@ -367,7 +407,7 @@ async function liar() {
   assert.match(said, /the value after is 80 here and 30 in the proof/);
   const tags = await b.run("return [...document.querySelectorAll('#list li')].filter((e) => /proof fails/.test(e.innerText)).map((e) => e.innerText)");
   assert.ok(tags.some((words) => /50 → 80/.test(words)), tags.join("; "));
-  await b.run("[...document.querySelectorAll('#list button')].find((e) => /50 → 80/.test(e.innerText)).click()");
+  await b.press("[...document.querySelectorAll('#list button')].find((e) => /50 → 80/.test(e.innerText))", "the change that is a lie");
   await b.until("document.getElementById('verdict')?.dataset.verdict === 'fails'", "the verdict");
   assert.ok(await b.run("return document.querySelectorAll('#panel [role=alert]').length >= 2"));
   await b.until("document.querySelectorAll('svg.chart path').length > 0", "sightings");
@@ -376,22 +416,26 @@ async function liar() {
   await shot("liar-light");
   await b.send("Page.removeScriptToEvaluateOnNewDocument", { identifier });
   await open("");
-  await b.until("[...wayside.model.versions.values()].every((v) => v.checked === 'holds')", "the proofs of an honest unit");
-  assert.equal(await b.run("return document.getElementById('trouble').textContent"), "");
+  await b.until("[...wayside.model.versions.values()].slice(-8).every((v) => v.checked === 'holds')", "the proofs of an honest unit");
+  await b.becomes("document.getElementById('trouble').textContent", "", "the trouble with an honest unit");
   ok("what does not hold is found without asking, and said loudly; what holds is not talked about");
 }
 
 // Who wants no motion gets none: no flight, no pulse.
 async function motionless() {
   await open("");
-  await b.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-reduced-motion", value: "reduce" }] });
+  const wish = async (value) => {
+    await b.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-reduced-motion", value }] });
+    await b.until(`matchMedia("(prefers-reduced-motion: ${value})").matches`, "the wish for motion, or none");
+  };
+  await wish("reduce");
   const r = await b.run(`const { overlay, stage, model } = wayside;
     document.querySelector("#list button").click();
     const flying = stage.flight !== null;
     overlay.pulse([...model.changes.values()]);
     return { flying, pulses: overlay.pulses.size, scale: wayside.view.scale };`);
   assert.deepEqual([r.flying, r.pulses, r.scale >= 4], [false, 0, true]);
-  await b.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-reduced-motion", value: "no-preference" }] });
+  await wish("no-preference");
   assert.equal(await b.run("wayside.stage.flyTo(0, 0, 9); return wayside.stage.flight !== null"), true);
   await b.until("wayside.stage.flight === null && wayside.view.x === 0 && wayside.view.scale === 9", "the landing");
   await b.key("Escape");
@@ -404,12 +448,12 @@ async function reconnects() {
   const seen = await b.run("return wayside.state.status.height");
   process.kill(Number(pids[0]), "SIGSTOP");
   try {
-    await b.until("/connection to the unit is lost/.test(document.getElementById('trouble').textContent)", "the stream's trouble", 30000);
+    await b.until("/connection to the unit is lost/.test(document.getElementById('trouble').textContent)", "the stream's trouble");
   } finally {
     process.kill(Number(pids[0]), "SIGCONT");
   }
-  await b.until("document.getElementById('trouble').textContent === ''", "the end of the trouble", 60000);
-  await b.until(`wayside.state.status.height > ${seen} && wayside.model.newest === wayside.state.status.map.published`, "what was missed", 60000);
+  await b.until("document.getElementById('trouble').textContent === ''", "the end of the trouble", LONG_MS);
+  await b.until(`wayside.state.status.height > ${seen} && wayside.model.newest === wayside.state.status.map.published`, "what was missed", LONG_MS);
   assert.equal(await b.run("return performance.getEntriesByType('navigation')[0].type"), "navigate");
   /* Versions that the page has not heard of, though the stream said nothing in between. */
   const missed = await b.run(`const { model } = wayside;
@@ -418,7 +462,7 @@ async function reconnects() {
     model.versions.delete(newest);
     model.newest = newest - 1;
     return newest;`);
-  await b.until(`wayside.model.newest === ${missed} && wayside.model.at === ${missed}`, "the version in the gap", 20000);
+  await b.until(`wayside.model.newest >= ${missed} && wayside.model.at === wayside.model.newest`, "the version in the gap");
   ok("a unit that stood still is followed again, and nothing is left out");
 }
 
@@ -431,7 +475,7 @@ async function lateMap() {
   assert.equal(await b.run("return document.documentElement.dataset.ready"), undefined);
   await b.send("Network.setBlockedURLs", { urls: [] });
   await ready();
-  await b.until("document.getElementById('trouble').textContent === ''", "the end of the trouble");
+  await b.becomes("document.getElementById('trouble').textContent", "", "the trouble", LONG_MS);
   assert.ok(await b.run("return wayside.model.elements.size > 100"));
   ok("a map that does not come at first is shown when it comes");
 }
@@ -439,46 +483,46 @@ async function lateMap() {
 async function trouble() {
   await open("");
   for (const pid of pids.slice(1, 3)) process.kill(Number(pid), "SIGTERM");
-  await b.until("/below quorum/.test(document.getElementById('trouble').textContent)", "the quorum's trouble", 60000);
-  assert.ok(await b.run("return document.querySelectorAll('.dot.silent').length >= 2"));
+  await b.until("/below quorum/.test(document.getElementById('trouble').textContent)", "the quorum's trouble", LONG_MS);
+  await b.until("document.querySelectorAll('.dot.silent').length >= 2", "two silent dots");
   await shot("trouble-light");
   process.kill(Number(pids[0]), "SIGTERM");
-  await b.until("/connection to the unit is lost/.test(document.getElementById('trouble').textContent)", "the stream's trouble", 60000);
+  await b.until("/connection to the unit is lost/.test(document.getElementById('trouble').textContent)", "the stream's trouble");
   const text = await b.run("return document.getElementById('trouble').innerText");
   assert.match(text, /Since \d\d:\d\d:\d\d UTC/);
   ok("trouble is said in a sentence: no quorum, no connection");
 }
 
+// In this order: the first order of the authority makes a version after those of the drive, and gives vehicles time to pass it.
+const STEPS = {
+  firstLook, liveChanges, order, slider, evidence, proofs, paper, keys, harm, validator, looks, disobeyed,
+  async speed() {
+    await speed(b, open);
+    ok("10,000 and 40,000 elements move");
+  },
+  async crowd() {
+    await crowd(b, open);
+    ok("10,000 changes are listed, found, gathered on the map, and move");
+  },
+  liar, answers, motionless, lateMap,
+  reconnects, trouble,
+};
+
 try {
-  await firstLook();
-  await liveChanges();
-  await slider();
-  await evidence();
-  await proofs();
-  await paper();
-  await keys();
-  await order();
-  await harm();
-  await validator();
-  await looks();
-  await speed(b, open);
-  ok("10,000 and 40,000 elements move");
-  await crowd(b, open);
-  ok("10,000 changes are listed, found, gathered on the map, and move");
-  await liar();
-  await answers();
-  await motionless();
-  await lateMap();
-  await reconnects();
-  await open("");
-  await disobeyed();
-  await trouble();
-  console.log(`${n} checks passed`);
+  for (const [name, run] of Object.entries(STEPS)) {
+    step = name;
+    await run();
+  }
+  console.log(`${n} checks passed; the unit was busy ${b.busy} times`);
 } catch (e) {
-  console.log(`FAILED: ${e.stack}`);
-  console.log(`trouble: ${await b.run("return document.getElementById('trouble').innerText").catch(() => "")}`);
-  for (const c of b.complaints) console.log(`browser: ${c}`);
-  await shot("failed").catch(() => {});
+  const page = await b.run("return { trouble: document.getElementById('trouble')?.innerText, see: wayside.state.see, newest: wayside.model.newest, " +
+    "height: wayside.state.status?.height, published: wayside.state.status?.map.published }").catch((why) => `cannot be asked: ${why.message}`);
+  await picture("failed").catch(() => {});
+  for (const line of b.said) console.log(`browser said: ${line}`);
+  for (const c of b.complaints) console.log(`complaint of the page: ${c}`);
+  console.log(e.stack);
+  console.log(`the page: ${JSON.stringify(page)}; the unit was busy ${b.busy} times`);
+  console.log(`FAILED in ${step}, after ok ${n} and ${((Date.now() - began) / 1000).toFixed(0)} s: ${e.message}`);
   process.exitCode = 1;
 } finally {
   await b.stop();
