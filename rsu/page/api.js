@@ -1,5 +1,9 @@
 // Questions to the unit that served this page. Nothing is ever sent but these.
 
+const TRIES = 15;
+const PAUSE_MS = 400; // longer with each try
+const PAUSE_MAX_MS = 3000;
+
 export class Refused extends Error {
   constructor(status, words) {
     super(words);
@@ -7,7 +11,7 @@ export class Refused extends Error {
   }
 }
 
-async function ask(path, early) {
+async function once(path, early) {
   const response = await (early || fetch(path, { cache: "no-store", credentials: "omit" }));
   if (response.ok) return response;
   let words = `the unit answered ${response.status}`;
@@ -19,16 +23,21 @@ async function ask(path, early) {
   throw new Refused(response.status, words);
 }
 
-// A unit that is busy says so; a few tries later it seldom is.
-export async function json(path) {
+// A unit that is busy says so; a few tries later it seldom is, half a minute later hardly ever. `early`: the first try, if it was
+// made already.
+async function ask(path, early) {
   for (let tries = 1; ; tries++) {
     try {
-      return await (await ask(path)).json();
+      return await once(path, tries === 1 ? early : undefined);
     } catch (e) {
-      if (e.status !== 503 || tries === 5) throw e;
-      await new Promise((done) => setTimeout(done, 400 * tries));
+      if (e.status !== 503 || tries === TRIES) throw e;
+      await new Promise((done) => setTimeout(done, Math.min(PAUSE_MAX_MS, PAUSE_MS * tries)));
     }
   }
+}
+
+export async function json(path) {
+  return (await ask(path)).json();
 }
 
 export async function octets(path) {

@@ -22,6 +22,7 @@ const CLICK_PX = 16;
 const RETRY_MS = 5000;
 const ANSWERS_MS = 60000;
 const CHECKED = 8; // of the newest versions, whose proofs are checked at the start
+const BEHIND_MAX = 4; // a message or two may have been on their way while the map was read
 
 const view = new View();
 const model = new Model(view);
@@ -253,20 +254,19 @@ function takeCandidates(message) {
 }
 
 let reading = false;
+let behind = 0; // messages one after the other that know less than this page
 async function catchUp(published) {
-  if (reading || !state.begun || published === model.newest) return;
-  if (published < model.newest) {
-    location.reload(); // the unit was set back, or is another one: what is shown may never have been
-    return;
-  }
+  if (!state.begun) return;
+  behind = published < model.newest ? behind + 1 : 0;
+  if (behind === BEHIND_MAX) location.reload(); // the unit was set back, or is another one: what is shown may never have been
+  if (reading || published <= model.newest) return;
   reading = true;
   try {
-    const follows = state.live;
-    const from = state.chosen ? state.range.from : 0;
     const fresh = await past.follow(published);
     guard.watch(fresh);
     const news = fresh.flatMap((v) => v.changes);
-    if (follows) {
+    if (state.live) { // still: meanwhile somebody may have walked to an older version
+      const from = state.chosen ? state.range.from : 0;
       past.trim(from || published);
       showRange(from, model.newest);
       overlay.pulse(news);

@@ -12,6 +12,7 @@ import { Browser } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import { crowd, speed } from "./load.mjs";
 import { bare } from "./bare.mjs";
+import { setBack, walkedMeanwhile } from "./races.mjs";
 
 const [url, fingerprint, pictures, ...pids] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
@@ -505,6 +506,11 @@ const STEPS = {
     ok("10,000 changes are listed, found, gathered on the map, and move");
   },
   liar, answers, motionless, lateMap,
+  async races() {
+    await walkedMeanwhile(b, url, ready);
+    await setBack(b, url, ready);
+    ok("what the unit says and what people do may come in any order");
+  },
   reconnects, trouble,
 };
 
