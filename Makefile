@@ -9,7 +9,7 @@ PACKAGES := cmake ninja-build pkg-config gcc clang clang-tidy clang-format libcl
 	libdpdk-dev libpcap-dev libzmq3-dev librocksdb-dev libssl-dev libsodium-dev liblua5.4-dev \
 	libprotobuf-c-dev protobuf-c-compiler libcyaml-dev libjansson-dev libmicrohttpd-dev \
 	libexpat1-dev libcurl4-openssl-dev libcmocka-dev zlib1g-dev iproute2 curl
-CHECK_PACKAGES := tshark valgrind chromium nodejs libxml2-utils gdal-bin
+CHECK_PACKAGES := tshark valgrind chromium nodejs openssl libxml2-utils gdal-bin
 JOBS ?= $(shell nproc)
 
 .PHONY: all setup setup-check build demo check format format-check tidy bench fuzz sim clean help

@@ -55,11 +55,20 @@ enum ctl_kind {
     CTL_NUMBER, /* uint64_t *to within lo..hi */
     CTL_LIST, /* struct ctl_list *to; may be given again */
     CTL_PLACE, /* struct ctl_place *to */
+    /* struct ctl_face *to. Brings --cacert, --cert and --key (or, where --key is something else, --cert-key) along, in --help
+     * too. */
+    CTL_FACE,
 };
 struct ctl_place {
     bool given;
     int32_t lat, lon; /* 1e-7 degree */
 };
+/* The HTTP face of a unit, and who we are to what stands before it. */
+struct ctl_face {
+    const char *address; /* NULL: none is asked; as ctl_http_open has it */
+    const char *cacert, *cert, *key; /* PEM files, for https alone; NULL: not given */
+};
+#define CTL_FACE_HERE "127.0.0.1:8100"
 struct ctl_option {
     const char *name; /* without the dashes */
     enum ctl_kind kind;

@@ -35,7 +35,8 @@ static void put_status(const json_t *s, struct buf *b) {
 
 struct question {
     const struct ctl_verb *v;
-    const char *address, *genesis, *fingerprint;
+    struct ctl_face face;
+    const char *genesis, *fingerprint;
     uint64_t height; /* 0: how the validators are doing */
     bool json;
 };
@@ -109,9 +110,9 @@ static int answer(struct ctl_http *h, const struct question *q, const struct ctl
 }
 
 static int run(const struct ctl_verb *v, int argc, char **argv) {
-    struct question q = {.v = v, .address = "127.0.0.1:8100"};
+    struct question q = {.v = v, .face = {.address = CTL_FACE_HERE}};
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&q.address, 0, 0},
+        {"http", CTL_FACE, &q.face, 0, 0},
         {"json", CTL_FLAG, &q.json, 0, 0},
         {"height", CTL_NUMBER, &q.height, 1, INT64_MAX},
         {"genesis", CTL_TEXT, (void *)&q.genesis, 0, 0},
@@ -128,7 +129,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct ws_err err = {0};
     if (q.genesis != NULL)
         code = ctl_genesis_load(v, q.genesis, q.fingerprint, g);
-    if (code == CTL_DONE && ctl_http_open(q.address, &h, &err) != WS_OK)
+    if (code == CTL_DONE && ctl_http_open(&q.face, &h, &err) != WS_OK)
         code = ctl_fail(v, CTL_UNREACHABLE, &err);
     if (code == CTL_DONE)
         code = answer(h, &q, g);

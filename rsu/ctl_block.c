@@ -13,7 +13,8 @@
 
 struct question {
     const struct ctl_verb *v;
-    const char *address, *genesis, *fingerprint, *trusted, *evidence;
+    struct ctl_face face;
+    const char *genesis, *fingerprint, *trusted, *evidence;
     struct ctl_list witnesses;
     bool json;
     uint64_t height;
@@ -21,9 +22,9 @@ struct question {
 
 static bool read_question(struct question *q, int argc, char **argv, bool genesis, int *ret_code) {
     struct ctl_list words = {0};
-    q->address = "127.0.0.1:8100";
+    q->face.address = CTL_FACE_HERE;
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&q->address, 0, 0},
+        {"http", CTL_FACE, &q->face, 0, 0},
         {"json", CTL_FLAG, &q->json, 0, 0},
         {"genesis", CTL_TEXT, (void *)&q->genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&q->fingerprint, 0, 0},
@@ -49,7 +50,7 @@ static int ask(const struct question *q, json_t **ret_block, struct ws_err *err)
     memcpy(path, b.p, b.n);
     path[b.n] = '\0';
     buf_free(&b);
-    int rc = ctl_http_open(q->address, &h, err);
+    int rc = ctl_http_open(&q->face, &h, err);
     if (rc == WS_OK)
         rc = ctl_http_json(h, path, ret_block, err);
     ctl_http_close(h);
@@ -170,8 +171,8 @@ static int verify(const struct question *q, struct ctl_genesis *g, struct light_
     if (code != CTL_DONE)
         return code;
     struct ctl_light *l = ws_alloc(sizeof(*l));
-    code = ctl_http_open(q->address, &h, &err) == WS_OK ? ctl_light_begin(g, h, q->trusted, l, &err)
-                                                        : CTL_UNREACHABLE;
+    code = ctl_http_open(&q->face, &h, &err) == WS_OK ? ctl_light_begin(g, h, q->trusted, l, &err)
+                                                      : CTL_UNREACHABLE;
     enum light_verdict v = code == CTL_DONE ? ctl_light_block(l, q->height, p, &err) : LIGHT_OK;
     if (v != LIGHT_OK) {
         code = ctl_light_code(l, v);
@@ -181,7 +182,7 @@ static int verify(const struct question *q, struct ctl_genesis *g, struct light_
     }
     if (code != CTL_DONE)
         code = ctl_fail(q->v, (enum ctl_code)code, &err);
-    const struct ctl_witness w = {q->v, g, q->trusted, q->witnesses, q->evidence};
+    const struct ctl_witness w = {q->v, g, q->trusted, q->witnesses, q->evidence, &q->face};
     if (code == CTL_DONE)
         code = ctl_witness_ask(&w, p);
     if (code == CTL_DONE)

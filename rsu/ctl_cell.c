@@ -180,10 +180,10 @@ static void put_validators(const json_t *s, struct buf *b) {
 
 static int ask(const struct ctl_verb *v, int argc, char **argv, const char *json_part,
     void (*put)(const json_t *status, struct buf *b)) {
-    const char *address = "127.0.0.1:8100";
+    struct ctl_face face = {.address = CTL_FACE_HERE};
     bool json = false;
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&address, 0, 0},
+        {"http", CTL_FACE, &face, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -192,7 +192,7 @@ static int ask(const struct ctl_verb *v, int argc, char **argv, const char *json
     struct ctl_http *h = NULL;
     json_t *status = NULL;
     struct ws_err err = {0};
-    int rc = ctl_http_open(address, &h, &err);
+    int rc = ctl_http_open(&face, &h, &err);
     if (rc == WS_OK)
         rc = ctl_http_json(h, "/v1/status", &status, &err);
     ctl_http_close(h);

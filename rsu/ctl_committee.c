@@ -78,7 +78,7 @@ static int see_newcomer(const struct committee *c, struct ctl_http *h, struct ws
         "add: the unit at %s has no peer with that link key: first let it follow (peers or "
         "followers "
         "in rsud.yaml, then SIGHUP), or --anyway",
-        c->o.http);
+        c->o.http.address);
     for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
         size_t i;
         json_t *v;
@@ -108,10 +108,10 @@ static int see_newcomer(const struct committee *c, struct ctl_http *h, struct ws
 static int look_for_newcomer(const struct committee *c) {
     struct ws_err err = {0};
     struct ctl_http *h = NULL;
-    if (c->o.http == NULL || c->link_key == NULL || c->anyway)
+    if (c->o.http.address == NULL || c->link_key == NULL || c->anyway)
         return CTL_DONE;
     int code =
-        ctl_http_open(c->o.http, &h, &err) == WS_OK ? see_newcomer(c, h, &err) : CTL_UNREACHABLE;
+        ctl_http_open(&c->o.http, &h, &err) == WS_OK ? see_newcomer(c, h, &err) : CTL_UNREACHABLE;
     ctl_http_close(h);
     return code == CTL_DONE ? code : ctl_fail(c->o.v, (enum ctl_code)code, &err);
 }
@@ -119,10 +119,10 @@ static int look_for_newcomer(const struct committee *c) {
 static int ask_now(struct committee *c) {
     struct ws_err err = {0};
     struct ctl_http *h = NULL;
-    if (c->o.http == NULL)
+    if (c->o.http.address == NULL)
         return CTL_DONE;
     int code =
-        ctl_http_open(c->o.http, &h, &err) == WS_OK ? prove_now(c, h, &err) : CTL_UNREACHABLE;
+        ctl_http_open(&c->o.http, &h, &err) == WS_OK ? prove_now(c, h, &err) : CTL_UNREACHABLE;
     ctl_http_close(h);
     return code == CTL_DONE ? code : ctl_fail(c->o.v, (enum ctl_code)code, &err);
 }

@@ -1,8 +1,8 @@
 #include "rsu/ctl_http.h"
 
 #include "base/mem.h"
+#include "rsu/ctl_tls.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,17 +18,23 @@ enum {
 
 struct ctl_http {
     CURL *curl;
-    char *address; /* as given, for messages */
+    struct ctl_face face;
+    bool secure;
+    const char *address; /* as given, for messages */
     char *base; /* "http://host:port" */
     char error[CURL_ERROR_SIZE];
     bool too_long;
     long status; /* of the last answer; 0: none */
 };
 
-int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err *err) {
-    static const char unix_prefix[] = "unix:";
-    static const char http_prefix[] = "http://";
-    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+static bool begins(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+int ctl_http_open(const struct ctl_face *face, struct ctl_http **ret_http, struct ws_err *err) {
+    const char *address = face->address;
+    const bool secure = begins(address, "https://");
+    if (curl_global_init(secure ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING) != CURLE_OK)
         return ws_fail(err, WS_EIO, "libcurl does not start");
     CURL *curl = curl_easy_init();
     if (curl == NULL)
@@ -36,21 +42,21 @@ int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err
     struct ctl_http *h = ws_alloc(sizeof(*h));
     struct buf base = {0};
     h->curl = curl;
-    h->address = ws_strdup(address);
-    bool is_unix = strncmp(address, unix_prefix, sizeof(unix_prefix) - 1) == 0;
+    h->face = *face;
+    h->secure = secure;
+    h->address = address;
+    bool is_unix = begins(address, "unix:");
     if (is_unix)
         buf_printf(&base, "http://localhost");
     else
-        buf_printf(&base, "%s%s",
-            strncmp(address, http_prefix, sizeof(http_prefix) - 1) == 0 ? "" : http_prefix,
-            address);
+        buf_printf(&base, "%s%s", secure || begins(address, "http://") ? "" : "http://", address);
     while (base.n > 0 && base.p[base.n - 1] == '/')
         base.n--;
     buf_u8(&base, 0);
     h->base = (char *)base.p;
-    CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, secure ? "https" : "http");
     if (rc == CURLE_OK && is_unix)
-        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address + sizeof(unix_prefix) - 1);
+        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address + strlen("unix:"));
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     if (rc == CURLE_OK) /* a unit is asked directly, whatever the environment says about the web */
@@ -58,6 +64,13 @@ int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err
     if (rc != CURLE_OK) {
         ctl_http_close(h);
         return ws_fail(err, WS_EINPUT, "%s: %s", address, curl_easy_strerror(rc));
+    }
+    if (secure) {
+        int set = ctl_tls_set(curl, face, err);
+        if (set != WS_OK) {
+            ctl_http_close(h);
+            return set;
+        }
     }
     *ret_http = h;
     return WS_OK;
@@ -67,7 +80,6 @@ void ctl_http_close(struct ctl_http *h) {
     if (h == NULL)
         return;
     curl_easy_cleanup(h->curl);
-    free(h->address);
     free(h->base);
     free(h);
 }
@@ -140,8 +152,9 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
         if (h->too_long)
             return ws_fail(
                 err, WS_EIO, "%s%s: an answer of more than %d octets", h->address, path, BODY_MAX);
-        return ws_fail(err, WS_EIO, "%s%s: %s", h->address, path,
-            h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error);
+        const char *said = h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error;
+        return ws_fail(err, WS_EIO, "%s%s: %.300s%s", h->address, path, said,
+            h->secure ? ctl_tls_advice(rc, said, &h->face) : "");
     }
     if (status == 200)
         return WS_OK;

@@ -1,16 +1,17 @@
-/* rsuctl asks a unit over HTTP: TCP or a Unix socket, GET only. One thread. */
+/* rsuctl asks a unit over HTTP: TCP, TLS or a Unix socket, GET only. One thread. */
 #ifndef WAYSIDE_RSU_CTL_HTTP_H
 #define WAYSIDE_RSU_CTL_HTTP_H
 
-#include "base/bytes.h"
-#include "base/error.h"
+#include "rsu/ctl.h"
 
 #include <jansson.h>
 
 struct ctl_http;
 
-/* address: "127.0.0.1:8100", "[::1]:8100", "http://host:port", "unix:/path". Connects to nothing yet. */
-WARN_UNUSED int ctl_http_open(const char *address, struct ctl_http **ret_http, struct ws_err *err);
+/* Its address: "127.0.0.1:8100", "[::1]:8100", "http://host:port", "https://host/path", "unix:/path". Certificates go with https
+ * alone. Connects to nothing yet. The face's texts must outlive it. */
+WARN_UNUSED int ctl_http_open(
+    const struct ctl_face *face, struct ctl_http **ret_http, struct ws_err *err);
 void ctl_http_close(struct ctl_http *h); /* NULL is fine */
 
 /* The body of a 200. WS_EIO: no answer, or one that is no HTTP; WS_ENOTFOUND: 404, 410; WS_EBUSY: 409 (after asking again for a while), 429, 502,

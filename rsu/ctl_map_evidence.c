@@ -13,7 +13,8 @@
 
 struct evidence_command {
     const struct ctl_verb *v;
-    const char *change, *http, *out;
+    struct ctl_face http;
+    const char *change, *out;
     bool has_only;
     uint64_t only;
     struct buf said;
@@ -67,7 +68,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct ws_err err = {0};
     uint8_t id[32];
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&d.http, 0, 0},
+        {"http", CTL_FACE, &d.http, 0, 0},
         {"out", CTL_TEXT, (void *)&d.out, 0, 0},
         {"only", CTL_NUMBER, &d.only, 0, EVIDENCE_MAX - 1},
     };
@@ -76,11 +77,11 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     d.change = words.v[0];
     d.has_only = d.only != UINT64_MAX;
-    if (d.http == NULL || d.out == NULL)
+    if (d.http.address == NULL || d.out == NULL)
         return ctl_misuse(v, "--http and --out are needed");
     if (strlen(d.change) != 64 || !hex_decode(id, sizeof(id), d.change))
         return ctl_misuse(v, "'%.80s' is no id of a change, 64 hex digits", d.change);
-    int rc = ctl_http_open(d.http, &h, &err);
+    int rc = ctl_http_open(&d.http, &h, &err);
     if (rc == WS_OK)
         rc = fetch_all(&d, h, &err);
     if (rc == WS_OK)

@@ -10,8 +10,8 @@
 
 void ctl_map_unit_options(struct ctl_map_unit *u, const struct ctl_verb *v,
     struct ctl_option ret[static CTL_MAP_UNIT_OPTIONS]) {
-    *u = (struct ctl_map_unit){.v = v, .address = "127.0.0.1:8100"};
-    ret[0] = (struct ctl_option){"http", CTL_TEXT, (void *)&u->address, 0, 0};
+    *u = (struct ctl_map_unit){.v = v, .face = {.address = CTL_FACE_HERE}};
+    ret[0] = (struct ctl_option){"http", CTL_FACE, &u->face, 0, 0};
     ret[1] = (struct ctl_option){"genesis", CTL_TEXT, (void *)&u->genesis_file, 0, 0};
     ret[2] = (struct ctl_option){"fingerprint", CTL_TEXT, (void *)&u->fingerprint, 0, 0};
     ret[3] = (struct ctl_option){"trusted", CTL_TEXT, (void *)&u->trusted, 0, 0};
@@ -26,7 +26,7 @@ int ctl_map_unit_open(struct ctl_map_unit *u) {
         return code;
     const struct genesis *g = &u->genesis.g;
     u->frame = (struct cell_frame){g->frame_lat0, g->frame_lon0, g->frame_north, g->frame_east};
-    if (ctl_http_open(u->address, &u->http, &err) != WS_OK)
+    if (ctl_http_open(&u->face, &u->http, &err) != WS_OK)
         return ctl_fail(u->v, CTL_UNREACHABLE, &err);
     code = ctl_light_begin(&u->genesis, u->http, u->trusted, &u->light, &err);
     return code == CTL_DONE ? CTL_DONE : ctl_fail(u->v, (enum ctl_code)code, &err);

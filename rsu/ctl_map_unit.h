@@ -14,7 +14,8 @@
 
 struct ctl_map_unit {
     const struct ctl_verb *v;
-    const char *address, *genesis_file, *fingerprint, *trusted;
+    struct ctl_face face;
+    const char *genesis_file, *fingerprint, *trusted;
     /* when it is open */
     struct ctl_http *http;
     struct ctl_genesis genesis;

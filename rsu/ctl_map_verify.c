@@ -22,7 +22,8 @@ struct verify {
     const struct ctl_verb *v;
     struct ctl_genesis genesis;
     struct ctl_light light;
-    const char *trusted, *http_address;
+    const char *trusted;
+    struct ctl_face face;
     struct ctl_http *http;
     size_t n;
     struct proven proven[CTL_LIST_MAX];
@@ -254,7 +255,7 @@ static int verify_all(struct verify *o, const char *genesis, const char *fingerp
     int code = ctl_genesis_load(o->v, genesis, fingerprint, &o->genesis);
     if (code != CTL_DONE)
         return code;
-    if (o->http_address != NULL && ctl_http_open(o->http_address, &o->http, &err) != WS_OK)
+    if (o->face.address != NULL && ctl_http_open(&o->face, &o->http, &err) != WS_OK)
         return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     code = ctl_light_begin(&o->genesis, o->http, o->trusted, &o->light, &err);
     if (code != CTL_DONE)
@@ -279,7 +280,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     const char *genesis = NULL;
     const char *fingerprint = NULL;
     const char *trusted = NULL;
-    const char *http = NULL;
+    struct ctl_face http = {0};
     bool json = false;
     struct ctl_list files = {0};
     struct ctl_list reveals = {0};
@@ -288,7 +289,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         {"genesis", CTL_TEXT, (void *)&genesis, 0, 0},
         {"fingerprint", CTL_TEXT, (void *)&fingerprint, 0, 0},
         {"trusted", CTL_TEXT, (void *)&trusted, 0, 0},
-        {"http", CTL_TEXT, (void *)&http, 0, 0},
+        {"http", CTL_FACE, &http, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -296,12 +297,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (genesis == NULL)
         return ctl_misuse(v, "--genesis is needed");
-    if (trusted != NULL && http == NULL)
+    if (trusted != NULL && http.address == NULL)
         return ctl_misuse(v, "--trusted needs --http: a unit is asked for the trusted header");
     struct verify *o = ws_alloc(sizeof(*o));
     o->v = v;
     o->trusted = trusted;
-    o->http_address = http;
+    o->face = http;
     o->n = files.n;
     o->reveals = reveals;
     o->told_json = json_array();

@@ -191,13 +191,13 @@ static int begin_judging(struct watch *w, const struct belief *b) {
     return w->judged ? CTL_DONE : ctl_fail(w->v, (enum ctl_code)code, &err);
 }
 
-static int watch_unit(struct watch *w, const char *address, uint64_t from, const char *snapshot,
-    const struct belief *b, bool once) {
+static int watch_unit(struct watch *w, const struct ctl_face *face, uint64_t from,
+    const char *snapshot, const struct belief *b, bool once) {
     struct ws_err err = {0};
     int lock = -1;
     block_signals();
     int code = watch_open_folder(w, from, snapshot, &lock);
-    if (code == CTL_DONE && ctl_http_open(address, &w->http, &err) != WS_OK)
+    if (code == CTL_DONE && ctl_http_open(face, &w->http, &err) != WS_OK)
         code = ctl_fail(w->v, CTL_UNREACHABLE, &err);
     if (code == CTL_DONE)
         code = begin_judging(w, b);
@@ -212,7 +212,7 @@ static int watch_unit(struct watch *w, const char *address, uint64_t from, const
 
 static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct watch *w = ws_alloc(sizeof(*w));
-    const char *address = "127.0.0.1:8100";
+    struct ctl_face face = {.address = CTL_FACE_HERE};
     uint64_t from = 0;
     const char *snapshot = NULL;
     bool once = false;
@@ -220,7 +220,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     struct ctl_list names = {0};
     w->v = v;
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&address, 0, 0},
+        {"http", CTL_FACE, &face, 0, 0},
         {"out", CTL_TEXT, (void *)&w->out, 0, 0},
         {"format", CTL_LIST, &names, 0, 0},
         {"from", CTL_NUMBER, &from, 1, INT64_MAX},
@@ -244,7 +244,7 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
         else if (belief.genesis == NULL && (belief.trusted != NULL || belief.fingerprint != NULL))
             code = ctl_misuse(v, "--trusted and --fingerprint go with --genesis");
         else
-            code = watch_unit(w, address, from, snapshot, &belief, once);
+            code = watch_unit(w, &face, from, snapshot, &belief, once);
     }
     free(w);
     return code;

@@ -26,6 +26,11 @@ static int take(const struct ctl_verb *v, const struct ctl_option *o, const char
         list->v[list->n++] = value;
         return CTL_DONE;
     }
+    case CTL_FACE:
+        ((struct ctl_face *)o->to)->address = value;
+        if (value[0] == '\0')
+            return ctl_misuse(v, "--%s: nothing given", o->name);
+        return CTL_DONE;
     case CTL_PLACE: {
         struct ctl_place *p = o->to;
         p->given = value_place(value, &p->lat, &p->lon);
@@ -38,16 +43,73 @@ static int take(const struct ctl_verb *v, const struct ctl_option *o, const char
     return CTL_USAGE;
 }
 
+static const struct ctl_option *named(
+    const struct ctl_option *options, size_t n, const char *name, size_t len) {
+    for (size_t i = 0; i < n; i++)
+        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static struct ctl_face *face_among(const struct ctl_option *options, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (options[i].kind == CTL_FACE)
+            return options[i].to;
+    return NULL;
+}
+
+/* What comes along with a face. `key` is an authority's where orders are signed. */
+static bool tls_option(
+    struct ctl_face *face, const char *name, size_t len, struct ctl_option *ret) {
+    const struct ctl_option all[] = {
+        {"cacert", CTL_TEXT, (void *)&face->cacert, 0, 0},
+        {"cert", CTL_TEXT, (void *)&face->cert, 0, 0},
+        {"key", CTL_TEXT, (void *)&face->key, 0, 0},
+        {"cert-key", CTL_TEXT, (void *)&face->key, 0, 0},
+    };
+    const struct ctl_option *o = named(all, ARRAY_LEN(all), name, len);
+    if (o != NULL)
+        *ret = *o;
+    return o != NULL;
+}
+
+static void tell_tls(const struct ctl_option *options, size_t n) {
+    if (face_among(options, n) == NULL)
+        return;
+    (void)printf(
+        "\nWith https://HOST[:PORT][/PATH] instead of HOST:PORT, for a unit behind a proxy:\n"
+        "  --cacert FILE       who signs its certificate, instead of whom the system trusts (PEM)\n"
+        "  --cert FILE         our own certificate, where it wants one (PEM)\n"
+        "  %s FILE %s    and its key, which others may not read\n",
+        named(options, n, "key", 3) == NULL ? "--key" : "--cert-key",
+        named(options, n, "key", 3) == NULL ? "     " : "");
+}
+
+static int check_face(const struct ctl_verb *v, const struct ctl_option *options, size_t n) {
+    static const char https[] = "https://";
+    const struct ctl_face *f = face_among(options, n);
+    if (f == NULL)
+        return CTL_DONE;
+    if (f->key != NULL && f->cert == NULL)
+        return ctl_misuse(v, "a key goes with its certificate: --cert");
+    bool secure = f->address != NULL && strncmp(f->address, https, sizeof(https) - 1) == 0;
+    /* A witness may be spoken to over https, whatever the unit is. */
+    if ((f->cacert != NULL || f->cert != NULL) && !secure &&
+        named(options, n, "witness", 7) == NULL)
+        return ctl_misuse(v, "--cacert and --cert go with --http https://...");
+    return CTL_DONE;
+}
+
 /* One "--name" at argv[*at]; moves *at behind its value. */
 static int take_option(const struct ctl_verb *v, int argc, char **argv,
     const struct ctl_option *options, size_t n, int *at) {
     const char *name = argv[*at] + 2;
     size_t len = strcspn(name, "=");
-    const struct ctl_option *o = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0)
-            o = &options[i];
-    }
+    const struct ctl_option *o = named(options, n, name, len);
+    struct ctl_face *face = face_among(options, n);
+    struct ctl_option along;
+    if (o == NULL && face != NULL && tls_option(face, name, len, &along))
+        o = &along;
     if (o == NULL)
         return ctl_misuse(v, "there is no option --%.*s", (int)(len > 60 ? 60 : len), name);
     bool joined = name[len] == '=';
@@ -90,6 +152,7 @@ bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct c
             char name[64];
             ctl_name(v, name);
             (void)printf("usage: %s %s", name, v->usage);
+            tell_tls(options, n_options);
             return false;
         } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
             *ret_code = take_option(v, argc, argv, options, n_options, &i);
@@ -105,5 +168,7 @@ bool ctl_options(const struct ctl_verb *v, int argc, char **argv, const struct c
         words->n = n;
     if (*ret_code == CTL_DONE && n < least)
         *ret_code = missing(v, n, least);
+    if (*ret_code == CTL_DONE)
+        *ret_code = check_face(v, options, n_options);
     return *ret_code == CTL_DONE;
 }

@@ -22,7 +22,7 @@ void ctl_order_options(struct ctl_order *d, const struct ctl_verb *v,
         {"admin", CTL_TEXT, (void *)&d->admin, 0, 0},
         {"sequence", CTL_NUMBER, &d->sequence, 1, INT64_MAX},
         {"valid-for", CTL_NUMBER, &d->valid_for_s, 1, 31536000},
-        {"http", CTL_TEXT, (void *)&d->http, 0, 0},
+        {"http", CTL_FACE, &d->http, 0, 0},
         {"wait", CTL_NUMBER, &d->wait_s, 0, 86400},
         {"json", CTL_FLAG, &d->json, 0, 0},
     };
@@ -75,10 +75,10 @@ static int number_and_date(struct ctl_order *d, struct ws_err *err) {
     uint64_t now = ws_clock_now(&clock).its_us;
     d->order.sequence = d->sequence;
     int rc = WS_OK;
-    if (d->http != NULL) {
+    if (d->http.address != NULL) {
         struct ctl_http *h = NULL;
         uint64_t last = 0;
-        rc = ctl_http_open(d->http, &h, err);
+        rc = ctl_http_open(&d->http, &h, err);
         if (rc == WS_OK)
             rc = ask_time(h, &now, err);
         if (rc == WS_OK && d->sequence == 0)
@@ -177,7 +177,7 @@ static int await(
     const struct ctl_order *d, const char *id, struct result *ret, struct ws_err *err) {
     enum { PAUSE_US = 200000, LOOK_EVERY = 10 };
     struct ctl_http *h = NULL;
-    int rc = ctl_http_open(d->http, &h, err);
+    int rc = ctl_http_open(&d->http, &h, err);
     for (uint64_t i = 0; rc == WS_OK && !ret->known && !ret->overtaken; i++) {
         uint64_t last = 0;
         bool later = i % LOOK_EVERY == LOOK_EVERY - 1 && ask_sequence(d, h, &last, err) == WS_OK &&
@@ -210,7 +210,7 @@ static int say(const struct ctl_order *d, const char *id, const struct result *r
             (unsigned long long)d->order.sequence, d->order.n_sigs);
         if (r->known && strcmp(r->word, "ok") == 0)
             buf_printf(&b, "accepted in block %llu\n", (unsigned long long)r->height);
-        if (d->http == NULL || d->wait_s == 0)
+        if (d->http.address == NULL || d->wait_s == 0)
             buf_printf(&b,
                 "whether the cell accepts it is not known yet: ask a unit for /v1/tx/%s, or give "
                 "--http and wait\n",
@@ -224,7 +224,7 @@ static int say(const struct ctl_order *d, const char *id, const struct result *r
 static int follow(struct ctl_order *d, const char *id) {
     struct result r = {0};
     struct ws_err err = {0};
-    int rc = d->http != NULL && d->wait_s > 0 ? await(d, id, &r, &err) : WS_OK;
+    int rc = d->http.address != NULL && d->wait_s > 0 ? await(d, id, &r, &err) : WS_OK;
     int code = say(d, id, &r);
     if (rc != WS_OK) {
         (void)ws_fail_in(&err, "whether the cell accepts it is not known");
@@ -242,7 +242,7 @@ static int follow(struct ctl_order *d, const char *id) {
             "the order again");
         return ctl_fail(d->v, CTL_NO, &err);
     }
-    if (!r.known && d->http != NULL && d->wait_s > 0) {
+    if (!r.known && d->http.address != NULL && d->wait_s > 0) {
         (void)ws_fail(&err, WS_EBUSY,
             "in no block after %llu s; the unit keeps it until it is void. Ask later for /v1/tx/%s",
             (unsigned long long)d->wait_s, id);

@@ -23,7 +23,8 @@
 
 struct ctl_order {
     const struct ctl_verb *v;
-    const char *genesis_file, *admin, *http;
+    const char *genesis_file, *admin;
+    struct ctl_face http;
     struct ctl_list keys;
     uint64_t sequence, valid_for_s, wait_s;
     bool json;

@@ -127,11 +127,11 @@ static void put_policy(const json_t *policy, struct buf *b) {
 }
 
 static int run_show(const struct ctl_verb *v, int argc, char **argv) {
-    const char *address = "127.0.0.1:8100";
+    struct ctl_face face = {.address = CTL_FACE_HERE};
     bool json = false;
     bool script = false;
     const struct ctl_option options[] = {
-        {"http", CTL_TEXT, (void *)&address, 0, 0},
+        {"http", CTL_FACE, &face, 0, 0},
         {"script", CTL_FLAG, &script, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
@@ -141,7 +141,7 @@ static int run_show(const struct ctl_verb *v, int argc, char **argv) {
     struct ctl_http *h = NULL;
     json_t *page = NULL;
     struct ws_err err = {0};
-    int rc = ctl_http_open(address, &h, &err);
+    int rc = ctl_http_open(&face, &h, &err);
     if (rc == WS_OK)
         rc = ctl_http_json(h, "/v1/policies", &page, &err);
     ctl_http_close(h);

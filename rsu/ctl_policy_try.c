@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 
 struct asked {
-    const char *policy, *against, *genesis, *http;
+    const char *policy, *against, *genesis;
+    struct ctl_face http;
     struct ctl_list captures;
     struct ctl_place origin;
     uint64_t validators, freshness;
@@ -88,7 +89,7 @@ static int from_genesis(const struct ctl_verb *v, struct asked *a, struct ws_err
 static int from_unit(const struct ctl_verb *v, struct asked *a, struct ws_err *err) {
     struct ctl_http *h = NULL;
     json_t *page = NULL;
-    int rc = ctl_http_open(a->http, &h, err);
+    int rc = ctl_http_open(&a->http, &h, err);
     if (rc == WS_OK)
         rc = ctl_http_json(h, "/v1/policies", &page, err);
     ctl_http_close(h);
@@ -96,7 +97,8 @@ static int from_unit(const struct ctl_verb *v, struct asked *a, struct ws_err *e
     const json_t *script = json_object_get(policy, "script");
     const char *name = ctl_json_text(policy, "name");
     if (rc == WS_OK && (!json_is_string(script) || !policy_name_ok(span_of(name, strlen(name)))))
-        rc = ws_fail(err, WS_EIO, "%s: its answer to /v1/policies holds no policy", a->http);
+        rc =
+            ws_fail(err, WS_EIO, "%s: its answer to /v1/policies holds no policy", a->http.address);
     if (rc == WS_OK) {
         (void)snprintf(a->name, sizeof(a->name), "%s", name);
         buf_put(&a->in_force.script, json_string_value(script), json_string_length(script));
@@ -111,7 +113,7 @@ static int load_in_force(const struct ctl_verb *v, struct asked *a) {
     struct ws_err err = {0};
     if (a->genesis != NULL)
         return from_genesis(v, a, &err);
-    if (a->http != NULL)
+    if (a->http.address != NULL)
         return from_unit(v, a, &err);
     if (a->against != NULL)
         return from_file(v, a, "in_force", a->against, &a->in_force);
@@ -177,7 +179,7 @@ static int try_it(const struct ctl_verb *v, struct asked *a) {
 /* ---- the command line ---- */
 
 static int check(const struct ctl_verb *v, const struct asked *a) {
-    int sources = (a->against != NULL) + (a->genesis != NULL) + (a->http != NULL);
+    int sources = (a->against != NULL) + (a->genesis != NULL) + (a->http.address != NULL);
     if (a->opt.map == NULL || a->policy == NULL)
         return ctl_misuse(v, "--map and --policy are needed");
     if (sources > 1)
@@ -201,7 +203,7 @@ static int run_asked(const struct ctl_verb *v, int argc, char **argv, struct ask
         {"policy", CTL_TEXT, (void *)&a->policy, 0, 0},
         {"against", CTL_TEXT, (void *)&a->against, 0, 0},
         {"genesis", CTL_TEXT, (void *)&a->genesis, 0, 0},
-        {"http", CTL_TEXT, (void *)&a->http, 0, 0},
+        {"http", CTL_FACE, &a->http, 0, 0},
         {"trust", CTL_TEXT, (void *)&a->opt.trust, 0, 0},
         {"revocations", CTL_TEXT, (void *)&a->opt.revocations, 0, 0},
         {"list-manager", CTL_TEXT, (void *)&a->opt.manager, 0, 0},

@@ -56,7 +56,9 @@ static int ask_one(
     struct ctl_light *l = ws_alloc(sizeof(*l));
     struct light_block *b = ws_alloc(sizeof(*b));
     uint64_t common = 0;
-    int code = ctl_http_open(unit, &h, &err) == WS_OK
+    struct ctl_face face = *w->face;
+    face.address = unit;
+    int code = ctl_http_open(&face, &h, &err) == WS_OK
                    ? ctl_light_begin(w->genesis, h, w->trusted, l, &err)
                    : CTL_UNREACHABLE;
     if (code == CTL_DONE) {

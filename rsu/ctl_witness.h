@@ -11,6 +11,7 @@ struct ctl_witness {
     const char *trusted; /* as for ctl_light_begin */
     struct ctl_list units; /* addresses */
     const char *evidence_file; /* NULL: evidence of a fork is not kept */
+    const struct ctl_face *face; /* with what certificates they are asked */
 };
 
 /* Each witness must prove the same block of that height. CTL_DONE, or the exit code after saying what is wrong; two
