@@ -59,6 +59,7 @@ static struct map_suspicion describe(
         .families = sum.families,
         .views = sum.views,
         .window_vehicles = y->most_in_window,
+        .wanted_vehicles = (uint32_t)c->params.v[MAP_POLICY_MIN_VEHICLES],
         .lacks = versions_lacking(c, s, y),
         .rivals = (uint32_t)(s->n_hyps - 1),
         .first_seen = y->first_seen,

@@ -45,6 +45,7 @@ struct map_suspicion {
         threshold_q16; /* threshold: of a permanent change; 0 before the first block of a cell */
     uint32_t vehicles, groups, issuers, families, views; /* in favour */
     uint32_t window_vehicles; /* the most of them within one window: what a policy asks for */
+    uint32_t wanted_vehicles; /* so many; with fewer, single ones must not be told of (MAP_LACKS_VEHICLES) */
     /* enum map_lack. 0 of something new: it may be what is missing elsewhere. Before the first block of a cell nothing is known of it. */
     unsigned lacks;
     uint32_t rivals; /* weaker hypotheses about the same thing */

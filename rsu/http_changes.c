@@ -115,6 +115,20 @@ static void ask_candidate(void *owner, void *ctx) {
         q->element = element_copy(e);
 }
 
+/* Fewer vehicles than a published change has to have could be told apart by time, direction and class (decision 49). */
+static void withhold(const struct candidate_question *q, struct http_reply *r) {
+    json_t *why = json_object();
+    json_put(why, "vehicles", json_count(q->suspicion.window_vehicles));
+    json_put(why, "needed", json_count(q->suspicion.wanted_vehicles));
+    json_t *o = json_object();
+    json_put(o, "from_height", json_count(q->height));
+    json_put(o, "to_height", json_count(q->height));
+    json_put(o, "complete", json_false());
+    json_put(o, "withheld", why);
+    json_put(o, "sightings", json_array());
+    http_json(r, o);
+}
+
 void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
     struct candidate_question q = {0};
     if (!read_id(c, "candidate", sizeof(q.subject), q.subject, r) ||
@@ -122,6 +136,11 @@ void http_get_candidate_sightings(struct http *h, const struct http_call *c, str
         return;
     if (!q.here) {
         http_fail(r, MHD_HTTP_NOT_FOUND, "nothing is suspected about this thing now");
+        return;
+    }
+    if ((q.suspicion.lacks & MAP_LACKS_VEHICLES) != 0) {
+        withhold(&q, r);
+        element_free(&q.element);
         return;
     }
     struct map_thing t = {.kind = q.suspicion.kind,

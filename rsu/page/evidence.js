@@ -88,6 +88,11 @@ async function putSightings(box, path, subject) {
     const [page, kept] = await Promise.all([api.json(path), subject.id ? api.json(`/v1/map/changes/${subject.id}/evidence`).catch(() => null) : null]);
     if (kept) subject.counted = new Set(kept.messages.map((m) => m.leaf));
     const list = page.sightings;
+    if (page.withheld) {
+      put(box, el("p", { class: "soft", id: "withheld" }, `Single messages are not shown before ${many(page.withheld.needed, "vehicle", "vehicles")} ` +
+        `said so within one window of time (${count(page.withheld.vehicles)} so far): fewer could be told apart.`));
+      return;
+    }
     if (list.length === 0) {
       put(box, el("p", { class: "soft" }, page.complete ? "No message in the blocks kept here is about this place."
         : "The blocks with these messages are no longer kept by this unit."));

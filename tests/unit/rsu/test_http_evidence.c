@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { CARS = 3 };
+enum { CARS = 3, ENOUGH = 5 /* min_vehicles of urban.lua */ };
 static struct rig *rig; /* version 2 made the limit 30; since then CARS cars saw 80 */
 
 static int open_shared(void **state) {
@@ -65,16 +65,36 @@ static size_t count_of(const json_t *page, const char *says, json_int_t value) {
     return n;
 }
 
-static void sightings_of_a_candidate_name_class_and_family(void **state) {
-    (void)state;
-    json_t *page = rig_json(rig, 200, "/v1/map/candidates");
+static json_t *sightings_of_only_candidate(struct rig *r) {
+    json_t *page = rig_json(r, 200, "/v1/map/candidates");
     char target[128];
     (void)snprintf(target, sizeof(target), "/v1/map/candidates/%s/sightings",
         rig_word(only_candidate(page), "subject"));
     json_decref(page);
-    page = rig_json(rig, 200, target);
+    return rig_json(r, 200, target);
+}
+
+/* Fewer vehicles than a published change needs are not told of one by one. */
+static void sightings_of_few_are_withheld(void **state) {
+    (void)state;
+    json_t *page = sightings_of_only_candidate(rig);
+    assert_int_equal(json_array_size(json_object_get(page, "sightings")), 0);
+    json_t *withheld = json_object_get(page, "withheld");
+    assert_int_equal(rig_number(withheld, "vehicles"), CARS);
+    assert_int_equal(rig_number(withheld, "needed"), ENOUGH);
+    json_decref(page);
+}
+
+static void sightings_of_a_candidate_name_class_and_family(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){0});
+    rig_step(r, 2000000);
+    rig_sight(r, ENOUGH, 80);
+    json_t *page = sightings_of_only_candidate(r);
+    assert_null(json_object_get(page, "withheld"));
     assert_true(json_is_true(json_object_get(page, "complete")));
-    assert_int_equal(count_of(page, "value", 80), CARS);
+    assert_int_equal(count_of(page, "value", 80), ENOUGH);
     json_t *list = json_object_get(page, "sightings");
     json_t *last = json_array_get(list, json_array_size(list) - 1);
     assert_string_equal(rig_word(last, "class"), "good_camera");
@@ -82,11 +102,14 @@ static void sightings_of_a_candidate_name_class_and_family(void **state) {
     assert_string_equal(rig_word(last, "result"), "ok");
     assert_int_equal(strlen(rig_word(last, "leaf")), 64);
     /* The transaction is where it says. */
+    char target[128];
     (void)snprintf(target, sizeof(target), "/v1/tx/%s", rig_word(last, "identity"));
-    json_t *tx = rig_json(rig, 200, target);
+    json_t *tx = rig_json(r, 200, target);
     assert_int_equal(rig_number(tx, "height"), rig_number(last, "height"));
     json_decref(tx);
     json_decref(page);
+    rig_close(r);
+    free(r);
 }
 
 static void changes_are_found_by_id_with_their_sightings(void **state) {
@@ -293,6 +316,7 @@ static void no_two_take_the_last_seat(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(candidates_say_what_is_suspected),
+        cmocka_unit_test(sightings_of_few_are_withheld),
         cmocka_unit_test(sightings_of_a_candidate_name_class_and_family),
         cmocka_unit_test(changes_are_found_by_id_with_their_sightings),
         cmocka_unit_test(orders_are_listed_with_what_the_road_says),
