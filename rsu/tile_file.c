@@ -1,5 +1,6 @@
 #include "rsu/tile_file.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/diff.h"
@@ -7,7 +8,14 @@
 #include <stdlib.h>
 
 static const uint8_t magic[8] = {'W', 'S', 'T', 'I', 'L', 0x0d, 0x0a, 0x1a};
-enum { FILE_VERSION = 1, ELEMENT_OCTETS_MIN = 32, AHEAD = 16 };
+enum { FILE_VERSION = 1, ELEMENT_OCTETS_MIN = 32, AHEAD = 16, ID_AT = 1 };
+
+static void put_element(const struct element *e, struct buf *b) {
+    size_t from = b->n;
+    buf_u32(b, 0);
+    element_encode(e, b);
+    put_be32(b->p + from, (uint32_t)(b->n - from - 4));
+}
 
 /* An element's parts lie about in memory, in no order that its id has: fetched while others are written. */
 static void fetch_parts(const struct element *e) {
@@ -25,8 +33,9 @@ static void fetch_texts(const struct element *e) {
         __builtin_prefetch(e->aliases[i]);
 }
 
-static void put_elements(
-    const struct tiles *tiles, const struct tile *t, const struct mapset *m, struct buf *b) {
+void tile_file_elements(
+    const struct tiles *tiles, size_t index, const struct mapset *m, struct buf *b) {
+    const struct tile *t = &tiles->v[index];
     const struct element **list = ws_calloc(t->n, sizeof(const struct element *));
     for (size_t i = 0; i < t->n; i++)
         list[i] = tiles_element(tiles, m, &t->members[i]);
@@ -35,16 +44,45 @@ static void put_elements(
             fetch_parts(list[i + AHEAD]);
         if (i + AHEAD / 2 < t->n)
             fetch_texts(list[i + AHEAD / 2]);
-        size_t from = b->n;
-        buf_u32(b, 0);
-        element_encode(list[i], b);
-        put_be32(b->p + from, (uint32_t)(b->n - from - 4));
+        put_element(list[i], b);
     }
     free((void *)list);
 }
 
+/* Our own octets: lengths are in bounds, ids ascending. */
+void tile_file_patch(struct span before, const struct tile_edit *edits, size_t n, struct buf *b) {
+    struct rd r = rd_of(before);
+    size_t kept = 0; /* octets of `before` from here to r.at are to be copied */
+    size_t next = 0;
+    while (rd_left(&r) > 0 && next < n) {
+        size_t at = r.at;
+        struct span one = rd_var(&r, CHANGE_MAX_OCTETS);
+        WS_ASSERT(!r.bad && one.n > ID_AT + 16);
+        int order = memcmp(edits[next].id, one.p + ID_AT, 16);
+        if (order > 0)
+            continue;
+        buf_put(b, before.p + kept, at - kept);
+        kept = order == 0 ? r.at : at;
+        if (edits[next].after != NULL)
+            put_element(edits[next].after, b);
+        next++;
+        if (order < 0)
+            r.at = at; /* others may come before the same one */
+    }
+    buf_put(b, before.p + kept, before.n - kept);
+    for (; next < n; next++)
+        if (edits[next].after != NULL)
+            put_element(edits[next].after, b);
+}
+
 void tile_file_encode(const uint8_t cell_id[static 32], uint64_t version, struct tiles *tiles,
     size_t index, const struct mapset *m, struct buf *b) {
+    tile_file_head(cell_id, version, tiles, index, b);
+    tile_file_elements(tiles, index, m, b);
+}
+
+void tile_file_head(const uint8_t cell_id[static 32], uint64_t version, struct tiles *tiles,
+    size_t index, struct buf *b) {
     uint8_t root[32];
     tiles_root(tiles, root);
     const struct tile *t = &tiles->v[index];
@@ -66,7 +104,6 @@ void tile_file_encode(const uint8_t cell_id[static 32], uint64_t version, struct
     for (size_t i = 0; i < proof.n; i++)
         buf_put(b, proof.aunts[i], 32);
     buf_u32(b, (uint32_t)t->n);
-    put_elements(tiles, t, m, b);
 }
 
 static int take_elements(
