@@ -105,6 +105,8 @@ struct config {
     } lists;
     char *http; /* "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; NULL: no HTTP */
     unsigned http_connections;
+    size_t http_octets; /* of large answers in memory at once */
+    unsigned http_waiting; /* calls that may wait for a long answer, of each kind */
     uint64_t
         map_versions; /* newest ones whose changes are given out; 0: as long as their headers are kept */
     char *revocations; /* folder of signed lists; NULL: none */

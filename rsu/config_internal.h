@@ -103,6 +103,8 @@
     X(queue_mb, 1, 4096, 16, 1U << 20, queue_octets)
 #define CONFIG_TOP(X)                                                                              \
     X(http_connections, 1, 4096, 64, 1, http_connections)                                          \
+    X(http_octets_mb, 1, 1048576, 256, 1U << 20, http_octets)                                      \
+    X(http_waiting, 1, 4096, 16, 1, http_waiting)                                                  \
     X(memory_mb, 16, 1048576, 64, 1, memory_mb)                                                    \
     X(store_cache_mb, 1, 1048576, 32, 1, store_cache_mb)                                           \
     X(map_versions, 0, 1U << 30, 0, 1, map_versions)                                               \

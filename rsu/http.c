@@ -1,5 +1,5 @@
 /* Life of the face, its limits, and which handler answers which path. */
-#include "rsu/http_internal.h"
+#include "rsu/http_map.h"
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -77,9 +77,10 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
     enum MHD_RequestTerminationCode why) {
-    (void)cls;
     (void)connection;
     (void)why;
+    if (*con_cls != NULL)
+        lanes_forget(cls, *con_cls);
     free(*con_cls);
     *con_cls = NULL;
 }
@@ -151,10 +152,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         c->begun = true;
         c->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
         /* A reply at this point ends the connection; the ordinary one waits for the whole request. */
-        return refuse(c, method, &r) ? http_send(connection, &r) : MHD_YES;
+        return refuse(c, method, &r) ? http_send(h, connection, &r) : MHD_YES;
     }
-    answer(h, c, &r);
-    return http_send(connection, &r);
+    if (c->job != NULL)
+        lanes_take_reply(c, &r);
+    else
+        answer(h, c, &r);
+    if (r.later != NULL && lanes_give(h->lanes, c, &r))
+        return MHD_YES; /* asleep; comes back here with its answer */
+    return http_send(h, connection, &r);
 }
 
 /* ---- what handlers share ---- */
@@ -218,7 +224,7 @@ static int start_server(struct http *h, int fd, struct ws_err *err) {
         MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, h->connections,
         MHD_OPTION_CONNECTION_TIMEOUT, h->tuning.patience_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)REQUEST_OCTETS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
     if (h->mhd == NULL)
         return ws_fail(err, WS_EIO, "http: the server could not start");
     return WS_OK;
@@ -227,8 +233,9 @@ static int start_server(struct http *h, int fd, struct ws_err *err) {
 static void free_all(struct http *h) {
     live_free(h->live);
     streams_free(h->streams);
-    map_cache_free(h->map);
-    tile_cache_free(h->tiles);
+    lanes_free(h->lanes);
+    tile_shelf_free(h);
+    maps_free(h->maps);
     versions_free(h->versions);
     if (h->unix_path != NULL)
         (void)unlink(h->unix_path);
@@ -242,15 +249,15 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
         return ws_fail(err, WS_EINPUT, "http: at least one connection must be allowed");
     struct http *h = ws_alloc(sizeof(*h));
     h->d = daemon;
-    atomic_flag_clear(&h->scanning);
     h->tuning = *tuning;
     h->connections = cfg->connections;
     h->frame = (struct cell_frame){daemon->genesis->frame_lat0, daemon->genesis->frame_lon0,
         daemon->genesis->frame_north, daemon->genesis->frame_east};
     copy_contracts(h);
     h->versions = versions_new(daemon->store, daemon->config->map_versions);
-    h->map = map_cache_new();
-    h->tiles = tile_cache_new();
+    h->maps = maps_new();
+    h->shelf = tile_shelf_new();
+    h->octets_max = cfg->octets;
     uint64_t current = 0;
     int rc = versions_refresh(h->versions, &current, err);
     int fd = -1;
@@ -262,8 +269,12 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
         h->streams = streams_new(h);
     if (rc == WS_OK && h->streams != NULL)
         h->live = live_new(h);
-    if (rc == WS_OK && h->live == NULL) {
+    if (rc == WS_OK && h->live != NULL)
+        h->lanes = lanes_new(h, cfg->waiting);
+    if (rc == WS_OK && h->lanes == NULL) {
         (void)close(fd);
+        if (h->live != NULL)
+            live_stop(h->live);
         if (h->streams != NULL)
             streams_stop(h->streams);
         rc = ws_fail(err, WS_EIO, "http: no thread to be had");
@@ -271,6 +282,7 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
     if (rc == WS_OK) {
         rc = start_server(h, fd, err); /* has the descriptor from here on */
         if (rc != WS_OK) {
+            lanes_stop(h->lanes);
             live_stop(h->live);
             streams_stop(h->streams);
         }
@@ -292,11 +304,13 @@ int http_start(const struct http_config *cfg, struct rsud *daemon, struct http *
 void http_notify(struct http *h) {
     streams_wake(h->streams);
     live_wake(h->live);
+    maps_wake(h);
 }
 
 void http_stop(struct http *h) {
     live_stop(h->live);
     streams_stop(h->streams);
+    lanes_stop(h->lanes); /* what it wakes is answered before the server stops */
     MHD_stop_daemon(h->mhd);
     free_all(h);
 }

@@ -13,6 +13,8 @@ struct http;
 struct http_config {
     const char *listen; /* as config.http */
     unsigned connections; /* at once; event streams count */
+    unsigned waiting; /* calls that may wait for a long answer, of each kind; at least 1 */
+    size_t octets; /* of large answers in memory at once */
 };
 WARN_UNUSED int http_start(
     const struct http_config *cfg, struct rsud *daemon, struct http **ret_http, struct ws_err *err);

@@ -81,7 +81,7 @@ static uint64_t earlier(uint64_t time) {
     return time > BEFORE_US ? time - BEFORE_US : 0;
 }
 
-void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
+static void make_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
     struct found f;
     if (!find_change(h, c, &f, r))
         return;
@@ -129,7 +129,8 @@ static void withhold(const struct candidate_question *q, struct http_reply *r) {
     http_json(r, o);
 }
 
-void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
+static void make_candidate_sightings(
+    struct http *h, const struct http_call *c, struct http_reply *r) {
     struct candidate_question q = {0};
     if (!read_id(c, "candidate", sizeof(q.subject), q.subject, r) ||
         !http_ask(h, ask_candidate, &q, r))
@@ -153,4 +154,16 @@ void http_get_candidate_sightings(struct http *h, const struct http_call *c, str
     struct http_window w = {earlier(q.suspicion.first_seen), UINT64_MAX, q.height};
     http_give_sightings(h, &t, &w, r);
     element_free(&q.element);
+}
+
+void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
+    (void)h;
+    (void)c;
+    http_later(r, LANE_BLOCKS, make_change_sightings);
+}
+
+void http_get_candidate_sightings(struct http *h, const struct http_call *c, struct http_reply *r) {
+    (void)h;
+    (void)c;
+    http_later(r, LANE_BLOCKS, make_candidate_sightings);
 }

@@ -13,6 +13,8 @@
 enum {
     DIFF_VERSIONS = 256, /* in one answer */
     DIFF_OCTETS = 4 << 20, /* of records; their JSON is several times that */
+    AT_ONCE_VERSIONS = 16, /* so much the event loop does by itself */
+    AT_ONCE_OCTETS = 1 << 16,
 };
 
 enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC, DIFF_TNITS, DIFF_ADIFF };
@@ -20,7 +22,7 @@ enum diff_format { DIFF_JSON, DIFF_GEOJSONSEQ, DIFF_OSC, DIFF_TNITS, DIFF_ADIFF 
 struct diff {
     uint64_t from, to, current; /* versions from + 1 .. to */
     enum diff_format format;
-    size_t n;
+    size_t n, octets;
     struct version_ref ref[DIFF_VERSIONS];
 };
 
@@ -69,14 +71,13 @@ static bool read_question(
 
 /* As many as one answer may hold, and at least one. */
 static void choose(struct http *h, struct diff *d) {
-    size_t octets = 0;
     for (uint64_t v = d->from + 1; v <= d->to && d->n < DIFF_VERSIONS; v++) {
         struct version_ref *ref = &d->ref[d->n];
         if (versions_find(h->versions, v, ref) != VERSION_HERE)
             break;
-        octets += ref->octets;
-        if (d->n > 0 && octets > DIFF_OCTETS)
+        if (d->n > 0 && d->octets + ref->octets > DIFF_OCTETS)
             break;
+        d->octets += ref->octets;
         d->n++;
     }
     d->to = d->from + d->n;
@@ -122,18 +123,21 @@ static int read_versions(
 
 static void put_osc(
     struct http *h, const struct diff *d, const struct map_version *v, struct http_reply *r) {
-    struct mapset after; /* a limit is a tag of its lane, which is written whole */
-    if (!http_map_reachable(h, d->to, r) || !http_map_at(h, d->to, &after, r))
+    /* A limit is a tag of its lane, which is written whole. */
+    struct map_reader *m = http_map_at(h, r->lane, d->to, r);
+    struct mapset after;
+    if (m == NULL)
         return;
     const struct map_version **list = ws_calloc(d->n, sizeof(struct map_version *));
     for (size_t i = 0; i < d->n; i++)
         list[i] = &v[i];
+    map_part_of(&m->map, reader_names(m), list, d->n, &after);
     if (d->format == DIFF_ADIFF)
         export_osmchange_augmented(list, d->n, &after, &r->body);
     else
         export_osmchange(list, d->n, &after, &r->body);
     free((void *)list);
-    mapset_free(&after);
+    map_part_free(&after);
 }
 
 static void put_tnits(
@@ -180,21 +184,48 @@ static void diff_export(struct http *h, const struct diff *d, struct http_reply 
     free(v);
 }
 
-void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
+static bool needs_map(const struct diff *d) {
+    return d->format == DIFF_OSC || d->format == DIFF_ADIFF;
+}
+
+/* The answer, in whatever thread. */
+static void give(struct http *h, const struct diff *d, struct http_reply *r) {
     static const char *const types[] = {HTTP_JSON, HTTP_GEOJSONSEQ, HTTP_OSC, HTTP_OSC, HTTP_OSC};
+    r->status = MHD_HTTP_OK;
+    r->type = types[d->format];
+    /* Whoever reads a format without room for these needs them to go on from. */
+    http_header(r, "Wayside-Map-From", "%" PRIu64, d->from);
+    http_header(r, "Wayside-Map-To", "%" PRIu64, d->to);
+    http_header(r, "Wayside-Map-Current", "%" PRIu64, d->current);
+    if (d->format == DIFF_JSON)
+        diff_json(h, d, r);
+    else
+        diff_export(h, d, r);
+}
+
+/* In a lane's thread; there may be more by now. */
+static void make_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
     struct diff *d = ws_alloc(sizeof(*d));
     if (read_question(h, c, d, r)) {
         choose(h, d);
-        r->status = MHD_HTTP_OK;
-        r->type = types[d->format];
-        /* Whoever reads a format without room for these needs them to go on from. */
-        http_header(r, "Wayside-Map-From", "%" PRIu64, d->from);
-        http_header(r, "Wayside-Map-To", "%" PRIu64, d->to);
-        http_header(r, "Wayside-Map-Current", "%" PRIu64, d->current);
-        if (d->format == DIFF_JSON)
-            diff_json(h, d, r);
-        else
-            diff_export(h, d, r);
+        if (!needs_map(d) || http_map_reachable(h, d->to, r))
+            give(h, d, r);
+    }
+    free(d);
+}
+
+void http_get_diffs(struct http *h, const struct http_call *c, struct http_reply *r) {
+    struct diff *d = ws_alloc(sizeof(*d));
+    if (read_question(h, c, d, r)) {
+        choose(h, d);
+        if (needs_map(d)) {
+            if (http_map_reachable(h, d->to, r))
+                http_later(r, http_map_lane(h, d->to), make_diffs);
+        } else if (d->n > AT_ONCE_VERSIONS || d->octets > AT_ONCE_OCTETS) {
+            http_later(r, LANE_RECORDS, make_diffs);
+        } else {
+            give(h, d, r);
+        }
     }
     free(d);
 }

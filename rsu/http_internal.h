@@ -30,7 +30,20 @@ struct http_call {
     bool begun; /* the headers were looked at */
     bool head;
     struct MHD_Connection *connection;
+    struct http_job *job; /* NULL, or who answers it meanwhile (http_lanes.h) */
 };
+
+/* Threads for answers that take their time (http_lanes.h). */
+enum http_lane {
+    LANE_NEAR, /* the current map: it is stepped forward, never made anew */
+    LANE_FAR, /* maps of old versions */
+    LANE_RECORDS, /* many version records */
+    LANE_BLOCKS, /* what was said in blocks */
+    HTTP_LANES
+};
+struct http;
+struct http_reply;
+typedef void (*http_fn)(struct http *h, const struct http_call *c, struct http_reply *r);
 
 #define HTTP_HEADERS_MAX 6
 struct http_reply {
@@ -39,6 +52,9 @@ struct http_reply {
     const char *cache; /* NULL: no-store */
     struct buf body;
     struct MHD_Response *made; /* instead of the body; a reference of the reply's own */
+    http_fn later; /* not NULL: it answers, in that lane; set with http_later */
+    enum http_lane lane; /* also: the one that answers */
+    size_t counted; /* octets of the body that http_octets.c knows of */
     size_t n_headers;
     struct {
         const char *name;
@@ -59,7 +75,23 @@ void http_gone(struct http_reply *r, uint64_t oldest, uint64_t current, const ch
     PRINTF_LIKE(4, 5);
 /* The same from an error of ours: malformed 400, absent 404, busy 503 with Retry-After, anything else 500. */
 void http_fail_err(struct http_reply *r, int rc, const struct ws_err *err);
-enum MHD_Result http_send(struct MHD_Connection *connection, struct http_reply *r);
+enum MHD_Result http_send(struct http *h, struct MHD_Connection *connection, struct http_reply *r);
+/* The handler's answer is that fn answers in that lane's thread. */
+void http_later(struct http_reply *r, enum http_lane lane, http_fn fn);
+void http_reply_free(struct http *h, struct http_reply *r); /* of one that is not sent */
+
+/* http_octets.c: what of answers is in memory. Any thread. */
+enum http_refusal { REFUSED_OCTETS, REFUSED_QUEUE, REFUSALS };
+const char *http_refusal_name(enum http_refusal why);
+void http_refused(struct http *h, enum http_refusal why); /* counts */
+/* False: no room. */
+bool http_take_octets(struct http *h, size_t n);
+void http_leave_octets(struct http *h, size_t n);
+/* Whether there is any room at all, before the work; the reply says if not. */
+bool http_room(struct http *h, struct http_reply *r);
+/* Takes room for a large body, or makes the reply a refusal. */
+void http_count_octets(struct http *h, struct http_reply *r);
+void http_no_room(struct http *h, struct http_reply *r); /* the refusal, counted */
 
 /* ---- versions that are published: final, and provable because the next header is final too ---- */
 
@@ -112,8 +144,9 @@ extern const struct http_tuning http_tuning_default;
 
 struct streams;
 struct live;
-struct map_cache;
-struct tile_cache;
+struct lanes;
+struct maps;
+struct tile_shelf;
 
 struct http {
     struct rsud *d;
@@ -127,10 +160,14 @@ struct http {
     const struct contract_ops *ops[STATE_CONTRACTS_MAX];
     struct versions *versions;
     struct streams *streams;
-    struct map_cache *map;
-    struct tile_cache *tiles;
+    struct maps *maps;
+    struct tile_shelf *shelf;
+    struct lanes *lanes;
     struct live *live;
-    atomic_flag scanning; /* somebody searches blocks for sightings */
+    size_t octets_max;
+    atomic_size_t octets; /* of large answers, and of the map's pages */
+    atomic_uint_fast64_t refused[REFUSALS];
+    atomic_uint_fast64_t map_steps; /* versions that maps were taken on or back by */
     unsigned streams_max; /* event streams of both kinds */
     atomic_uint seats; /* of these, taken */
 };
@@ -165,13 +202,10 @@ void live_free(struct live *l);
 void live_wake(struct live *l);
 size_t live_count(struct live *l);
 
-/* http_map.c */
-struct map_cache *map_cache_new(void);
-void map_cache_free(struct map_cache *m);
-
-/* http_tiles.c */
-struct tile_cache *tile_cache_new(void);
-void tile_cache_free(struct tile_cache *t);
+/* http_maps.c */
+struct maps *maps_new(void);
+void maps_free(struct maps *m);
+void maps_wake(struct http *h); /* something may be published: whoever follows the map steps on */
 
 /* ---- what the owner thread says about itself, copied in one go (http_view.c) ---- */
 
@@ -236,6 +270,8 @@ struct metrics;
 void http_put_lists(struct metrics *m, const struct http_view *v);
 /* http_beacon.c */
 void http_put_beacon(struct metrics *m, const struct http_view *v);
+/* http_octets.c */
+void http_put_octets(struct metrics *m, const struct http *h);
 /* http_feedback.c */
 void http_put_feedback(struct metrics *m, const struct http *h);
 /* http_sensors.c */
@@ -255,7 +291,6 @@ struct worker_counters *http_ports(const struct http *h); /* n_workers; to be fr
 
 /* ---- handlers ---- */
 const char *http_route(size_t i); /* path, with "*" for what varies; NULL: no more */
-typedef void (*http_fn)(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_status(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_health(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_metrics(struct http *h, const struct http_call *c, struct http_reply *r);

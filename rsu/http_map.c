@@ -1,7 +1,4 @@
-/* /v1/map, /v1/map/snapshot and /v1/map/versions.
- *
- * The map lives in the owner's thread. It is copied out in its canonical form once for each version, however
- * often it is asked for; everything after that (older versions, GeoJSON) is made here from the copy. */
+/* /v1/map, /v1/map/snapshot and /v1/map/versions. */
 #include "rsu/http_map.h"
 
 #include "base/mem.h"
@@ -9,232 +6,14 @@
 #include "mapsvc/range.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
     VERSIONS_LISTED = 1000, /* in one answer */
-    STEPS_BACK = 4096, /* versions undone for one answer */
+    STEPS_BACK = 4096, /* so far back the map itself is given out */
 };
 
 /* ---- the map at a version ---- */
-
-enum page_kind { PAGE_GEOJSON, PAGE_SNAPSHOT, PAGE_KINDS };
-
-/* A map as it is sent, shared by the answers that send it. */
-struct page {
-    atomic_uint refs;
-    uint64_t version;
-    struct buf text;
-};
-
-struct map_cache {
-    pthread_mutex_t lock; /* one map is made at a time */
-    uint64_t version; /* of octets; 0: none */
-    struct buf octets; /* map_snapshot_encode */
-    struct page *page[PAGE_KINDS]; /* the last ones made */
-};
-
-static void page_unref(void *cls) {
-    struct page *p = cls;
-    if (p == NULL || atomic_fetch_sub(&p->refs, 1) > 1)
-        return;
-    buf_free(&p->text);
-    free(p);
-}
-
-struct map_cache *map_cache_new(void) {
-    struct map_cache *m = ws_alloc(sizeof(*m));
-    (void)pthread_mutex_init(&m->lock, NULL);
-    return m;
-}
-
-void map_cache_free(struct map_cache *m) {
-    if (m == NULL)
-        return;
-    buf_free(&m->octets);
-    for (size_t i = 0; i < PAGE_KINDS; i++)
-        page_unref(m->page[i]);
-    (void)pthread_mutex_destroy(&m->lock);
-    free(m);
-}
-
-struct map_question {
-    uint64_t have; /* version that need not be copied again */
-    uint64_t version;
-    struct buf octets;
-};
-
-static void copy_map(void *owner, void *ctx) {
-    const struct rsud *d = owner;
-    struct map_question *q = ctx;
-    q->version = map_contract_version(d->cell.map);
-    if (q->version != q->have)
-        map_contract_snapshot(d->cell.map, d->cell_id, &q->octets);
-}
-
-/* Makes sure that the copy is at least of `version`. */
-static bool renew_copy(struct http *h, uint64_t version, struct http_reply *r) {
-    struct map_cache *m = h->map;
-    if (m->version >= version)
-        return true;
-    struct map_question q = {.have = m->version};
-    if (!http_ask(h, copy_map, &q, r))
-        return false;
-    if (q.version != m->version) {
-        buf_free(&m->octets);
-        m->octets = q.octets;
-        m->version = q.version;
-    }
-    /* It may have a version that was made since the index was looked at. */
-    struct ws_err err = {0};
-    uint64_t current = 0;
-    int rc = versions_refresh(h->versions, &current, &err);
-    if (rc != WS_OK)
-        http_fail_err(r, rc, &err);
-    return rc == WS_OK;
-}
-
-static int undone_root(const struct map_version *v, const struct mapset *map, struct ws_err *err) {
-    uint8_t root[32];
-    map_root(map, root);
-    if (memcmp(root, v->previous_root, 32) != 0)
-        return ws_fail(err, WS_EIO, "map version %" PRIu64 " does not lead back to the one before",
-            v->version);
-    return WS_OK;
-}
-
-/* The copy may be newer than the newest published version, or than what the client wants. */
-static int go_back(struct http *h, uint64_t version, struct mapset *map, struct ws_err *err) {
-    int rc = WS_OK;
-    for (uint64_t at = h->map->version; at > version && rc == WS_OK; at--) {
-        struct version_ref ref;
-        struct map_version v;
-        if (versions_find(h->versions, at, &ref) == VERSION_ABSENT)
-            return ws_fail(err, WS_EIO, "map version %" PRIu64 " is not in the store", at);
-        rc = versions_read(h->versions, &ref, &v, err);
-        if (rc != WS_OK)
-            return rc;
-        rc = map_version_undo(&v, map, err);
-        if (rc == WS_OK && at == version + 1)
-            rc = undone_root(&v, map, err);
-        map_version_free(&v);
-    }
-    return rc;
-}
-
-/* Under the cache's lock. */
-static bool map_at(struct http *h, uint64_t version, struct mapset *ret_map, struct http_reply *r) {
-    struct ws_err err = {0};
-    if (!renew_copy(h, version, r))
-        return false;
-    const struct buf *all = &h->map->octets;
-    int rc = mapset_decode(
-        span_of(all->p + MAP_SNAPSHOT_HEAD, all->n - MAP_SNAPSHOT_HEAD), ret_map, &err);
-    if (rc == WS_OK) {
-        rc = go_back(h, version, ret_map, &err);
-        if (rc != WS_OK)
-            mapset_free(ret_map);
-    }
-    if (rc != WS_OK)
-        http_fail_err(r, WS_EIO, &err);
-    return rc == WS_OK;
-}
-
-bool http_map_at(struct http *h, uint64_t version, struct mapset *ret_map, struct http_reply *r) {
-    (void)pthread_mutex_lock(&h->map->lock);
-    bool good = map_at(h, version, ret_map, r);
-    (void)pthread_mutex_unlock(&h->map->lock);
-    return good;
-}
-
-/* What the next version will name: its own words, where it is there; else the contract's, of its current version. */
-static int put_head(struct http *h, uint64_t version, struct buf *b, struct ws_err *err) {
-    struct version_ref next;
-    struct map_version v;
-    if (version == h->map->version) {
-        buf_put(b, h->map->octets.p, MAP_SNAPSHOT_HEAD);
-        return WS_OK;
-    }
-    if (versions_find(h->versions, version + 1, &next) == VERSION_ABSENT)
-        return ws_fail(err, WS_EBUSY, "map version %" PRIu64 " went just now", version + 1);
-    int rc = versions_read(h->versions, &next, &v, err);
-    if (rc != WS_OK)
-        return rc;
-    struct map_snapshot s = {.version = version};
-    struct buf whole = {0};
-    memcpy(s.cell_id, h->d->cell_id, sizeof(s.cell_id));
-    memcpy(s.record, v.previous_record, sizeof(s.record));
-    memcpy(s.root, v.previous_root, sizeof(s.root));
-    map_snapshot_encode(&s, &whole);
-    buf_put(b, whole.p, MAP_SNAPSHOT_HEAD);
-    buf_free(&whole);
-    map_version_free(&v);
-    return WS_OK;
-}
-
-static int put_snapshot(
-    struct http *h, uint64_t version, const struct mapset *map, struct buf *b, struct ws_err *err) {
-    int rc = put_head(h, version, b, err);
-    if (rc == WS_OK)
-        mapset_encode(map, b);
-    return rc;
-}
-
-static struct page *make_page(
-    struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
-    struct mapset map;
-    struct ws_err err = {0};
-    if (!map_at(h, version, &map, r))
-        return NULL;
-    struct page *p = ws_alloc(sizeof(*p));
-    atomic_init(&p->refs, 1);
-    p->version = version;
-    int rc = WS_OK;
-    if (kind == PAGE_GEOJSON)
-        export_geojsonseq_map(&map, &p->text);
-    else
-        rc = put_snapshot(h, version, &map, &p->text, &err);
-    mapset_free(&map);
-    if (rc == WS_OK)
-        return p;
-    page_unref(p);
-    http_fail_err(r, rc, &err);
-    return NULL;
-}
-
-/* Under the cache's lock. */
-static struct page *page_at(
-    struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
-    struct page **at = &h->map->page[kind];
-    if (*at == NULL || (*at)->version != version) {
-        struct page *fresh = make_page(h, kind, version, r);
-        if (fresh == NULL)
-            return NULL;
-        page_unref(*at);
-        *at = fresh;
-    }
-    (void)atomic_fetch_add(&(*at)->refs, 1);
-    return *at;
-}
-
-static void give_page(struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
-    (void)pthread_mutex_lock(&h->map->lock);
-    struct page *p = page_at(h, kind, version, r);
-    (void)pthread_mutex_unlock(&h->map->lock);
-    if (p == NULL)
-        return;
-    r->made =
-        MHD_create_response_from_buffer_with_free_callback_cls(p->text.n, p->text.p, page_unref, p);
-    if (r->made == NULL) {
-        page_unref(p);
-        http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory for the map");
-        return;
-    }
-    r->status = MHD_HTTP_OK;
-    r->type = kind == PAGE_GEOJSON ? HTTP_GEOJSONSEQ : HTTP_OCTETS;
-    http_header(r, "Wayside-Map-Version", "%" PRIu64, version);
-}
 
 bool http_map_reachable(struct http *h, uint64_t version, struct http_reply *r) {
     uint64_t current = 0;
@@ -272,19 +51,54 @@ bool http_map_version(
     return true;
 }
 
-static void get_page(
+static void put_snapshot(const struct http *h, const struct map_reader *m, struct buf *b) {
+    struct map_snapshot s = {.version = m->version, .map = m->map}; /* borrowed */
+    memcpy(s.cell_id, h->d->cell_id, sizeof(s.cell_id));
+    memcpy(s.record, m->record, sizeof(s.record));
+    memcpy(s.root, m->root, sizeof(s.root));
+    map_snapshot_encode(&s, b);
+}
+
+/* In the lane's thread. Another call may have had it made meanwhile. */
+static void make_page(
     struct http *h, const struct http_call *c, enum page_kind kind, struct http_reply *r) {
     uint64_t version = 0;
-    if (http_map_version(h, c, &version, r) && http_map_reachable(h, version, r))
-        give_page(h, kind, version, r);
+    struct buf text = {0};
+    if (!http_map_version(h, c, &version, r) || !http_map_reachable(h, version, r) ||
+        http_page_give(h, kind, version, r))
+        return;
+    const struct map_reader *m = http_map_at(h, r->lane, version, r);
+    if (m == NULL)
+        return;
+    if (kind == PAGE_GEOJSON)
+        export_geojsonseq_map(&m->map, &text);
+    else
+        put_snapshot(h, m, &text);
+    http_page_put(h, kind, version, &text, r);
+}
+
+static void make_map(struct http *h, const struct http_call *c, struct http_reply *r) {
+    make_page(h, c, PAGE_GEOJSON, r);
+}
+
+static void make_snapshot(struct http *h, const struct http_call *c, struct http_reply *r) {
+    make_page(h, c, PAGE_SNAPSHOT, r);
+}
+
+static void get_page(struct http *h, const struct http_call *c, enum page_kind kind, http_fn make,
+    struct http_reply *r) {
+    uint64_t version = 0;
+    if (http_map_version(h, c, &version, r) && http_map_reachable(h, version, r) &&
+        !http_page_give(h, kind, version, r))
+        http_later(r, http_map_lane(h, version), make);
 }
 
 void http_get_map(struct http *h, const struct http_call *c, struct http_reply *r) {
-    get_page(h, c, PAGE_GEOJSON, r);
+    get_page(h, c, PAGE_GEOJSON, make_map, r);
 }
 
 void http_get_snapshot(struct http *h, const struct http_call *c, struct http_reply *r) {
-    get_page(h, c, PAGE_SNAPSHOT, r);
+    get_page(h, c, PAGE_SNAPSHOT, make_snapshot, r);
 }
 
 /* ---- the list ---- */

@@ -430,6 +430,7 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
         http_put_lists(&p.m, v);
         http_put_beacon(&p.m, v);
         put_map(&p);
+        http_put_octets(&p.m, h);
         http_put_feedback(&p.m, h);
         put_process(&p);
         r->status = MHD_HTTP_OK;

@@ -1,6 +1,7 @@
 #include "rsu/http_internal.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,14 +89,48 @@ static void add_headers(const struct http_reply *r, struct MHD_Response *m) {
         (void)MHD_add_response_header(m, r->header[i].name, r->header[i].value);
 }
 
-enum MHD_Result http_send(struct MHD_Connection *connection, struct http_reply *r) {
+void http_later(struct http_reply *r, enum http_lane lane, http_fn fn) {
+    r->lane = lane;
+    r->later = fn;
+}
+
+/* A body that is counted until it is sent. */
+struct counted {
+    struct http *h;
+    struct buf body;
+    size_t n;
+};
+
+static void counted_free(void *cls) {
+    struct counted *c = cls;
+    http_leave_octets(c->h, c->n);
+    buf_free(&c->body);
+    free(c);
+}
+
+static struct MHD_Response *response_of(struct http *h, struct http_reply *r) {
+    http_count_octets(h, r);
+    if (r->counted == 0)
+        return MHD_create_response_from_buffer_with_free_callback(r->body.n, r->body.p, free);
+    struct counted *c = ws_alloc(sizeof(*c));
+    *c = (struct counted){h, r->body, r->counted};
+    struct MHD_Response *m = MHD_create_response_from_buffer_with_free_callback_cls(
+        c->body.n, c->body.p, counted_free, c);
+    if (m == NULL)
+        free(c); /* the reply still has all of it */
+    else
+        r->counted = 0;
+    return m;
+}
+
+enum MHD_Result http_send(struct http *h, struct MHD_Connection *connection, struct http_reply *r) {
     struct MHD_Response *m = r->made;
     if (m == NULL)
-        m = MHD_create_response_from_buffer_with_free_callback(r->body.n, r->body.p, free);
+        m = response_of(h, r);
     else
         buf_free(&r->body);
     if (m == NULL) {
-        buf_free(&r->body);
+        http_reply_free(h, r);
         return MHD_NO;
     }
     r->made = NULL;

@@ -1,6 +1,6 @@
 /* What vehicles said about one thing, read out of the blocks that this unit keeps: the evidence behind a change or a
- * candidate, message by message. Bounded: newest blocks first, so many blocks, transactions and sightings, one question at a
- * time: other questions do not wait for a second one. */
+ * candidate, message by message. Bounded: newest blocks first, so many blocks, transactions and sightings. In the thread of
+ * LANE_BLOCKS, one question at a time. */
 #include "rsu/http_evidence.h"
 
 #include "base/mem.h"
@@ -143,7 +143,7 @@ static json_t *sighting(const struct http *h, const struct sighting_found *f) {
     return o;
 }
 
-static void give(
+void http_give_sightings(
     struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
     struct scan s = {
         .h = h, .thing = t, .until = w->until, .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
@@ -161,15 +161,4 @@ static void give(
         http_json(r, o);
     }
     free(s.found);
-}
-
-void http_give_sightings(
-    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
-    if (atomic_flag_test_and_set(&h->scanning)) {
-        http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "another search is going on; ask again");
-        http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-        return;
-    }
-    give(h, t, w, r);
-    atomic_flag_clear(&h->scanning);
 }

@@ -20,6 +20,7 @@ enum { LINES_KEPT = 8, BLOCK_OCTETS = 16384, RETRY_MS = 2000 };
 
 /* The octets of one event, shared by the streams that send it. */
 struct line {
+    struct http *h;
     unsigned refs; /* under the lock */
     uint64_t version;
     struct buf octets;
@@ -56,10 +57,12 @@ struct streams {
 static void line_unref(struct line *l) {
     if (l == NULL || --l->refs > 0)
         return;
+    http_leave_octets(l->h, l->octets.n);
     buf_free(&l->octets);
     free(l);
 }
 
+/* NULL: the store failed, or other clients hold too much. */
 static struct line *line_build(struct http *h, uint64_t version) {
     struct version_ref ref;
     struct ws_err err = {0};
@@ -70,15 +73,21 @@ static struct line *line_build(struct http *h, uint64_t version) {
         return NULL;
     }
     struct line *l = ws_alloc(sizeof(*l));
+    l->h = h;
     l->refs = 1;
     l->version = version;
     buf_printf(&l->octets, "id: %" PRIu64 "\nevent: version\ndata: ", version);
     json_print(o, JSON_LINE, &l->octets);
     buf_u8(&l->octets, '\n');
-    return l;
+    if (http_take_octets(h, l->octets.n))
+        return l;
+    http_refused(h, REFUSED_OCTETS);
+    buf_free(&l->octets);
+    free(l);
+    return NULL;
 }
 
-/* Called and returns with the lock held; gives it up while the line is made. NULL: the store failed. */
+/* Called and returns with the lock held; gives it up while the line is made. */
 static struct line *line_for(struct streams *all, uint64_t version) {
     struct line **slot = &all->kept[version % LINES_KEPT];
     if (*slot == NULL || (*slot)->version != version) {

@@ -37,6 +37,7 @@ struct rsud {
     struct buf genesis_octets; /* (any) */
     const struct genesis *genesis; /* (any) */
     hash32 cell_id; /* (any) */
+    const struct mapset *base_map; /* (any) NULL: the unit was started without it */
     struct store *store; /* (any) for reading */
     struct mailbox *mailbox; /* (any) */
     size_t n_workers;

@@ -54,6 +54,7 @@ static int load_cell(struct daemon *d, struct ws_err *err) {
         if (rc == WS_OK && mapset_decode(buf_span(&b), &d->base_map, err) != WS_OK)
             rc = ws_fail_in(err, "%s", d->config.map);
         d->has_base_map = rc == WS_OK;
+        d->face.base_map = d->has_base_map ? &d->base_map : NULL;
         buf_free(&b);
     }
     if (rc == WS_OK)
@@ -384,7 +385,10 @@ static int open_faces(struct daemon *d, struct ws_err *err) {
             rc = watch(d, admin_fd(d->admin), err);
     }
     if (rc == WS_OK && d->config.http != NULL) {
-        struct http_config cfg = {d->config.http, d->config.http_connections};
+        struct http_config cfg = {.listen = d->config.http,
+            .connections = d->config.http_connections,
+            .waiting = d->config.http_waiting,
+            .octets = d->config.http_octets};
         rc = http_start(&cfg, &d->face, &d->http, err);
     }
     return rc;

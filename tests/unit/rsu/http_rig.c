@@ -216,6 +216,8 @@ static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t sta
         .admit = &r->admit,
         .started_mono_us = started_us};
     memcpy(r->face.cell_id, executor_cell_id(ex), 32);
+    if (opt->store == NULL)
+        r->face.base_map = &r->box.town.map;
     r->face.genesis_octets = r->box.genesis; /* borrowed */
     for (size_t i = 0; i < RIG_PORTS; i++)
         r->face.workers[i] = (struct worker *)r;
@@ -241,7 +243,10 @@ void rig_open(struct rig *r, const struct rig_options *opt) {
         (void)snprintf(r->listen, sizeof(r->listen), "127.0.0.1:0");
     else
         (void)snprintf(r->listen, sizeof(r->listen), "unix:%s/http", r->dir);
-    struct http_config cfg = {r->listen, opt->connections == 0 ? 16 : opt->connections};
+    struct http_config cfg = {.listen = r->listen,
+        .connections = opt->connections == 0 ? 16 : opt->connections,
+        .waiting = opt->waiting == 0 ? 16 : opt->waiting,
+        .octets = opt->octets == 0 ? 64U << 20 : opt->octets};
     struct http_tuning tuning = {
         .heartbeat_ms = opt->heartbeat_ms == 0 ? 15000 : opt->heartbeat_ms,
         .ask_ms = opt->ask_ms == 0 ? 10000 : opt->ask_ms,

@@ -18,6 +18,8 @@ struct rig_options {
     unsigned heartbeat_ms; /* 0: 15000 */
     unsigned ask_ms; /* 0: 10000 */
     unsigned patience_s; /* 0: 30 */
+    unsigned waiting; /* 0: 16 */
+    size_t octets; /* 0: 64 MiB */
     uint64_t asleep_us; /* the cell's last block lies this far back */
     struct store *store; /* served instead of the cell's; borrowed */
 };

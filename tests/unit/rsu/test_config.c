@@ -100,6 +100,8 @@ static void test_defaults(void **state) {
     assert_string_equal(c.log_level, "info");
     assert_int_equal(c.memory_mb, 64);
     assert_int_equal(c.http_connections, 64);
+    assert_int_equal(c.http_octets, 256U << 20);
+    assert_int_equal(c.http_waiting, 16);
     assert_int_equal(c.node.mempool_txs, node_limits_default().mempool_txs);
     assert_int_equal(c.node.mempool_octets, node_limits_default().mempool_octets);
     assert_int_equal(c.node.status_us, node_limits_default().status_us);
@@ -292,6 +294,8 @@ static void test_mistakes(void **state) {
         {NEEDED "memory_mb: 15\n", {"memory_mb", "16 to"}},
         {NEEDED "node: {sync_blocks: 0}\n", {"node.sync_blocks", "1 to 64"}},
         {NEEDED "http_connections: 0\n", {"http_connections"}},
+        {NEEDED "http_octets_mb: 0\n", {"http_octets_mb", "1 to 1048576"}},
+        {NEEDED "http_waiting: 4097\n", {"http_waiting", "1 to 4096"}},
         {NEEDED "pipeline: {verify: fast}\n",
             {":5: pipeline", "allowed: auto, ifma, portable, openssl"}},
         {NEEDED "pipeline: {table_memory_mb: 0}\n", {"pipeline.table_memory_mb"}},

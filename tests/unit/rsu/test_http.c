@@ -112,9 +112,18 @@ static void silent_cells_and_deaf_owners_are_not_healthy(void **state) {
     assert_string_equal((char *)a.body.p, "The ledger thread does not answer.\n");
     answer_free(&a);
     static const char *const asking[] = {
-        "/v1/status", "/v1/policies", "/metrics", "/v1/map", "/v1/proofs/state/map/76"};
+        "/v1/status", "/v1/policies", "/metrics", "/v1/proofs/state/map/76"};
     for (size_t i = 0; i < ARRAY_LEN(asking); i++)
         rig_refused(r, 503, "busy", asking[i]);
+    /* The map is none of its business. */
+    static const char *const reading[] = {"/v1/map", "/v1/map/snapshot", "/v1/map/tiles",
+        "/v1/map/versions", "/v1/map/diffs?from=1", "/v1/map/diffs?from=1&format=osc",
+        "/v1/map/diffs?from=1&format=adiff"};
+    for (size_t i = 0; i < ARRAY_LEN(reading); i++) {
+        rig_get(r, reading[i], &a);
+        assert_int_equal(a.status, 200);
+        answer_free(&a);
+    }
     atomic_store(&r->deaf, false);
     o = rig_json(r, 200, "/v1/policies");
     json_decref(o);
@@ -543,7 +552,8 @@ static void sockets_are_of_the_right_kind(void **state) {
     struct stat st;
     assert_int_equal(stat(rig->http->unix_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
-    struct http_config cfg = {rig->listen, 4};
+    struct http_config cfg = {
+        .listen = rig->listen, .connections = 4, .waiting = 4, .octets = 1 << 20};
     struct http *second = NULL;
     struct ws_err err = {0};
     assert_int_equal(http_start(&cfg, &rig->face, &second, &err), WS_EEXIST);

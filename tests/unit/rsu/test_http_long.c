@@ -1,5 +1,6 @@
 /* A long history, made up in a store of its own: answers in helpings without a gap, streams that catch up, and what is
  * told when a version is too old, not provable yet, or missing. Contents are made up; proofs are not checked here. */
+#include "tests/unit/rsu/http_history.h"
 #include "tests/unit/rsu/http_listener.h"
 
 #include "ledger/committee/court.h"
@@ -7,11 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-
-static void put(struct store_batch *b, enum store_space space, struct span key, struct buf *value) {
-    store_batch_put(b, space, key, buf_span(value));
-    buf_clear(value);
-}
+#include <unistd.h>
 
 static void encode_version(uint64_t version, uint64_t height, size_t padding, struct buf *b) {
     struct change_record c = {.op = MAP_MODIFY,
@@ -43,33 +40,11 @@ static void encode_version(uint64_t version, uint64_t height, size_t padding, st
 
 /* Block `height`, with an event that publishes `version` unless that is 0. */
 static void put_block(struct store *s, uint64_t height, uint64_t version, size_t padding) {
-    uint8_t key[15] = {CELL_CONTRACT_MAP};
-    put_be16(key + 1, MAP_EVENT_VERSION);
-    put_be64(key + 3, height);
-    put_be32(key + 11, 0);
-    struct store_batch *b = store_batch_new(s);
-    struct buf value = {0};
-    struct header hd = {.height = height, .time = height * 1000000};
-    header_encode(&hd, &value);
-    put(b, STORE_HEADER, span_of(key + 3, 8), &value);
-    struct commit c = {.height = height, .n = RIG_VALIDATORS};
-    commit_encode(&c, &value);
-    put(b, STORE_COMMIT, span_of(key + 3, 8), &value);
-    if (version > 0) {
-        struct buf body = {0};
-        encode_version(version, height, padding, &body);
-        struct event e = {.contract = CELL_CONTRACT_MAP,
-            .type = MAP_EVENT_VERSION,
-            .height = height,
-            .body = buf_span(&body)};
-        event_encode(&e, &value);
-        put(b, STORE_EVENT, span_of(key + 3, 12), &value);
-        put(b, STORE_INDEX, span_of(key, 15), &value);
-        buf_free(&body);
-    }
-    struct ws_err err = {0};
-    assert_int_equal(store_batch_write(b, &err), 0);
-    buf_free(&value);
+    struct buf record = {0};
+    if (version > 0)
+        encode_version(version, height, padding, &record);
+    history_put_block(s, height, buf_span(&record));
+    buf_free(&record);
 }
 
 /* Versions first..last in blocks of the same numbers, and the block after them. */
@@ -142,6 +117,50 @@ static void large_versions_come_in_smaller_helpings(void **state) {
     size_t each = (4U << 20) / ref.octets;
     assert_true(each < 256);
     assert_int_equal(collect(r, 1, LAST), (400 + each - 1) / each);
+    shut(r, s);
+}
+
+/* One client does not take what it asked for: there is no room for another large answer, and room for every other question. */
+static void large_answers_share_a_bound(void **state) {
+    (void)state;
+    enum { LAST = 120, PADDING = 60 };
+    static const char large[] = "/v1/map/diffs?from=1";
+    struct store *s = store_open_memory();
+    for (uint64_t v = 2; v <= LAST; v++)
+        put_block(s, v, v, PADDING);
+    put_block(s, LAST + 1, 0, 0);
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){.store = s, .octets = 1 << 20});
+    int fd = rig_connect(r);
+    rig_send(fd, "GET /v1/map/diffs?from=1 HTTP/1.1\r\nHost: rig\r\nConnection: close\r\n\r\n");
+    while (atomic_load(&r->http->octets) == 0)
+        (void)usleep(1000);
+    size_t counted = atomic_load(&r->http->octets);
+    assert_true(counted > 1 << 20); /* one alone may be larger */
+    for (int i = 0; i < 5; i++) {
+        rig_refused(r, 503, "no room", large);
+        rig_refused(r, 503, "no room", "/v1/map/net?from=1");
+    }
+    json_decref(rig_json(r, 200, "/v1/status"));
+    json_decref(rig_json(r, 200, "/v1/map/diffs?from=120"));
+    assert_int_equal(atomic_load(&r->http->octets), counted);
+    assert_int_equal(atomic_load(&r->http->refused[REFUSED_OCTETS]), 10);
+    struct answer a;
+    rig_get(r, "/metrics", &a);
+    buf_u8(&a.body, 0);
+    assert_non_null(
+        strstr((char *)a.body.p, "\nwayside_http_refused_total{reason=\"octets\"} 10\n"));
+    assert_non_null(strstr((char *)a.body.p, "\nwayside_http_octets_max 1048576\n"));
+    answer_free(&a);
+    size_t got = 0;
+    uint8_t chunk[65536];
+    for (ssize_t n = 1; n > 0; got += n > 0 ? (size_t)n : 0)
+        n = recv(fd, chunk, sizeof(chunk), 0);
+    (void)close(fd);
+    assert_true(got > counted);
+    while (atomic_load(&r->http->octets) > 0)
+        (void)usleep(1000);
+    json_decref(rig_json(r, 200, large));
     shut(r, s);
 }
 
@@ -235,8 +254,8 @@ static void jailed_validators_are_listed_the_last_ones(void **state) {
             .body = buf_span(&body)};
         event_encode(&e, &value);
         struct store_batch *b = store_batch_new(s);
-        put(b, STORE_EVENT, span_of(key + 3, 12), &value);
-        put(b, STORE_INDEX, span_of(key, 15), &value);
+        history_put(b, STORE_EVENT, span_of(key + 3, 12), &value);
+        history_put(b, STORE_INDEX, span_of(key, 15), &value);
         assert_int_equal(store_batch_write(b, NULL), 0);
         buf_free(&body);
         buf_free(&value);
@@ -262,6 +281,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_histories_come_in_helpings_without_a_gap),
         cmocka_unit_test(large_versions_come_in_smaller_helpings),
+        cmocka_unit_test(large_answers_share_a_bound),
         cmocka_unit_test(streams_catch_up_with_a_long_history),
         cmocka_unit_test(what_is_too_old_is_gone),
         cmocka_unit_test(versions_wait_for_their_proof),

@@ -182,7 +182,8 @@ static void streams_leave_seats_for_questions(void **state) {
         assert_int_equal(listener_version(&l[i]), 0);
         listener_close(&l[i]);
     }
-    struct http_config cfg = {r->listen, 4};
+    struct http_config cfg = {
+        .listen = r->listen, .connections = 4, .waiting = 4, .octets = 1 << 20};
     struct ws_err err = {0};
     assert_int_equal(http_start(&cfg, &r->face, &r->http, &err), 0); /* for rig_close */
     shut_rig(r);
