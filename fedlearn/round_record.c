@@ -149,11 +149,11 @@ static int by_id(const void *a, const void *b) {
 
 void fl_round_record_ids(const struct fl_round_record *r, uint8_t ret_root[static 32]) {
     const struct fl_round_member **order =
-        (const struct fl_round_member **)ws_calloc(r->n, sizeof(*order));
+        (const struct fl_round_member **)ws_calloc(r->n, sizeof(struct fl_round_member *));
     uint8_t(*leaf)[32] = ws_calloc(r->n, sizeof(*leaf));
     for (uint32_t i = 0; i < r->n; i++)
         order[i] = &r->member[i];
-    qsort((void *)order, r->n, sizeof(*order), by_id);
+    qsort((void *)order, r->n, sizeof(struct fl_round_member *), by_id);
     for (uint32_t i = 0; i < r->n; i++)
         exec_list_leaf(span_of(order[i]->id, 32), leaf[i]);
     exec_list_root((const uint8_t(*)[32])leaf, r->n, ret_root);
