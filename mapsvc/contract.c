@@ -251,14 +251,14 @@ static void begin_block(void *self, struct exec_host *h) {
     read_params(&c->params, h);
     uint64_t window = (uint64_t)c->params.v[MAP_POLICY_WINDOW_MS] * 1000;
     c->window_end = (exec_block_time(h) / window + 1) * window;
-    if (vehicles_forget(&c->vehicles, exec_block_time(h)))
-        state_del_vehicles(h, exec_block_time(h));
+    vehicles_begin_block(c, h);
     evidence_forget(h, exec_block_time(h), &c->n_evidence);
 }
 
 static void end_block(void *self, struct exec_host *h) {
     struct map_contract *c = self;
     decrees_run(c, h);
+    vehicles_resolve(c, h);
     block_count(c, h);
     versions_publish(c, h);
     reputation_store(c, h);
@@ -304,6 +304,7 @@ static void free_contract(void *self) {
         change_free(&c->pending[i].change);
     free(c->pending);
     vehicles_free(&c->vehicles);
+    pseudonyms_free(&c->pseudonyms);
     free((void *)c->places);
     free(c->looks);
     free(c->votes);

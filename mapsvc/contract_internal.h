@@ -2,7 +2,8 @@
  *
  * Life of a message: contract_message.c checks it against the state at the start of the block and
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
- * contract_places.c finds new places, silence.c what was passed without a word, stance.c puts the votes into one order that does not depend on
+ * contract_vehicles.c says which certificates are one vehicle's, contract_places.c finds new places, silence.c what was passed
+ * without a word, stance.c puts the votes into one order that does not depend on
  * the order of transactions and says which count, contract_block.c counts them, and versions.c looks at what reached a threshold. moved.c knows
  * what stands elsewhere, decree.c what the authority orders, contract_state.c and contract_load.c keys and octets.
  *
@@ -18,6 +19,7 @@
  *   "c" id(16)                id of the last change of an element, which the next one supersedes
  *   "x", "y"                  messages that speak for published changes (evidence.h)
  *   "q" issuer(8) class(1)    record of a source (reputation.h)
+ *   "u" certificate(32)       one that was heard within map.pseudonym_gap_ms, and whose it is (pseudonyms.h)
  *   "t" window end(8) vehicle(16)  what it was counted for (vehicles.h); gone after the window */
 #ifndef WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
 #define WAYSIDE_MAPSVC_CONTRACT_INTERNAL_H
@@ -26,6 +28,7 @@
 #include "mapsvc/contract.h"
 #include "mapsvc/diff.h"
 #include "mapsvc/hypothesis.h"
+#include "mapsvc/pseudonyms.h"
 #include "mapsvc/tiles.h"
 #include "mapsvc/vehicles.h"
 
@@ -39,7 +42,10 @@
 
 /* One accepted message of this block. */
 struct look {
-    uint8_t signer[32]; /* orders vehicles within the block; goes nowhere else */
+    uint8_t signer[32];
+    uint8_t root
+        [32]; /* the vehicle's first certificate: orders vehicles within the block; as known when the block began,
+                         until its end resolves it */
     bool has_vehicle;
     uint8_t vehicle[VEHICLE_OCTETS]; /* once somebody needs it: most looks say what the map says */
     uint8_t leaf[32];
@@ -117,6 +123,7 @@ struct map_contract {
     size_t n_decrees;
     struct decree_ref *decree_refs; /* n_decrees, ascending element */
     struct vehicles vehicles;
+    struct pseudonyms pseudonyms;
     struct source *sources; /* ascending key */
     size_t n_sources;
     size_t n_evidence; /* lists that are kept (evidence.h) */
@@ -170,6 +177,8 @@ void state_put_pending(struct exec_host *h, const struct pending *p);
 void state_del_pending(struct exec_host *h, const struct pending *p);
 void state_put_vehicle(struct exec_host *h, const struct vehicle *v);
 void state_del_vehicles(struct exec_host *h, uint64_t until); /* windows that ended by then */
+void state_put_pseudonym(struct exec_host *h, const struct pseudonym *p);
+void state_del_pseudonym(struct exec_host *h, const struct pseudonym *p);
 void state_put_decree(struct exec_host *h, const uint8_t id[static 32], struct span value);
 void state_del_decree(struct exec_host *h, const uint8_t id[static 32]);
 /* change NULL: the element is gone, and with it its history. */
@@ -225,10 +234,19 @@ bool newcomer_possible(enum element_kind k); /* of what sightings open a place *
 struct element newcomer_element(
     const struct subject *s, const struct hypothesis *y, const uint8_t id[static 16]);
 
-/* contract_message.c */
+/* contract_vehicles.c */
+void vehicles_begin_block(struct map_contract *c, struct exec_host *h);
+/* Notes in l whose certificate it is, as far as it is known. False: there is no room for another one. */
+bool vehicles_know(const struct map_contract *c, const uint8_t signer[static 32], struct look *l);
+/* An accepted message: its sender is where it says. */
+void vehicles_hear(struct map_contract *c, const struct look *l);
+/* Certificates that the block's messages show to be one vehicle's become so; then the looks' votes may be counted. */
+void vehicles_resolve(struct map_contract *c, struct exec_host *h);
 /* The id of the vehicle in the window of this block. */
 const uint8_t *look_vehicle(
     const struct map_contract *c, const struct exec_host *h, struct look *l);
+
+/* contract_message.c */
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);
 /* True when the sector of the look covers the place: percent of range and of half angle. */
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);

@@ -258,6 +258,50 @@ static int load_vehicles(struct map_contract *c, struct exec_host *h, struct ws_
     }
 }
 
+static int load_pseudonyms(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
+    static const uint8_t none[32] = {0};
+    struct cursor at = {.h = h, .prefix = 'u'};
+    uint8_t(*before)[32] = NULL;
+    int rc = WS_OK;
+    for (bool more = true; rc == WS_OK && more;) {
+        struct rd k;
+        struct rd v;
+        rc = next(&at, &k, &v, &more);
+        if (rc != WS_OK || !more)
+            break;
+        struct pseudonym p = {0};
+        rd_copy(&k, p.signer, sizeof(p.signer));
+        size_t n = c->pseudonyms.n;
+        before = ws_realloc(before, (n + 1) * sizeof(before[0]));
+        rd_copy(&v, p.root, sizeof(p.root));
+        rd_copy(&v, before[n], sizeof(before[n]));
+        rd_copy(&v, p.issuer, sizeof(p.issuer));
+        p.observer.sensor = (enum sensor_class)rd_u8(&v);
+        p.observer.family = rd_u16(&v);
+        p.last.time = rd_u64(&v);
+        p.last.x = (int32_t)rd_u32(&v);
+        p.last.y = (int32_t)rd_u32(&v);
+        p.last.heading = rd_u16(&v);
+        p.speed = rd_u32(&v);
+        p.heard = rd_u64(&v);
+        if (!rd_done(&k) || !rd_done(&v) || p.observer.sensor >= SENSOR_CLASS_COUNT)
+            rc = WS_EINPUT;
+        else
+            (void)pseudonyms_load(&c->pseudonyms, &p);
+    }
+    for (size_t i = 0; before != NULL && i < c->pseudonyms.n && rc == WS_OK; i++) {
+        if (memcmp(before[i], none, sizeof(none)) == 0)
+            continue;
+        struct pseudonym *p = pseudonyms_find(&c->pseudonyms, before[i]);
+        if (p == NULL || p->after != NULL)
+            rc = WS_EINPUT;
+        else
+            pseudonym_succeeds(c->pseudonyms.list[i], p);
+    }
+    free(before);
+    return rc == WS_OK ? WS_OK : broken(err, "a certificate that was heard");
+}
+
 static int load_decrees(struct map_contract *c, struct exec_host *h, struct ws_err *err) {
     struct cursor at = {.h = h, .prefix = 'o'};
     for (;;) {
@@ -313,5 +357,7 @@ int state_load(struct map_contract *c, struct exec_host *h, struct ws_err *err) 
         c->n_evidence = evidence_count(h);
     if (rc == WS_OK)
         rc = load_vehicles(c, h, err);
+    if (rc == WS_OK)
+        rc = load_pseudonyms(c, h, err);
     return rc;
 }

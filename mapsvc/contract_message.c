@@ -5,7 +5,6 @@
 #include "mapsvc/reputation.h"
 
 #include "base/mem.h"
-#include "ledger/exec/hash.h"
 
 enum {
     RANGE_SLACK_MM = 5000,
@@ -13,22 +12,6 @@ enum {
     PLACE_SLACK_MM = 100000, /* signed generation place and observer */
     SPEED_MAX_MM_MS = 70,
 };
-
-const uint8_t *look_vehicle(
-    const struct map_contract *c, const struct exec_host *h, struct look *l) {
-    static const char domain[] = "wayside/map/vehicle/1";
-    if (l->has_vehicle)
-        return l->vehicle;
-    uint8_t end[8];
-    put_be64(end, c->window_end);
-    const struct span parts[] = {span_of(domain, sizeof(domain) - 1), span_of(exec_cell_id(h), 32),
-        span_of(end, sizeof(end)), span_of(l->signer, sizeof(l->signer))};
-    uint8_t hash[32];
-    exec_sha256(parts, ARRAY_LEN(parts), hash);
-    memcpy(l->vehicle, hash, VEHICLE_OCTETS);
-    l->has_vehicle = true;
-    return l->vehicle;
-}
 
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent) {
     uint64_t range = (uint64_t)l->range_mm * percent / 100;
@@ -334,7 +317,6 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         .half_angle = o.half_angle,
         .occluded = o.occluded,
         .observer = observer_from_ssp(m->ssp)};
-    memcpy(g.look.signer, m->signer, sizeof(g.look.signer));
     memcpy(g.look.leaf, m->leaf, sizeof(g.look.leaf));
     memcpy(g.look.issuer, m->issuer, sizeof(g.look.issuer));
     memcpy(g.look.source, m->issuer, SOURCE_KEY - 1);
@@ -344,11 +326,14 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     if (!frame_from_wgs(&c->map.frame, o.lat, o.lon, &g.look.x, &g.look.y) ||
         !place_fits(c, m, &o, &g.look))
         return MAP_IMPOSSIBLE_PLACE;
+    if (!vehicles_know(c, m->signer, &g.look))
+        return MAP_TOO_MANY_VEHICLES;
     exec_code rc = gather(c, h, &o, &g);
     if (rc != MAP_OK)
         return rc;
     if (g.named > 0 && g.named == g.unknown && g.n == 0)
         return MAP_UNKNOWN_ELEMENT;
+    vehicles_hear(c, &g.look);
     leave_out_spent(c, h, &g);
     if (g.spent > 0 && g.stale == g.n)
         return g.known ? MAP_VEHICLE_SPENT : MAP_TOO_MANY_VEHICLES;

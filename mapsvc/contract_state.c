@@ -284,3 +284,29 @@ void state_del_vehicles(struct exec_host *h, uint64_t until) {
         exec_del(h, span_of(copy, sizeof(copy)));
     }
 }
+
+/* ---- pseudonyms ---- */
+
+void state_put_pseudonym(struct exec_host *h, const struct pseudonym *p) {
+    static const uint8_t none[32] = {0};
+    struct buf k = id_key('u', p->signer, sizeof(p->signer));
+    struct buf v = value_of();
+    buf_put(&v, p->root, sizeof(p->root));
+    buf_put(&v, p->before == NULL ? none : p->before->signer, sizeof(none));
+    buf_put(&v, p->issuer, sizeof(p->issuer));
+    buf_u8(&v, (uint8_t)p->observer.sensor);
+    buf_u16(&v, p->observer.family);
+    buf_u64(&v, p->last.time);
+    buf_u32(&v, (uint32_t)p->last.x);
+    buf_u32(&v, (uint32_t)p->last.y);
+    buf_u16(&v, p->last.heading);
+    buf_u32(&v, p->speed);
+    buf_u64(&v, p->heard);
+    put_and_free(h, &k, &v);
+}
+
+void state_del_pseudonym(struct exec_host *h, const struct pseudonym *p) {
+    struct buf k = id_key('u', p->signer, sizeof(p->signer));
+    exec_del(h, buf_span(&k));
+    buf_free(&k);
+}

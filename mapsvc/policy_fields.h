@@ -94,7 +94,14 @@
     X(SILENCE_CAMERA_GOOD, "silence_m.camera_good", "m", 0, 300, "the same of a good camera")      \
     X(SILENCE_CAMERA_BASIC, "silence_m.camera_basic", "m", 0, 300, "the same of a basic camera")   \
     X(SILENCE_LIDAR, "silence_m.lidar", "m", 0, 300, "the same of a lidar")                        \
-    X(SILENCE_ROADSIDE, "silence_m.roadside", "m", 0, 300, "the same of a roadside sensor")
+    X(SILENCE_ROADSIDE, "silence_m.roadside", "m", 0, 300, "the same of a roadside sensor")        \
+    X(PSEUDONYM_GAP_MS, "pseudonym_gap_ms", "ms", 0, 300000,                                       \
+        "a certificate that is heard first so long after another, where its vehicle can be by "    \
+        "then, is the same vehicle's; 0: each certificate is a vehicle")                           \
+    X(PSEUDONYM_OVERLAP_MM, "pseudonym_overlap_mm", "mm", 0, 10000,                                \
+        "certificates that are heard nearer to each other than this at one time are one "          \
+        "vehicle's")                                                                               \
+    X(VEHICLE_SPEED_MM_S, "vehicle_speed_mm_s", "mm/s", 1000, 100000, "no vehicle is faster")
 
 /* Rates of one look, for each kind of thing and class of sensor: how often what is there is reported,
  * and how often something is reported that is not there. */

@@ -18,7 +18,7 @@ static int by_subject(const void *pa, const void *pb, void *self) {
         return a->ref < b->ref ? -1 : 1;
     const struct look *la = &c->looks[a->look];
     const struct look *lb = &c->looks[b->look];
-    int r = memcmp(la->signer, lb->signer, sizeof(la->signer));
+    int r = memcmp(la->root, lb->root, sizeof(la->root));
     r = r != 0 ? r : (a->says == SAYS_NOTHING) - (b->says == SAYS_NOTHING);
     r = r != 0 ? r : (la->time > lb->time) - (la->time < lb->time);
     r = r != 0 ? r : memcmp(la->leaf, lb->leaf, 32);
@@ -54,7 +54,7 @@ void stances_take(struct map_contract *c, const struct exec_host *h, bool is_pla
             c->vehicles.n == 0 ? NULL : vehicles_find(&c->vehicles, look_vehicle(c, h, l));
         uint8_t used = by == NULL ? 0 : vehicle_counted(by, id);
         struct stance s = {0};
-        for (; i < n && memcmp(c->looks[v[i].look].signer, l->signer, 32) == 0; i++) {
+        for (; i < n && memcmp(c->looks[v[i].look].root, l->root, 32) == 0; i++) {
             take_existence(&v[i], is_place, used, &s);
             if (s.value == NULL && v[i].says == SAYS_VALUE && (used & COUNTED_VALUE) == 0)
                 s.value = &v[i];

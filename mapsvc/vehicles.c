@@ -127,6 +127,31 @@ bool vehicles_remember(const struct vehicles *t, const struct vehicle *v, const 
            (subject != NULL && is_thing(v, thing_slot(v, subject), subject));
 }
 
+void vehicle_join(struct vehicle *into, const struct vehicle *from) {
+    struct vehicle_thing *all = ws_calloc(into->n + from->n, sizeof(all[0]));
+    size_t room = VEHICLE_THINGS_MAX - into->n; /* what is there stays */
+    size_t n = 0;
+    size_t a = 0;
+    for (size_t b = 0; a < into->n || b < from->n;) {
+        int r = a == into->n   ? 1
+                : b == from->n ? -1
+                               : memcmp(into->things[a].subject, from->things[b].subject,
+                                     sizeof(all[0].subject));
+        if (r <= 0) {
+            all[n] = into->things[a++];
+            all[n++].counted |= r == 0 ? from->things[b++].counted : 0;
+        } else {
+            if (room > 0)
+                all[n++] = from->things[b];
+            room -= room > 0 ? 1 : 0;
+            b++;
+        }
+    }
+    free(into->things);
+    into->things = all;
+    into->n = n;
+}
+
 void vehicle_count(struct vehicle *v, const uint8_t *subject, uint8_t counted) {
     size_t at = thing_slot(v, subject);
     if (is_thing(v, at, subject)) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define VEHICLE_OCTETS                                                                             \
-    16 /* of a vehicle's id, which is a hash over its window and its certificate */
+    16 /* of a vehicle's id, which is a hash over its window and its first certificate */
 #define VEHICLE_THINGS_MAX 4096 /* things one vehicle counts for in a window */
 #define VEHICLES_MAX (1U << 16) /* vehicles that count for anything in a window */
 
@@ -57,5 +57,7 @@ uint8_t vehicle_counted(const struct vehicle *v, const uint8_t *subject);
 bool vehicles_remember(const struct vehicles *t, const struct vehicle *v, const uint8_t *subject);
 /* Adds to what it was counted for; vehicles_remember must hold. */
 void vehicle_count(struct vehicle *v, const uint8_t *subject, uint8_t counted);
+/* Adds what `from` was counted for, lowest subject first, as far as a vehicle may be. */
+void vehicle_join(struct vehicle *into, const struct vehicle *from);
 
 #endif

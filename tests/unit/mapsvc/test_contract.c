@@ -473,8 +473,9 @@ static void test_one_vehicle_counts_once(void **state) {
     assert_int_equal(one.vehicles, 1);
     for (int i = 0; i < 20; i++)
         assert_int_equal(drive(&r, car, sees_30, 200000), MAP_NOTHING_NEW);
-    /* Nor by saying it ten times in one message, or in ten messages of one block. */
+    /* Nor by saying it ten times in one message, or in ten messages of one block; another vehicle. */
     car.id++;
+    car.issuer++;
     rig_begin(&r, r.now_ms + 5000);
     struct observation o = rig_look(&r, &car);
     for (int i = 0; i < 10; i++)

@@ -232,6 +232,7 @@ static unsigned delay(unsigned families, unsigned h, struct ws_random *rnd) {
     rig_set(&r, MAP_POLICY_MIN_ISSUERS, 1);
     rig_set(&r, MAP_POLICY_LIARS_BITS, 0);
     rig_set(&r, MAP_POLICY_GROUP_MS, 20000);
+    rig_set(&r, MAP_POLICY_PSEUDONYM_GAP_MS, 0); /* each pass is another vehicle's */
     rig_set(&r, MAP_POLICY_VERSION_AGE_MS, 0);
     unsigned n = 0;
     while (r.n_versions == 0 && n < 500) {

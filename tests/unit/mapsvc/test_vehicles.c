@@ -100,6 +100,7 @@ static exec_code say_row(struct map_rig *r, const struct rig_car *car, uint32_t 
     for (uint32_t i = 0; i < PER_ROW; i++) {
         struct element e = rig_sign(row * PER_ROW + i, 50, 0, 0, 0);
         rig_mismatch(&o, &e, 30);
+        element_free(&e);
     }
     return rig_send(r, car, &o);
 }
@@ -126,11 +127,13 @@ static void test_spent(void **state) {
     rig_begin(&r, 1000);
     for (uint32_t row = 0; row < ROWS; row++) {
         car.id = 1000 + row;
+        car.issuer = (uint16_t)(1000 + row); /* or it would be one vehicle, where they all stand */
         assert_int_equal(say_row(&r, &car, row), MAP_OK);
     }
     rig_end(&r);
     assert_int_equal(vehicles_against(&r), SIGNS);
     car.id = 1;
+    car.issuer = 1;
     rig_begin(&r, 2000);
     for (uint32_t row = 0; row < ROWS; row++)
         assert_int_equal(say_row(&r, &car, row), MAP_OK);
