@@ -117,6 +117,13 @@ static void id_of(const struct commitment *m, const struct fl_cover *c, uint8_t 
     fl_tree_root(&t, ret);
 }
 
+void fl_cover_id(const struct fl_round *round, const uint8_t sender[static 32],
+    const struct fl_cover *c, uint8_t ret_id[static 32]) {
+    struct commitment m;
+    leaves_of(round, sender, c, &m);
+    id_of(&m, c, ret_id);
+}
+
 enum fl_accept_verdict fl_submission_accept(const struct fl_round *round,
     const uint8_t sender[static 32], const struct fl_cover *cover,
     struct fl_submission *ret_submission) {

@@ -79,6 +79,9 @@ WARN_UNUSED enum fl_accept_verdict fl_submission_accept(const struct fl_round *r
     const uint8_t sender[static 32], const struct fl_cover *cover,
     struct fl_submission *ret_submission);
 
+/* The id of what this sender committed to with this cover; costs a few hashes, proves nothing. */
+void fl_cover_id(const struct fl_round *round, const uint8_t sender[static 32],
+    const struct fl_cover *c, uint8_t ret_id[static 32]);
 /* How the key sharing of this cover's submission travels. */
 struct fl_share_plan fl_cover_plan(const uint8_t cell[static 32], const struct fl_cover *c);
 /* Octets of validator v's bundle, and where it begins when all are laid one after the other (v = n + 1: their end). */

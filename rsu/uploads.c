@@ -11,7 +11,7 @@ enum {
     HAVE_PARTS = 8, /* after so many it is said at the next flush; fewer wait */
     HAVE_US = 5000, /* this long */
     SIGN_AGAIN_S = 1800,
-    CLAIMS_MAX = 64, /* of one name that are tried: copies under other tokens */
+    EXCLUDED_MAX = 64, /* claims of one name that are looked at to find that nobody may upload it */
     WAIT_LEDGER_MS = 500,
     WAIT_BUSY_MS = 1000,
     WAIT_DISK_MS = 5000,
@@ -240,10 +240,11 @@ static struct upload *find(struct uploads *u, const uint8_t name[static 32]) {
 
 static bool is_excluded(const struct uploads *u, const struct upload *p) {
     struct uploads_claim c;
-    for (size_t k = 0; k < CLAIMS_MAX && u->ledger.claim(u->ledger.ctx, p->name, k, &c); k++)
+    size_t k = 0;
+    for (; k < EXCLUDED_MAX && u->ledger.claim(u->ledger.ctx, p->name, k, &c); k++)
         if (!c.excluded)
             return false;
-    return true;
+    return k < EXCLUDED_MAX;
 }
 
 static bool agree(struct uploads *u, struct upload *p) {
@@ -255,7 +256,7 @@ static bool agree(struct uploads *u, struct upload *p) {
 /* ---- answers ---- */
 
 static void say(struct uploads *u, const struct uploads_source *to, const uint8_t *p, size_t n) {
-    u->io.send(u->io.ctx, to, span_of(p, n));
+    u->io.send(u->io.send_ctx, to, span_of(p, n));
 }
 
 static void say_receipt(struct uploads *u, struct upload *p, const struct uploads_source *to,
@@ -319,15 +320,22 @@ static void say_have(struct uploads *u, struct upload *p, const struct uploads_s
 
 /* ---- the end of an upload ---- */
 
-/* The token under which it is what was signed. */
+/* Under one of the tokens that claim it, it is what was signed. Many may claim it: only its owner's gives the id. */
 static bool is_signed(const struct uploads *u, struct upload *p, const struct fl_material *m) {
-    struct fl_submission *s = ws_alloc(sizeof(*s));
+    struct fl_cover cover;
     struct uploads_claim c;
     bool good = false;
-    for (size_t k = 0; !good && k < CLAIMS_MAX && u->ledger.claim(u->ledger.ctx, p->name, k, &c);
-         k++)
+    if (fl_cover_read(m->cover, &cover, NULL) != WS_OK || cover.n != u->round.round.n)
+        return false;
+    for (size_t k = 0; !good && u->ledger.claim(u->ledger.ctx, p->name, k, &c); k++) {
+        uint8_t id[32];
+        fl_cover_id(&u->round.round, c.token, &cover, id);
+        if (memcmp(id, p->id, sizeof(id)) != 0)
+            continue;
+        struct fl_submission *s = ws_alloc(sizeof(*s));
         good = fl_material_check(&u->round.round, c.token, p->id, m, s) == FL_MATERIAL_GOOD;
-    free(s);
+        free(s);
+    }
     return good;
 }
 

@@ -16,6 +16,9 @@ struct uploads_source {
     uint8_t address[16];
     uint16_t port;
     uint32_t scope;
+    /* Ours that was asked, and the interface (0: where the routes lead); answers go out from there. */
+    uint8_t local[16];
+    uint32_t interface;
 };
 
 /* ---- what the ledger says; all of it copies ---- */
@@ -39,7 +42,8 @@ struct uploads_ledger {
 };
 
 struct uploads_io {
-    void (*send)(void *ctx, const struct uploads_source *to, struct span datagram);
+    void (*send)(void *send_ctx, const struct uploads_source *to, struct span datagram);
+    void *send_ctx;
     /* Written down for good when it returns WS_OK or WS_EEXIST; it has been checked. */
     int (*keep)(void *ctx, uint64_t round, const uint8_t id[static 32], const struct fl_material *m,
         struct ws_err *err);

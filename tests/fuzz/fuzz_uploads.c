@@ -221,8 +221,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct world *w = ws_alloc(sizeof(*w));
     struct rd r = rd_of(span_of(data, size));
     const struct uploads_ledger ledger = {ledger_round, ledger_claim, w};
-    const struct uploads_io io = {
-        .send = says, .keep = keeps, .has = has, .sign = signs, .random = &w->random, .ctx = w};
+    const struct uploads_io io = {.send = says,
+        .send_ctx = w,
+        .keep = keeps,
+        .has = has,
+        .sign = signs,
+        .random = &w->random,
+        .ctx = w};
     w->m = makings();
     w->random = ws_random_seeded(2);
     w->now = (struct ws_now){1000000, UINT64_C(700000000000000)};

@@ -106,6 +106,7 @@ void net_restart(struct net *n, size_t i) {
     struct net_unit *u = &n->unit[i];
     const struct uploads_ledger ledger = {ledger_round, ledger_claim, u};
     struct uploads_io io = {.send = unit_says,
+        .send_ctx = u,
         .keep = unit_keeps,
         .has = unit_has,
         .sign = unit_signs,
