@@ -54,6 +54,8 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
     static const struct yaml_lists no_lists;
     const struct yaml_lists *s = f->lists == NULL ? &no_lists : f->lists;
     const struct yaml_gossip *g = f->gossip == NULL ? &no_gossip : f->gossip;
+    static const struct yaml_learning no_learning;
+    const struct yaml_learning *e = f->learning == NULL ? &no_learning : f->learning;
     static const struct yaml_disk no_disk;
     const struct yaml_disk *k = f->disk == NULL ? &no_disk : f->disk;
     static const struct yaml_record no_record;
@@ -87,6 +89,9 @@ static int take_numbers(const struct config_job *j, const struct yaml_file *f) {
 #undef X
 #define X(...) TAKE("gossip.", g, &c->gossip, __VA_ARGS__)
     CONFIG_GOSSIP(X)
+#undef X
+#define X(...) TAKE("learning.", e, &c->learning, __VA_ARGS__)
+    CONFIG_LEARNING(X)
 #undef X
 #define X(...) TAKE("lists.", s, &c->lists, __VA_ARGS__)
     CONFIG_LISTS(X)
@@ -234,6 +239,22 @@ static int take_antenna(const struct config_job *j, const struct yaml_file *f) {
         place);
 }
 
+static int take_learning(const struct config_job *j, const struct yaml_learning *y) {
+    struct config_learning *l = &j->c->learning;
+    l->on = y != NULL;
+    if (y == NULL || y->upload == NULL)
+        return WS_OK;
+    l->upload = copy(y->upload);
+    if (!value_listen(y->upload))
+        return ws_fail(j->err, WS_EINPUT, "%s: learning.upload: '%.100s' is not ADDRESS:PORT",
+            j->path, y->upload);
+    if (j->c->key == NULL)
+        return ws_fail(j->err, WS_EINPUT,
+            "%s: learning.upload: receipts are a validator's word, and this unit has no key",
+            j->path);
+    return WS_OK;
+}
+
 static int take_places(const struct config_job *j, const struct yaml_file *f) {
     struct config *c = j->c;
     c->genesis = config_resolve(j, f->genesis);
@@ -251,6 +272,9 @@ static int take_places(const struct config_job *j, const struct yaml_file *f) {
     c->admin = config_resolve(j, f->admin);
     c->revocations = config_resolve(j, f->revocations);
     c->list_manager = config_resolve(j, f->list_manager);
+    int rc = take_learning(j, f->learning);
+    if (rc != WS_OK)
+        return rc;
     c->record.folder = f->record == NULL ? NULL : config_resolve(j, f->record->folder);
     if (c->list_manager != NULL && c->revocations == NULL)
         return ws_fail(
@@ -369,7 +393,7 @@ void config_free(struct config *c) {
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
-        c->radio.ticket_key, c->record.folder, c->sign_counter};
+        c->radio.ticket_key, c->record.folder, c->sign_counter, c->learning.upload};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

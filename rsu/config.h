@@ -96,6 +96,16 @@ struct config {
         uint32_t rate; /* identities a second; 0: none told, none taken */
         uint64_t batch_us;
     } gossip;
+    struct config_learning {
+        bool on; /* the section is there */
+        char *upload; /* "[::]:4750": where vehicles upload to; NULL: nowhere */
+        size_t uploads; /* under way at a time */
+        uint64_t upload_octets; /* of them together */
+        uint32_t source_rate; /* datagrams a second of one network address */
+        uint64_t idle_us; /* what stands still so long makes room */
+        uint64_t audit_us; /* how long what was sent stays after its round */
+        uint64_t store_octets, model_octets; /* on disk */
+    } learning;
     struct config_lists {
         uint64_t scan_us; /* the folder is looked at this often */
         uint32_t ahead_s; /* a list may be issued so far in the future */

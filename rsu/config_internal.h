@@ -83,6 +83,14 @@
 #define CONFIG_GOSSIP(X)                                                                           \
     X(rate, 0, 1000000, 20000, 1, rate)                                                            \
     X(batch_ms, 1, 1000, 20, 1000, batch_us)
+#define CONFIG_LEARNING(X)                                                                         \
+    X(uploads, 1, 65536, 256, 1, uploads)                                                          \
+    X(uploads_mb, 1, 65536, 64, 1U << 20, upload_octets)                                           \
+    X(source_rate, 10, 10000000, 4000, 1, source_rate)                                             \
+    X(idle_s, 1, 3600, 15, 1000000, idle_us)                                                       \
+    X(audit_days, 0, 3650, 30, UINT64_C(86400000000), audit_us)                                    \
+    X(store_mb, 16, 1U << 30, 8192, 1U << 20, store_octets)                                        \
+    X(models_mb, 16, 1U << 30, 2048, 1U << 20, model_octets)
 #define CONFIG_LISTS(X)                                                                            \
     X(scan_s, 1, 86400, 5, 1000000, scan_us)                                                       \
     X(ahead_s, 0, 86400, 60, 1, ahead_s)                                                           \
@@ -161,6 +169,10 @@ struct yaml_file {
     struct yaml_gossip {
         CONFIG_GOSSIP(X)
     } * gossip;
+    struct yaml_learning {
+        char *upload;
+        CONFIG_LEARNING(X)
+    } * learning;
     struct yaml_lists {
         CONFIG_LISTS(X)
     } * lists;

@@ -75,6 +75,10 @@ static const cyaml_schema_field_t plausibility_fields[] = {
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_gossip),
 static const cyaml_schema_field_t gossip_fields[] = {CONFIG_GOSSIP(X) CYAML_FIELD_END};
 #undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_learning),
+static const cyaml_schema_field_t learning_fields[] = {
+    TEXT(upload, OPTIONAL, struct yaml_learning), CONFIG_LEARNING(X) CYAML_FIELD_END};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_lists),
 static const cyaml_schema_field_t lists_fields[] = {CONFIG_LISTS(X) CYAML_FIELD_END};
 #undef X
@@ -131,6 +135,8 @@ static const cyaml_schema_field_t top_fields[] = {
         struct yaml_file, plausibility, plausibility_fields),
     CYAML_FIELD_MAPPING_PTR("gossip", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
         gossip, gossip_fields),
+    CYAML_FIELD_MAPPING_PTR("learning", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
+        learning, learning_fields),
     CYAML_FIELD_MAPPING_PTR(
         "lists", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, lists, lists_fields),
     CYAML_FIELD_MAPPING_PTR(

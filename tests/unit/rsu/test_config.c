@@ -226,6 +226,17 @@ static void test_the_antenna(void **state) {
     assert_int_equal(c.plausibility.reach_m, 2000);
     assert_int_equal(c.gossip.rate, 20000);
     assert_int_equal(c.gossip.batch_us, 20000);
+    assert_false(c.learning.on);
+    config_free(&c);
+    assert_int_equal(
+        parse(NEEDED "key: k\nlearning: {upload: \"[::]:4750\", audit_days: 7}\n", &c, &err),
+        WS_OK);
+    assert_true(c.learning.on);
+    assert_string_equal(c.learning.upload, "[::]:4750");
+    assert_int_equal(c.learning.uploads, 256);
+    assert_int_equal(c.learning.upload_octets, 64 << 20);
+    assert_true(c.learning.audit_us == UINT64_C(7) * 86400000000);
+    assert_true(c.learning.store_octets == UINT64_C(8192) << 20);
     config_free(&c);
     assert_int_equal(parse(sends, &c, &err), WS_OK);
     assert_true(c.plausibility.has_place);
@@ -304,6 +315,10 @@ static void test_mistakes(void **state) {
         {NEEDED "gossip: {rate: 1000001}\n", {"gossip.rate", "0 to 1000000"}},
         {NEEDED "gossip: {batch_ms: 0}\n", {"gossip.batch_ms", "1 to 1000"}},
         {NEEDED "gossip: {ratio: 1}\n", {":5: gossip", "ratio", "rate, batch_ms"}},
+        {NEEDED "learning: {uploads: 0}\n", {"learning.uploads", "1 to 65536"}},
+        {NEEDED "learning: {upload_mb: 1}\n", {":5: learning", "upload_mb", "uploads_mb"}},
+        {NEEDED "key: k\nlearning: {upload: \"4750\"}\n", {"learning.upload", "ADDRESS:PORT"}},
+        {NEEDED "learning: {upload: \"[::]:4750\"}\n", {"learning.upload", "no key"}},
         {NEEDED "plausibility: {tracks: 100}\n", {"plausibility.tracks", "power of two"}},
         {NEEDED "plausibility: {reach_m: 0}\n", {"plausibility.reach_m", "1 to 100000"}},
         {NEEDED "plausibility: {place: here}\n", {"plausibility.place", "'here'"}},
