@@ -197,6 +197,7 @@ uint64_t rig_height(struct rig *r) {
 static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t started_us) {
     struct node *n = onebox_node(r->box.box, 0);
     struct executor *ex = node_executor(n);
+    r->config.map_versions = opt->keep;
     r->config.n_ports = RIG_PORTS;
     for (size_t i = 0; i < RIG_PORTS; i++)
         r->config.ports[i].workers = 1;

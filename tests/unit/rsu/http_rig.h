@@ -20,6 +20,7 @@ struct rig_options {
     unsigned patience_s; /* 0: 30 */
     unsigned waiting; /* 0: 16 */
     size_t octets; /* 0: 64 MiB */
+    uint64_t keep; /* versions of the map; 0: all */
     uint64_t asleep_us; /* the cell's last block lies this far back */
     struct store *store; /* served instead of the cell's; borrowed */
 };
