@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PACKAGES := cmake ninja-build pkg-config gcc clang clang-tidy clang-format libclang-rt-14-dev \
 	libdpdk-dev libpcap-dev libzmq3-dev librocksdb-dev libssl-dev libsodium-dev liblua5.4-dev \
-	libprotobuf-c-dev protobuf-c-compiler libcyaml-dev libjansson-dev libmicrohttpd-dev \
+	libprotobuf-c-dev protobuf-c-compiler libcyaml-dev libyaml-dev libjansson-dev libmicrohttpd-dev \
 	libexpat1-dev libcurl4-openssl-dev libcmocka-dev zlib1g-dev iproute2 curl
 CHECK_PACKAGES := tshark valgrind chromium nodejs openssl libxml2-utils gdal-bin
 JOBS ?= $(shell nproc)
