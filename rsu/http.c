@@ -39,7 +39,7 @@ static const struct route routes[] = {
     {"/v1/map/feedback", {NULL}, http_get_feedback},
     {"/v1/map/feedback/*", {NULL}, http_get_one_feedback},
     {"/v1/map/candidates", {NULL}, http_get_candidates},
-    {"/v1/map/candidates/*/sightings", {NULL}, http_get_candidate_sightings},
+    {"/v1/map/candidates/*/sightings", {"since"}, http_get_candidate_sightings},
     {"/v1/map/changes/*", {NULL}, http_get_change},
     {"/v1/map/changes/*/sightings", {NULL}, http_get_change_sightings},
     {"/v1/map/changes/*/evidence", {NULL}, http_get_change_evidence},

@@ -88,7 +88,7 @@ static void make_change_sightings(struct http *h, const struct http_call *c, str
     const struct change_record *change = &f.version.changes[f.at];
     struct map_thing t =
         change->has_before ? thing_of(&change->before, true) : thing_of(&change->after, false);
-    struct http_window w = {earlier(change->first_seen), change->last_seen, f.ref.height};
+    struct http_window w = {earlier(change->first_seen), change->last_seen, f.ref.height, 0};
     http_give_sightings(h, &t, &w, r);
     map_version_free(&f.version);
 }
@@ -132,6 +132,13 @@ static void withhold(const struct candidate_question *q, struct http_reply *r) {
 static void make_candidate_sightings(
     struct http *h, const struct http_call *c, struct http_reply *r) {
     struct candidate_question q = {0};
+    struct ws_err err = {0};
+    uint64_t above = 0;
+    const char *text = http_target_arg(&c->target, "since");
+    if (text != NULL && http_number(text, "parameter since", INT64_MAX, &above, &err) != WS_OK) {
+        http_fail_err(r, WS_EINPUT, &err);
+        return;
+    }
     if (!read_id(c, "candidate", sizeof(q.subject), q.subject, r) ||
         !http_ask(h, ask_candidate, &q, r))
         return;
@@ -151,7 +158,8 @@ static void make_candidate_sightings(
         .heading = q.suspicion.heading};
     if (q.has_element)
         t = thing_of(&q.element, true);
-    struct http_window w = {earlier(q.suspicion.first_seen), UINT64_MAX, q.height};
+    struct http_window w = {
+        earlier(q.suspicion.first_seen), UINT64_MAX, q.height, above < q.height ? above : q.height};
     http_give_sightings(h, &t, &w, r);
     element_free(&q.element);
 }

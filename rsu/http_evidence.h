@@ -19,6 +19,7 @@ json_t *http_feedback_about(struct http *h, uint64_t version, const struct chang
 struct http_window {
     uint64_t since, until; /* Time64: nothing before and after matters */
     uint64_t height; /* last block */
+    uint64_t above; /* blocks up to this one were asked for before; 0: none */
 };
 /* {"from_height", "to_height", "complete", "sightings"} of the messages in blocks of the window that are about it. */
 void http_give_sightings(

@@ -77,11 +77,17 @@ static bool look_through(struct scan *s, const struct block *b) {
     return true;
 }
 
-/* From the newest block back. Returns the lowest height read whole; *ret_complete: everything since `since`. */
-static uint64_t scan_back(struct scan *s, const struct http_window *w, bool *ret_complete) {
+/* What was read. */
+struct stretch {
+    uint64_t low; /* lowest height read whole */
+    uint64_t high; /* nothing below it is still to come; whoever asks again asks above it */
+    bool complete; /* everything since `since`, or above `above` */
+};
+
+/* From the newest block back. Returns the lowest height read whole. */
+static uint64_t scan_back(struct scan *s, const struct http_window *w, struct stretch *ret) {
     uint64_t low = w->height + 1;
-    *ret_complete = false;
-    for (size_t n = 0; low > 1; n++) {
+    for (size_t n = 0; low > w->above + 1; n++) {
         if (n == BLOCKS || s->transactions >= TRANSACTIONS)
             return low;
         struct block *b = NULL;
@@ -91,6 +97,8 @@ static uint64_t scan_back(struct scan *s, const struct http_window *w, bool *ret
             low--; /* the last ones may still be on their way to the disk */
             continue;
         }
+        if (ret->high == 0)
+            ret->high = low - 1;
         s->transactions += b->n_txs;
         bool before = b->header.time < w->since;
         bool whole = before || look_through(s, b);
@@ -101,7 +109,7 @@ static uint64_t scan_back(struct scan *s, const struct http_window *w, bool *ret
             return low;
         low--;
     }
-    *ret_complete = true;
+    ret->complete = true;
     return low;
 }
 
@@ -147,16 +155,18 @@ void http_give_sightings(
     struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
     struct scan s = {
         .h = h, .thing = t, .until = w->until, .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
-    bool complete = false;
-    uint64_t low = scan_back(&s, w, &complete);
+    struct stretch read = {0};
+    read.low = scan_back(&s, w, &read);
+    if (read.high == 0) /* none of them is on the disk yet */
+        read.high = w->above < w->height ? w->above : w->height;
     if (s.n == 0 || http_ask(h, ask_classes, &s, r)) {
         json_t *list = json_array();
         for (size_t i = s.n; i-- > 0;)
             json_add(list, sighting(h, &s.found[i]));
         json_t *o = json_object();
-        json_put(o, "from_height", json_count(low));
-        json_put(o, "to_height", json_count(w->height));
-        json_put(o, "complete", json_boolean(complete));
+        json_put(o, "from_height", json_count(read.low));
+        json_put(o, "to_height", json_count(read.high));
+        json_put(o, "complete", json_boolean(read.complete));
         json_put(o, "sightings", list);
         http_json(r, o);
     }

@@ -83,9 +83,32 @@ function sightingsTable(list, subject) {
       el("td", {}, `${s.class.replace("_", " ")}${s.family ? `, software ${s.family}` : ""}`), el("td", {}, count(s.height)))))));
 }
 
-async function putSightings(box, path, subject) {
+const ANEW_MS = 60000;
+const KEPT_ROWS = 256;
+
+// Sightings of a candidate: read on from where the last answer ended, so that the unit does not search all blocks once a second;
+// anew after a minute, as the place that they are told for may have moved with what came since.
+function reader(path) {
+  let had = null;
+  let since = 0;
+  return async () => {
+    const anew = !had || performance.now() - since > ANEW_MS;
+    const page = await api.json(anew ? path : `${path}?since=${had.to_height}`);
+    if (anew || !had || !page.complete || page.withheld) {
+      had = page.withheld ? null : page;
+      since = performance.now();
+      return page;
+    }
+    const leaves = new Set(had.sightings.map((s) => s.leaf));
+    const all = [...had.sightings, ...page.sightings.filter((s) => !leaves.has(s.leaf))];
+    had = { ...had, to_height: Math.max(had.to_height, page.to_height), complete: had.complete && all.length <= KEPT_ROWS, sightings: all.slice(-KEPT_ROWS) };
+    return had;
+  };
+}
+
+async function putSightings(box, read, subject) {
   try {
-    const [page, kept] = await Promise.all([api.json(path), subject.id ? api.json(`/v1/map/changes/${subject.id}/evidence`).catch(() => null) : null]);
+    const [page, kept] = await Promise.all([read(), subject.id ? api.json(`/v1/map/changes/${subject.id}/evidence`).catch(() => null) : null]);
     if (kept) subject.counted = new Set(kept.messages.map((m) => m.leaf));
     const list = page.sightings;
     if (page.withheld) {
@@ -152,7 +175,7 @@ export function change(c, { back, open, model, order, failed, checker }) {
   const later = model.fates.get(c.id);
   const answers = el("div", {});
   putAnswers(answers, c.id);
-  if (e.vehicles > 0) putSightings(seen, `/v1/map/changes/${c.id}/sightings`, { id: c.id, op: c.op, value: c.after?.value });
+  if (e.vehicles > 0) putSightings(seen, () => api.json(`/v1/map/changes/${c.id}/sightings`), { id: c.id, op: c.op, value: c.after?.value });
   else put(seen, el("p", { class: "soft" }, "No vehicle had to speak for it: it was ordered."));
   return [
     ...head(changeTitle(c), back),
@@ -233,13 +256,14 @@ export function lackWords(k) {
 export function candidate(k, element, back, history) {
   const seen = el("div", {}, el("p", { class: "soft" }, "Reading the sightings…"));
   let known = null; // what the sightings below were read for
+  const read = reader(`/v1/map/candidates/${k.subject}/sightings`);
   const box = el("div", { id: "progress" });
   const renew = (now) => {
     if (!now) {
       put(box, el("p", {}, "This gathers no evidence any more: it was published (see the list of changes), or later looks spoke against it."));
       return;
     }
-    if (known !== now.last_seen) putSightings(seen, `/v1/map/candidates/${now.subject}/sightings`, now);
+    if (known !== now.last_seen) putSightings(seen, read, now);
     known = now.last_seen;
     show(now);
   };

@@ -65,13 +65,20 @@ static size_t count_of(const json_t *page, const char *says, json_int_t value) {
     return n;
 }
 
-static json_t *sightings_of_only_candidate(struct rig *r) {
+static json_t *sightings_since(struct rig *r, json_int_t since) {
     json_t *page = rig_json(r, 200, "/v1/map/candidates");
     char target[128];
-    (void)snprintf(target, sizeof(target), "/v1/map/candidates/%s/sightings",
-        rig_word(only_candidate(page), "subject"));
+    char query[40] = "";
+    if (since >= 0)
+        (void)snprintf(query, sizeof(query), "?since=%lld", (long long)since);
+    (void)snprintf(target, sizeof(target), "/v1/map/candidates/%s/sightings%s",
+        rig_word(only_candidate(page), "subject"), query);
     json_decref(page);
     return rig_json(r, 200, target);
+}
+
+static json_t *sightings_of_only_candidate(struct rig *r) {
+    return sightings_since(r, -1);
 }
 
 /* Fewer vehicles than a published change needs are not told of one by one. */
@@ -108,6 +115,46 @@ static void sightings_of_a_candidate_name_class_and_family(void **state) {
     assert_int_equal(rig_number(tx, "height"), rig_number(last, "height"));
     json_decref(tx);
     json_decref(page);
+    rig_close(r);
+    free(r);
+}
+
+/* Whoever watches reads each block once. */
+static void sightings_are_read_on_from_a_height(void **state) {
+    (void)state;
+    struct rig *r = ws_alloc(sizeof(*r));
+    rig_open(r, &(struct rig_options){0});
+    rig_step(r, 2000000);
+    rig_sight(r, ENOUGH, 80);
+    json_t *all = sightings_of_only_candidate(r);
+    json_t *list = json_object_get(all, "sightings");
+    size_t n = json_array_size(list);
+    assert_true(n >= ENOUGH);
+    json_int_t middle = rig_number(json_array_get(list, n / 2), "height");
+    size_t later = 0;
+    for (size_t i = 0; i < n; i++)
+        later += rig_number(json_array_get(list, i), "height") > middle;
+    assert_true(later > 0 && later < n);
+    json_t *on = sightings_since(r, middle);
+    json_t *rest = json_object_get(on, "sightings");
+    assert_int_equal(json_array_size(rest), later);
+    for (size_t i = 0; i < later; i++)
+        assert_true(json_equal(json_array_get(rest, i), json_array_get(list, n - later + i)));
+    assert_true(json_is_true(json_object_get(on, "complete")));
+    assert_int_equal(rig_number(on, "from_height"), middle + 1);
+    assert_int_equal(rig_number(on, "to_height"), rig_number(all, "to_height"));
+    json_decref(on);
+    on = sightings_since(r, rig_number(all, "to_height"));
+    json_decref(all);
+    assert_int_equal(json_array_size(json_object_get(on, "sightings")), 0);
+    assert_true(json_is_true(json_object_get(on, "complete")));
+    json_decref(on);
+    on = sightings_since(r, INT64_MAX); /* of a unit that was further */
+    assert_int_equal(json_array_size(json_object_get(on, "sightings")), 0);
+    assert_true(rig_number(on, "to_height") <= (json_int_t)rig_height(r));
+    json_decref(on);
+    rig_refused(r, 400, "parameter since",
+        "/v1/map/candidates/00000000000000000000000000000000/sightings?since=x");
     rig_close(r);
     free(r);
 }
@@ -318,6 +365,7 @@ int main(void) {
         cmocka_unit_test(candidates_say_what_is_suspected),
         cmocka_unit_test(sightings_of_few_are_withheld),
         cmocka_unit_test(sightings_of_a_candidate_name_class_and_family),
+        cmocka_unit_test(sightings_are_read_on_from_a_height),
         cmocka_unit_test(changes_are_found_by_id_with_their_sightings),
         cmocka_unit_test(orders_are_listed_with_what_the_road_says),
         cmocka_unit_test(what_is_not_there_is_said),
