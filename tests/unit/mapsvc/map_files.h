@@ -35,6 +35,25 @@ static inline const struct element *by_alias(
     return NULL;
 }
 
+/* Imports what must be good. */
+static inline struct mapset load_text(const char *text, struct map_report *report) {
+    struct mapset m;
+    struct ws_err err;
+    if (import_text(text, NULL, &m, report, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    return m;
+}
+
+/* "" when the element has no such attribute. */
+static inline const char *attr_of(
+    const struct mapset *m, enum element_kind kind, const char *alias, const char *key) {
+    const struct element *e = by_alias(m, kind, alias);
+    if (e == NULL)
+        fail_msg("no %s", alias);
+    const char *v = element_attr(e, key);
+    return v == NULL ? "" : v;
+}
+
 static inline size_t count_kind(const struct mapset *m, enum element_kind kind) {
     size_t n = 0;
     for (size_t i = 0; i < m->n; i++)

@@ -6,6 +6,17 @@
 #include "tests/unit/mapsvc/map_files.h"
 
 #define WIDTH(a) "<width sOffset='0' a='" #a "' b='0' c='0' d='0'/>"
+#define XODR(body) "<OpenDRIVE><header revMajor='1' revMinor='6'/>" body "</OpenDRIVE>"
+/* One lane to the left, two to the right. */
+#define LANES                                                                                      \
+    "<lanes><laneSection s='0'><left><lane id='1' type='driving'>"                                 \
+    "<width sOffset='0' a='3' b='0' c='0' d='0'/></lane></left><center><lane id='0' type='none'>"  \
+    "<roadMark sOffset='0' type='solid' color='white'/></lane></center><right>"                    \
+    "<lane id='-1' type='driving'><width sOffset='0' a='4' b='0' c='0' d='0'/></lane>"             \
+    "<lane id='-2' type='sidewalk'><width sOffset='0' a='2' b='0' c='0' d='0'/></lane>"            \
+    "</right></laneSection></lanes>"
+#define LINE100                                                                                    \
+    "<planView><geometry s='0' x='10' y='20' hdg='0' length='100'><line/></geometry></planView>"
 #define ROAD(id, inside) "<road id='" id "' length='100' junction='-1'>" inside "</road>"
 
 static const struct map_import_options here = {

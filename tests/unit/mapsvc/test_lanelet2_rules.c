@@ -7,159 +7,83 @@
 #define N(id, lat, lon) "<node id='" #id "' lat='48.76" #lat "' lon='11.42" #lon "'/>"
 #define T(k, v) "<tag k='" k "' v='" v "'/>"
 #define M(type, ref, role) "<member type='" type "' ref='" #ref "' role='" role "'/>"
-#define LANE(id, l, r, more)                                                                       \
-    "<relation id='" #id "'>" M("way", l, "left") M("way", r, "right") T("type", "lanelet") more   \
-        "</relation>\n"
 
 /* Lane 101 with 102 to its right and the oncoming 103 to its left; 104 crosses. */
-static const char rules[] = "<osm>" N(1, 03, 00) N(2, 03, 02) N(3, 02, 00) N(4, 02, 02) N(
-    5, 01, 00) N(6, 01, 02) N(7, 04, 00) N(8, 04, 02) N(9, 00, 03) N(10, 05, 03) N(11, 00, 04) N(12,
-    05, 04) N(20, 02, 021) N(21, 02,
-    022) "<way id='1'><nd ref='1'/><nd ref='2'/></way><way id='2'><nd ref='3'/><nd ref='4'/></way>"
-         "<way id='3'><nd ref='5'/><nd ref='6'/></way><way id='4'><nd ref='8'/><nd ref='7'/></way>"
-         "<way id='5'><nd ref='9'/><nd ref='10'/></way><way id='6'><nd ref='11'/><nd "
-         "ref='12'/></way>"
-         "<way id='7'><nd ref='2'/><nd ref='4'/>" T("type",
-             "stop_line") "</way>"
-                          "<way id='8'><nd ref='20'/><nd ref='21'/>" T("type",
-                              "traffic_light") "</way>"
-                                               "<way id='9'><nd ref='20'/><nd ref='21'/>" T(
-                                                   "type", "light_bulbs") T("traffic_light_id",
-                                                   "8") "</way>"
-                                                        "<way id='10'><nd ref='20'/><nd "
-                                                        "ref='21'/>" T("subtype",
-                                                            "de205") "</way>"
-                                                                     "<way id='11'><nd "
-                                                                     "ref='21'/><nd ref='20'/>" T(
-                                                                         "subtype",
-                                                                         "de278-30") "</way>" LANE(101,
-                                                                         1, 2,
-                                                                         M("relation", 201,
-                                                                             "regulatory_element")
-                                                                             M("relation", 202,
-                                                                                 "regulatory_"
-                                                                                 "element") M("rela"
-                                                                                              "tio"
-                                                                                              "n",
-                                                                                 299,
-                                                                                 "regulatory_"
-                                                                                 "element") T("subt"
-                                                                                              "ype",
-                                                                                 "road") T("one_"
-                                                                                           "way",
-                                                                                 "yes") T("particip"
-                                                                                          "ant:"
-                                                                                          "vehicle",
-                                                                                 "yes") T("turn_"
-                                                                                          "directio"
-                                                                                          "n",
-                                                                                 "left")) LANE(102,
-                                                                         2, 3,
-                                                                         M("relation", 201,
-                                                                             "regulatory_element")
-                                                                             T("subtype", "road") T(
-                                                                                 "one_way",
-                                                                                 "no")) LANE(103, 1,
-                                                                         4,
-                                                                         T("subtype", "walkway") T(
-                                                                             "one_way",
-                                                                             "yes") T("participant:"
-                                                                                      "pedestrian",
-                                                                             "yes") T("participant:"
-                                                                                      "bicycle",
-                                                                             "yes")) LANE(104, 5, 6,
-                                                                         M("relation", 203,
-                                                                             "regulatory_element")
-                                                                             T("subtype",
-                                                                                 "road")) LANE(105,
-                                                                         5,
-                                                                         6, T("subtype", "road")) "<relation id='201'>" M("way",
-                                                                         8, "refers") M("way", 7,
-                                                                         "ref_line") M("way", 9,
-                                                                         "light_bulbs") T("type",
-                                                                         "regulatory_element") T("s"
-                                                                                                 "u"
-                                                                                                 "b"
-                                                                                                 "t"
-                                                                                                 "y"
-                                                                                                 "p"
-                                                                                                 "e",
-                                                                         "traffic_light") "</"
-                                                                                          "relation"
-                                                                                          ">"
-                                                                                          "<relatio"
-                                                                                          "n "
-                                                                                          "id='202'"
-                                                                                          ">" M(
-                                                                                              "way",
-                                                                                              10,
-                                                                                              "refe"
-                                                                                              "rs") M("relation",
-                                                                                              101,
-                                                                                              "yiel"
-                                                                                              "d") M("relation",
-                                                                                              104,
-                                                                                              "righ"
-                                                                                              "t_"
-                                                                                              "of_"
-                                                                                              "way") M("relation",
-                                                                                              999,
-                                                                                              "yiel"
-                                                                                              "d") M("way",
-                                                                                              7,
-                                                                                              "ref_"
-                                                                                              "lin"
-                                                                                              "e") T("type",
-                                                                                              "regu"
-                                                                                              "lato"
-                                                                                              "ry_"
-                                                                                              "elem"
-                                                                                              "ent") T("subtype",
-                                                                                              "righ"
-                                                                                              "t_"
-                                                                                              "of_"
-                                                                                              "way") "</relation>"
-                                                                                                     "<relation id='203'>" M(
-                                                                                                         "relation",
-                                                                                                         101,
-                                                                                                         "yield") M("relation",
-                                                                                                         104,
-                                                                                                         "yield") T("type",
-                                                                                                         "regulatory_element") T("subtype",
-                                                                                                         "all_way_stop") "</relation>"
-                                                                                                                         "<relation id='204'>" M(
-                                                                                                                             "way",
-                                                                                                                             11,
-                                                                                                                             "cancels") T("type",
-                                                                                                                             "regulatory_element")
-                                                                                                                             T("subtype",
-                                                                                                                                 "speed_limit") "</relation>"
-                                                                                                                                                "</osm>";
-
-static struct mapset load(const char *text, struct map_report *report) {
-    struct mapset m;
-    struct ws_err err;
-    if (import_text(text, NULL, &m, report, &err) != WS_OK)
-        fail_msg("%s", err.text);
-    return m;
-}
-
-static const char *attr(
-    const struct mapset *m, enum element_kind kind, const char *alias, const char *key) {
-    const struct element *e = by_alias(m, kind, alias);
-    if (e == NULL)
-        fail_msg("no %s", alias);
-    const char *v = element_attr(e, key);
-    return v == NULL ? "" : v;
-}
+static const char rules[] =
+    "<osm><node id='1' lat='48.7603' lon='11.4200'/>"
+    "<node id='2' lat='48.7603' lon='11.4202'/>"
+    "<node id='3' lat='48.7602' lon='11.4200'/>"
+    "<node id='4' lat='48.7602' lon='11.4202'/>"
+    "<node id='5' lat='48.7601' lon='11.4200'/>"
+    "<node id='6' lat='48.7601' lon='11.4202'/>"
+    "<node id='7' lat='48.7604' lon='11.4200'/>"
+    "<node id='8' lat='48.7604' lon='11.4202'/>"
+    "<node id='9' lat='48.7600' lon='11.4203'/>"
+    "<node id='10' lat='48.7605' lon='11.4203'/>"
+    "<node id='11' lat='48.7600' lon='11.4204'/>"
+    "<node id='12' lat='48.7605' lon='11.4204'/>"
+    "<node id='20' lat='48.7602' lon='11.42021'/>"
+    "<node id='21' lat='48.7602' lon='11.42022'/>"
+    "<way id='1'><nd ref='1'/><nd ref='2'/></way>"
+    "<way id='2'><nd ref='3'/><nd ref='4'/></way>"
+    "<way id='3'><nd ref='5'/><nd ref='6'/></way>"
+    "<way id='4'><nd ref='8'/><nd ref='7'/></way>"
+    "<way id='5'><nd ref='9'/><nd ref='10'/></way>"
+    "<way id='6'><nd ref='11'/><nd ref='12'/></way>"
+    "<way id='7'><nd ref='2'/><nd ref='4'/><tag k='type' v='stop_line'/></way>"
+    "<way id='8'><nd ref='20'/><nd ref='21'/><tag k='type' v='traffic_light'/></way>"
+    "<way id='9'><nd ref='20'/><nd ref='21'/><tag k='type' v='light_bulbs'/>"
+    "<tag k='traffic_light_id' v='8'/></way>"
+    "<way id='10'><nd ref='20'/><nd ref='21'/><tag k='subtype' v='de205'/></way>"
+    "<way id='11'><nd ref='21'/><nd ref='20'/><tag k='subtype' v='de278-30'/></way>"
+    "<relation id='101'><member type='way' ref='1' role='left'/>"
+    "<member type='way' ref='2' role='right'/><tag k='type' v='lanelet'/>"
+    "<member type='relation' ref='201' role='regulatory_element'/>"
+    "<member type='relation' ref='202' role='regulatory_element'/>"
+    "<member type='relation' ref='299' role='regulatory_element'/>"
+    "<tag k='subtype' v='road'/><tag k='one_way' v='yes'/>"
+    "<tag k='participant:vehicle' v='yes'/><tag k='turn_direction' v='left'/></relation>\n"
+    "<relation id='102'><member type='way' ref='2' role='left'/>"
+    "<member type='way' ref='3' role='right'/><tag k='type' v='lanelet'/>"
+    "<member type='relation' ref='201' role='regulatory_element'/>"
+    "<tag k='subtype' v='road'/><tag k='one_way' v='no'/></relation>\n"
+    "<relation id='103'><member type='way' ref='1' role='left'/>"
+    "<member type='way' ref='4' role='right'/><tag k='type' v='lanelet'/>"
+    "<tag k='subtype' v='walkway'/><tag k='one_way' v='yes'/>"
+    "<tag k='participant:pedestrian' v='yes'/><tag k='participant:bicycle' v='yes'/>"
+    "</relation>\n"
+    "<relation id='104'><member type='way' ref='5' role='left'/>"
+    "<member type='way' ref='6' role='right'/><tag k='type' v='lanelet'/>"
+    "<member type='relation' ref='203' role='regulatory_element'/>"
+    "<tag k='subtype' v='road'/></relation>\n"
+    "<relation id='105'><member type='way' ref='5' role='left'/>"
+    "<member type='way' ref='6' role='right'/><tag k='type' v='lanelet'/>"
+    "<tag k='subtype' v='road'/></relation>\n"
+    "<relation id='201'><member type='way' ref='8' role='refers'/>"
+    "<member type='way' ref='7' role='ref_line'/>"
+    "<member type='way' ref='9' role='light_bulbs'/>"
+    "<tag k='type' v='regulatory_element'/><tag k='subtype' v='traffic_light'/>"
+    "</relation>"
+    "<relation id='202'><member type='way' ref='10' role='refers'/>"
+    "<member type='relation' ref='101' role='yield'/>"
+    "<member type='relation' ref='104' role='right_of_way'/>"
+    "<member type='relation' ref='999' role='yield'/>"
+    "<member type='way' ref='7' role='ref_line'/><tag k='type' v='regulatory_element'/>"
+    "<tag k='subtype' v='right_of_way'/></relation>"
+    "<relation id='203'><member type='relation' ref='101' role='yield'/>"
+    "<member type='relation' ref='104' role='yield'/>"
+    "<tag k='type' v='regulatory_element'/><tag k='subtype' v='all_way_stop'/></relation>"
+    "<relation id='204'><member type='way' ref='11' role='cancels'/>"
+    "<tag k='type' v='regulatory_element'/><tag k='subtype' v='speed_limit'/></relation>"
+    "</osm>";
 
 static void rules_say_who_obeys_what(void **state) {
     (void)state;
     struct map_report report;
-    struct mapset m = load(rules, &report);
+    struct mapset m = load_text(rules, &report);
     assert_int_equal(report.skipped, 0);
 #define LANE_SAYS(id, key, want)                                                                   \
-    assert_string_equal(attr(&m, EL_LANE, "lanelet2:relation/" #id, key), want)
+    assert_string_equal(attr_of(&m, EL_LANE, "lanelet2:relation/" #id, key), want)
     LANE_SAYS(101, "rules", "traffic_light right_of_way -"); /* one is not in the file */
     LANE_SAYS(101, "stop_lines", "lanelet2:way/7");
     LANE_SAYS(101, "yield", "lanelet2:relation/202");
@@ -169,10 +93,10 @@ static void rules_say_who_obeys_what(void **state) {
     LANE_SAYS(104, "rules", "all_way_stop");
     LANE_SAYS(102, "yield", "");
     static const char both[] = "lanelet2:relation/101 lanelet2:relation/102";
-    assert_string_equal(attr(&m, EL_LIGHT, "lanelet2:way/8", "governs"), both);
-    assert_string_equal(attr(&m, EL_LIGHT, "lanelet2:way/8", "bulb_ways"), "lanelet2:way/9");
-    assert_string_equal(attr(&m, EL_STOP_LINE, "lanelet2:way/7", "governs"), both);
-    assert_string_equal(attr(&m, EL_SIGN, "lanelet2:way/11", "code"), "de278-30");
+    assert_string_equal(attr_of(&m, EL_LIGHT, "lanelet2:way/8", "governs"), both);
+    assert_string_equal(attr_of(&m, EL_LIGHT, "lanelet2:way/8", "bulb_ways"), "lanelet2:way/9");
+    assert_string_equal(attr_of(&m, EL_STOP_LINE, "lanelet2:way/7", "governs"), both);
+    assert_string_equal(attr_of(&m, EL_SIGN, "lanelet2:way/11", "code"), "de278-30");
     assert_true(report_says(&report, "lanelet 101: regulatory element 299 is not in the file"));
     assert_true(report_says(&report, "regulatory element 202: lanelet 999 is not in the file"));
     assert_true(report_says(&report, "lanelet 105: has the bounds of lanelet 104"));
@@ -205,20 +129,22 @@ static void rules_say_who_obeys_what(void **state) {
 static void areas_close(void **state) {
     (void)state;
     struct map_report report;
-    struct mapset m = load(AREA("parking", 1), &report);
+    struct mapset m = load_text(AREA("parking", 1), &report);
     assert_int_equal(report.skipped, 0);
     assert_int_equal(count_kind(&m, EL_BOUNDARY), 6);
     assert_int_equal(m.n, 7);
-    assert_string_equal(attr(&m, EL_AREA, "lanelet2:relation/1", "subtype"), "parking");
-    assert_string_equal(attr(&m, EL_AREA, "lanelet2:relation/1", "outer"),
+    assert_string_equal(attr_of(&m, EL_AREA, "lanelet2:relation/1", "subtype"), "parking");
+    assert_string_equal(attr_of(&m, EL_AREA, "lanelet2:relation/1", "outer"),
         "lanelet2:way/1 lanelet2:way/2 lanelet2:way/3 lanelet2:way/4");
     assert_string_equal(
-        attr(&m, EL_AREA, "lanelet2:relation/1", "inner"), "lanelet2:way/5 lanelet2:way/6");
+        attr_of(&m, EL_AREA, "lanelet2:relation/1", "inner"), "lanelet2:way/5 lanelet2:way/6");
     assert_int_equal(by_alias(&m, EL_AREA, "lanelet2:relation/1")->n_points, 4);
-    assert_string_equal(attr(&m, EL_BOUNDARY, "lanelet2:way/2", "outer_of"), "lanelet2:relation/1");
-    assert_string_equal(attr(&m, EL_BOUNDARY, "lanelet2:way/5", "inner_of"), "lanelet2:relation/1");
+    assert_string_equal(
+        attr_of(&m, EL_BOUNDARY, "lanelet2:way/2", "outer_of"), "lanelet2:relation/1");
+    assert_string_equal(
+        attr_of(&m, EL_BOUNDARY, "lanelet2:way/5", "inner_of"), "lanelet2:relation/1");
     mapset_free(&m);
-    m = load(AREA("crosswalk", 1), &report);
+    m = load_text(AREA("crosswalk", 1), &report);
     const struct element *e = by_alias(&m, EL_CROSSWALK, "lanelet2:relation/1");
     assert_int_equal(e->n_points, 4);
     for (size_t i = 0; i < 4; i++) { /* neighbours along the ring share one coordinate */

@@ -2,13 +2,12 @@
 #include "base/random.h"
 #include "tests/unit/mapsvc/opendrive_files.h"
 
-#define XODR(body) "<OpenDRIVE><header revMajor='1' revMinor='7'/>" body "</OpenDRIVE>"
 #define LINE(x, hdg)                                                                               \
     "<planView><geometry s='0' x='" x "' y='0' hdg='" hdg "' length='100'><line/></geometry>"      \
     "</planView>"
 #define LANE(id, link) "<lane id='" id "' type='driving'>" link WIDTH(3) "</lane>"
-/* Two lanes each way. */
-#define LANES                                                                                      \
+/* Two each way, and a sidewalk. */
+#define FOUR_LANES                                                                                 \
     "<lanes><laneSection s='0'><left>" LANE("2", "")                                               \
         LANE("1", "") "</left>"                                                                    \
                       "<center><lane id='0'/></center><right>" LANE("-1", "")                      \
@@ -25,7 +24,7 @@ static void crosswalks_and_stop_lines(void **state) {
     (void)state;
     struct map_report report;
     struct mapset m = read_map(
-        XODR(ROAD("1", LINE("0", "0") LANES
+        XODR(ROAD("1", LINE("0", "0") FOUR_LANES
             "<objects>"
             /* a box turned across the road, raised by 1 m */
             "<object id='a' type='crosswalk' s='20' t='0' zOffset='1' hdg='1.5707963267948966' "
@@ -120,7 +119,7 @@ static void lights_know_their_lanes(void **state) {
     (void)state;
     struct map_report report;
     struct mapset m = read_map(
-        XODR(ROAD("1", LINE("0", "0") LANES
+        XODR(ROAD("1", LINE("0", "0") FOUR_LANES
             "<signals>"
             "<signal id='own' s='99' t='-8' orientation='+' dynamic='yes' type='1000001'/>"
             "<signal id='said' s='99' t='8' orientation='+' dynamic='yes' type='1000001'>"
@@ -129,7 +128,7 @@ static void lights_know_their_lanes(void **state) {
             "<signal id='sign' s='9' t='-8' orientation='+' dynamic='no' type='206'/>"
             "<signal id='bus' s='9' t='-8' orientation='+' dynamic='no' type='245'>"
             "<validity fromLane='-1' toLane='-1'/></signal>"
-            "</signals>") ROAD("2", LINE("500", "0") LANES
+            "</signals>") ROAD("2", LINE("500", "0") FOUR_LANES
             "<signals><signalReference id='ref' s='0' t='0' orientation='+'>"
             "<validity fromLane='-1' toLane='-1'/></signalReference>"
             "<signalReference id='ref' s='5' t='0' orientation='-'/>"
@@ -166,7 +165,7 @@ static void plates_turn_and_stand_elsewhere(void **state) {
     (void)state;
     struct map_report report;
     struct mapset m = read_map(
-        XODR(ROAD("1", LINE("0", "0") LANES
+        XODR(ROAD("1", LINE("0", "0") FOUR_LANES
             "<signals><signal id='1' s='10' t='5' orientation='+' hOffset='-3.14159265358979' "
             "type='206'/>"
             "<signal id='2' s='10' t='5' orientation='-' hOffset='1.5707963267948966' type='206'/>"
@@ -175,7 +174,7 @@ static void plates_turn_and_stand_elsewhere(void **state) {
             "<signal id='4' s='10' t='5' orientation='+' type='206'><positionRoad roadId='2' "
             "s='30' "
             "t='-4' zOffset='2' hOffset='0'/></signal></signals>")
-                ROAD("2", LINE("500", "3.14159265358979323846") LANES)),
+                ROAD("2", LINE("500", "3.14159265358979323846") FOUR_LANES)),
         &report);
     assert_int_equal(by_alias(&m, EL_SIGN, "opendrive:road/1/signal/1/s/10000")->heading, 0x8000);
     assert_int_equal(by_alias(&m, EL_SIGN, "opendrive:road/1/signal/2/s/10000")->heading, 0xc000);
@@ -301,7 +300,7 @@ static void other_versions_are_told(void **state) {
     (void)state;
     struct map_report report;
     struct mapset m = read_map("<OpenDRIVE><header revMajor='1' revMinor='9'/>" ROAD(
-                                   "1", LINE("0", "0") LANES) "</OpenDRIVE>",
+                                   "1", LINE("0", "0") FOUR_LANES) "</OpenDRIVE>",
         &report);
     assert_true(report_says(&report, "version 1.9; read as OpenDRIVE 1.8"));
     mapset_free(&m);
