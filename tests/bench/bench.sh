@@ -39,6 +39,9 @@ done
 echo "== map import (expat alone in the same run)"
 "$build/tests/bench/bench_import"
 
+echo "== one tile of a large map over HTTP (the same octets over a bare socket in the same run)"
+"$build/tests/bench/bench_http"
+
 echo "== judging groups of a learning round (reading the sums once, in the same run)"
 "$build/tests/bench/bench_fl_learn" judge
 
