@@ -140,7 +140,7 @@ static void list_suspected(struct map_contract *c) {
     }
 }
 
-static void list_places(struct map_contract *c) {
+void contract_list_places(struct map_contract *c) {
     static const uint8_t first[SUBJECT_KEY] = {SUBJECT_PLACE};
     size_t at = subject_slot(c, first);
     c->n_places = c->n_places_before = c->n_subjects - at;
@@ -191,7 +191,7 @@ static void read_params(struct map_params *p, const struct exec_host *h) {
 static void build_caches(struct map_contract *c) {
     contract_index(c);
     tiles_build(&c->tiles, &c->map);
-    list_places(c);
+    contract_list_places(c);
 }
 
 /* ---- operations ---- */
@@ -262,7 +262,7 @@ static void end_block(void *self, struct exec_host *h) {
     block_count(c, h);
     versions_publish(c, h);
     reputation_store(c, h);
-    list_places(c);
+    contract_list_places(c);
     c->n_looks = c->n_votes = 0;
 }
 

@@ -1,4 +1,4 @@
-/* Inside of the map contract: shared by contract*.c, versions.c and their tests, by nobody else.
+/* Inside of the map contract: shared by contract*.c, versions.c, sighting.c and their tests, by nobody else.
  *
  * Life of a message: contract_message.c checks it against the state at the start of the block and
  * leaves votes; it changes nothing. contract_match.c says what a sighting is of. At the end of the block
@@ -207,6 +207,7 @@ void contract_index(struct map_contract *c); /* of the whole map, at the start *
 /* Changes that are true of the map go into it and into its index. */
 void contract_follow(struct map_contract *c, const struct change_record *changes, size_t n);
 void contract_index_places(struct map_contract *c);
+void contract_list_places(struct map_contract *c); /* after subjects came or went */
 /* The confirmed change of an element that waits for its version, or NULL. */
 const struct pending *contract_pending(const struct map_contract *c, const uint8_t id[static 16]);
 uint64_t contract_bucket(const struct map_contract *c, const struct exec_host *h);
@@ -248,6 +249,10 @@ const uint8_t *look_vehicle(
 
 /* contract_message.c */
 exec_code contract_message(void *self, struct exec_host *h, const struct exec_message *m);
+/* Reads one message as a block would, into c->looks and c->votes, its silences with them; nothing is counted. For a contract of
+ * sighting.c, in which no vehicle was counted for anything. False: it says nothing, for it tells of an impossible place. */
+bool contract_read_look(
+    struct map_contract *c, const struct observation *o, const struct observer_class *who);
 /* True when the sector of the look covers the place: percent of range and of half angle. */
 bool look_covers(const struct look *l, int32_t x, int32_t y, unsigned percent);
 

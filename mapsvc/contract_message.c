@@ -281,6 +281,23 @@ static void leave_out_spent(
     g->n = c->vehicles.n > 0 ? to : g->n;
 }
 
+/* Who looked from where; false: from outside the frame. */
+static bool look_of(const struct map_contract *c, const struct observation *o,
+    const struct observer_class *who, struct look *ret) {
+    *ret = (struct look){.time = o->time,
+        .heading = o->heading,
+        .range_mm = o->range_mm,
+        .half_angle = o->half_angle,
+        .occluded = o->occluded,
+        .observer = *who};
+    return frame_from_wgs(&c->map.frame, o->lat, o->lon, &ret->x, &ret->y);
+}
+
+static void nothing_gathered(struct gathered *g) {
+    g->n = g->named = g->unknown = g->stale = g->spent = 0;
+    g->known = false;
+}
+
 static void hand_over(struct map_contract *c, const struct gathered *g) {
     if (c->n_looks == c->cap_looks) {
         c->cap_looks = c->cap_looks == 0 ? 64 : 2 * c->cap_looks;
@@ -308,23 +325,17 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         return MAP_BAD_PAYLOAD;
     if (o.map_version > c->head.version && !c->any_version)
         return MAP_STALE_VERSION;
+    const struct observer_class who = observer_from_ssp(m->ssp);
     struct gathered g;
-    g.n = g.named = g.unknown = g.stale = g.spent = 0;
-    g.known = false;
-    g.look = (struct look){.time = o.time,
-        .heading = o.heading,
-        .range_mm = o.range_mm,
-        .half_angle = o.half_angle,
-        .occluded = o.occluded,
-        .observer = observer_from_ssp(m->ssp)};
+    nothing_gathered(&g);
+    bool here = look_of(c, &o, &who, &g.look);
     memcpy(g.look.leaf, m->leaf, sizeof(g.look.leaf));
     memcpy(g.look.issuer, m->issuer, sizeof(g.look.issuer));
     memcpy(g.look.source, m->issuer, SOURCE_KEY - 1);
     g.look.source[SOURCE_KEY - 1] = (uint8_t)g.look.observer.sensor;
     g.look.rank = (uint8_t)(reputation_tier(c, g.look.source) * SENSOR_CLASS_COUNT +
                             (unsigned)g.look.observer.sensor);
-    if (!frame_from_wgs(&c->map.frame, o.lat, o.lon, &g.look.x, &g.look.y) ||
-        !place_fits(c, m, &o, &g.look))
+    if (!here || !place_fits(c, m, &o, &g.look))
         return MAP_IMPOSSIBLE_PLACE;
     if (!vehicles_know(c, m->signer, &g.look))
         return MAP_TOO_MANY_VEHICLES;
@@ -341,4 +352,18 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         return MAP_NOTHING_NEW;
     hand_over(c, &g);
     return MAP_OK;
+}
+
+bool contract_read_look(
+    struct map_contract *c, const struct observation *o, const struct observer_class *who) {
+    struct gathered g;
+    nothing_gathered(&g);
+    c->n_looks = c->n_votes = 0;
+    bool good = look_of(c, o, who, &g.look) && gather(c, NULL, o, &g) == MAP_OK;
+    if (!good)
+        return false;
+    g.look.has_vehicle = true; /* nobody asks whose it is */
+    hand_over(c, &g);
+    silence_hear(c, NULL);
+    return true;
 }

@@ -100,21 +100,33 @@ size_t map_contract_suspicions(
     return n;
 }
 
+/* NULL: nothing is suspected about it. */
+static const struct subject *find(const struct map_contract *c, const uint8_t *id) {
+    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
+    memcpy(key + 1, id, 16);
+    const struct subject *s = contract_subject(c, key);
+    key[0] = SUBJECT_PLACE;
+    s = s == NULL ? contract_subject(c, key) : s;
+    return s != NULL && strongest(s) != NULL ? s : NULL;
+}
+
 bool map_contract_suspicion(
     const void *self, const uint8_t subject[static 16], struct map_suspicion *ret) {
-    const struct map_contract *c = self;
-    uint8_t key[SUBJECT_KEY] = {SUBJECT_ELEMENT};
-    memcpy(key + 1, subject, 16);
-    const struct subject *s = contract_subject(c, key);
-    if (s == NULL) {
-        key[0] = SUBJECT_PLACE;
-        s = contract_subject(c, key);
-    }
-    const struct hypothesis *y = s == NULL ? NULL : strongest(s);
-    if (y == NULL)
+    const struct subject *s = find(self, subject);
+    if (s == NULL)
         return false;
-    *ret = describe(c, s, y);
+    *ret = describe(self, s, strongest(s));
     return true;
+}
+
+size_t map_contract_suspicion_evidence(const void *self, const uint8_t subject[static 16],
+    struct evidence_leaf ret[static EVIDENCE_MAX]) {
+    const struct subject *s = find(self, subject);
+    const struct hypothesis *y = s == NULL ? NULL : strongest(s);
+    if (y == NULL || y->n_leaves == 0)
+        return 0;
+    memcpy(ret, y->leaves, y->n_leaves * sizeof(ret[0]));
+    return y->n_leaves;
 }
 
 const struct change_record *map_contract_waiting(const void *self, size_t i) {

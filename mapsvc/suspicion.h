@@ -3,6 +3,7 @@
 #define WAYSIDE_MAPSVC_SUSPICION_H
 
 #include "mapsvc/diff.h"
+#include "mapsvc/evidence.h"
 
 /* What a hypothesis lacks, under the policy in force, to become a permanent change. */
 #define MAP_LACKS(X)                                                                               \
@@ -45,7 +46,8 @@ struct map_suspicion {
         threshold_q16; /* threshold: of a permanent change; 0 before the first block of a cell */
     uint32_t vehicles, groups, issuers, families, views; /* in favour */
     uint32_t window_vehicles; /* the most of them within one window: what a policy asks for */
-    uint32_t wanted_vehicles; /* so many; with fewer, single ones must not be told of (MAP_LACKS_VEHICLES) */
+    uint32_t
+        wanted_vehicles; /* so many; with fewer, single ones must not be told of (MAP_LACKS_VEHICLES) */
     /* enum map_lack. 0 of something new: it may be what is missing elsewhere. Before the first block of a cell nothing is known of it. */
     unsigned lacks;
     uint32_t rivals; /* weaker hypotheses about the same thing */
@@ -62,6 +64,9 @@ size_t map_contract_suspicions(
 /* False: nothing is suspected about it. */
 bool map_contract_suspicion(
     const void *self, const uint8_t subject[static 16], struct map_suspicion *ret);
+/* Which messages counted for it so far, the first EVIDENCE_MAX; 0: nothing is suspected about it. */
+size_t map_contract_suspicion_evidence(const void *self, const uint8_t subject[static 16],
+    struct evidence_leaf ret[static EVIDENCE_MAX]);
 /* Confirmed changes that wait for the next version; borrowed until the next block. NULL: no more. */
 const struct change_record *map_contract_waiting(const void *self, size_t i);
 

@@ -71,6 +71,7 @@ void http_get_change(struct http *h, const struct http_call *c, struct http_repl
 
 static struct map_thing thing_of(const struct element *e, bool in_map) {
     struct map_thing t = {.element = in_map ? e : NULL, .kind = e->kind};
+    memcpy(t.id, e->id, sizeof(t.id));
     if (e->n_points > 0)
         element_anchor(e, &t.x, &t.y);
     t.has_heading = e->n_points > 0 && element_heading_at(e, t.x, t.y, &t.heading);
@@ -88,6 +89,10 @@ static void make_change_sightings(struct http *h, const struct http_call *c, str
     const struct change_record *change = &f.version.changes[f.at];
     struct map_thing t =
         change->has_before ? thing_of(&change->before, true) : thing_of(&change->after, false);
+    if (change->op == MAP_MODIFY && change->before.n_points > 0) {
+        element_anchor(&change->after, &t.to_x, &t.to_y);
+        t.moved = t.to_x != t.x || t.to_y != t.y;
+    }
     struct http_window w = {earlier(change->first_seen), change->last_seen, f.ref.height, 0};
     http_give_sightings(h, &t, &w, r);
     map_version_free(&f.version);
@@ -156,6 +161,7 @@ static void make_candidate_sightings(
         .y = q.suspicion.y,
         .has_heading = q.suspicion.has_heading,
         .heading = q.suspicion.heading};
+    memcpy(t.id, q.subject, sizeof(t.id));
     if (q.has_element)
         t = thing_of(&q.element, true);
     struct http_window w = {

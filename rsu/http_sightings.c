@@ -18,6 +18,7 @@ struct sighting_found {
     enum map_saying says;
     bool has_value;
     int32_t value;
+    struct observation *observation;
     uint16_t heading; /* of travel */
     uint16_t code;
     struct observer_class
@@ -26,7 +27,7 @@ struct sighting_found {
 
 struct scan {
     struct http *h;
-    const struct map_thing *thing;
+    struct map_reader *reader;
     uint64_t until;
     size_t transactions, n;
     struct sighting_found *found; /* newest first */
@@ -53,15 +54,18 @@ static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
         return;
     o = ws_alloc(sizeof(*o));
     if (observation_read(spdu_app_payload(&t->spdu, &(uint16_t){0}), o, NULL) == WS_OK) {
+        static const struct observer_class nobody = {SENSOR_UNKNOWN, 0};
         struct sighting_found *f = &s->found[s->n];
         *f = (struct sighting_found){.height = height, .time = o->time, .heading = o->heading};
-        f->says = map_saying_of(&s->h->frame, o, s->thing, &f->has_value, &f->value);
+        f->says = map_reader_says(s->reader, o, &nobody, &f->has_value, &f->value);
         if (f->says != MAP_SAYS_NOTHING && o->time <= s->until) {
             memcpy(f->identity, t->id, 32);
             memcpy(f->leaf, t->leaf, 32);
             memcpy(f->cert, t->cert_hash, 32);
             f->code = code_of(s->h, t->id);
+            f->observation = o;
             s->n++;
+            return;
         }
     }
     free(o);
@@ -115,6 +119,23 @@ static uint64_t scan_back(struct scan *s, const struct http_window *w, struct st
 
 /* ---- who said it ---- */
 
+/* How the contract reads, and what it counted for a candidate. */
+struct reader_question {
+    const struct map_thing *thing;
+    struct map_reader *reader;
+    struct evidence_leaf counted[EVIDENCE_MAX];
+    size_t n_counted;
+    bool all_counted; /* all that counted are listed */
+};
+
+static void ask_reader(void *owner, void *ctx) {
+    const struct rsud *d = owner;
+    struct reader_question *q = ctx;
+    q->reader = map_reader_new(d->cell.map, q->thing);
+    q->n_counted = map_contract_suspicion_evidence(d->cell.map, q->thing->id, q->counted);
+    q->all_counted = q->n_counted > 0 && q->n_counted < EVIDENCE_MAX;
+}
+
 static void ask_classes(void *owner, void *ctx) {
     const struct rsud *d = owner;
     struct scan *s = ctx;
@@ -151,24 +172,66 @@ static json_t *sighting(const struct http *h, const struct sighting_found *f) {
     return o;
 }
 
-void http_give_sightings(
-    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
-    struct scan s = {
-        .h = h, .thing = t, .until = w->until, .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
+/* By the class of its sensor, which is known now, a message may say something else, or nothing. */
+static void read_again(struct scan *s) {
+    for (size_t i = 0; i < s->n; i++) {
+        struct sighting_found *f = &s->found[i];
+        f->says =
+            map_reader_says(s->reader, f->observation, &f->observer, &f->has_value, &f->value);
+    }
+}
+
+static bool is_counted(const struct reader_question *q, const uint8_t *leaf) {
+    for (size_t i = 0; i < q->n_counted; i++)
+        if (memcmp(q->counted[i].leaf, leaf, 32) == 0)
+            return true;
+    return false;
+}
+
+static json_t *listed(const struct scan *s, const struct reader_question *q) {
+    json_t *list = json_array();
+    for (size_t i = s->n; i-- > 0;) {
+        const struct sighting_found *f = &s->found[i];
+        if (f->says == MAP_SAYS_NOTHING)
+            continue;
+        json_t *o = sighting(s->h, f);
+        if (q->all_counted)
+            json_put(o, "counted", json_boolean(is_counted(q, f->leaf)));
+        json_add(list, o);
+    }
+    return list;
+}
+
+static void give(
+    struct http *h, struct reader_question *q, const struct http_window *w, struct http_reply *r) {
+    struct scan s = {.h = h,
+        .reader = q->reader,
+        .until = w->until,
+        .found = ws_calloc(SIGHTINGS + 1, sizeof(*s.found))};
     struct stretch read = {0};
     read.low = scan_back(&s, w, &read);
     if (read.high == 0) /* none of them is on the disk yet */
         read.high = w->above < w->height ? w->above : w->height;
     if (s.n == 0 || http_ask(h, ask_classes, &s, r)) {
-        json_t *list = json_array();
-        for (size_t i = s.n; i-- > 0;)
-            json_add(list, sighting(h, &s.found[i]));
+        read_again(&s);
         json_t *o = json_object();
         json_put(o, "from_height", json_count(read.low));
         json_put(o, "to_height", json_count(read.high));
         json_put(o, "complete", json_boolean(read.complete));
-        json_put(o, "sightings", list);
+        json_put(o, "sightings", listed(&s, q));
         http_json(r, o);
     }
+    for (size_t i = 0; i < s.n; i++)
+        free(s.found[i].observation);
     free(s.found);
+}
+
+void http_give_sightings(
+    struct http *h, const struct map_thing *t, const struct http_window *w, struct http_reply *r) {
+    struct reader_question *q = ws_alloc(sizeof(*q));
+    q->thing = t;
+    if (http_ask(h, ask_reader, q, r))
+        give(h, q, w, r);
+    map_reader_free(q->reader);
+    free(q);
 }

@@ -9,7 +9,7 @@ const CLASSES = ["good_camera", "basic_camera", "lidar", "roadside", "unknown"];
 const SAYS = {
   __proto__: null,
   new: "saw it", value: "read it", gone: "found it gone", covered: "found it covered", unchanged: "saw it as in the map",
-  silent: "looked there, reported nothing",
+  silent: "looked there, reported nothing", elsewhere: "saw it elsewhere",
 };
 
 function facts(rows) {
@@ -25,11 +25,14 @@ function bitsBar(have, threshold, advisory) {
 
 // ---- sightings ----
 
-// What counted is known for published changes, for as long as the unit keeps it; else the plain words decide.
+// What counted is known: of published changes for as long as the unit keeps it, of candidates up to a number. Else what the unit, which
+// reads messages as its cell does, says of each.
 function favours(s, subject) {
   if (subject.counted) return subject.counted.has(s.leaf);
+  if (s.counted !== undefined) return s.counted;
   if (subject.covered) return s.says === "covered";
-  if (subject.op === "delete") return s.says === "gone" || s.says === "covered" || s.says === "silent";
+  if (subject.moved) return s.says === "elsewhere";
+  if (subject.op === "delete") return s.says === "gone";
   if (subject.op === "create") return s.says === "new" && (subject.value === undefined || s.value === subject.value);
   return s.says === "value" && (subject.value === undefined || s.value === subject.value);
 }
@@ -175,7 +178,7 @@ export function change(c, { back, open, model, order, failed, checker }) {
   const later = model.fates.get(c.id);
   const answers = el("div", {});
   putAnswers(answers, c.id);
-  if (e.vehicles > 0) putSightings(seen, () => api.json(`/v1/map/changes/${c.id}/sightings`), { id: c.id, op: c.op, value: c.after?.value });
+  if (e.vehicles > 0) putSightings(seen, () => api.json(`/v1/map/changes/${c.id}/sightings`), { id: c.id, op: c.op, value: c.after?.value, moved: c.moved_m >= 0.05 });
   else put(seen, el("p", { class: "soft" }, "No vehicle had to speak for it: it was ordered."));
   return [
     ...head(changeTitle(c), back),
