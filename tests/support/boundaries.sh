@@ -31,6 +31,53 @@ pure() {
         bad=1
     fi
 }
+# What validators agree on in the map: no floating point, and nothing that has some inside. Comments may speak of it.
+integers() {
+    [ -n "$*" ] || {
+        echo 'mapsvc/CMakeLists.txt: no sources of ws_mapfuse found'
+        bad=1
+        return
+    }
+    found=$(awk '
+        FNR == 1 { comment = 0 }
+        {
+            line = ""
+            rest = $0
+            while (rest != "") {
+                if (comment) {
+                    at = index(rest, "*/")
+                    if (at == 0)
+                        break
+                    rest = substr(rest, at + 2)
+                    comment = 0
+                    continue
+                }
+                at = index(rest, "/*")
+                line = line (at == 0 ? rest : substr(rest, 1, at - 1))
+                rest = at == 0 ? "" : substr(rest, at + 2)
+                comment = at != 0
+            }
+            include = line ~ /#[ \t]*include/
+            gsub(/"([^"\\]|\\.)*"/, include ? "&" : "text", line)
+            if (line ~ /(^|[^A-Za-z0-9_])(float|double|_Float[0-9]+|_Complex)([^A-Za-z0-9_]|$)/ ||
+                line ~ /(^|[^A-Za-z0-9_.])[0-9]+\.[0-9]*/ || line ~ /(^|[^A-Za-z0-9_.])[0-9]+[eE][-+]?[0-9]/)
+                print FILENAME ":" FNR ": floating point"
+            else if (line ~ /(^|[^A-Za-z0-9_])(frame_at|map_import|map_compare|map_keep_identities|text_to_double|ieee_[a-z0-9_]*)[ \t]*\(/)
+                print FILENAME ":" FNR ": floating point inside"
+            else if (include && line ~ /"mapsvc\// &&
+                line !~ /"mapsvc\/(element|mapset|frame|text|contract_internal|[a-z]*\.pb-c)\.h"/) {
+                name = line
+                sub(/.*"mapsvc\//, "mapsvc/", name)
+                sub(/\.h".*/, "", name)
+                if (index(own, " " name ".c ") == 0 && index(own, " " name ".h ") == 0)
+                    print FILENAME ":" FNR ": " name ".h is of no source of ws_mapfuse"
+            }
+        }' own=" $* " "$@")
+    if [ -n "$found" ]; then
+        echo "$found"
+        bad=1
+    fi
+}
 
 none='^$'
 rule base 'base/' "$none"
@@ -52,5 +99,16 @@ rule mapsvc 'base/|mapsvc/|ledger/exec/(contract|hash)\.h' 'expat|jansson|protob
 [ ! -d fedlearn ] || rule fedlearn 'base/|fedlearn/|ledger/exec/(contract|hash)\.h' 'openssl|sodium|protobuf-c'
 rule rsu 'base/|v2x/|pktio/|ledger/|mapsvc/|fedlearn/|rsu/' '.*'
 pure ledger/light ledger/consensus ledger/beacon
+fuse=
+for c in $(sed -n '/^ws_library(ws_mapfuse /,/)/p' mapsvc/CMakeLists.txt | tr -s ' ()' '\n' | grep '\.c$'); do
+    fuse="$fuse mapsvc/$c"
+    [ ! -f "mapsvc/${c%.c}.h" ] || fuse="$fuse mapsvc/${c%.c}.h"
+done
+# Of the model they share with the importers, what they need.
+[ -z "$fuse" ] || fuse="$fuse mapsvc/contract_internal.h mapsvc/element.c mapsvc/element.h mapsvc/mapset.c"
+# shellcheck disable=SC2086
+pure $fuse
+# shellcheck disable=SC2086
+integers $fuse
 
 exit $bad

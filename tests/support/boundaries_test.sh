@@ -5,7 +5,7 @@ root=${1:?source root}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 fails=0
-plant() { # FILE INCLUDE-LINE
+planted() { # FILE TEXT: in a copy of the tree, what does the check say?
     rm -rf "$tmp/t"
     mkdir "$tmp/t"
     for d in base v2x pktio ledger mapsvc fedlearn rsu; do
@@ -14,10 +14,19 @@ plant() { # FILE INCLUDE-LINE
     done
     mkdir -p "$(dirname "$tmp/t/$1")"
     printf '%s\n' "$2" >"$tmp/t/$1"
-    if sh "$root/tests/support/boundaries.sh" "$tmp/t" >/dev/null; then
+    sh "$root/tests/support/boundaries.sh" "$tmp/t" >"$tmp/said"
+}
+plant() { # FILE TEXT: forbidden
+    if planted "$1" "$2" || ! grep -q "$1" "$tmp/said"; then
         echo "not found: $1: $2"
         fails=1
     fi
+}
+allowed() { # FILE TEXT
+    planted "$1" "$2" || {
+        cat "$tmp/said"
+        fails=1
+    }
 }
 plant base/x.c '#include "v2x/cert.h"'
 plant v2x/x.c '#include "pktio/pipeline.h"'
@@ -31,4 +40,19 @@ plant mapsvc/x.c '#include "ledger/exec/executor.h"'
 plant mapsvc/y.c '#include "v2x/psid.h"'
 plant rsu/x.c '#include "tests/support/cm.h"'
 plant ledger/exec/x.c '#include <rocksdb/c.h>'
+# What validators agree on in the map.
+plant mapsvc/spot.c 'static double x;'
+plant mapsvc/spot.c '/* */ static int f(int n) { return (int)(n * 1.5); }'
+plant mapsvc/spot.h 'float half(int n);'
+plant mapsvc/contract_internal.h 'struct x { _Float64 y; };'
+plant mapsvc/fusion.c 'static int f(void) { return (int)1e3; }'
+plant mapsvc/fusion.c '#include <math.h>'
+plant mapsvc/fusion.c '#include <time.h>'
+plant mapsvc/stance.c '#include "mapsvc/ieee.h"'
+plant mapsvc/stance.c 'static void f(struct cell_frame *g) { *g = frame_at(0, 0); }'
+plant mapsvc/element.c 'static bool f(const char *s, struct x *v) { return text_to_double(s, &v->d); }'
+plant mapsvc/CMakeLists.txt 'ws_library(ws_mapmodel SOURCES element.c)'
+allowed mapsvc/spot.c '/* no double, no float,
+ * no 1.5 */ static const char x[] = "double 1.5"; static const unsigned y = 0x1e5, z = 10U; static int a[1 ... 2];'
+allowed mapsvc/ieee.c 'double x = 1.5;'
 exit $fails
