@@ -42,17 +42,10 @@ int change_compare(const struct change_record *a, const struct change_record *b)
 }
 
 bool change_is_geometry(const struct change_record *c) {
-    if (c->op != MAP_MODIFY)
-        return true;
     const struct element *a = &c->before;
     const struct element *b = &c->after;
-    if (a->n_points != b->n_points || a->has_heading != b->has_heading || a->heading != b->heading)
-        return true;
-    for (size_t i = 0; i < a->n_points; i++)
-        if (a->points[i].x != b->points[i].x || a->points[i].y != b->points[i].y ||
-            a->points[i].z != b->points[i].z)
-            return true;
-    return false;
+    return c->op != MAP_MODIFY || a->has_heading != b->has_heading || a->heading != b->heading ||
+           !element_same_points(a, b);
 }
 
 /* ---- change record ---- */
@@ -60,6 +53,13 @@ bool change_is_geometry(const struct change_record *c) {
 static void put_element(struct buf *b, const struct element *e) {
     struct buf one = {0};
     element_encode(e, &one);
+    buf_var(b, buf_span(&one));
+    buf_free(&one);
+}
+
+static void put_difference(struct buf *b, const struct change_record *c) {
+    struct buf one = {0};
+    element_encode_difference(&c->before, &c->after, &one);
     buf_var(b, buf_span(&one));
     buf_free(&one);
 }
@@ -76,7 +76,9 @@ static void put_change(struct buf *b, const struct change_record *c, bool with_i
                         (c->has_withdraws ? FLAG_WITHDRAWS : 0) | (c->has_order ? FLAG_ORDER : 0)));
     if (c->has_before)
         put_element(b, &c->before);
-    if (c->has_after)
+    if (c->has_before && c->has_after)
+        put_difference(b, c);
+    else if (c->has_after)
         put_element(b, &c->after);
     if (c->has_supersedes)
         buf_put(b, c->supersedes, sizeof(c->supersedes));
@@ -119,8 +121,6 @@ static const char *contradiction(const struct change_record *c) {
     if ((before && memcmp(c->before.id, c->element_id, 16) != 0) ||
         (after && memcmp(c->after.id, c->element_id, 16) != 0))
         return "element of another id";
-    if (c->op == MAP_MODIFY && c->before.kind != c->after.kind)
-        return "the kind changes";
     if (c->op == MAP_MODIFY &&
         (c->before.revision == UINT32_MAX || c->after.revision != c->before.revision + 1))
         return "the revision does not grow by one";
@@ -137,12 +137,14 @@ static const char *contradiction(const struct change_record *c) {
     return NULL;
 }
 
-static int get_element(
-    struct rd *r, const char *which, struct element *ret_element, struct ws_err *err) {
+/* before: what it is told as a difference to, or NULL. */
+static int get_element(struct rd *r, const char *which, const struct element *before,
+    struct element *ret_element, struct ws_err *err) {
     struct span s = rd_var(r, CHANGE_MAX_OCTETS);
     if (r->bad)
         return ws_fail(err, WS_EINPUT, "change: octet %zu: `%s` is cut off", r->at, which);
-    int rc = element_decode(s, ret_element, err);
+    int rc = before == NULL ? element_decode(s, ret_element, err)
+                            : element_decode_difference(s, before, ret_element, err);
     return rc == WS_OK ? WS_OK : ws_fail_in(err, "change: `%s`", which);
 }
 
@@ -161,13 +163,13 @@ static int read_change(struct rd *r, struct change_record *c, struct ws_err *err
     c->op = (enum map_change_op)op;
     c->tier = (enum change_tier)tier;
     if ((flags & FLAG_BEFORE) != 0) {
-        int rc = get_element(r, "before", &c->before, err);
+        int rc = get_element(r, "before", NULL, &c->before, err);
         if (rc != WS_OK)
             return rc;
         c->has_before = true;
     }
     if ((flags & FLAG_AFTER) != 0) {
-        int rc = get_element(r, "after", &c->after, err);
+        int rc = get_element(r, "after", c->has_before ? &c->before : NULL, &c->after, err);
         if (rc != WS_OK)
             return rc;
         c->has_after = true;

@@ -1,13 +1,10 @@
 #include "mapsvc/element.h"
 
-#include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/text.h"
 
 #include <stdlib.h>
-
-enum { ENCODING_VERSION = 1, FLAG_VALUE = 1, FLAG_HEADING = 2, POINT_OCTETS = 12 };
 
 const char *element_kind_name(enum element_kind k) {
     switch (k) {
@@ -128,169 +125,8 @@ bool element_add_point(struct element *e, struct map_point p) {
     return true;
 }
 
-static void put_text(struct buf *b, const char *s) {
-    size_t n = strlen(s);
-    WS_ASSERT(n <= ELEMENT_MAX_TEXT);
-    buf_u8(b, (uint8_t)n);
-    buf_put(b, s, n);
-}
-
-void element_encode(const struct element *e, struct buf *b) {
-    WS_ASSERT(e->n_points <= ELEMENT_MAX_POINTS);
-    WS_ASSERT(e->n_attrs <= ELEMENT_MAX_ATTRS);
-    WS_ASSERT(e->n_aliases <= ELEMENT_MAX_ALIASES);
-    buf_u8(b, ENCODING_VERSION);
-    buf_put(b, e->id, sizeof(e->id));
-    buf_u8(b, (uint8_t)e->kind);
-    buf_u32(b, e->revision);
-    buf_u8(b, (uint8_t)((e->has_value ? FLAG_VALUE : 0) | (e->has_heading ? FLAG_HEADING : 0)));
-    if (e->has_value)
-        buf_i32(b, e->value);
-    if (e->has_heading)
-        buf_u16(b, e->heading);
-    buf_i64(b, e->valid_from_ms);
-    buf_i64(b, e->valid_to_ms);
-    buf_u16(b, (uint16_t)e->n_points);
-    for (size_t i = 0; i < e->n_points; i++) {
-        buf_i32(b, e->points[i].x);
-        buf_i32(b, e->points[i].y);
-        buf_i32(b, e->points[i].z);
-    }
-    buf_u8(b, (uint8_t)e->n_attrs);
-    for (size_t i = 0; i < e->n_attrs; i++) {
-        put_text(b, e->attrs[i].key);
-        put_text(b, e->attrs[i].value);
-    }
-    buf_u8(b, (uint8_t)e->n_aliases);
-    for (size_t i = 0; i < e->n_aliases; i++)
-        put_text(b, e->aliases[i]);
-}
-
-/* A new string, or NULL with the reader marked bad. */
-static char *get_text(struct rd *r, bool may_be_empty) {
-    size_t n = rd_u8(r);
-    struct span s = rd_take(r, n);
-    if (r->bad || (n == 0 && !may_be_empty) || !text_is_clean(s)) {
-        r->bad = true;
-        return NULL;
-    }
-    char *t = ws_alloc(n + 1);
-    if (n > 0)
-        memcpy(t, s.p, n);
-    return t;
-}
-
-static void decode_points(struct rd *r, struct element *e) {
-    size_t n = rd_u16(r);
-    if (n > ELEMENT_MAX_POINTS || rd_left(r) < n * POINT_OCTETS)
-        r->bad = true;
-    if (r->bad || n == 0)
-        return;
-    e->points = ws_calloc(n, sizeof(e->points[0]));
-    e->n_points = n;
-    for (size_t i = 0; i < n; i++) {
-        e->points[i].x = rd_i32(r);
-        e->points[i].y = rd_i32(r);
-        e->points[i].z = rd_i32(r);
-    }
-}
-
-static void decode_attrs(struct rd *r, struct element *e) {
-    size_t n = rd_u8(r);
-    if (n > ELEMENT_MAX_ATTRS)
-        r->bad = true;
-    if (r->bad || n == 0)
-        return;
-    e->attrs = ws_calloc(n, sizeof(e->attrs[0]));
-    for (size_t i = 0; i < n && !r->bad; i++) {
-        char *key = get_text(r, false);
-        char *value = get_text(r, true);
-        e->attrs[i] = (struct map_attr){key, value};
-        e->n_attrs = i + 1;
-        if (key == NULL || value == NULL)
-            return;
-        if (i > 0 && strcmp(e->attrs[i - 1].key, key) >= 0)
-            r->bad = true;
-    }
-}
-
-static void decode_aliases(struct rd *r, struct element *e) {
-    size_t n = rd_u8(r);
-    if (n > ELEMENT_MAX_ALIASES)
-        r->bad = true;
-    if (r->bad || n == 0)
-        return;
-    e->aliases = ws_calloc(n, sizeof(e->aliases[0]));
-    for (size_t i = 0; i < n && !r->bad; i++) {
-        char *alias = get_text(r, false);
-        if (alias == NULL)
-            return;
-        e->aliases[i] = alias;
-        e->n_aliases = i + 1;
-        if (i > 0 && strcmp(e->aliases[i - 1], alias) >= 0)
-            r->bad = true;
-    }
-}
-
-int element_decode(struct span s, struct element *ret_element, struct ws_err *err) {
-    struct rd r = rd_of(s);
-    struct element e = {0};
-    const char *part = "head";
-    uint8_t version = rd_u8(&r);
-    if (!r.bad && version != ENCODING_VERSION)
-        return ws_fail(err, WS_ENOTSUP, "element: encoding version %u is not 1", version);
-    rd_copy(&r, e.id, sizeof(e.id));
-    unsigned kind = rd_u8(&r);
-    e.kind = (enum element_kind)kind;
-    e.revision = rd_u32(&r);
-    unsigned flags = rd_u8(&r);
-    if (kind < EL_LANE || kind > EL_AREA || (flags & ~(unsigned)(FLAG_VALUE | FLAG_HEADING)) != 0)
-        r.bad = true;
-    e.has_value = (flags & FLAG_VALUE) != 0;
-    e.has_heading = (flags & FLAG_HEADING) != 0;
-    if (e.has_value)
-        e.value = rd_i32(&r);
-    if (e.has_heading)
-        e.heading = rd_u16(&r);
-    e.valid_from_ms = rd_i64(&r);
-    e.valid_to_ms = rd_i64(&r);
-    if (!r.bad) {
-        part = "points";
-        decode_points(&r, &e);
-    }
-    if (!r.bad) {
-        part = "attributes";
-        decode_attrs(&r, &e);
-    }
-    if (!r.bad) {
-        part = "aliases";
-        decode_aliases(&r, &e);
-    }
-    if (!r.bad && !rd_done(&r)) {
-        part = "octets after the end";
-        r.bad = true;
-    }
-    if (r.bad) {
-        element_free(&e);
-        return ws_fail(err, WS_EINPUT, "element: octet %zu of %zu: malformed %s", r.at, s.n, part);
-    }
-    *ret_element = e;
-    return WS_OK;
-}
-
-void element_hash(const struct element *e, uint8_t ret_hash[static 32]) {
-    struct buf b = {0};
-    element_encode(e, &b);
-    exec_sha256_one(buf_span(&b), ret_hash);
-    buf_free(&b);
-}
-
-bool element_same_content(const struct element *a, const struct element *b) {
-    if (a->kind != b->kind || a->has_value != b->has_value || a->has_heading != b->has_heading ||
-        a->valid_from_ms != b->valid_from_ms || a->valid_to_ms != b->valid_to_ms ||
-        a->n_points != b->n_points || a->n_attrs != b->n_attrs)
-        return false;
-    if ((a->has_value && a->value != b->value) || (a->has_heading && a->heading != b->heading))
+bool element_same_points(const struct element *a, const struct element *b) {
+    if (a->n_points != b->n_points)
         return false;
     for (size_t i = 0; i < a->n_points; i++) {
         struct map_point p = a->points[i];
@@ -298,11 +134,26 @@ bool element_same_content(const struct element *a, const struct element *b) {
         if (p.x != q.x || p.y != q.y || p.z != q.z)
             return false;
     }
+    return true;
+}
+
+bool element_same_attrs(const struct element *a, const struct element *b) {
+    if (a->n_attrs != b->n_attrs)
+        return false;
     for (size_t i = 0; i < a->n_attrs; i++)
         if (strcmp(a->attrs[i].key, b->attrs[i].key) != 0 ||
             strcmp(a->attrs[i].value, b->attrs[i].value) != 0)
             return false;
     return true;
+}
+
+bool element_same_content(const struct element *a, const struct element *b) {
+    if (a->kind != b->kind || a->has_value != b->has_value || a->has_heading != b->has_heading ||
+        a->valid_from_ms != b->valid_from_ms || a->valid_to_ms != b->valid_to_ms)
+        return false;
+    if ((a->has_value && a->value != b->value) || (a->has_heading && a->heading != b->heading))
+        return false;
+    return element_same_points(a, b) && element_same_attrs(a, b);
 }
 
 void element_id_import(const char *ns, const uint8_t base_digest[static 32], const char *native,

@@ -70,6 +70,13 @@ void element_hash(
     const struct element *e, uint8_t ret_hash[static 32]); /* SHA-256 of the encoding */
 bool element_same_content(
     const struct element *a, const struct element *b); /* all but id, aliases, revision */
+bool element_same_points(const struct element *a, const struct element *b);
+bool element_same_attrs(const struct element *a, const struct element *b);
+/* `to` as what differs from `from`: revision and whatever is not the same. Id and kind are those of from. The decoder
+ * refuses what repeats. */
+void element_encode_difference(const struct element *from, const struct element *to, struct buf *b);
+WARN_UNUSED int element_decode_difference(
+    struct span s, const struct element *from, struct element *ret_to, struct ws_err *err);
 
 /* id of an imported element: first 16 octets of SHA-256 over a domain tag, namespace, digest of the base map's
  * file at first import, native id. */

@@ -12,11 +12,15 @@ enum {
     CHANGE_OCTETS = 34, /* without elements */
 };
 
-static void put_element(const struct element *e, struct buf *b) {
+/* What the change leaves; a modify as the difference to what was. */
+static void put_element(const struct element *from, const struct element *e, struct buf *b) {
     struct buf x = {0};
     if (e == NULL)
         return;
-    element_encode(e, &x);
+    if (from == NULL)
+        element_encode(e, &x);
+    else
+        element_encode_difference(from, e, &x);
     buf_var(b, buf_span(&x));
     buf_free(&x);
 }
@@ -38,15 +42,19 @@ void map_range_encode(const struct map_range *r, struct buf *b) {
         buf_put(b, c->element_id, sizeof(c->element_id));
         buf_u64(b, c->first_version);
         buf_u64(b, c->last_version);
-        put_element(c->before, b);
-        put_element(c->after, b);
+        put_element(NULL, c->before, b);
+        put_element(c->before, c->after, b);
     }
 }
 
-static bool take_element(
-    struct rd *r, const struct range_change *c, struct element *to, struct ws_err *err) {
+static bool take_element(struct rd *r, const struct range_change *c, const struct element *from,
+    struct element *to, struct ws_err *err) {
     struct span s = rd_var(r, CHANGE_MAX_OCTETS);
-    if (r->bad || element_decode(s, to, err) != WS_OK)
+    if (r->bad)
+        return false;
+    int rc =
+        from == NULL ? element_decode(s, to, err) : element_decode_difference(s, from, to, err);
+    if (rc != WS_OK)
         return false;
     if (to->kind == c->kind && memcmp(to->id, c->element_id, sizeof(to->id)) == 0)
         return true;
@@ -71,10 +79,10 @@ static bool take_change(struct rd *r, const struct map_range *net, struct range_
     }
     bool before = !c->tombstone && c->op != MAP_CREATE;
     bool after = !c->tombstone && c->op != MAP_DELETE;
-    if (before && !take_element(r, c, &two[0], err))
+    if (before && !take_element(r, c, NULL, &two[0], err))
         return false;
     c->before = before ? &two[0] : NULL;
-    if (after && !take_element(r, c, &two[1], err))
+    if (after && !take_element(r, c, c->before, &two[1], err))
         return false;
     c->after = after ? &two[1] : NULL;
     return true;

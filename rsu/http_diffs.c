@@ -12,7 +12,7 @@
 
 enum {
     DIFF_VERSIONS = 256, /* in one answer */
-    DIFF_OCTETS = 4 << 20, /* of records; their JSON is several times that */
+    DIFF_OCTETS = 2 << 20, /* of records; their JSON is many times that */
     AT_ONCE_VERSIONS = 16, /* so much the event loop does by itself */
     AT_ONCE_OCTETS = 1 << 16,
 };

@@ -268,6 +268,27 @@ export function listRoot(leaves) {
 const KINDS = ["", "lane", "boundary", "sign", "speed_limit", "stop_line", "crosswalk", "light", "hazard", "area"];
 const OPS = ["create", "modify", "delete"];
 
+function readPoints(r) {
+  const points = [];
+  for (let i = r.counted(2, 4096); i > 0; i--) points.push([r.signed(4), r.signed(4), r.signed(4)]);
+  return points;
+}
+
+function readAttributes(r) {
+  const attributes = Object.create(null); // a key may be any word, __proto__ too
+  for (let i = r.counted(1, 64); i > 0; i--) {
+    const key = r.text();
+    attributes[key] = r.text();
+  }
+  return attributes;
+}
+
+function readAliases(r) {
+  const aliases = [];
+  for (let i = r.counted(1, 16); i > 0; i--) aliases.push(r.text());
+  return aliases;
+}
+
 function readElement(octets) {
   const r = new Reader(octets, "element");
   r.one(1);
@@ -276,15 +297,26 @@ function readElement(octets) {
   if (flags & 1) e.value = r.signed(4);
   if (flags & 2) e.heading = r.number(2);
   r.take(16);
-  e.points = [];
-  for (let i = r.counted(2, 4096); i > 0; i--) e.points.push([r.signed(4), r.signed(4), r.signed(4)]);
-  e.attributes = Object.create(null); // a key may be any word, __proto__ too
-  for (let i = r.counted(1, 64); i > 0; i--) {
-    const key = r.text();
-    e.attributes[key] = r.text();
-  }
-  e.aliases = [];
-  for (let i = r.counted(1, 16); i > 0; i--) e.aliases.push(r.text());
+  e.points = readPoints(r);
+  e.attributes = readAttributes(r);
+  e.aliases = readAliases(r);
+  r.end();
+  return e;
+}
+
+// An element as what differs from another one.
+function readDifference(octets, from) {
+  const r = new Reader(octets, "difference");
+  r.one(1);
+  const e = { ...from, revision: r.number(4) };
+  const set = r.number(1);
+  if (set > 63) r.refuse("an unknown field");
+  if (set & 1) e.value = r.number(1) ? r.signed(4) : undefined;
+  if (set & 2) e.heading = r.number(1) ? r.number(2) : undefined;
+  if (set & 4) r.take(16);
+  if (set & 8) e.points = readPoints(r);
+  if (set & 16) e.attributes = readAttributes(r);
+  if (set & 32) e.aliases = readAliases(r);
   r.end();
   return e;
 }
@@ -299,7 +331,7 @@ function readChange(octets) {
   c.element = hex(r.take(16));
   const flags = r.number(1);
   c.before = flags & 1 ? readElement(r.var()) : null;
-  c.after = flags & 2 ? readElement(r.var()) : null;
+  c.after = flags & 2 ? (c.before ? readDifference(r.var(), c.before) : readElement(r.var())) : null;
   for (const [bit, key] of [[4, "supersedes"], [8, "withdraws"], [16, "order"]]) if (flags & bit) c[key] = hex(r.take(32));
   c.bits = r.signed(8) / 65536;
   c.threshold = r.signed(8) / 65536;

@@ -105,7 +105,7 @@ for c in $(sed -n '/^ws_library(ws_mapfuse /,/)/p' mapsvc/CMakeLists.txt | tr -s
     [ ! -f "mapsvc/${c%.c}.h" ] || fuse="$fuse mapsvc/${c%.c}.h"
 done
 # Of the model they share with the importers, what they need.
-[ -z "$fuse" ] || fuse="$fuse mapsvc/contract_internal.h mapsvc/element.c mapsvc/element.h mapsvc/mapset.c"
+[ -z "$fuse" ] || fuse="$fuse mapsvc/contract_internal.h mapsvc/element.c mapsvc/element_code.c mapsvc/element.h mapsvc/mapset.c"
 # shellcheck disable=SC2086
 pure $fuse
 # shellcheck disable=SC2086

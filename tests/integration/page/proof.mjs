@@ -133,4 +133,16 @@ for (const at of [1, 33, 49, 57, 90, 121, 130, 400, 900, list[0].length - 1]) {
 for (let cut = 0; cut < list[0].length; cut += 97) await refusal(proof.follow(fresh(), [list[0].subarray(0, cut)], pause), /cut off|left over|limit/);
 await refusal(proof.check(read("genesis.0"), new Uint8Array([1, 2, 0, 0]), pause), /another version or kind/);
 await refusal(proof.check(read("genesis.0").subarray(1), new Uint8Array(), pause), /genesis/);
+// A change of an element, told as the difference: what does not change is there on both sides.
+{
+  const octets = new Uint8Array(readFileSync(new URL("../../fuzz/corpus/map_version/modify", import.meta.url)));
+  const [change] = proof.readVersion(octets).changes;
+  assert.equal(change.op, "modify");
+  assert.deepEqual([change.before.value, change.after.value], [30, -5]);
+  assert.equal(change.after.revision, change.before.revision + 1);
+  assert.deepEqual(change.before.points, [[1000, 2, 0]]);
+  for (const key of ["id", "kind", "points", "attributes", "aliases"]) assert.deepEqual(change.after[key], change.before[key]);
+  for (let n = 0; n < octets.length; n++) assert.throws(() => proof.readVersion(octets.subarray(0, n)));
+}
+
 console.log(`${n} checks passed`);

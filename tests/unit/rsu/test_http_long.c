@@ -106,7 +106,7 @@ static void long_histories_come_in_helpings_without_a_gap(void **state) {
     shut(r, s);
 }
 
-/* A version of some 30 kB; the bound of octets is reached before that of versions. */
+/* A version of some 15 kB; the bound of octets is reached before that of versions. */
 static void large_versions_come_in_smaller_helpings(void **state) {
     (void)state;
     enum { LAST = 401, PADDING = 60 };
@@ -114,7 +114,7 @@ static void large_versions_come_in_smaller_helpings(void **state) {
     struct rig *r = open_history(s, 2, LAST, PADDING);
     struct version_ref ref;
     assert_int_equal(versions_find(r->http->versions, 2, &ref), VERSION_HERE);
-    size_t each = (4U << 20) / ref.octets;
+    size_t each = (2U << 20) / ref.octets;
     assert_true(each < 256);
     assert_int_equal(collect(r, 1, LAST), (400 + each - 1) / each);
     shut(r, s);
