@@ -213,9 +213,11 @@ static void a_cover_is_shown_while_vehicles_are_told_of_it(void **state) {
 
 static enum map_saying says(const struct map_rig *r, const struct observation *o,
     const struct map_thing *t, int32_t *ret_value) {
+    static const struct observer_class who = {SENSOR_CAMERA_GOOD, 1};
     bool has = false;
-    enum map_saying s =
-        map_saying_of(&map_contract_current(r->contract.self)->frame, o, t, &has, ret_value);
+    struct map_reader *reader = map_reader_new(r->contract.self, t);
+    enum map_saying s = map_reader_says(reader, o, &who, &has, ret_value);
+    map_reader_free(reader);
     assert_true(has || *ret_value == 0);
     return s;
 }
@@ -225,22 +227,27 @@ static void words_are_read_plainly(void **state) {
     struct map_rig r;
     int32_t value = 0;
     town(&r);
+    rig_begin(&r, r.now_ms + 1000); /* the policy is read */
+    rig_end(&r);
     const struct element *e = sign(&r, 1);
-    const struct map_thing thing = {.element = e,
+    struct map_thing thing = {.element = e,
         .kind = EL_SIGN,
         .x = 200000,
         .y = -4000,
         .has_heading = true,
         .heading = EAST};
-    const struct map_thing place = {
-        .kind = EL_SIGN, .x = 200000, .y = -4000, .has_heading = true, .heading = EAST};
+    memcpy(thing.id, e->id, sizeof(thing.id));
+    struct map_thing place = thing; /* the same, but nothing was known there */
+    place.element = NULL;
     struct rig_car car = car_at(1, 170000);
     const struct observation empty = rig_look(&r, &car);
 
-    assert_int_equal(says(&r, &empty, &thing, &value), MAP_SAYS_SILENT);
+    assert_int_equal(says(&r, &empty, &place, &value), MAP_SAYS_SILENT);
+    /* That it is gone takes a word. */
+    assert_int_equal(says(&r, &empty, &thing, &value), MAP_SAYS_NOTHING);
     struct observation o = empty;
     o.occluded = true;
-    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_NOTHING);
+    assert_int_equal(says(&r, &o, &place, &value), MAP_SAYS_NOTHING);
     o = empty;
     rig_mismatch(&o, e, 30);
     assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_VALUE);
@@ -251,16 +258,16 @@ static void words_are_read_plainly(void **state) {
     o.reports[0].kind = REPORT_COVERED;
     assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_COVERED);
     o = empty;
-    rig_saw(&r, &o, EL_SIGN, 201000, -4500, 400, 50, EAST);
+    rig_saw(&r, &o, EL_SIGN, 200500, -4500, 400, 50, EAST);
     assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_UNCHANGED);
     assert_int_equal(says(&r, &o, &place, &value), MAP_SAYS_NEW);
     assert_int_equal(value, 50);
     o = empty;
-    rig_saw(&r, &o, EL_SIGN, 201000, -4500, 400, 30, EAST);
+    rig_saw(&r, &o, EL_SIGN, 200500, -4500, 400, 30, EAST);
     assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_VALUE);
     o = empty;
-    rig_saw(&r, &o, EL_HAZARD, 201000, -4500, 400, 30, EAST); /* something else there */
-    assert_int_equal(says(&r, &o, &thing, &value), MAP_SAYS_SILENT);
+    rig_saw(&r, &o, EL_HAZARD, 200500, -4500, 400, 30, EAST); /* something else there */
+    assert_int_equal(says(&r, &o, &place, &value), MAP_SAYS_SILENT);
     rig_free(&r);
 }
 
@@ -269,6 +276,8 @@ static void only_what_is_in_clear_view_can_be_silent(void **state) {
     struct map_rig r;
     int32_t value = 0;
     town(&r);
+    rig_begin(&r, r.now_ms + 1000);
+    rig_end(&r);
     struct map_thing t = {
         .kind = EL_SIGN, .x = 200000, .y = -4000, .has_heading = true, .heading = EAST};
     struct rig_car car = car_at(1, 100000); /* too far: it looks 60 m ahead */
@@ -281,7 +290,7 @@ static void only_what_is_in_clear_view_can_be_silent(void **state) {
     car.heading = WEST; /* sees the back of the plate */
     o = rig_look(&r, &car);
     assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_NOTHING);
-    t.has_heading = false;
+    t.kind = EL_STOP_LINE; /* has none */
     assert_int_equal(says(&r, &o, &t, &value), MAP_SAYS_SILENT);
     rig_free(&r);
 }
