@@ -107,7 +107,7 @@ return {
         -- Who counts, when.
         group_ms = minutes(5), -- spray and low sun pass; there is enough traffic to ask again
         window_ms = minutes(30),
-        pseudonym_gap_ms = seconds(15), -- a vehicle is silent for 3 to 13 s when it changes its certificate
+        pseudonym_gap_ms = seconds(25), -- 3 to 13 s of silence at a change of certificate, and a look before and after
         pseudonym_overlap_mm = 1500, -- less than a vehicle is wide
         vehicle_speed_mm_s = 60000,
         reputation_prior = 500, -- this many reports say more than what the class is known for

@@ -111,9 +111,10 @@ static void new_trip(struct bench_drive *d, struct bench_car *car) {
         .sensor = SENSOR_CAMERA_GOOD};
 }
 
-static void send(struct bench_drive *d, const struct bench_car *car, const struct sim_look *look) {
+static void send(struct bench_drive *d, const struct bench_car *car, const struct sim_look *look,
+    uint64_t tick) {
     struct observation o = {.map_version = 1,
-        .time = d->rig.host.time - 200000,
+        .time = d->rig.host.time - (BENCH_BLOCK_TICKS - tick % BENCH_BLOCK_TICKS) * SIM_TICK_US,
         .heading = look->from.heading,
         .range_mm = look->range_mm,
         .half_angle = SIM_HALF_ANGLE};
@@ -161,7 +162,8 @@ void bench_drive_run(struct bench_drive *d, unsigned spacing_s, uint64_t seconds
             if (!look->any)
                 continue;
             d->told(d->self, car, look);
-            send(d, car, look);
+            if (look->any)
+                send(d, car, look, tick);
         }
         if (tick % BENCH_BLOCK_TICKS != BENCH_BLOCK_TICKS - 1)
             continue;

@@ -23,8 +23,8 @@ struct bench_drive {
     uint32_t trips;
     /* Set by who runs it: */
     void *self;
-    void (*told)(
-        void *self, struct bench_car *car, struct sim_look *look); /* may change the look */
+    void (*told)(void *self, struct bench_car *car,
+        struct sim_look *look); /* may change the look; not any: says nothing */
     void (*block)(void *self); /* after each; may be NULL */
     bool (*done)(void *self); /* asked once in a minute; may be NULL */
     /* This car tells what its map says, whatever stands there; may be NULL: none does. */

@@ -219,6 +219,13 @@ void rig_mismatch(struct observation *o, const struct element *e, int32_t value)
     memcpy(p->element_id, e->id, sizeof(p->element_id));
 }
 
+void rig_signer(uint32_t id, uint8_t ret_signer[static 32]) {
+    uint8_t n[8];
+    put_be32(n, id);
+    put_be32(n + 4, 1);
+    exec_sha256_one(span_of(n, sizeof(n)), ret_signer);
+}
+
 static exec_code send(struct map_rig *r, const struct rig_car *car, struct exec_message *m) {
     uint8_t ssp[OBS_SSP_OCTETS];
     struct observer_class c = {car->sensor, car->family};
@@ -227,9 +234,7 @@ static exec_code send(struct map_rig *r, const struct rig_car *car, struct exec_
     m->psid = 0x1d;
     m->ssp = span_of(ssp, sizeof(ssp));
     uint8_t n[8];
-    put_be32(n, car->id);
-    put_be32(n + 4, 1);
-    exec_sha256_one(span_of(n, sizeof(n)), m->signer);
+    rig_signer(car->id, m->signer);
     put_be32(n, car->issuer);
     put_be32(n + 4, 2);
     exec_sha256_one(span_of(n, sizeof(n)), m->issuer);

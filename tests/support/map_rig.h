@@ -60,6 +60,8 @@ void rig_saw(const struct map_rig *r, struct observation *o, enum element_kind k
     int32_t y, uint32_t sigma_mm, int32_t value, uint16_t heading);
 void rig_missed(struct observation *o, const struct element *e);
 void rig_mismatch(struct observation *o, const struct element *e, int32_t value);
+/* SHA-256 of the certificate that a car of this id has. */
+void rig_signer(uint32_t id, uint8_t ret_signer[static 32]);
 exec_code rig_send(struct map_rig *r, const struct rig_car *car, const struct observation *o);
 /* An order of the map's authority; its id is the hash of kind and body. */
 exec_code rig_order(struct map_rig *r, uint16_t kind, struct span body, uint8_t ret_id[static 32]);
