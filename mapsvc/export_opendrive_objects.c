@@ -175,6 +175,8 @@ void xe_object(struct xe *x, const struct map_change *c) {
     } else if (g != NULL) {
         /* a signal says where along the road a stop line is; its ends are the lanes' */
         xe_unsaid(x, e, "its shape follows from the lanes");
+    } else if (o->shared) {
+        xe_unsaid(x, e, "the file says it together with others (repeat)");
     } else if (c->op == MAP_DELETE) {
         xe_remove(x, o->source);
     } else {

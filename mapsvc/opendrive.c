@@ -182,9 +182,6 @@ static void note_unread(const struct od_build *b) {
     if (m->other_objects > 0)
         map_note(b->r, 0, "%zu elements object are no crosswalk or stop line and not read",
             m->other_objects);
-    if (m->repeats > 0)
-        map_note(
-            b->r, 0, "%zu elements repeat are not applied: the object stands once", m->repeats);
     if (m->includes > 0)
         map_note(b->r, 0, "%zu elements include name other files, which are not read", m->includes);
     if (m->superelevations > 0)
@@ -207,6 +204,7 @@ void opendrive_read(
         opendrive_lanes(&b);
         opendrive_link(&b);
         opendrive_signals(&b);
+        opendrive_repeats(&b);
         opendrive_objects(&b);
         note_unread(&b);
     }

@@ -103,6 +103,11 @@ struct od_corner {
     bool local; /* u, v, z of the object, not s, t, dz of the road */
     double a, b, z;
 };
+struct od_repeat {
+    double s, length, distance; /* distance 0: one object from s to s + length */
+    double t[2], z[2], width[2], size[2]; /* at its start and end; size: the object's own length */
+    unsigned line;
+};
 struct od_object {
     enum element_kind kind; /* crosswalk or stop line; others are counted only */
     double s, t, z, turn, length, width;
@@ -114,6 +119,10 @@ struct od_object {
     uint32_t corners_at, corners_end; /* where these stand in the file */
     unsigned outlines;
     bool open; /* the outline is a line */
+    bool shared; /* one of several of one record */
+    double moved_s, moved_t,
+        moved_z; /* from where the record has it: its corners by road do the same */
+    struct od_run repeats;
     struct od_run validity;
     struct od_source source;
     unsigned line;
@@ -175,6 +184,8 @@ struct od_map {
     size_t n_objects, cap_objects;
     struct od_corner *corners;
     size_t n_corners, cap_corners;
+    struct od_repeat *repeats;
+    size_t n_repeats, cap_repeats;
     struct od_default *defaults;
     size_t n_defaults, cap_defaults;
     struct od_control *controls;
@@ -190,7 +201,7 @@ struct od_map {
     double shift_x, shift_y, shift_hdg; /* header <offset> */
     int64_t major, minor; /* of the format; -1 unknown */
     uint32_t controller, junction; /* ids of those being read */
-    size_t other_objects, repeats, superelevations, includes;
+    size_t other_objects, superelevations, includes;
 };
 
 void opendrive_parse(struct map_reader *r, struct span data, struct od_map *ret_map);
@@ -239,6 +250,7 @@ void opendrive_lanes(struct od_build *b);
 /* Successors: what links and junctions say where the lanes meet, and lanes of one type that meet. */
 void opendrive_link(struct od_build *b);
 void opendrive_signals(struct od_build *b);
+void opendrive_repeats(struct od_build *b); /* before the objects */
 void opendrive_objects(struct od_build *b);
 /* Reads a file and makes its elements; m stays for who wants to know where things stand in the file. */
 void opendrive_read(

@@ -6,18 +6,9 @@
 
 #include <stdio.h>
 
-#define PLACE_MAX 1e6 /* metres along a road or beside it */
 #define PLANE_MAX 1e8
 
-struct figure {
-    const char *name;
-    bool needed;
-    double max;
-    double *to;
-};
-
-/* Reads what is there; false, with a report about `what` and its id, when a figure is malformed or missing. */
-static bool figures(struct od_parse *p, const char *what, const struct figure *list, size_t n) {
+bool od_figures(struct od_parse *p, const char *what, const struct od_figure *list, size_t n) {
     const char *id = xml_attr(p->attrs, "id");
     for (size_t i = 0; i < n; i++) {
         const char *text = xml_attr(p->attrs, list[i].name);
@@ -43,9 +34,10 @@ static char orientation(const struct od_parse *p) {
 void od_signal_record(struct od_parse *p) {
     struct od_map *m = p->m;
     struct od_signal g = {.line = xml_line(p->x), .source = od_source_here(p)};
-    const struct figure list[] = {{"s", true, PLACE_MAX, &g.s}, {"t", true, PLACE_MAX, &g.t},
-        {"zOffset", false, PLACE_MAX, &g.z}, {"hOffset", false, 1e3, &g.turn}};
-    p->has_signal = figures(p, "signal", list, ARRAY_LEN(list));
+    const struct od_figure list[] = {{"s", true, OD_PLACE_MAX, &g.s},
+        {"t", true, OD_PLACE_MAX, &g.t}, {"zOffset", false, OD_PLACE_MAX, &g.z},
+        {"hOffset", false, 1e3, &g.turn}};
+    p->has_signal = od_figures(p, "signal", list, ARRAY_LEN(list));
     if (!p->has_signal)
         return;
     const char *dynamic = xml_attr(p->attrs, "dynamic");
@@ -71,11 +63,13 @@ void od_position_record(struct od_parse *p, enum od_tag tag) {
         return;
     struct od_signal *g = &p->m->signals[p->m->n_signals - 1];
     double v[4] = {0.0};
-    const struct figure of_road[] = {{"s", true, PLACE_MAX, &v[0]}, {"t", true, PLACE_MAX, &v[1]},
-        {"zOffset", false, PLACE_MAX, &v[2]}, {"hOffset", false, 1e3, &v[3]}};
-    const struct figure of_plane[] = {{"x", true, PLANE_MAX, &v[0]}, {"y", true, PLANE_MAX, &v[1]},
-        {"z", false, PLACE_MAX, &v[2]}, {"hdg", false, 1e3, &v[3]}};
-    if (!figures(p, "position of a signal", tag == T_AT_ROAD ? of_road : of_plane, 4))
+    const struct od_figure of_road[] = {{"s", true, OD_PLACE_MAX, &v[0]},
+        {"t", true, OD_PLACE_MAX, &v[1]}, {"zOffset", false, OD_PLACE_MAX, &v[2]},
+        {"hOffset", false, 1e3, &v[3]}};
+    const struct od_figure of_plane[] = {{"x", true, PLANE_MAX, &v[0]},
+        {"y", true, PLANE_MAX, &v[1]}, {"z", false, OD_PLACE_MAX, &v[2]},
+        {"hdg", false, 1e3, &v[3]}};
+    if (!od_figures(p, "position of a signal", tag == T_AT_ROAD ? of_road : of_plane, 4))
         return;
     g->position = tag == T_AT_ROAD ? OD_AT_OTHER_ROAD : OD_AT_PLACE;
     g->at_road = tag == T_AT_ROAD ? od_put_text(p, "roadId") : 0;
@@ -87,9 +81,9 @@ void od_reference_record(struct od_parse *p) {
     struct od_map *m = p->m;
     struct od_reference v = {
         .line = xml_line(p->x), .source = od_source_here(p), .orientation = orientation(p)};
-    const struct figure list[] = {{"s", true, PLACE_MAX, &v.s}};
+    const struct od_figure list[] = {{"s", true, OD_PLACE_MAX, &v.s}};
     p->has_reference = false;
-    if (!figures(p, "signalReference", list, 1))
+    if (!od_figures(p, "signalReference", list, 1))
         return;
     v.road = (uint32_t)(m->n_roads - 1);
     v.id = od_put_text(p, "id");
@@ -179,16 +173,16 @@ void od_object_record(struct od_parse *p) {
     struct od_object o = {
         .kind = object_kind(p), .line = xml_line(p->x), .source = od_source_here(p)};
     double radius = 0.0;
-    const struct figure list[] = {{"s", true, PLACE_MAX, &o.s}, {"t", true, PLACE_MAX, &o.t},
-        {"zOffset", false, PLACE_MAX, &o.z}, {"hdg", false, 1e3, &o.turn},
-        {"length", false, PLACE_MAX, &o.length}, {"width", false, PLACE_MAX, &o.width},
-        {"radius", false, PLACE_MAX, &radius}};
+    const struct od_figure list[] = {{"s", true, OD_PLACE_MAX, &o.s},
+        {"t", true, OD_PLACE_MAX, &o.t}, {"zOffset", false, OD_PLACE_MAX, &o.z},
+        {"hdg", false, 1e3, &o.turn}, {"length", false, OD_PLACE_MAX, &o.length},
+        {"width", false, OD_PLACE_MAX, &o.width}, {"radius", false, OD_PLACE_MAX, &radius}};
     p->has_object = false;
     if (o.kind == 0) {
         m->other_objects++;
         return;
     }
-    if (!figures(p, "object", list, ARRAY_LEN(list)))
+    if (!od_figures(p, "object", list, ARRAY_LEN(list)))
         return;
     if (!(o.length > 0.0) && !(o.width > 0.0))
         o.length = o.width = 2.0 * radius;
@@ -199,6 +193,7 @@ void od_object_record(struct od_parse *p) {
     o.type = od_put_text(p, "type");
     o.subtype = od_put_text(p, "subtype");
     o.corners.first = (uint32_t)m->n_corners;
+    o.repeats.first = (uint32_t)m->n_repeats;
     o.validity.first = (uint32_t)m->n_validities;
     m->objects = od_room(m->objects, m->n_objects, &m->cap_objects, sizeof(o));
     m->objects[m->n_objects++] = o;
@@ -219,10 +214,10 @@ void od_corner_record(struct od_parse *p, enum od_tag tag) {
     if (!p->has_object || m->objects[m->n_objects - 1].outlines != 1)
         return;
     struct od_corner c = {.local = tag == T_CORNER_LOCAL};
-    const struct figure list[] = {{c.local ? "u" : "s", true, PLACE_MAX, &c.a},
-        {c.local ? "v" : "t", true, PLACE_MAX, &c.b},
-        {c.local ? "z" : "dz", false, PLACE_MAX, &c.z}};
-    if (!figures(p, "object's outline, corner", list, ARRAY_LEN(list))) {
+    const struct od_figure list[] = {{c.local ? "u" : "s", true, OD_PLACE_MAX, &c.a},
+        {c.local ? "v" : "t", true, OD_PLACE_MAX, &c.b},
+        {c.local ? "z" : "dz", false, OD_PLACE_MAX, &c.z}};
+    if (!od_figures(p, "object's outline, corner", list, ARRAY_LEN(list))) {
         /* a shape without one of its corners is another shape */
         m->n_objects--;
         p->has_object = false;

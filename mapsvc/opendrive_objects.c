@@ -13,16 +13,18 @@ struct spot {
 static struct spot corner_at(
     const struct od_build *b, const struct od_object *o, const struct od_corner *c) {
     const struct od_road *road = &b->m->roads[o->road];
-    double s = c->local ? o->s : c->a;
+    double s = c->local ? o->s : c->a + o->moved_s;
     struct od_pose p = od_road_at(b->m, road, s);
     double z = od_poly_at(&b->m->elevation, road->elevation, s) + c->z;
-    double t = c->local ? o->t : c->b;
+    double t = c->local ? o->t : c->b + o->moved_t;
     double sine = 0.0;
     double cosine = 0.0;
     ieee_sincos(p.hdg, &sine, &cosine);
     struct spot v = {p.x - t * sine, p.y + t * cosine, z};
-    if (!c->local)
+    if (!c->local) {
+        v.z += o->moved_z;
         return v;
+    }
     ieee_sincos(p.hdg + o->turn, &sine, &cosine);
     v.x += c->a * cosine - c->b * sine;
     v.y += c->a * sine + c->b * cosine;

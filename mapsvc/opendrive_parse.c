@@ -86,8 +86,9 @@ static bool too_many(const struct od_map *m) {
         {m->n_marks, sizeof(m->marks[0])}, {m->n_lane_links, sizeof(m->lane_links[0])},
         {m->n_validities, sizeof(m->validities[0])}, {m->n_references, sizeof(m->references[0])},
         {m->n_objects, sizeof(m->objects[0])}, {m->n_corners, sizeof(m->corners[0])},
-        {m->n_controls, sizeof(m->controls[0])}, {m->n_connections, sizeof(m->connections[0])},
-        {m->n_pairs, sizeof(m->pairs[0])}, {m->n_defaults, sizeof(m->defaults[0])},
+        {m->n_repeats, sizeof(m->repeats[0])}, {m->n_controls, sizeof(m->controls[0])},
+        {m->n_connections, sizeof(m->connections[0])}, {m->n_pairs, sizeof(m->pairs[0])},
+        {m->n_defaults, sizeof(m->defaults[0])},
         {m->offset.n + m->elevation.n + m->width.n + m->border.n, sizeof(struct od_poly)},
         {m->text.n, 1}};
     size_t octets = 0;
@@ -156,7 +157,7 @@ static void dispatch(struct od_parse *p, enum od_tag tag, enum od_tag parent) {
         od_corner_record(p, tag);
         break;
     case T_REPEAT:
-        m->repeats += p->has_object;
+        od_repeat_record(p);
         break;
     case T_SIGNAL:
         od_signal_record(p);

@@ -103,6 +103,7 @@ void od_reference_record(struct od_parse *p);
 void od_validity_record(struct od_parse *p, enum od_tag parent);
 void od_position_record(struct od_parse *p, enum od_tag tag);
 void od_object_record(struct od_parse *p);
+void od_repeat_record(struct od_parse *p);
 void od_outline_record(struct od_parse *p);
 void od_corner_record(struct od_parse *p, enum od_tag tag);
 void od_neighbour_record(struct od_parse *p, enum od_tag tag);
@@ -116,6 +117,15 @@ void od_control_record(struct od_parse *p);
 /* For the records: room for one more in a pool; text of an attribute; where the
  * tag at hand stands; a lane id. */
 void *od_room(void *p, size_t n, size_t *cap, size_t size);
+#define OD_PLACE_MAX 1e6 /* metres along a road or beside it */
+struct od_figure {
+    const char *name;
+    bool needed;
+    double max;
+    double *to;
+};
+/* Reads what is there; false, with a report about `what` and its id, when a figure is malformed or missing. */
+bool od_figures(struct od_parse *p, const char *what, const struct od_figure *list, size_t n);
 uint32_t od_put_text(struct od_parse *p, const char *name);
 void od_copy_text(struct od_parse *p, const char *name, char *dst, size_t size);
 struct od_source od_source_here(const struct od_parse *p);

@@ -31,6 +31,7 @@ void od_map_free(struct od_map *m) {
     free(m->references);
     free(m->objects);
     free(m->corners);
+    free(m->repeats);
     free(m->defaults);
     free(m->controls);
     free(m->connections);

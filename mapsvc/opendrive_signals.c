@@ -79,7 +79,8 @@ static void report_repeated_ids(struct od_build *b, const char *what, struct key
     if (n > 1)
         qsort(keys, n, sizeof(keys[0]), id_order);
     for (size_t i = 1; i < n; i++)
-        if (strcmp(keys[i].id, keys[i - 1].id) == 0)
+        if (strcmp(keys[i].id, keys[i - 1].id) == 0 &&
+            (keys[i].at.id == 0 || keys[i].at.id != keys[i - 1].at.id)) /* of one record: repeat */
             map_note(b->r, keys[i].at.line,
                 "%s %s: the id is used before, on line %u; told apart by road and s", what,
                 keys[i].id, keys[i - 1].at.line);
