@@ -24,6 +24,9 @@ struct admit_counters;
 struct radio;
 /* Our part in the randomness (rsu/beaconing.h). */
 struct beaconing;
+/* Our part in learning, and what it keeps (rsu/learning.h, rsu/materials.h). */
+struct learning;
+struct materials;
 /* Signed lists (rsu/revocations.h). */
 struct revocations;
 /* Answers to TN-ITS data sets (rsu/feedback.h). */
@@ -53,6 +56,8 @@ struct rsud {
     struct keeper *keeper; /* (any) counters; NULL: not started */
     struct radio *radio; /* NULL: the unit only listens */
     const struct beaconing *beaconing; /* NULL: no validator */
+    const struct learning *learning;
+    struct materials *materials; /* (any) */
     struct feedback *feedback; /* (any) NULL: none is kept */
     struct sensors *sensors; /* NULL: none configured */
     struct revocations *lists; /* NULL: none configured */

@@ -2,6 +2,7 @@
 #ifndef WAYSIDE_RSU_RSUD_INTERNAL_H
 #define WAYSIDE_RSU_RSUD_INTERNAL_H
 
+#include "base/random.h"
 #include "base/table.h"
 #include "ledger/node/share.h"
 #include "ledger/store/sign_guard.h"
@@ -47,6 +48,8 @@ struct daemon {
     struct wal *wal[2];
     struct jobs *jobs;
     struct beaconing *beaconing; /* NULL: no validator */
+    struct learning *learning;
+    struct ws_random learning_random;
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */
@@ -93,6 +96,10 @@ void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
 bool daemon_feedback_order(struct daemon *d, struct span order);
 WARN_UNUSED int daemon_open_feedback(struct daemon *d, struct ws_err *err);
 size_t daemon_admin_octets(const struct daemon *d); /* longest that the admin socket takes */
+/* rsud_learning.c: false, it is no order about learning; else it is answered later. */
+WARN_UNUSED int daemon_open_learning(struct daemon *d, struct ws_err *err);
+void daemon_close_learning(struct daemon *d);
+bool daemon_learning_order(struct daemon *d, struct span order);
 /* rsud_sensors.c */
 WARN_UNUSED int daemon_open_sensors(struct daemon *d, struct ws_err *err);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */

@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "ledger/committee/court.h"
 #include "rsu/discipline.h"
+#include "rsu/learning.h"
 #include "rsu/sensors.h"
 
 #include <signal.h>
@@ -164,7 +165,8 @@ void daemon_order(void *ctx, struct span order, struct buf *ret_line) {
     struct daemon *d = ctx;
     struct ws_err err = {0};
     struct tx *t = NULL;
-    if (daemon_port_order(d, order, ret_line) || daemon_feedback_order(d, order))
+    if (daemon_port_order(d, order, ret_line) || daemon_feedback_order(d, order) ||
+        daemon_learning_order(d, order))
         return;
     if (order.n > d->face.genesis->params.tx_octets_max) {
         buf_printf(ret_line, "no order of %zu octets, at most %u", order.n,
@@ -289,6 +291,7 @@ void daemon_loop(struct daemon *d) {
         mailbox_serve(d->face.mailbox, &d->face);
         look_at_clock(d);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
+        learning_run(d->learning, d->face.node, d->face.cell.learn, ws_clock_now(&d->face.clock));
         if (d->beaconing != NULL)
             beaconing_run(
                 d->beaconing, d->face.node, d->face.cell.beacon, ws_clock_now(&d->face.clock));

@@ -9,6 +9,7 @@
 #include "pktio/port_check.h"
 #include "rsu/beaconing.h"
 #include "rsu/feedback.h"
+#include "rsu/learning.h"
 #include "rsu/secret.h"
 #include "rsu/sensors.h"
 
@@ -194,7 +195,11 @@ static int open_node(struct daemon *d, struct ws_err *err) {
         &d->face.node, err);
     if (rc == WS_EIO || rc == WS_EINPUT)
         d->damaged = PART_STATE;
-    return rc == WS_OK ? open_beacon(d, err) : rc;
+    if (rc == WS_OK)
+        rc = open_beacon(d, err);
+    if (rc == WS_OK)
+        rc = daemon_open_learning(d, err);
+    return rc == WS_OK ? watch(d, learning_fd(d->learning), err) : rc;
 }
 
 static void region_box(const struct genesis *g, struct pipeline_config *p) {
@@ -491,6 +496,7 @@ void daemon_stop(struct daemon *d) {
     revocations_free(d->face.lists);
     node_close(d->face.node);
     beaconing_free(d->beaconing);
+    daemon_close_learning(d);
     jobs_free(d->jobs);
     cell_close(&d->face.cell);
     share_server_free(d->share);

@@ -42,9 +42,11 @@ static void build_pki(struct town *t, struct ws_random *rnd) {
         struct observer_class who = {SENSOR_CAMERA_GOOD, (uint16_t)(1 + i % 4)};
         uint8_t ssp[OBS_SSP_OCTETS];
         observer_put_ssp(ssp, &who);
-        struct sign_permission app = {PSID_MAP_OBSERVATION, span_of(ssp, sizeof(ssp)), false};
+        const struct sign_permission apps[] = {
+            {PSID_MAP_OBSERVATION, span_of(ssp, sizeof(ssp)), false},
+            {.psid = PSID_LEARNING_RECORD}};
         struct cert_request ticket = {
-            .valid_from_s = from, .valid_hours = 168, .app = &app, .n_app = 1};
+            .valid_from_s = from, .valid_hours = 168, .app = apps, .n_app = ARRAY_LEN(apps)};
         t->car_key[i] = sign_key_new(CURVE_P256, rnd);
         size_t by = i % TOWN_ISSUERS;
         struct span all = put_cert(&t->car_cert[i], &ticket, t->car_key[i], t->issuer_key[by],
