@@ -9,6 +9,7 @@
 #include "mapsvc/moved.h"
 #include "mapsvc/range.h"
 #include "mapsvc/reputation.h"
+#include "mapsvc/room.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,32 @@ void contract_add_subject(struct map_contract *c, struct subject *s) {
         (c->n_subjects - at) * sizeof(struct subject *));
     c->subjects[at] = s;
     c->n_subjects++;
+}
+
+static int by_subject_key(const void *pa, const void *pb) {
+    const struct subject *const *a = pa;
+    const struct subject *const *b = pb;
+    return memcmp((*a)->key, (*b)->key, SUBJECT_KEY);
+}
+
+void contract_add_subjects(struct map_contract *c, struct subject *const *list, size_t n) {
+    if (n == 0)
+        return;
+    struct subject **all =
+        (struct subject **)ws_calloc(c->n_subjects + n, sizeof(struct subject *));
+    struct subject **sorted = (struct subject **)ws_calloc(n, sizeof(struct subject *));
+    memcpy((void *)sorted, (const void *)list, n * sizeof(struct subject *));
+    qsort((void *)sorted, n, sizeof(struct subject *), by_subject_key);
+    size_t at = 0;
+    for (size_t i = 0, k = 0; i < c->n_subjects || k < n;) {
+        bool old = k == n || (i < c->n_subjects &&
+                                 memcmp(c->subjects[i]->key, sorted[k]->key, SUBJECT_KEY) < 0);
+        all[at++] = old ? c->subjects[i++] : sorted[k++];
+    }
+    free((void *)sorted);
+    free((void *)c->subjects);
+    c->subjects = all;
+    c->n_subjects = c->cap_subjects = at;
 }
 
 /* ---- caches ---- */
@@ -253,6 +280,7 @@ static void begin_block(void *self, struct exec_host *h) {
     c->window_end = (exec_block_time(h) / window + 1) * window;
     vehicles_begin_block(c, h);
     evidence_forget(h, exec_block_time(h), &c->n_evidence);
+    room_begin(c);
 }
 
 static void end_block(void *self, struct exec_host *h) {
@@ -311,6 +339,7 @@ static void free_contract(void *self) {
     decrees_free(c);
     free(c->sources);
     free(c->suspected);
+    free(c->room.loose);
     free(c);
 }
 
@@ -365,10 +394,12 @@ void map_contract_fill(const void *self, struct map_fill *ret) {
     const struct map_contract *c = self;
     *ret = (struct map_fill){.n = {[MAP_TABLE_SUSPICIONS] = c->n_subjects,
                                  [MAP_TABLE_VEHICLES] = c->vehicles.n,
+                                 [MAP_TABLE_CERTIFICATES] = c->pseudonyms.n,
                                  [MAP_TABLE_SOURCES] = c->n_sources,
                                  [MAP_TABLE_EVIDENCE] = c->n_evidence},
         .max = {[MAP_TABLE_SUSPICIONS] = SUBJECTS_MAX,
             [MAP_TABLE_VEHICLES] = VEHICLES_MAX,
+            [MAP_TABLE_CERTIFICATES] = PSEUDONYMS_MAX,
             [MAP_TABLE_SOURCES] = SOURCES_MAX,
             [MAP_TABLE_EVIDENCE] = EVIDENCE_KEPT_MAX}};
     memcpy(ret->dropped, c->dropped, sizeof(ret->dropped));

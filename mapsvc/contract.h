@@ -34,7 +34,8 @@ void map_contract_take_any_version(void *self);
     X(MAP_ORDER_OVER, "map_order_over") /* its validity has ended */                                    \
     X(MAP_ORDER_TOO_EARLY, "map_order_too_early") /* supersedes, and is not valid yet */                \
     X(MAP_TOO_MANY_ORDERS, "too_many_map_orders")                                                       \
-    X(MAP_ORDER_NO_ROOM, "map_order_no_room") /* for its attributes: an element has 64 at most */
+    X(MAP_ORDER_NO_ROOM, "map_order_no_room") /* for its attributes: an element has 64 at most */       \
+    X(MAP_NO_ROOM, "no_room") /* new suspicions only, and no room for any, or not of this vehicle */
 enum map_code {
 #define X(id, text) id,
     MAP_CODES(X)
@@ -52,7 +53,15 @@ void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], s
 #define MAP_DROPS(X)                                                                               \
     X(MAP_DROP_SILENCE_LOOK, "silence_of_look") /* of one look about one thing more */             \
     X(MAP_DROP_SILENCE_VEHICLE, "silence_of_vehicle") /* of one vehicle in a block */              \
-    X(MAP_DROP_SILENCE_BLOCK, "silence_of_block") /* of all in a block */
+    X(MAP_DROP_SILENCE_BLOCK, "silence_of_block") /* of all in a block */                          \
+    X(MAP_DROP_OPENED_BY_VEHICLE,                                                                  \
+        "new_of_vehicle") /* a suspicion that its vehicle may not open */                          \
+    X(MAP_DROP_OPENED_IN_BLOCK, "new_in_block") /* one more than a block may open */               \
+    X(MAP_DROP_CELL_FULL, "new_in_full_square") /* a place where many stand that stay */           \
+    X(MAP_DROP_TABLE_FULL, "new_in_full_table") /* nothing in the table may go */                  \
+    X(MAP_DROP_CELL_WEAKEST, "weakest_of_square") /* a place that went for another */              \
+    X(MAP_DROP_TABLE_WEAKEST, "weakest_of_table") /* a suspicion that went for another */          \
+    X(MAP_DROP_ALONE, "alone_too_long") /* what one voice alone said for map.alone_ms */
 enum map_drop {
 #define X(id, text) id,
     MAP_DROPS(X)
@@ -63,6 +72,7 @@ enum map_drop {
 #define MAP_TABLES(X)                                                                              \
     X(MAP_TABLE_SUSPICIONS, "suspicions") /* elements and places that are suspected of a change */ \
     X(MAP_TABLE_VEHICLES, "vehicles") /* of the window that runs */                                \
+    X(MAP_TABLE_CERTIFICATES, "certificates") /* heard lately, for whose they are */               \
     X(MAP_TABLE_SOURCES, "sources") /* records of issuers' sensors */                              \
     X(MAP_TABLE_EVIDENCE, "evidence_lists") /* messages behind changes, for who asks */
 enum map_table {

@@ -3,6 +3,7 @@
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/reputation.h"
+#include "mapsvc/room.h"
 #include "mapsvc/stance.h"
 
 #include "base/assert.h"
@@ -237,31 +238,16 @@ static bool supports_new(
     return s == NULL || subject_find(s, *ret_cls, value, v->value) == NULL;
 }
 
-static struct subject *new_element_subject(struct map_contract *c, const struct exec_host *h,
-    const struct element *e, const uint8_t *key) {
-    if (c->n_subjects >= SUBJECTS_MAX)
-        return NULL;
-    struct subject *s = ws_alloc(sizeof(*s));
-    memcpy(s->key, key, SUBJECT_KEY);
-    s->kind = e->kind;
-    s->opened = s->decayed_at = exec_block_time(h);
-    contract_add_subject(c, s);
-    return s;
-}
-
-/* False when there is no room for a new suspicion. */
-static bool suspect_moved(struct map_contract *c, const struct exec_host *h,
+/* Without room for a new suspicion *s stays NULL. */
+static void suspect_moved(struct map_contract *c, const struct exec_host *h,
     const struct element *e, const uint8_t *key, const struct vote *v, struct subject **s) {
     int32_t value = 0;
     if (!moved_opens(e, *s, v, &value))
-        return true;
+        return;
     if (*s == NULL)
-        *s = new_element_subject(c, h, e, key);
-    if (*s == NULL)
-        return false;
-    if (subject_find(*s, HYP_MOVED, true, value) == NULL)
+        *s = room_for_element(c, h, e, key, &c->looks[v->look]);
+    if (*s != NULL && subject_find(*s, HYP_MOVED, true, value) == NULL)
         spot_open(subject_add(*s, HYP_MOVED, true, value)->spot, v->point, v->heading);
-    return true;
 }
 
 static struct counting counting_of(
@@ -292,22 +278,20 @@ static void count_element(struct map_contract *c, struct exec_host *h, const str
                 (cls == HYP_VALUE) != (j == 1))
                 continue;
             if (s == NULL)
-                s = new_element_subject(c, h, e, key);
-            if (s == NULL)
-                return;
-            (void)subject_add(s, cls, cls == HYP_VALUE, said[j]->value);
+                s = room_for_element(c, h, e, key, &c->looks[said[j]->look]);
+            if (s != NULL)
+                (void)subject_add(s, cls, cls == HYP_VALUE, said[j]->value);
         }
         const struct vote *whole = verdict(e, &stances->list[i]);
         if (decree != NULL && decree->reported != ORDER_OBEYED && whole != NULL &&
             agrees(e, whole)) {
             if (s == NULL)
-                s = new_element_subject(c, h, e, key);
+                s = room_for_element(c, h, e, key, NULL);
             if (s != NULL && subject_find(s, HYP_OBEYS, false, 0) == NULL)
                 (void)subject_add(s, HYP_OBEYS, false, 0);
         }
-        if (stances->list[i].place != NULL &&
-            !suspect_moved(c, h, e, key, stances->list[i].place, &s))
-            return;
+        if (stances->list[i].place != NULL)
+            suspect_moved(c, h, e, key, stances->list[i].place, &s);
     }
     if (s == NULL)
         return;
@@ -354,6 +338,7 @@ static void age_all(struct map_contract *c, struct exec_host *h) {
                 drop_hyp(h, s, y);
         s->touched = true;
     }
+    room_let_die(c, h);
 }
 
 static void expire_advisories(struct map_contract *c, struct exec_host *h) {
@@ -441,11 +426,11 @@ void block_count(struct map_contract *c, struct exec_host *h) {
         i += n;
     }
     free(stances.list);
-    for (size_t i = c->n_places_before; i < c->n_places; i++)
-        contract_add_subject(c, c->places[i]);
+    contract_add_subjects(c, c->places + c->n_places_before, c->n_places - c->n_places_before);
     expire_advisories(c, h);
     for (size_t i = 0; i < c->n_subjects; i++)
         if (c->subjects[i]->touched)
             versions_review(c, h, c->subjects[i]);
+    room_make(c, h);
     keep_or_forget(c, h);
 }

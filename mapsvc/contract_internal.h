@@ -33,7 +33,8 @@
 #include "mapsvc/vehicles.h"
 
 #define MAP_PSID 0x1d
-#define SUBJECTS_MAX (1U << 16) /* beyond, no new suspicion is taken up until one is settled */
+#define SUBJECTS_MAX (1U << 16) /* suspicions; beyond, the weakest go (room.h) */
+#define OPENED_PER_BLOCK 4096 /* new ones of elements, and as many places, in one block */
 #define PLACE_GATE_MM 4000 /* sightings this near are of one new thing */
 /* Silences that count: of one look, of one vehicle in a block, of all in a block. What has the most evidence comes first. */
 #define SILENCES_PER_LOOK 64
@@ -99,6 +100,16 @@ struct map_head {
     uint8_t base[32]; /* digest of the base map, as the genesis names it */
 };
 
+/* What room.c knows of the block. */
+struct room {
+    uint64_t *loose; /* bit per place: may go for another, as things stood when the block began */
+    size_t n_words, n_loose; /* n_loose: of all suspicions */
+    size_t opened_places, opened_elements;
+    struct map_point
+        cells[OPENED_PER_BLOCK]; /* a point of each square where the block opened a place */
+    size_t n_cells;
+};
+
 struct map_contract {
     const struct mapset *base; /* borrowed, for genesis */
     bool any_version; /* observations may name versions of another chain */
@@ -138,6 +149,7 @@ struct map_contract {
     struct noted_order *noted; /* orders, in the order of the block */
     size_t n_noted;
     uint64_t window_end; /* of the window this block is in */
+    struct room room;
     uint64_t dropped[MAP_DROP_COUNT]; /* since the start; no part of what is agreed on */
     uint32_t n_created;
 };
@@ -203,6 +215,8 @@ void block_count(struct map_contract *c, struct exec_host *h);
 struct subject *contract_subject(
     const struct map_contract *c, const uint8_t key[static SUBJECT_KEY]); /* or NULL */
 void contract_add_subject(struct map_contract *c, struct subject *s); /* takes it */
+/* The same for many, in any order. */
+void contract_add_subjects(struct map_contract *c, struct subject *const *list, size_t n);
 void contract_index(struct map_contract *c); /* of the whole map, at the start */
 /* Changes that are true of the map go into it and into its index. */
 void contract_follow(struct map_contract *c, const struct change_record *changes, size_t n);

@@ -254,6 +254,7 @@ static int load_vehicles(struct map_contract *c, struct exec_host *h, struct ws_
         for (size_t i = 0; i < n; i++) {
             rd_copy(&v, t->things[i].subject, sizeof(t->things[i].subject));
             t->things[i].counted = rd_u8(&v);
+            t->opened += (t->things[i].counted & COUNTED_OPENED) != 0 ? 1 : 0;
         }
     }
 }

@@ -3,6 +3,7 @@
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/reputation.h"
+#include "mapsvc/room.h"
 
 #include "base/mem.h"
 
@@ -30,6 +31,7 @@ struct gathered {
     size_t n;
     size_t named, unknown; /* reports that name an element, and how many name none of ours */
     size_t stale; /* votes this vehicle was counted for before */
+    size_t roomless; /* votes that need a new suspicion, for which there is no room */
     size_t spent; /* votes left out, because that they were counted could not be remembered */
     bool known; /* something of this vehicle is remembered in this window */
 };
@@ -257,28 +259,32 @@ static const uint8_t *voted_id(const struct map_contract *c, const struct vote *
                                : subject_id(c->places[v->ref - PLACE_BASE]);
 }
 
-/* What the vehicle said before in this window, and what it says beyond what a vehicle may. */
+/* What the vehicle said before in this window, what it says beyond what a vehicle may, and what finds no room. */
 static void leave_out_spent(
     const struct map_contract *c, const struct exec_host *h, struct gathered *g) {
     size_t to = 0;
-    for (size_t i = 0; i < g->n && c->vehicles.n > 0; i++) {
+    for (size_t i = 0; i < g->n; i++) {
         const struct vote v = g->votes[i];
         bool opens = v.ref == PLACE_UNKNOWN;
         uint8_t claimed = opens ? COUNTED_EXISTENCE : claims(c, &v);
         if (claimed != 0) {
             const uint8_t *id = opens ? NULL : voted_id(c, &v);
-            const struct vehicle *by = vehicles_find(&c->vehicles, look_vehicle(c, h, &g->look));
+            const struct vehicle *by =
+                c->vehicles.n == 0 ? NULL
+                                   : vehicles_find(&c->vehicles, look_vehicle(c, h, &g->look));
             g->known = by != NULL;
             if (!opens && by != NULL && (claimed & ~vehicle_counted(by, id)) == 0) {
                 g->stale++;
             } else if (!vehicles_remember(&c->vehicles, by, id)) {
                 g->spent++;
                 continue;
+            } else if (room_refuses(c, &v, by)) {
+                g->roomless++;
             }
         }
         g->votes[to++] = v;
     }
-    g->n = c->vehicles.n > 0 ? to : g->n;
+    g->n = to;
 }
 
 /* Who looked from where; false: from outside the frame. */
@@ -294,7 +300,7 @@ static bool look_of(const struct map_contract *c, const struct observation *o,
 }
 
 static void nothing_gathered(struct gathered *g) {
-    g->n = g->named = g->unknown = g->stale = g->spent = 0;
+    g->n = g->named = g->unknown = g->stale = g->spent = g->roomless = 0;
     g->known = false;
 }
 
@@ -350,6 +356,8 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
         return g.known ? MAP_VEHICLE_SPENT : MAP_TOO_MANY_VEHICLES;
     if (g.n > 0 && g.stale == g.n)
         return MAP_NOTHING_NEW;
+    if (g.roomless > 0 && g.stale + g.roomless == g.n)
+        return MAP_NO_ROOM;
     hand_over(c, &g);
     return MAP_OK;
 }

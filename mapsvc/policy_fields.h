@@ -87,6 +87,13 @@
         "no sighting of class lidar is taken for more exact than this, per axis")                  \
     X(SIGMA_MIN_ROADSIDE, "sigma_min_mm.roadside", "mm", 1, 2000,                                  \
         "no sighting of class roadside is taken for more exact than this, per axis")               \
+    X(SUSPICIONS_PER_VEHICLE, "suspicions_per_vehicle", "1", 1, 4096,                              \
+        "suspicions of a change that one vehicle may open in a window")                            \
+    X(PLACES_PER_CELL, "places_per_cell", "1", 1, 256,                                             \
+        "places where something new may stand, in a square of 131 m")                              \
+    X(ALONE_MS, "alone_ms", "ms", 60000, 604800000,                                                \
+        "what one voice alone (a group, and where more are asked for an issuer or a family) has "  \
+        "said for so long is forgotten")                                                           \
     /* In the order of enum sensor_class. */                                                       \
     X(SILENCE_UNKNOWN, "silence_m.unknown", "m", 0, 300,                                           \
         "how far off the silence of a sensor of unknown class counts, however far its message "    \

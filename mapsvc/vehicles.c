@@ -150,14 +150,20 @@ void vehicle_join(struct vehicle *into, const struct vehicle *from) {
     free(into->things);
     into->things = all;
     into->n = n;
+    into->opened = 0;
+    for (size_t i = 0; i < n; i++)
+        into->opened += (all[i].counted & COUNTED_OPENED) != 0 ? 1 : 0;
 }
 
 void vehicle_count(struct vehicle *v, const uint8_t *subject, uint8_t counted) {
     size_t at = thing_slot(v, subject);
+    bool opened = (counted & COUNTED_OPENED) != 0;
     if (is_thing(v, at, subject)) {
+        v->opened += opened && (v->things[at].counted & COUNTED_OPENED) == 0 ? 1 : 0;
         v->things[at].counted |= counted;
         return;
     }
+    v->opened += opened ? 1 : 0;
     WS_ASSERT(v->n < VEHICLE_THINGS_MAX);
     v->things = ws_realloc(v->things, (v->n + 1) * sizeof(v->things[0]));
     memmove(&v->things[at + 1], &v->things[at], (v->n - at) * sizeof(v->things[0]));

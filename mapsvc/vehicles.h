@@ -19,6 +19,7 @@ enum {
     COUNTED_SILENCE = 4,
     COUNTED_PLACE = 8,
     COUNTED_GONE = 16, /* and it said that the thing is not there */
+    COUNTED_OPENED = 32, /* it was the one with whom the suspicion began */
 };
 struct vehicle_thing {
     uint8_t subject[8]; /* first octets of the subject's id */
@@ -29,6 +30,7 @@ struct vehicle {
     uint64_t window_end;
     struct vehicle_thing *things; /* ascending */
     size_t n;
+    size_t opened; /* of them: what it was the first to suspect */
     bool touched;
 };
 struct vehicles {

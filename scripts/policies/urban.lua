@@ -136,6 +136,11 @@ return {
             hazard = 10,
         },
 
+        -- Room for suspicions: what one vehicle may fill, and what goes when nobody else comes to see it.
+        suspicions_per_vehicle = 256, -- in a window
+        places_per_cell = 128, -- in a square of 131 m
+        alone_ms = hours(24),
+
         -- How far off, in metres, not being told of a thing says that it is not there: parked cars, bends and corners
         -- end the view sooner than a message may claim.
         silence_m = {

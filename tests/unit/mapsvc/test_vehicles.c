@@ -126,6 +126,10 @@ static void test_spent(void **state) {
     /* Each row is suspected by a vehicle of its own. */
     rig_begin(&r, 1000);
     for (uint32_t row = 0; row < ROWS; row++) {
+        if (row == ROWS / 2) { /* one block does not open that many */
+            rig_end(&r);
+            rig_begin(&r, 1500);
+        }
         car.id = 1000 + row;
         car.issuer = (uint16_t)(1000 + row); /* or it would be one vehicle, where they all stand */
         assert_int_equal(say_row(&r, &car, row), MAP_OK);
