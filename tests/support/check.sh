@@ -1,5 +1,7 @@
 #!/bin/bash
-# Every build and every test; the last line reads "N passed, N failed". A test counts once for each build it runs in.
+# Every build and every test; the last line reads "N passed, N failed", and before it stands what each test that failed printed
+# last, so that the end of a log is enough. A test counts once for each build it runs in. No test is run twice: one that fails now
+# and then has failed.
 # With WAYSIDE_DATA set, a test skipped for missing data counts as failed.
 set -u
 cd "$(dirname "$0")/../.."
@@ -7,6 +9,8 @@ jobs=${JOBS:-$(nproc)}
 passed=0
 failed=0
 names=
+last=$(mktemp) # what failed printed last
+trap 'rm -f "$last"' EXIT
 
 note() { # NAME STATUS
     if [ "$2" -eq 0 ]; then
@@ -28,6 +32,7 @@ step() { # NAME COMMAND...
         grep -E 'error:|warning: ' "$log" | sort -u | head -n 40 || true
         tail -n 20 "$log"
         echo "FAILED  $name"
+        { echo "---- $name, its last lines:"; tail -n 15 "$log"; } >>"$last"
         note "$name" 1
     fi
     rm -f "$log"
@@ -41,6 +46,7 @@ suite() { # PRESET CTEST-ARGUMENTS...
     if ! nice ninja -C "build/$preset" -j "$jobs" >>"$log" 2>&1; then
         tail -n 60 "$log"
         echo "FAILED  build/$preset"
+        { echo "---- build/$preset, its last lines:"; tail -n 15 "$log"; } >>"$last"
         note "build/$preset" 1
         rm -f "$log"
         return
@@ -63,6 +69,11 @@ suite() { # PRESET CTEST-ARGUMENTS...
         names="$names $preset"
         sed -n '/\*\*\*/,$p' "$log" | tail -n 200
         [ "$bad" -gt 0 ] || failed=$((failed + 1))
+        local told=''
+        [ -z "${WAYSIDE_DATA:-}" ] || told='|Skipped'
+        told=$(sed -nE "s/.*Test +#[0-9]+: ([^ ]+) .*(\*\*\*(Failed|Timeout|Exception$told)|Not Run|SEGFAULT|Subprocess aborted).*/\1/p" "$log" | head -n 20)
+        # shellcheck disable=SC2086
+        bash tests/support/last_words.sh "build/$preset" 15 $told | sed "s/^----/---- $preset/" >>"$last"
     fi
     rm -f "$log"
 }
@@ -79,6 +90,7 @@ suite asan
 suite tsan -L threads
 step tidy bash tests/support/tidy.sh build/release
 
+cat "$last"
 [ -z "$names" ] || echo "failed:$names"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
