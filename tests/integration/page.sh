@@ -4,7 +4,7 @@
 # the drive goes on for longer than the slowest machine needs, and what the page shows next waits for an order of the authority.
 # usage: page.sh PROGRAMS-FOLDER FOLDER-FOR-PICTURES
 # 77: no browser here, and nobody asked for everything.
-set -eu
+set -eu -o pipefail
 bin=$(cd "${1:?folder of programs}" && pwd)
 pictures=${2:?folder for pictures}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -57,9 +57,8 @@ cat >"$out/policy.sh" <<END
 "$bin/rsuctl" policy deploy "$urban" $signed
 END
 ORDER="$out/order.sh" POLICY="$out/policy.sh" node "$here/page/page.mjs" "http://127.0.0.1:$http" "$fingerprint" "$pictures" \
-    "${pids[@]}" >"$out/said" 2>&1 || {
+    "${pids[@]}" 2>&1 | tee "$out/said" || {
     tail -n 3 "$out"/rsud*.log
-    cat "$out/said"
+    sed -n '/^FAILED/,$p' "$out/said" # once more, as a log may have lost all but its end
     exit 1
 }
-cat "$out/said"
