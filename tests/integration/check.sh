@@ -19,7 +19,8 @@ wrong() {
     echo "WRONG  $*"
     bad=$((bad + 1))
 }
-port=$((10000 + $$ * 16 % 20000))
+. "$root/tests/integration/free_ports.sh"
+free_ports port 16
 printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 "$bin/rsuctl" cell init --out cell --map "$root/configs/demo/town.osm" --validators 1 --capture quiet.pcap --base-port $port \
     --http-port $((port + 1)) --block-interval-ms 50 >said 2>&1 || { cat said; exit 1; }
@@ -34,7 +35,7 @@ refused() {
     before=$(state)
     "$bin/rsud" --config $yaml --check >check.said 2>&1 && wrong "--check says good, not '$1'"
     grep -qE -- "$1" check.said || wrong "--check says nothing like '$1': $(cat check.said)"
-    timeout 20 "$bin/rsud" --config $yaml >start.said 2>&1
+    timeout 200 "$bin/rsud" --config $yaml >start.said 2>&1
     [ $? -eq 3 ] || wrong "a start does not end with 3 ('$1')"
     grep -qE -- "$1" start.said || wrong "a start says nothing like '$1': $(cat start.said)"
     after=$(state)
@@ -53,7 +54,7 @@ sed -i 's/^data: .*/data: rsud.yaml/' $yaml && refused 'data: .*rsud.yaml: is no
 
 "$bin/rsud" --config $yaml >run.said 2>&1 &
 unit=$!
-for _ in $(seq 100); do
+for _ in $(seq 2000); do
     [ "$("$bin/rsuctl" cell status --http 127.0.0.1:$((port + 1)) --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),/\1/p')" -ge 5 ] 2>/dev/null && break
     sleep 0.1
 done

@@ -3,7 +3,7 @@
 # as it stands, and the unit comes back. What only reads a data folder does so while units run on it.
 # usage: damage.sh PROGRAMS-FOLDER TOOLS-FOLDER [BASE-PORT]
 set -u
-. "$(dirname "$0")/units.sh" "${1:-}" "${3:-9250}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${3:-}"
 tools=${2:?folder of tools}
 ctl cell init --out "$cell" --map "$town/town.osm" --block-interval-ms 200 --base-port "$base" --http-port "$http" \
     >"$out/said" 2>&1 || fail 'cell init'

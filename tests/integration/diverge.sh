@@ -4,9 +4,9 @@
 # takes it back, as the message says; the unit is a validator again. usage: diverge.sh PROGRAMS-FOLDER TOOLS-FOLDER [BASE-PORT]
 set -u
 tools=${2:?folder of tools}
-. "$(dirname "$0")/units.sh" "${1:-}" "${3:-8950}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${3:-}"
 reach() { # UNIT HEIGHT SECONDS
-    local deadline=$((SECONDS + $3))
+    local deadline=$((SECONDS + PATIENCE * $3))
     until at_least "$1" "$2"; do
         [ $SECONDS -lt $deadline ] || fail "unit $1 is not at height $2 in time: $(height "$1")"
         sleep 0.3
@@ -38,7 +38,7 @@ reach 1 $((h + 5)) 60
 
 # It stops by itself.
 start 4
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + PATIENCE * 60))
 while kill -0 "${pid[4]}" 2>/dev/null; do
     [ $SECONDS -lt $deadline ] || fail 'unit 4 goes on with another state'
     sleep 0.2

@@ -28,7 +28,8 @@ wrong() {
     bad=$((bad + 1))
 }
 
-port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
+. "$root/tests/integration/free_ports.sh"
+free_ports port 16
 printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 "$ctl" cell init --out cell --map "$root/configs/demo/town.osm" --name town --validators 1 --seed 5 --capture quiet.pcap \
     --base-port $port --http-port $((port + 1)) --block-interval-ms 50 >unit.log 2>&1 || { cat unit.log; exit 1; }
@@ -43,7 +44,7 @@ note() { local h; h=$(told); [ -n "$h" ] && [ "$h" -gt "$highest" ] && highest=$
 # reach N: waits until the unit tells of N more blocks than anybody was told of
 reach() {
     local want=$((highest + $1))
-    for _ in $(seq 200); do
+    for _ in $(seq 3000); do
         note
         [ "$highest" -ge "$want" ] && return 0
         kill -0 "$unit" 2>/dev/null || return 1
@@ -67,13 +68,14 @@ dies() {
     cases=$((cases + 1))
     BADFS=$2 LD_PRELOAD=$badfs "$bin/rsud" --config cell/rsu1/rsud.yaml >unit.log 2>&1 &
     unit=$!
-    for _ in $(seq 60); do
+    # Nothing of the cell is in the file of options that RocksDB writes at each start; a unit lives without it.
+    for _ in $(seq 3000); do
         note
         kill -0 "$unit" 2>/dev/null || break
+        ! grep -q '^badfs: .*/OPTIONS-' unit.log || { sleep 2; break; }
         sleep 0.05
     done
     if kill -0 "$unit" 2>/dev/null; then
-        # Nothing of the cell is in the file of options that RocksDB writes at each start; it lives without it.
         grep -q '^badfs: .*/OPTIONS-' unit.log || wrong "$2: the unit goes on"
         stop
     else
@@ -108,6 +110,7 @@ cases=$((cases + 1))
 BADFS=write:1:$ENOSPC:on:snapshots/ LD_PRELOAD=$badfs "$bin/rsud" --config cell/rsu1/rsud.yaml >unit.log 2>&1 &
 unit=$!
 reach 25 || wrong 'the unit does not go on without a snapshot'
+for _ in $(seq 1000); do grep -q 'no snapshot: .*No space' unit.log && break; sleep 0.1; done
 grep -q 'no snapshot: .*No space' unit.log || wrong 'says nothing of the snapshot'
 stop
 recovers 'after a snapshot that failed'

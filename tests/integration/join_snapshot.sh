@@ -3,7 +3,7 @@
 # snapshot of its peers, over all handovers since the genesis, of whose committee nobody is left; goes on from there, votes, and
 # agrees with the others. usage: join_snapshot.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-. "$(dirname "$0")/units.sh" "${1:-}" "${2:-8300}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-}"
 
 ctl cell init --out "$cell" --map "$repo/configs/demo/town.osm" --validators 1 --block-interval-ms 60 \
     --base-port "$base" --http-port "$http" >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
@@ -37,7 +37,7 @@ for i in 1 2 3 4 5; do
     "$bin/rsud" --config "$yaml" --check >"$out/check.log" 2>&1 || { cat "$out/check.log" "$yaml"; fail "the configuration of unit $i"; }
     start "$i"
 done
-order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")
+order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" --wait 240)
 for i in 2 3 4 5; do
     wait_for 30 "unit $i follows" at_least "$i" 3
     ctl cell validators add --validator-key "${key[$i]}" --link-key "${link[$i]}" --owner "o$i" --mast "m$i" "${order[@]}" >"$out/add.log" 2>&1 ||

@@ -37,7 +37,7 @@ mkfifo "$out/wire" "$out/words"
 "$tools/live_wire" "${spaces[@]}" <"$out/wire" >"$out/wire.log" 2>&1 &
 wire=$!
 exec 8>"$out/wire"
-for _ in $(seq 50); do grep -q ready "$out/wire.log" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q ready "$out/wire.log" && break; sleep 0.1; done
 grep -q ready "$out/wire.log" || { cat "$out/wire.log"; echo 'live_cell.sh: no wire'; exit 77; }
 
 start_time=2026-06-01T08:00:00Z
@@ -65,7 +65,7 @@ kill_hard() {
 say 'delay 5 5'
 for i in 1 2 3 4; do start $i; done
 for i in 1 2 3 4; do
-    for _ in $(seq 100); do [ -S "$out/cell/rsu$i/http.sock" ] && break; sleep 0.1; done
+    for _ in $(seq 2000); do [ -S "$out/cell/rsu$i/http.sock" ] && break; sleep 0.1; done
     [ -S "$out/cell/rsu$i/http.sock" ] || fail "unit $i does not start"
 done
 "$tools/live_client" "$out/cell" 4 "$seconds" "$repo/scripts/policies/motorway.lua" "$out/history" "$seed" \

@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NODES_MAX = 8, OPS_MAX = 8, PAUSE_US = 60000, RETRY_US = 1500000, PATIENCE_US = 120000000 };
+enum { NODES_MAX = 8, OPS_MAX = 8, PAUSE_US = 60000, RETRY_US = 1500000, PATIENCE_US = 600000000 };
 
 struct op {
     struct buf tx;

@@ -4,12 +4,12 @@
 # is asked for says where to begin again. usage: parts.sh PROGRAMS-FOLDER LIAR [BASE-PORT]
 set -u
 liar=${2:?liar}
-. "$(dirname "$0")/units.sh" "${1:-}" "${3:-9600}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${3:-}"
 
 start_time=2026-06-01T08:00:00Z
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 420 --change-at 60 --seed 7 \
     --start "$start_time" --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
-ctl cell init --out "$cell" --map "$town/town.osm" --trust "$out/trust" --validators 1 --clock-rate 60 --clock-epoch "$start_time" \
+ctl cell init --out "$cell" --map "$town/town.osm" --trust "$out/trust" --validators 1 --clock-rate 15 --clock-epoch "$start_time" \
     --capture "$out/drive.pcap" --block-interval-ms 100 --base-port "$base" --http-port "$http" >"$out/init.log" 2>&1 ||
     { cat "$out/init.log"; fail 'cell init'; }
 yaml=$cell/rsu1/rsud.yaml
@@ -30,7 +30,8 @@ wait_for 30 'a tile of the base map' based
 
 finished() { ctl cell status --http "$api" --json | grep -q '"capture_finished": true'; }
 wait_for 120 'the drive is heard' finished
-sleep 2
+told() { [ "$(curl -s --unix-socket "$cell/rsu1/api.sock" 'http://u/v1/map/net?from=1' | grep -c '"description"')" -ge 3 ]; }
+wait_for 60 'the three changes of the drive' told
 last=$(ctl cell status --http "$api" --json | field map_version)
 [ "$last" -ge 3 ] || fail "only version $last"
 
@@ -96,7 +97,7 @@ with() {
     shift 3
     "$liar" "$out/lies.sock" "$cell/rsu1/api.sock" "$word" "$mode" "$what" &
     local p=$!
-    for _ in $(seq 50); do [ -S "$out/lies.sock" ] && break; sleep 0.1; done
+    for _ in $(seq 1000); do [ -S "$out/lies.sock" ] && break; sleep 0.1; done
     ctl "$@" --http "unix:$out/lies.sock" --genesis "$cell/genesis.bin" --out "$out/lie" >"$out/said" 2>&1
     local code=$?
     kill $p

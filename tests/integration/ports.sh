@@ -68,7 +68,7 @@ pid=$!
 metric() {
     in_ns curl -s http://127.0.0.1:8100/metrics | awk -v want="$1" 'index($0, want) == 1 { sum += $NF } END { printf "%d\n", sum }'
 }
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + 480))
 until in_ns ip link show wstap0 >/dev/null 2>&1; do
     [ $SECONDS -lt $deadline ] || fail 'no interface was made'
     kill -0 "$pid" 2>/dev/null || fail 'rsud stopped'

@@ -4,7 +4,7 @@
 # checks them and trusts the new committee. One with another cell's genesis refuses them by name.
 # usage: radio_handover.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-. "$(dirname "$0")/units.sh" "${1:-}" "${2:-8700}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-}"
 metric() { curl -s "http://127.0.0.1:$http/metrics" | sed -nE "s/^$1 ([0-9]+)\$/\\1/p"; }
 metric_is() { [ "$(metric "$1")" -ge "$2" ] 2>/dev/null; }
 
@@ -46,7 +46,7 @@ END
 kill -HUP "${pid[1]}"
 sed -i -E '/^(radio|record|ports):/,/^[^ ]/{/^(radio|record|ports):/d;/^  /d}' "$cell/rsu2/rsud.yaml"
 start 2
-order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http")
+order=(--genesis "$cell/genesis.bin" --key "$cell/authority/1.key" --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" --wait 240)
 ctl cell validators add --validator-key "$key" --link-key "$link" --owner two --mast two --anyway "${order[@]}" >"$out/add.log" 2>&1 ||
     { cat "$out/add.log"; fail 'cell validators add'; }
 wait_for 30 'two validators' committee 1 2

@@ -20,7 +20,7 @@ start_time=2026-06-01T08:00:00Z
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 12 --cam-hz 2 --duration 90 --seed 7 \
     --start "$start_time" --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
 "$bin/rsuctl" cell init --out "$out/cell" --map "$town/town.osm" --trust "$out/trust" --validators 1 --capture "$out/drive.pcap" \
-    --clock-rate 10 --clock-epoch "$start_time" --block-interval-ms 500 >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
+    --clock-rate 4 --clock-epoch "$start_time" --block-interval-ms 500 >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
 yaml=$out/cell/rsu1/rsud.yaml
 [ -f "$yaml" ] || yaml=$(ls "$out"/cell/rsu*/rsud.yaml | head -n 1)
 cat >>"$yaml" <<END
@@ -33,7 +33,7 @@ sed -i -E 's/^  - kind: capture/&\n    workers: 2/; s/future_ms: 60000,/& wait_m
 pid=$!
 http=$(sed -nE 's/^http: *//p' "$yaml")
 metrics() { curl -s "http://$http/metrics"; }
-deadline=$((SECONDS + 90))
+deadline=$((SECONDS + 600))
 until metrics | grep -q '^wayside_port_capture_finished{port="0"} 1$'; do
     [ $SECONDS -lt $deadline ] || fail 'the capture does not end'
     kill -0 "$pid" 2>/dev/null || fail 'the unit stopped'

@@ -19,7 +19,8 @@ fail() {
     tail -n 4 rsu*.log | sed 's/^/        /'
     exit 1
 }
-port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
+. "$root/tests/integration/free_ports.sh"
+free_ports port 16
 printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 "$ctl" cell init --out cell --map "$root/configs/demo/town.osm" --name town --validators 4 --seed 6 --capture quiet.pcap \
     --base-port $port --http-port $((port + 10)) --block-interval-ms 100 >log 2>&1 || { cat log; exit 1; }
@@ -33,7 +34,7 @@ told() { "$ctl" cell status --http "unix:$out/cell/rsu$1/api.sock" --json 2>/dev
 # reach UNIT HEIGHT
 reach() {
     local now
-    for _ in $(seq 900); do
+    for _ in $(seq 9000); do
         now=$(told "$1")
         [ "${now:-0}" -ge "$2" ] && return 0
         kill -0 "${unit[$1]}" 2>/dev/null || fail "unit $1 ended"
@@ -50,7 +51,7 @@ height=$(told 1)
 next=$((height / 10 * 10 + 10))
 reach 1 $((next + 2))
 name=$(printf '%020d.wsnap' "$next")
-for _ in $(seq 100); do
+for _ in $(seq 3000); do
     [ -f "cell/rsu1/data/snapshots/$name" ] && [ -f "cell/rsu2/data/snapshots/$name" ] && break
     sleep 0.1
 done

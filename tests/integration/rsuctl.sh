@@ -23,7 +23,7 @@ done=0
 expect() {
     local code=$1 words=$2 got
     shift 2
-    timeout 20 "$@" >log 2>&1
+    timeout 300 "$@" >log 2>&1
     got=$?
     done=$((done + 1))
     if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qE -- "$words" log; }; then
@@ -32,6 +32,18 @@ expect() {
         sed 's/^/        /' log | head -n 20
         bad=$((bad + 1))
     fi
+}
+# soon CODE WORDS COMMAND...: the same of what comes with one of the next blocks
+soon() {
+    local code=$1 words=$2 i got
+    shift 2
+    for i in $(seq 600); do
+        got=0
+        timeout 300 "$@" >log 2>&1 || got=$?
+        [ $got -eq "$code" ] && grep -qE -- "$words" log && break
+        sleep 0.2
+    done
+    expect "$code" "$words" "$@"
 }
 ctl=$bin/rsuctl
 
@@ -101,7 +113,7 @@ refused() { # NAME SCRIPT WORDS
     printf '%s\n' "$2" >"$1.lua"
     SECONDS=0
     expect 1 "$3" "$ctl" policy check "$1.lua"
-    [ $SECONDS -le 2 ] || { echo "$1: took $SECONDS s"; bad=$((bad + 1)); }
+    [ $SECONDS -le 60 ] || { echo "$1: took $SECONDS s"; bad=$((bad + 1)); }
     expect 1 '"good": false' "$ctl" policy check "$1.lua" --json
 }
 refused loop 'while true do end' 'loop.lua:1: .*steps'
@@ -154,20 +166,21 @@ expect 3 '' "$ctl" block show 1 --http 127.0.0.1:1
 expect 3 '' "$ctl" policy show --http 127.0.0.1:1
 
 # ---- one unit ----
-port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
+. "$root/tests/integration/free_ports.sh"
+free_ports port 16
 "$ctl" cell init --out one --map "$town/town.osm" --name one --validators 1 --authorities 2 --policy-quorum 2 \
     --base-port $port --http-port $((port + 1)) --block-interval-ms 50 >log 2>&1 || { cat log; exit 1; }
 sed -i 's/^http: .*/http: unix:api.sock/' one/rsu1/rsud.yaml
 "$bin/rsud" --config one/rsu1/rsud.yaml >unit.log 2>&1 &
 unit=$!
 http=unix:$out/one/rsu1/api.sock
-for _ in $(seq 100); do
+for _ in $(seq 2000); do
     status=$("$ctl" cell status --http "$http" --json 2>/dev/null) &&
         [ "$(sed -nE 's/^  "height": ([0-9]+),/\1/p' <<<"$status")" -ge 3 ] && break
     kill -0 $unit 2>/dev/null || break
     sleep 0.1
 done
-expect 0 'healthy: yes' "$ctl" cell status --http "$http"
+soon 0 'healthy: yes' "$ctl" cell status --http "$http"
 expect 0 'rsu1' "$ctl" cell validators --http "$http"
 expect 0 'block 2' "$ctl" block show 2 --http "$http"
 expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/genesis.bin
@@ -183,23 +196,23 @@ expect 1 '2 authorities must sign, 1 did' "${deploy[@]}" --key one/authority/1.k
 expect 1 'no authority of this genesis' "${deploy[@]}" --key one/authority/1.key --key cell/authority/1.key
 expect 3 'no.key' "${deploy[@]}" --key no.key
 both=(--key one/authority/2.key --key one/authority/1.key)
-expect 0 'accepted in block [0-9]+' "${deploy[@]}" "${both[@]}" --http "$http"
-expect 0 'policy: motorway, sequence 1' "$ctl" policy show --http "$http"
+expect 0 'accepted in block [0-9]+' "${deploy[@]}" "${both[@]}" --http "$http" --wait 240
+soon 0 'policy: motorway, sequence 1' "$ctl" policy show --http "$http"
 tried=("$ctl" policy try quiet.pcap --map "$town/town.osm" --policy "$root/scripts/policies/urban.lua")
-expect 0 '^in force: motorway, in force where --http says' "${tried[@]}" --http "$http"
+soon 0 '^in force: motorway, in force where --http says' "${tried[@]}" --http "$http"
 expect 0 '^  map.confirm_bits +31 +20 bit' "${tried[@]}" --http "$http"
 expect 0 '^in force: urban, the first policy of the cell' "${tried[@]}" --genesis one/genesis.bin
 expect 1 'refused: ' "${deploy[@]}" "${both[@]}" --sequence 1
 expect 1 'order_sequence: .*give it again with --http' "${deploy[@]}" "${both[@]}" --sequence 1
-expect 0 'sequence 2,' "${deploy[@]}" "${both[@]}" --http "$http"
-expect 0 '"result": "ok"' "${deploy[@]}" "${both[@]}" --http "$http" --json
+expect 0 'sequence 2,' "${deploy[@]}" "${both[@]}" --http "$http" --wait 240
+expect 0 '"result": "ok"' "${deploy[@]}" "${both[@]}" --http "$http" --wait 240 --json
 sed -n '1,$p' "$root/scripts/policies/motorway.lua" >third.lua
 expect 0 'not known yet: ask a unit for /v1/tx/' "$ctl" policy deploy third.lua --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}"
 expect 1 'refused: ' "$ctl" policy deploy third.lua --genesis cell/genesis.bin --admin one/rsu1/admin.sock \
     --key cell/authority/1.key --key cell/authority/2.key
 
 # ---- the map, by order ----
-ordered=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http")
+ordered=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240)
 limit=$(curl -s --unix-socket one/rsu1/api.sock http://unit/v1/map | grep -o '"element":"[0-9a-f]*","revision":0,"value":50' |
     head -n 1 | cut -d '"' -f 4)
 expect 2 'kind is needed' "$ctl" map order modify "${ordered[@]}" --element "$limit" --value 30
@@ -214,13 +227,13 @@ expect 1 'map_order_over' "$ctl" map order modify "${ordered[@]}" --element "$li
 expect 0 'accepted in block' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 30
 decree=$(grep -oE '[0-9a-f]{64}' log | head -n 1)
 expect 1 'map_order_in_force' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 20
-expect 0 'by order of the authority' curl -s --unix-socket one/rsu1/api.sock "http://unit/v1/map/diffs?from=1"
+soon 0 'by order of the authority' curl -s --unix-socket one/rsu1/api.sock "http://unit/v1/map/diffs?from=1"
 expect 0 'accepted in block' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
 expect 1 'unknown_map_order' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
 
 # ---- the committee, by order ----
 expect 0 'rsu1' "$ctl" cell validators show --http "$http"
-signed=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http")
+signed=(--genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240)
 newcomer=(--validator-key "$(printf '%064d' 7)" --link-key "$(printf '%064d' 8)")
 address=$("$ctl" cell validators --http "$http" --json | sed -nE 's/.*"address": "([0-9a-f]{64})".*/\1/p' | head -n 1)
 expect 2 'validator-key and --link-key' "$ctl" cell validators add "${signed[@]}"
@@ -241,7 +254,7 @@ expect 1 'refused: bad_params.*block_txs_max' "$ctl" cell validators params bloc
 expect 1 'refused: unsafe_params' "$ctl" cell validators params tx_octets_max=300 "${signed[@]}"
 expect 0 'accepted in block' "$ctl" cell validators params block_txs_max=4999 "${signed[@]}"
 expect 0 'accepted in block' "$ctl" cell validators params block_txs_max=5000 "${signed[@]}"
-for _ in $(seq 300); do
+for _ in $(seq 2000); do
     curl -s --unix-socket one/rsu1/api.sock http://unit/v1/params | grep -q '"block_txs_max": 5000' && break
     sleep 0.1
 done
@@ -249,7 +262,7 @@ expect 0 '"block_txs_max": 5000' curl -s --unix-socket one/rsu1/api.sock http://
 
 # ---- from a trusted block ----
 id=$("$ctl" block show 3 --http "$http" --json | sed -nE 's/^ *"id": "([0-9a-f]{64})",?$/\1/p' | head -n 1)
-expect 0 'block 5 holds' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
+soon 0 'block 5 holds' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
 expect 0 'block 3 holds' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
 expect 0 'block 2 holds' "$ctl" block verify 2 --http "$http" --genesis one/genesis.bin --trusted "3:$id"
 expect 1 'not the trusted header' "$ctl" block verify 5 --http "$http" --genesis one/genesis.bin --trusted "4:$id"
@@ -264,8 +277,8 @@ sed "s/:$port$/:$((port + 2))/" one/rsu1/rsud.yaml >two/rsu1/rsud.yaml
 "$bin/rsud" --config two/rsu1/rsud.yaml >twin.log 2>&1 &
 twin=$!
 other=unix:$out/two/rsu1/api.sock
-for _ in $(seq 300); do
-    "$ctl" block show 3 --http "$other" >/dev/null 2>&1 && break
+for _ in $(seq 2000); do
+    "$ctl" block show 5 --http "$other" >/dev/null 2>&1 && break
     sleep 0.1
 done
 expect 0 'proves the same block' "$ctl" block verify 3 --http "$http" --genesis one/genesis.bin --witness "$http"
@@ -273,7 +286,7 @@ expect 1 'proves another block 3: a quorum signed both' "$ctl" block verify 3 --
     --witness "$http" --witness "$other" --evidence fork
 expect 1 'fork.1: refused: transaction refused' "$ctl" cell report fork.1 --admin one/rsu1/admin.sock
 expect 0 'taken: evidence [0-9a-f]{64} of a light_client_attack at height 3' "$ctl" cell report fork.2 --admin one/rsu1/admin.sock
-for _ in $(seq 300); do
+for _ in $(seq 2000); do
     grep -q 'still signs' unit.log && break
     sleep 0.1
 done

@@ -4,13 +4,13 @@
 # is among those who saw it. What is wrong in a line is refused by name, and another class of certificate is no sensor's.
 # usage: sensors.sh PROGRAMS-FOLDER [BASE-PORT]
 set -u
-. "$(dirname "$0")/units.sh" "${1:-}" "${2:-9300}"
+. "$(dirname "$0")/units.sh" "${1:-}" "${2:-}"
 
 start_time=2026-06-01T08:00:00Z
-"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 420 --change-at 60 \
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 900 --change-at 60 \
     --seed 7 --start "$start_time" --units 1 --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
 ctl cell init --out "$cell" --map "$town/town.osm" --trust "$out/trust" --capture "$out/drive.pcap" \
-    --clock-rate 25 --clock-epoch "$start_time" --block-interval-ms 500 --base-port "$base" --http-port "$http" \
+    --clock-rate 15 --clock-epoch "$start_time" --block-interval-ms 500 --base-port "$base" --http-port "$http" \
     >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
 yaml=$cell/rsu1/rsud.yaml
 cat >>"$yaml" <<END
@@ -56,7 +56,8 @@ grep -q '^malformed: class: no field' "$out/said" || fail 'malformed is not said
 printf '%s\n' 'nonsense' | send && fail 'nonsense is taken'
 [ "$(sensor 'lines_total\{sensor="north",outcome="not_json"\}')" = 1 ] || fail 'not_json is not counted'
 status 1 | tr -d ' \n' | grep -q '"sensors":\[{"name":"north","class":"roadside"' || fail 'the sensor is not in the status'
-ctl cell status --http "127.0.0.1:$http" | grep -q "^sensor north (roadside, family 0, 0 connected): .*taken" || fail 'the sensor is not told'
+quiet() { ctl cell status --http "127.0.0.1:$http" | grep -q "^sensor north (roadside, family 0, 0 connected): .*taken"; }
+wait_for 10 'the sensor, with nobody connected any more, is told' quiet
 [ "$(stat -c %a "$cell/rsu1/north.sock")" = 660 ] || fail 'the mode of the socket'
 no_complaints
 for i in 1 2 3 4; do end $i; done

@@ -28,7 +28,7 @@ cases=0
 expect() {
     local code=$1 words=$2 got
     shift 2
-    timeout 30 "$@" >log 2>&1
+    timeout 300 "$@" >log 2>&1
     got=$?
     cases=$((cases + 1))
     if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qE -- "$words" log; }; then
@@ -69,7 +69,8 @@ echo 'not a certificate' >text.pem
 [ -s us.pem ] && [ -s old.pem ] && [ -s locked.key ] || fail 'no certificates'
 
 # ---- a cell of one, and proxies before it ----
-port=$((10000 + $$ * 16 % 20000))
+. "$here/free_ports.sh"
+free_ports port 16
 printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 "$ctl" cell init --out cell --map "$root/configs/demo/town.osm" --validators 1 --capture quiet.pcap --base-port $port \
     --http-port $((port + 1)) --block-interval-ms 50 >init.log || fail 'no cell'
@@ -84,7 +85,7 @@ front() {
     shift
     node "$here/front.mjs" 0 "$out/cell/rsu1/api.sock" none "$@" >"front.$name.log" 2>&1 &
     pids+=($!)
-    for _ in $(seq 100); do
+    for _ in $(seq 2000); do
         at=$(sed -n 's/^ready //p' "front.$name.log")
         [ -z "$at" ] || break
         sleep 0.1
@@ -96,7 +97,7 @@ front mutual proxy.pem proxy.key clients.pem && mutual=$at
 front plain proxy.pem proxy.key && plain=$at
 front elsewhere elsewhere.pem elsewhere.key && elsewhere=$at
 front old old.pem old.key && old=$at
-for _ in $(seq 100); do
+for _ in $(seq 2000); do
     "$ctl" cell status --http "$direct" >/dev/null 2>&1 && break
     kill -0 $unit || fail 'the unit stopped'
     sleep 0.1
@@ -175,7 +176,7 @@ if command -v nginx >/dev/null; then
     nginx -e stderr -p "$out" -c "$out/nginx.conf" >nginx.log 2>&1 &
     pids+=($!)
     mutual=https://localhost:$((port + 4))
-    for _ in $(seq 100); do
+    for _ in $(seq 2000); do
         curl -s --cacert proxies.pem "$mutual" >/dev/null && break
         sleep 0.1
     done
@@ -184,7 +185,10 @@ if command -v nginx >/dev/null; then
     every 40 "$before"
     expect 3 'HTTP 400' "${ask[@]}" "$mutual" --cacert proxies.pem
     # Events come as they are said, not when a buffer is full.
-    timeout 3 curl -sN --cacert proxies.pem --cert us.pem --key us.key "$mutual/v1/map/stream?from=1" >events
+    curl -sN --max-time 120 --cacert proxies.pem --cert us.pem --key us.key "$mutual/v1/map/stream?from=1" >events &
+    hearer=$!
+    while kill -0 $hearer 2>/dev/null && ! grep -q '^event: version' events; do sleep 0.1; done
+    kill $hearer 2>/dev/null
     grep -q '^event: version' events || { echo 'FAILED  no events through nginx'; bad=$((bad + 1)); }
     [ "$(curl -s -o said -w '%{http_code}' --cacert proxies.pem --cert us.pem --key us.key -X POST "$mutual/v1/map")" = 403 ] ||
         { echo 'FAILED  POST through nginx'; bad=$((bad + 1)); }

@@ -20,7 +20,7 @@ fail() {
 try() {
     local want=$1 got=0
     shift
-    timeout 120 "$bin/rsuctl" policy try --map "$town/town.osm" --trust trust --validators 1 --quiet "$@" >said 2>complaint || got=$?
+    timeout 900 "$bin/rsuctl" policy try --map "$town/town.osm" --trust trust --validators 1 --quiet "$@" >said 2>complaint || got=$?
     [ $got -eq "$want" ] || fail "policy try $*: exit code $got, expected $want"
 }
 says() {
@@ -134,7 +134,7 @@ refused() { # NAME SCRIPT WORDS
     says "\"error\": \"$3"
     try 1 drive.pcap --policy "$urban" --against "$1.lua" --json
     says '"policy": "in_force"'
-    [ $SECONDS -le 10 ] || fail "$1: takes $SECONDS s"
+    [ $SECONDS -le 120 ] || fail "$1: takes $SECONDS s"
 }
 refused syntax $'local x = 1\nreturn {\n' 'syntax.lua:[0-9]'
 refused runs-out $'local n = 0\nwhile true do\nn = n + 1 end' 'runs-out.lua:[23]: .*steps'

@@ -1,10 +1,12 @@
 # shellcheck shell=bash disable=SC2034
-# A cell of units on this machine's loopback, for the scripts that source this: . units.sh PROGRAMS-FOLDER BASE-PORT
-# Sets bin, base, http (the port of unit 1; the others' follow), repo, town, out (a folder that goes with the script), cell (where
+# A cell of at most 8 units on this machine's loopback, for the scripts that source this: . units.sh PROGRAMS-FOLDER [BASE-PORT]
+# Sets bin, base (free ports are found unless one is given), http (the port of unit 1; the others' follow), repo, town, out (a folder that goes with the script), cell (where
 # the cell's folders are, once it was founded) and pid, by unit. At the end of the script all units are stopped.
 bin=${1:?folder of programs}
-base=${2:?base port}
-http=$((base + 200))
+. "$(dirname "${BASH_SOURCE[0]}")/free_ports.sh"
+base=${2:-}
+[ -n "$base" ] || free_ports base 16
+http=$((base + 8))
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 town=$repo/configs/demo
 out=$(mktemp -d)
@@ -42,9 +44,11 @@ committee() { # UNIT COUNT: the unit sees so many validators
     [ "$(ctl cell validators --http "127.0.0.1:$((http + $1 - 1))" --json 2>/dev/null | grep -c '"address"')" -eq "$2" ]
 }
 addresses() { ctl cell validators --http "127.0.0.1:$http" --json | tr -d ' \n' | grep -oE '"address":"[0-9a-f]{64}"' | cut -d'"' -f4; }
-# wait_for SECONDS WHAT COMMAND...: until it succeeds
+# wait_for SECONDS WHAT COMMAND...: until it succeeds. The seconds are those of a machine that does nothing else; one that is slow,
+# busy and has a slow disk gets PATIENCE times as many.
+PATIENCE=8
 wait_for() {
-    local deadline=$((SECONDS + $1)) what=$2
+    local deadline=$((SECONDS + PATIENCE * $1)) what=$2
     shift 2
     until "$@"; do
         [ $SECONDS -lt $deadline ] || fail "not in time: $what"

@@ -40,10 +40,10 @@ for ns in "$a" "$b"; do
 done
 
 start_time=2026-06-01T08:00:00Z
-"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 420 --change-at 60 \
+"$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --cam-hz 1 --duration 1800 --change-at 60 \
     --seed 7 --start "$start_time" --units 2 --pki "$out/trust" --out "$out/drive.pcap" >/dev/null || fail 'obusim'
 "$bin/rsuctl" cell init --out "$out/cell" --map "$town/town.osm" --trust "$out/trust" --validators 2 --capture "$out/drive.pcap" \
-    --clock-rate 25 --clock-epoch "$start_time" --block-interval-ms 500 >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
+    --clock-rate 15 --clock-epoch "$start_time" --block-interval-ms 500 >"$out/init.log" 2>&1 || { cat "$out/init.log"; fail 'cell init'; }
 for i in 1 2; do
     yaml=$out/cell/rsu$i/rsud.yaml
     sed -i -E "s|127\.0\.0\.1:710([01])|10.77.0.\1:7100|; s|10\.77\.0\.1:7100|10.77.0.2:7100|; s|10\.77\.0\.0:7100|10.77.0.1:7100|" "$yaml"
@@ -75,7 +75,7 @@ metric() {
     ip netns exec "$(ns_of "$1")" curl -s "http://127.0.0.1:$((8100 + $1 - 1))/metrics" | awk -v want="$2" '
         index($0, want) == 1 { sum += $NF } END { printf "%d\n", sum }'
 }
-deadline=$((SECONDS + 90))
+deadline=$((SECONDS + 600))
 while :; do
     [ $SECONDS -lt $deadline ] || fail "notices: $(metric 1 'wayside_admission_total{outcome="notice"}') and $(metric 2 'wayside_admission_total{outcome="notice"}')"
     for i in 1 2; do kill -0 "${pid[$i]}" 2>/dev/null || fail "unit $i stopped"; done
@@ -97,7 +97,7 @@ kill -9 "${pid[2]}"
 wait "${pid[2]}" 2>/dev/null
 ip netns exec "$b" "$bin/rsud" --config "$out/cell/rsu2/rsud.yaml" >>"$out/rsu2.log" 2>&1 &
 pid[2]=$!
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + 480))
 until [ "$(metric 2 'wayside_frames_total{port="0",verdict="verified"}')" -ge 3 ]; do
     [ $SECONDS -lt $deadline ] || fail 'unit 2 is deaf after it was killed'
     kill -0 "${pid[2]}" 2>/dev/null || fail 'unit 2 does not start after it was killed'
@@ -108,7 +108,7 @@ echo "veth.sh: $kind: unit 2 hears again after it was killed"
 # The radio is pulled out of running units and put back, then stopped and started by order; the cell goes on.
 state() { "$bin/rsuctl" port list --admin "$out/cell/rsu$1/admin.sock" | awk '$3 == "radio0" { print $4 }'; }
 wait_for() { # WORDS COMMAND...: until the command says the words
-    local want=$1 until=$((SECONDS + 30))
+    local want=$1 until=$((SECONDS + 240))
     shift
     while [ "$("$@")" != "$want" ]; do
         [ $SECONDS -lt $until ] || fail "$* says '$("$@")', not '$want'"
@@ -117,7 +117,7 @@ wait_for() { # WORDS COMMAND...: until the command says the words
 }
 verified() { metric "$1" 'wayside_frames_total{port="0",verdict="verified"}'; }
 hear_more() {
-    local before until=$((SECONDS + 30))
+    local before until=$((SECONDS + 240))
     before=$(verified "$1")
     while [ "$(verified "$1")" -le "$before" ]; do
         [ $SECONDS -lt $until ] || fail "unit $1 hears nothing any more"

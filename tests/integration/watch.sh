@@ -23,8 +23,9 @@ fail() {
 start=2026-06-01T08:00:00Z
 "$bin/obusim" --map "$town/town.osm" --world "$town/town-world.osm" --vehicles 20 --duration 420 --change-at 60 --seed 7 \
     --start $start --pki trust --out drive.pcap >obusim.log
-port=$((10000 + $$ * 16 % 20000)) # below what the kernel gives to others
-"$ctl" cell init --out cell --map "$town/town.osm" --trust trust --validators 1 --clock-rate 60 --clock-epoch $start \
+. "$town/../../tests/integration/free_ports.sh"
+free_ports port 16
+"$ctl" cell init --out cell --map "$town/town.osm" --trust trust --validators 1 --clock-rate 15 --clock-epoch $start \
     --capture drive.pcap --block-interval-ms 100 --base-port $port --http-port $((port + 1)) >init.log
 # Its own socket instead of a port that might be in use.
 sed -i 's/^http: .*/http: unix:api.sock/' cell/rsu1/rsud.yaml
@@ -35,7 +36,7 @@ http=unix:$out/cell/rsu1/api.sock
 
 # have FOLDER: the last version in it
 have() { sed -nE 's/.*"version": ([0-9]+).*/\1/p' "$1/state.json" 2>/dev/null || echo 0; }
-for _ in $(seq 100); do
+for _ in $(seq 2000); do
     "$ctl" cell status --http "$http" >/dev/null 2>&1 && break
     kill -0 $unit || fail 'the unit stopped'
     sleep 0.1
@@ -43,7 +44,7 @@ done
 "$ctl" map watch --out live --http "$http" >watch.log 2>&1 &
 watcher=$!
 pids+=($watcher)
-for _ in $(seq 400); do
+for _ in $(seq 6000); do
     [ "$(have live)" -ge 2 ] 2>/dev/null && break
     kill -0 $watcher || fail 'the watcher stopped'
     sleep 0.1
@@ -53,12 +54,15 @@ kill -TERM $watcher
 wait $watcher || fail 'a watcher that is told to stop has not done wrong'
 first=$(have live)
 
-for _ in $(seq 600); do
+for _ in $(seq 6000); do
     "$ctl" cell status --http "$http" --json | grep -q '"capture_finished": true' && break
     kill -0 $unit || fail 'the unit stopped'
     sleep 0.1
 done
-sleep 2
+for _ in $(seq 3000); do # those of the last seconds
+    [ "$(curl -s --unix-socket cell/rsu1/api.sock 'http://u/v1/map/net?from=1' | grep -c '"description"')" -ge 3 ] && break
+    sleep 0.1
+done
 "$ctl" map watch --out live --once --json --http "$http" >rest.log
 "$ctl" map watch --out whole --once --http "$http" >/dev/null
 last=$(have whole)
@@ -128,7 +132,10 @@ fi
 "$ctl" map watch --out killed --http "$http" >/dev/null 2>&1 &
 writer=$!
 pids+=($writer)
-sleep 0.5
+while flock -n killed true; do # until it has the folder
+    kill -0 $writer || fail 'the writer stopped'
+    sleep 0.1
+done
 "$ctl" map watch --out killed --once --http "$http" >/dev/null 2>log && fail 'two writers'
 grep -q 'another rsuctl map watch' log || fail 'two writers are not named'
 kill -TERM $writer

@@ -28,11 +28,11 @@ fail() {
     exit 1
 }
 have() { sed -nE 's/.*"version": ([0-9]+).*/\1/p' "$1/state.json" 2>/dev/null || echo 0; }
-# until WORDS-OF-A-FAILURE COMMAND...: within 20 s
+# until WORDS-OF-A-FAILURE COMMAND...: within four minutes
 until_() {
     local words=$1
     shift
-    for _ in $(seq 200); do
+    for _ in $(seq 2400); do
         "$@" && return 0
         sleep 0.1
     done
@@ -40,7 +40,8 @@ until_() {
 }
 
 # ---- a cell whose authorities change limits, signs and places, one version after the other ----
-port=$((10000 + $$ * 16 % 20000))
+. "$here/free_ports.sh"
+free_ports port 16
 printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\0\0' >quiet.pcap
 "$ctl" cell init --out cell --map "$town/town.osm" --validators 1 --capture quiet.pcap --base-port $port \
     --http-port $((port + 1)) --block-interval-ms 50 >init.log
@@ -55,7 +56,7 @@ curl -s --unix-socket cell/rsu1/api.sock http://unit/v1/map >map.geojsonl
 mapfile -t limits < <(grep -ao '"kind":"speed_limit","element":"[0-9a-f]*","revision":0,"value":50' map.geojsonl | head -n 9 | cut -d '"' -f 8)
 [ "${#limits[@]}" -eq 9 ] || fail 'too few limits'
 order=("$ctl" map order)
-signed=(--genesis cell/genesis.bin --admin cell/rsu1/admin.sock --key cell/authority/1.key --http "$http")
+signed=(--genesis cell/genesis.bin --admin cell/rsu1/admin.sock --key cell/authority/1.key --http "$http" --wait 240)
 "${order[@]}" create --kind sign --at 48.7651,11.4231 --heading 90 --value 30 "${signed[@]}" >order.log || fail 'the order of a sign'
 for limit in "${limits[@]}"; do
     "${order[@]}" modify --element "$limit" --kind speed_limit --value 30 "${signed[@]}" >order.log || fail 'the order of a limit'
