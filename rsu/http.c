@@ -173,11 +173,21 @@ bool http_ask(struct http *h, mailbox_fn fn, void *ctx, struct http_reply *r) {
     return false;
 }
 
-bool http_take_seat(struct http *h, struct http_reply *r) {
+static bool take_seat(struct http *h, unsigned most) {
     unsigned taken = atomic_load(&h->seats);
-    while (taken < h->streams_max)
+    while (taken < most)
         if (atomic_compare_exchange_weak(&h->seats, &taken, taken + 1))
             return true;
+    return false;
+}
+
+bool http_take_waiting_seat(struct http *h) {
+    return take_seat(h, h->connections - h->connections / 8);
+}
+
+bool http_take_seat(struct http *h, struct http_reply *r) {
+    if (take_seat(h, h->streams_max))
+        return true;
     http_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "all %u event streams are in use", h->streams_max);
     http_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
     return false;

@@ -169,7 +169,7 @@ struct http {
     atomic_uint_fast64_t refused[REFUSALS];
     atomic_uint_fast64_t map_steps; /* versions that maps were taken on or back by */
     unsigned streams_max; /* event streams of both kinds */
-    atomic_uint seats; /* of these, taken */
+    atomic_uint seats; /* taken by event streams, and by calls that wait for a long answer */
 };
 
 WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tuning,
@@ -179,7 +179,9 @@ WARN_UNUSED int http_start_tuned(const struct http_config *cfg, const struct htt
 bool http_ask(struct http *h, mailbox_fn fn, void *ctx, struct http_reply *r);
 /* One of the streams' seats, whichever kind it is for; false: all are taken, and the reply says so. Any thread. */
 bool http_take_seat(struct http *h, struct http_reply *r);
-void http_leave_seat(struct http *h);
+/* One for a call that waits; of the connections an eighth stays for short questions in any case. False: all are taken. */
+bool http_take_waiting_seat(struct http *h);
+void http_leave_seat(struct http *h); /* of either kind */
 const char *http_contract_name(const struct http *h, size_t contract);
 const char *http_code_name(const struct http *h, size_t contract, exec_code code);
 

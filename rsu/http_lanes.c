@@ -79,7 +79,7 @@ bool lanes_give(struct lanes *l, struct http_call *c, struct http_reply *r) {
     struct http_job *job = ws_alloc(sizeof(*job));
     *job = (struct http_job){.c = c, .fn = fn, .reply = {.lane = r->lane}};
     (void)pthread_mutex_lock(&l->lock);
-    bool room = !atomic_load(&l->stopping) && at->n < l->waiting;
+    bool room = !atomic_load(&l->stopping) && at->n < l->waiting && http_take_waiting_seat(l->h);
     if (room) {
         /* Asleep before the lane can know of it. */
         MHD_suspend_connection(c->connection);
@@ -187,6 +187,7 @@ static void *lane_run(void *arg) {
                 answer(l, job);
             (void)pthread_mutex_lock(&l->lock);
             at->n--;
+            http_leave_seat(l->h);
             wake(job);
         } else if (atomic_load(&l->stopping)) {
             break;

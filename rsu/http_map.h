@@ -19,7 +19,8 @@ struct map_reader *http_map_at(
 /* In a lane's thread, now and then: what was not asked for in a while is given up. */
 void http_maps_idle(struct http *h, enum http_lane lane);
 
-/* A text of a whole map, shared by the answers that send it. The newest of each kind is kept. Any thread. */
+/* A text of a whole map, shared by the answers that send it. Of each kind the last one is kept, and the last one of an old
+ * version. Any thread. */
 enum page_kind { PAGE_GEOJSON, PAGE_SNAPSHOT, PAGE_KINDS };
 /* Makes it the reply if it is kept; false: it is not. */
 bool http_page_give(struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r);

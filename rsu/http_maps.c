@@ -48,7 +48,7 @@ struct maps {
     struct near near; /* LANE_NEAR's */
     struct far far; /* LANE_FAR's */
     pthread_mutex_t lock; /* of the pages; held for moments only */
-    struct page *page[PAGE_KINDS];
+    struct page *page[2][PAGE_KINDS]; /* of the current map, and of an old one */
 };
 
 /* ---- pages ---- */
@@ -80,8 +80,12 @@ static void reply_with(
 bool http_page_give(struct http *h, enum page_kind kind, uint64_t version, struct http_reply *r) {
     struct maps *m = h->maps;
     (void)pthread_mutex_lock(&m->lock);
-    struct page *p = m->page[kind];
+    struct page *p = m->page[0][kind];
     bool here = p != NULL && p->version == version;
+    if (!here) {
+        p = m->page[1][kind];
+        here = p != NULL && p->version == version;
+    }
     if (here)
         (void)atomic_fetch_add(&p->refs, 1);
     (void)pthread_mutex_unlock(&m->lock);
@@ -102,8 +106,9 @@ void http_page_put(
     *p = (struct page){.h = h, .version = version, .text = *text, .counted = text->n};
     atomic_init(&p->refs, 2); /* the reply's, and the one kept */
     (void)pthread_mutex_lock(&m->lock);
-    struct page *old = m->page[kind];
-    m->page[kind] = p;
+    struct page **at = &m->page[r->lane == LANE_FAR ? 1 : 0][kind];
+    struct page *old = *at;
+    *at = p;
     (void)pthread_mutex_unlock(&m->lock);
     page_unref(old);
     reply_with(p, kind, version, r);
@@ -111,13 +116,15 @@ void http_page_put(
 
 void http_pages_drop(struct http *h) {
     struct maps *m = h->maps;
-    struct page *old[PAGE_KINDS];
+    struct page *old[2][PAGE_KINDS];
     (void)pthread_mutex_lock(&m->lock);
     memcpy((void *)old, (void *)m->page, sizeof(old));
     memset((void *)m->page, 0, sizeof(m->page));
     (void)pthread_mutex_unlock(&m->lock);
-    for (size_t i = 0; i < PAGE_KINDS; i++)
-        page_unref(old[i]);
+    for (size_t i = 0; i < PAGE_KINDS; i++) {
+        page_unref(old[0][i]);
+        page_unref(old[1][i]);
+    }
     tile_shelf_drop(h);
 }
 
@@ -299,8 +306,10 @@ struct maps *maps_new(void) {
 void maps_free(struct maps *m) {
     if (m == NULL)
         return;
-    for (size_t i = 0; i < PAGE_KINDS; i++)
-        page_unref(m->page[i]);
+    for (size_t i = 0; i < PAGE_KINDS; i++) {
+        page_unref(m->page[0][i]);
+        page_unref(m->page[1][i]);
+    }
     reader_free(&m->near.map);
     far_forget(&m->far);
     (void)pthread_mutex_destroy(&m->lock);

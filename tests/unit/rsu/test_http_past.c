@@ -511,6 +511,37 @@ static void old_versions_keep_nobody_else_waiting(void **state) {
     assert_int_equal(lanes_waiting(rig->http->lanes, LANE_FAR), 0);
 }
 
+/* However much may wait: connections are left for short questions. */
+static void those_who_wait_leave_some_connections(void **state) {
+    (void)state;
+    enum { CONNECTIONS = 16, ASKED = 24, SLEEPING = CONNECTIONS - CONNECTIONS / 8 };
+    struct rig *r = ws_alloc(sizeof(*r));
+    struct rig *shared = rig;
+    struct latch l = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+    int fd[SLEEPING];
+    rig_open(
+        r, &(struct rig_options){.store = hist->s, .connections = CONNECTIONS, .waiting = 100});
+    rig = r;
+    close_latch(&l, LANE_FAR);
+    for (size_t i = 0; i < SLEEPING; i++) {
+        fd[i] = rig_connect(r);
+        send_get(fd[i], "/v1/map/snapshot?version=7");
+        while (lanes_waiting(r->http->lanes, LANE_FAR) <= i)
+            (void)usleep(1000);
+    }
+    for (size_t i = 0; i < ASKED; i++)
+        rig_refused(r, 503, "too many wait", "/v1/map/snapshot?version=8");
+    static const char *const others[] = {"/v1/status", "/metrics", "/v1/map/versions"};
+    assert_int_equal(count_200(others, ARRAY_LEN(others), 10), 10 * ARRAY_LEN(others));
+    open_latch(&l);
+    for (size_t i = 0; i < SLEEPING; i++)
+        assert_int_equal(read_status(fd[i]), 200);
+    assert_int_equal(atomic_load(&r->http->seats), 0);
+    rig_close(r);
+    free(r);
+    rig = shared;
+}
+
 /* Those who wait when the unit stops are told so; nobody is left behind. */
 static void those_who_wait_are_told_when_the_unit_stops(void **state) {
     (void)state;
@@ -568,6 +599,7 @@ int main(void) {
         cmocka_unit_test(catching_up_is_linear),
         cmocka_unit_test(old_versions_keep_nobody_else_waiting),
         cmocka_unit_test(pages_are_shared_and_counted_once),
+        cmocka_unit_test(those_who_wait_leave_some_connections),
         cmocka_unit_test(those_who_wait_are_told_when_the_unit_stops),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
