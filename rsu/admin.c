@@ -24,6 +24,8 @@ struct caller {
 struct admin {
     char *path;
     size_t octets_max;
+    const char *long_word; /* NULL: none */
+    size_t long_max;
     admin_fn fn;
     void *ctx;
     int listener, epoll;
@@ -113,6 +115,19 @@ static void serve(struct admin *a, struct caller *c, struct span order) {
     buf_free(&c->in);
 }
 
+void admin_allow_long(struct admin *a, const char *word, size_t octets_max) {
+    a->long_word = word;
+    a->long_max = octets_max;
+}
+
+/* What the caller may send, going by how it begins. */
+static size_t most(const struct admin *a, const struct caller *c) {
+    size_t word = a->long_word == NULL ? 0 : strlen(a->long_word);
+    size_t have = c->in.n - 4 < word ? c->in.n - 4 : word;
+    bool so_far = word > 0 && (have == 0 || memcmp(c->in.p + 4, a->long_word, have) == 0);
+    return so_far ? a->long_max : a->octets_max;
+}
+
 static void hear(struct admin *a, struct caller *c) {
     uint8_t chunk[16384];
     ssize_t got = recv(c->fd, chunk, sizeof(chunk), 0);
@@ -126,9 +141,9 @@ static void hear(struct admin *a, struct caller *c) {
     if (c->in.n < 4)
         return;
     size_t want = be32(c->in.p);
-    if (want > a->octets_max) {
+    if (want > most(a, c)) {
         struct buf line = {0};
-        buf_printf(&line, "no order of %zu octets, at most %zu", want, a->octets_max);
+        buf_printf(&line, "no order of %zu octets, at most %zu", want, most(a, c));
         reply(c, &line);
     } else if (c->in.n >= want + 4) {
         serve(a, c, span_of(c->in.p + 4, want));

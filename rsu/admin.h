@@ -18,6 +18,8 @@ typedef void (*admin_fn)(void *ctx, struct span order, struct buf *ret_line);
  * holds something that is no socket. */
 WARN_UNUSED int admin_open(const char *path, size_t octets_max, admin_fn fn, void *ctx,
     struct admin **ret_admin, struct ws_err *err);
+/* What begins with this word, and only that, may have so many octets. The word is borrowed. */
+void admin_allow_long(struct admin *a, const char *word, size_t octets_max);
 /* Only inside admin_fn: the socket of whoever sent the order is the callee's to answer and to close from now on, and what fn
  * leaves in ret_line goes nowhere. For answers that take their time. */
 int admin_take_socket(struct admin *a);

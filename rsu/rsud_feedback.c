@@ -18,9 +18,8 @@ int daemon_open_feedback(struct daemon *d, struct ws_err *err) {
     return rc == WS_OK ? feedback_desk_open(d->face.feedback, &d->feedback_desk, err) : rc;
 }
 
-size_t daemon_admin_octets(const struct daemon *d) {
-    const size_t order = (size_t)d->face.genesis->params.tx_octets_max;
-    return order > FEEDBACK_OCTETS_MAX + WORD ? order : FEEDBACK_OCTETS_MAX + WORD;
+void daemon_allow_feedback(struct daemon *d) {
+    admin_allow_long(d->admin, word, FEEDBACK_OCTETS_MAX + WORD);
 }
 
 bool daemon_feedback_order(struct daemon *d, struct span order) {

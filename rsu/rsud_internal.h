@@ -95,7 +95,7 @@ void daemon_say_way_out(const struct config *c, enum daemon_part damaged);
 /* rsud_feedback.c: false, it is no feedback; else another thread answers. Inside admin_fn only. */
 bool daemon_feedback_order(struct daemon *d, struct span order);
 WARN_UNUSED int daemon_open_feedback(struct daemon *d, struct ws_err *err);
-size_t daemon_admin_octets(const struct daemon *d); /* longest that the admin socket takes */
+void daemon_allow_feedback(struct daemon *d); /* through the admin socket */
 /* rsud_learning.c: false, it is no order about learning; else it is answered later. */
 WARN_UNUSED int daemon_open_learning(struct daemon *d, struct ws_err *err);
 void daemon_close_learning(struct daemon *d);

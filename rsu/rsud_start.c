@@ -385,7 +385,10 @@ static int open_faces(struct daemon *d, struct ws_err *err) {
     if (rc == WS_OK && d->face.sensors != NULL)
         rc = watch(d, sensors_fd(d->face.sensors), err);
     if (rc == WS_OK && d->config.admin != NULL) {
-        rc = admin_open(d->config.admin, daemon_admin_octets(d), daemon_order, d, &d->admin, err);
+        rc = admin_open(d->config.admin, d->face.genesis->params.tx_octets_max, daemon_order, d,
+            &d->admin, err);
+        if (rc == WS_OK)
+            daemon_allow_feedback(d);
         if (rc == WS_OK)
             rc = watch(d, admin_fd(d->admin), err);
     }

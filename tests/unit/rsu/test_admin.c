@@ -184,6 +184,54 @@ static void too_large_is_refused_at_its_length(void **state) {
     admin_close(d.a);
 }
 
+/* The word as it comes in, octet by octet; as soon as it is another one the ordinary bound holds. */
+static void only_what_begins_with_the_word_may_be_long(void **state) {
+    (void)state;
+    enum { LONG = OCTETS_MAX + 1000 };
+    static const uint8_t length[] = {0, LONG >> 16, LONG >> 8 & 0xff, LONG & 0xff};
+    struct desk d;
+    open_desk(&d);
+    admin_allow_long(d.a, "story ", LONG);
+    int fd = call();
+    say(fd, length, 4);
+    serve(&d);
+    for (const char *c = "story "; *c != '\0'; c++) {
+        say(fd, c, 1);
+        serve(&d);
+    }
+    uint8_t *rest = ws_alloc(LONG);
+    memset(rest, 'x', LONG);
+    size_t left = LONG - 6;
+    while (left > 0) {
+        size_t n = left < 8192 ? left : 8192;
+        say(fd, rest, n);
+        left -= n;
+        serve(&d);
+    }
+    for (int i = 0; i < 40; i++)
+        serve(&d);
+    assert_int_equal(d.orders, 1);
+    assert_int_equal(d.octets, LONG);
+    (void)close(fd);
+    static const char *const others[] = {"stork", "x", "storyx"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        fd = call();
+        say(fd, length, 4);
+        say(fd, others[i], strlen(others[i]));
+        serve(&d);
+        expect_line(fd, "no order of 201000 octets, at most 200000\n");
+        (void)close(fd);
+    }
+    fd = call();
+    say(fd, "\x00\x03\x11\x29", 4); /* one more than the long ones have */
+    serve(&d);
+    expect_line(fd, "no order of 201001 octets, at most 201000\n");
+    (void)close(fd);
+    assert_int_equal(d.orders, 1);
+    free(rest);
+    admin_close(d.a);
+}
+
 static void silent_callers_are_dropped_after_a_while(void **state) {
     (void)state;
     struct desk d;
@@ -433,6 +481,7 @@ int main(void) {
         cmocka_unit_test(an_order_may_come_octet_by_octet),
         cmocka_unit_test(a_caller_that_hangs_up_leaves_no_trace),
         cmocka_unit_test(too_large_is_refused_at_its_length),
+        cmocka_unit_test(only_what_begins_with_the_word_may_be_long),
         cmocka_unit_test(silent_callers_are_dropped_after_a_while),
         cmocka_unit_test(an_answer_may_come_later_from_elsewhere),
         cmocka_unit_test(a_socket_left_behind_is_replaced),
