@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EVALUATIONS_MAX 200000000
+/* A small file may ask for much, a large one has more roads: minutes at most for a gigabyte. */
+#define EVALUATIONS_MAX 200000000U
+#define EVALUATIONS_OF_AN_OCTET 2U
 #define GAP_SILENT 0.01 /* metres between two records of one road (hd-map facts, 3) */
 #define GAP_MAX 0.1
 
@@ -193,7 +195,10 @@ static void note_unread(const struct od_build *b) {
 
 void opendrive_read(
     struct map_reader *r, struct span data, struct od_map *m, struct od_build *ret_b) {
-    struct od_build b = {.r = r, .m = m, .budget = EVALUATIONS_MAX, .first = r->map->n};
+    struct od_build b = {.r = r,
+        .m = m,
+        .budget = EVALUATIONS_MAX + (uint64_t)EVALUATIONS_OF_AN_OCTET * data.n,
+        .first = r->map->n};
     opendrive_parse(r, data, m);
     if (r->rc == WS_OK) {
         note_version(&b);
