@@ -111,6 +111,7 @@ static int refused(const struct ctl_http *h, const char *path, long status, cons
     const char *why = json_string_value(json_object_get(o, "error"));
     enum ws_code code = status == 404 || status == 410 ? WS_ENOTFOUND
                         : is_temporary(status)         ? WS_EBUSY
+                        : status >= 500                ? WS_EIO
                                                        : WS_EINPUT;
     int rc = ws_fail(err, code, "%s%s: %.*s (HTTP %ld)", h->address, path, WORDS_MAX,
         why == NULL ? "refused" : why, status);

@@ -14,9 +14,8 @@ WARN_UNUSED int ctl_http_open(
     const struct ctl_face *face, struct ctl_http **ret_http, struct ws_err *err);
 void ctl_http_close(struct ctl_http *h); /* NULL is fine */
 
-/* The body of a 200. WS_EIO: no answer, or one that is no HTTP; WS_ENOTFOUND: 404, 410; WS_EBUSY: 409 (after asking again for a while), 429, 502,
- * 503 or 504, try later;
- * WS_EINPUT: any other refusal. The text holds what the unit said. */
+/* The body of a 200. WS_EIO: no answer, one that is no HTTP, or 500. WS_ENOTFOUND: 404, 410. WS_EBUSY, try later: 409 (after
+ * asking again for a while), 429, 502, 503, 504. WS_EINPUT: any other refusal. The text holds what the unit said. */
 WARN_UNUSED int ctl_http_get(
     struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err);
 /* Status of the last answer: tells a 404 from a 410. 0: there was none. */

@@ -3,6 +3,7 @@
 // usage: node front.mjs PORT|unix:PATH UPSTREAM-SOCKET FAULTS [CERT KEY [CLIENT-CA]]
 //   {"behind": V}  a unit whose newest version is V       {"memory": N}  no map more than N versions back
 //   {"page": N}    N versions in an answer                 {"down": true}  502, as a proxy whose unit does not answer
+//   {"broken": true}  500, as a unit whose disk fails
 //   {"oldest": V}  nothing before version V is kept        {"other": "HEX"}  a unit of another cell
 import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
@@ -31,6 +32,7 @@ const say = (reply, status, body) => {
 async function serve(request, reply) {
   const fault = faults();
   const url = new URL(request.url, "http://unit");
+  if (fault.broken) return say(reply, 500, { error: "the disk" });
   if (fault.down) return say(reply, 502, "the unit does not answer");
   const list = JSON.parse((await ask("/v1/map/versions")).body);
   const current = Math.min(fault.behind ?? list.current, list.current);

@@ -143,6 +143,9 @@ until_ 'it does not say that it waits' waits
 echo '{"down": true}' >faults
 down() { grep -q 'HTTP 502.*trying again' wait.said; }
 until_ 'it does not say that the unit is gone' down
+echo '{"broken": true}' >faults
+broken() { grep -q 'the disk (HTTP 500).*trying again' wait.said; }
+until_ 'it does not say that the unit is in trouble' broken
 kill -0 $watcher || fail 'the watcher gave up'
 echo '{}' >faults
 arrived() { [ "$(have wait)" -eq "$last" ] && grep -q 'goes on' wait.said; }
