@@ -6,7 +6,9 @@
 
 #include "mapsvc/observation.h"
 
-#define PSEUDONYMS_MAX 8192 /* present when a block begins; beyond, no new certificate is heard */
+#define PSEUDONYMS_MAX 4096 /* present when a block begins; beyond, no new certificate is heard */
+#define PSEUDONYMS_NEW_MAX                                                                         \
+    1024 /* new in one block; those beyond, later in time, are all taken for one vehicle */
 #define SPEED_UNKNOWN UINT32_MAX
 
 /* Where the bearer of a certificate was. */
@@ -29,6 +31,7 @@ struct pseudonym {
     /* the block */
     bool placed, touched;
     uint64_t latest; /* time of the last presence that this block tells of */
+    uint32_t at; /* in the list */
 };
 /* What an accepted message tells of its sender. */
 struct pseudonym_look {

@@ -276,13 +276,16 @@ static void test_table_is_full(void **state) {
     (void)state;
     struct map_rig r;
     town(&r);
-    rig_begin(&r, 1000);
     for (uint32_t i = 0; i < PSEUDONYMS_MAX; i++) {
+        if (i % PSEUDONYMS_NEW_MAX == 0)
+            rig_begin(&r, 1000 + i / PSEUDONYMS_NEW_MAX);
         struct rig_car car = car_at(i, (int32_t)(i % 90) * 10000);
         car.issuer = (uint16_t)i;
-        assert_int_equal(says(&r, &car, 1000), MAP_OK);
+        assert_int_equal(says(&r, &car, r.now_ms), MAP_OK);
+        if (i % PSEUDONYMS_NEW_MAX == PSEUDONYMS_NEW_MAX - 1)
+            rig_end(&r);
     }
-    rig_end(&r);
+    assert_int_equal(vehicles(&r, SIGN_EAST), PSEUDONYMS_MAX);
     assert_int_equal(fake_exec_count(&r.host, 'u'), PSEUDONYMS_MAX);
     uint32_t before = vehicles(&r, SIGN_EAST);
     rig_restart(&r);
@@ -299,6 +302,29 @@ static void test_table_is_full(void **state) {
     rig_end(&r);
     assert_int_equal(fake_exec_count(&r.host, 'u'), 2);
     assert_int_equal(vehicles(&r, SIGN_EAST), before + 1);
+    rig_free(&r);
+}
+
+/* Whoever is first heard beyond the bound of a block is not told from the others who are, whatever the order. */
+static void test_too_many_new(void **state) {
+    (void)state;
+    enum { MORE = 50 };
+    struct map_rig r;
+    town(&r);
+    rig_begin(&r, 3000);
+    for (uint32_t i = PSEUDONYMS_NEW_MAX + MORE; i-- > 0;) {
+        struct rig_car car = car_at(i, (int32_t)(i % 90) * 10000);
+        car.issuer = (uint16_t)i;
+        assert_int_equal(says(&r, &car, 1000 + i), MAP_OK);
+    }
+    rig_end(&r);
+    assert_int_equal(vehicles(&r, SIGN_EAST), PSEUDONYMS_NEW_MAX + 1);
+    rig_restart(&r);
+    struct rig_car last = car_at(PSEUDONYMS_NEW_MAX + MORE - 1, 0);
+    last.issuer = PSEUDONYMS_NEW_MAX + MORE - 1;
+    rig_begin(&r, 4000);
+    assert_int_equal(says(&r, &last, 4000), MAP_NOTHING_NEW);
+    rig_end(&r);
     rig_free(&r);
 }
 
@@ -468,6 +494,7 @@ int main(void) {
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_advisory),
         cmocka_unit_test(test_table_is_full),
+        cmocka_unit_test(test_too_many_new),
         cmocka_unit_test(test_parting),
         cmocka_unit_test(test_one_to_one),
         cmocka_unit_test(test_order_and_restart),
