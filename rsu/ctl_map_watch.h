@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_RSU_CTL_MAP_WATCH_H
 #define WAYSIDE_RSU_CTL_MAP_WATCH_H
 
-#include "mapsvc/diff.h"
+#include "mapsvc/export_part.h"
 #include "rsu/ctl_http.h"
 #include "rsu/ctl_light.h"
 
@@ -15,6 +15,7 @@ struct watch_map {
     bool there;
     uint64_t version;
     struct mapset map; /* owned while there */
+    struct map_names names; /* of its elements, once it is where it was wanted */
 };
 
 struct watch {

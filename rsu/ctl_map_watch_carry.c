@@ -14,6 +14,7 @@ enum { PAGE_VERSIONS = 256 };
 void watch_map_drop(struct watch *w) {
     if (w->carried.there)
         mapset_free(&w->carried.map);
+    map_names_free(&w->carried.names);
     w->carried = (struct watch_map){0};
 }
 
@@ -105,7 +106,18 @@ static int make_map(struct watch *w, const struct map_version *next, struct ws_e
         rc = ws_fail(err, WS_EINPUT,
             "the unit's map and its versions do not lead back to the map of version %llu",
             (unsigned long long)version);
+    if (rc == WS_OK)
+        map_names_build(&w->carried.names, &w->carried.map);
     return rc;
+}
+
+/* Names of what went are only forgotten when all are made anew. */
+static void follow_names(struct watch_map *c, const struct map_version *v) {
+    map_names_apply(&c->names, v->changes, v->n_changes);
+    if (c->names.added <= 1024 + c->names.n / 4)
+        return;
+    map_names_free(&c->names);
+    map_names_build(&c->names, &c->map);
 }
 
 int watch_map_reach(struct watch *w, const struct map_version *v, struct ws_err *err) {
@@ -118,9 +130,11 @@ int watch_map_reach(struct watch *w, const struct map_version *v, struct ws_err 
         rc = make_map(w, v, err);
     if (rc == WS_OK)
         rc = map_changes_apply(v->changes, v->n_changes, &w->carried.map, err);
-    if (rc == WS_OK)
+    if (rc == WS_OK) {
+        follow_names(&w->carried, v);
         w->carried.version = v->version;
-    else
+    } else {
         watch_map_drop(w);
+    }
     return rc;
 }

@@ -68,6 +68,7 @@ static int put_json(const struct watch *w, uint64_t n, const json_t *version, st
 static int put_own(
     struct watch *w, const struct map_version *v, enum watch_format f, struct ws_err *err) {
     struct buf b = {0};
+    struct mapset part;
     int rc = watch_map_reach(w, v, err);
     if (rc == WS_ENOTFOUND) {
         struct ws_err said = *err;
@@ -80,10 +81,12 @@ static int put_own(
     if (rc != WS_OK)
         return ws_fail_in(
             err, "%s of version %llu", formats[f].name, (unsigned long long)v->version);
+    map_part_of(&w->carried.map, &w->carried.names, &v, 1, &part);
     if (f == WATCH_ADIFF)
-        export_osmchange_augmented(&v, 1, &w->carried.map, &b);
+        export_osmchange_augmented(&v, 1, &part, &b);
     else
-        export_osmchange(&v, 1, &w->carried.map, &b);
+        export_osmchange(&v, 1, &part, &b);
+    map_part_free(&part);
     rc = watch_put(w, v->version, formats[f].ending, buf_span(&b), err);
     buf_free(&b);
     return rc;
