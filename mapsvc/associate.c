@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "mapsvc/fusion.h"
+#include "mapsvc/ints.h"
 
 /* Longitudinal and lateral gates for things beside the road (signs, lights, hazards). */
 static const struct gate gate_left = {1000, 4000};
@@ -223,8 +224,8 @@ void frame_offset(uint16_t heading, int32_t x0, int32_t y0, int32_t x, int32_t y
      * the table's rounding is not proof enough. */
     const int64_t far = INT64_C(1) << 31;
     if (dx >= far || dx <= -far || dy >= far || dy <= -far) {
-        *ret_ahead = fusion_floor_div((__int128)dx * c + (__int128)dy * s, INT64_C(1) << 30);
-        *ret_left = fusion_floor_div((__int128)dy * c - (__int128)dx * s, INT64_C(1) << 30);
+        *ret_ahead = floor_div((__int128)dx * c + (__int128)dy * s, INT64_C(1) << 30);
+        *ret_left = floor_div((__int128)dy * c - (__int128)dx * s, INT64_C(1) << 30);
         return;
     }
     *ret_ahead = floor_q30(dx * c + dy * s);
@@ -244,8 +245,8 @@ void element_anchor(const struct element *e, int32_t *ret_x, int32_t *ret_y) {
         sy += e->points[i].y;
     }
     int64_t n = e->n_points == 0 ? 1 : (int64_t)e->n_points;
-    *ret_x = (int32_t)fusion_floor_div(sx, n);
-    *ret_y = (int32_t)fusion_floor_div(sy, n);
+    *ret_x = (int32_t)floor_div(sx, n);
+    *ret_y = (int32_t)floor_div(sy, n);
 }
 
 static uint16_t segment_heading(const struct element *e, size_t i) {

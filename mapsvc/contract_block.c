@@ -1,6 +1,7 @@
 /* The end of a block: what its vehicles say about each thing is counted (stance.h says which of it counts). */
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
+#include "mapsvc/ints.h"
 #include "mapsvc/moved.h"
 #include "mapsvc/reputation.h"
 #include "mapsvc/room.h"
@@ -15,10 +16,6 @@
 #define S_FORGOTTEN (BIT_Q16 / 4)
 
 /* ---- for or against ---- */
-
-static int compare_i64(int64_t a, int64_t b) {
-    return (a > b) - (a < b);
-}
 
 struct counting {
     struct map_contract *c;

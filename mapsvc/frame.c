@@ -1,6 +1,7 @@
 #include "mapsvc/frame.h"
 
 #include "mapsvc/ieee.h"
+#include "mapsvc/ints.h"
 
 enum { LAT_MAX = 900000000, LON_MAX = 1800000000, SHIFT = 30, FINE = 1000 };
 
@@ -25,13 +26,6 @@ struct cell_frame frame_at(int32_t lat0, int32_t lon0) {
     if (f.east < FRAME_SCALE_MIN) /* at a pole */
         f.east = FRAME_SCALE_MIN;
     return f;
-}
-
-static int64_t floor_div(__int128 a, int64_t b) {
-    __int128 q = a / b;
-    if (a % b < 0)
-        q--;
-    return (int64_t)q;
 }
 
 /* One axis: millimetres of a difference in 1e-7 degree. |diff| < 2^32 and scale < 2^40, so 72 bits. */

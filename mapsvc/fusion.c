@@ -1,4 +1,5 @@
 #include "mapsvc/fusion.h"
+#include "mapsvc/ints.h"
 
 #include "base/assert.h"
 
@@ -84,11 +85,6 @@ uint32_t fusion_sqrt(uint64_t x) {
     return (uint32_t)r;
 }
 
-int64_t fusion_floor_div(__int128 a, int64_t b) {
-    __int128 q = a / b;
-    return (int64_t)(q * b > a ? q - 1 : q);
-}
-
 /* ---- position ---- */
 
 static uint64_t weight_of(const struct fusion_point *p) {
@@ -126,7 +122,7 @@ static int by_sigma(const void *a, const void *b) {
 
 /* The middle one, or half way between the two in the middle. */
 static int64_t half_way(int64_t a, int64_t b) {
-    return fusion_floor_div((__int128)a + b, 2);
+    return floor_div((__int128)a + b, 2);
 }
 
 struct middle {
@@ -211,8 +207,8 @@ struct fusion_point fusion_position(const struct fusion_point *points, size_t n)
         sy += (__int128)w * p[i].y;
     }
     struct fusion_point r;
-    r.x = (int32_t)fusion_floor_div(sx + (__int128)(sum / 2), (int64_t)sum);
-    r.y = (int32_t)fusion_floor_div(sy + (__int128)(sum / 2), (int64_t)sum);
+    r.x = (int32_t)floor_div(sx + (__int128)(sum / 2), (int64_t)sum);
+    r.y = (int32_t)floor_div(sy + (__int128)(sum / 2), (int64_t)sum);
     uint32_t sigma = fusion_sqrt((UINT64_C(1) << 32) / sum);
     r.sigma_mm = sigma > 0 ? sigma : 1;
     return r;

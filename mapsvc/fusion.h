@@ -51,7 +51,5 @@ struct fusion_point {
 struct fusion_point fusion_position(const struct fusion_point *points, size_t n);
 
 uint32_t fusion_sqrt(uint64_t x); /* floor */
-/* Quotient towards minus infinity; b > 0. */
-int64_t fusion_floor_div(__int128 a, int64_t b);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "mapsvc/associate.h"
+#include "mapsvc/ints.h"
 
 #include <stdlib.h>
 
@@ -14,20 +15,8 @@ static uint32_t bucket_of(int32_t v, unsigned shift) {
     return ((uint32_t)v ^ UINT32_C(0x80000000)) >> shift;
 }
 
-static uint64_t spread(uint64_t v) {
-    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
-    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    v = (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    v = (v | v << 2) & UINT64_C(0x3333333333333333);
-    return (v | v << 1) & UINT64_C(0x5555555555555555);
-}
-
-static uint64_t morton(uint32_t bx, uint32_t by) {
-    return spread(bx) | spread(by) << 1;
-}
-
 uint64_t grid_key(int32_t x, int32_t y) {
-    return morton(bucket_of(x, GRID_FINE), bucket_of(y, GRID_FINE));
+    return morton_of(bucket_of(x, GRID_FINE), bucket_of(y, GRID_FINE));
 }
 
 void grid_free(struct grid *g) {
@@ -48,7 +37,7 @@ static void add(struct grid *g, struct grid_entry e) {
         g->cap = g->cap == 0 ? 64 : g->cap * 2;
         g->entries = ws_realloc(g->entries, g->cap * sizeof(g->entries[0]));
     }
-    e.key = morton(bucket_of(e.x, shift_of(g)), bucket_of(e.y, shift_of(g)));
+    e.key = morton_of(bucket_of(e.x, shift_of(g)), bucket_of(e.y, shift_of(g)));
     g->entries[g->n++] = e;
 }
 
@@ -219,7 +208,7 @@ size_t grid_bucket(const struct grid *g, int32_t x, int32_t y, int dx, int dy,
     int64_t by = (int64_t)bucket_of(y, shift_of(g)) + dy;
     if (g->n == 0 || bx < 0 || by < 0 || bx >= buckets || by >= buckets)
         return 0;
-    uint64_t key = morton((uint32_t)bx, (uint32_t)by);
+    uint64_t key = morton_of((uint32_t)bx, (uint32_t)by);
     return run_of(g, page_for(g, key >> 6), key, ret_first);
 }
 
@@ -238,7 +227,7 @@ struct grid_look grid_around(const struct grid *g, int32_t x, int32_t y, int32_t
 }
 
 static void next_bucket(struct grid_look *l) {
-    uint64_t key = morton(l->bx, l->by);
+    uint64_t key = morton_of(l->bx, l->by);
     if (l->page == NULL || l->page->occupied == 0 || l->page->key != key >> 6)
         l->page = page_for(l->grid, key >> 6);
     l->at = l->grid->entries;

@@ -1,4 +1,5 @@
 #include "mapsvc/moved.h"
+#include "mapsvc/ints.h"
 
 #include "base/assert.h"
 
@@ -211,8 +212,8 @@ bool moved_opens(
     int32_t ax = 0;
     int32_t ay = 0;
     element_anchor(e, &ax, &ay);
-    int64_t cx = fusion_floor_div((__int128)v->point.x - ax, CELL_MM);
-    int64_t cy = fusion_floor_div((__int128)v->point.y - ay, CELL_MM);
+    int64_t cx = floor_div((__int128)v->point.x - ax, CELL_MM);
+    int64_t cy = floor_div((__int128)v->point.y - ay, CELL_MM);
     *ret_value = (int32_t)((cx + 128) * 256 + cy + 128);
     return true;
 }

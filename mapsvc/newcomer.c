@@ -1,6 +1,7 @@
 /* A new thing as an element of the map. Observations carry one point: what has a shape gets the least that its
  * kind can have, around that point, and says so in the attribute "shape". */
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/ints.h"
 
 #include "base/assert.h"
 
@@ -15,8 +16,8 @@ static void add_corner(struct element *e, const struct spot *at, int64_t ahead, 
     int32_t uy = 0;
     heading_vector(at->heading, &ux, &uy);
     const int64_t half = INT64_C(1) << 29;
-    int64_t dx = fusion_floor_div(ahead * ux - left * uy + half, INT64_C(1) << 30);
-    int64_t dy = fusion_floor_div(ahead * uy + left * ux + half, INT64_C(1) << 30);
+    int64_t dx = floor_div(ahead * ux - left * uy + half, INT64_C(1) << 30);
+    int64_t dy = floor_div(ahead * uy + left * ux + half, INT64_C(1) << 30);
     bool ok = element_add_point(
         e, (struct map_point){(int32_t)(at->place.x + dx), (int32_t)(at->place.y + dy), 0});
     WS_ASSERT(ok);

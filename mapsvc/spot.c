@@ -1,4 +1,5 @@
 #include "mapsvc/spot.h"
+#include "mapsvc/ints.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ static void follow(struct spot *s) {
     int64_t sum = 0;
     for (size_t i = cut; i < s->n - cut; i++)
         sum += turns[i];
-    s->heading = (uint16_t)(s->heading0 + fusion_floor_div(sum, (int64_t)(s->n - 2 * cut)));
+    s->heading = (uint16_t)(s->heading0 + floor_div(sum, (int64_t)(s->n - 2 * cut)));
 }
 
 void spot_open(struct spot *s, struct fusion_point at, uint16_t heading) {

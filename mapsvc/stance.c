@@ -1,12 +1,9 @@
 #include "mapsvc/stance.h"
+#include "mapsvc/ints.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
-
-static int compare_i64(int64_t a, int64_t b) {
-    return (a > b) - (a < b);
-}
 
 /* Subject, vehicle, then what the vehicle said first; having seen a new thing outweighs having passed it
  * in the same block. */

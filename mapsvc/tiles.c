@@ -5,6 +5,7 @@
 #include "ledger/exec/hash.h"
 #include "mapsvc/associate.h"
 #include "mapsvc/fusion.h"
+#include "mapsvc/ints.h"
 
 #include <stdlib.h>
 
@@ -15,22 +16,11 @@ enum { LEVEL = 13, MORTON_BITS = 63, NUMBER_BITS = 2 * LEVEL + 1 };
 
 /* ---- ids ---- */
 
-/* Bit i of v to bit 2 i. */
-static uint64_t spread(uint32_t v) {
-    uint64_t x = v;
-    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
-    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | x << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    x = (x | x << 2) & UINT64_C(0x3333333333333333);
-    x = (x | x << 1) & UINT64_C(0x5555555555555555);
-    return x;
-}
-
 uint32_t tile_at(int32_t lat, int32_t lon) {
     /* Longitude has 32 bits of them, latitude 31. */
-    uint32_t x = (uint32_t)fusion_floor_div((__int128)lon * UNITS, FULL_TURN);
-    uint32_t y = (uint32_t)fusion_floor_div((__int128)lat * UNITS, FULL_TURN) & 0x7fffffff;
-    uint64_t morton = spread(x) | spread(y) << 1;
+    uint32_t x = (uint32_t)floor_div((__int128)lon * UNITS, FULL_TURN);
+    uint32_t y = (uint32_t)floor_div((__int128)lat * UNITS, FULL_TURN) & 0x7fffffff;
+    uint64_t morton = morton_of(x, y);
     return (uint32_t)(morton >> (MORTON_BITS - NUMBER_BITS)) + TILE_FIRST;
 }
 
@@ -62,8 +52,8 @@ bool tile_bounds(uint32_t id, int32_t *ret_lat, int32_t *ret_lon, int32_t *ret_e
     /* 31 bits with a sign of their own. */
     uint32_t y31 = gather(morton >> 1);
     int64_t y = (y31 & 0x40000000) != 0 ? (int64_t)y31 - (INT64_C(1) << 31) : (int64_t)y31;
-    *ret_lat = (int32_t)fusion_floor_div((__int128)y * FULL_TURN, UNITS);
-    *ret_lon = (int32_t)fusion_floor_div((__int128)x * FULL_TURN, UNITS);
+    *ret_lat = (int32_t)floor_div((__int128)y * FULL_TURN, UNITS);
+    *ret_lon = (int32_t)floor_div((__int128)x * FULL_TURN, UNITS);
     *ret_edge = (int32_t)(FULL_TURN >> (LEVEL + 1));
     return true;
 }

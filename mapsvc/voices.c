@@ -1,4 +1,5 @@
 #include "mapsvc/voices.h"
+#include "mapsvc/ints.h"
 
 #include "base/mem.h"
 
@@ -151,7 +152,7 @@ static int64_t bits_of(const struct hypothesis *y, const struct fusion_weight *w
     for (size_t i = 0; i < SENSOR_CLASS_COUNT; i++)
         sum += (int64_t)y->heard[i].in_favour * weight[i].detect +
                (int64_t)y->heard[i].against * weight[i].miss;
-    return fusion_floor_div(sum, ONE_LOOK);
+    return floor_div(sum, ONE_LOOK);
 }
 
 /* Fifteen sixteenths of the belief are on a change that nobody contradicts, as nearly all are; one on one that all who may lie

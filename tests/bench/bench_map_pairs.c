@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "mapsvc/fusion.h"
+#include "mapsvc/ints.h"
 #include "mapsvc/notice.h"
 
 #include <inttypes.h>
@@ -177,8 +178,8 @@ static void note_claim(struct run *r, const struct obs_report *p, uint32_t trip)
     if (!frame_from_wgs(&r->d.world.map.frame, p->lat, p->lon, &x, &y))
         return;
     t = new_thing_at(r, p->element_kind, p->has_value, p->value, x, y, CLAIM_MM);
-    uint64_t place = (uint64_t)(uint32_t)fusion_floor_div(x, CLAIM_MM) << 32 |
-                     (uint32_t)fusion_floor_div(y, CLAIM_MM);
+    uint64_t place =
+        (uint64_t)(uint32_t)floor_div(x, CLAIM_MM) << 32 | (uint32_t)floor_div(y, CLAIM_MM);
     claim(&r->claims,
         t != NULL ? mix((uint64_t)(t - r->d.world.things) + 1, value)
                   : mix(mix(place, value), UINT64_C(0xffff)),

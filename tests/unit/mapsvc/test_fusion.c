@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "mapsvc/fusion.h"
+#include "mapsvc/ints.h"
 
 static void test_log2(void **state) {
     (void)state;
@@ -179,9 +180,9 @@ static void test_position(void **state) {
 
 static void test_arithmetic(void **state) {
     (void)state;
-    assert_int_equal(fusion_floor_div(7, 2), 3);
-    assert_int_equal(fusion_floor_div(-7, 2), -4);
-    assert_int_equal(fusion_floor_div(-8, 2), -4);
+    assert_int_equal(floor_div(7, 2), 3);
+    assert_int_equal(floor_div(-7, 2), -4);
+    assert_int_equal(floor_div(-8, 2), -4);
     assert_int_equal(fusion_sqrt(0), 0);
     assert_int_equal(fusion_sqrt(13211), 114);
     assert_int_equal(fusion_sqrt(UINT64_MAX), UINT32_MAX);
