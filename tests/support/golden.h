@@ -1,7 +1,7 @@
 /* Digests that every compiler, every level of optimisation and every platform must come to: tests/vectors/golden.txt, a name
  * and 64 hex digits a line. Who changes on purpose what is digested writes them anew, each test its own lines:
  *
- *   WAYSIDE_GOLDEN=write ctest --test-dir build/debug -R 'mapsvc_golden|obusim_run'
+ *   WAYSIDE_GOLDEN=write ctest --test-dir build/debug -R 'mapsvc_golden|mapsvc_traffic|obusim_run'
  *
  * and says in the commit why. Run from the project's root, as ctest does. */
 #ifndef WAYSIDE_TESTS_SUPPORT_GOLDEN_H

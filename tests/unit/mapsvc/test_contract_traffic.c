@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ledger/exec/hash.h"
 #include "mapsvc/contract_internal.h"
+#include "tests/support/golden.h"
 #include "tests/support/map_rig.h"
 
 enum { ROAD_SIGNS = 40, PITCH = 60000, LIMITS = 4 };
@@ -117,6 +119,15 @@ static void assert_same(const struct map_rig *a, const struct map_rig *b, unsign
         fail_msg("events differ in block %u", block);
 }
 
+/* A digest over the state after each block and what each block told. */
+static void follow(const struct map_rig *r, uint8_t history[static 32]) {
+    uint8_t block[3][32];
+    memcpy(block[0], history, 32);
+    fake_exec_digest(&r->host, block[1]);
+    fake_exec_events_digest(&r->host, block[2]);
+    exec_sha256_one(span_of(block, sizeof(block)), history);
+}
+
 /* The index that followed the changes is the one that a restart builds. */
 static void assert_same_index(const struct map_rig *a, const struct map_rig *restarted) {
     const struct map_contract *x = a->contract.self;
@@ -162,6 +173,7 @@ static void test_order_and_restart(void **state) {
     static struct said said[PER_BLOCK];
     exec_code codes[PER_BLOCK];
     size_t refused = 0;
+    uint8_t history[32] = {0};
     for (unsigned block = 0; block < 400; block++) {
         if (block == 200)
             w.gone[25] = true;
@@ -197,9 +209,11 @@ static void test_order_and_restart(void **state) {
             rig_end(all[i]);
         assert_same(&a, &b, block);
         assert_same(&a, &c, block);
+        follow(&a, history);
         rig_restart(&c);
         assert_same_index(&a, &c);
     }
+    golden_check("contract", history);
     /* The run was about something. */
     (void)printf("%zu versions, %zu advisories, %zu ends, %zu of %llu messages refused\n",
         a.n_versions, a.advisories, a.ends, refused, (unsigned long long)a.messages);
