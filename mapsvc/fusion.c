@@ -78,8 +78,10 @@ int64_t fusion_decay(int64_t bits, uint64_t eighths) {
 }
 
 uint32_t fusion_sqrt(uint64_t x) {
+    if (x == 0)
+        return 0;
     uint64_t r = 0;
-    for (uint64_t bit = UINT64_C(1) << 31; bit > 0; bit >>= 1)
+    for (uint64_t bit = UINT64_C(1) << (63 - __builtin_clzll(x)) / 2; bit > 0; bit >>= 1)
         if ((r | bit) * (r | bit) <= x)
             r |= bit;
     return (uint32_t)r;

@@ -216,10 +216,22 @@ static enum map_saying saying_of(const struct map_contract *c, const struct vote
 
 /* Of several reports about one thing the contract takes where it stands before whether, and that before silence. */
 static int rank(enum map_saying s) {
-    return s == MAP_SAYS_ELSEWHERE                           ? 3
-           : s == MAP_SAYS_SILENT || s == MAP_SAYS_UNCHANGED ? s == MAP_SAYS_UNCHANGED
-           : s == MAP_SAYS_NOTHING                           ? -1
-                                                             : 2;
+    switch (s) {
+    case MAP_SAYS_ELSEWHERE:
+        return 4;
+    case MAP_SAYS_NEW:
+    case MAP_SAYS_VALUE:
+    case MAP_SAYS_GONE:
+    case MAP_SAYS_COVERED:
+        return 3;
+    case MAP_SAYS_UNCHANGED:
+        return 2;
+    case MAP_SAYS_SILENT:
+        return 1;
+    case MAP_SAYS_NOTHING:
+        break;
+    }
+    return 0;
 }
 
 enum map_saying map_reader_says(struct map_reader *r, const struct observation *o,
