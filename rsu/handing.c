@@ -15,7 +15,8 @@ enum {
     QUESTIONS = 4, /* of one peer that wait for its budget */
     OPEN = 4, /* materials held open for peers' next questions */
     TRIES = 3, /* silent times of one peer before the next is asked */
-    AGAIN_US = 1000000, /* after all peers lacked it */
+    AGAIN_US = 1000000, /* after all peers lacked it; twice as long each time */
+    AGAIN_MOST = 4, /* times twice */
     TICK_US = 20000,
     MICRO = 1000000,
     NOBODY = HANDING_PEERS_MAX,
@@ -26,6 +27,8 @@ struct lack {
     uint8_t id[32];
     size_t at; /* in the list */
     size_t turn; /* peers asked since the last pause */
+    unsigned pauses;
+    size_t told_by; /* NOBODY, or who has it */
     uint64_t pause_us; /* not before */
     struct fetch *fetch; /* NULL: waits */
 };
@@ -77,7 +80,7 @@ void handing_put(const struct handing_said *s, struct buf *b) {
     const uint8_t head[4] = {MARK, CHANNEL, VERSION, (uint8_t)s->kind};
     buf_put(b, head, sizeof(head));
     buf_put(b, s->id, sizeof(s->id));
-    if (s->kind != HANDING_LACK)
+    if (s->kind == HANDING_WANT || s->kind == HANDING_PIECE)
         buf_u32(b, s->piece);
     if (s->kind == HANDING_WANT)
         buf_u8(b, s->n);
@@ -92,10 +95,10 @@ bool handing_read(struct span msg, struct handing_said *ret) {
     rd_copy(&r, head, sizeof(head));
     rd_copy(&r, ret->id, sizeof(ret->id));
     if (r.bad || head[0] != MARK || head[1] != CHANNEL || head[2] != VERSION ||
-        head[3] < HANDING_WANT || head[3] > HANDING_LACK)
+        head[3] < HANDING_WANT || head[3] > HANDING_TELL)
         return false;
     ret->kind = (enum handing_kind)head[3];
-    if (ret->kind != HANDING_LACK)
+    if (ret->kind == HANDING_WANT || ret->kind == HANDING_PIECE)
         ret->piece = rd_u32(&r);
     if (ret->kind == HANDING_WANT)
         ret->n = rd_u8(&r);
@@ -183,6 +186,7 @@ void handing_want(struct handing *h, const uint8_t id[static 32], uint64_t mono_
     struct lack *l = ws_alloc(sizeof(*l));
     memcpy(l->id, id, sizeof(l->id));
     l->at = h->n_lacks;
+    l->told_by = NOBODY;
     l->pause_us = mono_us;
     h->lack[h->n_lacks++] = l;
     (void)table_put(&h->by_id, id, l);
@@ -212,6 +216,14 @@ static void ask(struct handing *h, struct fetch *f, uint32_t from) {
 
 /* The next one that may be asked; where it begins goes with the id, so that not everybody asks the same one. A pause after each turn. */
 static size_t choose(struct handing *h, struct lack *l, uint64_t mono_us) {
+    if (l->told_by != NOBODY) {
+        const size_t peer = l->told_by;
+        if (h->peer[peer].busy)
+            return NOBODY;
+        l->told_by = NOBODY;
+        if (!h->peer[peer].bad && h->cfg.up(h->cfg.ctx, peer))
+            return peer;
+    }
     for (size_t n = h->cfg.n_peers; l->turn < n;) {
         const size_t peer = (be32(l->id) + l->turn) % n;
         const struct peer *p = &h->peer[peer];
@@ -222,7 +234,8 @@ static size_t choose(struct handing *h, struct lack *l, uint64_t mono_us) {
         return p->busy ? NOBODY : peer;
     }
     l->turn = 0;
-    l->pause_us = mono_us + AGAIN_US;
+    l->pause_us = mono_us + ((uint64_t)AGAIN_US << l->pauses);
+    l->pauses += l->pauses < AGAIN_MOST;
     return NOBODY;
 }
 
@@ -358,6 +371,30 @@ static void take_lack(struct handing *h, size_t peer, const struct handing_said 
     next_peer(h, f);
 }
 
+/* A claim of that id has to be on the ledger, so that nobody fills the list with names. */
+static void take_tell(
+    struct handing *h, size_t peer, const struct handing_said *s, uint64_t mono_us) {
+    struct uploads_claim c;
+    if (h->length == 0 || h->peer[peer].bad || !h->cfg.up(h->cfg.ctx, peer) ||
+        !h->cfg.claim(h->cfg.ctx, s->id, 0, &c) || h->cfg.has(h->cfg.ctx, s->id))
+        return;
+    handing_want(h, s->id, mono_us);
+    struct lack *l = table_get(&h->by_id, s->id);
+    if (l == NULL)
+        return;
+    h->counters.told++;
+    l->told_by = peer;
+    l->pause_us = mono_us;
+}
+
+void handing_tell(struct handing *h, const uint8_t id[static 32]) {
+    struct handing_said s = {.kind = HANDING_TELL};
+    memcpy(s.id, id, sizeof(s.id));
+    for (size_t i = 0; i < h->cfg.n_peers; i++)
+        if (h->cfg.up(h->cfg.ctx, i))
+            say(h, i, &s);
+}
+
 /* ---- answering ---- */
 
 static const struct fl_material *open_material(struct handing *h, const uint8_t id[static 32]) {
@@ -445,7 +482,7 @@ static void serve(struct handing *h, size_t peer, uint64_t mono_us) {
 static void take_question(
     struct handing *h, size_t peer, const struct handing_said *s, uint64_t mono_us) {
     struct peer *p = &h->peer[peer];
-    if (p->n == QUESTIONS) {
+    if (p->n == QUESTIONS || !h->cfg.up(h->cfg.ctx, peer)) {
         h->counters.refused++;
         return;
     }
@@ -471,6 +508,9 @@ void handing_message(struct handing *h, size_t peer, struct span msg, uint64_t m
         break;
     case HANDING_LACK:
         take_lack(h, peer, &s);
+        break;
+    case HANDING_TELL:
+        take_tell(h, peer, &s, mono_us);
         break;
     }
 }

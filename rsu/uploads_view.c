@@ -168,3 +168,12 @@ bool uploads_view_by_id(
     struct uploads_view *v, const uint8_t id[static 32], size_t k, struct uploads_claim *ret) {
     return tell(v, &v->by_id, id, k, ret);
 }
+
+bool uploads_view_at(struct uploads_view *v, size_t i, struct uploads_claim *ret) {
+    (void)pthread_mutex_lock(&v->lock);
+    const bool is = i < v->n;
+    if (is)
+        *ret = v->seen[i].claim;
+    (void)pthread_mutex_unlock(&v->lock);
+    return is;
+}

@@ -17,6 +17,8 @@ struct uploads_ledger uploads_view_ledger(struct uploads_view *v);
 /* ---- for whoever gets materials another way; any thread ---- */
 /* The round that is on, and whether there is one. */
 bool uploads_view_round(struct uploads_view *v, struct uploads_round *ret);
+/* Submission i of the round; false: there are no more. */
+bool uploads_view_at(struct uploads_view *v, size_t i, struct uploads_claim *ret);
 /* The k-th submission of the round with this id, 0 ...; false: there are no more. */
 bool uploads_view_by_id(
     struct uploads_view *v, const uint8_t id[static 32], size_t k, struct uploads_claim *ret);

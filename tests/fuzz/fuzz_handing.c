@@ -103,7 +103,7 @@ static void blame(void *ctx, size_t peer, const uint8_t id[static 32]) {
 
 /* A message of this kind about the one submission there is; good pieces but for the octet that says otherwise. */
 static void about_it(const struct world *w, struct rd *r, struct buf *b) {
-    struct handing_said s = {.kind = (enum handing_kind)(1 + rd_u8(r) % 3)};
+    struct handing_said s = {.kind = (enum handing_kind)(1 + rd_u8(r) % 4)};
     const size_t all = fl_upload_length(&w->shape);
     s.piece = rd_u8(r) % 3;
     s.n = rd_u8(r);

@@ -1,0 +1,227 @@
+/* Units with stores, sockets and threads of their own: a vehicle uploads to one, and all have it; links are carried by the test. */
+#include "rsu/uploading.h"
+#include "rsu/uploads_view.h"
+#include "tests/support/folder.h"
+#include "tests/unit/fedlearn/round_rig.h"
+
+#include "fedlearn/upload_send.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+enum { VEHICLES = 6, UNITS = RIG_VALIDATORS };
+
+struct unit {
+    struct folder folder;
+    struct materials *materials;
+    struct signer *signer;
+    struct uploading *uploading;
+    uint8_t address[32];
+};
+
+static void address_of(const struct signer *s, uint8_t ret[static 32]) {
+    static const uint8_t tag[16] = "WAYSIDE-ADDRESS";
+    uint8_t octets[49];
+    memcpy(octets, tag, 16);
+    octets[16] = 1;
+    signer_public(s, octets + 17);
+    crypto_hash_sha256(ret, octets, sizeof(octets));
+}
+
+static void unit_open(struct unit *u, size_t i, const uint8_t cell[static 32]) {
+    const struct materials_limits limits = materials_limits_default();
+    uint8_t seed[32] = {(uint8_t)(i + 1)};
+    struct ws_err err = {0};
+    assert_int_equal(folder_make(&u->folder), 0);
+    char path[FOLDER_PATH];
+    if (materials_open(folder_path(&u->folder, path, "m"), &limits, &u->materials, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    u->signer = signer_new(seed);
+    assert_non_null(u->signer);
+    address_of(u->signer, u->address);
+    struct uploading_config cfg = {.signer = u->signer,
+        .materials = u->materials,
+        .bind_to = i == 0 ? "127.0.0.1:0" : NULL,
+        .limits = uploads_limits_default(),
+        .clock = {.kind = WS_CLOCK_SYSTEM}};
+    memcpy(cfg.cell, cell, 32);
+    if (uploading_open(&cfg, &u->uploading, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(uploading_port(u->uploading) != 0, i == 0);
+}
+
+static void unit_close(struct unit *u) {
+    uploading_close(u->uploading);
+    materials_close(u->materials);
+    signer_free(u->signer);
+    assert_int_equal(folder_remove(&u->folder), 0);
+}
+
+/* Carries what units say to one another. */
+static void carry(struct unit *unit) {
+    struct buf msg;
+    size_t peer = 0;
+    for (size_t i = 0; i < UNITS; i++)
+        while (uploading_next(unit[i].uploading, &peer, &msg)) {
+            assert_true(peer < UNITS && peer != i);
+            assert_true(handing_owns(buf_span(&msg)));
+            uploading_message(unit[peer].uploading, i, buf_span(&msg));
+            buf_free(&msg);
+        }
+}
+
+static void upload(struct unit *unit, const struct rig_vehicle *v, const struct fl_upload_pair *key,
+    const struct uploads_round *round) {
+    const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
+    struct ws_random random = ws_random_system();
+    struct fl_upload *u = ws_alloc(sizeof(*u));
+    struct sockaddr_in6 sa;
+    uint8_t o[FL_UPLOAD_DATAGRAM_MAX];
+    assert_int_equal(uploads_port_parse("127.0.0.1:1", &sa, NULL), WS_OK);
+    sa.sin6_port = htons(uploading_port(unit[0].uploading));
+    int s = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(s >= 0);
+    assert_int_equal(connect(s, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+    const struct fl_upload_parcel p = {.round = &round->round,
+        .number = round->number,
+        .id = v->submission.id,
+        .key = key,
+        .material = {span_of(v->cover, round->shape.cover),
+            span_of(v->bundles, round->shape.bundles), buf_span(&v->wire)},
+        .give_up_us = ws_clock_now(&clock).mono_us + 60000000};
+    fl_upload_begin(u, &p, ws_clock_now(&clock));
+    while (u->state == FL_UPLOAD_GOING) {
+        struct pollfd on = {.fd = s, .events = POLLIN};
+        const struct ws_now now = ws_clock_now(&clock);
+        for (size_t n; (n = fl_upload_next(u, now, &random, o)) > 0;)
+            (void)send(s, o, n, 0);
+        (void)poll(&on, 1, 1);
+        for (ssize_t n; (n = recv(s, o, sizeof(o), MSG_DONTWAIT)) > 0;)
+            fl_upload_hear(u, span_of(o, (size_t)n), ws_clock_now(&clock));
+        carry(unit);
+    }
+    if (u->state != FL_UPLOAD_DONE)
+        fail_msg("%s", fl_upload_why(u));
+    assert_int_equal(u->receipt.deadline_us, round->deadline_us);
+    fl_upload_end(u);
+    (void)close(s);
+    free(u);
+}
+
+static bool all_have(const struct unit *unit, const struct rig *r) {
+    for (size_t i = 0; i < UNITS; i++)
+        for (size_t v = 0; v < VEHICLES; v++)
+            if (!materials_has(unit[i].materials, r->vehicle[v].submission.id))
+                return false;
+    return true;
+}
+
+static void whole_way(void **state) {
+    (void)state;
+    struct unit unit[UNITS] = {0};
+    struct fl_upload_pair key[VEHICLES];
+    uint8_t address[UNITS][32];
+    struct rig *r = rig_new(UNITS);
+    struct uploads_round round;
+    /* The members of the round are our units. */
+    for (size_t i = 0; i < UNITS; i++) {
+        unit_open(&unit[i], i, r->host.cell_id);
+        memcpy(r->set[i].address, unit[i].address, 32);
+        memcpy(address[i], unit[i].address, 32);
+    }
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= UNITS; v++)
+        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
+    rig_end(r);
+    rig_block(r, RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    assert_int_equal(rig_view(r).phase, FL_SUBMITTING);
+    rig_begin(r, RIG_SECOND);
+    for (size_t i = 0; i < VEHICLES; i++) {
+        rig_make(r, i);
+        fl_upload_draw(&r->random, &key[i]);
+        struct fl_submit s = rig_submit_of(r, i);
+        memcpy(s.upload_key, key[i].public, 32);
+        assert_int_equal(rig_message(r, r->vehicle[i].token, &s), FL_ROUND_OK);
+    }
+    rig_end(r);
+    struct uploads_view *view = uploads_view_new(r->host.cell_id);
+    uploads_view_update(view, r->contract.self);
+    assert_true(uploads_view_round(view, &round));
+    for (size_t i = 0; i < UNITS; i++) {
+        /* Slots of who is not there, and our own, are empty. */
+        uint8_t others[UNITS][32];
+        memcpy(others, address, sizeof(others));
+        memset(others[i], 0, 32);
+        materials_round(unit[i].materials, round.number, round.deadline_us);
+        uploading_peers(unit[i].uploading, (const uint8_t(*)[32])others, UNITS);
+        uploading_block(unit[i].uploading, r->contract.self);
+    }
+    for (size_t i = 0; i < VEHICLES; i++)
+        upload(unit, &r->vehicle[i], &key[i], &round);
+    for (unsigned ms = 0; ms < 30000 && !all_have(unit, r); ms++) {
+        carry(unit);
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(all_have(unit, r));
+    for (size_t i = 1; i < UNITS; i++) {
+        const struct uploading_counters c = uploading_read(unit[i].uploading);
+        assert_int_equal(c.handing.bad, 0);
+        assert_int_equal(c.dropped_in + c.dropped_out, 0);
+        /* What the store gives is what the vehicle signed. */
+        for (size_t v = 0; v < VEHICLES; v++) {
+            struct materials_hold hold;
+            struct fl_submission s;
+            assert_true(materials_get(unit[i].materials, r->vehicle[v].submission.id, &hold));
+            assert_int_equal(fl_material_check(&round.round, r->vehicle[v].token,
+                                 r->vehicle[v].submission.id, &hold.material, &s),
+                FL_MATERIAL_GOOD);
+            materials_release(&hold);
+        }
+    }
+    assert_int_equal(uploading_read(unit[0].uploading).port.uploads.finished, VEHICLES);
+    for (size_t i = 0; i < UNITS; i++)
+        unit_close(&unit[i]);
+    uploads_view_free(view);
+    rig_close(r);
+}
+
+/* What finds no room in a queue is dropped and counted; an address that is taken is said. */
+static void bounds(void **state) {
+    (void)state;
+    struct unit u = {0};
+    const uint8_t cell[32] = {1};
+    uint8_t msg[32768] = {0, 2, 1, 9};
+    struct uploading *second = NULL;
+    struct ws_err err = {0};
+    char text[40];
+    unit_open(&u, 0, cell);
+    for (unsigned i = 0; i < 4000; i++)
+        uploading_message(u.uploading, 1, span_of(msg, sizeof(msg)));
+    for (unsigned ms = 0; ms < 10000; ms++) {
+        const struct uploading_counters c = uploading_read(u.uploading);
+        if (c.dropped_in + c.handing.malformed == 4000)
+            break;
+        (void)poll(NULL, 0, 1);
+    }
+    const struct uploading_counters c = uploading_read(u.uploading);
+    assert_int_equal(c.dropped_in + c.handing.malformed, 4000);
+    (void)snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)uploading_port(u.uploading));
+    const struct uploading_config cfg = {.signer = u.signer,
+        .materials = u.materials,
+        .bind_to = text,
+        .limits = uploads_limits_default(),
+        .clock = {.kind = WS_CLOCK_SYSTEM}};
+    assert_int_equal(uploading_open(&cfg, &second, &err), WS_EIO);
+    assert_non_null(strstr(err.text, text));
+    unit_close(&u);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whole_way),
+        cmocka_unit_test(bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
