@@ -241,7 +241,6 @@ static int take_antenna(const struct config_job *j, const struct yaml_file *f) {
 
 static int take_learning(const struct config_job *j, const struct yaml_learning *y) {
     struct config_learning *l = &j->c->learning;
-    l->on = y != NULL;
     if (y == NULL || y->upload == NULL)
         return WS_OK;
     l->upload = copy(y->upload);

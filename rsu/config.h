@@ -97,7 +97,6 @@ struct config {
         uint64_t batch_us;
     } gossip;
     struct config_learning {
-        bool on; /* the section is there */
         char *upload; /* "[::]:4750": where vehicles upload to; NULL: nowhere */
         size_t uploads; /* under way at a time */
         uint64_t upload_octets; /* of them together */

@@ -27,6 +27,7 @@ struct beaconing;
 /* Our part in learning, and what it keeps (rsu/learning.h, rsu/materials.h). */
 struct learning;
 struct materials;
+struct uploading;
 /* Signed lists (rsu/revocations.h). */
 struct revocations;
 /* Answers to TN-ITS data sets (rsu/feedback.h). */
@@ -58,6 +59,7 @@ struct rsud {
     const struct beaconing *beaconing; /* NULL: no validator */
     const struct learning *learning;
     struct materials *materials; /* (any) */
+    struct uploading *uploading; /* (any) counters; NULL: no validator */
     struct feedback *feedback; /* (any) NULL: none is kept */
     struct sensors *sensors; /* NULL: none configured */
     struct revocations *lists; /* NULL: none configured */

@@ -50,6 +50,8 @@ struct daemon {
     struct beaconing *beaconing; /* NULL: no validator */
     struct learning *learning;
     struct ws_random learning_random;
+    uint64_t uploads_height,
+        uploads_due_us; /* uploads know the ledger up to here; are told who is there then */
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */
@@ -99,6 +101,10 @@ void daemon_allow_feedback(struct daemon *d); /* through the admin socket */
 /* rsud_learning.c: false, it is no order about learning; else it is answered later. */
 WARN_UNUSED int daemon_open_learning(struct daemon *d, struct ws_err *err);
 void daemon_close_learning(struct daemon *d);
+void daemon_run_learning(struct daemon *d); /* each turn of the loop */
+int daemon_uploading_fd(const struct daemon *d); /* -1: none */
+/* False: the message is no peer's about what vehicles sent. */
+bool daemon_take_handed(struct daemon *d, size_t peer, struct span msg);
 bool daemon_learning_order(struct daemon *d, struct span order);
 /* rsud_sensors.c */
 WARN_UNUSED int daemon_open_sensors(struct daemon *d, struct ws_err *err);

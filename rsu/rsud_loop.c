@@ -8,7 +8,6 @@
 #include "base/ring.h"
 #include "ledger/committee/court.h"
 #include "rsu/discipline.h"
-#include "rsu/learning.h"
 #include "rsu/sensors.h"
 
 #include <signal.h>
@@ -154,6 +153,8 @@ static void take_links(struct daemon *d) {
         struct ws_now now = ws_clock_now(&d->face.clock);
         if (share_owns(msg))
             (void)share_server_message(d->share, peer, msg, now.mono_us);
+        else if (daemon_take_handed(d, peer, msg))
+            continue;
         else if (!gossip_owns(msg))
             node_message(d->face.node, peer, msg, now);
         else if (d->face.gossip != NULL)
@@ -291,7 +292,7 @@ void daemon_loop(struct daemon *d) {
         mailbox_serve(d->face.mailbox, &d->face);
         look_at_clock(d);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
-        learning_run(d->learning, d->face.node, d->face.cell.learn, ws_clock_now(&d->face.clock));
+        daemon_run_learning(d);
         if (d->beaconing != NULL)
             beaconing_run(
                 d->beaconing, d->face.node, d->face.cell.beacon, ws_clock_now(&d->face.clock));

@@ -199,7 +199,11 @@ static int open_node(struct daemon *d, struct ws_err *err) {
         rc = open_beacon(d, err);
     if (rc == WS_OK)
         rc = daemon_open_learning(d, err);
-    return rc == WS_OK ? watch(d, learning_fd(d->learning), err) : rc;
+    if (rc == WS_OK)
+        rc = watch(d, learning_fd(d->learning), err);
+    if (rc == WS_OK && daemon_uploading_fd(d) >= 0)
+        rc = watch(d, daemon_uploading_fd(d), err);
+    return rc;
 }
 
 static void region_box(const struct genesis *g, struct pipeline_config *p) {

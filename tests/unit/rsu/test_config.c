@@ -226,12 +226,11 @@ static void test_the_antenna(void **state) {
     assert_int_equal(c.plausibility.reach_m, 2000);
     assert_int_equal(c.gossip.rate, 20000);
     assert_int_equal(c.gossip.batch_us, 20000);
-    assert_false(c.learning.on);
+    assert_null(c.learning.upload);
     config_free(&c);
     assert_int_equal(
         parse(NEEDED "key: k\nlearning: {upload: \"[::]:4750\", audit_days: 7}\n", &c, &err),
         WS_OK);
-    assert_true(c.learning.on);
     assert_string_equal(c.learning.upload, "[::]:4750");
     assert_int_equal(c.learning.uploads, 256);
     assert_int_equal(c.learning.upload_octets, 64 << 20);
