@@ -7,7 +7,6 @@
 #include "mapsvc/contract_internal.h"
 #include "mapsvc/decree.h"
 #include "mapsvc/moved.h"
-#include "mapsvc/range.h"
 #include "mapsvc/reputation.h"
 #include "mapsvc/room.h"
 
@@ -379,15 +378,6 @@ const struct mapset *map_contract_current(const void *self) {
 
 uint64_t map_contract_version(const void *self) {
     return ((const struct map_contract *)self)->head.version;
-}
-
-void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], struct buf *b) {
-    const struct map_contract *c = self;
-    struct map_snapshot s = {.version = c->head.version, .map = c->map}; /* borrowed */
-    memcpy(s.cell_id, cell_id, sizeof(s.cell_id));
-    memcpy(s.record, c->head.record, sizeof(s.record));
-    memcpy(s.root, c->head.root, sizeof(s.root));
-    map_snapshot_encode(&s, b);
 }
 
 void map_contract_fill(const void *self, struct map_fill *ret) {

@@ -47,8 +47,6 @@ enum map_code {
 struct map_contract;
 const struct mapset *map_contract_current(const void *self); /* borrowed until the next block */
 uint64_t map_contract_version(const void *self);
-/* The map as it stands, with what the next version will name (mapsvc/range.h, map_snapshot). */
-void map_contract_snapshot(const void *self, const uint8_t cell_id[static 32], struct buf *b);
 /* What found no room since the start of the process (docs/formats/map.md, "Bounds"). */
 #define MAP_DROPS(X)                                                                               \
     X(MAP_DROP_SILENCE_LOOK, "silence_of_look") /* of one look about one thing more */             \

@@ -7,6 +7,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/light/merkle.h"
 #include "mapsvc/contract_internal.h"
+#include "mapsvc/map_state.h"
 #include "mapsvc/range.h"
 #include "tests/support/map_rig.h"
 
@@ -193,12 +194,89 @@ static void test_gaps(void **state) {
     rig_free(&r);
 }
 
+/* ---- the map out of the state ---- */
+
+/* All entries, those of other things among them; the first `most` octets of values. */
+static int take_state(struct map_rig *r, size_t most, struct map_state *s, struct ws_err *err) {
+    uint8_t after[EXEC_KEY_MAX];
+    size_t n = 0;
+    struct span key;
+    struct span value;
+    *s = (struct map_state){0};
+    while (exec_next(&r->host, span_of("", 0), span_of(after, n), &key, &value)) {
+        memcpy(after, key.p, key.n);
+        n = key.n;
+        int rc = map_state_take(s, key, span_of(value.p, value.n < most ? value.n : most), err);
+        if (rc != WS_OK) {
+            map_state_free(s);
+            return rc;
+        }
+    }
+    int rc = map_state_end(s, err);
+    if (rc != WS_OK)
+        map_state_free(s);
+    return rc;
+}
+
+static void test_map_state(void **state) {
+    (void)state;
+    struct map_rig r;
+    struct map_state s;
+    struct ws_err err = {0};
+    uint8_t root[32];
+    uint8_t record[32];
+    struct buf b = {0};
+    struct buf own = {0};
+    struct buf taken = {0};
+    history(&r);
+    if (take_state(&r, SIZE_MAX, &s, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(s.version, 9);
+    map_root(&s.map, root);
+    assert_memory_equal(root, s.root, 32);
+    assert_memory_equal(root, r.versions[7].root, 32);
+    map_version_encode(&r.versions[7], &b);
+    exec_sha256_one(buf_span(&b), record);
+    assert_memory_equal(record, s.record, 32);
+    mapset_encode(map_contract_current(r.contract.self), &own);
+    mapset_encode(&s.map, &taken);
+    assert_int_equal(own.n, taken.n);
+    assert_memory_equal(own.p, taken.p, own.n);
+    map_state_free(&s);
+    buf_free(&b);
+    buf_free(&own);
+    buf_free(&taken);
+    /* Values cut off anywhere. */
+    for (size_t most = 0; most < 100; most++) {
+        assert_int_equal(take_state(&r, most, &s, &err), WS_EINPUT);
+        assert_non_null(strstr(err.text, "map state: "));
+    }
+    s = (struct map_state){0};
+    assert_int_equal(map_state_end(&s, &err), WS_ENOTFOUND);
+    assert_int_equal(map_state_take(&s, span_of("", 0), span_of("", 0), &err), WS_OK);
+    assert_int_equal(map_state_take(&s, span_of("v", 1), span_of("\2", 1), &err), WS_EINPUT);
+    assert_int_equal(map_state_take(&s, span_of("eee", 3), span_of("\1x", 2), &err), WS_EINPUT);
+    map_state_free(&s);
+    rig_free(&r);
+}
+
+static void snapshot_of(struct map_rig *r, struct buf *b) {
+    struct map_state s;
+    assert_int_equal(take_state(r, SIZE_MAX, &s, NULL), WS_OK);
+    struct map_snapshot of = {.version = s.version, .map = s.map};
+    memcpy(of.cell_id, r->host.cell_id, sizeof(of.cell_id));
+    memcpy(of.root, s.root, sizeof(of.root));
+    memcpy(of.record, s.record, sizeof(of.record));
+    map_snapshot_encode(&of, b);
+    map_state_free(&s);
+}
+
 static void test_snapshot(void **state) {
     (void)state;
     struct map_rig r;
     history(&r);
     struct buf b = {0};
-    map_contract_snapshot(r.contract.self, r.host.cell_id, &b);
+    snapshot_of(&r, &b);
     struct map_snapshot s;
     assert_int_equal(map_snapshot_decode(buf_span(&b), &s, NULL), WS_OK);
     assert_int_equal(s.version, 9);
@@ -398,6 +476,7 @@ int main(void) {
         cmocka_unit_test(test_net),
         cmocka_unit_test(test_ranges_apply),
         cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_map_state),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_net_file),
         cmocka_unit_test(test_tile_ids),
