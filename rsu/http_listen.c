@@ -2,6 +2,7 @@
 #include "rsu/http_internal.h"
 
 #include "base/mem.h"
+#include "rsu/local_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,24 +21,6 @@ static int os_error(struct ws_err *err, int fd, const char *listen_on) {
     return ws_fail(err, WS_EIO, "http: %s: %s", listen_on, strerror(why));
 }
 
-/* A socket file that a killed predecessor left is removed; one that somebody listens on, or another kind of
- * file, is not. */
-static int clear_path(const struct sockaddr_un *sa, const char *listen_on, struct ws_err *err) {
-    struct stat st;
-    if (lstat(sa->sun_path, &st) != 0)
-        return errno == ENOENT ? WS_OK : os_error(err, -1, listen_on);
-    if (!S_ISSOCK(st.st_mode))
-        return ws_fail(err, WS_EEXIST, "http: %s: there is a file that is no socket", listen_on);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return os_error(err, -1, listen_on);
-    bool alive = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
-    (void)close(fd);
-    if (alive)
-        return ws_fail(err, WS_EEXIST, "http: %s: another process listens there", listen_on);
-    return unlink(sa->sun_path) == 0 ? WS_OK : os_error(err, -1, listen_on);
-}
-
 static int listen_unix(const char *listen_on, const char *path, int *ret_fd, char **ret_unix_path,
     struct ws_err *err) {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -45,9 +28,9 @@ static int listen_unix(const char *listen_on, const char *path, int *ret_fd, cha
         return ws_fail(err, WS_EINPUT, "http: %s: a socket path has 1 to %zu octets", listen_on,
             sizeof(sa.sun_path) - 1);
     memcpy(sa.sun_path, path, strlen(path));
-    int rc = clear_path(&sa, listen_on, err);
-    if (rc != WS_OK)
-        return rc;
+    struct ws_err why;
+    if (local_clear(path, &sa, &why) != WS_OK)
+        return ws_fail(err, WS_EEXIST, "http: %s", why.text);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* The socket's own mode is what its file gets: never wider than 0660, not even for an instant. */
     if (fd < 0 || fchmod(fd, 0660) != 0 ||

@@ -18,7 +18,7 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct ws_err
 }
 
 /* What a killed predecessor left goes away; what anybody else needs stays. */
-static int clear_place(const char *path, const struct sockaddr_un *sa, struct ws_err *err) {
+int local_clear(const char *path, const struct sockaddr_un *sa, struct ws_err *err) {
     struct stat st;
     if (lstat(path, &st) != 0)
         return WS_OK; /* nothing there, or binding will say what is wrong */
@@ -39,7 +39,7 @@ int local_listen(const char *path, unsigned mode, int backlog, int *ret_fd, stru
     struct sockaddr_un sa;
     int rc = fill_address(path, &sa, err);
     if (rc == WS_OK)
-        rc = clear_place(path, &sa, err);
+        rc = local_clear(path, &sa, err);
     if (rc != WS_OK)
         return rc;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
