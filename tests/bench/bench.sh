@@ -31,6 +31,7 @@ echo "== masking of updates (memory bandwidth, AES, SHA-256, X25519 in the same 
 
 echo "== map contract"
 "$build/tests/bench/bench_map"
+"$build/tests/bench/bench_map_attack"
 # Real maps, where they are; 77: they are not.
 for b in bench_map_pairs bench_map_lies bench_map_vehicles bench_map_diff; do
     (cd "$root" && "$build/tests/bench/$b") || [ $? -eq 77 ]
