@@ -43,6 +43,7 @@ struct sim_options {
     unsigned cam_hz;
     unsigned families, issuers;
     unsigned units; /* roadside units that get a ticket */
+    uint64_t ticket_us; /* after which a vehicle takes another ticket; 0: never */
     uint32_t tpr_ppm, fpr_ppm, sigma_mm;
     uint64_t map_version; /* that the vehicles' map is; 0: the first, 1 */
     bool has_origin;
@@ -194,6 +195,8 @@ struct sim_vehicle {
     int64_t limit_permille; /* how far along its limits they are reported */
     /* obusim_emit.c */
     uint64_t cam_due_us, cert_due_us;
+    /* obusim_run.c: the next ticket, and silence before its first use; ITS time */
+    uint64_t ticket_due_us, silent_until_us;
     uint64_t messages;
 };
 

@@ -33,6 +33,8 @@ const char sim_usage[] =
     "1)\n"
     "  --families N       makes of perception software (default 4)\n"
     "  --issuers N        authorities that issue tickets, 1 to 15 (default 3)\n"
+    "  --ticket S         seconds after which a vehicle takes another ticket, silent for 3 to 13 "
+    "before (default: never)\n"
     "  --liars F          share of vehicles that agree on a false change, 0 to 1 (default 0)\n"
     "  --pki DIR          where root.cert and aa-N.cert go (default: CAPTURE.trust)\n"
     "  --units N          tickets and keys for N roadside units as well, in DIR.units "
@@ -138,6 +140,7 @@ enum option_id {
     OPT_CAM_HZ,
     OPT_FAMILIES,
     OPT_ISSUERS,
+    OPT_TICKET,
     OPT_UNITS,
     OPT_TPR,
     OPT_FPR,
@@ -167,6 +170,7 @@ static const struct option long_options[] = {
     {"cam-hz", required_argument, NULL, OPT_CAM_HZ},
     {"families", required_argument, NULL, OPT_FAMILIES},
     {"issuers", required_argument, NULL, OPT_ISSUERS},
+    {"ticket", required_argument, NULL, OPT_TICKET},
     {"units", required_argument, NULL, OPT_UNITS},
     {"tpr", required_argument, NULL, OPT_TPR},
     {"fpr", required_argument, NULL, OPT_FPR},
@@ -255,6 +259,7 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         {OPT_CAM_HZ, 0, 0, 10},
         {OPT_FAMILIES, 0, 1, 65535},
         {OPT_ISSUERS, 0, 1, SIM_ISSUERS_MAX},
+        {OPT_TICKET, 6, 1000000, INT64_C(86400) * 1000000},
         {OPT_UNITS, 0, 0, 64},
         {OPT_TPR, 6, 0, 1000000},
         {OPT_FPR, 6, 0, 1000000},
@@ -289,6 +294,9 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
         break;
     case OPT_ISSUERS:
         o->issuers = (unsigned)v;
+        break;
+    case OPT_TICKET:
+        o->ticket_us = (uint64_t)v;
         break;
     case OPT_UNITS:
         o->units = (unsigned)v;

@@ -66,17 +66,34 @@ static size_t common_round(size_t a, size_t b) {
 }
 
 /* Makes and issuers in every combination: no make belongs to one issuer, in however short a fleet. */
+static void take_ticket(struct sim *s, struct sim_vehicle *v) {
+    const struct sim_options *o = s->o;
+    size_t round = common_round(o->families, o->issuers);
+    struct observer_class c = {SENSOR_CAMERA_GOOD, (uint16_t)(1 + v->index % o->families)};
+    sim_station_new(&s->pki, (v->index + v->index / round) % o->issuers, &c, o->start_its_us,
+        s->duration_us, &s->keys, &v->station);
+}
+
+/* Another name; and who bears it knows nothing of what the last one said. */
+static void change_ticket(struct sim *s, struct sim_vehicle *v, uint64_t its_us) {
+    enum { SILENT_MIN_US = 3000000, SILENT_MORE_US = 10000000 };
+    sim_station_free(&v->station);
+    take_ticket(s, v);
+    v->ticket_due_us = its_us + s->o->ticket_us;
+    v->silent_until_us = its_us + SILENT_MIN_US + ws_random_below(&s->keys, SILENT_MORE_US);
+    v->cert_due_us = v->cam_due_us = 0;
+    v->n_reported = 0;
+}
+
 static void make_vehicles(struct sim *s) {
     const struct sim_options *o = s->o;
     sim_pki_new(&s->pki, o->issuers, o->start_its_us, o->seed, &s->keys);
     s->vehicles = ws_calloc(s->n, sizeof(s->vehicles[0]));
-    size_t round = common_round(o->families, o->issuers);
     for (size_t i = 0; i < s->n; i++) {
         struct sim_vehicle *v = &s->vehicles[i];
-        struct observer_class c = {SENSOR_CAMERA_GOOD, (uint16_t)(1 + i % o->families)};
         v->index = i;
-        sim_station_new(&s->pki, (i + i / round) % o->issuers, &c, o->start_its_us, s->duration_us,
-            &s->keys, &v->station);
+        v->ticket_due_us = o->start_its_us + (i + 1) * 7919000 % (o->ticket_us + 1);
+        take_ticket(s, v);
         sim_drive_start(v, &s->driving);
     }
     /* Exactly the share asked for, rounded: the liars are drawn without putting back. */
@@ -96,6 +113,10 @@ static uint64_t phase_us(const struct sim_vehicle *v) {
 }
 
 static void say(struct sim *s, struct sim_vehicle *v, uint64_t its_us, bool changed) {
+    if (s->o->ticket_us > 0 && its_us >= v->ticket_due_us)
+        change_ticket(s, v, its_us);
+    if (its_us < v->silent_until_us)
+        return;
     struct sim_look look;
     sim_sense(v, &s->world, &s->roads, &s->senses, changed, &s->sensing, &look);
     if (look.any)

@@ -39,7 +39,10 @@ for f in root aa-1 aa-2 aa-3; do
     cmp -s "$work/first.trust/$f.cert" "$work/again.trust/$f.cert" || fail "the same seed gave another $f.cert"
 done
 if cmp -s "$work/first.pcap" "$work/other.pcap"; then fail "another seed gave the same octets"; fi
-[ "$(ls "$work" | grep -c 'pcap')" -eq 3 ] || fail "temporary files are left: $(ls "$work")"
+run tickets --seed 11 --ticket 15
+run tickets2 --seed 11 --ticket 15
+cmp -s "$work/tickets.pcap" "$work/tickets2.pcap" || fail "the same seed gave other octets with --ticket"
+[ "$(ls "$work" | grep -c 'pcap')" -eq 5 ] || fail "temporary files are left: $(ls "$work")"
 grep -q 'changes on the road: 3 that' "$work/first.txt" || fail "summary: $(cat "$work/first.txt")"
 
 # The other map language is the same town.
@@ -53,6 +56,7 @@ grep -q -- '--change-at' "$work/help" || fail "--help does not name the options"
 
 refuse 2 "--map is missing" --out "$work/n.pcap"
 refuse 2 "--tpr 2" --map "$town/town.osm" --out "$work/n.pcap" --tpr 2
+refuse 2 "--ticket 0" --map "$town/town.osm" --out "$work/n.pcap" --ticket 0
 refuse 2 "--frobnicate" --map "$town/town.osm" --out "$work/n.pcap" --frobnicate
 refuse 3 "$work/none.osm" --map "$work/none.osm" --out "$work/n.pcap"
 refuse 3 "README.md" --map "$town/README.md" --out "$work/n.pcap"
@@ -66,6 +70,10 @@ if command -v tshark >/dev/null 2>&1; then
     bad=$(tshark -r "$work/first.pcap" -o udp.check_checksum:TRUE \
         -Y '_ws.malformed || _ws.expert.severity >= 6291456 || udp.checksum.status == 0' 2>/dev/null | head -n 3)
     [ -z "$bad" ] || fail "the dissector complains: $bad"
+    # A station's address follows from its ticket: six vehicles have six, and more when they change them.
+    stations() { tshark -r "$work/$1.pcap" -T fields -e eth.src 2>/dev/null | sort -u | wc -l; }
+    [ "$(stations first)" -le 6 ] || fail "$(stations first) addresses of six vehicles"
+    [ "$(stations tickets)" -gt 8 ] || fail "$(stations tickets) addresses of six vehicles that change their tickets"
     for filter in 'its.messageID == 2' 'eth.type == 0x8947 && !its' wsmp udp; do
         tshark -r "$work/first.pcap" -Y "$filter" -c 400 2>/dev/null | grep -q . || fail "no frame is $filter"
     done
