@@ -12,6 +12,7 @@ enum {
     BESIDE_MM = 32000, /* of a line, along it */
     ALONG_MAX = 256,
     ELEMENTS_MAX = 4096,
+    POINTS_MAX = 200000, /* of all of them together: the owner has other things to do */
     PLACES_MAX = 256,
 };
 
@@ -114,8 +115,11 @@ static void copy_surroundings(
     if (t->element != NULL)
         add_along(c, t->element, refs);
     once(refs);
-    for (size_t i = 0; i < refs->n; i++)
+    size_t points = 0;
+    for (size_t i = 0; i < refs->n && points <= POINTS_MAX; i++) {
         copy_element(c, refs->list[i], t, to);
+        points += c->map.elements[refs->list[i]].n_points;
+    }
     free(refs);
     struct grid_look near = grid_around(&c->places_grid, t->x, t->y, AROUND_MM);
     size_t n = 0;

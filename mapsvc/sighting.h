@@ -34,7 +34,8 @@ enum map_saying {
 const char *map_saying_name(enum map_saying s);
 
 /* The surroundings of a thing as the contract has them now, with the thing as it was, and the policy in force. Made between blocks by
- * the contract's owner; afterwards on its own, for one thread at a time. Bounded: 4096 elements around it. */
+ * the contract's owner; afterwards on its own, for one thread at a time. Bounded: 4096 elements around it, 200,000 of their
+ * points. */
 struct map_reader;
 struct map_reader *map_reader_new(const void *contract, const struct map_thing *t);
 void map_reader_free(struct map_reader *r); /* NULL is fine */
