@@ -1,5 +1,5 @@
-/* Learning in the daemon: its store, its part, what vehicles upload and peers hand on, and the operator's word "learn file PATH" on the admin socket, by which a model or a
- * root set comes to this unit. */
+/* Learning in the daemon: its store, its part, what vehicles upload and peers hand on, and the operator's word "learn file PATH" on the
+ * admin socket, by which a model or a root set comes to this unit. */
 #include "ledger/committee/committee.h"
 #include "rsu/learning.h"
 #include "rsu/rsud_internal.h"
