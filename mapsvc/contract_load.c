@@ -294,7 +294,7 @@ static int load_pseudonyms(struct map_contract *c, struct exec_host *h, struct w
         if (memcmp(before[i], none, sizeof(none)) == 0)
             continue;
         struct pseudonym *p = pseudonyms_find(&c->pseudonyms, before[i]);
-        if (p == NULL || p->after != NULL)
+        if (p == NULL || p == c->pseudonyms.list[i] || p->after != NULL)
             rc = WS_EINPUT;
         else
             pseudonym_succeeds(c->pseudonyms.list[i], p);

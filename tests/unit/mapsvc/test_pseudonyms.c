@@ -328,6 +328,54 @@ static void test_too_many_new(void **state) {
     rig_free(&r);
 }
 
+/* The octets of a certificate's entry: where they are, and what must not be there. */
+static void test_damaged_state(void **state) {
+    (void)state;
+    enum { BEFORE = 1 + 32, SENSOR = 1 + 32 + 32 + 8 };
+    struct map_rig r;
+    town(&r);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct rig_car car = car_at(i, (int32_t)i * SPEED);
+        speaks(&r, &car, 1000 + 1000 * i);
+    }
+    size_t n = 0;
+    size_t chained = 0;
+    for (size_t i = 0; i < r.host.n; i++) {
+        struct fake_entry *e = r.host.entries[i];
+        if (e->key.p[0] != 'u')
+            continue;
+        n++;
+        uint8_t good[128];
+        size_t length = e->value.n;
+        assert_true(length <= sizeof(good));
+        memcpy(good, e->value.p, length);
+        for (unsigned what = 0; what < 5; what++) {
+            if (what == 0)
+                e->value.n--;
+            else if (what == 1)
+                e->value.p[0] = 9;
+            else if (what == 2)
+                e->value.p[SENSOR] = SENSOR_CLASS_COUNT;
+            else if (what == 3)
+                memset(e->value.p + BEFORE, 0x77, 32); /* nobody */
+            else
+                memcpy(e->value.p + BEFORE, e->key.p + 1, 32); /* itself */
+            struct contract c = map_contract_new(NULL);
+            struct ws_err err;
+            assert_int_equal(c.ops->load(c.self, &r.host, &err), WS_EINPUT);
+            assert_non_null(strstr(err.text, "certificate"));
+            c.ops->free(c.self);
+            e->value.n = length;
+            memcpy(e->value.p, good, length);
+        }
+        chained += good[BEFORE] != 0 || good[BEFORE + 1] != 0 ? 1 : 0;
+    }
+    assert_int_equal(n, 3);
+    assert_int_equal(chained, 2);
+    rig_restart(&r);
+    rig_free(&r);
+}
+
 /* ---- the list itself ---- */
 
 static void hear(struct pseudonyms *t, uint8_t who, uint64_t ms, int32_t x) {
@@ -495,6 +543,7 @@ int main(void) {
         cmocka_unit_test(test_advisory),
         cmocka_unit_test(test_table_is_full),
         cmocka_unit_test(test_too_many_new),
+        cmocka_unit_test(test_damaged_state),
         cmocka_unit_test(test_parting),
         cmocka_unit_test(test_one_to_one),
         cmocka_unit_test(test_order_and_restart),
