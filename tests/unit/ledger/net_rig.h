@@ -7,7 +7,7 @@
 
 #include "ledger/net/net.h"
 
-enum { RIG_NETS_MAX = 4, RIG_PATIENCE_MS = 20000, RIG_LARGEST = 200000 };
+enum { RIG_NETS_MAX = 4, RIG_PATIENCE_MS = 120000, RIG_LARGEST = 200000 };
 
 struct net_rig {
     size_t n;

@@ -14,13 +14,13 @@ static void directory_changes_while_running(void **state) {
     struct span msg;
     assert_false(rig_receive_within(&c, 0, 100, &peer, &msg)); /* greetings */
     assert_true(rig_send(&c, 2, 0, "on its way"));
-    (void)usleep(50000);
+    (void)usleep(500000);
     uint64_t before = rig_now_ms();
     net_remove(c.net[0], 2);
     assert_int_equal(net_find(c.net[0], c.public_key[2]), NET_NOBODY);
     assert_false(rig_send(&c, 0, 2, "nothing"));
     rig_wait_link(&c, 2, 0, false);
-    assert_in_range(rig_now_ms() - before, 0, 3000);
+    assert_in_range(rig_now_ms() - before, 0, RIG_PATIENCE_MS);
     assert_false(rig_receive_within(&c, 0, 300, &peer, &msg));
     assert_true(net_counters(c.net[0])->cut_removed == 2);
     assert_true(rig_send(&c, 1, 0, "still here"));
@@ -65,7 +65,7 @@ static void late_message_of_a_slot_s_former_peer(void **state) {
     assert_true(rig_send(&c, 1, 0, "seen"));
     rig_receives(&c, 0, 1, "seen");
     assert_true(rig_send(&c, 1, 0, "late"));
-    (void)usleep(100000);
+    (void)usleep(1000000);
     uint8_t other[32];
     uint8_t other_public[32];
     memset(other, 43, 32);

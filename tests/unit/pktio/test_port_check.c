@@ -187,7 +187,7 @@ static void test_program(void **state) {
 
 static int await_queue(int want) {
     int rc = xdp_try_queue(if_nametoindex("ws0"), 0);
-    for (unsigned i = 0; rc != want && i < 200; i++) {
+    for (unsigned i = 0; rc != want && i < 6000; i++) {
         (void)usleep(10000);
         rc = xdp_try_queue(if_nametoindex("ws0"), 0);
     }
@@ -211,7 +211,7 @@ static void test_queue(void **state) {
     assert_int_equal(setsockopt(fd, SOL_XDP, XDP_RX_RING, &n, sizeof(n)), 0);
     assert_int_equal(await_queue(0), 0);
     int rc = bind(fd, (const struct sockaddr *)&at, sizeof(at));
-    for (unsigned i = 0; rc != 0 && i < 200; i++) { /* it is let go of a moment later */
+    for (unsigned i = 0; rc != 0 && i < 6000; i++) { /* it is let go of a moment later */
         (void)usleep(10000);
         rc = bind(fd, (const struct sockaddr *)&at, sizeof(at));
     }

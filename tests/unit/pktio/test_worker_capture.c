@@ -255,7 +255,7 @@ static void a_silent_fifo_can_be_stopped(void **state) {
 static void stopped_in_the_middle(void **state) {
     struct bench *b = *state;
     bench_capture(b, b->path, 2000, 1000);
-    b->slow_us = 500;
+    b->slow_us = 3000;
     for (unsigned i = 0; i < 3; i++) {
         struct port_config cfg = {.kind = PORT_CAPTURE, .mbufs = 64};
         struct worker *w = bench_start(b, &cfg);

@@ -213,7 +213,7 @@ static void a_certificate_is_shared(void **state) {
 static void stopped_in_the_middle(void **state) {
     struct group *g = *state;
     (void)write_traffic(g);
-    g->slow_us = 500;
+    g->slow_us = 5000;
     for (unsigned i = 0; i < 4; i++) {
         struct worker *w = start(g, 3);
         (void)usleep(10000 * i);

@@ -99,7 +99,7 @@ struct worker *bench_start(struct bench *b, struct port_config *cfg) {
 }
 
 void bench_wait(struct worker *w, struct worker_counters *ret) {
-    for (unsigned i = 0; i < 30000; i++) {
+    for (unsigned i = 0; i < 240000; i++) {
         worker_read_counters(w, ret);
         if (ret->finished)
             return;

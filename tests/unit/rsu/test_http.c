@@ -89,7 +89,7 @@ static void healthy_cells_say_ok(void **state) {
 static void silent_cells_and_deaf_owners_are_not_healthy(void **state) {
     (void)state;
     struct rig *r = ws_alloc(sizeof(*r));
-    rig_open(r, &(struct rig_options){.asleep_us = 3600000000, .ask_ms = 100});
+    rig_open(r, &(struct rig_options){.asleep_us = 3600000000, .ask_ms = 1500});
     rig_step(r, 2000000);
     struct answer a;
     rig_get(r, "/healthz", &a);

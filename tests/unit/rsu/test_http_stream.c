@@ -171,7 +171,7 @@ static void streams_leave_seats_for_questions(void **state) {
     json_decref(o);
     listener_close(&l[0]);
     /* Its seat is free once a heartbeat finds nobody there. */
-    for (unsigned i = 0; i < 500 && streams_count(r->http->streams) > 5; i++)
+    for (unsigned i = 0; i < 12000 && streams_count(r->http->streams) > 5; i++)
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     listener_open(&l[0], r, "", NULL);
     free(listener_block(&l[0]));

@@ -40,7 +40,7 @@ static struct node_job *wait_for_one(struct jobs *j) {
         if (job != NULL)
             return job;
         struct pollfd p = {.fd = jobs_fd(j), .events = POLLIN};
-        assert_int_equal(poll(&p, 1, 10000), 1);
+        assert_int_equal(poll(&p, 1, 120000), 1);
     }
 }
 

@@ -123,10 +123,10 @@ static struct unit *open_unit(bool threads) {
     for (unsigned i = 0; i < 10000 && !node_has_cert(u->node, u->town.car_hash[0]); i++)
         step(u, 10000);
     uint64_t h = height(u);
-    for (unsigned i = 0; i < 10000 && height(u) < h + 2; i++) {
+    for (unsigned i = 0; i < 100000 && height(u) < h + 2; i++) {
         step(u, 10000);
         if (threads)
-            (void)usleep(50);
+            (void)usleep(500);
     }
     assert_true(height(u) >= h + 2);
     bring_writes_back(u);
@@ -212,7 +212,7 @@ static void threads_judge_what_is_pushed(void **state) {
     deliver(u, &push);
     for (unsigned i = 0; i < 100000 && c->txs - txs < n[GOOD]; i++) {
         step(u, 10000);
-        (void)usleep(50);
+        (void)usleep(500);
     }
     assert_int_equal(u->taken, n[GOOD]);
     assert_int_equal(c->txs - txs, n[GOOD]);
