@@ -75,6 +75,9 @@ echo "== cell of four processes"
 bash "$root/tests/bench/cell.sh" "$build"
 bash "$root/tests/bench/advisory.sh" "$build"
 
+echo "== uploads of learning, 300 kB each"
+"$build/tests/bench/bench_uploads" 256
+
 echo "== snapshot of 256 MiB of state"
 "$build/tests/bench/bench_snapshot" 256
 
