@@ -17,6 +17,9 @@ uint64_t room_cell(int32_t x, int32_t y) {
  * than one of. */
 static bool is_alone(const struct map_contract *c, const struct subject *s) {
     for (size_t i = 0; i < s->n_hyps; i++) {
+        if (s->hyps[i].n_groups <
+            2) /* nearly all of a full table: their groups are not even read */
+            continue;
         struct hyp_summary sum = hyp_summarise(&s->hyps[i]);
         if (sum.groups > 1 && (sum.families > 1 || c->params.v[MAP_POLICY_MIN_FAMILIES] < 2) &&
             (sum.issuers > 1 || c->params.v[MAP_POLICY_MIN_ISSUERS] < 2))
