@@ -86,7 +86,7 @@ static void expect_line(int fd, const char *want) {
     char got[256] = {0};
     size_t n = 0;
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    while (n < sizeof(got) - 1 && poll(&p, 1, 2000) == 1) {
+    while (n < sizeof(got) - 1 && poll(&p, 1, 30000) == 1) {
         ssize_t k = recv(fd, got + n, sizeof(got) - 1 - n, 0);
         if (k <= 0)
             break;
