@@ -275,6 +275,7 @@ void http_put_beacon(struct metrics *m, const struct http_view *v);
 /* http_octets.c */
 void http_put_octets(struct metrics *m, const struct http *h);
 /* http_feedback.c */
+void http_put_uploads(struct metrics *m, const struct http *h);
 void http_put_feedback(struct metrics *m, const struct http *h);
 /* http_sensors.c */
 void http_copy_sensors(const struct sensors *s, struct http_view *v); /* owner thread */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The door for uploads of a running unit: an ASK for something that is not on the ledger is refused by name with a shorter answer, on
-# IPv6 and IPv4; what is no ASK gets none; and the configuration is checked. Cell of one.
+# IPv6 and IPv4; what is no ASK gets none; both are counted; and the configuration is checked. Cell of one.
 # usage: uploads.sh PROGRAMS-FOLDER
 set -u
 . "$(dirname "$0")/free_ports.sh"
@@ -51,6 +51,9 @@ for file in short noise; do
 done
 [ -z "$(find "$cell/rsu1/data/materials" -type f -size +0 2>/dev/null)" ] || fail 'something was kept'
 [ -z "$(find "$cell/rsu1/data/materials" -perm /077 -type d 2>/dev/null)" ] || fail 'others may read what is kept'
+curl -s "http://127.0.0.1:$http/metrics" >"$out/metrics"
+grep -q "^wayside_upload_refusals_total{reason=\"unknown_submission\"} [1-9]" "$out/metrics" || fail "the refusal is not counted"
+grep -q "^wayside_upload_datagrams_total{outcome=\"too_long\"} 1$" "$out/metrics" || fail "noise is not counted"
 end 1
 no_complaints
 echo 'uploads: refused by name, on both families; noise is not answered'
