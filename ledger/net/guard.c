@@ -17,8 +17,6 @@ enum {
     SCAN_BUSY_MS = 20, /* while somebody sends faster than BUSY_OCTETS a scan */
     BUSY_OCTETS = 1 << 20,
     SILENT_MS = 10000,
-    HEARTBEATS_PER_S = 128, /* octets of a ping and a pong under CURVE, each second, and some */
-    HEARTBEATS_MAX = 8 << 20,
     OUT_OCTETS = 1 << 20,
     /* What CURVE adds to a message: command name (8), nonce (8), authenticator (16), flags (1). */
     CURVE_OVERHEAD = 33,
@@ -163,14 +161,9 @@ static uint64_t age_of(const struct conn *c, uint64_t mono_ms) {
     return mono_ms > c->opened_ms ? mono_ms - c->opened_ms : 0;
 }
 
-/* What libzmq may hold of it. */
-static uint64_t bound_of(const struct guard *g, const struct conn *c, uint64_t mono_ms) {
-    uint64_t beats = age_of(c, mono_ms) / 1000 * HEARTBEATS_PER_S;
-    beats = beats < HEARTBEATS_MAX ? beats : HEARTBEATS_MAX;
-    if (c->kind == GUARD_OUT)
-        return OUT_OCTETS + beats;
-    return g->held_octets +
-           beats; /* of a stranger libzmq holds no more than a step of the handshake */
+/* What libzmq may hold of it; of a stranger it holds no more than a step of the handshake. */
+static uint64_t bound_of(const struct guard *g, const struct conn *c) {
+    return c->kind == GUARD_OUT ? OUT_OCTETS : g->held_octets;
 }
 
 /* Octets that came in since the last look; the connection is cut when libzmq holds too many. */
@@ -188,7 +181,7 @@ static uint64_t look(struct guard *g, int fd, uint64_t mono_ms) {
     c->seen = info.tcpi_bytes_received;
     if (c->cut)
         return came;
-    uint64_t bound = bound_of(g, c, mono_ms);
+    uint64_t bound = bound_of(g, c);
     if (c->seen > c->taken + bound) {
         int queued = 0; /* in the kernel, which has bounds of its own */
         if (ioctl(fd, FIONREAD, &queued) != 0 || queued < 0)

@@ -5,8 +5,7 @@
  * looks more can come: a tenth of a second's worth of the line at first, a fiftieth after that.
  *
  * Connections are known by their descriptor, which is libzmq's own: it is looked at only through SO_COOKIE, so that one
- * that was closed and reused meanwhile is never taken for another. Heartbeats count, too: a connection is renewed that way
- * after some months or, where a peer sends nothing but them, days. Any thread. Internal to ledger/net. */
+ * that was closed and reused meanwhile is never taken for another. Any thread. Internal to ledger/net. */
 #ifndef WAYSIDE_LEDGER_NET_GUARD_H
 #define WAYSIDE_LEDGER_NET_GUARD_H
 
@@ -14,7 +13,7 @@
 
 enum guard_kind {
     GUARD_IN, /* a peer's connection, or a stranger's until its first message */
-    GUARD_OUT, /* one of ours: nothing but a handshake and heartbeats comes back on it */
+    GUARD_OUT, /* one of ours: nothing but a handshake comes back on it */
 };
 
 struct guard_counters {

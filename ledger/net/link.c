@@ -14,9 +14,12 @@ enum {
     RECONNECT_MS = 100,
     RECONNECT_MAX_MS = 2000,
     CONNECT_MS = 3000, /* the kernel alone would wait minutes for a host that is not there */
-    HEARTBEAT_MS = 1000,
-    /* A peer that is too busy to empty its queue does not answer heartbeats either: leave it time. */
-    HEARTBEAT_TIMEOUT_MS = 6000,
+    /* A host that is gone is found out by the kernel, from what it does not acknowledge or from probes. libzmq's own heartbeats abort
+     * the process when one falls due on a connection that failed while its queue was full (4.3.4, zmq_assert (!_io_error)). */
+    UNACKNOWLEDGED_MS = 6000,
+    PROBE_AFTER_S = 3,
+    PROBE_EACH_S = 1,
+    PROBES = 3,
     HANDSHAKE_MS = 5000,
     /* What CURVE adds to a message: command name (8), nonce (8), authenticator (16), flags (1). */
     CURVE_OVERHEAD = 33,
@@ -33,8 +36,11 @@ bool net_set_int(void *s, int option, int value) {
 bool net_set_common(void *s, size_t octets_max) {
     int64_t largest = (int64_t)octets_max + 1 + CURVE_OVERHEAD; /* the octet of the lane */
     return net_set_int(s, ZMQ_LINGER, 0) && net_set_int(s, ZMQ_IPV6, 1) &&
-           net_set_int(s, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) &&
-           net_set_int(s, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS) &&
+           net_set_int(s, ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS) &&
+           net_set_int(s, ZMQ_TCP_KEEPALIVE, 1) &&
+           net_set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, PROBE_AFTER_S) &&
+           net_set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, PROBE_EACH_S) &&
+           net_set_int(s, ZMQ_TCP_KEEPALIVE_CNT, PROBES) &&
            net_set_int(s, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
            zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &largest, sizeof(largest)) == 0;
 }
@@ -100,7 +106,7 @@ static void count_acknowledged(struct link *l) {
         l->acked = l->sent; /* on its way down, or not to be seen: then only messages are bounded */
         return;
     }
-    /* Heartbeats are acknowledged, too, and were not counted when sent. */
+    /* What the library says by itself is acknowledged, too, and was not counted when sent. */
     if (acked - l->base > l->sent)
         l->base = acked - l->sent;
     l->acked = acked - l->base;
