@@ -240,7 +240,6 @@ const LACKS = {
   groups: (k) => `groups of vehicles (${count(k.groups)} so far)`,
   families: (k) => `software families, or evidence without the one that says most (${count(k.software_families)} so far)`,
   issuers: (k) => `issuers of certificates, or evidence without the one that says most (${count(k.issuers)} so far)`,
-  share: () => "more vehicles for it than a lying minority could be",
   share: () => "so many honest vehicles that the liars among them could not have decided it",
   views: (k) => `lines of sight (${count(k.views)} so far)`,
   place: () => "a better known place",
