@@ -136,6 +136,11 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     struct ws_err err = {0};
     if (ctl_map_load(words.v[0], &how, &m, NULL, &err) != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);
+    if (base != NULL && strcmp(m.ns, osm ? "lanelet2" : "opendrive") != 0) {
+        mapset_free(&m);
+        return ctl_misuse(
+            v, "--base: changes are written into the language that the map came from");
+    }
     struct buf b = {0};
     size_t unsaid = 0;
     int rc = WS_OK;

@@ -144,6 +144,12 @@ static int run_import(const struct ctl_verb *v, int argc, char **argv) {
         rc = ctl_map_load(words.v[0], &how, &m, report, &err);
     if (rc == WS_OK && previous != NULL)
         keep(&old, &m, &kept);
+    /* All ids would be new, and the map one that nobody's changes refer to: a wrong file's name, most likely. */
+    const bool foreign = previous != NULL && old.n > 0 && kept.by_name + kept.by_place == 0;
+    if (rc == WS_OK && foreign)
+        rc = ws_fail(&err, WS_EINPUT,
+            "nothing of %s is in %s; without --previous it is a map of its own", previous,
+            words.v[0]);
     mapset_free(&old);
     if (rc == WS_OK) {
         mapset_encode(&m, &b);
@@ -151,7 +157,7 @@ static int run_import(const struct ctl_verb *v, int argc, char **argv) {
         buf_free(&b);
     }
     code = rc == WS_OK ? tell_import(v, &m, report, previous == NULL ? NULL : &kept, out, json)
-                       : ctl_fail(v, CTL_UNREACHABLE, &err);
+                       : ctl_fail(v, foreign ? CTL_NO : CTL_UNREACHABLE, &err);
     mapset_free(&m);
     free(report);
     return code;

@@ -142,6 +142,15 @@ sed "s/k='speed_limit' v='50'/k='speed_limit' v='30'/" "$town/town.osm" >slow.os
 expect 3 'slow.osm: not the file' "$ctl" map export town.wmap --to lanelet2 --base slow.osm
 expect 0 'kept: 189 by name, 0 by place, [1-9][0-9]* of them changed; new: 0; gone for good: 0' \
     "$ctl" map import slow.osm --previous town.wmap --out slow.wmap
+cat >far.osm <<'END'
+<osm version='0.6'>
+  <node id='901' lat='48.7' lon='11.3'/><node id='902' lat='48.7' lon='11.30001'/>
+  <way id='903'><nd ref='901'/><nd ref='902'/><tag k='type' v='traffic_sign'/><tag k='subtype' v='de274-50'/></way>
+</osm>
+END
+expect 1 'nothing of town.wmap is in far.osm' "$ctl" map import far.osm --previous town.wmap --out far.wmap
+[ -e far.wmap ] && { echo 'a map that was refused left a file'; bad=$((bad + 1)); }
+expect 2 'the language that the map came from' "$ctl" map export town.wmap --to opendrive --base "$town/town.osm"
 expect 0 'relations: speed_limit 50 -> 30' "$ctl" map diff "$town/town.osm" slow.osm
 expect 3 'more than 5 objects' "$ctl" map import slow.osm --max-objects 5 --out x.wmap
 expect 2 'geojsonseq, lanelet2, opendrive or tnits' "$ctl" map export town.wmap --format shp
