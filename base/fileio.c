@@ -84,12 +84,16 @@ int file_write(const char *path, struct span data, unsigned mode, struct ws_err 
         (void)unlink(tmp);
         return ws_fail(err, WS_EIO, "%s: %s", path, strerror(why));
     }
-    int dfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dfd >= 0) {
-        (void)fsync(dfd);
-        (void)close(dfd);
-    }
-    return WS_OK;
+    return dir_sync(dir, err);
+}
+
+int dir_sync(const char *path, struct ws_err *err) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc =
+        fd >= 0 && fsync(fd) == 0 ? WS_OK : ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
 }
 
 int dir_make(const char *path, struct ws_err *err) {

@@ -10,6 +10,8 @@
 WARN_UNUSED int file_read(const char *path, size_t max, struct buf *ret_data, struct ws_err *err);
 /* mode: permission bits of the new file; 0600 for secrets. */
 WARN_UNUSED int file_write(const char *path, struct span data, unsigned mode, struct ws_err *err);
+/* What was renamed or unlinked in the folder stays so when the power goes. */
+WARN_UNUSED int dir_sync(const char *path, struct ws_err *err);
 /* mkdir -p, each level with mode 0755 (existing levels are left alone). */
 WARN_UNUSED int dir_make(const char *path, struct ws_err *err);
 

@@ -242,7 +242,6 @@ static bool have_all(struct fl_member *m, const struct fl_submission_view *view,
         FL_MATERIAL_GOOD)
         return true;
     m->counters.other++;
-    m->io.spoiled(m->io.ctx, view->id);
     return false;
 }
 

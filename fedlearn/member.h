@@ -20,8 +20,6 @@ struct fl_member_io {
     void (*erase)(void *ctx, const char *name); /* so that it cannot be read again */
     /* False: not all of it is here (yet). Borrowed until the next call of any member of io. */
     bool (*material)(void *ctx, const uint8_t id[static 32], struct fl_material *ret);
-    /* What was given is not what the vehicle committed to: whoever brought it is to be asked no more. */
-    void (*spoiled)(void *ctx, const uint8_t id[static 32]);
     struct ws_random *random; /* the system's: it draws secrets */
     void *ctx;
 };

@@ -1,7 +1,6 @@
 #include "rsu/beaconing.h"
 
 #include "base/mem.h"
-#include "ledger/exec/hash.h"
 #include "rsu/cell.h"
 #include "rsu/own_record.h"
 #include "rsu/secret.h"
@@ -17,21 +16,14 @@ struct beaconing {
     struct beaconing_counters counters;
 };
 
-static void sha256_parts(const struct span *parts, size_t n, hash32 ret) {
-    exec_sha256(parts, n, ret);
-}
-
 struct beaconing *beaconing_new(const uint8_t cell[static 32], const struct signer *signer,
     const uint8_t secret[static BEACON_SECRET_OCTETS]) {
     struct beaconing *b = ws_alloc(sizeof(*b));
-    struct validator me = {.alg = KEY_ED25519};
-    signer_public(signer, me.key);
-    validator_address(sha256_parts, &me);
     memcpy(b->cell, cell, sizeof(b->cell));
-    memcpy(b->address, me.address, sizeof(b->address));
+    own_record_address(signer, b->address);
     b->signer = signer;
     b->height = UINT64_MAX;
-    b->member = beacon_member_new(cell, me.address, secret);
+    b->member = beacon_member_new(cell, b->address, secret);
     return b;
 }
 

@@ -39,11 +39,3 @@ int file_erase(const char *path, struct ws_err *err) {
                 : ws_fail(err, WS_EIO, "%s was removed and could not be written over: %s", path,
                       strerror(why));
 }
-
-void dir_sync(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    (void)close(fd);
-}

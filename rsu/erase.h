@@ -5,8 +5,7 @@
 
 #include "base/error.h"
 
-/* A file that is not there is erased. The folder is not synced. */
+/* A file that is not there is erased. The folder is not synced (dir_sync). */
 WARN_UNUSED int file_erase(const char *path, struct ws_err *err);
-void dir_sync(const char *path); /* so that what was unlinked stays so; best effort */
 
 #endif

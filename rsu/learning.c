@@ -13,7 +13,6 @@
 #include "rsu/own_record.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +85,8 @@ static void erase(void *ctx, const char *name) {
     char path[PATH_MAX];
     struct ws_err err;
     path_of(l, name, path);
-    if (file_erase(path, &err) != WS_OK)
+    if (file_erase(path, &err) != WS_OK || dir_sync(l->folder, &err) != WS_OK)
         ws_log(WS_LOG_ERROR, "learn", "%s", err.text);
-    dir_sync(l->folder);
 }
 
 static void let_go(struct learning *l) {
@@ -106,12 +104,6 @@ static bool material(void *ctx, const uint8_t id[static 32], struct fl_material 
     return l->holds;
 }
 
-/* The store holds what was checked; so this vehicle committed to what is another's, and that stays. */
-static void spoiled(void *ctx, const uint8_t id[static 32]) {
-    (void)ctx;
-    (void)id;
-}
-
 /* ---- open, close ---- */
 
 static int make_folder(struct learning *l, struct ws_err *err) {
@@ -122,10 +114,6 @@ static int make_folder(struct learning *l, struct ws_err *err) {
     if (mkdir(l->folder, 0700) != 0 && errno != EEXIST)
         return ws_fail(err, WS_EIO, "%s: %s", l->folder, strerror(errno));
     return WS_OK;
-}
-
-static void sha256_parts(const struct span *parts, size_t n, hash32 ret) {
-    exec_sha256(parts, n, ret);
 }
 
 int learning_open(const struct learning_config *cfg, struct learning **ret, struct ws_err *err) {
@@ -140,17 +128,13 @@ int learning_open(const struct learning_config *cfg, struct learning **ret, stru
         return rc;
     }
     if (cfg->signer != NULL) {
-        struct validator me = {.alg = KEY_ED25519};
-        signer_public(cfg->signer, me.key);
-        validator_address(sha256_parts, &me);
-        memcpy(l->address, me.address, sizeof(l->address));
+        own_record_address(cfg->signer, l->address);
         struct fl_member_limits limits = fl_member_limits_default();
         limits.looks = LOOKS;
         const struct fl_member_io io = {.load = load,
             .save = save,
             .erase = erase,
             .material = material,
-            .spoiled = spoiled,
             .random = cfg->random,
             .ctx = l};
         l->member = fl_member_new(l->cfg.cell, l->address, &limits, &io);

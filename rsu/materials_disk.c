@@ -217,7 +217,7 @@ void materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t
     uint8_t octets[8];
     struct ws_err err;
     round_path(d, round, "", path);
-    dir_sync(path);
+    complain(dir_sync(path, &err), &err);
     put_be64(octets, its_us);
     round_path(d, round, "ended", path);
     complain(file_write(path, span_of(octets, sizeof(octets)), 0600, &err), &err);

@@ -1,6 +1,15 @@
 #include "rsu/own_record.h"
 
+#include "ledger/exec/hash.h"
+
 #include <string.h>
+
+void own_record_address(const struct signer *signer, uint8_t ret_address[static 32]) {
+    struct validator me = {.alg = KEY_ED25519};
+    signer_public(signer, me.key);
+    validator_address(exec_sha256, &me);
+    memcpy(ret_address, me.address, sizeof(me.address));
+}
 
 enum tx_verdict own_record_submit(const struct own_record *who, uint8_t contract, uint16_t kind,
     struct span body, struct node *n, struct ws_now now) {

@@ -11,6 +11,8 @@ struct own_record {
     const struct signer *signer;
 };
 
+/* The address of the validator whose signer this is. */
+void own_record_address(const struct signer *signer, uint8_t ret_address[static 32]);
 /* contract: its index in the cell. TX_DUPLICATE: it waits in the mempool since an earlier time. */
 enum tx_verdict own_record_submit(const struct own_record *who, uint8_t contract, uint16_t kind,
     struct span body, struct node *n, struct ws_now now);

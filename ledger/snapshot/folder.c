@@ -1,11 +1,11 @@
 #include "ledger/snapshot/folder.h"
 
+#include "base/fileio.h"
 #include "ledger/snapshot/meta.h"
 #include "ledger/snapshot/scan.h"
 #include "ledger/store/wal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,15 +81,6 @@ static int check_store(const struct folder_restore *how, struct ws_err *err) {
     return rc;
 }
 
-static int sync_folder(const char *data, struct ws_err *err) {
-    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc =
-        fd >= 0 && fsync(fd) == 0 ? WS_OK : ws_fail(err, WS_EIO, "%s: %s", data, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
-}
-
 static int put_aside(const struct folder_restore *how, size_t log, struct ws_err *err) {
     char path[PATH];
     char aside[PATH];
@@ -116,7 +107,7 @@ static int before_end(void *ctx, struct ws_err *err) {
     if (rc == WS_OK)
         rc = at_point(how, FOLDER_POINT_SYNC, err);
     if (rc == WS_OK)
-        rc = sync_folder(how->data, err);
+        rc = dir_sync(how->data, err);
     return rc == WS_OK ? at_point(how, FOLDER_POINT_SYNCED, err) : rc;
 }
 
