@@ -1,4 +1,4 @@
-/* The way of an upload: datagrams between a vehicle and a unit (docs/formats/learning.md, Upload; decision 44).
+/* The way of an upload: datagrams between a vehicle and a unit (docs/formats/learning.md, Upload; decision 45).
  *
  *   vehicle -> unit   ASK       does the unit take it? In the clear.
  *   unit -> vehicle   WELCOME   yes: the unit's key of this hour, signed by the unit
@@ -13,7 +13,7 @@
  * vehicle's is in its signed message on the ledger. So whoever passes that seal is who signed the message. What a unit answers to an ASK
  * or a PROBE is no longer than they are, and a PART it has already gets no answer: nobody can be flooded through it.
  *
- * Here: formats and seals. The vehicle's part as a whole is upload_send.h, the unit's is rsu/uploads.h. No heap, no socket, no
+ * Here: formats and seals. The vehicle's part as a whole is upload_send.h, the unit's is rsu/learning/uploads.h. No heap, no socket, no
  * clock. Decoders look at form alone and refuse every other encoding. Any thread. */
 #ifndef WAYSIDE_FEDLEARN_UPLOAD_H
 #define WAYSIDE_FEDLEARN_UPLOAD_H

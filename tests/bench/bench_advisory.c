@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "rsu/obusim.h"
+#include "rsu/obus/obusim.h"
 #include "v2x/carrier.h"
 #include "v2x/psid.h"
 

@@ -7,7 +7,7 @@
 #include "ledger/snapshot/entry.h"
 #include "ledger/store/store.h"
 #include "mapsvc/tiles.h"
-#include "rsu/tile_file.h"
+#include "rsu/proofs/tile_file.h"
 #include "tests/support/folder.h"
 
 #include <inttypes.h>

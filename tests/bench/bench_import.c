@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "mapsvc/mapset.h"
 #include "mapsvc/tiles.h"
-#include "rsu/tile_file.h"
+#include "rsu/proofs/tile_file.h"
 
 #include <expat.h>
 #include <inttypes.h>

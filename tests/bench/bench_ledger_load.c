@@ -8,7 +8,7 @@
 #include "ledger/exec/tx.h"
 #include "ledger/net/net.h"
 #include "mapsvc/observation.h"
-#include "rsu/founding.h"
+#include "rsu/cell/founding.h"
 #include "v2x/psid.h"
 #include "v2x/sign.h"
 

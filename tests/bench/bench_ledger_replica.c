@@ -1,5 +1,5 @@
 /* One replica's process: the shipped node over RocksDB, a consensus log in a file and CURVE links, with one owner
- * thread whose loop is that of rsu/rsud_loop.c. What packet workers would hand over comes out of the mapped load. */
+ * thread whose loop is that of rsu/daemon/rsud_loop.c. What packet workers would hand over comes out of the mapped load. */
 #include "tests/bench/bench_ledger.h"
 
 #include "base/log.h"
@@ -7,8 +7,8 @@
 #include "base/table.h"
 #include "ledger/net/net.h"
 #include "ledger/node/node.h"
-#include "rsu/cell.h"
-#include "rsu/jobs.h"
+#include "rsu/cell/cell.h"
+#include "rsu/host/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

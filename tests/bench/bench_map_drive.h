@@ -4,7 +4,7 @@
 #ifndef WAYSIDE_TESTS_BENCH_MAP_DRIVE_H
 #define WAYSIDE_TESTS_BENCH_MAP_DRIVE_H
 
-#include "rsu/obusim.h"
+#include "rsu/obus/obusim.h"
 #include "tests/support/map_rig.h"
 
 enum { BENCH_FAMILIES = 4, BENCH_ISSUERS = 3, BENCH_BLOCK_TICKS = 10 /* a block each second */ };

@@ -3,7 +3,7 @@
  * usage: bench_restart [BLOCKS] */
 #include "base/mem.h"
 #include "ledger/node/node.h"
-#include "rsu/cell.h"
+#include "rsu/cell/cell.h"
 #include "tests/support/town.h"
 
 #include <dirent.h>

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "fedlearn/upload_send.h"
-#include "rsu/uploads_port.h"
+#include "rsu/learning/uploads_port.h"
 
 #include <poll.h>
 #include <pthread.h>

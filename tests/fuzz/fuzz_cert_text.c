@@ -1,7 +1,7 @@
 /* Text that stands for octets: never longer than what it was made of, and octets stay what they are. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "rsu/cert_text.h"
+#include "rsu/trust/cert_text.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* The YAML configuration: any octets give a configuration inside its bounds, or a refusal in printable words that
  * names the file. */
 #include "base/assert.h"
-#include "rsu/config_internal.h"
+#include "rsu/config/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* Octets as SUMO positions, and as the network they refer to: what comes out can be driven. */
 #include "base/assert.h"
-#include "rsu/obusim.h"
+#include "rsu/obus/obusim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* What is accepted is exactly what a unit writes, and every identity of it within the rate is remembered, none else. */
 #include "base/assert.h"
-#include "rsu/gossip.h"
+#include "rsu/radio/gossip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * peer said. What is kept is what the vehicle signed; what is read has one form. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "rsu/handing.h"
+#include "rsu/learning/handing.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Request targets: whatever is accepted lies inside the text, in order, and can be read as every kind of argument. */
 #include "base/assert.h"
-#include "rsu/http_target.h"
+#include "rsu/http/target.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Revealed messages: what decodes must encode to the same octets, and is checked without harm. */
 #include "base/assert.h"
 #include "ledger/exec/hash.h"
-#include "rsu/reveal.h"
+#include "rsu/proofs/reveal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

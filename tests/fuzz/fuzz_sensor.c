@@ -1,7 +1,7 @@
 /* A line from a sensor: what is taken is an observation within all its ranges, near the sensor, and not from the future. */
 #include "base/assert.h"
 #include "base/error.h"
-#include "rsu/sensor_line.h"
+#include "rsu/sensors/sensor_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

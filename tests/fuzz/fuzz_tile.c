@@ -1,6 +1,6 @@
 /* Tiles with their path: what decodes leads to its root, and in order. */
 #include "base/assert.h"
-#include "rsu/tile_file.h"
+#include "rsu/proofs/tile_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * what the vehicle signed; memory stays inside its bounds. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "rsu/uploads.h"
+#include "rsu/learning/uploads.h"
 
 #include <sodium.h>
 #include <stdlib.h>

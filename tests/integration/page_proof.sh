@@ -12,7 +12,7 @@ fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 mkdir "$out/page" "$out/chain"
-cp "$here"/../../rsu/page/*.js "$out/page"
+cp "$here"/../../rsu/http/page/*.js "$out/page"
 echo '{"type": "module"}' >"$out/page/package.json"
 "$build/tests/support/make_light_proofs" "$out/chain"
 node "$here/page/proof.mjs" "$out/page" "$out/chain"

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "rsu/cell.h"
+#include "rsu/cell/cell.h"
 
 #include <stdlib.h>
 

@@ -15,7 +15,7 @@
 #include "ledger/net/link.pb-c.h"
 #include "ledger/node/node.h"
 #include "ledger/store/fault.h"
-#include "rsu/cell.h"
+#include "rsu/cell/cell.h"
 #include "tests/support/town.h"
 
 /* Members: validators, spares, and behind them the twins of some (two machines with one key). */

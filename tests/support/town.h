@@ -5,7 +5,7 @@
 
 #include "mapsvc/mapset.h"
 #include "mapsvc/observation.h"
-#include "rsu/founding.h"
+#include "rsu/cell/founding.h"
 #include "v2x/sign.h"
 
 enum { TOWN_ISSUERS = 3, TOWN_CARS = 32 };

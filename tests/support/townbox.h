@@ -1,11 +1,11 @@
-/* A cell of the town in one process on virtual time (rsu/onebox.h): every validator a shipped node with one vote, its links
+/* A cell of the town in one process on virtual time (rsu/cell/onebox.h): every validator a shipped node with one vote, its links
  * and disk twins. For tests that look at one thing of a cell that works; those that bend the network, the disks or the
  * clocks take tests/support/nodes.h. Asserts on failure. One thread. */
 #ifndef WAYSIDE_TESTS_SUPPORT_TOWNBOX_H
 #define WAYSIDE_TESTS_SUPPORT_TOWNBOX_H
 
 #include "ledger/exec/crypto.h"
-#include "rsu/onebox.h"
+#include "rsu/cell/onebox.h"
 #include "tests/support/town.h"
 
 enum { TOWNBOX_MAX = 8, TOWNBOX_DELAY_US = 5000 };

@@ -5,7 +5,7 @@
 #include "fedlearn/rounds.h"
 #include "ledger/policy/body.h"
 #include "mapsvc/policy_fields.h"
-#include "rsu/cell.h"
+#include "rsu/cell/cell.h"
 
 #include <dirent.h>
 #include <stdio.h>

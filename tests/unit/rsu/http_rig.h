@@ -5,7 +5,7 @@
 
 #include "tests/support/cm.h"
 
-#include "rsu/http_internal.h"
+#include "rsu/http/internal.h"
 #include "tests/support/townbox.h"
 
 #include <stdatomic.h>

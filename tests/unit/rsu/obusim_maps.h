@@ -4,7 +4,7 @@
 
 #include "tests/support/cm.h"
 
-#include "rsu/obusim.h"
+#include "rsu/obus/obusim.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* The admin socket: who may connect, what a caller can do wrong, and what it is told. */
 #include "tests/support/cm.h"
 
-#include "rsu/admin.h"
+#include "rsu/host/admin.h"
 
 #include <errno.h>
 #include <fcntl.h>

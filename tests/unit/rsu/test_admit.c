@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "mapsvc/observation.h"
-#include "rsu/admit.h"
+#include "rsu/cell/admit.h"
 #include "tests/support/pki.h"
 #include "v2x/facility.h"
 #include "v2x/psid.h"

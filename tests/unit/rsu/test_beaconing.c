@@ -1,5 +1,5 @@
 /* Whole nodes that make randomness: records through mempool, network, consensus and execution. */
-#include "rsu/beaconing.h"
+#include "rsu/cell/beaconing.h"
 #include "tests/support/cm.h"
 #include "tests/support/nodes.h"
 

@@ -4,7 +4,7 @@
 
 #include "ledger/committee/change.h"
 #include "ledger/exec/hash.h"
-#include "rsu/beaconing.h"
+#include "rsu/cell/beaconing.h"
 #include "tests/support/townbox.h"
 
 enum { N = 7, STEP_US = 50000, WAVES = 4 };

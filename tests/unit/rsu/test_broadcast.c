@@ -1,8 +1,8 @@
 /* What the unit says of the cell's decisions: events in, frames out, read back as a vehicle would. */
 #include "ledger/exec/hash.h"
 #include "mapsvc/notice.h"
-#include "rsu/broadcast.h"
-#include "rsu/obusim_listen.h"
+#include "rsu/obus/listen.h"
+#include "rsu/radio/broadcast.h"
 #include "tests/support/cm.h"
 #include "tests/support/light_chain.h"
 #include "tests/support/pki.h"

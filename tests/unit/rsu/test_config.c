@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "rsu/config_internal.h"
+#include "rsu/config/internal.h"
 
 #include <stdio.h>
 

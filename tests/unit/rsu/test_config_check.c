@@ -5,10 +5,10 @@
 #include "base/fileio.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
-#include "rsu/cell_plan.h"
-#include "rsu/config.h"
-#include "rsu/config_value.h"
-#include "rsu/secret.h"
+#include "rsu/cell/cell_plan.h"
+#include "rsu/config/config.h"
+#include "rsu/config/value.h"
+#include "rsu/host/secret.h"
 
 #include <ftw.h>
 #include <limits.h>

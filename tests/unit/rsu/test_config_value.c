@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "base/clock.h"
-#include "rsu/config_value.h"
+#include "rsu/config/value.h"
 
 static void test_u64(void **state) {
     (void)state;

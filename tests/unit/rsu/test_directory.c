@@ -1,7 +1,7 @@
 /* rsu/directory: slots stay with their keys while sets and configuration change. */
 #include "tests/support/cm.h"
 
-#include "rsu/directory.h"
+#include "rsu/daemon/directory.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/tnits.h"
-#include "rsu/feedback_desk.h"
+#include "rsu/feedback/feedback_desk.h"
 
 #include <dirent.h>
 #include <stdio.h>

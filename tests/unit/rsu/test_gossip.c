@@ -3,7 +3,7 @@
 #include "tests/support/cm.h"
 
 #include "pktio/pipeline.h"
-#include "rsu/gossip.h"
+#include "rsu/radio/gossip.h"
 #include "tests/support/pki.h"
 #include "v2x/carrier.h"
 #include "v2x/psid.h"

@@ -1,5 +1,5 @@
 /* Units hand on what vehicles sent: over links that lose, from peers that lack it, are silent, or lie. Virtual time. */
-#include "rsu/handing.h"
+#include "rsu/learning/handing.h"
 #include "tests/unit/fedlearn/upload_rig.h"
 
 enum { UNITS = 4, VEHICLES = 12, WIRE = 150000, MESSAGES = 4096, MS = 1000 };

@@ -1,6 +1,6 @@
 /* What each path answers, with good questions and bad ones, is what docs/openapi.yaml says of it: the status, the content
  * type, and every member of every object. */
-#include "rsu/feedback.h"
+#include "rsu/feedback/feedback.h"
 #include "tests/unit/rsu/described.h"
 #include "tests/unit/rsu/http_rig.h"
 

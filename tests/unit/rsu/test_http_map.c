@@ -2,9 +2,9 @@
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
 #include "mapsvc/range.h"
-#include "rsu/feedback.h"
-#include "rsu/http_internal.h"
-#include "rsu/tile_file.h"
+#include "rsu/feedback/feedback.h"
+#include "rsu/http/internal.h"
+#include "rsu/proofs/tile_file.h"
 #include "tests/unit/rsu/http_rig.h"
 
 #include <inttypes.h>

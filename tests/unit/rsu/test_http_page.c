@@ -1,6 +1,6 @@
 /* The page and what guards it, as a browser gets them. */
 #include "ledger/exec/hash.h"
-#include "rsu/page_files.h"
+#include "rsu/http/page_files.h"
 #include "tests/unit/rsu/http_rig.h"
 
 #include <stdio.h>

@@ -2,10 +2,10 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "rsu/http_target.h"
-#include "rsu/json_base.h"
-#include "rsu/json_map.h"
-#include "rsu/metrics.h"
+#include "rsu/http/prometheus.h"
+#include "rsu/http/target.h"
+#include "rsu/json/base.h"
+#include "rsu/json/map.h"
 
 #include <stdio.h>
 

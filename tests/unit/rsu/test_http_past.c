@@ -10,8 +10,8 @@
 #include "mapsvc/export.h"
 #include "mapsvc/range.h"
 #include "mapsvc/tiles.h"
-#include "rsu/http_map.h"
-#include "rsu/tile_file.h"
+#include "rsu/http/map.h"
+#include "rsu/proofs/tile_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Threads for jobs: each job runs once, writes do not wait behind what computes, nothing is lost at the end. */
-#include "rsu/jobs.h"
+#include "rsu/host/jobs.h"
 #include "tests/support/cm.h"
 
 #include <poll.h>

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "ledger/snapshot/make.h"
 #include "ledger/snapshot/prune.h"
-#include "rsu/keeper.h"
+#include "rsu/host/keeper.h"
 #include "tests/support/chain.h"
 
 #include <time.h>

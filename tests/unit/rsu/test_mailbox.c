@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "rsu/mailbox.h"
+#include "rsu/host/mailbox.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -3,8 +3,8 @@
 
 #include "base/fileio.h"
 #include "ledger/exec/hash.h"
-#include "rsu/erase.h"
-#include "rsu/materials.h"
+#include "rsu/learning/erase.h"
+#include "rsu/learning/materials.h"
 #include "tests/support/folder.h"
 
 #include <pthread.h>

@@ -3,8 +3,8 @@
 #include "ledger/exec/hash.h"
 #include "ledger/node/ahead.h"
 #include "ledger/node/node_internal.h"
-#include "rsu/cell.h"
-#include "rsu/jobs.h"
+#include "rsu/cell/cell.h"
+#include "rsu/host/jobs.h"
 #include "tests/support/cm.h"
 #include "tests/support/town.h"
 

@@ -4,7 +4,7 @@
 
 #include "ledger/exec/hash.h"
 #include "ledger/node/node_internal.h"
-#include "rsu/cell.h"
+#include "rsu/cell/cell.h"
 #include "tests/support/nodes.h"
 
 enum { N = 4, LIAR = 3, SECOND = 1000000, BUDGET = 40, ENOUGH = 100 };

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fileio.h"
 #include "pktio/capture.h"
-#include "rsu/replay.h"
+#include "rsu/replay/replay.h"
 #include "tests/support/pki.h"
 #include "v2x/carrier.h"
 #include "v2x/facility.h"

@@ -1,6 +1,6 @@
 /* From the hooks of a pipeline to the CAM: what is waited for is asked for, what is asked for is given; a flood of either
  * takes no more room than there is. */
-#include "rsu/requests.h"
+#include "rsu/radio/requests.h"
 #include "tests/support/cm.h"
 #include "tests/support/pki.h"
 #include "v2x/carrier.h"

@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "ledger/exec/hash.h"
-#include "rsu/reveal.h"
+#include "rsu/proofs/reveal.h"
 
 enum { N = 7 };
 

@@ -1,8 +1,8 @@
-/* rsu/revocations.h: what a folder of lists does to the views that come out of it. */
+/* rsu/trust/revocations.h: what a folder of lists does to the views that come out of it. */
 #include "tests/support/cm.h"
 
 #include "base/fileio.h"
-#include "rsu/revocations.h"
+#include "rsu/trust/revocations.h"
 #include "tests/support/lists.h"
 #include "tests/support/pki.h"
 #include "v2x/linkage.h"

@@ -4,7 +4,7 @@
 
 #include "base/fileio.h"
 #include "ledger/store/sign_guard.h"
-#include "rsu/sign_command.h"
+#include "rsu/host/sign_command.h"
 
 struct place {
     struct folder folder;

@@ -4,7 +4,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "mapsvc/associate.h"
-#include "rsu/tile_file.h"
+#include "rsu/proofs/tile_file.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #include "tests/support/cm.h"
 
 #include "base/mem.h"
-#include "rsu/trial.h"
+#include "rsu/replay/trial.h"
 
 #include <stdlib.h>
 

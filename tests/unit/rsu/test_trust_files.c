@@ -1,10 +1,10 @@
-/* rsu/cert_text.h and rsu/trust_files.h: every way to keep certificates in files, and every way to get it wrong. */
+/* rsu/trust/cert_text.h and rsu/trust/trust_files.h: every way to keep certificates in files, and every way to get it wrong. */
 #include "tests/support/cm.h"
 #include "tests/support/pki.h"
 
 #include "base/fileio.h"
-#include "rsu/cert_text.h"
-#include "rsu/trust_files.h"
+#include "rsu/trust/cert_text.h"
+#include "rsu/trust/trust_files.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

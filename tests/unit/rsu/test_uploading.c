@@ -1,6 +1,6 @@
 /* Units with stores, sockets and threads of their own: a vehicle uploads to one, and all have it; links are carried by the test. */
-#include "rsu/uploading.h"
-#include "rsu/uploads_view.h"
+#include "rsu/learning/uploading.h"
+#include "rsu/learning/uploads_view.h"
 #include "tests/support/folder.h"
 #include "tests/unit/fedlearn/round_rig.h"
 

@@ -1,6 +1,6 @@
 /* The same over real sockets and a real thread: IPv6, IPv4 on the same socket, many at once; and what uploads are told of the ledger. */
-#include "rsu/uploads_port.h"
-#include "rsu/uploads_view.h"
+#include "rsu/learning/uploads_port.h"
+#include "rsu/learning/uploads_view.h"
 #include "tests/unit/fedlearn/round_rig.h"
 #include "tests/unit/fedlearn/upload_rig.h"
 

@@ -1,7 +1,7 @@
 /* The log's lines about a unit and its peers: one for each change that stands, none for what does not. */
 #include "tests/support/cm.h"
 
-#include "rsu/watch.h"
+#include "rsu/daemon/watch.h"
 
 #include <stdio.h>
 

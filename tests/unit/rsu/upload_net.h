@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_UNIT_RSU_UPLOAD_NET_H
 #define WAYSIDE_TESTS_UNIT_RSU_UPLOAD_NET_H
 
-#include "rsu/uploads.h"
+#include "rsu/learning/uploads.h"
 #include "tests/unit/fedlearn/upload_rig.h"
 
 enum { NET_VEHICLES = 6, NET_FLIGHTS = 8192, NET_WIRE = 200000 };

@@ -1,0 +1,436 @@
+#include "rsu/learning/learning.h"
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fedlearn/find.h"
+#include "fedlearn/mask.h"
+#include "fedlearn/roots.h"
+#include "ledger/exec/hash.h"
+#include "rsu/cell/cell.h"
+#include "rsu/cell/own_record.h"
+#include "rsu/host/jobs.h"
+#include "rsu/learning/erase.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SAVED_MAX = 4096, /* octets of one small record */
+    RETRY_BLOCKS = 16, /* an outcome that could not be found is tried again */
+    LOOKS =
+        8, /* submissions looked at after a block: hashing one of 3 MB takes 2 ms of the owner thread */
+};
+
+/* What the thread does, one at a time. */
+struct task {
+    struct node_job job;
+    struct learning *of;
+    struct materials *materials;
+};
+struct finding {
+    struct task task;
+    struct fl_round_record record;
+    struct fl_round sealed_for; /* of the record */
+    int rc;
+    struct ws_err err;
+    struct fl_outcome outcome;
+};
+struct sweep {
+    struct task task;
+    uint64_t its_us;
+};
+
+struct learning {
+    struct learning_config cfg;
+    char folder[PATH_MAX - 32];
+    uint8_t address[32];
+    struct fl_member *member; /* NULL: no validator */
+    struct materials_hold hold; /* what the member borrowed last */
+    bool holds;
+    uint64_t height; /* last looked at */
+    uint64_t found; /* round */
+    uint64_t retry_at; /* height */
+    struct jobs *jobs;
+    bool finding, sweeping;
+    struct learning_counters counters;
+};
+
+/* ---- what the member is given ---- */
+
+static void path_of(const struct learning *l, const char *name, char ret[static PATH_MAX]) {
+    (void)snprintf(ret, PATH_MAX, "%s/%s", l->folder, name);
+}
+
+static bool load(void *ctx, const char *name, struct buf *ret) {
+    char path[PATH_MAX];
+    struct ws_err err;
+    path_of(ctx, name, path);
+    return file_read(path, SAVED_MAX, ret, &err) == WS_OK;
+}
+
+static int save(void *ctx, const char *name, struct span octets, struct ws_err *err) {
+    char path[PATH_MAX];
+    path_of(ctx, name, path);
+    return file_write(path, octets, 0600, err);
+}
+
+static void erase(void *ctx, const char *name) {
+    const struct learning *l = ctx;
+    char path[PATH_MAX];
+    struct ws_err err;
+    path_of(l, name, path);
+    if (file_erase(path, &err) != WS_OK || dir_sync(l->folder, &err) != WS_OK)
+        ws_log(WS_LOG_ERROR, "learn", "%s", err.text);
+}
+
+static void let_go(struct learning *l) {
+    if (l->holds)
+        materials_release(&l->hold);
+    l->holds = false;
+}
+
+static bool material(void *ctx, const uint8_t id[static 32], struct fl_material *ret) {
+    struct learning *l = ctx;
+    let_go(l);
+    l->holds = materials_get(l->cfg.materials, id, &l->hold);
+    if (l->holds)
+        *ret = l->hold.material;
+    return l->holds;
+}
+
+/* ---- open, close ---- */
+
+static int make_folder(struct learning *l, struct ws_err *err) {
+    int n = snprintf(l->folder, sizeof(l->folder), "%s", l->cfg.folder);
+    if (n < 0 || (size_t)n >= sizeof(l->folder))
+        return ws_fail(err, WS_ELIMIT, "%s: the path is too long", l->cfg.folder);
+    l->cfg.folder = l->folder;
+    if (mkdir(l->folder, 0700) != 0 && errno != EEXIST)
+        return ws_fail(err, WS_EIO, "%s: %s", l->folder, strerror(errno));
+    return WS_OK;
+}
+
+int learning_open(const struct learning_config *cfg, struct learning **ret, struct ws_err *err) {
+    struct learning *l = ws_alloc(sizeof(*l));
+    l->cfg = *cfg;
+    l->height = UINT64_MAX;
+    int rc = make_folder(l, err);
+    if (rc == WS_OK)
+        rc = jobs_new(1, &l->jobs, err);
+    if (rc != WS_OK) {
+        free(l);
+        return rc;
+    }
+    if (cfg->signer != NULL) {
+        own_record_address(cfg->signer, l->address);
+        struct fl_member_limits limits = fl_member_limits_default();
+        limits.looks = LOOKS;
+        const struct fl_member_io io = {.load = load,
+            .save = save,
+            .erase = erase,
+            .material = material,
+            .random = cfg->random,
+            .ctx = l};
+        l->member = fl_member_new(l->cfg.cell, l->address, &limits, &io);
+    }
+    *ret = l;
+    return WS_OK;
+}
+
+void learning_close(struct learning *l) {
+    if (l == NULL)
+        return;
+    let_go(l);
+    jobs_free(l->jobs);
+    fl_member_free(l->member);
+    free(l);
+}
+
+int learning_fd(const struct learning *l) {
+    return jobs_fd(l->jobs);
+}
+
+/* ---- in the thread ---- */
+
+/* What vehicles sent is checked here, whole: the store gives it as the disk has it. */
+static bool lend_wire(void *ctx, const struct fl_round_member *m, struct fl_lent *ret) {
+    const struct finding *f = ctx;
+    struct materials_hold *hold = ws_alloc(sizeof(*hold));
+    struct fl_submission *s = ws_alloc(sizeof(*s));
+    struct fl_cover cover;
+    bool good = materials_get(f->task.materials, m->id, hold) &&
+                fl_cover_read(hold->material.cover, &cover, NULL) == WS_OK &&
+                fl_submission_accept(&f->sealed_for, m->token, &cover, s) == FL_ACCEPT_GOOD &&
+                memcmp(s->id, m->id, 32) == 0 &&
+                fl_material_wire_fits(&cover, hold->material.wire) &&
+                fl_wire_check(f->record.open.config.profile, f->record.open.params,
+                    hold->material.wire, NULL) == WS_OK;
+    free(s);
+    *ret = (struct fl_lent){hold->material.wire, hold};
+    if (!good) {
+        materials_release(hold);
+        free(hold);
+    }
+    return good;
+}
+
+static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent *ret) {
+    const struct finding *f = ctx;
+    struct materials_hold *hold = ws_alloc(sizeof(*hold));
+    if (!materials_get_blob(f->task.materials, sha256, hold)) {
+        free(hold);
+        return false;
+    }
+    *ret = (struct fl_lent){hold->blob, hold};
+    return true;
+}
+
+static void give_back(void *ctx, struct fl_lent *lent) {
+    (void)ctx;
+    materials_release(lent->hold);
+    free(lent->hold);
+}
+
+/* Kept before it is said: who says a model has it. */
+static int keep_found(struct finding *f, const struct fl_model *next) {
+    struct buf octets = {0};
+    uint8_t hash[32];
+    fl_model_hash(next, hash);
+    fl_model_encode(next, &octets);
+    int rc = materials_put_blob(f->task.materials, hash, buf_span(&octets), &f->err);
+    buf_clear(&octets);
+    fl_round_record_encode(&f->record, &octets);
+    if (rc == WS_OK || rc == WS_EEXIST)
+        rc = materials_put_record(
+            f->task.materials, f->record.open.round, buf_span(&octets), &f->err);
+    buf_free(&octets);
+    return rc;
+}
+
+static void finding_run(struct node_job *job) {
+    struct finding *f = (struct finding *)job;
+    const struct fl_source from = {lend_wire, lend_blob, give_back, f};
+    struct fl_model next = {0};
+    f->rc = fl_find(&f->record, &from, &f->outcome, &next, &f->err);
+    if (f->rc == WS_OK)
+        f->rc = keep_found(f, &next);
+    fl_model_free(&next);
+}
+
+static void finding_drop(struct node_job *job) {
+    struct finding *f = (struct finding *)job;
+    fl_round_record_free(&f->record);
+    free(f);
+}
+
+static void finding_done(struct node *n, struct node_job *job, struct ws_now now) {
+    struct finding *f = (struct finding *)job;
+    struct learning *l = f->task.of;
+    const uint64_t round = f->record.open.round;
+    (void)n;
+    (void)now;
+    l->finding = false;
+    if (f->rc == WS_OK) {
+        l->counters.found++;
+        l->found = round;
+        if (l->member != NULL)
+            fl_member_outcome(l->member, &f->outcome);
+    } else {
+        l->counters.not_found++;
+        ws_log(WS_LOG_WARN, "learn", "the outcome of round %llu cannot be found here (yet): %s",
+            (unsigned long long)round, f->err.text);
+    }
+    finding_drop(job);
+}
+
+static void sweep_run(struct node_job *job) {
+    struct sweep *s = (struct sweep *)job;
+    materials_sweep(s->task.materials, s->its_us);
+}
+
+static void sweep_drop(struct node_job *job) {
+    free(job);
+}
+
+static void sweep_done(struct node *n, struct node_job *job, struct ws_now now) {
+    struct sweep *s = (struct sweep *)job;
+    (void)n;
+    (void)now;
+    s->task.of->sweeping = false;
+    free(s);
+}
+
+struct taking {
+    struct task task;
+    char path[PATH_MAX];
+    int socket;
+};
+
+/* WS_OK: the hash of what was put. */
+static int take_file(const struct taking *t, uint8_t ret_hash[static 32], const char **ret_what,
+    struct ws_err *err) {
+    struct buf octets = {0};
+    struct fl_model model = {0};
+    struct fl_roots roots = {0};
+    struct ws_err why = {0};
+    int rc = file_read(t->path, FL_MAX_ROOTS_OCTETS, &octets, err);
+    if (rc == WS_OK && fl_model_decode(buf_span(&octets), &model, &why) == WS_OK)
+        *ret_what = "model";
+    else if (rc == WS_OK && fl_roots_decode(buf_span(&octets), &roots, NULL) == WS_OK)
+        *ret_what = "root set";
+    else if (rc == WS_OK)
+        rc = ws_fail(err, WS_EINPUT, "%s: neither a model (%s) nor a root set", t->path, why.text);
+    fl_model_free(&model);
+    fl_roots_free(&roots);
+    exec_sha256_one(buf_span(&octets), ret_hash);
+    if (rc == WS_OK)
+        rc = materials_put_blob(t->task.materials, ret_hash, buf_span(&octets), err);
+    buf_free(&octets);
+    return rc == WS_EEXIST ? WS_OK : rc;
+}
+
+static void taking_run(struct node_job *job) {
+    struct taking *t = (struct taking *)job;
+    struct buf line = {0};
+    struct ws_err err = {0};
+    const char *what = "";
+    uint8_t hash[32];
+    char hex[65];
+    if (take_file(t, hash, &what, &err) == WS_OK) {
+        hex_encode(hex, hash, 32);
+        buf_printf(&line, "ok %s %s\n", hex, what);
+    } else {
+        buf_printf(&line, "no %s\n", err.text);
+    }
+    (void)send(t->socket, line.p, line.n, MSG_NOSIGNAL); /* who has gone gets nothing */
+    buf_free(&line);
+}
+
+static void taking_drop(struct node_job *job) {
+    struct taking *t = (struct taking *)job;
+    (void)close(t->socket);
+    free(t);
+}
+
+static void taking_done(struct node *n, struct node_job *job, struct ws_now now) {
+    (void)n;
+    (void)now;
+    taking_drop(job);
+}
+
+/* ---- what is given to the thread ---- */
+
+void learning_take_file(struct learning *l, const char *path, int socket) {
+    struct taking *t = ws_alloc(sizeof(*t));
+    t->task = (struct task){
+        {.run = taking_run, .done = taking_done, .drop = taking_drop}, l, l->cfg.materials};
+    (void)snprintf(t->path, sizeof(t->path), "%s", path);
+    t->socket = socket;
+    jobs_give(l->jobs, &t->task.job);
+}
+
+static void try_to_find(
+    struct learning *l, const void *contract, const struct fl_round_view *view, uint64_t height) {
+    if (view->phase != FL_JUDGING || l->finding || l->found == view->number || height < l->retry_at)
+        return;
+    struct finding *f = ws_alloc(sizeof(*f));
+    f->task = (struct task){
+        {.run = finding_run, .done = finding_done, .drop = finding_drop}, l, l->cfg.materials};
+    fl_round_record_of(contract, &f->record);
+    fl_open_round(&f->record.open, l->cfg.cell, &f->sealed_for);
+    l->finding = true;
+    l->retry_at = height + RETRY_BLOCKS;
+    jobs_give(l->jobs, &f->task.job);
+}
+
+static void try_to_sweep(struct learning *l, uint64_t its_us) {
+    if (l->sweeping || !materials_to_sweep(l->cfg.materials, its_us))
+        return;
+    struct sweep *s = ws_alloc(sizeof(*s));
+    s->task = (struct task){
+        {.run = sweep_run, .done = sweep_done, .drop = sweep_drop}, l, l->cfg.materials};
+    s->its_us = its_us;
+    l->sweeping = true;
+    jobs_give(l->jobs, &s->task.job);
+}
+
+/* The models and the root set that a round may need. */
+static size_t needed(const struct fl_model_view *m, uint8_t (*ret)[32]) {
+    static const uint8_t zero[32];
+    const uint8_t *all[LEARNING_LACKS_MAX] = {m->hash, m->parent, m->root_set};
+    size_t n = 0;
+    for (size_t i = 0; m->name[0] != 0 && i < ARRAY_LEN(all); i++)
+        if (memcmp(all[i], zero, 32) != 0)
+            memcpy(ret[n++], all[i], 32);
+    return n;
+}
+
+/* ---- after a block ---- */
+
+static void submit(struct learning *l, struct node *n, const struct fl_wish *w, struct ws_now now) {
+    const struct own_record who = {l->cfg.cell, l->address, l->cfg.signer};
+    enum tx_verdict v =
+        own_record_submit(&who, CELL_CONTRACT_LEARN, (uint16_t)w->kind, buf_span(&w->body), n, now);
+    if (v == TX_GOOD)
+        l->counters.sent[w->kind]++;
+    else if (v != TX_DUPLICATE)
+        l->counters.refused++;
+}
+
+void learning_run(struct learning *l, struct node *n, const void *contract, struct ws_now now) {
+    const uint64_t height = executor_height(node_executor(n));
+    struct node_status s;
+    struct fl_model_view model;
+    struct fl_round_view round;
+    for (struct node_job *job; (job = jobs_take(l->jobs)) != NULL;)
+        job->done(n, job, now);
+    if (height == l->height)
+        return;
+    node_status(n, &s);
+    if (s.syncing)
+        return;
+    l->height = height;
+    fl_contract_model(contract, &model);
+    fl_contract_round(contract, &round);
+    materials_round(l->cfg.materials, round.phase == FL_IDLE ? 0 : round.number, now.its_us);
+    try_to_sweep(l, now.its_us);
+    if (model.name[0] == 0)
+        return;
+    uint8_t pinned[LEARNING_LACKS_MAX][32];
+    materials_pin(l->cfg.materials, (const uint8_t(*)[32])pinned, needed(&model, pinned));
+    try_to_find(l, contract, &round, height);
+    if (l->member == NULL)
+        return;
+    const struct fl_wish *wish;
+    size_t count = fl_member_step(l->member, contract, height, s.block_time, &wish);
+    for (size_t i = 0; i < count; i++)
+        submit(l, n, &wish[i], now);
+    let_go(l);
+}
+
+/* ---- views ---- */
+
+size_t learning_lacks(const struct learning *l, const void *contract, uint8_t (*ret_hashes)[32]) {
+    struct fl_model_view m;
+    uint8_t all[LEARNING_LACKS_MAX][32];
+    size_t lacks = 0;
+    fl_contract_model(contract, &m);
+    const size_t n = needed(&m, all);
+    for (size_t i = 0; i < n; i++)
+        if (!materials_has_blob(l->cfg.materials, all[i]))
+            memcpy(ret_hashes[lacks++], all[i], 32);
+    return lacks;
+}
+
+struct learning_counters learning_read(const struct learning *l) {
+    struct learning_counters r = l->counters;
+    if (l->member != NULL)
+        r.member = *fl_member_read(l->member);
+    return r;
+}

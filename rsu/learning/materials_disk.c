@@ -1,0 +1,290 @@
+#include "rsu/learning/materials_disk.h"
+
+#include "base/fileio.h"
+#include "base/log.h"
+#include "rsu/learning/erase.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME = 96, HEX = 64, HEAD = 4 };
+#define FILE_MAX ((size_t)FL_CIPHERTEXT_MAX + FL_COVER_OCTETS_MAX + FL_BUNDLES_OCTETS_MAX + HEAD)
+static const char bundles_end[] = ".bundles";
+
+/* ---- names ---- */
+
+static void round_path(
+    const struct materials_disk *d, uint64_t round, const char *name, char ret[static PATH_MAX]) {
+    (void)snprintf(ret, PATH_MAX, "%s/rounds/%" PRIu64 "%s%s", d->folder, round,
+        name[0] == 0 ? "" : "/", name);
+}
+
+static void id_path(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
+    const char *end, char ret[static PATH_MAX]) {
+    char name[NAME];
+    hex_encode(name, id, 32);
+    (void)snprintf(name + HEX, sizeof(name) - HEX, "%s", end);
+    round_path(d, round, name, ret);
+}
+
+static void blob_path(
+    const struct materials_disk *d, const uint8_t hash[static 32], char ret[static PATH_MAX]) {
+    char hex[HEX + 1];
+    hex_encode(hex, hash, 32);
+    (void)snprintf(ret, PATH_MAX, "%s/blobs/%s", d->folder, hex);
+}
+
+/* ---- open ---- */
+
+static int make(const char *path, struct ws_err *err) {
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
+    return WS_OK;
+}
+
+static void drop(const char *path) {
+    if (unlink(path) != 0 && errno != ENOENT)
+        ws_log(WS_LOG_WARN, "learn", "%s cannot be removed: %s", path, strerror(errno));
+}
+
+static bool is_number(const char *name, uint64_t *ret) {
+    char *end;
+    errno = 0;
+    *ret = strtoull(name, &end, 10);
+    return name[0] >= '1' && name[0] <= '9' && *end == 0 && errno == 0;
+}
+
+static uint64_t size_of(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static uint64_t age_of(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_mtime > 0 ? (uint64_t)st.st_mtime : 0;
+}
+
+/* One file of a round's folder. Bundles alone are half of a submission; so is what has another name. */
+static void found_file(const struct materials_disk *d, uint64_t round, const char *name,
+    const struct materials_found *found) {
+    char path[PATH_MAX];
+    char whole[PATH_MAX];
+    uint8_t id[32];
+    round_path(d, round, name, path);
+    const size_t n = strlen(name);
+    if (n == HEX && hex_decode(id, 32, name)) {
+        id_path(d, round, id, bundles_end, whole);
+        found->submission(found->ctx, round, id, size_of(path) + size_of(whole));
+        return;
+    }
+    if (n == HEX + sizeof(bundles_end) - 1 && strcmp(name + HEX, bundles_end) == 0) {
+        (void)snprintf(
+            whole, sizeof(whole), "%.*s", (int)(strlen(path) - sizeof(bundles_end) + 1), path);
+        if (access(whole, F_OK) == 0)
+            return;
+    } else if (strcmp(name, "record") == 0) {
+        return;
+    } else if (strcmp(name, "ended") == 0) {
+        struct buf b = {0};
+        struct ws_err err;
+        const bool is = file_read(path, 8, &b, &err) == WS_OK && b.n == 8;
+        if (is)
+            found->end(found->ctx, round, be64(b.p));
+        buf_free(&b);
+        if (is)
+            return;
+    }
+    drop(path);
+}
+
+static void for_each(const char *path, void (*take)(void *ctx, const char *name), void *ctx) {
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir))
+        if (e->d_name[0] != '.')
+            take(ctx, e->d_name);
+    (void)closedir(dir);
+}
+
+struct looking {
+    const struct materials_disk *d;
+    const struct materials_found *found;
+    uint64_t round;
+};
+
+static void look_at_file(void *ctx, const char *name) {
+    const struct looking *l = ctx;
+    found_file(l->d, l->round, name, l->found);
+}
+
+static void look_at_round(void *ctx, const char *name) {
+    struct looking *l = ctx;
+    char path[PATH_MAX];
+    if (!is_number(name, &l->round))
+        return;
+    l->found->round(l->found->ctx, l->round);
+    round_path(l->d, l->round, "", path);
+    for_each(path, look_at_file, l);
+}
+
+static void look_at_blob(void *ctx, const char *name) {
+    const struct looking *l = ctx;
+    char path[PATH_MAX];
+    uint8_t hash[32];
+    (void)snprintf(path, sizeof(path), "%s/blobs/%.80s", l->d->folder, name);
+    if (strlen(name) == HEX && hex_decode(hash, 32, name))
+        l->found->blob(l->found->ctx, hash, size_of(path), age_of(path));
+    else
+        drop(path);
+}
+
+int materials_disk_open(struct materials_disk *d, const char *folder,
+    const struct materials_found *found, struct ws_err *err) {
+    char path[PATH_MAX];
+    struct looking l = {d, found, 0};
+    int n = snprintf(d->folder, sizeof(d->folder), "%s", folder);
+    if (n < 0 || (size_t)n >= sizeof(d->folder))
+        return ws_fail(err, WS_ELIMIT, "%s: the path is too long", folder);
+    int rc = make(d->folder, err);
+    static const char *const parts[] = {"rounds", "blobs"};
+    for (size_t i = 0; i < ARRAY_LEN(parts) && rc == WS_OK; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", d->folder, parts[i]);
+        rc = make(path, err);
+        if (rc == WS_OK)
+            for_each(path, i == 0 ? look_at_round : look_at_blob, &l);
+    }
+    return rc;
+}
+
+/* ---- what vehicles sent ---- */
+
+int materials_disk_put(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
+    const struct fl_material *what, struct ws_err *err) {
+    char path[PATH_MAX];
+    struct buf octets = {0};
+    round_path(d, round, "", path);
+    int rc = make(path, err);
+    id_path(d, round, id, bundles_end, path);
+    if (rc == WS_OK)
+        rc = file_write(path, what->bundles, 0600, err);
+    if (rc == WS_OK) {
+        buf_u32(&octets, (uint32_t)what->cover.n);
+        buf_put(&octets, what->cover.p, what->cover.n);
+        buf_put(&octets, what->wire.p, what->wire.n);
+        id_path(d, round, id, "", path);
+        rc = file_write(path, buf_span(&octets), 0600, err);
+    }
+    buf_free(&octets);
+    return rc;
+}
+
+bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
+    struct buf *ret, size_t *ret_bundles) {
+    char path[PATH_MAX];
+    struct ws_err err;
+    id_path(d, round, id, "", path);
+    if (file_read(path, FILE_MAX, ret, &err) != WS_OK)
+        return false;
+    const size_t n = ret->n;
+    id_path(d, round, id, bundles_end, path);
+    int rc = file_read(path, FL_BUNDLES_OCTETS_MAX, ret, &err);
+    *ret_bundles = ret->n - n;
+    return rc == WS_OK || rc == WS_ENOTFOUND;
+}
+
+static void complain(int rc, const struct ws_err *err) {
+    if (rc != WS_OK)
+        ws_log(WS_LOG_ERROR, "learn", "%s", err->text);
+}
+
+void materials_disk_erase_bundles(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
+    char path[PATH_MAX];
+    struct ws_err err;
+    id_path(d, round, id, bundles_end, path);
+    complain(file_erase(path, &err), &err);
+}
+
+void materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us) {
+    char path[PATH_MAX];
+    uint8_t octets[8];
+    struct ws_err err;
+    round_path(d, round, "", path);
+    complain(dir_sync(path, &err), &err);
+    put_be64(octets, its_us);
+    round_path(d, round, "ended", path);
+    complain(file_write(path, span_of(octets, sizeof(octets)), 0600, &err), &err);
+}
+
+struct dropping {
+    const struct materials_disk *d;
+    uint64_t round;
+};
+
+static void drop_file(void *ctx, const char *name) {
+    const struct dropping *k = ctx;
+    char path[PATH_MAX];
+    round_path(k->d, k->round, name, path);
+    if (strstr(name, bundles_end) != NULL) {
+        struct ws_err err;
+        complain(file_erase(path, &err), &err);
+    } else {
+        drop(path);
+    }
+}
+
+void materials_disk_drop_round(const struct materials_disk *d, uint64_t round) {
+    struct dropping k = {d, round};
+    char path[PATH_MAX];
+    round_path(d, round, "", path);
+    for_each(path, drop_file, &k);
+    if (rmdir(path) != 0 && errno != ENOENT)
+        ws_log(WS_LOG_WARN, "learn", "%s cannot be removed: %s", path, strerror(errno));
+}
+
+/* ---- records, blobs ---- */
+
+int materials_disk_put_record(
+    const struct materials_disk *d, uint64_t round, struct span octets, struct ws_err *err) {
+    char path[PATH_MAX];
+    round_path(d, round, "", path);
+    int rc = make(path, err);
+    round_path(d, round, "record", path);
+    return rc != WS_OK ? rc : file_write(path, octets, 0600, err);
+}
+
+bool materials_disk_get_record(
+    const struct materials_disk *d, uint64_t round, size_t max, struct buf *ret) {
+    char path[PATH_MAX];
+    struct ws_err err;
+    round_path(d, round, "record", path);
+    return file_read(path, max, ret, &err) == WS_OK;
+}
+
+int materials_disk_put_blob(const struct materials_disk *d, const uint8_t hash[static 32],
+    struct span octets, struct ws_err *err) {
+    char path[PATH_MAX];
+    blob_path(d, hash, path);
+    return file_write(path, octets, 0600, err);
+}
+
+bool materials_disk_get_blob(
+    const struct materials_disk *d, const uint8_t hash[static 32], size_t max, struct buf *ret) {
+    char path[PATH_MAX];
+    struct ws_err err;
+    blob_path(d, hash, path);
+    return file_read(path, max, ret, &err) == WS_OK;
+}
+
+void materials_disk_drop_blob(const struct materials_disk *d, const uint8_t hash[static 32]) {
+    char path[PATH_MAX];
+    blob_path(d, hash, path);
+    drop(path);
+}

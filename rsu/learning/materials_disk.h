@@ -1,0 +1,49 @@
+/* The files behind rsu/learning/materials.h: names, layout, durability; no index and no lock. For materials.c alone. */
+#ifndef WAYSIDE_RSU_LEARNING_MATERIALS_DISK_H
+#define WAYSIDE_RSU_LEARNING_MATERIALS_DISK_H
+
+#include "base/bytes.h"
+#include "fedlearn/material.h"
+
+#include <limits.h>
+
+struct materials_disk {
+    char folder[PATH_MAX - 160]; /* room for what is below it */
+};
+
+/* What is there at the start. */
+struct materials_found {
+    void (*round)(void *ctx, uint64_t round); /* before anything of it */
+    void (*submission)(void *ctx, uint64_t round, const uint8_t id[static 32], uint64_t octets);
+    void (*end)(void *ctx, uint64_t round, uint64_t its_us);
+    void (*blob)(void *ctx, const uint8_t hash[static 32], uint64_t octets, uint64_t changed_s);
+    void *ctx;
+};
+/* Removes what was left half done. */
+WARN_UNUSED int materials_disk_open(struct materials_disk *d, const char *folder,
+    const struct materials_found *found, struct ws_err *err);
+
+/* The bundles first: the other file says that all of it is here. */
+WARN_UNUSED int materials_disk_put(const struct materials_disk *d, uint64_t round,
+    const uint8_t id[static 32], const struct fl_material *what, struct ws_err *err);
+/* Length of the cover (4), cover, ciphertext, then the bundles, so many octets. */
+bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
+    struct buf *ret, size_t *ret_bundles);
+void materials_disk_erase_bundles(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
+/* Notes when it ended, behind the erasing: what is noted as ended has no bundles left. */
+void materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us);
+void materials_disk_drop_round(const struct materials_disk *d, uint64_t round);
+
+WARN_UNUSED int materials_disk_put_record(
+    const struct materials_disk *d, uint64_t round, struct span octets, struct ws_err *err);
+bool materials_disk_get_record(
+    const struct materials_disk *d, uint64_t round, size_t max, struct buf *ret);
+
+WARN_UNUSED int materials_disk_put_blob(const struct materials_disk *d,
+    const uint8_t hash[static 32], struct span octets, struct ws_err *err);
+bool materials_disk_get_blob(
+    const struct materials_disk *d, const uint8_t hash[static 32], size_t max, struct buf *ret);
+void materials_disk_drop_blob(const struct materials_disk *d, const uint8_t hash[static 32]);
+
+#endif

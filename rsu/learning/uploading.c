@@ -1,0 +1,384 @@
+#include "rsu/learning/uploading.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "rsu/learning/uploads_view.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    QUEUE = 1024, /* messages each way */
+    QUEUE_OCTETS = 32 << 20,
+    HELPING = 64,
+    WAKE_US = 100000,
+    SCAN_US = 1000000, /* what is missing is looked for so often */
+    FETCHES = 8,
+    FETCH_OCTETS = 48 << 20,
+    SERVE_OCTETS_S = 32 << 20,
+    PATIENCE_US = 2000000,
+};
+
+struct letter {
+    size_t peer;
+    struct buf msg;
+};
+struct queue {
+    struct letter at[QUEUE];
+    size_t first, n, octets;
+    uint64_t dropped;
+};
+
+struct uploading {
+    struct uploading_config cfg;
+    struct uploads_view *view;
+    struct uploads_port *port; /* NULL: none */
+    int out_fd;
+
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;
+    bool ends;
+    struct queue in, out;
+    uint8_t kept[QUEUE][32]; /* what vehicles brought, to be told */
+    size_t n_kept;
+    uint8_t peer[HANDING_PEERS_MAX][32];
+    struct handing_counters told;
+
+    /* of the thread */
+    pthread_t thread;
+    bool runs;
+    struct handing *handing;
+    struct uploads_round round;
+    uint64_t scan_us;
+    struct ws_log_limit complaints;
+};
+
+/* ---- queues ---- */
+
+static bool put(struct queue *q, size_t peer, struct span msg) {
+    if (q->n == QUEUE || q->octets + msg.n > QUEUE_OCTETS) {
+        q->dropped++;
+        return false;
+    }
+    struct letter *l = &q->at[(q->first + q->n++) % QUEUE];
+    *l = (struct letter){.peer = peer};
+    buf_put(&l->msg, msg.p, msg.n);
+    q->octets += msg.n;
+    return true;
+}
+
+static bool take(struct queue *q, struct letter *ret) {
+    if (q->n == 0)
+        return false;
+    *ret = q->at[q->first];
+    q->first = (q->first + 1) % QUEUE;
+    q->n--;
+    q->octets -= ret->msg.n;
+    return true;
+}
+
+static void empty(struct queue *q) {
+    for (struct letter l; take(q, &l);)
+        buf_free(&l.msg);
+}
+
+/* ---- what the socket is given ---- */
+
+static int keep(void *ctx, uint64_t round, const uint8_t id[static 32], const struct fl_material *m,
+    struct ws_err *err) {
+    struct uploading *u = ctx;
+    const int rc = materials_put(u->cfg.materials, round, id, m, err);
+    if (rc == WS_OK) {
+        (void)pthread_mutex_lock(&u->lock);
+        if (u->n_kept < QUEUE) /* else they find it by asking */
+            memcpy(u->kept[u->n_kept++], id, 32);
+        (void)pthread_cond_signal(&u->work);
+        (void)pthread_mutex_unlock(&u->lock);
+    } else if (rc != WS_EEXIST) {
+        ws_log(WS_LOG_ERROR, "uploads", "a submission of round %llu is not kept: %s",
+            (unsigned long long)round, err->text);
+    }
+    return rc;
+}
+
+static bool has(void *ctx, const uint8_t id[static 32]) {
+    const struct uploading *u = ctx;
+    return materials_has(u->cfg.materials, id);
+}
+
+static void sign(void *ctx, struct span octets, uint8_t ret[static 64]) {
+    const struct uploading *u = ctx;
+    signer_sign(u->cfg.signer, octets, ret);
+}
+
+/* ---- what handing is given ---- */
+
+static bool up(void *ctx, size_t peer) {
+    static const uint8_t nobody[32];
+    struct uploading *u = ctx;
+    bool is = false;
+    uint8_t address[32];
+    (void)pthread_mutex_lock(&u->lock);
+    memcpy(address, u->peer[peer], sizeof(address));
+    (void)pthread_mutex_unlock(&u->lock);
+    for (size_t v = 0; v < u->round.round.n; v++)
+        is = is || memcmp(u->round.round.seat[v].address, address, sizeof(address)) == 0;
+    return is && memcmp(address, nobody, sizeof(nobody)) != 0;
+}
+
+static void say(void *ctx, size_t peer, struct span msg) {
+    struct uploading *u = ctx;
+    const uint64_t one = 1;
+    (void)pthread_mutex_lock(&u->lock);
+    const bool wake = put(&u->out, peer, msg) && u->out.n == 1;
+    (void)pthread_mutex_unlock(&u->lock);
+    if (wake)
+        (void)!write(u->out_fd, &one, sizeof(one));
+}
+
+static bool round_is(void *ctx, struct uploads_round *ret) {
+    struct uploading *u = ctx;
+    const bool is = uploads_view_round(u->view, ret);
+    u->round = *ret;
+    return is;
+}
+
+static bool claim(void *ctx, const uint8_t id[static 32], size_t k, struct uploads_claim *ret) {
+    struct uploading *u = ctx;
+    return uploads_view_by_id(u->view, id, k, ret);
+}
+
+static bool get(void *ctx, const uint8_t id[static 32], struct materials_hold *ret) {
+    const struct uploading *u = ctx;
+    return materials_get(u->cfg.materials, id, ret);
+}
+
+static int keep_handed(void *ctx, uint64_t round, const uint8_t id[static 32],
+    const struct fl_material *m, struct ws_err *err) {
+    struct uploading *u = ctx;
+    const int rc = materials_put(u->cfg.materials, round, id, m, err);
+    if (rc != WS_OK && rc != WS_EEXIST)
+        ws_log_limited(&u->complaints, ws_clock_now(&u->cfg.clock).mono_us, WS_LOG_ERROR, "uploads",
+            "a submission that a peer handed on is not kept: %s", err->text);
+    return rc;
+}
+
+static void blame(void *ctx, size_t peer, const uint8_t id[static 32]) {
+    struct uploading *u = ctx;
+    char address[65];
+    char what[65];
+    (void)pthread_mutex_lock(&u->lock);
+    hex_encode(address, u->peer[peer], 32);
+    (void)pthread_mutex_unlock(&u->lock);
+    hex_encode(what, id, 32);
+    ws_log(WS_LOG_WARN, "uploads",
+        "validator %s handed on something else than submission %s; it is not asked again this "
+        "round",
+        address, what);
+}
+
+/* ---- the thread ---- */
+
+/* False: this is the end. Waits until there is something to do. */
+static bool wait_for_work(struct uploading *u, uint64_t until_us, struct letter *ret, size_t *ret_n,
+    uint8_t (*ret_kept)[32], size_t *ret_n_kept) {
+    *ret_n = *ret_n_kept = 0;
+    (void)pthread_mutex_lock(&u->lock);
+    const uint64_t now = ws_clock_now(&u->cfg.clock).mono_us;
+    if (!u->ends && u->in.n == 0 && u->n_kept == 0 && until_us > now) {
+        const struct timespec at = ws_clock_deadline(until_us - now);
+        (void)pthread_cond_timedwait(&u->work, &u->lock, &at);
+    }
+    while (*ret_n < HELPING && take(&u->in, &ret[*ret_n]))
+        ++*ret_n;
+    while (*ret_n_kept < HELPING && u->n_kept > 0)
+        memcpy(ret_kept[(*ret_n_kept)++], u->kept[--u->n_kept], 32);
+    const bool goes_on = !u->ends;
+    (void)pthread_mutex_unlock(&u->lock);
+    return goes_on;
+}
+
+/* Everything of the round that is not here, now and then: what peers told of is asked for at once. */
+static void scan(struct uploading *u, uint64_t now_us) {
+    struct uploads_claim c;
+    if (now_us < u->scan_us)
+        return;
+    u->scan_us = now_us + SCAN_US;
+    for (size_t i = 0; uploads_view_at(u->view, i, &c); i++)
+        if (!c.excluded && !materials_has(u->cfg.materials, c.id))
+            handing_want(u->handing, c.id, now_us);
+}
+
+static void *run(void *ctx) {
+    struct uploading *u = ctx;
+    struct letter in[HELPING];
+    uint8_t kept[HELPING][32];
+    size_t n = 0;
+    size_t n_kept = 0;
+    uint64_t until_us = 0;
+    while (wait_for_work(u, until_us, in, &n, kept, &n_kept)) {
+        uint64_t now = ws_clock_now(&u->cfg.clock).mono_us;
+        for (size_t i = 0; i < n; i++) {
+            handing_message(u->handing, in[i].peer, buf_span(&in[i].msg), now);
+            buf_free(&in[i].msg);
+        }
+        for (size_t i = 0; i < n_kept; i++)
+            handing_tell(u->handing, kept[i]);
+        scan(u, now);
+        now = ws_clock_now(&u->cfg.clock).mono_us;
+        until_us = handing_tick(u->handing, now);
+        until_us = until_us < now + WAKE_US ? until_us : now + WAKE_US;
+        (void)pthread_mutex_lock(&u->lock);
+        u->told = *handing_counters(u->handing);
+        (void)pthread_mutex_unlock(&u->lock);
+    }
+    for (size_t i = 0; i < n; i++)
+        buf_free(&in[i].msg);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static struct handing *new_handing(struct uploading *u) {
+    const struct handing_config cfg = {.n_peers = HANDING_PEERS_MAX,
+        .fetches = FETCHES,
+        .octets = FETCH_OCTETS,
+        .octets_per_s = SERVE_OCTETS_S,
+        .patience_us = PATIENCE_US,
+        .up = up,
+        .send = say,
+        .round = round_is,
+        .claim = claim,
+        .has = has,
+        .get = get,
+        .keep = keep_handed,
+        .blame = blame,
+        .ctx = u};
+    return handing_new(&cfg);
+}
+
+static int open_port(struct uploading *u, struct ws_err *err) {
+    struct uploads_io io = {.keep = keep, .has = has, .sign = sign, .ctx = u};
+    const struct uploads_ledger ledger = uploads_view_ledger(u->view);
+    signer_public(u->cfg.signer, io.signer);
+    return uploads_port_open(
+        u->cfg.bind_to, &u->cfg.limits, &ledger, &io, &u->cfg.clock, &u->port, err);
+}
+
+static void begin_lock(struct uploading *u) {
+    pthread_condattr_t monotonic;
+    int rc = pthread_mutex_init(&u->lock, NULL);
+    WS_ASSERT(rc == 0);
+    rc = pthread_condattr_init(&monotonic);
+    WS_ASSERT(rc == 0);
+    rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    WS_ASSERT(rc == 0);
+    rc = pthread_cond_init(&u->work, &monotonic);
+    WS_ASSERT(rc == 0);
+    (void)pthread_condattr_destroy(&monotonic);
+}
+
+int uploading_open(const struct uploading_config *cfg, struct uploading **ret, struct ws_err *err) {
+    struct uploading *u = ws_alloc(sizeof(*u));
+    int rc = WS_OK;
+    u->cfg = *cfg;
+    u->complaints = (struct ws_log_limit){.period_us = 60000000, .burst = 3};
+    begin_lock(u);
+    u->view = uploads_view_new(cfg->cell);
+    u->handing = new_handing(u);
+    u->out_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (u->out_fd < 0)
+        rc = ws_fail(err, WS_EIO, "uploads: eventfd: %s", strerror(errno));
+    if (rc == WS_OK && pthread_create(&u->thread, NULL, run, u) != 0)
+        rc = ws_fail(err, WS_EIO, "uploads: no thread");
+    u->runs = rc == WS_OK;
+    if (rc == WS_OK && cfg->bind_to != NULL)
+        rc = open_port(u, err);
+    if (rc == WS_OK)
+        *ret = u;
+    else
+        uploading_close(u);
+    return rc;
+}
+
+void uploading_close(struct uploading *u) {
+    if (u == NULL)
+        return;
+    uploads_port_close(u->port);
+    (void)pthread_mutex_lock(&u->lock);
+    u->ends = true;
+    (void)pthread_cond_signal(&u->work);
+    (void)pthread_mutex_unlock(&u->lock);
+    if (u->runs)
+        (void)pthread_join(u->thread, NULL);
+    handing_free(u->handing);
+    uploads_view_free(u->view);
+    empty(&u->in);
+    empty(&u->out);
+    if (u->out_fd >= 0)
+        (void)close(u->out_fd);
+    (void)pthread_cond_destroy(&u->work);
+    (void)pthread_mutex_destroy(&u->lock);
+    free(u);
+}
+
+uint16_t uploading_port(const struct uploading *u) {
+    return u->port == NULL ? 0 : uploads_port_number(u->port);
+}
+
+/* ---- owner thread ---- */
+
+void uploading_block(struct uploading *u, const void *contract) {
+    uploads_view_update(u->view, contract);
+}
+
+void uploading_peers(struct uploading *u, const uint8_t (*address)[32], size_t n) {
+    WS_ASSERT(n <= HANDING_PEERS_MAX);
+    (void)pthread_mutex_lock(&u->lock);
+    memset(u->peer, 0, sizeof(u->peer));
+    memcpy(u->peer, address, n * sizeof(u->peer[0]));
+    (void)pthread_mutex_unlock(&u->lock);
+}
+
+void uploading_message(struct uploading *u, size_t peer, struct span msg) {
+    (void)pthread_mutex_lock(&u->lock);
+    if (put(&u->in, peer, msg))
+        (void)pthread_cond_signal(&u->work);
+    (void)pthread_mutex_unlock(&u->lock);
+}
+
+int uploading_fd(const struct uploading *u) {
+    return u->out_fd;
+}
+
+bool uploading_next(struct uploading *u, size_t *ret_peer, struct buf *ret_msg) {
+    struct letter l;
+    uint64_t count = 0;
+    (void)pthread_mutex_lock(&u->lock);
+    const bool is = take(&u->out, &l);
+    if (!is)
+        (void)!read(u->out_fd, &count, sizeof(count));
+    (void)pthread_mutex_unlock(&u->lock);
+    if (!is)
+        return false;
+    *ret_peer = l.peer;
+    *ret_msg = l.msg;
+    return true;
+}
+
+struct uploading_counters uploading_read(struct uploading *u) {
+    struct uploading_counters c = {0};
+    if (u->port != NULL)
+        c.port = uploads_port_read(u->port);
+    (void)pthread_mutex_lock(&u->lock);
+    c.handing = u->told;
+    c.dropped_in = u->in.dropped;
+    c.dropped_out = u->out.dropped;
+    (void)pthread_mutex_unlock(&u->lock);
+    return c;
+}
