@@ -1,0 +1,290 @@
+/* rsuctl model show, export, test: models as files. */
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "rsu/ctl/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- show ---- */
+
+static double middle_of(const struct fl_norm *n) {
+    return ldexp((double)n->middle, -20);
+}
+
+/* 0: the input never changes. */
+static double deviation_of(const struct fl_norm *n) {
+    return n->factor == 0 ? 0 : 1 / ldexp((double)n->factor, -32);
+}
+
+static json_t *model_json(const struct fl_model *m) {
+    char hash[65];
+    char parent[65];
+    ctl_model_name(m, hash);
+    hex_encode(parent, m->parent, 32);
+    json_t *inputs = json_array();
+    for (size_t i = 0; i < m->shape.inputs; i++)
+        (void)json_array_append_new(
+            inputs, json_pack("{s:s, s:f, s:f}", "name", m->inputs[i], "middle",
+                        middle_of(&m->norm[i]), "deviation", deviation_of(&m->norm[i])));
+    json_t *classes = json_array();
+    for (size_t i = 0; i < m->shape.classes; i++)
+        (void)json_array_append_new(classes, json_string(m->classes[i]));
+    return json_pack("{s:s, s:I, s:s, s:i, s:I, s:o, s:o}", "hash", hash, "version",
+        (json_int_t)m->version, "parent", parent, "hidden", (int)m->shape.hidden, "parameters",
+        (json_int_t)fl_shape_params(&m->shape), "inputs", inputs, "classes", classes);
+}
+
+static void put_model(const struct fl_model *m, struct buf *b) {
+    static const uint8_t zero[32];
+    char hash[65];
+    char parent[65];
+    ctl_model_name(m, hash);
+    hex_encode(parent, m->parent, 32);
+    buf_printf(b, "hash:       %s\nversion:    %llu\nparent:     %s\n", hash,
+        (unsigned long long)m->version, memcmp(m->parent, zero, 32) == 0 ? "none" : parent);
+    buf_printf(b, "parameters: %zu\nhidden:     %u%s\nclasses:    %u:", fl_shape_params(&m->shape),
+        m->shape.hidden, m->shape.hidden == 0 ? " (logistic regression)" : "", m->shape.classes);
+    for (size_t i = 0; i < m->shape.classes; i++)
+        buf_printf(b, "%s %s", i == 0 ? "" : ",", m->classes[i]);
+    buf_printf(
+        b, "\ninputs:     %u\n  %-40s %14s %14s\n", m->shape.inputs, "name", "middle", "deviation");
+    for (size_t i = 0; i < m->shape.inputs; i++)
+        buf_printf(b, "  %-40s %14.6g %14.6g\n", m->inputs[i], middle_of(&m->norm[i]),
+            deviation_of(&m->norm[i]));
+}
+
+static int tell_model(const struct ctl_verb *v, const struct fl_model *m, bool json) {
+    struct buf b = {0};
+    int code;
+    if (json) {
+        json_t *o = model_json(m);
+        code = ctl_print_json(v, o);
+        json_decref(o);
+    } else {
+        put_model(m, &b);
+        code = ctl_print(v, buf_span(&b));
+    }
+    buf_free(&b);
+    return code;
+}
+
+static int run_show(const struct ctl_verb *v, int argc, char **argv) {
+    struct ctl_list words = {0};
+    struct buf octets = {0};
+    struct fl_model m = {0};
+    bool json = false;
+    const struct ctl_option options[] = {{"json", CTL_FLAG, &json, 0, 0}};
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+        return code;
+    code = ctl_model_load(v, words.v[0], &octets, &m);
+    if (code == CTL_DONE)
+        code = tell_model(v, &m, json);
+    fl_model_free(&m);
+    buf_free(&octets);
+    return code;
+}
+
+const struct ctl_verb ctl_model_show = {"model", "show", "what a model is",
+    "FILE [--json]\n"
+    "\n"
+    "Its hash, place in the line of versions, shape, classes, and each input with its middle and "
+    "deviation.\n"
+    "\n"
+    "  --json              print JSON\n",
+    run_show};
+
+/* ---- export ---- */
+
+static int run_export(const struct ctl_verb *v, int argc, char **argv) {
+    struct ctl_list words = {0};
+    struct buf octets = {0};
+    struct buf made = {0};
+    struct fl_model m = {0};
+    struct ws_err err = {0};
+    const char *format = NULL;
+    const char *out = NULL;
+    const struct ctl_option options[] = {
+        {"format", CTL_TEXT, (void *)&format, 0, 0},
+        {"out", CTL_TEXT, (void *)&out, 0, 0},
+    };
+    int code;
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+        return code;
+    const bool onnx = format != NULL && strcmp(format, "onnx") == 0;
+    const bool tensors = format != NULL && strcmp(format, "safetensors") == 0;
+    if (!onnx && !tensors && (format == NULL || strcmp(format, "wsfl") != 0))
+        return ctl_misuse(v, "--format: onnx, safetensors or wsfl");
+    code = ctl_model_load(v, words.v[0], &octets, &m);
+    if (code == CTL_DONE) {
+        if (onnx)
+            fl_model_onnx(&m, &made);
+        else if (tensors)
+            fl_model_safetensors(&m, &made);
+        else
+            fl_model_encode(&m, &made);
+        if (out == NULL)
+            code = ctl_print(v, buf_span(&made));
+        else if (file_write(out, buf_span(&made), 0644, &err) != WS_OK)
+            code = ctl_fail(v, CTL_UNREACHABLE, &err);
+    }
+    buf_free(&made);
+    fl_model_free(&m);
+    buf_free(&octets);
+    return code;
+}
+
+const struct ctl_verb ctl_model_export = {"model", "export",
+    "write a model in a format that other tools read",
+    "FILE --format onnx|safetensors|wsfl [--out FILE]\n"
+    "\n"
+    "  --format onnx         ONNX: from inputs in their own units to probabilities of the classes\n"
+    "  --format safetensors  tensors in floating point, and the parameters as the cell agreed on "
+    "them\n"
+    "  --format wsfl         the cell's own form, whose SHA-256 is on the ledger\n"
+    "  --out FILE            instead of standard output\n",
+    run_export};
+
+/* ---- test ---- */
+
+struct test {
+    struct ctl_tables t;
+    const char *part, *roots_file;
+    bool json;
+    struct buf octets;
+    struct fl_model model;
+    struct fl_confusion counts;
+};
+
+static int tell_test(const struct test *x) {
+    const struct fl_confusion *c = &x->counts;
+    const char(*names)[FL_NAME] = (const char(*)[FL_NAME])x->model.classes;
+    char hash[65];
+    size_t rows = 0;
+    for (size_t i = 0; i < c->classes; i++)
+        rows += fl_confusion_rows(c, i);
+    const uint32_t right = fl_confusion_right(c);
+    const double accuracy = rows == 0 ? 0 : (double)right / (double)rows;
+    int code;
+    ctl_model_name(&x->model, hash);
+    if (x->json) {
+        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:o}", "hash", hash, "part", x->part,
+            "rows", (json_int_t)rows, "right", (json_int_t)right, "accuracy", accuracy, "classes",
+            ctl_confusion_json(c, names));
+        if (x->t.left_out != NULL)
+            (void)json_object_set(o, "left_out", x->t.left_out);
+        code = ctl_print_json(x->t.v, o);
+        json_decref(o);
+        return code;
+    }
+    struct buf b = {0};
+    buf_printf(&b, "model:    %s\nrows:     %zu (%s)\naccuracy: %.4f (%u right)\n", hash, rows,
+        x->part, accuracy, right);
+    ctl_confusion_put(c, names, &b);
+    code = ctl_print(x->t.v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+static int test_on_tables(struct test *x, const struct ctl_list *words) {
+    const struct ctl_tables *t = &x->t;
+    struct ws_err err = {0};
+    int code = ctl_tables_read(&x->t, words->v + 1, words->n - 1, x->json);
+    if (code == CTL_DONE)
+        code = ctl_tables_fit(t, &x->model);
+    if (code != CTL_DONE)
+        return code;
+    const bool all = strcmp(x->part, "all") == 0;
+    const bool train = strcmp(x->part, "train") == 0;
+    const uint32_t *from = all || train ? t->rows : t->rows + t->train;
+    const size_t n = all ? t->set.n : train ? t->train : t->set.n - t->train;
+    if (n == 0) {
+        (void)ws_fail(&err, WS_EINPUT,
+            "none of the %zu rows is in the part '%s': blocks of %u rows are dealt out whole",
+            t->set.n, x->part, t->schema.block);
+        return ctl_fail(t->v, CTL_NO, &err);
+    }
+    int32_t *in = ws_calloc(n * t->set.inputs, sizeof(*in));
+    uint8_t *y = ws_calloc(n, sizeof(*y));
+    fl_normalise_rows(&t->set, x->model.norm, from, n, in, y);
+    const struct fl_rows rows = {in, y, n};
+    fl_confuse(&x->model.shape, x->model.params, &rows, &x->counts);
+    free(in);
+    free(y);
+    return CTL_DONE;
+}
+
+static int test_on_roots(struct test *x) {
+    struct buf octets = {0};
+    struct fl_roots roots = {0};
+    struct ws_err err = {0};
+    int code = CTL_DONE;
+    int rc = file_read(x->roots_file, FL_MAX_ROOTS_OCTETS, &octets, &err);
+    if (rc == WS_OK) {
+        rc = fl_roots_decode(buf_span(&octets), &roots, &err);
+        if (rc != WS_OK)
+            (void)ws_fail_in(&err, "%s", x->roots_file);
+    }
+    if (rc != WS_OK)
+        code = ctl_fail(x->t.v, CTL_UNREACHABLE, &err);
+    else if (fl_roots_fit(&roots, &x->model.shape, &err) != WS_OK)
+        code = ctl_fail(x->t.v, CTL_NO, &err);
+    else
+        fl_confuse(&x->model.shape, x->model.params, &roots.rows, &x->counts);
+    x->part = "root set";
+    fl_roots_free(&roots);
+    buf_free(&octets);
+    return code;
+}
+
+static int test_it(struct test *x, const struct ctl_list *words) {
+    static const char *const parts[] = {"all", "train", "test"};
+    size_t p = 0;
+    while (p < ARRAY_LEN(parts) && strcmp(x->part, parts[p]) != 0)
+        p++;
+    if (p == ARRAY_LEN(parts))
+        return ctl_misuse(x->t.v, "--part: all, train or test");
+    if (x->roots_file != NULL && (x->t.schema_file != NULL || x->t.data.n > 0 || words->n > 1))
+        return ctl_misuse(x->t.v, "--roots goes without tables");
+    int code = ctl_model_load(x->t.v, words->v[0], &x->octets, &x->model);
+    if (code == CTL_DONE)
+        code = x->roots_file != NULL ? test_on_roots(x) : test_on_tables(x, words);
+    return code == CTL_DONE ? tell_test(x) : code;
+}
+
+static int run_test(const struct ctl_verb *v, int argc, char **argv) {
+    struct test *x = ws_alloc(sizeof(*x));
+    struct ctl_list words = {0};
+    struct ctl_option options[CTL_TABLES_OPTIONS + 3] = {
+        [CTL_TABLES_OPTIONS] = {"part", CTL_TEXT, (void *)&x->part, 0, 0},
+        {"roots", CTL_TEXT, (void *)&x->roots_file, 0, 0},
+        {"json", CTL_FLAG, &x->json, 0, 0},
+    };
+    int code;
+    x->part = "all";
+    ctl_tables_options(&x->t, v, options);
+    if (ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, CTL_LIST_MAX, &code))
+        code = test_it(x, &words);
+    ctl_tables_free(&x->t);
+    fl_model_free(&x->model);
+    buf_free(&x->octets);
+    free(x);
+    return code;
+}
+
+const struct ctl_verb ctl_model_test = {"model", "test", "count a model's answers on tables",
+    "MODEL --schema FILE --data FILE... [options]\n"
+    "       rsuctl model test MODEL --roots FILE [--json]\n"
+    "\n"
+    "Accuracy, recall of each class, and what it says for rows of each, in the integers that "
+    "validators count with.\n"
+    "Rows that cannot be read are told with their line. Exit code 1: the schema or the root set is "
+    "not the model's.\n"
+    "\n" CTL_TABLES_USAGE
+    "  --part PART         all rows, those to learn from (train) or the others (test); all unless "
+    "given\n"
+    "  --roots FILE        a root set instead of tables\n"
+    "  --json              print JSON\n",
+    run_test};

@@ -1,0 +1,169 @@
+#!/bin/bash
+# rsuctl model as an authority and a researcher use it: a model from tables, its root set, exports, answers on tables, and one
+# unit that is given them by order. usage: model.sh PROGRAMS-FOLDER
+set -u
+bin=$(cd "${1:?folder of programs}" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+data=${WAYSIDE_DATA:-$root/../shared/data}
+out=$(mktemp -d)
+unit=
+cleanup() {
+    [ -z "$unit" ] || kill "$unit" 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$out"
+}
+trap cleanup EXIT
+data=$(cd "$data" 2>/dev/null && pwd)
+cd "$out" || exit 1
+bad=0
+done=0
+
+# expect CODE WORDS COMMAND...: exit code, and words (a pattern; empty: none) in what it prints
+expect() {
+    local code=$1 words=$2 got
+    shift 2
+    timeout 300 "$@" >log 2>&1
+    got=$?
+    done=$((done + 1))
+    if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qaE -- "$words" log; }; then
+        echo "FAILED  $*"
+        echo "        exit code $got, expected $code with '$words':"
+        sed 's/^/        /' log | head -n 20
+        bad=$((bad + 1))
+    fi
+}
+same() { cmp -s "$1" "$2" || { echo "$1 and $2 differ"; bad=$((bad + 1)); }; }
+differ() { cmp -s "$1" "$2" && { echo "$1 and $2 are the same"; bad=$((bad + 1)); }; }
+absent() { [ -e "$1" ] && { echo "$1 is there"; bad=$((bad + 1)); }; }
+ctl=$bin/rsuctl
+
+# ---- tables of our own: two classes that a line divides, a third one that is rare ----
+table() { # SEED ROWS
+    awk -v seed="$1" -v rows="$2" 'BEGIN {
+        srand(seed)
+        print "speed,limit,pulse,kind"
+        for (i = 0; i < rows; i++) {
+            over = 60 * rand() - 30; limit = 50 + 10 * int(5 * rand()); pulse = 60 + 40 * rand()
+            kind = pulse > 98 ? "tired" : over > 0 ? "fast" : "calm"
+            printf "%.2f,%d,%.1f,%s\n", limit + over, limit, pulse, kind
+        }
+    }'
+}
+table 1 2000 >a.csv
+table 2 1500 >b.csv
+cat >drive.schema <<'END'
+label kind calm fast tired
+feature speed - limit
+feature pulse
+block 10
+END
+
+# ---- new ----
+new=("$ctl" model new --schema drive.schema --data a.csv b.csv)
+expect 0 'm.wsfl: model of 2 inputs, 8 hidden, 3 classes: 51 parameters' "${new[@]}" --hidden 8 --out m.wsfl
+expect 0 'norms from 2800 of 3500 rows' "${new[@]}" --hidden 8 --out again.wsfl
+same m.wsfl again.wsfl
+expect 0 '9 parameters' "${new[@]}" --out flat.wsfl
+expect 0 '"train_rows": 1750' "${new[@]}" --hidden 8 --train 50 --json --out half.wsfl
+expect 0 '' "${new[@]}" --hidden 8 --seed 2 --out other.wsfl
+differ m.wsfl other.wsfl
+differ m.wsfl half.wsfl
+expect 2 '--out is needed' "${new[@]}"
+expect 2 '--schema and --data are needed' "$ctl" model new --data a.csv --out x.wsfl
+expect 2 '--schema and --data are needed' "$ctl" model new --schema drive.schema --out x.wsfl
+expect 2 'not a number from 0 to 1000' "${new[@]}" --hidden 1001 --out x.wsfl
+expect 2 'not a number from 1 to 99' "${new[@]}" --train 100 --out x.wsfl
+expect 3 'no.csv' "$ctl" model new --schema drive.schema --data no.csv --out x.wsfl
+expect 3 'no.schema' "$ctl" model new --schema no.schema --data a.csv --out x.wsfl
+expect 3 'absent/x.wsfl' "${new[@]}" --out absent/x.wsfl
+printf 'label kind calm fast\nfeture speed\n' >typo.schema
+expect 3 'typo.schema: .*line 2' "$ctl" model new --schema typo.schema --data a.csv --out x.wsfl
+printf 'label kind calm fast tired\nfeature altitude\n' >column.schema
+expect 3 'a.csv: .*altitude' "$ctl" model new --schema column.schema --data a.csv --out x.wsfl
+printf 'speed,limit,pulse,kind\n' >empty.csv
+expect 3 'no row that can be read' "$ctl" model new --schema drive.schema --data empty.csv --out x.wsfl
+head -n 8 a.csv >few.csv
+expect 1 'none of the 7 rows is to learn from: blocks of 10' "$ctl" model new --schema drive.schema --data few.csv --out x.wsfl
+head -c 4000 /dev/urandom >noise.csv
+expect 3 'noise.csv|no row' "$ctl" model new --schema drive.schema --data noise.csv --out x.wsfl
+absent x.wsfl
+awk 'NR == 5 {print "1,2,3"; next} NR == 9 {$0 = "12,x,70,calm"} NR == 12 {sub(/[a-z]*$/, "drunk")} 1' FS=, a.csv >spoilt.csv
+expect 0 'spoilt.csv: 1 rows left out: fields, the first in line 5' "$ctl" model new --schema drive.schema --data spoilt.csv --out s.wsfl
+grep -q 'number, the first in line 9' log && grep -q 'label, the first in line 12' log || { cat log; bad=$((bad + 1)); }
+
+# ---- show ----
+hash=$("$ctl" model show m.wsfl | sed -n 's/^hash: *//p')
+[ "$hash" = "$(sha256sum m.wsfl | cut -d ' ' -f 1)" ] || { echo "hash $hash is not the file's"; bad=$((bad + 1)); }
+expect 0 'speed - limit +-?[0-9.]+ +1[67]\.' "$ctl" model show m.wsfl
+expect 0 '^classes: +3: calm, fast, tired' "$ctl" model show m.wsfl
+expect 0 "\"hash\": \"$hash\"" "$ctl" model show m.wsfl --json
+expect 0 'hidden: +0 .logistic' "$ctl" model show flat.wsfl
+expect 3 'no.wsfl' "$ctl" model show no.wsfl
+expect 3 'a.csv: ' "$ctl" model show a.csv
+head -c 100 m.wsfl >cut.wsfl
+expect 3 'cut.wsfl: ' "$ctl" model show cut.wsfl
+expect 2 'nothing is named' "$ctl" model show
+
+# ---- roots ----
+roots=("$ctl" model roots --schema drive.schema --data a.csv b.csv)
+expect 0 'root set of [0-9]+ rows' "${roots[@]}" --model m.wsfl --out r.roots
+expect 0 'calm +50 rows$' "${roots[@]}" --model m.wsfl --rows 50 --out r50.roots
+expect 0 'tired +5 rows, too few to have a say' "${roots[@]}" --model m.wsfl --rows 5 --out r5.roots
+expect 0 '"has_say": false' "${roots[@]}" --model m.wsfl --rows 5 --json --out r5.roots
+expect 2 '--model and --out are needed' "${roots[@]}" --out x.roots
+expect 3 'cut.wsfl' "${roots[@]}" --model cut.wsfl --out x.roots
+printf 'label kind calm fast tired\nfeature speed\nfeature pulse\n' >swap.schema
+expect 1 "input 0 is 'speed' in the schema, 'speed - limit' in the model" "$ctl" model roots --schema swap.schema --data a.csv --model m.wsfl --out x.roots
+printf 'label kind fast calm tired\nfeature speed - limit\nfeature pulse\n' >turned.schema
+expect 1 "class 0 is 'fast' in the schema" "$ctl" model roots --schema turned.schema --data a.csv --model m.wsfl --out x.roots
+printf 'label kind calm fast\nfeature speed - limit\nfeature pulse\n' >less.schema
+expect 1 '2 inputs and 2 classes, the model 2 and 3' "$ctl" model roots --schema less.schema --data a.csv --model m.wsfl --out x.roots
+absent x.roots
+
+# ---- test ----
+expect 0 '^rows: +700 .test' "$ctl" model test m.wsfl --schema drive.schema --data a.csv b.csv --part test
+expect 0 '^rows: +2800 .train' "$ctl" model test m.wsfl --schema drive.schema --data a.csv b.csv --part train
+expect 0 '^rows: +3500 .all' "$ctl" model test m.wsfl --schema drive.schema --data a.csv b.csv
+expect 0 '^accuracy: 0\.[0-9]{4} ' "$ctl" model test m.wsfl --roots r.roots
+expect 0 '"recall": ' "$ctl" model test m.wsfl --roots r.roots --json
+expect 0 '"kind": "label"' "$ctl" model test m.wsfl --schema drive.schema --data spoilt.csv --json
+grep -q '"first_line": 12' log || { echo 'the line of a bad row is not told'; bad=$((bad + 1)); }
+# What is counted adds up: rows on the tables' test part are those of the whole root set.
+"$ctl" model roots --model m.wsfl --schema drive.schema --data a.csv b.csv --rows 100000 --out whole.roots >/dev/null
+"$ctl" model test m.wsfl --roots whole.roots | tail -n 4 >by-roots
+"$ctl" model test m.wsfl --schema drive.schema --data a.csv b.csv --part test | tail -n 4 >by-tables
+same by-roots by-tables
+expect 2 'all, train or test' "$ctl" model test m.wsfl --schema drive.schema --data a.csv --part most
+expect 2 'goes without tables' "$ctl" model test m.wsfl --roots r.roots --schema drive.schema
+expect 2 'are needed' "$ctl" model test m.wsfl
+expect 1 "in the schema, 'speed - limit' in the model" "$ctl" model test m.wsfl --schema swap.schema --data a.csv
+expect 1 'none of the 7 rows' "$ctl" model test m.wsfl --schema drive.schema --data few.csv --part train
+expect 3 'm.wsfl: ' "$ctl" model test m.wsfl --roots m.wsfl
+printf 'label kind calm fast tired\nfeature pulse\n' >one.schema
+"$ctl" model new --schema one.schema --data a.csv --out one.wsfl >/dev/null
+expect 1 '' "$ctl" model test one.wsfl --roots r.roots
+
+# ---- export ----
+expect 0 '' "$ctl" model export m.wsfl --format wsfl --out back.wsfl
+same m.wsfl back.wsfl
+expect 0 '' "$ctl" model export m.wsfl --format onnx --out m.onnx
+grep -qa 'Softmax' m.onnx && grep -qa 'speed - limit' m.onnx || { echo 'the ONNX form lacks something'; bad=$((bad + 1)); }
+expect 0 'hidden.weight' "$ctl" model export m.wsfl --format safetensors
+expect 2 'onnx, safetensors or wsfl' "$ctl" model export m.wsfl --format pickle
+expect 2 'onnx, safetensors or wsfl' "$ctl" model export m.wsfl
+expect 3 'a.csv' "$ctl" model export a.csv --format onnx
+expect 3 'absent/m.onnx' "$ctl" model export m.wsfl --format onnx --out absent/m.onnx
+expect 3 '' bash -c "'$ctl' model export m.wsfl --format onnx >/dev/full"
+
+# ---- real tables ----
+if [ -n "$data" ] && [ -d "$data/driving" ]; then
+    printf 'label Class 0 1\nfeature AccX\nfeature AccY\nfeature AccZ\nwindow 20\nblock 5\n' >phone.schema
+    phone=(--schema phone.schema --data "$data/driving/phone-imu/nazirkar_2021.csv")
+    expect 0 'model of 15 inputs, 4 hidden, 2 classes' "$ctl" model new "${phone[@]}" --hidden 4 --out phone.wsfl
+    expect 0 'AccX.deviation' "$ctl" model show phone.wsfl
+    expect 0 'root set of' "$ctl" model roots "${phone[@]}" --model phone.wsfl --out phone.roots
+    expect 0 '^accuracy: ' "$ctl" model test phone.wsfl "${phone[@]}" --part test
+fi
+
+echo "$done commands, $bad wrong"
+[ $bad -eq 0 ]
