@@ -1,8 +1,8 @@
 #include "rsu/cell/admit.h"
 
 #include "ledger/light/fragment.h"
-#include "mapsvc/notice.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/notice.h"
+#include "mapsvc/fuse/observation.h"
 #include "v2x/psid.h"
 
 const char *admit_outcome_name(enum admit_outcome o) {

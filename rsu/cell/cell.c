@@ -1,9 +1,9 @@
 #include "rsu/cell/cell.h"
 
 #include "base/assert.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
 #include "ledger/committee/committee.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/policy_fields.h"
 
 /* Schema order = registration order of the contracts; identity, policy and beacon read no policy themselves. */
 const struct policy_schema *cell_policy_schema(void) {

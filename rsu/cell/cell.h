@@ -7,7 +7,7 @@
 #include "ledger/exec/executor.h"
 #include "ledger/policy/contract.h"
 #include "ledger/policy/table.h"
-#include "mapsvc/contract.h"
+#include "mapsvc/fuse/contract.h"
 
 #define CELL_SECTIONS 4 /* policy, map, beacon (empty), learn (empty) */
 
@@ -16,7 +16,7 @@ struct cell {
     const void *policy; /* the policy contract's self; alive as long as the executor */
     const void *map; /* the map contract's self */
     const void *beacon; /* the beacon contract's self */
-    const void *learn; /* the learning contract's self (fedlearn/rounds.h) */
+    const void *learn; /* the learning contract's self (fedlearn/round/rounds.h) */
     struct span sections[CELL_SECTIONS]; /* genesis parts, borrowed from the executor's genesis */
 };
 

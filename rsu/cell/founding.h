@@ -4,7 +4,7 @@
 #define WAYSIDE_RSU_CELL_FOUNDING_H
 
 #include "ledger/light/types.h"
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "rsu/trust/trust_files.h"
 
 /* The policy that comes with the appliance, for those who name none: scripts/policies/urban.lua. */

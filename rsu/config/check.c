@@ -6,7 +6,7 @@
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
 #include "ledger/light/types.h"
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "pktio/capture.h"
 #include "pktio/port_check.h"
 #include "rsu/host/secret.h"

@@ -2,10 +2,10 @@
 #include "rsu/ctl/map.h"
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/export.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/objects.h"
-#include "mapsvc/tnits.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/formats/objects.h"
+#include "mapsvc/tnits/tnits.h"
 
 #include <jansson.h>
 #include <stdio.h>

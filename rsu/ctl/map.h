@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_RSU_CTL_MAP_H
 #define WAYSIDE_RSU_CTL_MAP_H
 
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "rsu/ctl/ctl.h"
 
 /* map_import; the remarks of a report (may be NULL) go to standard error. */

@@ -1,7 +1,7 @@
 /* rsuctl map feedback: what receivers of TN-ITS data sets answered, for the authority. */
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/tnits_feedback.h"
+#include "mapsvc/tnits/tnits_feedback.h"
 #include "rsu/ctl/map.h"
 #include "rsu/host/admin.h"
 

@@ -1,7 +1,7 @@
 /* rsuctl map snapshot and map net: a whole map to begin with, and what leads from one that is held to a later version. */
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 #include "rsu/ctl/map.h"
 #include "rsu/ctl/map_unit.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "mapsvc/order.h"
-#include "mapsvc/text.h"
+#include "mapsvc/fuse/order.h"
+#include "mapsvc/model/text.h"
 #include "rsu/config/value.h"
 
 #include <stdlib.h>

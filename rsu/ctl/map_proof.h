@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_RSU_CTL_MAP_PROOF_H
 #define WAYSIDE_RSU_CTL_MAP_PROOF_H
 
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "rsu/ctl/light.h"
 
 struct proven {

@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_RSU_CTL_MAP_UNIT_H
 #define WAYSIDE_RSU_CTL_MAP_UNIT_H
 
-#include "mapsvc/frame.h"
+#include "mapsvc/model/frame.h"
 #include "rsu/ctl/light.h"
 
 #define CTL_MAP_UNIT_OPTIONS 4

@@ -6,7 +6,7 @@
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
 #include "ledger/light/proof.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "rsu/cell/cell.h"
 #include "rsu/ctl/map_proof.h"
 #include "rsu/proofs/reveal.h"

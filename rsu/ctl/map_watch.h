@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_RSU_CTL_MAP_WATCH_H
 #define WAYSIDE_RSU_CTL_MAP_WATCH_H
 
-#include "mapsvc/export_part.h"
+#include "mapsvc/formats/export_part.h"
 #include "rsu/ctl/http.h"
 #include "rsu/ctl/light.h"
 

@@ -1,7 +1,7 @@
 /* The map that rsuctl map watch carries along a catch-up. A unit makes the map of an old version by undoing all versions since,
  * and only so far back; from here it is undone once, and then goes forward with the catch-up. */
 #include "base/mem.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 #include "rsu/ctl/map_proof.h"
 #include "rsu/ctl/map_watch.h"
 

@@ -2,7 +2,7 @@
 #include "rsu/ctl/map_watch.h"
 
 #include "base/fileio.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -2,7 +2,7 @@
 #include "rsu/ctl/map_watch.h"
 
 #include "base/mem.h"
-#include "mapsvc/export.h"
+#include "mapsvc/formats/export.h"
 #include "rsu/ctl/map_proof.h"
 
 #include <stdio.h>

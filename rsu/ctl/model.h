@@ -2,9 +2,9 @@
 #ifndef WAYSIDE_RSU_CTL_MODEL_H
 #define WAYSIDE_RSU_CTL_MODEL_H
 
-#include "fedlearn/model.h"
-#include "fedlearn/model_eval.h"
-#include "fedlearn/roots.h"
+#include "fedlearn/round/model_eval.h"
+#include "fedlearn/round/roots.h"
+#include "fedlearn/vehicle/model.h"
 #include "rsu/ctl/ctl.h"
 
 #define CTL_TABLES_OPTIONS 4

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "mapsvc/text.h"
-#include "mapsvc/tnits.h"
+#include "mapsvc/model/text.h"
+#include "mapsvc/tnits/tnits.h"
 
 #include <dirent.h>
 #include <inttypes.h>

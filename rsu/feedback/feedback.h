@@ -1,11 +1,11 @@
-/* What receivers of the cell's TN-ITS data sets answered (mapsvc/tnits_feedback.h), kept for the authority: an operator hands
+/* What receivers of the cell's TN-ITS data sets answered (mapsvc/tnits/tnits_feedback.h), kept for the authority: an operator hands
  * each answer in through the admin socket, as the receiver sent it; it is checked, put beside the unit's data and shown over
  * HTTP. It is this unit's and no matter of the cell's. Bounded; the oldest goes. Any thread. */
 #ifndef WAYSIDE_RSU_FEEDBACK_FEEDBACK_H
 #define WAYSIDE_RSU_FEEDBACK_FEEDBACK_H
 
-#include "mapsvc/element.h"
-#include "mapsvc/tnits_feedback.h"
+#include "mapsvc/model/element.h"
+#include "mapsvc/tnits/tnits_feedback.h"
 
 #define FEEDBACK_OCTETS_MAX ((size_t)4 << 20) /* of one answer */
 #define FEEDBACK_KEPT_MAX 64U

@@ -2,7 +2,7 @@
 #include "rsu/http/evidence.h"
 
 #include "base/mem.h"
-#include "mapsvc/associate.h"
+#include "mapsvc/fuse/associate.h"
 #include "rsu/json/map.h"
 
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "mapsvc/export.h"
-#include "mapsvc/tnits.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/tnits/tnits.h"
 
 #include <inttypes.h>
 #include <stdio.h>

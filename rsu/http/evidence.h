@@ -2,8 +2,8 @@
 #ifndef WAYSIDE_RSU_HTTP_EVIDENCE_H
 #define WAYSIDE_RSU_HTTP_EVIDENCE_H
 
-#include "mapsvc/sighting.h"
-#include "mapsvc/suspicion.h"
+#include "mapsvc/fuse/sighting.h"
+#include "mapsvc/fuse/suspicion.h"
 #include "rsu/http/internal.h"
 
 /* New references; NULL: the reply says why. */

@@ -6,7 +6,7 @@
 #define WAYSIDE_RSU_HTTP_INTERNAL_H
 
 #include "ledger/node/query.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "rsu/cell/admit.h"
 #include "rsu/cell/beaconing.h"
 #include "rsu/http/http.h"

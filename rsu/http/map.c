@@ -2,8 +2,8 @@
 #include "rsu/http/map.h"
 
 #include "base/mem.h"
-#include "mapsvc/export.h"
-#include "mapsvc/range.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/fuse/range.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

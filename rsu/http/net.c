@@ -2,7 +2,7 @@
 #include "rsu/http/internal.h"
 
 #include "base/mem.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 #include "rsu/json/map.h"
 
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #include "rsu/http/evidence.h"
 
 #include "base/mem.h"
-#include "mapsvc/order.h"
+#include "mapsvc/fuse/order.h"
 #include "rsu/json/map.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "ledger/snapshot/entry.h"
-#include "mapsvc/map_state.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/map_state.h"
+#include "mapsvc/fuse/range.h"
 #include "rsu/http/lanes.h"
 
 #include <inttypes.h>

@@ -3,8 +3,8 @@
 #ifndef WAYSIDE_RSU_HTTP_READER_H
 #define WAYSIDE_RSU_HTTP_READER_H
 
-#include "mapsvc/export_part.h"
-#include "mapsvc/tiles.h"
+#include "mapsvc/formats/export_part.h"
+#include "mapsvc/fuse/tiles.h"
 #include "rsu/http/internal.h"
 
 struct map_reader {

@@ -129,7 +129,7 @@ static int drop_pruned(struct versions *v, struct ws_err *err) {
     return rc;
 }
 
-/* A unit that joined by a snapshot, or has kept no record: state says which version it is (mapsvc/contract_internal.h, "v"). */
+/* A unit that joined by a snapshot, or has kept no record: state says which version it is (mapsvc/fuse/contract_internal.h, "v"). */
 static int read_base(struct versions *v, struct ws_err *err) {
     struct buf key = {0};
     struct buf value = {0};

@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_RSU_JSON_MAP_H
 #define WAYSIDE_RSU_JSON_MAP_H
 
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "rsu/json/base.h"
 
 /* id, kind, revision, value and unit, heading (degrees clockwise from north), GeoJSON geometry, attributes, aliases. */

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/table.h"
-#include "fedlearn/records.h"
+#include "fedlearn/round/records.h"
 
 #include <stdlib.h>
 

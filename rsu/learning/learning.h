@@ -1,4 +1,4 @@
-/* A validator's part in learning (fedlearn/member.h), inside a unit: its keys and what it opened are files of its own, what it wishes
+/* A validator's part in learning (fedlearn/round/member.h), inside a unit: its keys and what it opened are files of its own, what it wishes
  * for becomes signed records of its node, and what a round found is computed beside the owner thread, from the materials that vehicles
  * sent (rsu/learning/materials.h) and the models and root sets that are kept with them by hash.
  *
@@ -7,7 +7,7 @@
 #ifndef WAYSIDE_RSU_LEARNING_LEARNING_H
 #define WAYSIDE_RSU_LEARNING_LEARNING_H
 
-#include "fedlearn/member.h"
+#include "fedlearn/round/member.h"
 #include "ledger/node/node.h"
 #include "rsu/learning/materials.h"
 

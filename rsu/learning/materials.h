@@ -1,9 +1,9 @@
-/* What learning keeps on disk beside the ledger: what vehicles sent (fedlearn/material.h), by the id they signed, the record of each
+/* What learning keeps on disk beside the ledger: what vehicles sent (fedlearn/vehicle/material.h), by the id they signed, the record of each
  * round, and models and root sets by SHA-256.
  *
  *   FOLDER/rounds/NUMBER/ID           length of the cover (4), cover, ciphertext: stays for the audit window
  *   FOLDER/rounds/NUMBER/ID.bundles   sealed shares: erased when the round is over
- *   FOLDER/rounds/NUMBER/record       fedlearn/round_record.h
+ *   FOLDER/rounds/NUMBER/record       fedlearn/round/round_record.h
  *   FOLDER/rounds/NUMBER/ended        ITS time at which it was over (8)
  *   FOLDER/blobs/SHA256               models, root sets
  *
@@ -15,7 +15,7 @@
 #ifndef WAYSIDE_RSU_LEARNING_MATERIALS_H
 #define WAYSIDE_RSU_LEARNING_MATERIALS_H
 
-#include "fedlearn/material.h"
+#include "fedlearn/vehicle/material.h"
 
 struct materials_limits {
     uint64_t octets; /* of what vehicles sent, all rounds */

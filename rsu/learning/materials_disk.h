@@ -3,7 +3,7 @@
 #define WAYSIDE_RSU_LEARNING_MATERIALS_DISK_H
 
 #include "base/bytes.h"
-#include "fedlearn/material.h"
+#include "fedlearn/vehicle/material.h"
 
 #include <limits.h>
 

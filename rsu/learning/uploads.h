@@ -1,5 +1,5 @@
 /* The unit's part in uploads as a state machine: datagrams and time come in, answers and whole materials go out
- * (fedlearn/upload.h, docs/formats/learning.md, Upload). No socket, no clock, no disk: those come in as functions.
+ * (fedlearn/vehicle/upload.h, docs/formats/learning.md, Upload). No socket, no clock, no disk: those come in as functions.
  *
  * Only what is on the ledger of this unit gets anything but a refusal: a name that the round does not know costs a look-up, one that
  * it knows costs one exchange of keys for each round and a seal for each datagram, whoever sends them. Memory: one struct for each name
@@ -9,7 +9,7 @@
 #define WAYSIDE_RSU_LEARNING_UPLOADS_H
 
 #include "base/clock.h"
-#include "fedlearn/upload.h"
+#include "fedlearn/vehicle/upload.h"
 
 /* Where a datagram came from; IPv4 as ::ffff:a.b.c.d. */
 struct uploads_source {

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/table.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
 
 #include <pthread.h>
 #include <stdlib.h>

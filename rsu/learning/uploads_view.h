@@ -9,7 +9,7 @@ struct uploads_view;
 struct uploads_view *uploads_view_new(const uint8_t cell[static 32]);
 void uploads_view_free(struct uploads_view *v); /* NULL is fine */
 
-/* contract: the learning contract's self, as of the last block (fedlearn/rounds.h). The ledger's thread. */
+/* contract: the learning contract's self, as of the last block (fedlearn/round/rounds.h). The ledger's thread. */
 void uploads_view_update(struct uploads_view *v, const void *contract);
 /* For uploads_new; the view outlives it. One reader of `round` (it remembers what it told); claims: any thread. */
 struct uploads_ledger uploads_view_ledger(struct uploads_view *v);

@@ -3,10 +3,10 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/fusion.h"
-#include "mapsvc/ieee.h"
-#include "mapsvc/tmerc.h"
-#include "mapsvc/xml.h"
+#include "mapsvc/formats/tmerc.h"
+#include "mapsvc/formats/xml.h"
+#include "mapsvc/fuse/fusion.h"
+#include "mapsvc/model/ieee.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "mapsvc/associate.h"
-#include "mapsvc/mapset.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/associate.h"
+#include "mapsvc/fuse/observation.h"
+#include "mapsvc/model/mapset.h"
 #include "pktio/capture.h"
 #include "v2x/sign.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "mapsvc/fusion.h"
+#include "mapsvc/fuse/fusion.h"
 
 #include <stdlib.h>
 

@@ -5,9 +5,9 @@
 
 #include "ledger/exec/tx.h"
 #include "ledger/light/merkle.h"
-#include "mapsvc/diff.h"
-#include "mapsvc/evidence.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/diff.h"
+#include "mapsvc/fuse/evidence.h"
+#include "mapsvc/fuse/observation.h"
 
 #define REVEAL_TX_MAX (64U << 10) /* an observation and its signature are far smaller */
 #define REVEAL_MAX (REVEAL_TX_MAX + 4096)

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #define WAYSIDE_RSU_PROOFS_TILE_FILE_H
 
 #include "ledger/light/merkle.h"
-#include "mapsvc/tiles.h"
+#include "mapsvc/fuse/tiles.h"
 
 struct tile_file {
     uint8_t cell_id[32];

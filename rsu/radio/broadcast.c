@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "ledger/light/fragment.h"
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/notice.h"
 
 #include <stdlib.h>
 

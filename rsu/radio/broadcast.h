@@ -1,5 +1,5 @@
 /* What the unit says on the radio, and when: its own CAM, and what the cell decided about the road within reach, most
- * urgent first. A hazard goes out as DENM and as notice, everything else as notice (mapsvc/notice.h), each again and again
+ * urgent first. A hazard goes out as DENM and as notice, everything else as notice (mapsvc/fuse/notice.h), each again and again
  * while it counts: advisories until they end, what became permanent for a while, since vehicles pass at any time. And the
  * handovers by which a vehicle follows the cell's committees without any other link.
  * Bounded; the transmitter keeps the budget of octets. Owner thread; time is the cell's. */
@@ -7,7 +7,7 @@
 #define WAYSIDE_RSU_RADIO_BROADCAST_H
 
 #include "ledger/light/types.h"
-#include "mapsvc/frame.h"
+#include "mapsvc/model/frame.h"
 #include "pktio/transmit.h"
 
 struct broadcast_config {

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/node/query.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "rsu/host/secret.h"
 
 #include <stdlib.h>

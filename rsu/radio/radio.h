@@ -5,7 +5,7 @@
 
 #include "ledger/exec/executor.h"
 #include "ledger/store/store.h"
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "rsu/config/config.h"
 #include "rsu/radio/broadcast.h"
 #include "rsu/radio/requests.h"

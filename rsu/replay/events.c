@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "mapsvc/order.h"
+#include "mapsvc/fuse/order.h"
 
 #include <inttypes.h>
 

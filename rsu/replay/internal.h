@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_RSU_REPLAY_INTERNAL_H
 #define WAYSIDE_RSU_REPLAY_INTERNAL_H
 
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "pktio/pipeline.h"
 #include "rsu/cell/admit.h"
 #include "rsu/cell/founding.h"

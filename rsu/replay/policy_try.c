@@ -1,7 +1,7 @@
 #include "rsu/replay/policy_try.h"
 
 #include "base/mem.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/policy_fields.h"
 #include "rsu/json/map.h"
 #include "rsu/replay/internal.h"
 #include "rsu/replay/trial.h"

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "ledger/policy/contract.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/policy_fields.h"
 #include "pktio/capture.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #define WAYSIDE_RSU_REPLAY_REPLAY_H
 
 #include "base/error.h"
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 
 #include <stdint.h>
 #include <stdio.h>

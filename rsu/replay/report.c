@@ -4,7 +4,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "ledger/node/query.h"
-#include "mapsvc/export.h"
+#include "mapsvc/formats/export.h"
 #include "rsu/cell/text.h"
 
 #include <inttypes.h>

@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "mapsvc/associate.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/associate.h"
+#include "mapsvc/fuse/policy_fields.h"
 
 #include <stdlib.h>
 

@@ -7,8 +7,8 @@
 #ifndef WAYSIDE_RSU_REPLAY_TRIAL_H
 #define WAYSIDE_RSU_REPLAY_TRIAL_H
 
-#include "mapsvc/diff.h"
-#include "mapsvc/suspicion.h"
+#include "mapsvc/fuse/diff.h"
+#include "mapsvc/fuse/suspicion.h"
 #include "rsu/cell/cell.h"
 
 /* What a change is about; with kind, place or element and value, what makes two of them the same. */

@@ -1,7 +1,7 @@
 #include "rsu/sensors/sensor_line.h"
 
 #include "base/mem.h"
-#include "mapsvc/associate.h"
+#include "mapsvc/fuse/associate.h"
 
 #include <jansson.h>
 #include <stdio.h>

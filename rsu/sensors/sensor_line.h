@@ -4,8 +4,8 @@
 #ifndef WAYSIDE_RSU_SENSORS_SENSOR_LINE_H
 #define WAYSIDE_RSU_SENSORS_SENSOR_LINE_H
 
-#include "mapsvc/frame.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/observation.h"
+#include "mapsvc/model/frame.h"
 
 /* What became of a line. */
 #define SENSOR_OUTCOMES(X)                                                                         \

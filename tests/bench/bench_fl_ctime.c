@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "fedlearn/mask.h"
+#include "fedlearn/vehicle/mask.h"
 
 #include <math.h>
 #include <stdio.h>

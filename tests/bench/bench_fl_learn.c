@@ -6,12 +6,12 @@
  * Seeded; prints; fails only when the data are not there (77). WAYSIDE_DATA as in the tests. */
 #include "base/mem.h"
 #include "base/random.h"
-#include "fedlearn/features.h"
-#include "fedlearn/judge.h"
-#include "fedlearn/model_eval.h"
-#include "fedlearn/quantise.h"
-#include "fedlearn/suspicion.h"
-#include "fedlearn/train.h"
+#include "fedlearn/round/judge.h"
+#include "fedlearn/round/model_eval.h"
+#include "fedlearn/round/suspicion.h"
+#include "fedlearn/vehicle/features.h"
+#include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/train.h"
 #include "tests/unit/fedlearn/driving.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "fedlearn/mask.h"
+#include "fedlearn/vehicle/mask.h"
 #include "ledger/exec/hash.h"
 
 #include <openssl/evp.h>

@@ -2,10 +2,10 @@
  * in the same run. Processor time of one core. usage: bench_fl_share [SECONDS-EACH] */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/bundle_complaint.h"
-#include "fedlearn/bundle_tree.h"
-#include "fedlearn/group.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/round/group.h"
+#include "fedlearn/vehicle/bundle_complaint.h"
+#include "fedlearn/vehicle/bundle_tree.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 
 #include <openssl/evp.h>

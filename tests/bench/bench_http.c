@@ -6,7 +6,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/snapshot/entry.h"
 #include "ledger/store/store.h"
-#include "mapsvc/tiles.h"
+#include "mapsvc/fuse/tiles.h"
 #include "rsu/proofs/tile_file.h"
 #include "tests/support/folder.h"
 

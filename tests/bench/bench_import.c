@@ -4,8 +4,8 @@
  * only when the map is not what was generated. */
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/mapset.h"
-#include "mapsvc/tiles.h"
+#include "mapsvc/fuse/tiles.h"
+#include "mapsvc/model/mapset.h"
 #include "rsu/proofs/tile_file.h"
 
 #include <expat.h>

@@ -4,7 +4,7 @@
 #define WAYSIDE_TESTS_BENCH_BENCH_LEDGER_H
 
 #include "ledger/light/types.h"
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "v2x/verify.h"
 
 #include <stdatomic.h>

@@ -7,7 +7,7 @@
 #include "ledger/exec/hash.h"
 #include "ledger/exec/tx.h"
 #include "ledger/net/net.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/observation.h"
 #include "rsu/cell/founding.h"
 #include "v2x/psid.h"
 #include "v2x/sign.h"

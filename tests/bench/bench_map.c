@@ -3,7 +3,7 @@
  * figures. The rows of traffic are of 20 signs whose figures are read, rightly or wrongly: nobody misses one or sees one too
  * many. Rows with all kinds of reports on real roads: bench_map_pairs (every real change) and bench_map_lies (false ones).
  * Prints; never fails on speed. */
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 #include "base/mem.h"

@@ -2,7 +2,7 @@
  * many messages in the same run. Prints; never fails on speed.
  *
  * usage: bench_map_attack [MESSAGES]     of each block; 10000 unless given */
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 #include "base/mem.h"

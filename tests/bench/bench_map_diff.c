@@ -3,7 +3,7 @@
  * record would be with the shape of the lane in it twice. `bench_map_diff MAP...`, by default all maps of the data folder;
  * 77 when it is absent. */
 #include "base/mem.h"
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/notice.h"
 
 #include <glob.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
 #include "ledger/policy/lua_host.h"
 
 #include <stdio.h>

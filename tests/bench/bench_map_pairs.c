@@ -7,9 +7,9 @@
 #include "tests/bench/bench_map_drive.h"
 
 #include "base/mem.h"
-#include "mapsvc/fusion.h"
-#include "mapsvc/ints.h"
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/fusion.h"
+#include "mapsvc/fuse/notice.h"
+#include "mapsvc/model/ints.h"
 
 #include <inttypes.h>
 #include <stdio.h>

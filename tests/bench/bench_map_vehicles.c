@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/table.h"
-#include "fedlearn/upload_send.h"
+#include "fedlearn/vehicle/upload_send.h"
 #include "rsu/learning/uploads_port.h"
 
 #include <poll.h>

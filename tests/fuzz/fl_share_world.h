@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_FUZZ_FL_SHARE_WORLD_H
 #define WAYSIDE_TESTS_FUZZ_FL_SHARE_WORLD_H
 
-#include "fedlearn/bundle_complaint.h"
+#include "fedlearn/vehicle/bundle_complaint.h"
 #include "ledger/exec/hash.h"
 
 struct fl_share_world {

@@ -1,6 +1,6 @@
 /* Octets as a model: what is read is written the same way, and can be exported. */
 #include "base/assert.h"
-#include "fedlearn/model.h"
+#include "fedlearn/vehicle/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

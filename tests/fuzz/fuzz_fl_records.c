@@ -1,7 +1,7 @@
 /* Bodies of learning on the ledger: the first octet chooses the decoder. What is accepted has one form. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
 
 #include <stdlib.h>
 

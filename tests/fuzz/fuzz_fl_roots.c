@@ -1,6 +1,6 @@
 /* Octets as a root set: what is read is written the same way. */
 #include "base/assert.h"
-#include "fedlearn/roots.h"
+#include "fedlearn/round/roots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* What a learning round takes from outside: covers, bundles, complaints, sums of shares, draws. First octet: which. What is read has
  * exactly one encoding; what is judged against a submission of an honest vehicle never blames anybody who is not to blame. */
 #include "base/assert.h"
-#include "fedlearn/group.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/round/group.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "tests/fuzz/fl_share_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

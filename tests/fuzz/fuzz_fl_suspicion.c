@@ -1,6 +1,6 @@
 /* Octets as a score table: what is taken is written the same way, and can go on. */
 #include "base/assert.h"
-#include "fedlearn/suspicion.h"
+#include "fedlearn/round/suspicion.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

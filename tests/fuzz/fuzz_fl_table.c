@@ -1,7 +1,7 @@
 /* A schema, a line `=`, a table: what is read can be split and normalised. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/features.h"
+#include "fedlearn/vehicle/features.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * what: datagrams as they are, or octets that are sealed or signed first, so that what is behind the seal is reached, too. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/upload_send.h"
+#include "fedlearn/vehicle/upload_send.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "fedlearn/ring_path.h"
+#include "fedlearn/vehicle/ring_path.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* Octets as a Lanelet2 file that a map is written into: unchanged, it comes out as it was; changed by the last
  * octets of the input, it is read again by lanelet2_export_into itself. */
 #include "base/assert.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/import.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/formats/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* Nets of versions: what decodes must encode to the same octets. */
 #include "base/assert.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

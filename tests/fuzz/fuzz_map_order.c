@@ -1,6 +1,6 @@
 /* Bodies of map orders and reports about them: what decodes must encode to the same octets. */
 #include "base/assert.h"
-#include "mapsvc/order.h"
+#include "mapsvc/fuse/order.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* Whole maps with their version: what decodes must encode to the same octets. */
 #include "base/assert.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* Version records, advisories and their ends: what decodes must encode to the same octets. */
 #include "base/assert.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* What decodes must encode to the same octets, since the form is canonical, and its exports are well formed. */
 #include "base/assert.h"
-#include "mapsvc/export.h"
-#include "mapsvc/xml.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/formats/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* Whatever is accepted is within its ranges and survives writing and reading again. */
 #include "base/assert.h"
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/notice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

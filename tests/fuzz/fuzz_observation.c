@@ -1,6 +1,6 @@
 /* Whatever is accepted is within its ranges and survives writing and reading again. */
 #include "base/assert.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/observation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

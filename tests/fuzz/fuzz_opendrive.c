@@ -1,6 +1,6 @@
 /* Octets as an OpenDRIVE file: parse and build; what comes out must encode and decode again. */
 #include "base/assert.h"
-#include "mapsvc/import.h"
+#include "mapsvc/formats/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* Octets as an OpenDRIVE file into which changes are written: every sign moves and shows another figure, every third
  * thing goes, limits change. The exporter reads its own output; unchanged, the file comes back octet for octet. */
 #include "base/assert.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/import.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/formats/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
 /* Octets as a TN-ITS data set and as feedback. What is imported must encode and decode again, and what is exported
  * from it must be read again under the same names. */
 #include "base/assert.h"
-#include "mapsvc/import.h"
-#include "mapsvc/tnits.h"
-#include "mapsvc/tnits_feedback.h"
+#include "mapsvc/formats/import.h"
+#include "mapsvc/tnits/tnits.h"
+#include "mapsvc/tnits/tnits_feedback.h"
 
 #include "base/mem.h"
 

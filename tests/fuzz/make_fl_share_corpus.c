@@ -1,6 +1,6 @@
 /* Writes the corpus of fuzz_fl_share: what an honest vehicle and an honest validator send. usage: make_fl_share_corpus FOLDER */
 #include "base/assert.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "tests/fuzz/fl_share_world.h"
 
 #include <stdio.h>

@@ -65,7 +65,7 @@ integers() {
             else if (line ~ /(^|[^A-Za-z0-9_])(frame_at|map_import|map_compare|map_keep_identities|text_to_double|ieee_[a-z0-9_]*)[ \t]*\(/)
                 print FILENAME ":" FNR ": floating point inside"
             else if (include && line ~ /"mapsvc\// &&
-                line !~ /"mapsvc\/(element|mapset|frame|text|ints|contract_internal|[a-z]*\.pb-c)\.h"/) {
+                line !~ /"mapsvc\/(model\/(element|mapset|frame|text|ints)|fuse\/(contract_internal|[a-z]*\.pb-c))\.h"/) {
                 name = line
                 sub(/.*"mapsvc\//, "mapsvc/", name)
                 sub(/\.h".*/, "", name)
@@ -105,7 +105,7 @@ for c in $(sed -n '/^ws_library(ws_mapfuse /,/)/p' mapsvc/CMakeLists.txt | tr -s
     [ ! -f "mapsvc/${c%.c}.h" ] || fuse="$fuse mapsvc/${c%.c}.h"
 done
 # Of the model they share with the importers, what they need.
-[ -z "$fuse" ] || fuse="$fuse mapsvc/contract_internal.h mapsvc/ints.h mapsvc/element.c mapsvc/element_code.c mapsvc/element.h mapsvc/mapset.c"
+[ -z "$fuse" ] || fuse="$fuse mapsvc/fuse/contract_internal.h mapsvc/model/ints.h mapsvc/model/element.c mapsvc/model/element_code.c mapsvc/model/element.h mapsvc/model/mapset.c"
 # shellcheck disable=SC2086
 pure $fuse
 # shellcheck disable=SC2086

@@ -4,11 +4,11 @@
 #define WAYSIDE_TESTS_SUPPORT_MAP_RIG_H
 
 #include "base/random.h"
-#include "mapsvc/contract.h"
-#include "mapsvc/diff.h"
-#include "mapsvc/observation.h"
-#include "mapsvc/order.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/contract.h"
+#include "mapsvc/fuse/diff.h"
+#include "mapsvc/fuse/observation.h"
+#include "mapsvc/fuse/order.h"
+#include "mapsvc/fuse/policy_fields.h"
 #include "tests/support/fake_exec.h"
 
 struct map_rig {

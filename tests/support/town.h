@@ -3,8 +3,8 @@
 #ifndef WAYSIDE_TESTS_SUPPORT_TOWN_H
 #define WAYSIDE_TESTS_SUPPORT_TOWN_H
 
-#include "mapsvc/mapset.h"
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/observation.h"
+#include "mapsvc/model/mapset.h"
 #include "rsu/cell/founding.h"
 #include "v2x/sign.h"
 

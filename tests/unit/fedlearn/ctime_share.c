@@ -4,8 +4,8 @@
  * usage: ctime_share [leak]    leak: does something that must be reported, as proof that the check can fail */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/dh.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/vehicle/dh.h"
+#include "fedlearn/vehicle/share_sum.h"
 
 #include <stdio.h>
 #include <stdlib.h>

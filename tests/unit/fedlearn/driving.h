@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_UNIT_FEDLEARN_DRIVING_H
 #define WAYSIDE_TESTS_UNIT_FEDLEARN_DRIVING_H
 
-#include "fedlearn/features.h"
+#include "fedlearn/vehicle/features.h"
 
 /* Accident risk, 14 inputs, 4 classes; blocks of 300 rows. */
 extern const char driving_risk_schema[];

@@ -3,7 +3,7 @@
 #ifndef WAYSIDE_TESTS_UNIT_FEDLEARN_FL_SLOW_H
 #define WAYSIDE_TESTS_UNIT_FEDLEARN_FL_SLOW_H
 
-#include "fedlearn/mask.h"
+#include "fedlearn/vehicle/mask.h"
 
 uint64_t slow_mul(uint64_t a, uint64_t b); /* mod q */
 uint64_t slow_mod(int64_t v);

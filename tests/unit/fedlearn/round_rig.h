@@ -3,8 +3,8 @@
 #ifndef WAYSIDE_TESTS_UNIT_FEDLEARN_ROUND_RIG_H
 #define WAYSIDE_TESTS_UNIT_FEDLEARN_ROUND_RIG_H
 
-#include "fedlearn/bundle_tree.h"
-#include "fedlearn/outcome.h"
+#include "fedlearn/round/outcome.h"
+#include "fedlearn/vehicle/bundle_tree.h"
 #include "tests/support/cm.h"
 #include "tests/support/fake_exec.h"
 

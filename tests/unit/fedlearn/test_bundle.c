@@ -1,9 +1,9 @@
 /* Sealing, opening, commitments and complaints; what a vehicle, a validator and whoever carries the octets may try. */
 #include "base/assert.h"
 #include "base/random.h"
-#include "fedlearn/bundle_complaint.h"
-#include "fedlearn/bundle_tree.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/vehicle/bundle_complaint.h"
+#include "fedlearn/vehicle/bundle_tree.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 #include "tests/support/cm.h"
 

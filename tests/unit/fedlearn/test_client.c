@@ -1,6 +1,6 @@
 /* What a vehicle makes in one call is what validators take: whole rounds of clients' updates, and what a client refuses. */
 #include "base/mem.h"
-#include "fedlearn/client.h"
+#include "fedlearn/vehicle/client.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* Tables of driving data: schemas, rows that cannot be read, windows, fixed-point inputs, splits. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/features.h"
-#include "fedlearn/features_text.h"
+#include "fedlearn/vehicle/features.h"
+#include "fedlearn/vehicle/features_text.h"
 
 #include <math.h>
 

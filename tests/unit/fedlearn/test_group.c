@@ -1,7 +1,7 @@
 /* Groups: everybody once, sizes as promised, drawn as written, and no better for whoever would like to choose. */
 #include "base/random.h"
-#include "fedlearn/group.h"
-#include "fedlearn/share_domain.h"
+#include "fedlearn/round/group.h"
+#include "fedlearn/vehicle/share_domain.h"
 #include "tests/support/cm.h"
 
 #include <sodium.h>

@@ -3,8 +3,8 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/judge.h"
-#include "fedlearn/judge_kernels.h"
+#include "fedlearn/round/judge.h"
+#include "fedlearn/round/judge_kernels.h"
 
 #include <math.h>
 

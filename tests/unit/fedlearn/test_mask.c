@@ -1,7 +1,7 @@
 /* The scheme from a vehicle's parameters to the opened sum, on every path, against the definition. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/ring_path.h"
+#include "fedlearn/vehicle/ring_path.h"
 #include "fl_slow.h"
 
 #include "base/random.h"

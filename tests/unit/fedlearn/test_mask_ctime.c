@@ -2,7 +2,7 @@
  * program watched by valgrind, which names every jump and every address made from them; marks travel through libcrypto's AES as
  * well. Run without valgrind, this program runs itself under it, twice: as it is, and with a planted branch that must be
  * found. Paths that valgrind cannot run (AVX-512) are watched by tests/bench/bench_fl_ctime instead. */
-#include "fedlearn/mask.h"
+#include "fedlearn/vehicle/mask.h"
 
 #include <spawn.h>
 #include <stdio.h>

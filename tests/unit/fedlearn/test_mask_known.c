@@ -1,7 +1,7 @@
 /* Known answers made by an independent implementation (data folder, rlwe/): every path must give them. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/ring_path.h"
+#include "fedlearn/vehicle/ring_path.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>

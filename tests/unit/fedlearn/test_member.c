@@ -1,7 +1,7 @@
 /* Validators that act by themselves: whole rounds without a word of the test's own, whoever crashes and wherever; what they complain about,
  * what they wait for, and what they never say twice. */
 #include "base/mem.h"
-#include "fedlearn/member.h"
+#include "fedlearn/round/member.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/model.h"
-#include "fedlearn/model_eval.h"
-#include "fedlearn/quantise.h"
+#include "fedlearn/round/model_eval.h"
+#include "fedlearn/vehicle/model.h"
+#include "fedlearn/vehicle/quantise.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -2,8 +2,8 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/model_eval.h"
-#include "fedlearn/quantise.h"
+#include "fedlearn/round/model_eval.h"
+#include "fedlearn/vehicle/quantise.h"
 
 #include <math.h>
 

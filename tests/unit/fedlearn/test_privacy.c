@@ -1,7 +1,7 @@
 /* Noise against its distribution, the account against the exact curve of the Gaussian mechanism. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/privacy.h"
+#include "fedlearn/vehicle/privacy.h"
 
 #include <math.h>
 

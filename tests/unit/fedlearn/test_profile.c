@@ -1,7 +1,7 @@
 /* Profiles: the table against the budget it is made from, sizes, weights. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/profile.h"
+#include "fedlearn/vehicle/profile.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* Symbols of an update: bounds, refusals, no bias. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/quantise.h"
+#include "fedlearn/vehicle/quantise.h"
 
 #include <math.h>
 

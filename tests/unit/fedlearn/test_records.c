@@ -2,8 +2,8 @@
  * rule is refused, and what a decoder accepts is encoded to the same octets. */
 #include "base/mem.h"
 #include "base/random.h"
-#include "fedlearn/profile.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
+#include "fedlearn/vehicle/profile.h"
 #include "tests/support/cm.h"
 
 #include <stdlib.h>

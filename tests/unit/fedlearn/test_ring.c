@@ -1,7 +1,7 @@
 /* Every path's arithmetic against the definition. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/ring_path.h"
+#include "fedlearn/vehicle/ring_path.h"
 #include "fl_slow.h"
 
 #include "base/random.h"

@@ -4,9 +4,9 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/group.h"
-#include "fedlearn/judge.h"
-#include "fedlearn/suspicion.h"
+#include "fedlearn/round/group.h"
+#include "fedlearn/round/judge.h"
+#include "fedlearn/round/suspicion.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/roots.h"
+#include "fedlearn/round/roots.h"
 
 static struct buf sample(size_t n) {
     struct fl_shape shape = {3, 0, 4};

@@ -1,7 +1,7 @@
 /* The record of a round: what it says is what the ledger's events say, and the outcome found from it is the validators'. */
 #include "base/mem.h"
-#include "fedlearn/find.h"
-#include "fedlearn/roots.h"
+#include "fedlearn/round/find.h"
+#include "fedlearn/round/roots.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Dealing and taking of key shares, compared with slow arithmetic written here, and what a vehicle may try. */
 #include "base/random.h"
-#include "fedlearn/share_domain.h"
-#include "fedlearn/share_field.h"
+#include "fedlearn/vehicle/share_domain.h"
+#include "fedlearn/vehicle/share_field.h"
 #include "tests/support/cm.h"
 
 #include <sodium.h>

@@ -1,9 +1,9 @@
 /* Shares, bundles, commitments, complaints, sums and groups against tests/vectors/sharing.txt, which an implementation with
  * nothing in common with this one has made (tests/vectors/sharing.py), octet for octet. */
-#include "fedlearn/bundle_complaint.h"
-#include "fedlearn/bundle_tree.h"
-#include "fedlearn/group.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/round/group.h"
+#include "fedlearn/vehicle/bundle_complaint.h"
+#include "fedlearn/vehicle/bundle_tree.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 #include "tests/support/cm.h"
 

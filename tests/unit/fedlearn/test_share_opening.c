@@ -1,11 +1,11 @@
 /* A group's whole way: vehicles encrypt and seal, validators open their bundles and add up, the sum of keys is decoded and the sum of
  * updates falls out; and what becomes of it when validators or vehicles lie. */
 #include "base/assert.h"
-#include "fedlearn/bundle.h"
-#include "fedlearn/bundle_tree.h"
-#include "fedlearn/mask.h"
-#include "fedlearn/share_field.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/vehicle/bundle.h"
+#include "fedlearn/vehicle/bundle_tree.h"
+#include "fedlearn/vehicle/mask.h"
+#include "fedlearn/vehicle/share_field.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "tests/support/cm.h"
 
 enum { N = 7, F = 2, VEHICLES = 6, D = 2500 };

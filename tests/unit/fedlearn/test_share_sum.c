@@ -1,9 +1,9 @@
 /* Opening sums of keys: liars are named, honest validators never, and what cannot be decided is left open. */
 #include "base/random.h"
-#include "fedlearn/share_domain.h"
-#include "fedlearn/share_field.h"
-#include "fedlearn/share_rs.h"
-#include "fedlearn/share_sum.h"
+#include "fedlearn/vehicle/share_domain.h"
+#include "fedlearn/vehicle/share_field.h"
+#include "fedlearn/vehicle/share_rs.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "tests/support/cm.h"
 
 enum { P = FL_SHARE_PRIME };

@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "fedlearn/suspicion.h"
+#include "fedlearn/round/suspicion.h"
 
 #include <math.h>
 

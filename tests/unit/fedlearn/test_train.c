@@ -1,8 +1,8 @@
 /* The trainer: gradients against differences, determinism, refusals, and what it learns from real driving. */
 #include "tests/support/cm.h"
 
-#include "fedlearn/quantise.h"
-#include "fedlearn/train.h"
+#include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/train.h"
 #include "tests/unit/fedlearn/driving.h"
 
 #include <math.h>

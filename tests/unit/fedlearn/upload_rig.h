@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_UNIT_FEDLEARN_UPLOAD_RIG_H
 #define WAYSIDE_TESTS_UNIT_FEDLEARN_UPLOAD_RIG_H
 
-#include "fedlearn/upload_send.h"
+#include "fedlearn/vehicle/upload_send.h"
 #include "tests/support/cm.h"
 
 enum { UPLOAD_UNITS = 4, UPLOAD_CELL = 0xc3 };

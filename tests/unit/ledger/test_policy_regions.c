@@ -2,9 +2,9 @@
 #include "tests/support/cm.h"
 
 #include "base/fileio.h"
-#include "fedlearn/rounds.h"
+#include "fedlearn/round/rounds.h"
 #include "ledger/policy/body.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/policy_fields.h"
 #include "rsu/cell/cell.h"
 
 #include <dirent.h>

@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_MAP_FILES_H
 #define WAYSIDE_TESTS_MAP_FILES_H
 
-#include "mapsvc/mapset.h"
+#include "mapsvc/model/mapset.h"
 #include "tests/support/cm.h"
 
 #include <stdio.h>

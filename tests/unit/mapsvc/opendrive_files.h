@@ -2,7 +2,7 @@
 #ifndef WAYSIDE_TESTS_OPENDRIVE_FILES_H
 #define WAYSIDE_TESTS_OPENDRIVE_FILES_H
 
-#include "mapsvc/export_into.h"
+#include "mapsvc/formats/export_into.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #define WIDTH(a) "<width sOffset='0' a='" #a "' b='0' c='0' d='0'/>"

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "mapsvc/associate.h"
+#include "mapsvc/fuse/associate.h"
 
 static void test_headings(void **state) {
     (void)state;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 enum { PITCH = 12000, SIDE = 256, ROW = 64, SIGN_X = 1000000, SIGN_Y = -60000 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "ledger/exec/hash.h"
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 #define EAST 0

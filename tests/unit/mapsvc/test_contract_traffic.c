@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "ledger/exec/hash.h"
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/golden.h"
 #include "tests/support/map_rig.h"
 

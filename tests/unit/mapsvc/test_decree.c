@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "mapsvc/contract_internal.h"
-#include "mapsvc/decree.h"
+#include "mapsvc/fuse/contract_internal.h"
+#include "mapsvc/fuse/decree.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 6, LIMIT = 100 };

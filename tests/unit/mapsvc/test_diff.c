@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 #include "ledger/exec/hash.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 
 static struct element sign(uint8_t id, int32_t value, int32_t x) {
     struct element e = {.kind = EL_SIGN,

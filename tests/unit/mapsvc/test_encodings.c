@@ -1,7 +1,7 @@
 /* Files in other encodings than UTF-8 are read, and written into in their own. */
 #include "base/fileio.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/xml_encoding.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/formats/xml_encoding.h"
 #include "tests/support/roads.h"
 #include "tests/unit/mapsvc/map_files.h"
 

@@ -1,7 +1,7 @@
 /* Exports: valid JSON and XML, coordinates that come back to the millimetre, Lanelet2 read again without a change. */
 #include "base/mem.h"
-#include "mapsvc/export.h"
-#include "mapsvc/xml.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/formats/xml.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <jansson.h>

@@ -2,8 +2,8 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/splice.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/formats/splice.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <dirent.h>

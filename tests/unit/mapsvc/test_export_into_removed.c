@@ -1,8 +1,8 @@
 /* What goes from a Lanelet2 file with a sign that is removed, and that nothing else does. */
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/export_into.h"
-#include "mapsvc/lanelet2_text.h"
+#include "mapsvc/formats/export_into.h"
+#include "mapsvc/lanelet2/lanelet2_text.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <dirent.h>

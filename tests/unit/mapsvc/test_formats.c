@@ -1,7 +1,7 @@
 /* One road in several formats: what only one of them can say is no difference, all else is. */
 #include "base/mem.h"
-#include "mapsvc/export.h"
-#include "mapsvc/tnits.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/tnits/tnits.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <dirent.h>

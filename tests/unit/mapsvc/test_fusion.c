@@ -2,8 +2,8 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "mapsvc/fusion.h"
-#include "mapsvc/ints.h"
+#include "mapsvc/fuse/fusion.h"
+#include "mapsvc/model/ints.h"
 
 static void test_log2(void **state) {
     (void)state;

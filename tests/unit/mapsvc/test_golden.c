@@ -1,6 +1,6 @@
 /* The demo town through each importer: octets that are the same with every compiler, at every level of optimisation and on
  * every machine. */
-#include "mapsvc/tnits.h"
+#include "mapsvc/tnits/tnits.h"
 #include "tests/support/golden.h"
 #include "tests/unit/mapsvc/map_files.h"
 

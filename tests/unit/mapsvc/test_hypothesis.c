@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 static struct fusion_weight weights[SENSOR_RANKS];

@@ -1,6 +1,6 @@
 /* Lanelet2 import on small maps: orientation, order in the file, what is broken, what is hostile. */
 #include "base/random.h"
-#include "mapsvc/import.h"
+#include "mapsvc/formats/import.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 /* Two lanelets in a row, 10 m each, driving east, in local metres around the given origin; the right bound

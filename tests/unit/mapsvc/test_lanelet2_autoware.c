@@ -1,6 +1,6 @@
 /* Lanelet2 as an automated-driving editor writes it: polygons, bulbs, speed bumps, rules of its own. All of it comes
  * back from an export, and a change of any of it is one change. */
-#include "mapsvc/export.h"
+#include "mapsvc/formats/export.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * again, from where nobody was, now and then. None of it becomes a permanent change. Seeded. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 4, PITCH = 200000, HONEST = 50, LIE = 30 };

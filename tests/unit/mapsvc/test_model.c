@@ -1,8 +1,8 @@
 /* mapsvc element, mapset, frame, text and own sine: canonical encodings, ranges, rounding. */
 #include "base/random.h"
-#include "mapsvc/ieee.h"
-#include "mapsvc/mapset.h"
-#include "mapsvc/text.h"
+#include "mapsvc/model/ieee.h"
+#include "mapsvc/model/mapset.h"
+#include "mapsvc/model/text.h"
 #include "tests/support/cm.h"
 
 #include <math.h>

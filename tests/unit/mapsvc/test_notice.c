@@ -1,7 +1,7 @@
 /* The notice payload: round trip, every range, every truncation, bit flips; what a change record becomes. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/notice.h"
 
 static struct notice sample(void) {
     return (struct notice){

@@ -1,6 +1,6 @@
 /* Two Lanelet2 files object by object: small cases, and the true differences of the real version pairs as
  * maps/SOURCES.md beside them records them (taken from the files by id, independently of this reader). */
-#include "mapsvc/objects.h"
+#include "mapsvc/formats/objects.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 static const char *put(const char *text, char path[static 24]) {

@@ -2,8 +2,8 @@
 #include "tests/support/cm.h"
 
 #include "base/random.h"
-#include "mapsvc/observation.h"
-#include "mapsvc/policy_fields.h"
+#include "mapsvc/fuse/observation.h"
+#include "mapsvc/fuse/policy_fields.h"
 
 static struct observation sample(void) {
     struct observation o = {.map_version = 7,

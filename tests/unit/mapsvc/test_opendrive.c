@@ -1,5 +1,5 @@
 /* OpenDRIVE import: lanes on both sides, limits, signals, what is broken. */
-#include "mapsvc/opendrive.h"
+#include "mapsvc/opendrive/opendrive.h"
 
 #include "base/random.h"
 #include "tests/unit/mapsvc/opendrive_files.h"

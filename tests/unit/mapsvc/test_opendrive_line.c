@@ -1,5 +1,5 @@
 /* OpenDRIVE import: curves against long-double integration, and the same integers everywhere. */
-#include "mapsvc/opendrive.h"
+#include "mapsvc/opendrive/opendrive.h"
 #include "tests/unit/mapsvc/opendrive_files.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* OpenDRIVE import: where on the globe a file puts its plane. */
-#include "mapsvc/opendrive.h"
+#include "mapsvc/opendrive/opendrive.h"
 #include "tests/unit/mapsvc/opendrive_files.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Bodies of map orders and of what the cell says about them: what is read is what was written, and nothing else. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/order.h"
+#include "mapsvc/fuse/order.h"
 
 static struct map_order modify(void) {
     struct map_order o = {.op = MAP_MODIFY,

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 enum { EAST = 0, WEST = 32768, SIGN_EAST = 0, SIGN_WEST = 1, SPEED = 14000 };

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 #include "ledger/light/merkle.h"
-#include "mapsvc/contract_internal.h"
-#include "mapsvc/map_state.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/contract_internal.h"
+#include "mapsvc/fuse/map_state.h"
+#include "mapsvc/fuse/range.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 12 };

@@ -1,7 +1,7 @@
 /* Whoever was often wrong says less, never the opposite; nobody says more than his class. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/reputation.h"
+#include "mapsvc/fuse/reputation.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 4 };

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "mapsvc/contract_internal.h"
-#include "mapsvc/sighting.h"
-#include "mapsvc/suspicion.h"
+#include "mapsvc/fuse/contract_internal.h"
+#include "mapsvc/fuse/sighting.h"
+#include "mapsvc/fuse/suspicion.h"
 #include "tests/support/map_rig.h"
 
 enum { OURS = 1, BESIDE, FAR, X = 100000, Y = -4000 };

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "mapsvc/contract_internal.h"
+#include "mapsvc/fuse/contract_internal.h"
 #include "tests/support/map_rig.h"
 
 enum { AT_X = 100000, AT_Y = -4000, HONEST = 7 };

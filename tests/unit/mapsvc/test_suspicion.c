@@ -1,8 +1,8 @@
 /* What people are shown of a map contract's suspicions, and the plain reading of single observations. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/sighting.h"
-#include "mapsvc/suspicion.h"
+#include "mapsvc/fuse/sighting.h"
+#include "mapsvc/fuse/suspicion.h"
 #include "tests/support/map_rig.h"
 
 #define EAST 0

@@ -1,6 +1,6 @@
 /* TN-ITS data sets: what is said, what is left out, and by which reason. */
-#include "mapsvc/tnits.h"
-#include "mapsvc/xml.h"
+#include "mapsvc/formats/xml.h"
+#include "mapsvc/tnits/tnits.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 static const char *text_of(struct buf *b) {

@@ -1,6 +1,6 @@
 /* TN-ITS data sets read as a map, and what receivers answer. */
-#include "mapsvc/tnits.h"
-#include "mapsvc/tnits_feedback.h"
+#include "mapsvc/tnits/tnits.h"
+#include "mapsvc/tnits/tnits_feedback.h"
 #include "tests/unit/mapsvc/map_files.h"
 
 #include "base/fileio.h"

@@ -1,8 +1,8 @@
 /* Roads of many shapes against a second drawing of them; the same road in two formats; files that careless hands have
  * damaged. Every road is made from a seed, which a failure names. */
 #include "base/fileio.h"
-#include "mapsvc/export.h"
-#include "mapsvc/export_into.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/formats/export_into.h"
 #include "tests/support/roads.h"
 #include "tests/unit/mapsvc/map_files.h"
 

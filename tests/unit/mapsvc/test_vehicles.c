@@ -1,7 +1,7 @@
 /* What one vehicle counts for in a window, and where it ends. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/vehicles.h"
+#include "mapsvc/fuse/vehicles.h"
 #include "tests/support/map_rig.h"
 
 static void id_of(uint32_t n, uint8_t ret_id[static VEHICLE_OCTETS]) {

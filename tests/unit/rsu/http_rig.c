@@ -1,6 +1,6 @@
 #include "tests/unit/rsu/http_rig.h"
 
-#include "mapsvc/order.h"
+#include "mapsvc/fuse/order.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* Admission's judgement of our own observations: by the place and time in them, beside what the same car said in CAM. */
 #include "tests/support/cm.h"
 
-#include "mapsvc/observation.h"
+#include "mapsvc/fuse/observation.h"
 #include "rsu/cell/admit.h"
 #include "tests/support/pki.h"
 #include "v2x/facility.h"

@@ -1,6 +1,6 @@
 /* What the unit says of the cell's decisions: events in, frames out, read back as a vehicle would. */
 #include "ledger/exec/hash.h"
-#include "mapsvc/notice.h"
+#include "mapsvc/fuse/notice.h"
 #include "rsu/obus/listen.h"
 #include "rsu/radio/broadcast.h"
 #include "tests/support/cm.h"

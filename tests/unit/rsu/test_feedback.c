@@ -3,7 +3,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/tnits.h"
+#include "mapsvc/tnits/tnits.h"
 #include "rsu/feedback/feedback_desk.h"
 
 #include <dirent.h>

@@ -3,7 +3,7 @@
 
 #include "base/fileio.h"
 #include "ledger/exec/hash.h"
-#include "mapsvc/element.h"
+#include "mapsvc/model/element.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The map, its versions and its diffs over HTTP, checked as a consumer would. */
 #include "ledger/snapshot/entry.h"
 #include "ledger/snapshot/meta.h"
-#include "mapsvc/range.h"
+#include "mapsvc/fuse/range.h"
 #include "rsu/feedback/feedback.h"
 #include "rsu/http/internal.h"
 #include "rsu/proofs/tile_file.h"

@@ -7,9 +7,9 @@
 #include "ledger/exec/hash.h"
 #include "ledger/snapshot/entry.h"
 #include "ledger/store/store.h"
-#include "mapsvc/export.h"
-#include "mapsvc/range.h"
-#include "mapsvc/tiles.h"
+#include "mapsvc/formats/export.h"
+#include "mapsvc/fuse/range.h"
+#include "mapsvc/fuse/tiles.h"
 #include "rsu/http/map.h"
 #include "rsu/proofs/tile_file.h"
 

@@ -3,8 +3,8 @@
 #include "tests/support/cm.h"
 
 #include "base/mem.h"
-#include "fedlearn/client.h"
-#include "fedlearn/find.h"
+#include "fedlearn/round/find.h"
+#include "fedlearn/vehicle/client.h"
 #include "ledger/exec/hash.h"
 #include "ledger/policy/body.h"
 #include "rsu/cell/beaconing.h"

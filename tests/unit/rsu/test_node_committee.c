@@ -6,7 +6,7 @@
 #include "ledger/committee/court.h"
 #include "ledger/exec/hash.h"
 #include "ledger/node/query.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "tests/support/townbox.h"
 
 enum { N = 7, PATIENCE_US = 100000000 };

@@ -4,7 +4,7 @@
 
 #include "ledger/exec/hash.h"
 #include "ledger/node/query.h"
-#include "mapsvc/diff.h"
+#include "mapsvc/fuse/diff.h"
 #include "tests/support/townbox.h"
 
 enum { N = 4, CARS_SENT = 24, STEP_US = 500000 };

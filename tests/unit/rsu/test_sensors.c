@@ -4,7 +4,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/associate.h"
+#include "mapsvc/fuse/associate.h"
 #include "rsu/host/secret.h"
 #include "rsu/sensors/sensors.h"
 #include "v2x/psid.h"

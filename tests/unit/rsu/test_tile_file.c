@@ -3,7 +3,7 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "mapsvc/associate.h"
+#include "mapsvc/fuse/associate.h"
 #include "rsu/proofs/tile_file.h"
 
 #include <stdlib.h>

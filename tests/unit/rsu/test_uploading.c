@@ -4,7 +4,7 @@
 #include "tests/support/folder.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
-#include "fedlearn/upload_send.h"
+#include "fedlearn/vehicle/upload_send.h"
 
 #include <poll.h>
 #include <unistd.h>

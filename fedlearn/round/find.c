@@ -1,0 +1,133 @@
+#include "fedlearn/round/find.h"
+
+#include "base/mem.h"
+#include "fedlearn/round/outcome.h"
+#include "fedlearn/round/roots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- groups ---- */
+
+static int find_group(const struct fl_round_record *r, const struct fl_source *from,
+    const struct fl_ring *ring, size_t g, struct fl_found_group *ret, struct ws_err *err) {
+    uint32_t *in = ws_calloc(r->n, sizeof(*in));
+    size_t n = fl_round_record_group(r, g, in);
+    struct fl_lent *lent = ws_calloc(n, sizeof(*lent));
+    const uint8_t **wire = (const uint8_t **)ws_calloc(n, sizeof(*wire));
+    size_t held = 0;
+    int rc = WS_OK;
+    for (; held < n && rc == WS_OK; held += rc == WS_OK) {
+        const struct fl_round_member *m = &r->member[in[held]];
+        if (from->wire(from->ctx, m, &lent[held]))
+            wire[held] = lent[held].octets.p;
+        else
+            rc = ws_fail(err, WS_ENOTFOUND, "what submission %u sent is not here", m->number);
+    }
+    ret->vehicles = (uint32_t)n;
+    if (rc == WS_OK)
+        rc = fl_find_group(&r->open, r->seed, ring, wire, r->key[g], ret, err);
+    for (size_t i = 0; i < held; i++)
+        from->give_back(from->ctx, &lent[i]);
+    free((void *)wire);
+    free(lent);
+    free(in);
+    return rc;
+}
+
+static int find_groups(const struct fl_round_record *r, const struct fl_source *from,
+    struct fl_found_group *found, struct ws_err *err) {
+    struct fl_ring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
+    if (ring == NULL)
+        return ws_fail(err, WS_ENOMEM, "no memory");
+    int rc = fl_ring_init(ring, NULL, err);
+    for (size_t g = 0; g < r->n_groups && rc == WS_OK; g++)
+        rc = find_group(r, from, ring, g, &found[g], err);
+    free(ring);
+    return rc;
+}
+
+/* ---- models ---- */
+
+static bool is_zero(const uint8_t hash[static 32]) {
+    static const uint8_t zero[32];
+    return memcmp(hash, zero, 32) == 0;
+}
+
+static int lend(const struct fl_source *from, const uint8_t hash[static 32], const char *what,
+    struct fl_lent *ret, struct ws_err *err) {
+    char hex[65];
+    if (from->blob(from->ctx, hash, ret))
+        return WS_OK;
+    hex_encode(hex, hash, 32);
+    return ws_fail(err, WS_ENOTFOUND, "%s %s is not here", what, hex);
+}
+
+static int read_model(const struct fl_source *from, const uint8_t hash[static 32], const char *what,
+    struct fl_model *ret, struct ws_err *err) {
+    struct fl_lent lent;
+    int rc = lend(from, hash, what, &lent, err);
+    if (rc != WS_OK)
+        return rc;
+    rc = fl_model_decode(lent.octets, ret, err);
+    from->give_back(from->ctx, &lent);
+    return rc;
+}
+
+static int read_roots(const struct fl_source *from, const uint8_t hash[static 32],
+    struct fl_roots *ret, struct ws_err *err) {
+    struct fl_lent lent;
+    int rc = lend(from, hash, "root set", &lent, err);
+    if (rc != WS_OK)
+        return rc;
+    rc = fl_roots_decode(lent.octets, ret, err);
+    from->give_back(from->ctx, &lent);
+    return rc;
+}
+
+struct inputs {
+    struct fl_model model, parent;
+    struct fl_roots roots;
+    bool has_parent, has_roots;
+};
+
+static int read_inputs(const struct fl_open *open, const struct fl_source *from, struct inputs *in,
+    struct ws_err *err) {
+    int rc = read_model(from, open->model_hash, "model", &in->model, err);
+    if (rc == WS_OK && !is_zero(in->model.parent)) {
+        in->has_parent = true;
+        rc = read_model(from, in->model.parent, "parent model", &in->parent, err);
+    }
+    if (rc == WS_OK && !is_zero(open->root_set)) {
+        in->has_roots = true;
+        rc = read_roots(from, open->root_set, &in->roots, err);
+    }
+    return rc;
+}
+
+int fl_find(const struct fl_round_record *r, const struct fl_source *from,
+    struct fl_outcome *ret_outcome, struct fl_model *ret_next, struct ws_err *err) {
+    struct fl_found_group *found = ws_calloc(r->n_groups, sizeof(*found));
+    struct inputs in = {0};
+    int rc = read_inputs(&r->open, from, &in, err);
+    for (size_t g = 0; g < r->n_groups && rc == WS_OK; g++)
+        found[g].sum = ws_calloc(r->open.params, sizeof(*found[g].sum));
+    if (rc == WS_OK)
+        rc = find_groups(r, from, found, err);
+    if (rc == WS_OK) {
+        const struct fl_find what = {.open = &r->open,
+            .group = found,
+            .n_groups = r->n_groups,
+            .model = &in.model,
+            .parent = in.has_parent ? &in.parent : NULL,
+            .root_set = in.has_roots ? &in.roots.rows : NULL};
+        rc = fl_find_outcome(&what, ret_outcome, ret_next, err);
+    }
+    for (size_t g = 0; g < r->n_groups; g++)
+        free(found[g].sum);
+    free(found);
+    fl_model_free(&in.model);
+    fl_model_free(&in.parent);
+    fl_roots_free(&in.roots);
+    return rc;
+}

@@ -1,0 +1,180 @@
+#include "fedlearn/round/round_record.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "ledger/exec/hash.h"
+
+#include <stdlib.h>
+
+enum {
+    MEMBER_OCTETS = 4 + 2 + 32 + 32,
+    KEY_OCTETS = 2 * FL_KEY_VALUES,
+    KEY_MAX = FL_SHARE_PRIME / 2, /* centred */
+};
+
+void fl_round_record_of(const void *contract, struct fl_round_record *ret) {
+    struct fl_round_view view;
+    fl_contract_round(contract, &view);
+    WS_ASSERT(view.phase == FL_JUDGING);
+    *ret = (struct fl_round_record){.open = *view.open, .n_groups = view.groups};
+    memcpy(ret->seed, view.seed, sizeof(ret->seed));
+    ret->member = ws_calloc(view.included, sizeof(*ret->member));
+    for (uint32_t i = 0; i < view.submissions; i++) {
+        struct fl_submission_view s;
+        if (!fl_contract_submission(contract, i, &s) || !s.included)
+            continue;
+        struct fl_round_member *m = &ret->member[ret->n++];
+        *m = (struct fl_round_member){.number = i, .group = s.group};
+        memcpy(m->id, s.id, sizeof(m->id));
+        memcpy(m->token, s.token, sizeof(m->token));
+    }
+    ret->key = ws_calloc(ret->n_groups, sizeof(*ret->key));
+    for (size_t g = 0; g < ret->n_groups; g++)
+        memcpy(ret->key[g], fl_contract_key_sum(contract, g), sizeof(ret->key[g]));
+}
+
+void fl_round_record_free(struct fl_round_record *r) {
+    free(r->member);
+    free(r->key);
+    *r = (struct fl_round_record){0};
+}
+
+/* ---- octets ---- */
+
+static void put_key(const int16_t key[static FL_KEY_VALUES], uint8_t ret[static KEY_OCTETS]) {
+    for (size_t i = 0; i < FL_KEY_VALUES; i++)
+        put_be16(ret + 2 * i, (uint16_t)key[i]);
+}
+
+void fl_round_record_encode(const struct fl_round_record *r, struct buf *b) {
+    struct buf open = {0};
+    fl_open_encode(&r->open, &open);
+    buf_u8(b, FL_RECORDS_VERSION);
+    buf_u32(b, (uint32_t)open.n);
+    buf_put(b, open.p, open.n);
+    buf_free(&open);
+    buf_put(b, r->seed, sizeof(r->seed));
+    buf_u16(b, r->n_groups);
+    buf_u32(b, r->n);
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct fl_round_member *m = &r->member[i];
+        buf_u32(b, m->number);
+        buf_u16(b, m->group);
+        buf_put(b, m->id, sizeof(m->id));
+        buf_put(b, m->token, sizeof(m->token));
+    }
+    for (size_t g = 0; g < r->n_groups; g++)
+        put_key(r->key[g], buf_grow(b, KEY_OCTETS));
+}
+
+static int read_members(struct rd *r, struct fl_round_record *ret, struct ws_err *err) {
+    uint32_t size[FL_MAX_GROUPS] = {0};
+    for (uint32_t i = 0; i < ret->n; i++) {
+        struct fl_round_member *m = &ret->member[i];
+        m->number = rd_u32(r);
+        m->group = rd_u16(r);
+        rd_copy(r, m->id, sizeof(m->id));
+        rd_copy(r, m->token, sizeof(m->token));
+        if (m->number >= FL_SUBMISSIONS_MAX || (i > 0 && m->number <= m[-1].number))
+            return ws_fail(
+                err, WS_EINPUT, "member %u: submission %u is out of order", i, m->number);
+        if (m->group >= ret->n_groups && m->group != FL_MAX_GROUPS)
+            return ws_fail(err, WS_EINPUT, "member %u: there is no group %u", i, m->group);
+        if (m->group != FL_MAX_GROUPS)
+            size[m->group]++;
+    }
+    for (size_t g = 0; g < ret->n_groups; g++)
+        if (size[g] < ret->open.config.group_min)
+            return ws_fail(err, WS_EINPUT, "group %zu: %u members, the round opens none below %u",
+                g, size[g], ret->open.config.group_min);
+    return WS_OK;
+}
+
+static int read_keys(struct rd *r, struct fl_round_record *ret, struct ws_err *err) {
+    for (size_t g = 0; g < ret->n_groups; g++) {
+        for (size_t i = 0; i < FL_KEY_VALUES; i++) {
+            int value = (int16_t)rd_u16(r);
+            if (value < -KEY_MAX || value > KEY_MAX)
+                return ws_fail(err, WS_EINPUT, "group %zu: no sum of keys", g);
+            ret->key[g][i] = (int16_t)value;
+        }
+    }
+    return WS_OK;
+}
+
+static int read_record(struct rd *r, struct fl_round_record *ret, struct ws_err *err) {
+    if (rd_u8(r) != FL_RECORDS_VERSION)
+        return ws_fail(err, WS_ENOTSUP, "record of a round: a version that is not known");
+    if (!fl_open_decode(rd_take(r, rd_u32(r)), &ret->open))
+        return ws_fail(err, WS_EINPUT, "record of a round: no OPEN record");
+    rd_copy(r, ret->seed, sizeof(ret->seed));
+    const uint16_t groups = rd_u16(r);
+    const uint32_t n = rd_u32(r);
+    if (r->bad || groups < 1 || groups > FL_MAX_GROUPS || n < 1 || n > FL_SUBMISSIONS_MAX ||
+        rd_left(r) != (size_t)n * MEMBER_OCTETS + (size_t)groups * KEY_OCTETS)
+        return ws_fail(
+            err, WS_EINPUT, "record of a round: %u members in %u groups do not fit it", n, groups);
+    ret->n_groups = groups;
+    ret->n = n;
+    ret->member = ws_calloc(n, sizeof(*ret->member));
+    ret->key = ws_calloc(groups, sizeof(*ret->key));
+    int rc = read_members(r, ret, err);
+    return rc != WS_OK ? rc : read_keys(r, ret, err);
+}
+
+int fl_round_record_decode(struct span octets, struct fl_round_record *ret, struct ws_err *err) {
+    struct rd r = rd_of(octets);
+    memset(ret, 0, sizeof(*ret));
+    int rc = read_record(&r, ret, err);
+    if (rc != WS_OK)
+        fl_round_record_free(ret);
+    return rc;
+}
+
+/* ---- what follows ---- */
+
+size_t fl_round_record_group(const struct fl_round_record *r, size_t group, uint32_t *ret) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < r->n; i++)
+        if (r->member[i].group == group)
+            ret[n++] = i;
+    return n;
+}
+
+static int by_id(const void *a, const void *b) {
+    const struct fl_round_member *const *x = a;
+    const struct fl_round_member *const *y = b;
+    return memcmp((*x)->id, (*y)->id, 32);
+}
+
+void fl_round_record_ids(const struct fl_round_record *r, uint8_t ret_root[static 32]) {
+    const struct fl_round_member **order =
+        (const struct fl_round_member **)ws_calloc(r->n, sizeof(struct fl_round_member *));
+    uint8_t(*leaf)[32] = ws_calloc(r->n, sizeof(*leaf));
+    for (uint32_t i = 0; i < r->n; i++)
+        order[i] = &r->member[i];
+    qsort((void *)order, r->n, sizeof(struct fl_round_member *), by_id);
+    for (uint32_t i = 0; i < r->n; i++)
+        exec_list_leaf(span_of(order[i]->id, 32), leaf[i]);
+    exec_list_root((const uint8_t(*)[32])leaf, r->n, ret_root);
+    free(leaf);
+    free((void *)order);
+}
+
+void fl_round_record_groups(const struct fl_round_record *r, uint8_t ret_root[static 32]) {
+    uint8_t(*leaf)[32] = ws_calloc(r->n, sizeof(*leaf));
+    size_t n = 0;
+    for (size_t g = 0; g < r->n_groups; g++)
+        for (uint32_t i = 0; i < r->n; i++)
+            if (r->member[i].group == g)
+                fl_group_leaf((uint16_t)g, r->member[i].number, r->member[i].id, leaf[n++]);
+    exec_list_root((const uint8_t(*)[32])leaf, n, ret_root);
+    free(leaf);
+}
+
+void fl_round_record_key(
+    const struct fl_round_record *r, size_t group, uint8_t ret_hash[static 32]) {
+    uint8_t octets[KEY_OCTETS];
+    put_key(r->key[group], octets);
+    exec_sha256_one(span_of(octets, sizeof(octets)), ret_hash);
+}

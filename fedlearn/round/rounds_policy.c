@@ -1,0 +1,104 @@
+/* Numbers of the region's policy that learning reads, and how they become the constants of a round. */
+#include "fedlearn/round/rounds_internal.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+/* X(id, name, unit, min, max, help) */
+#define FIELDS(X)                                                                                  \
+    X(EVERY_S, "every_s", "s", 0, 31536000, "time from one round to the next; 0: none begins")     \
+    X(SUBMIT_S, "submit_s", "s", 1, 86400, "how long vehicles may submit")                         \
+    X(ATTEST_S, "attest_s", "s", 1, 86400, "how long validators have to gather and attest")        \
+    X(OPEN_S, "open_s", "s", 1, 86400,                                                             \
+        "how long validators have to open the groups, and the longest wait for randomness")        \
+    X(JUDGE_S, "judge_s", "s", 1, 86400, "how long validators have to agree on the outcome")       \
+    X(EPOCH_S, "epoch_s", "s", 3600, 2678400, "suspicion is forgotten at multiples of this time")  \
+    X(PROFILE, "profile", "1", 1, 5,                                                               \
+        "how updates are written: 1 compact, 2 standard, 3 precise, 4 cell, 5 tiny")               \
+    X(SUBMISSIONS_MAX, "submissions_max", "1", 2, FL_SUBMISSIONS_MAX, "vehicles of one round")     \
+    X(GROUP_MIN, "group_min", "1", 8, FL_MAX_WEIGHT,                                               \
+        "vehicles whose sum may be opened at the least (privacy)")                                 \
+    X(GROUP, "group", "1", 8, FL_MAX_WEIGHT, "vehicles of one group, as a rule")                   \
+    X(CLIP, "clip", "2^-20", 1, 1 << 30, "largest L2 norm of an update")                           \
+    X(CLIP_INF, "clip_inf", "2^-20", 1, 1 << 30, "largest change of one parameter")                \
+    X(NOISE, "noise", "2^-8", 0, 1 << 24,                                                          \
+        "standard deviation of each vehicle's privacy noise, in symbols; 0: none")                 \
+    X(MIN_GROUPS, "min_groups", "1", 1, FL_MAX_GROUPS, "groups that a step needs")                 \
+    X(NORM_CLIP, "norm_clip", "1/1000", 0, 1000000,                                                \
+        "groups are cut to this times the median norm")                                            \
+    X(COSINE, "cosine", "1/1000", -1000, 1000,                                                     \
+        "least cosine against the last step; -1000: no such rule")                                 \
+    X(LOCATION, "location", "1", 0, FL_LOCATION_COUNT - 1,                                         \
+        "0 mean, 1 trimmed mean, 2 distance filter, 3 Multi-Krum")                                 \
+    X(TRIM, "trim", "1/1000", 0, 499, "share of groups cut on each side of a trimmed mean")        \
+    X(MAD, "mad", "1/1000", 0, 1000000, "distance filter: median and this many deviations")        \
+    X(SPREAD, "spread", "1/1000", 0, 1000000,                                                      \
+        "distance filter: never nearer than this many medians")                                    \
+    X(KRUM, "krum", "1/1000", 0, 499, "share of groups that Multi-Krum takes for bad")             \
+    X(MOMENTUM, "momentum", "1/1000", 0, 990, "part of the last step that is added to a step")     \
+    X(BAD_PPM, "bad_ppm", "ppm", 1000, 400000, "assumed share of bad vehicles")                    \
+    X(FLAG_BAD_PPM, "flag_bad_ppm", "ppm", 500000, 999000,                                         \
+        "chance that the group of a bad vehicle is found bad")                                     \
+    X(FLAG_GOOD_PPM, "flag_good_ppm", "ppm", 1000, 400000,                                         \
+        "least chance that a group of good vehicles is found bad")                                 \
+    X(QUARANTINE, "quarantine", "2^-16 nat", FL_NAT, 100 * FL_NAT, "score of quarantine")          \
+    X(SCORE_FLOOR, "score_floor", "2^-16 nat", -100 * FL_NAT, 0, "least score")                    \
+    X(QUARANTINE_ROUNDS, "quarantine_rounds", "1", 1, 1000,                                        \
+        "quarantined groups in succession that exclude, or set free")                              \
+    X(VETO_PPM, "veto_ppm", "ppm", 0, 1000000, "loss of recall of a safety class that vetoes")     \
+    X(SAFETY_CLASSES, "safety_classes", "1", 0, (1 << FL_MAX_CLASSES) - 1,                         \
+        "sum of 2^class of the classes that a step may not harm")
+
+enum field {
+#define X(id, name, unit, min, max, help) id,
+    FIELDS(X)
+#undef X
+        FIELD_COUNT
+};
+
+const struct policy_field fl_policy_fields[FL_POLICY_FIELDS] = {
+#define X(id, name, unit, min, max, help) {"learn." name, unit, min, max, help},
+    FIELDS(X)
+#undef X
+};
+
+_Static_assert((int)FIELD_COUNT == FL_POLICY_FIELDS, "one entry for each field");
+
+bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint64_t *ret_every_us) {
+#define GET(id) exec_policy(h, id)
+#define GET_U32(id) ((uint32_t)exec_policy(h, id))
+#define GET_US(id) ((uint64_t)exec_policy(h, id) * SECOND_US)
+    *ret_every_us = GET_US(EVERY_S);
+    memset(ret, 0, sizeof(*ret));
+    if (fl_profile_by_octet((uint8_t)GET(PROFILE), &ret->profile, NULL) != WS_OK)
+        return false;
+    ret->scale = (struct fl_scale){.bits = ret->profile->bits,
+        .clip = GET_U32(CLIP),
+        .clip_inf = GET_U32(CLIP_INF),
+        .noise = GET_U32(NOISE)};
+    ret->rules = (struct fl_rules){.min_groups = GET_U32(MIN_GROUPS),
+        .clip_thousandths = GET_U32(NORM_CLIP),
+        .cosine_thousandths = (int32_t)GET(COSINE),
+        .location = (enum fl_location)GET(LOCATION),
+        .trim_thousandths = GET_U32(TRIM),
+        .mad_thousandths = GET_U32(MAD),
+        .spread_thousandths = GET_U32(SPREAD),
+        .krum_thousandths = GET_U32(KRUM),
+        .momentum_thousandths = GET_U32(MOMENTUM)};
+    ret->suspicion = (struct fl_suspicion_rules){.bad_ppm = GET_U32(BAD_PPM),
+        .flag_bad_ppm = GET_U32(FLAG_BAD_PPM),
+        .flag_good_ppm = GET_U32(FLAG_GOOD_PPM),
+        .quarantine = (int32_t)GET(QUARANTINE),
+        .floor = (int32_t)GET(SCORE_FLOOR),
+        .quarantine_rounds = GET_U32(QUARANTINE_ROUNDS)};
+    ret->group_min = GET_U32(GROUP_MIN);
+    ret->group = GET_U32(GROUP);
+    ret->submissions_max = GET_U32(SUBMISSIONS_MAX);
+    ret->submit_us = GET_US(SUBMIT_S);
+    ret->attest_us = GET_US(ATTEST_S);
+    ret->open_us = GET_US(OPEN_S);
+    ret->judge_us = GET_US(JUDGE_S);
+    ret->epoch_us = GET_US(EPOCH_S);
+    ret->veto_ppm = GET_U32(VETO_PPM);
+    ret->safety_classes = GET_U32(SAFETY_CLASSES);
+    return fl_round_config_good(ret);
+}
