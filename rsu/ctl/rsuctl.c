@@ -29,6 +29,8 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_model_show,
     &ctl_model_export,
     &ctl_model_test,
+    &ctl_model_order,
+    &ctl_model_stop,
     &ctl_policy_check,
     &ctl_policy_try,
     &ctl_policy_deploy,

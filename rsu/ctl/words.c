@@ -51,6 +51,8 @@ const char *ctl_sentence(const char *word) {
         {"not_member", "the accused was no member at that height"},
         {"no_offence", "it proves no contradiction"},
         {"other_cell", "it is of another cell"},
+        /* learning: fedlearn/round/rounds.h */
+        {"no_model", "no model is in force"},
         /* policies: ledger/policy/body.h */
         {"script_refused", "the script gives no table: see rsuctl policy check"},
         {"table_mismatch", "the script gives another table than the order holds"},

@@ -155,6 +155,45 @@ expect 3 'a.csv' "$ctl" model export a.csv --format onnx
 expect 3 'absent/m.onnx' "$ctl" model export m.wsfl --format onnx --out absent/m.onnx
 expect 3 '' bash -c "'$ctl' model export m.wsfl --format onnx >/dev/full"
 
+# ---- one unit, by order ----
+order=("$ctl" model order m.wsfl --genesis one/genesis.bin --admin one/rsu1/admin.sock)
+expect 2 '--genesis, --admin and at least one --key' "$ctl" model order m.wsfl
+expect 2 "'M' is no name of a model" bash -c "cp m.wsfl M.wsfl; '$ctl' model order M.wsfl --genesis g --key k --admin a"
+expect 2 "'a_b' is no name" "$ctl" model order m.wsfl --name a_b --genesis g --key k --admin a
+expect 3 'no.wsfl' "$ctl" model order no.wsfl --genesis g --key k --admin a
+expect 3 'm.wsfl: ' "$ctl" model order m.wsfl --roots m.wsfl --genesis g --key k --admin a
+expect 1 'r.roots: ' "$ctl" model order one.wsfl --roots r.roots --genesis g --key k --admin a
+expect 1 'flat.wsfl is not the model that m.wsfl continues .none' "$ctl" model order m.wsfl --parent flat.wsfl --genesis g --key k --admin a
+. "$root/tests/integration/free_ports.sh"
+free_ports port 8
+"$ctl" cell init --out one --map "$root/configs/demo/town.osm" --name one --validators 1 --authorities 2 --policy-quorum 2 \
+    --base-port $port --http-port $((port + 1)) --block-interval-ms 50 >log 2>&1 || { cat log; exit 1; }
+sed -i 's/^http: .*/http: unix:api.sock/' one/rsu1/rsud.yaml
+expect 3 'admin.sock' "${order[@]}" --key one/authority/1.key
+"$bin/rsud" --config one/rsu1/rsud.yaml >unit.log 2>&1 &
+unit=$!
+http=unix:$out/one/rsu1/api.sock
+for _ in $(seq 2000); do
+    [ "$("$ctl" cell status --http "$http" --json 2>/dev/null | sed -nE 's/^  "height": ([0-9]+),/\1/p')" -ge 3 ] 2>/dev/null && break
+    kill -0 $unit 2>/dev/null || break
+    sleep 0.1
+done
+both=(--key one/authority/1.key --key one/authority/2.key)
+expect 1 '2 authorities must sign, 1 did' "${order[@]}" --key one/authority/1.key
+expect 1 'no_model: no model is in force' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
+expect 0 'accepted in block [0-9]+' "${order[@]}" --roots r.roots --name drive-1 "${both[@]}" --http "$http" --wait 240
+for f in m.wsfl r.roots; do
+    same $f "one/rsu1/data/materials/blobs/$(sha256sum $f | cut -d ' ' -f 1)"
+done
+expect 0 '"result": "ok"' "${order[@]}" "${both[@]}" --http "$http" --wait 240 --json
+expect 2 "one word too many" "$ctl" model stop now
+expect 0 'accepted in block [0-9]+' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
+kill $unit
+wait $unit
+code=$?
+unit=
+[ $code -eq 0 ] || { echo "the unit stopped with $code:"; tail -n 5 unit.log; bad=$((bad + 1)); }
+
 # ---- real tables ----
 if [ -n "$data" ] && [ -d "$data/driving" ]; then
     printf 'label Class 0 1\nfeature AccX\nfeature AccY\nfeature AccZ\nwindow 20\nblock 5\n' >phone.schema
