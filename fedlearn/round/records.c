@@ -1,7 +1,6 @@
 #include "fedlearn/round/records.h"
 
 #include "base/assert.h"
-#include "fedlearn/vehicle/profile.h"
 
 static bool is_zero(const uint8_t *p, size_t n) {
     uint8_t any = 0;
@@ -27,27 +26,6 @@ static bool rd_bool(struct rd *r) {
     uint8_t v = rd_u8(r);
     r->bad = r->bad || v > 1;
     return v == 1;
-}
-
-/* ---- submission ---- */
-
-void fl_submit_encode(const struct fl_submit *s, struct buf *b) {
-    begin(b, s->round);
-    buf_u8(b, s->profile);
-    buf_u32(b, s->params);
-    buf_put(b, s->id, sizeof(s->id));
-    buf_put(b, s->upload_key, sizeof(s->upload_key));
-}
-
-bool fl_submit_decode(struct span octets, struct fl_submit *ret) {
-    struct rd r = opened(octets, &ret->round);
-    const struct fl_profile *p = NULL;
-    ret->profile = rd_u8(&r);
-    ret->params = rd_u32(&r);
-    rd_copy(&r, ret->id, sizeof(ret->id));
-    rd_copy(&r, ret->upload_key, sizeof(ret->upload_key));
-    return rd_done(&r) && fl_profile_by_octet(ret->profile, &p, NULL) == WS_OK &&
-           ret->params >= 1 && ret->params <= FL_MAX_PARAMS;
 }
 
 /* ---- records ---- */

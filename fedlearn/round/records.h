@@ -9,25 +9,12 @@
 #include "fedlearn/vehicle/bundle_complaint.h"
 #include "fedlearn/vehicle/open.h"
 #include "fedlearn/vehicle/share_sum.h"
-
-#define FL_PSID 0x1e /* decision 5 */
+#include "fedlearn/vehicle/submit.h"
 
 enum {
     FL_CHANGES_MAX = 32, /* parameters that an outcome lists */
     FL_SHARES_MAX = 16, /* groups in one record of share sums */
 };
-
-/* ---- a vehicle's signed message: what it commits to ---- */
-struct fl_submit {
-    uint64_t round;
-    uint8_t profile; /* enum fl_profile_octet */
-    uint32_t params; /* 1..FL_MAX_PARAMS */
-    uint8_t id[32]; /* fl_submission: stands for all that is sent */
-    /* X25519, drawn for this submission: what is uploaded comes under it (upload.h). */
-    uint8_t upload_key[32];
-};
-void fl_submit_encode(const struct fl_submit *s, struct buf *b);
-WARN_UNUSED bool fl_submit_decode(struct span octets, struct fl_submit *ret);
 
 /* ---- validators' records ---- */
 enum fl_record {

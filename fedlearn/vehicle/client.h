@@ -1,6 +1,6 @@
 /* A vehicle's part in one round of learning, in one call: its update is clipped, rounded, masked under a key of its own, the key is
  * shared out among the validators, and what must be sent lies in one piece of memory, ready for upload.h. Before it comes training
- * (train.h, or a trainer of the vehicle's own), after it the signed message (records.h) and the upload.
+ * (train.h, or a trainer of the vehicle's own), after it the signed message (submit.h) and the upload.
  *
  *   fl_client_open once; fl_client_make for each round; fl_client_close
  *

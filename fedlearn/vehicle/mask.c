@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "fedlearn/vehicle/ring_path.h"
+#include "ledger/exec/hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 int fl_mask_open(struct fl_mask *m, const struct fl_ring *ring, struct ws_err *err) {
     memset(m, 0, sizeof(*m));
@@ -40,7 +40,7 @@ void fl_mask_round(struct fl_mask *m, const uint8_t round_seed[static 32]) {
     uint8_t hash[32];
     memcpy(in, round_seed, 32);
     in[32] = 'A';
-    WS_ASSERT(EVP_Digest(in, sizeof(in), hash, NULL, EVP_sha256(), NULL) == 1);
+    exec_sha256_one(span_of(in, sizeof(in)), hash);
     fl_stream_key(&m->round, hash);
     m->round_set = true;
 }

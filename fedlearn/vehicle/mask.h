@@ -11,9 +11,9 @@
  * fl_mask_forget and fl_mask_close. A seed must never be used for a second submission.
  *
  * thread: one per struct fl_mask; the functions on sums write only what they are given. Memory: fl_mask_open lets libcrypto
- * allocate two cipher contexts, fl_mask_round a hash for a moment; nothing else allocates. Source: docs/formats/learning.md. */
-#ifndef WAYSIDE_FEDLEARN_VEHICLE_MASK_H
-#define WAYSIDE_FEDLEARN_VEHICLE_MASK_H
+ * allocate two cipher contexts; nothing else allocates. Source: docs/formats/learning.md. */
+#ifndef WAYSIDE_FEDLEARN_MASK_H
+#define WAYSIDE_FEDLEARN_MASK_H
 
 #include "base/span.h"
 #include "fedlearn/vehicle/mask_stream.h"

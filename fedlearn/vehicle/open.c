@@ -1,5 +1,6 @@
 #include "fedlearn/vehicle/open.h"
 
+#include "base/assert.h"
 #include "ledger/exec/hash.h"
 
 #include <string.h>
@@ -145,14 +146,20 @@ bool fl_open_decode(struct span octets, struct fl_open *ret) {
     return rd_done(&r);
 }
 
+/* In memory of its own: a vehicle comes here with every update, and has no heap. */
+static void hash_of(const struct fl_open *o, uint8_t ret_id[static 32]) {
+    uint8_t room[FL_OPEN_OCTETS_MAX];
+    struct buf b = {room, 0, sizeof(room)};
+    fl_open_encode(o, &b);
+    WS_ASSERT(b.p == room);
+    exec_sha256_one(buf_span(&b), ret_id);
+}
+
 void fl_open_round(
     const struct fl_open *o, const uint8_t cell[static 32], struct fl_round *ret_round) {
-    struct buf b = {0};
     memset(ret_round, 0, sizeof(*ret_round));
     memcpy(ret_round->cell, cell, sizeof(ret_round->cell));
-    fl_open_encode(o, &b);
-    exec_sha256_one(buf_span(&b), ret_round->id);
-    buf_free(&b);
+    hash_of(o, ret_round->id);
     ret_round->profile = o->config.profile->octet;
     ret_round->n = o->n;
     memcpy(ret_round->seat, o->seat, sizeof(o->seat));
@@ -160,11 +167,8 @@ void fl_open_round(
 
 void fl_round_seed(
     const struct fl_open *o, const uint8_t randomness[static 32], uint8_t ret_seed[static 32]) {
-    struct buf b = {0};
     uint8_t id[32];
-    fl_open_encode(o, &b);
-    exec_sha256_one(buf_span(&b), id);
-    buf_free(&b);
+    hash_of(o, id);
     const struct span parts[] = {span_of(id, sizeof(id)), span_of(randomness, 32)};
     fl_hash(FL_FOR_ROUND, parts, ARRAY_LEN(parts), ret_seed);
 }

@@ -14,6 +14,7 @@ enum {
     FL_RECORDS_VERSION = 1,
     FL_MODEL_NAME = 32, /* with its final zero; a-z, 0-9, '-' */
     FL_SUBMISSIONS_MAX = 4096, /* of one round */
+    FL_OPEN_OCTETS_MAX = 2048, /* of the record, whatever is in it */
 };
 
 /* Constants of a round, taken from the policy when it opens. */
