@@ -1,7 +1,5 @@
 #include "fedlearn/vehicle/model.h"
 
-#include "fedlearn/vehicle/quantise.h"
-
 #include "base/mem.h"
 #include "ledger/exec/hash.h"
 
@@ -9,6 +7,7 @@
 #include <stdlib.h>
 
 enum { FORM = 1, KIND_NETWORK = 1, HEAD = 16 + 1 + 1 + 3 * 2 + 1 + 8 + 32 };
+_Static_assert((int)HEAD == (int)FL_MODEL_HEAD, "the head in the header");
 static const char domain[16] = "WAYSIDE-FL-MODEL";
 static const int64_t norm_max = (int64_t)1 << 52;
 
@@ -209,6 +208,13 @@ int fl_model_decode(struct span octets, struct fl_model *ret, struct ws_err *err
     else
         fl_model_free(&m);
     return rc;
+}
+
+bool fl_model_peek_parent(struct span head, uint8_t ret_parent[static 32]) {
+    if (head.n < HEAD || memcmp(head.p, domain, sizeof(domain)) != 0)
+        return false;
+    memcpy(ret_parent, head.p + HEAD - 32, 32);
+    return true;
 }
 
 void fl_model_hash(const struct fl_model *m, uint8_t ret_hash[static 32]) {

@@ -8,9 +8,15 @@
 
 #include "base/bytes.h"
 #include "fedlearn/vehicle/features.h"
+#include "fedlearn/vehicle/quantise.h"
 #include "fedlearn/vehicle/train.h"
 
-enum { FL_INPUT_NAME = 112 };
+enum {
+    FL_INPUT_NAME = 112,
+    FL_MODEL_HEAD = 65, /* octets up to the first input; the parent is the last 32 of them */
+    FL_MODEL_OCTETS_MAX = FL_MODEL_HEAD + FL_MAX_INPUTS * (FL_INPUT_NAME + 16) +
+                          FL_MAX_CLASSES * FL_NAME + 4 * FL_MAX_PARAMS,
+};
 
 struct fl_model {
     struct fl_shape shape;
@@ -33,6 +39,8 @@ void fl_model_encode(const struct fl_model *m, struct buf *ret);
 /* Everything but the one encoding is refused, with the place. At most FL_MAX_PARAMS parameters are allocated, after
  * the length has been found to be right. */
 WARN_UNUSED int fl_model_decode(struct span octets, struct fl_model *ret, struct ws_err *err);
+/* The parent that a model's first FL_MODEL_HEAD octets name; false: no model begins so. The rest is not looked at. */
+bool fl_model_peek_parent(struct span head, uint8_t ret_parent[static 32]);
 void fl_model_hash(const struct fl_model *m, uint8_t ret_hash[static 32]);
 
 /* safetensors: F32 tensors `input.middle`, `input.factor`, `hidden.weight`, `hidden.bias`, `output.weight`,

@@ -13,7 +13,7 @@
 static const char word[] = "learn file ";
 enum { WORD = sizeof(word) - 1, PEERS_US = 1000000, SOURCES = 4096 };
 
-/* Receipts and seats are a validator's: who follows gets no uploads and hands nothing on. */
+/* Receipts and seats are a validator's: who follows gets no uploads, and hands on only models and root sets. */
 static int open_uploading(struct daemon *d, struct ws_err *err) {
     const struct config_learning *c = &d->config.learning;
     struct uploading_config cfg = {.signer = d->signer,
@@ -25,11 +25,11 @@ static int open_uploading(struct daemon *d, struct ws_err *err) {
             .sources = SOURCES,
             .idle_us = c->idle_us},
         .clock = d->face.clock};
-    if (d->signer == NULL)
-        return WS_OK;
     memcpy(cfg.cell, d->face.cell_id, sizeof(cfg.cell));
     int rc = uploading_open(&cfg, &d->face.uploading, err);
-    if (rc == WS_OK && c->upload != NULL)
+    if (rc == WS_OK && c->upload != NULL && d->signer == NULL)
+        ws_log(WS_LOG_WARN, "uploads", "no vehicle uploads here: this unit has no signing key");
+    else if (rc == WS_OK && c->upload != NULL)
         ws_log(WS_LOG_INFO, "uploads", "vehicles upload to %s (UDP)", c->upload);
     return rc;
 }
@@ -67,17 +67,23 @@ bool daemon_take_handed(struct daemon *d, size_t peer, struct span msg) {
     return true;
 }
 
-/* Members of the committee that we are linked with, by slot. */
+/* Whom we are linked with, by slot; members of the committee with their address. */
 static void tell_peers(struct daemon *d) {
     const struct validator_set *set = node_validators(d->face.node);
-    const size_t me = node_directory(d->face.node)->me;
-    uint8_t address[HANDING_PEERS_MAX][32] = {{0}};
+    const struct node_peers *peers = node_directory(d->face.node);
+    struct uploading_peer peer[HANDING_PEERS_MAX] = {0};
+    for (size_t slot = 0; slot < peers->n && slot < HANDING_PEERS_MAX; slot++) {
+        if (slot == peers->me)
+            continue;
+        memcpy(peer[slot].key, peers->curve_key[slot], sizeof(peer[slot].key));
+        peer[slot].up = net_peer_up(d->face.net, slot);
+    }
     for (size_t i = 0; i < set->n; i++) {
         const size_t slot = node_slot_of(d->face.node, i);
-        if (slot < HANDING_PEERS_MAX && slot != me && net_peer_up(d->face.net, slot))
-            memcpy(address[slot], set->v[i].address, 32);
+        if (slot < HANDING_PEERS_MAX && peer[slot].up)
+            memcpy(peer[slot].address, set->v[i].address, sizeof(peer[slot].address));
     }
-    uploading_peers(d->face.uploading, (const uint8_t(*)[32])address, HANDING_PEERS_MAX);
+    uploading_peers(d->face.uploading, peer, HANDING_PEERS_MAX);
 }
 
 static void run_uploading(struct daemon *d, struct ws_now now) {

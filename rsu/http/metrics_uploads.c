@@ -51,6 +51,15 @@ static void put_handing(struct metrics *m, const struct uploading_counters *c) {
         "Octets of submissions handed on to other members", h->served_octets);
     one(m, "wayside_handing_refused_total", METRIC_COUNTER,
         "Questions of peers beyond their place, or of who is no member of the round", h->refused);
+    const struct blobs_counters *b = &c->blobs;
+    one(m, "wayside_models_fetched_total", METRIC_COUNTER,
+        "Models and root sets that came from peers, of the hash that the ledger names", b->got);
+    one(m, "wayside_models_bad_total", METRIC_COUNTER,
+        "Models and root sets from peers that were something else; the log names who", b->bad);
+    one(m, "wayside_models_wanted", METRIC_GAUGE,
+        "Models and root sets that the ledger names and that are not here", b->waiting);
+    one(m, "wayside_models_served_octets_total", METRIC_COUNTER,
+        "Octets of models and root sets handed on to peers", b->served_octets);
     metrics_family(m, "wayside_handing_dropped_total", METRIC_COUNTER,
         "Messages about submissions that found no room in a queue");
     metrics_value(m, c->dropped_in, "direction", "in", NULL);

@@ -360,15 +360,13 @@ static void try_to_sweep(struct learning *l, uint64_t its_us) {
     jobs_give(l->jobs, &s->task.job);
 }
 
-/* The models and the root set that a round may need. */
-static size_t needed(const struct fl_model_view *m, uint8_t (*ret)[32]) {
-    static const uint8_t zero[32];
-    const uint8_t *all[LEARNING_LACKS_MAX] = {m->hash, m->parent, m->root_set};
-    size_t n = 0;
-    for (size_t i = 0; m->name[0] != 0 && i < ARRAY_LEN(all); i++)
-        if (memcmp(all[i], zero, 32) != 0)
-            memcpy(ret[n++], all[i], 32);
-    return n;
+static void pin(struct learning *l, const struct fl_model_view *model) {
+    struct learning_need need[LEARNING_NEEDS_MAX];
+    uint8_t pinned[LEARNING_NEEDS_MAX][32];
+    const size_t n = learning_needs(l->cfg.materials, model, need);
+    for (size_t i = 0; i < n; i++)
+        memcpy(pinned[i], need[i].sha256, 32);
+    materials_pin(l->cfg.materials, (const uint8_t(*)[32])pinned, n);
 }
 
 /* ---- after a block ---- */
@@ -402,8 +400,7 @@ void learning_run(struct learning *l, struct node *n, const void *contract, stru
     try_to_sweep(l, now.its_us);
     if (model.name[0] == 0)
         return;
-    uint8_t pinned[LEARNING_LACKS_MAX][32];
-    materials_pin(l->cfg.materials, (const uint8_t(*)[32])pinned, needed(&model, pinned));
+    pin(l, &model);
     try_to_find(l, contract, &round, height);
     if (l->member == NULL)
         return;
@@ -418,13 +415,13 @@ void learning_run(struct learning *l, struct node *n, const void *contract, stru
 
 size_t learning_lacks(const struct learning *l, const void *contract, uint8_t (*ret_hashes)[32]) {
     struct fl_model_view m;
-    uint8_t all[LEARNING_LACKS_MAX][32];
+    struct learning_need need[LEARNING_NEEDS_MAX];
     size_t lacks = 0;
     fl_contract_model(contract, &m);
-    const size_t n = needed(&m, all);
+    const size_t n = learning_needs(l->cfg.materials, &m, need);
     for (size_t i = 0; i < n; i++)
-        if (!materials_has_blob(l->cfg.materials, all[i]))
-            memcpy(ret_hashes[lacks++], all[i], 32);
+        if (!materials_has_blob(l->cfg.materials, need[i].sha256))
+            memcpy(ret_hashes[lacks++], need[i].sha256, 32);
     return lacks;
 }
 

@@ -9,7 +9,7 @@
 
 #include "fedlearn/round/member.h"
 #include "ledger/node/node.h"
-#include "rsu/learning/materials.h"
+#include "rsu/learning/needs.h"
 
 #include <limits.h>
 
@@ -48,9 +48,9 @@ void learning_run(struct learning *l, struct node *n, const void *contract, stru
  * this process may read. The socket gets one line, "ok SHA256 WHAT" or "no REASON", when it is done, and is closed. */
 void learning_take_file(struct learning *l, const char *path, int socket);
 
-/* What is missing here and could be had from others: the model in force, its parent, its root set. At most LEARNING_LACKS_MAX
- * SHA-256; returns how many. */
-#define LEARNING_LACKS_MAX 3
+/* What is missing here and could be had from others (rsu/learning/needs.h; blobs.h asks for it). At most LEARNING_LACKS_MAX SHA-256;
+ * returns how many. */
+#define LEARNING_LACKS_MAX LEARNING_NEEDS_MAX
 size_t learning_lacks(const struct learning *l, const void *contract, uint8_t (*ret_hashes)[32]);
 
 struct learning_counters learning_read(const struct learning *l);

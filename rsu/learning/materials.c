@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "fedlearn/vehicle/model.h"
 #include "ledger/exec/hash.h"
 #include "rsu/learning/materials_disk.h"
 
@@ -26,6 +27,8 @@ struct round_files {
 
 struct blob {
     uint8_t hash[32];
+    enum { NOT_READ, A_MODEL, NO_MODEL } kind;
+    uint8_t parent[32]; /* A_MODEL */
     uint64_t octets;
     uint64_t changed_s; /* UINT64_MAX: in this run */
     struct blob *next; /* oldest first */
@@ -461,6 +464,32 @@ bool materials_get_blob(
     ret->blob = buf_span(&octets);
     ret->memory = octets.p;
     return true;
+}
+
+bool materials_model_parent(
+    struct materials *m, const uint8_t sha256[static 32], uint8_t ret_parent[static 32]) {
+    struct buf head = {0};
+    uint8_t parent[32] = {0};
+    lock(m);
+    const struct blob *b = table_get(&m->blob_index, sha256);
+    const bool there = b != NULL;
+    const bool read = there && b->kind != NOT_READ;
+    unlock(m);
+    const bool got =
+        there && !read && materials_disk_get_blob_head(&m->disk, sha256, FL_MODEL_HEAD, &head);
+    const bool is = got && fl_model_peek_parent(buf_span(&head), parent);
+    buf_free(&head);
+    lock(m);
+    struct blob *now = table_get(&m->blob_index, sha256);
+    if (now != NULL && got) {
+        now->kind = is ? A_MODEL : NO_MODEL;
+        memcpy(now->parent, parent, 32);
+    }
+    const bool has = now != NULL && now->kind == A_MODEL;
+    if (has)
+        memcpy(ret_parent, now->parent, 32);
+    unlock(m);
+    return has;
 }
 
 void materials_pin(struct materials *m, const uint8_t (*sha256)[32], size_t n) {

@@ -66,6 +66,9 @@ WARN_UNUSED int materials_put_blob(
 bool materials_has_blob(struct materials *m, const uint8_t sha256[static 32]);
 bool materials_get_blob(
     struct materials *m, const uint8_t sha256[static 32], struct materials_hold *ret);
+/* The parent that a model kept here names (fedlearn/model.h); false: it is not here, or is no model. Reads a few octets, once. */
+bool materials_model_parent(
+    struct materials *m, const uint8_t sha256[static 32], uint8_t ret_parent[static 32]);
 /* These stay whatever their age is; the ones before stay no longer. At most MATERIALS_PINNED_MAX. */
 #define MATERIALS_PINNED_MAX 8
 void materials_pin(struct materials *m, const uint8_t (*sha256)[32], size_t n);

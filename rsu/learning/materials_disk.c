@@ -283,6 +283,18 @@ bool materials_disk_get_blob(
     return file_read(path, max, ret, &err) == WS_OK;
 }
 
+bool materials_disk_get_blob_head(
+    const struct materials_disk *d, const uint8_t hash[static 32], size_t n, struct buf *ret) {
+    char path[PATH_MAX];
+    blob_path(d, hash, path);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    uint8_t *to = buf_grow(ret, n);
+    ret->n -= n - fread(to, 1, n, f);
+    return fclose(f) == 0;
+}
+
 void materials_disk_drop_blob(const struct materials_disk *d, const uint8_t hash[static 32]) {
     char path[PATH_MAX];
     blob_path(d, hash, path);

@@ -44,6 +44,9 @@ WARN_UNUSED int materials_disk_put_blob(const struct materials_disk *d,
     const uint8_t hash[static 32], struct span octets, struct ws_err *err);
 bool materials_disk_get_blob(
     const struct materials_disk *d, const uint8_t hash[static 32], size_t max, struct buf *ret);
+/* At most its first n octets. */
+bool materials_disk_get_blob_head(
+    const struct materials_disk *d, const uint8_t hash[static 32], size_t n, struct buf *ret);
 void materials_disk_drop_blob(const struct materials_disk *d, const uint8_t hash[static 32]);
 
 #endif

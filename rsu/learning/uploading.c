@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rsu/learning/needs.h"
 #include "rsu/learning/uploads_view.h"
 
 #include <errno.h>
@@ -21,7 +22,10 @@ enum {
     FETCHES = 8,
     FETCH_OCTETS = 48 << 20,
     SERVE_OCTETS_S = 32 << 20,
+    BLOB_OCTETS_S = 8 << 20,
     PATIENCE_US = 2000000,
+    NAMED =
+        16, /* models and root sets that the ledger named last: others may be a few rounds behind */
 };
 
 struct letter {
@@ -46,13 +50,19 @@ struct uploading {
     struct queue in, out;
     uint8_t kept[QUEUE][32]; /* what vehicles brought, to be told */
     size_t n_kept;
-    uint8_t peer[HANDING_PEERS_MAX][32];
+    struct uploading_peer peer[HANDING_PEERS_MAX];
+    struct fl_model_view model; /* in force */
     struct handing_counters told;
+    struct blobs_counters blobs_told;
 
     /* of the thread */
     pthread_t thread;
     bool runs;
     struct handing *handing;
+    struct blobs *blobs;
+    struct uploading_peer linked[HANDING_PEERS_MAX]; /* as of the last look */
+    uint8_t named[NAMED][32];
+    size_t n_named; /* ever; the last NAMED are there */
     struct uploads_round round;
     uint64_t scan_us;
     struct ws_log_limit complaints;
@@ -124,7 +134,7 @@ static bool up(void *ctx, size_t peer) {
     bool is = false;
     uint8_t address[32];
     (void)pthread_mutex_lock(&u->lock);
-    memcpy(address, u->peer[peer], sizeof(address));
+    memcpy(address, u->peer[peer].address, sizeof(address));
     (void)pthread_mutex_unlock(&u->lock);
     for (size_t v = 0; v < u->round.round.n; v++)
         is = is || memcmp(u->round.round.seat[v].address, address, sizeof(address)) == 0;
@@ -173,13 +183,66 @@ static void blame(void *ctx, size_t peer, const uint8_t id[static 32]) {
     char address[65];
     char what[65];
     (void)pthread_mutex_lock(&u->lock);
-    hex_encode(address, u->peer[peer], 32);
+    hex_encode(address, u->peer[peer].address, 32);
     (void)pthread_mutex_unlock(&u->lock);
     hex_encode(what, id, 32);
     ws_log(WS_LOG_WARN, "uploads",
         "validator %s handed on something else than submission %s; it is not asked again this "
         "round",
         address, what);
+}
+
+/* ---- what blobs is given ---- */
+
+static bool is_linked(void *ctx, size_t peer) {
+    const struct uploading *u = ctx;
+    return u->linked[peer].up;
+}
+
+static bool is_named(void *ctx, const uint8_t sha256[static 32]) {
+    const struct uploading *u = ctx;
+    for (size_t i = 0; i < NAMED && i < u->n_named; i++)
+        if (memcmp(u->named[i], sha256, 32) == 0)
+            return true;
+    return false;
+}
+
+static bool has_blob(void *ctx, const uint8_t sha256[static 32]) {
+    const struct uploading *u = ctx;
+    return materials_has_blob(u->cfg.materials, sha256);
+}
+
+static bool get_blob(void *ctx, const uint8_t sha256[static 32], struct materials_hold *ret) {
+    const struct uploading *u = ctx;
+    return materials_get_blob(u->cfg.materials, sha256, ret);
+}
+
+static int keep_blob(
+    void *ctx, const uint8_t sha256[static 32], struct span octets, struct ws_err *err) {
+    struct uploading *u = ctx;
+    char hex[65];
+    const int rc = materials_put_blob(u->cfg.materials, sha256, octets, err);
+    hex_encode(hex, sha256, 32);
+    if (rc == WS_OK)
+        ws_log(WS_LOG_INFO, "learn", "model or root set %s came from a peer, %zu octets", hex,
+            octets.n);
+    else if (rc != WS_EEXIST && rc != WS_EINPUT)
+        ws_log_limited(&u->complaints, ws_clock_now(&u->cfg.clock).mono_us, WS_LOG_ERROR, "learn",
+            "model or root set %s, which a peer handed on, is not kept: %s", hex, err->text);
+    u->scan_us = 0; /* a model names its parent */
+    return rc;
+}
+
+static void blame_blob(void *ctx, size_t peer, const uint8_t sha256[static 32]) {
+    const struct uploading *u = ctx;
+    char key[65];
+    char what[65];
+    hex_encode(key, u->linked[peer].key, 32);
+    hex_encode(what, sha256, 32);
+    ws_log(WS_LOG_WARN, "learn",
+        "the peer with the link key %s handed on something else than model or root set %s; it is "
+        "not asked again",
+        key, what);
 }
 
 /* ---- the thread ---- */
@@ -203,13 +266,44 @@ static bool wait_for_work(struct uploading *u, uint64_t until_us, struct letter 
     return goes_on;
 }
 
+static void note_named(struct uploading *u, const uint8_t sha256[static 32]) {
+    if (!is_named(u, sha256))
+        memcpy(u->named[u->n_named++ % NAMED], sha256, 32);
+}
+
+/* Who is linked, and what the ledger names. */
+static void scan_blobs(struct uploading *u, uint64_t now_us) {
+    struct learning_need need[LEARNING_NEEDS_MAX];
+    struct blobs_want want[LEARNING_NEEDS_MAX];
+    struct fl_model_view model;
+    size_t n_wants = 0;
+    (void)pthread_mutex_lock(&u->lock);
+    model = u->model;
+    for (size_t i = 0; i < HANDING_PEERS_MAX; i++) {
+        if (memcmp(u->linked[i].key, u->peer[i].key, 32) != 0)
+            blobs_gone(u->blobs, i);
+        u->linked[i] = u->peer[i];
+    }
+    (void)pthread_mutex_unlock(&u->lock);
+    const size_t n = learning_needs(u->cfg.materials, &model, need);
+    for (size_t i = 0; i < n; i++) {
+        note_named(u, need[i].sha256);
+        if (materials_has_blob(u->cfg.materials, need[i].sha256))
+            continue;
+        want[n_wants].octets_max = need[i].octets_max;
+        memcpy(want[n_wants++].sha256, need[i].sha256, 32);
+    }
+    blobs_wants(u->blobs, want, n_wants, now_us);
+}
+
 /* Everything of the round that is not here, now and then: what peers told of is asked for at once. */
 static void scan(struct uploading *u, uint64_t now_us) {
     struct uploads_claim c;
     if (now_us < u->scan_us)
         return;
     u->scan_us = now_us + SCAN_US;
-    for (size_t i = 0; uploads_view_at(u->view, i, &c); i++)
+    scan_blobs(u, now_us);
+    for (size_t i = 0; u->cfg.signer != NULL && uploads_view_at(u->view, i, &c); i++)
         if (!c.excluded && !materials_has(u->cfg.materials, c.id))
             handing_want(u->handing, c.id, now_us);
 }
@@ -224,7 +318,11 @@ static void *run(void *ctx) {
     while (wait_for_work(u, until_us, in, &n, kept, &n_kept)) {
         uint64_t now = ws_clock_now(&u->cfg.clock).mono_us;
         for (size_t i = 0; i < n; i++) {
-            handing_message(u->handing, in[i].peer, buf_span(&in[i].msg), now);
+            const struct span msg = buf_span(&in[i].msg);
+            if (blobs_owns(msg))
+                blobs_message(u->blobs, in[i].peer, msg, now);
+            else
+                handing_message(u->handing, in[i].peer, msg, now);
             buf_free(&in[i].msg);
         }
         for (size_t i = 0; i < n_kept; i++)
@@ -232,9 +330,12 @@ static void *run(void *ctx) {
         scan(u, now);
         now = ws_clock_now(&u->cfg.clock).mono_us;
         until_us = handing_tick(u->handing, now);
+        const uint64_t blobs_us = blobs_tick(u->blobs, now);
+        until_us = until_us < blobs_us ? until_us : blobs_us;
         until_us = until_us < now + WAKE_US ? until_us : now + WAKE_US;
         (void)pthread_mutex_lock(&u->lock);
         u->told = *handing_counters(u->handing);
+        u->blobs_told = *blobs_counters(u->blobs);
         (void)pthread_mutex_unlock(&u->lock);
     }
     for (size_t i = 0; i < n; i++)
@@ -260,6 +361,23 @@ static struct handing *new_handing(struct uploading *u) {
         .blame = blame,
         .ctx = u};
     return handing_new(&cfg);
+}
+
+static struct blobs *new_blobs(struct uploading *u) {
+    struct ws_random random = ws_random_system();
+    const struct blobs_config cfg = {.n_peers = HANDING_PEERS_MAX,
+        .first = (uint32_t)ws_random_below(&random, HANDING_PEERS_MAX),
+        .octets_per_s = BLOB_OCTETS_S,
+        .patience_us = PATIENCE_US,
+        .up = is_linked,
+        .send = say,
+        .named = is_named,
+        .has = has_blob,
+        .get = get_blob,
+        .keep = keep_blob,
+        .blame = blame_blob,
+        .ctx = u};
+    return blobs_new(&cfg);
 }
 
 static int open_port(struct uploading *u, struct ws_err *err) {
@@ -291,13 +409,14 @@ int uploading_open(const struct uploading_config *cfg, struct uploading **ret, s
     begin_lock(u);
     u->view = uploads_view_new(cfg->cell);
     u->handing = new_handing(u);
+    u->blobs = new_blobs(u);
     u->out_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (u->out_fd < 0)
         rc = ws_fail(err, WS_EIO, "uploads: eventfd: %s", strerror(errno));
     if (rc == WS_OK && pthread_create(&u->thread, NULL, run, u) != 0)
         rc = ws_fail(err, WS_EIO, "uploads: no thread");
     u->runs = rc == WS_OK;
-    if (rc == WS_OK && cfg->bind_to != NULL)
+    if (rc == WS_OK && cfg->bind_to != NULL && cfg->signer != NULL)
         rc = open_port(u, err);
     if (rc == WS_OK)
         *ret = u;
@@ -317,6 +436,7 @@ void uploading_close(struct uploading *u) {
     if (u->runs)
         (void)pthread_join(u->thread, NULL);
     handing_free(u->handing);
+    blobs_free(u->blobs);
     uploads_view_free(u->view);
     empty(&u->in);
     empty(&u->out);
@@ -334,14 +454,19 @@ uint16_t uploading_port(const struct uploading *u) {
 /* ---- owner thread ---- */
 
 void uploading_block(struct uploading *u, const void *contract) {
+    struct fl_model_view model;
     uploads_view_update(u->view, contract);
+    fl_contract_model(contract, &model);
+    (void)pthread_mutex_lock(&u->lock);
+    u->model = model;
+    (void)pthread_mutex_unlock(&u->lock);
 }
 
-void uploading_peers(struct uploading *u, const uint8_t (*address)[32], size_t n) {
+void uploading_peers(struct uploading *u, const struct uploading_peer *peer, size_t n) {
     WS_ASSERT(n <= HANDING_PEERS_MAX);
     (void)pthread_mutex_lock(&u->lock);
     memset(u->peer, 0, sizeof(u->peer));
-    memcpy(u->peer, address, n * sizeof(u->peer[0]));
+    memcpy(u->peer, peer, n * sizeof(u->peer[0]));
     (void)pthread_mutex_unlock(&u->lock);
 }
 
@@ -377,6 +502,7 @@ struct uploading_counters uploading_read(struct uploading *u) {
         c.port = uploads_port_read(u->port);
     (void)pthread_mutex_lock(&u->lock);
     c.handing = u->told;
+    c.blobs = u->blobs_told;
     c.dropped_in = u->in.dropped;
     c.dropped_out = u->out.dropped;
     (void)pthread_mutex_unlock(&u->lock);

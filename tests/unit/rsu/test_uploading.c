@@ -16,7 +16,7 @@ struct unit {
     struct materials *materials;
     struct signer *signer;
     struct uploading *uploading;
-    uint8_t address[32];
+    uint8_t address[32], key[32];
 };
 
 static void address_of(const struct signer *s, uint8_t ret[static 32]) {
@@ -28,7 +28,7 @@ static void address_of(const struct signer *s, uint8_t ret[static 32]) {
     crypto_hash_sha256(ret, octets, sizeof(octets));
 }
 
-static void unit_open(struct unit *u, size_t i, const uint8_t cell[static 32]) {
+static void unit_open_as(struct unit *u, size_t i, const uint8_t cell[static 32], bool signs) {
     const struct materials_limits limits = materials_limits_default();
     uint8_t seed[32] = {(uint8_t)(i + 1)};
     struct ws_err err = {0};
@@ -36,9 +36,12 @@ static void unit_open(struct unit *u, size_t i, const uint8_t cell[static 32]) {
     char path[FOLDER_PATH];
     if (materials_open(folder_path(&u->folder, path, "m"), &limits, &u->materials, &err) != WS_OK)
         fail_msg("%s", err.text);
-    u->signer = signer_new(seed);
-    assert_non_null(u->signer);
-    address_of(u->signer, u->address);
+    u->key[0] = (uint8_t)(i + 1);
+    if (signs) {
+        u->signer = signer_new(seed);
+        assert_non_null(u->signer);
+        address_of(u->signer, u->address);
+    }
     struct uploading_config cfg = {.signer = u->signer,
         .materials = u->materials,
         .bind_to = i == 0 ? "127.0.0.1:0" : NULL,
@@ -50,11 +53,22 @@ static void unit_open(struct unit *u, size_t i, const uint8_t cell[static 32]) {
     assert_int_equal(uploading_port(u->uploading) != 0, i == 0);
 }
 
+static void unit_open(struct unit *u, size_t i, const uint8_t cell[static 32]) {
+    unit_open_as(u, i, cell, true);
+}
+
 static void unit_close(struct unit *u) {
     uploading_close(u->uploading);
     materials_close(u->materials);
     signer_free(u->signer);
     assert_int_equal(folder_remove(&u->folder), 0);
+}
+
+static struct uploading_peer peer_of(const struct unit *u) {
+    struct uploading_peer p = {.up = true};
+    memcpy(p.address, u->address, 32);
+    memcpy(p.key, u->key, 32);
+    return p;
 }
 
 /* Carries what units say to one another. */
@@ -120,14 +134,12 @@ static void whole_way(void **state) {
     (void)state;
     struct unit unit[UNITS] = {0};
     struct fl_upload_pair key[VEHICLES];
-    uint8_t address[UNITS][32];
     struct rig *r = rig_new(UNITS);
     struct uploads_round round;
     /* The members of the round are our units. */
     for (size_t i = 0; i < UNITS; i++) {
         unit_open(&unit[i], i, r->host.cell_id);
         memcpy(r->set[i].address, unit[i].address, 32);
-        memcpy(address[i], unit[i].address, 32);
     }
     rig_begin(r, RIG_SECOND);
     for (unsigned v = 1; v <= UNITS; v++)
@@ -151,11 +163,12 @@ static void whole_way(void **state) {
     assert_true(uploads_view_round(view, &round));
     for (size_t i = 0; i < UNITS; i++) {
         /* Slots of who is not there, and our own, are empty. */
-        uint8_t others[UNITS][32];
-        memcpy(others, address, sizeof(others));
-        memset(others[i], 0, 32);
+        struct uploading_peer others[UNITS] = {0};
+        for (size_t k = 0; k < UNITS; k++)
+            if (k != i)
+                others[k] = peer_of(&unit[k]);
         materials_round(unit[i].materials, round.number, round.deadline_us);
-        uploading_peers(unit[i].uploading, (const uint8_t(*)[32])others, UNITS);
+        uploading_peers(unit[i].uploading, others, UNITS);
         uploading_block(unit[i].uploading, r->contract.self);
     }
     for (size_t i = 0; i < VEHICLES; i++)
@@ -184,6 +197,98 @@ static void whole_way(void **state) {
     for (size_t i = 0; i < UNITS; i++)
         unit_close(&unit[i]);
     uploads_view_free(view);
+    rig_close(r);
+}
+
+/* ---- models ---- */
+
+static void put_blob(struct unit *u, struct span octets) {
+    uint8_t hash[32];
+    crypto_hash_sha256(hash, octets.p, octets.n);
+    assert_int_equal(materials_put_blob(u->materials, hash, octets, NULL), WS_OK);
+}
+
+static bool all_have_blob(const struct unit *unit, const uint8_t hash[static 32]) {
+    for (size_t i = 0; i < UNITS; i++)
+        if (!materials_has_blob(unit[i].materials, hash))
+            return false;
+    return true;
+}
+
+static void until_all_have(struct unit *unit, const uint8_t hash[static 32]) {
+    for (unsigned ms = 0; ms < 60000 && !all_have_blob(unit, hash); ms++) {
+        carry(unit);
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(all_have_blob(unit, hash));
+}
+
+static void link_all(struct unit *unit) {
+    for (size_t i = 0; i < UNITS; i++) {
+        struct uploading_peer others[UNITS] = {0};
+        for (size_t k = 0; k < UNITS; k++)
+            if (k != i)
+                others[k] = peer_of(&unit[k]);
+        uploading_peers(unit[i].uploading, others, UNITS);
+    }
+}
+
+/* An authority gives one unit the model and its parent, and orders the model; soon all have both, also the one that only follows. A model that
+ * nothing names stays where it is. */
+static void models(void **state) {
+    (void)state;
+    struct unit unit[UNITS] = {0};
+    struct rig *r = rig_new(UNITS);
+    struct fl_model_view m;
+    struct buf child = {0}, parent = {0}, other = {0};
+    struct fl_model_order order = {.name = "put-back", .params = RIG_PARAMS};
+    struct buf body = {0};
+    uint8_t parent_hash[32], other_hash[32];
+    for (size_t i = 0; i < UNITS; i++)
+        unit_open_as(&unit[i], i, r->host.cell_id, i != 3);
+    link_all(unit);
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK); /* makes r->model */
+    fl_model_encode(&r->model, &parent);
+    fl_model_hash(&r->model, parent_hash);
+    memcpy(r->model.parent, parent_hash, 32);
+    r->model.version = 1;
+    fl_model_encode(&r->model, &child);
+    fl_model_hash(&r->model, order.hash);
+    r->model.version = 99;
+    fl_model_encode(&r->model, &other);
+    fl_model_hash(&r->model, other_hash);
+    /* Ordered from scratch, so that only the file knows its parent. */
+    assert_int_equal(rig_order(r, FL_ORDER_STOP, (struct span){0}), FL_ROUND_OK);
+    fl_model_order_encode(&order, &body);
+    assert_int_equal(rig_order(r, FL_ORDER_MODEL, buf_span(&body)), FL_ROUND_OK);
+    rig_end(r);
+    fl_contract_model(r->contract.self, &m);
+    assert_memory_equal(m.hash, order.hash, 32);
+    assert_memory_not_equal(m.parent, parent_hash, 32);
+    put_blob(&unit[1], buf_span(&child));
+    put_blob(&unit[1], buf_span(&parent));
+    put_blob(&unit[1], buf_span(&other));
+    for (size_t i = 0; i < UNITS; i++)
+        uploading_block(unit[i].uploading, r->contract.self);
+    until_all_have(unit, order.hash);
+    until_all_have(unit, parent_hash);
+    for (size_t i = 0; i < UNITS; i++)
+        assert_int_equal(materials_has_blob(unit[i].materials, other_hash), i == 1);
+    struct materials_hold hold;
+    assert_true(materials_get_blob(unit[3].materials, order.hash, &hold));
+    assert_true(span_equal(hold.blob, buf_span(&child)));
+    materials_release(&hold);
+    for (size_t i = 0; i < UNITS; i++) {
+        const struct uploading_counters c = uploading_read(unit[i].uploading);
+        assert_int_equal(c.blobs.bad, 0);
+        assert_int_equal(c.handing.malformed, 0);
+        unit_close(&unit[i]);
+    }
+    buf_free(&child);
+    buf_free(&parent);
+    buf_free(&other);
+    buf_free(&body);
     rig_close(r);
 }
 
@@ -221,6 +326,7 @@ static void bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_way),
+        cmocka_unit_test(models),
         cmocka_unit_test(bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
