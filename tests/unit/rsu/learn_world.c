@@ -1,0 +1,227 @@
+#include "tests/unit/rsu/learn_world.h"
+
+#include "base/mem.h"
+#include "fedlearn/vehicle/client.h"
+#include "ledger/policy/body.h"
+#include "tests/support/orders.h"
+#include "v2x/psid.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INPUTS = 9, PARAMS = WORLD_PARAMS, N = WORLD_N, CARS = WORLD_CARS, STEP_US = 100000 };
+#define SECOND WORLD_SECOND
+
+void world_start(struct world *x, size_t i) {
+    char path[300];
+    struct ws_err err = {0};
+    const struct materials_limits limits = materials_limits_default();
+    (void)snprintf(path, sizeof(path), "%s/materials", x->folder[i].top);
+    if (materials_open(path, &limits, &x->store[i], &err) != WS_OK)
+        fail_msg("%s", err.text);
+    (void)snprintf(path, sizeof(path), "%s/learning", x->folder[i].top);
+    struct learning_config cfg = {.signer = x->w->m[i].signer,
+        .folder = path,
+        .materials = x->store[i],
+        .random = &x->random};
+    memcpy(cfg.cell, x->w->cell_id, 32);
+    if (learning_open(&cfg, &x->l[i], &err) != WS_OK)
+        fail_msg("%s", err.text);
+}
+
+void world_stop(struct world *x, size_t i) {
+    learning_close(x->l[i]);
+    materials_close(x->store[i]);
+    x->l[i] = NULL;
+}
+
+static void make_model(struct world *x) {
+    struct buf text = {0};
+    struct fl_schema *schema = ws_alloc(sizeof(*schema));
+    struct fl_norm norm[INPUTS];
+    buf_printf(&text, "label risk 1 2 3\n");
+    for (unsigned i = 0; i < INPUTS; i++) {
+        buf_printf(&text, "feature f%u\n", i);
+        norm[i] = (struct fl_norm){.factor = INT64_C(1) << 32};
+    }
+    assert_int_equal(fl_schema_read(buf_span(&text), schema, NULL), WS_OK);
+    assert_int_equal(fl_model_new(schema, 0, norm, NULL, &x->model, NULL), WS_OK);
+    assert_int_equal(fl_shape_params(&x->model.shape), PARAMS);
+    buf_free(&text);
+    free(schema);
+}
+
+/* The region's policy with steps that are over sooner. */
+static void quicker(struct genesis *g, void *ctx) {
+    static const struct {
+        const char *from, *to;
+    } times[] = {{"submit_s = in_seconds(minutes(15))", "submit_s = 40"},
+        {"attest_s = in_seconds(minutes(5))", "attest_s = 20"},
+        {"open_s = in_seconds(minutes(5))", "open_s = 60"},
+        {"judge_s = in_seconds(minutes(10))", "judge_s = 60"},
+        /* Who is in which group is drawn: which of three is furthest off must not decide the test. */
+        {"location = 2, -- distance filter", "location = 0, -- mean"}};
+    struct span script = founding_policy_script();
+    char *text = ws_alloc(script.n + 1);
+    memcpy(text, script.p, script.n);
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        char *at = strstr(text, times[i].from);
+        assert_non_null(at);
+        const size_t n = strlen(times[i].from);
+        memset(at, ' ', n);
+        memcpy(at, times[i].to, strlen(times[i].to));
+        assert_true(strlen(times[i].to) <= n);
+    }
+    struct world *x = ctx;
+    buf_clear(&x->policy);
+    assert_int_equal(policy_make_body("quick", span_of(text, script.n), cell_policy_schema(),
+                         cell_policy_limits(), &x->policy, NULL),
+        WS_OK);
+    g->policy = buf_span(&x->policy);
+    free(text);
+}
+
+void world_open(struct world *x, uint64_t seed) {
+    *x = (struct world){.w = ws_alloc(sizeof(*x->w)), .random = ws_random_seeded(seed)};
+    const struct nodes_plan plan = {.n = N, .seed = seed, .edit = quicker, .edit_ctx = x};
+    nodes_begin(x->w, &plan);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(folder_make(&x->folder[i]), 0);
+        world_start(x, i);
+        uint8_t secret[BEACON_SECRET_OCTETS];
+        memset(secret, (int)(i + 1), sizeof(secret));
+        x->beacon[i] = beaconing_new(x->w->cell_id, x->w->m[i].signer, secret);
+    }
+    make_model(x);
+}
+
+void world_close(struct world *x) {
+    for (size_t i = 0; i < N; i++) {
+        if (x->l[i] != NULL)
+            world_stop(x, i);
+        beaconing_free(x->beacon[i]);
+        assert_int_equal(folder_remove(&x->folder[i]), 0);
+    }
+    fl_model_free(&x->model);
+    nodes_close(x->w);
+    free(x->w);
+    buf_free(&x->policy);
+}
+
+struct fl_round_view world_round(const struct world *x, size_t i) {
+    struct fl_round_view v;
+    fl_contract_round(x->w->m[i].cell.learn, &v);
+    return v;
+}
+
+/* Virtual time stands while a unit's thread works. */
+static void let_work(struct world *x, size_t i) {
+    struct pollfd p = {learning_fd(x->l[i]), POLLIN, 0};
+    const struct learning_counters c = learning_read(x->l[i]);
+    const uint64_t round = world_round(x, i).number;
+    if (world_round(x, i).phase != FL_JUDGING || c.found + c.not_found >= round)
+        return;
+    assert_int_equal(poll(&p, 1, 60000), 1);
+    learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
+}
+
+void world_run(struct world *x, uint64_t us) {
+    for (uint64_t t = 0; t < us; t += STEP_US) {
+        nodes_run(x->w, STEP_US);
+        for (size_t i = 0; i < N; i++) {
+            if (x->w->m[i].node != NULL)
+                beaconing_run(
+                    x->beacon[i], x->w->m[i].node, x->w->m[i].cell.beacon, nodes_now(x->w, i));
+            if (x->l[i] == NULL || x->mute[i] || x->w->m[i].node == NULL)
+                continue;
+            learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
+            let_work(x, i);
+        }
+        assert_string_equal(x->w->broken, "");
+    }
+}
+
+/* At member 0, or fails. */
+void world_until(struct world *x, enum fl_phase phase, uint64_t us) {
+    for (uint64_t t = 0; t < us; t += SECOND) {
+        if (world_round(x, 0).phase == phase)
+            return;
+        world_run(x, SECOND);
+    }
+    fail_msg("%s after %llu s, not %s (%s)", fl_phase_name(world_round(x, 0).phase),
+        (unsigned long long)(us / SECOND), fl_phase_name(phase),
+        fl_abort_name(world_round(x, 0).why));
+}
+
+void world_order_model(struct world *x) {
+    struct buf octets = {0}, body = {0};
+    struct fl_model_order m = {.name = "test-3", .params = PARAMS};
+    fl_model_encode(&x->model, &octets);
+    fl_model_hash(&x->model, m.hash);
+    fl_model_order_encode(&m, &body);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(materials_put_blob(x->store[i], m.hash, buf_span(&octets), NULL), WS_OK);
+    assert_int_equal(
+        orders_submit(x->w, 0, ROLE_POLICY, FL_ORDER_MODEL, buf_span(&body), 1), TX_GOOD);
+    buf_free(&octets);
+    buf_free(&body);
+}
+
+/* Car i takes part; what it sends is with the units of `to`. */
+void world_drive(struct world *x, struct fl_client *c, size_t car, uint32_t to) {
+    const struct fl_round_view view = world_round(x, 0);
+    const uint8_t *token = x->w->town.car_hash[car];
+    const struct fl_client_round round = {x->w->cell_id, view.open, view.seed, token};
+    float update[PARAMS];
+    int32_t symbols[PARAMS];
+    struct fl_client_made made;
+    uint8_t *octets = ws_alloc(fl_client_octets(view.open));
+    for (size_t k = 0; k < PARAMS; k++)
+        update[k] = (float)((int)((car + 3 * k) % 11) - 5) / 100;
+    assert_int_equal(
+        fl_client_make(c, &round, update, symbols, &x->random, octets, &made, NULL), WS_OK);
+    memcpy(x->ids[car], made.id, 32);
+    const struct fl_material m = {.cover = span_of(octets, made.cover_octets),
+        .bundles = span_of(octets + made.cover_octets, made.bundle_octets),
+        .wire = span_of(octets + made.cover_octets + made.bundle_octets, made.wire_octets)};
+    for (size_t i = 0; i < N; i++)
+        if ((to >> i & 1) != 0)
+            assert_int_equal(materials_put(x->store[i], view.number, made.id, &m, NULL), WS_OK);
+
+    struct fl_submit s = {.round = view.number,
+        .profile = view.open->config.profile->octet,
+        .params = view.open->params,
+        .upload_key = {9}};
+    struct buf payload = {0}, spdu = {0}, tx = {0};
+    memcpy(s.id, made.id, 32);
+    fl_submit_encode(&s, &payload);
+    const struct spdu_request rq = {.psid = PSID_LEARNING_RECORD,
+        .generation_time = x->w->now.its_us,
+        .payload = buf_span(&payload),
+        .with_certificate = true};
+    spdu_put_signed(&spdu, &rq, x->w->town.car_key[car], buf_span(&x->w->town.car_cert[car]));
+    if (!node_has_cert(x->w->m[0].node, token)) {
+        tx_put_certificate(&tx, buf_span(&x->w->town.car_cert[car]));
+        assert_int_equal(nodes_submit(x->w, 0, buf_span(&tx)), TX_GOOD);
+        buf_clear(&tx);
+    }
+    tx_put_message(&tx, token, buf_span(&spdu));
+    assert_int_equal(nodes_submit(x->w, 0, buf_span(&tx)), TX_GOOD);
+    buf_free(&payload);
+    buf_free(&spdu);
+    buf_free(&tx);
+    free(octets);
+}
+
+void world_drive_all(struct world *x, uint32_t to) {
+    struct fl_client *c = aligned_alloc(64, (sizeof(*c) + 63) / 64 * 64);
+    assert_non_null(c);
+    assert_int_equal(fl_client_open(c, NULL), WS_OK);
+    for (size_t car = 0; car < CARS; car++) {
+        world_drive(x, c, car, to);
+        world_run(x, SECOND / 2);
+    }
+    fl_client_close(c);
+    free(c);
+}
