@@ -1,4 +1,5 @@
 /* Life of the face, its limits, and which handler answers which path. */
+#include "rsu/http/learning.h"
 #include "rsu/http/map.h"
 
 #include "base/assert.h"
@@ -44,6 +45,8 @@ static const struct route routes[] = {
     {"/v1/map/changes/*/sightings", {NULL}, http_get_change_sightings},
     {"/v1/map/changes/*/evidence", {NULL}, http_get_change_evidence},
     {"/v1/map/changes/*/evidence/*", {NULL}, http_get_change_message},
+    {"/v1/learning", {NULL}, http_get_learning},
+    {"/v1/models/*", {NULL}, http_get_model},
     {"/v1/live", {NULL}, http_get_live},
     {"/v1/validators/*", {NULL}, http_get_validator},
     {"/v1/blocks/*", {NULL}, http_get_block},
@@ -246,6 +249,7 @@ static void free_all(struct http *h) {
     lanes_free(h->lanes);
     tile_shelf_free(h);
     maps_free(h->maps);
+    learn_index_free(h->learned);
     versions_free(h->versions);
     if (h->unix_path != NULL)
         (void)unlink(h->unix_path);
@@ -265,6 +269,7 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
         daemon->genesis->frame_north, daemon->genesis->frame_east};
     copy_contracts(h);
     h->versions = versions_new(daemon->store, daemon->config->map_versions);
+    h->learned = learn_index_new(daemon->store);
     h->maps = maps_new();
     h->shelf = tile_shelf_new();
     h->octets_max = cfg->octets;

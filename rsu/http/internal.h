@@ -39,6 +39,7 @@ enum http_lane {
     LANE_FAR, /* maps of old versions */
     LANE_RECORDS, /* many version records */
     LANE_BLOCKS, /* what was said in blocks */
+    LANE_LEARNING, /* rounds and models, and files of them */
     HTTP_LANES
 };
 struct http;
@@ -142,6 +143,7 @@ struct http_tuning {
 };
 extern const struct http_tuning http_tuning_default;
 
+struct learn_index;
 struct streams;
 struct live;
 struct lanes;
@@ -159,6 +161,7 @@ struct http {
     size_t n_contracts;
     const struct contract_ops *ops[STATE_CONTRACTS_MAX];
     struct versions *versions;
+    struct learn_index *learned;
     struct streams *streams;
     struct maps *maps;
     struct tile_shelf *shelf;
@@ -327,6 +330,8 @@ void http_get_change_evidence(struct http *h, const struct http_call *c, struct 
 void http_get_change_message(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_validator(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_learning(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_model(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_randomness(struct http *h, const struct http_call *c, struct http_reply *r);
 

@@ -43,7 +43,7 @@ struct lanes {
 };
 
 const char *http_lane_name(enum http_lane lane) {
-    static const char *const names[] = {"near", "far", "records", "blocks"};
+    static const char *const names[] = {"near", "far", "records", "blocks", "learning"};
     return names[lane];
 }
 
@@ -204,7 +204,8 @@ static void *lane_run(void *arg) {
 /* ---- life ---- */
 
 struct lanes *lanes_new(struct http *h, unsigned waiting) {
-    static const char *const names[] = {"ws-near", "ws-far", "ws-records", "ws-blocks"};
+    static const char *const names[] = {
+        "ws-near", "ws-far", "ws-records", "ws-blocks", "ws-learning"};
     struct lanes *l = ws_alloc(sizeof(*l));
     *l = (struct lanes){.h = h, .waiting = waiting};
     pthread_condattr_t attr;

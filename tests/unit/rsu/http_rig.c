@@ -230,13 +230,7 @@ static void fill_face(struct rig *r, const struct rig_options *opt, uint64_t sta
         r->face.commit_latency_us[r->face.n_latencies++] = (200 - i) * 1000;
 }
 
-void rig_open(struct rig *r, const struct rig_options *opt) {
-    memset(r, 0, sizeof(*r));
-    struct ws_clock real = {.kind = WS_CLOCK_SYSTEM};
-    uint64_t start = ws_clock_now(&real).mono_us - opt->asleep_us;
-    const struct townbox_plan plan = {.n = RIG_VALIDATORS, .mono_us = start};
-    townbox_open(&r->box, &plan);
-    fill_face(r, opt, start);
+static void serve(struct rig *r, const struct rig_options *opt) {
     assert_int_equal(pthread_create(&r->owner, NULL, owner_run, r), 0);
     (void)snprintf(r->dir, sizeof(r->dir), "%s/wayside-http-XXXXXX", P_tmpdir);
     assert_non_null(mkdtemp(r->dir));
@@ -258,13 +252,52 @@ void rig_open(struct rig *r, const struct rig_options *opt) {
         fail_msg("%s", err.text);
 }
 
+void rig_open(struct rig *r, const struct rig_options *opt) {
+    memset(r, 0, sizeof(*r));
+    struct ws_clock real = {.kind = WS_CLOCK_SYSTEM};
+    uint64_t start = ws_clock_now(&real).mono_us - opt->asleep_us;
+    const struct townbox_plan plan = {.n = RIG_VALIDATORS, .mono_us = start};
+    townbox_open(&r->box, &plan);
+    fill_face(r, opt, start);
+    serve(r, opt);
+}
+
+void rig_open_on(struct rig *r, const struct rsud *parts, const struct rig_options *opt) {
+    memset(r, 0, sizeof(*r));
+    r->no_town = true;
+    r->config.node = node_limits_default();
+    r->face = *parts;
+    r->face.config = &r->config;
+    r->face.mailbox = mailbox_new(16);
+    r->face.clock = (struct ws_clock){.kind = WS_CLOCK_SYSTEM};
+    r->face.admit = &r->admit;
+    serve(r, opt);
+}
+
+struct errand {
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+static void do_errand(void *owner, void *ctx) {
+    const struct errand *e = ctx;
+    (void)owner;
+    e->fn(e->ctx);
+}
+
+void rig_owner(struct rig *r, void (*fn)(void *ctx), void *ctx) {
+    struct errand e = {fn, ctx};
+    assert_int_equal(mailbox_ask(r->face.mailbox, do_errand, &e, 300000), 0);
+}
+
 void rig_close(struct rig *r) {
     mailbox_shut(r->face.mailbox);
     http_stop(r->http);
     atomic_store(&r->stop, true);
     assert_int_equal(pthread_join(r->owner, NULL), 0);
     mailbox_free(r->face.mailbox);
-    townbox_close(&r->box);
+    if (!r->no_town)
+        townbox_close(&r->box);
     assert_int_equal(rmdir(r->dir), 0); /* the socket file is gone */
 }
 

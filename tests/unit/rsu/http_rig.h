@@ -27,6 +27,7 @@ struct rig_options {
 
 struct rig {
     struct townbox box;
+    bool no_town;
     struct config config;
     struct admit_counters admit;
     struct rsud face;
@@ -41,7 +42,12 @@ struct rig {
 };
 
 void rig_open(struct rig *r, const struct rig_options *opt);
+/* The same over parts of the test's own instead of a town; its config, mailbox, clock and figures become the rig's. What works on
+ * the town is not for such a rig. */
+void rig_open_on(struct rig *r, const struct rsud *parts, const struct rig_options *opt);
 void rig_close(struct rig *r);
+/* Runs fn(ctx) in the owner's thread. */
+void rig_owner(struct rig *r, void (*fn)(void *ctx), void *ctx);
 /* Lets the cell run for this long (virtual time). */
 void rig_step(struct rig *r, uint64_t us);
 /* Cars see another value on the sign until the map has it and the proof is there. */

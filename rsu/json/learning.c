@@ -1,0 +1,91 @@
+#include "rsu/json/learning.h"
+
+json_t *json_place(const struct json_place *p) {
+    if (p->height == 0)
+        return json_null();
+    json_t *o = json_object();
+    json_put(o, "height", json_count(p->height));
+    json_put(o, "sequence", json_count(p->sequence));
+    return o;
+}
+
+json_t *json_learn_steps(const struct json_place at[static JSON_LEARN_STEPS]) {
+    static const char *const names[JSON_LEARN_STEPS] = {
+        "open", "seed", "cut_off", "groups", "opened", "end"};
+    json_t *o = json_object();
+    for (size_t i = 0; i < JSON_LEARN_STEPS; i++)
+        json_put(o, names[i], json_place(&at[i]));
+    return o;
+}
+
+json_t *json_hash_or_null(const uint8_t hash[static 32]) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < 32; i++)
+        any |= hash[i];
+    return any == 0 ? json_null() : json_hex(hash, 32);
+}
+
+json_t *json_model_view(const struct fl_model_view *m, uint64_t height) {
+    if (m->name[0] == '\0')
+        return json_null();
+    json_t *o = json_object();
+    json_put(o, "name", json_words(span_of(m->name, strnlen(m->name, sizeof(m->name)))));
+    json_put(o, "version", json_count(m->version));
+    json_put(o, "hash", json_hex(m->hash, 32));
+    json_put(o, "params", json_count(m->params));
+    json_put(o, "classes", json_count(m->classes));
+    json_put(o, "root_set", json_hash_or_null(m->root_set));
+    json_put(o, "parent", json_hash_or_null(m->parent));
+    json_put(o, "height", height == 0 ? json_null() : json_count(height));
+    return o;
+}
+
+json_t *json_learn_members(const struct fl_open *o) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < o->n; i++) {
+        json_t *member = json_object();
+        json_put(member, "address", json_hex(o->seat[i].address, 32));
+        json_put(member, "key", json_hex(o->seat[i].key.b, sizeof(o->seat[i].key.b)));
+        json_add(list, member);
+    }
+    return list;
+}
+
+json_t *json_learn_rules(const struct fl_round_config *k) {
+    static const char *const locations[FL_LOCATION_COUNT] = {"mean", "trimmed", "distance", "krum"};
+    json_t *safety = json_array();
+    for (unsigned c = 0; c < 32; c++)
+        if ((k->safety_classes >> c & 1U) != 0)
+            json_add(safety, json_count(c));
+    json_t *o = json_object();
+    json_put(o, "profile", json_string(k->profile->name));
+    json_put(o, "clip", json_count(k->scale.clip));
+    json_put(o, "clip_inf", json_count(k->scale.clip_inf));
+    json_put(o, "noise", json_count(k->scale.noise));
+    json_put(o, "group_min", json_count(k->group_min));
+    json_put(o, "group", json_count(k->group));
+    json_put(o, "submissions_max", json_count(k->submissions_max));
+    json_put(o, "submit_us", json_count(k->submit_us));
+    json_put(o, "attest_us", json_count(k->attest_us));
+    json_put(o, "open_us", json_count(k->open_us));
+    json_put(o, "judge_us", json_count(k->judge_us));
+    json_put(o, "epoch_us", json_count(k->epoch_us));
+    json_put(o, "min_groups", json_count(k->rules.min_groups));
+    json_put(o, "location", json_string(locations[k->rules.location]));
+    json_put(o, "clip_thousandths", json_count(k->rules.clip_thousandths));
+    json_put(o, "cosine_thousandths", json_integer(k->rules.cosine_thousandths));
+    json_put(o, "trim_thousandths", json_count(k->rules.trim_thousandths));
+    json_put(o, "mad_thousandths", json_count(k->rules.mad_thousandths));
+    json_put(o, "spread_thousandths", json_count(k->rules.spread_thousandths));
+    json_put(o, "krum_thousandths", json_count(k->rules.krum_thousandths));
+    json_put(o, "momentum_thousandths", json_count(k->rules.momentum_thousandths));
+    json_put(o, "bad_ppm", json_count(k->suspicion.bad_ppm));
+    json_put(o, "flag_bad_ppm", json_count(k->suspicion.flag_bad_ppm));
+    json_put(o, "flag_good_ppm", json_count(k->suspicion.flag_good_ppm));
+    json_put(o, "quarantine_q16", json_integer(k->suspicion.quarantine));
+    json_put(o, "floor_q16", json_integer(k->suspicion.floor));
+    json_put(o, "quarantine_rounds", json_count(k->suspicion.quarantine_rounds));
+    json_put(o, "veto_ppm", json_count(k->veto_ppm));
+    json_put(o, "safety_classes", safety);
+    return o;
+}
