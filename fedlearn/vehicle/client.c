@@ -45,26 +45,16 @@ static void encrypt(struct fl_client *c, const struct fl_client_round *round,
     sodium_memzero(seed, sizeof(seed));
 }
 
-int fl_client_make(struct fl_client *c, const struct fl_client_round *round, const float *update,
-    int32_t *symbols, struct ws_random *random, uint8_t *ret_octets, struct fl_client_made *ret,
-    struct ws_err *err) {
+void fl_client_seal(struct fl_client *c, const struct fl_client_round *round,
+    const int32_t *symbols, struct ws_random *random, uint8_t *ret_octets,
+    struct fl_client_made *ret) {
     const struct fl_open *open = round->open;
-    uint8_t rounding_seed[8];
-    ws_random_bytes(random, rounding_seed, sizeof(rounding_seed));
-    struct ws_random rounding = ws_random_seeded(be64(rounding_seed));
-    int rc = fl_quantise(
-        &open->config.scale, update, open->params, &rounding, symbols, &ret->quantised, err);
-    if (rc != WS_OK)
-        return rc;
-    fl_noise_add(&open->config.scale, symbols, open->params, random);
-
     ret->cover_octets = (uint32_t)fl_cover_octets(open->n);
     ret->bundle_octets = (uint32_t)bundle_octets(open->n);
     ret->wire_octets = (uint32_t)fl_wire_octets(open->config.profile, open->params);
     uint8_t *bundles = ret_octets + ret->cover_octets;
     uint8_t *wire = bundles + ret->bundle_octets;
     encrypt(c, round, symbols, random, wire);
-    sodium_memzero(symbols, open->params * sizeof(*symbols));
 
     struct fl_round sealed_for;
     struct fl_submission submission;
@@ -80,5 +70,21 @@ int fl_client_make(struct fl_client *c, const struct fl_client_round *round, con
     sodium_memzero(c->key, sizeof(c->key));
     fl_cover_put(&submission.cover, ret_octets);
     memcpy(ret->id, submission.id, sizeof(ret->id));
+}
+
+int fl_client_make(struct fl_client *c, const struct fl_client_round *round, const float *update,
+    int32_t *symbols, struct ws_random *random, uint8_t *ret_octets, struct fl_client_made *ret,
+    struct ws_err *err) {
+    const struct fl_open *open = round->open;
+    uint8_t rounding_seed[8];
+    ws_random_bytes(random, rounding_seed, sizeof(rounding_seed));
+    struct ws_random rounding = ws_random_seeded(be64(rounding_seed));
+    int rc = fl_quantise(
+        &open->config.scale, update, open->params, &rounding, symbols, &ret->quantised, err);
+    if (rc != WS_OK)
+        return rc;
+    fl_noise_add(&open->config.scale, symbols, open->params, random);
+    fl_client_seal(c, round, symbols, random, ret_octets, ret);
+    sodium_memzero(symbols, open->params * sizeof(*symbols));
     return WS_OK;
 }

@@ -50,4 +50,10 @@ WARN_UNUSED int fl_client_make(struct fl_client *c, const struct fl_client_round
     const float *update, int32_t *symbols, struct ws_random *random, uint8_t *ret_octets,
     struct fl_client_made *ret, struct ws_err *err);
 
+/* What fl_client_make does behind rounding and noise, for who rounds by itself: symbols, open->params of them (left as they are;
+ * wipe them), are masked, shared out and written. ret->quantised stays as it is. */
+void fl_client_seal(struct fl_client *c, const struct fl_client_round *round,
+    const int32_t *symbols, struct ws_random *random, uint8_t *ret_octets,
+    struct fl_client_made *ret);
+
 #endif

@@ -116,11 +116,17 @@ void sim_emit_cam(struct sim_emit *e, struct sim_vehicle *v, uint64_t its_us,
     buf_free(&spdu);
 }
 
+void sim_link_address(const uint8_t m[static 6], uint8_t ret[static 16]) {
+    const uint8_t a[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, (uint8_t)(m[0] ^ 2), m[1], m[2], 0xff,
+        0xfe, m[3], m[4], m[5]};
+    memcpy(ret, a, sizeof(a));
+}
+
 /* All three carriers, taking turns: an appliance has to read them all. */
 static void put_carrier(const struct sim_vehicle *v, struct span spdu, struct buf *frame) {
     const uint8_t *m = v->station.mac;
-    const uint8_t from[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, (uint8_t)(m[0] ^ 2), m[1], m[2], 0xff,
-        0xfe, m[3], m[4], m[5]};
+    uint8_t from[16];
+    sim_link_address(m, from);
     static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
     switch ((v->index + v->messages) % 3) {
     case 0:

@@ -75,6 +75,10 @@ struct sim_station {
 void sim_pki_new(
     struct sim_pki *p, size_t issuers, uint64_t start_its_us, uint64_t seed, struct ws_random *rnd);
 void sim_pki_free(struct sim_pki *p);
+/* Keys of the issuers, so that a later run issues for the same ones: DIR.issuers/root.key and aa-N.key (mode 0600). */
+WARN_UNUSED int sim_pki_keep(const struct sim_pki *p, const char *dir, struct ws_err *err);
+/* What sim_pki_write and sim_pki_keep wrote. */
+WARN_UNUSED int sim_pki_load(struct sim_pki *p, const char *dir, struct ws_err *err);
 /* root.cert and aa-N.cert; takes away aa-N.cert that an earlier run with more issuers left. */
 WARN_UNUSED int sim_pki_write(const struct sim_pki *p, const char *dir, struct ws_err *err);
 /* Tickets of n roadside units, for what they send: DIR.units/unitN.cert, its key unitN.key (mode 0600), and the
@@ -83,6 +87,9 @@ WARN_UNUSED int sim_units_write(const struct sim_pki *p, const char *dir, unsign
     uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct ws_err *err);
 void sim_station_new(const struct sim_pki *p, size_t issuer, const struct observer_class *observer,
     uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct sim_station *ret);
+/* A ticket for learning and nothing else, of the day in which its_us lies; the same seed, issuer and day give the same one. */
+void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, struct ws_random *rnd,
+    struct sim_station *ret);
 void sim_station_free(struct sim_station *s);
 
 /* ---- what stands on the road (obusim_world.c) ---- */
@@ -284,6 +291,8 @@ void sim_emit_look(struct sim_emit *e, struct sim_vehicle *v, uint64_t its_us,
 /* Writes the frames captured before its_us, in the order of their stamps. */
 void sim_emit_flush(struct sim_emit *e, uint64_t its_us);
 void sim_emit_free(struct sim_emit *e);
+/* The address that a station gives itself on a link (RFC 4291, appendix A). */
+void sim_link_address(const uint8_t mac[static 6], uint8_t ret_address[static 16]);
 
 /* ---- the run (obusim_run.c) ---- */
 

@@ -84,6 +84,81 @@ int sim_pki_write(const struct sim_pki *p, const char *dir, struct ws_err *err) 
     return rc;
 }
 
+/* root.key and aa-N.key; i = 0: the root's. */
+static int key_path(char ret_path[static 4096], const char *dir, size_t i, struct ws_err *err) {
+    char name[24] = "root.key";
+    char folder[4096];
+    if (i > 0)
+        (void)snprintf(name, sizeof(name), "aa-%zu.key", i);
+    if (snprintf(folder, sizeof(folder), "%s.issuers", dir) >= (int)sizeof(folder))
+        return ws_fail(err, WS_EINPUT, "%.60s...: name of a folder is too long", dir);
+    int rc = dir_make(folder, err);
+    return rc == WS_OK ? path_of(ret_path, folder, name, err) : rc;
+}
+
+int sim_pki_keep(const struct sim_pki *p, const char *dir, struct ws_err *err) {
+    int rc = WS_OK;
+    for (size_t i = 0; i <= p->n_issuers && rc == WS_OK; i++) {
+        char path[4096];
+        uint8_t scalar[32];
+        rc = key_path(path, dir, i, err);
+        if (rc != WS_OK)
+            break;
+        sign_key_octets(i == 0 ? p->root_key : p->issuer_key[i - 1], scalar);
+        rc = secret_write(path, scalar, err);
+        explicit_bzero(scalar, sizeof(scalar));
+    }
+    return rc;
+}
+
+static int load_key(const char *dir, size_t i, struct sign_key **ret, struct ws_err *err) {
+    char path[4096];
+    uint8_t scalar[32];
+    int rc = key_path(path, dir, i, err);
+    if (rc == WS_OK)
+        rc = secret_read(path, scalar, err);
+    if (rc != WS_OK)
+        return rc;
+    *ret = sign_key_from_octets(CURVE_P256, scalar);
+    explicit_bzero(scalar, sizeof(scalar));
+    return *ret != NULL ? WS_OK : ws_fail(err, WS_EINPUT, "%s: no key", path);
+}
+
+static int load_cert(const char *dir, const char *name, struct buf *ret, struct ws_err *err) {
+    enum { CERT_MAX = 4096 };
+    char path[4096];
+    struct cert c;
+    size_t at = 0;
+    int rc = path_of(path, dir, name, err);
+    if (rc == WS_OK)
+        rc = file_read(path, CERT_MAX, ret, err);
+    if (rc == WS_OK && cert_parse(buf_span(ret), &c, &at) != COER_OK)
+        rc = ws_fail(err, WS_EINPUT, "%s: no certificate (octet %zu)", path, at);
+    return rc;
+}
+
+int sim_pki_load(struct sim_pki *p, const char *dir, struct ws_err *err) {
+    *p = (struct sim_pki){0};
+    int rc = load_key(dir, 0, &p->root_key, err);
+    if (rc == WS_OK)
+        rc = load_cert(dir, "root.cert", &p->root, err);
+    for (size_t i = 0; i < SIM_ISSUERS_MAX && rc == WS_OK; i++) {
+        char name[24];
+        char path[4096];
+        (void)snprintf(name, sizeof(name), "aa-%zu.cert", i + 1);
+        rc = path_of(path, dir, name, err);
+        if (rc != WS_OK || (i > 0 && access(path, F_OK) != 0))
+            break;
+        rc = load_key(dir, i + 1, &p->issuer_key[i], err);
+        if (rc == WS_OK)
+            rc = load_cert(dir, name, &p->issuer[i], err);
+        p->n_issuers = i + 1;
+    }
+    if (rc != WS_OK)
+        sim_pki_free(p);
+    return rc;
+}
+
 /* Vehicles name themselves after their ticket (wire formats, 4): nobody can claim two names under one. */
 static void name_station(struct sim_station *s) {
     struct cert c;
@@ -113,6 +188,19 @@ void sim_station_new(const struct sim_pki *p, size_t issuer, const struct observ
         .app = app,
         .n_app = ARRAY_LEN(app),
     };
+    WS_ASSERT(issuer < p->n_issuers);
+    *ret = (struct sim_station){.key = sign_key_new(CURVE_P256, rnd)};
+    cert_put(&ret->cert, &rq, ret->key, p->issuer_key[issuer], buf_span(&p->issuer[issuer]));
+    name_station(ret);
+}
+
+void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, struct ws_random *rnd,
+    struct sim_station *ret) {
+    static const struct sign_permission app[] = {{PSID_LEARNING_RECORD, {NULL, 0}, false}};
+    const uint32_t day_s = (uint32_t)(its_us / 1000000 / DAY_S * DAY_S);
+    /* An hour before, for clocks; two days, so that a round at midnight is not cut. */
+    const struct cert_request rq = {
+        .valid_from_s = day_s - 3600, .valid_hours = 49, .app = app, .n_app = ARRAY_LEN(app)};
     WS_ASSERT(issuer < p->n_issuers);
     *ret = (struct sim_station){.key = sign_key_new(CURVE_P256, rnd)};
     cert_put(&ret->cert, &rq, ret->key, p->issuer_key[issuer], buf_span(&p->issuer[issuer]));
