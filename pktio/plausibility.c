@@ -95,6 +95,9 @@ static void take_state(struct plausibility_sample *s, const struct station_state
     s->heading = st->heading;
     s->speed_confidence = st->speed_confidence;
     s->heading_confidence = st->heading_confidence;
+    s->accel_long = st->accel_long;
+    s->accel_lat = st->accel_lat;
+    s->yaw_rate = st->yaw_rate;
 }
 
 static void read_its(struct plausibility_sample *s, struct span app) {
@@ -141,6 +144,9 @@ void plausibility_read(const struct pkt_message *m, struct plausibility_sample *
         .heading = STATION_HEADING_UNAVAILABLE,
         .speed_confidence = STATION_CONFIDENCE_UNAVAILABLE,
         .heading_confidence = STATION_CONFIDENCE_UNAVAILABLE,
+        .accel_long = STATION_UNAVAILABLE,
+        .accel_lat = STATION_UNAVAILABLE,
+        .yaw_rate = STATION_UNAVAILABLE,
         .has_position = m->has_location && m->lat != STATION_LAT_UNAVAILABLE &&
                         m->lon != STATION_LON_UNAVAILABLE,
         .lat = m->lat,

@@ -79,6 +79,7 @@ struct plausibility_sample {
     uint8_t station_type; /* 0 unknown */
     uint16_t speed, heading; /* cm/s, 0.1 degree; unavailable as in station_state.h */
     uint8_t speed_confidence, heading_confidence;
+    int16_t accel_long, accel_lat, yaw_rate; /* as in station_state.h; not judged */
     bool forward; /* it says that it does not reverse */
     bool has_station;
     uint32_t station_id;

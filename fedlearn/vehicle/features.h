@@ -95,6 +95,10 @@ WARN_UNUSED int fl_dataset_read(
     struct fl_dataset *set, const struct fl_schema *schema, struct span table, struct ws_err *err);
 void fl_dataset_free(struct fl_dataset *set);
 
+/* The statistics of a window of n >= 1 rows of `features` values each, as a schema's windows have them: for each feature mean,
+ * deviation, least, greatest, mean step. ret: features * FL_WINDOW_STATISTICS. For whoever applies a model to rows of its own. */
+void fl_window_statistics(const double *rows, size_t features, size_t n, double *ret);
+
 /* Where an input is in the middle and how wide it is; public, part of the model. */
 struct fl_norm {
     int64_t middle; /* in 2^-20 of the input's unit; |middle| <= 2^52 */

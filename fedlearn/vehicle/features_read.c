@@ -187,11 +187,9 @@ static int keep(
     return 0;
 }
 
-static void statistics(const struct reading *r, double *ret) {
-    size_t features = r->schema->features;
-    size_t n = r->filled;
+void fl_window_statistics(const double *rows, size_t features, size_t n, double *ret) {
     for (size_t f = 0; f < features; f++) {
-        const double *v = r->window + f;
+        const double *v = rows + f;
         double sum = 0;
         double least = v[0];
         double most = v[0];
@@ -236,7 +234,7 @@ static int take(
     if (r->filled != r->schema->window)
         return 0;
     double out[FL_SCHEMA_FEATURES * FL_WINDOW_STATISTICS];
-    statistics(r, out);
+    fl_window_statistics(r->window, features, r->filled, out);
     r->filled = 0;
     return keep(r, out, class, already, err);
 }

@@ -65,7 +65,8 @@ static bool is_notice(const struct pkt_message *m) {
     return app.n > 0 && (app.p[0] == NOTICE_VERSION || app.p[0] == FRAGMENT_ON_AIR);
 }
 
-void admit_judge(struct plausibility_tracks *t, struct pkt_message *m) {
+void admit_judge(
+    struct plausibility_tracks *t, struct pkt_message *m, struct plausibility_sample *ret_sample) {
     struct plausibility_sample s;
     struct observation o;
     plausibility_read(m, &s);
@@ -77,6 +78,8 @@ void admit_judge(struct plausibility_tracks *t, struct pkt_message *m) {
         s.direct = false; /* it may have waited for coverage, far from where it was seen */
     }
     plausibility_judge(t, &s, &m->plausibility);
+    if (ret_sample != NULL)
+        *ret_sample = s;
 }
 
 enum admit_outcome admit_message(struct node *n, const struct pkt_message *m, struct ws_now now,

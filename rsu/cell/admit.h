@@ -27,8 +27,10 @@ struct admit_counters {
 };
 
 /* How believable it is, into m->plausibility; of our observations by the place and time in them. Nothing is refused
- * for it, and no transaction carries it: validators agree on messages, not on what one antenna thinks of them. */
-void admit_judge(struct plausibility_tracks *t, struct pkt_message *m);
+ * for it, and no transaction carries it: validators agree on messages, not on what one antenna thinks of them. ret_sample (may be NULL):
+ * what was read of it. */
+void admit_judge(
+    struct plausibility_tracks *t, struct pkt_message *m, struct plausibility_sample *ret_sample);
 
 /* One signed message, its signer's certificate before it unless the node has that. certificates is counted up when it is
  * new; err (may be NULL): why not. */

@@ -126,7 +126,7 @@ static void take_helping(struct daemon *d, struct ring *from, struct ws_now now)
         struct pkt_message *m = ring_pop(from);
         if (m == NULL)
             return;
-        admit_judge(d->face.tracks, m);
+        admit_judge(d->face.tracks, m, NULL);
         enum admit_outcome o = admit_message(d->face.node, m, now, &d->admit);
         if (o == ADMIT_TAKEN)
             note_admitted(d, m, now.mono_us);

@@ -120,7 +120,7 @@ static struct replay_frame *line_of(struct replay *r, uint32_t capture, uint64_t
 static bool on_verified(void *ctx, struct pkt_message *m) {
     struct replay *r = ctx;
     struct buf words = {0};
-    admit_judge(r->tracks, m);
+    admit_judge(r->tracks, m, NULL);
     plausibility_print(&m->plausibility, &words);
     buf_u8(&words, 0);
     line_of(r, m->capture, m->frame)->plausibility = (char *)words.p;

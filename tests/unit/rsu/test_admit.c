@@ -44,7 +44,7 @@ static uint16_t judge(struct fixture *f, uint64_t psid, struct span content, uin
     f->m = (struct pkt_message){.psid = psid, .generation_time = time_us, .carrier = CARRIER_WSMP};
     memcpy(f->m.octets, b.p, b.n);
     f->m.spdu = span_of(f->m.octets, b.n);
-    admit_judge(f->t, &f->m);
+    admit_judge(f->t, &f->m, NULL);
     buf_free(&b);
     return f->m.plausibility.flags;
 }

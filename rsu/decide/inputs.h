@@ -1,0 +1,67 @@
+/* What a unit can know of a vehicle, by the names that inputs of a model have (fedlearn/model/model.h): which of them it can
+ * fill, and a model's inputs out of looks at one vehicle. A schema that uses other columns gives a model that no unit applies.
+ *
+ * Values are thousandths of the unit below, so that a number of a table with three decimals and the same one heard are one
+ * double, and statistics are those of features.h. Pure; any thread. */
+#ifndef WAYSIDE_RSU_DECIDE_INPUTS_H
+#define WAYSIDE_RSU_DECIDE_INPUTS_H
+
+#include "fedlearn/vehicle/model.h"
+
+/* X(identifier, name, unit, what it is) */
+#define DECIDE_QUANTITIES(X)                                                                       \
+    X(DECIDE_SPEED, "speed", "km/h", "as the vehicle says")                                        \
+    X(DECIDE_ACCELERATION, "acceleration", "m/s2",                                                 \
+        "along its way: as it says, else by its speed since the look before")                      \
+    X(DECIDE_LATERAL, "lateral_acceleration", "m/s2", "to the left, as it says")                   \
+    X(DECIDE_YAW_RATE, "yaw_rate", "degree/s", "to the left, as it says")                          \
+    X(DECIDE_LIMIT, "limit", "km/h", "in force in the map on its lane; also design_speed")         \
+    X(DECIDE_DENSITY, "density", "1/km", "vehicles heard around it, itself among them")            \
+    X(DECIDE_HAZARDS, "hazards", "1",                                                              \
+        "of the map and of advisories around it, without those of this service")                   \
+    X(DECIDE_HOUR, "hour", "h", "of the day, whole hours; also observation_hour")                  \
+    X(DECIDE_TIME, "time", "h", "of the day, with its fraction")
+
+enum decide_quantity {
+#define X(id, ...) id,
+    DECIDE_QUANTITIES(X)
+#undef X
+        DECIDE_QUANTITY_COUNT
+};
+const char *decide_quantity_name(enum decide_quantity q);
+const char *decide_quantity_unit(enum decide_quantity q);
+
+/* One look at a vehicle. */
+struct decide_row {
+    uint32_t known; /* bit by quantity */
+    int32_t v[DECIDE_QUANTITY_COUNT]; /* thousandths; of those that are known */
+};
+
+enum { DECIDE_FEATURES = 64, DECIDE_WINDOW_MAX = 64, DECIDE_NOTHING = 255 };
+
+/* How a model's inputs follow from rows. */
+struct decide_binding {
+    uint32_t needs; /* bit by quantity: a row without one of them is no look */
+    uint16_t window; /* rows that it takes; 1: the last one alone */
+    uint16_t features;
+    uint16_t inputs;
+    struct {
+        uint8_t of, minus; /* enum decide_quantity; minus may be DECIDE_NOTHING */
+    } feature[DECIDE_FEATURES];
+    struct {
+        uint8_t feature;
+        uint8_t
+            statistic; /* of the window, in the order of features.h; DECIDE_NOTHING: the last row's value */
+    } input[FL_MAX_INPUTS];
+};
+
+/* window: looks in a window, as in the schema (a model does not say it); 0: nobody has said. WS_EINPUT names the input
+ * that cannot be had, and why; WS_ELIMIT: more than DECIDE_FEATURES. */
+WARN_UNUSED int decide_bind(const struct fl_model *m, unsigned window,
+    struct decide_binding *ret_binding, struct ws_err *err);
+
+/* rows: binding->window of them, the oldest first, each with what is needed. ret: binding->inputs, in the units above. */
+void decide_inputs(
+    const struct decide_binding *b, const struct decide_row *rows, double *ret_inputs);
+
+#endif

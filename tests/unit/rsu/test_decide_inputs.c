@@ -1,0 +1,225 @@
+/* What a unit can know of a vehicle, by the names that a model's inputs have: the vocabulary, windows as tables have them, and
+ * what CAM and BSM of real stations give. */
+#include "tests/support/cm.h"
+#include "tests/unit/rsu/decide_rig.h"
+
+#include "base/clock.h"
+#include "base/fileio.h"
+#include "base/random.h"
+#include "pktio/capture.h"
+#include "pktio/message.h"
+#include "v2x/bsm.h"
+#include "v2x/carrier.h"
+#include "v2x/facility.h"
+#include "v2x/psid.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int bind_to(
+    const char *schema, unsigned window, struct decide_binding *b, struct ws_err *err) {
+    static const int32_t zeros[FL_MAX_INPUTS];
+    struct fl_model *m = rig_model(schema, zeros, 0);
+    int rc = decide_bind(m, window, b, err);
+    fl_model_free(m);
+    free(m);
+    return rc;
+}
+
+#define LABEL "label y 0 1\n"
+
+static void names(void **state) {
+    (void)state;
+    struct decide_binding b;
+    struct ws_err err = {0};
+    assert_int_equal(bind_to(LABEL "feature speed\nfeature speed - design_speed\nfeature limit\n"
+                                   "feature observation_hour|time\nfeature density\n",
+                         0, &b, &err),
+        WS_OK);
+    assert_int_equal(b.inputs, 5);
+    assert_int_equal(b.window, 1);
+    assert_int_equal(b.needs,
+        1U << DECIDE_SPEED | 1U << DECIDE_LIMIT | 1U << DECIDE_HOUR | 1U << DECIDE_DENSITY);
+    struct decide_row r = {.v = {[DECIDE_SPEED] = 61234,
+                               [DECIDE_LIMIT] = 50000,
+                               [DECIDE_HOUR] = 7000,
+                               [DECIDE_DENSITY] = 12000}};
+    double x[5];
+    decide_inputs(&b, &r, x);
+    assert_true(x[0] == 61.234 && x[1] == 61.234 - 50 && x[2] == 50 && x[3] == 7 && x[4] == 12);
+}
+
+/* Nothing is guessed: the input is named, and what of it is not known. */
+static void what_is_missing(void **state) {
+    (void)state;
+    static const struct {
+        const char *schema, *says;
+        unsigned window;
+    } cases[] = {
+        {LABEL "feature speed\nfeature heart_rate\n",
+            "input 2 'heart_rate': a unit does not know 'heart_rate'", 0},
+        {LABEL "feature speed - wish\n", "input 1 'speed - wish': a unit does not know 'wish'", 0},
+        {LABEL "feature wish - speed\n", "input 1 'wish - speed': a unit does not know 'wish'", 0},
+        {LABEL "feature speed\nwindow 5\n",
+            "input 1 'speed.mean': over a window, and decide.window", 0},
+        {LABEL "feature rpm\nwindow 5\n", "input 1 'rpm.mean': a unit does not know 'rpm'", 5},
+        {LABEL "feature Speed\n", "a unit does not know 'Speed'", 0},
+        {LABEL "feature \"speed.median\"\n", "a unit does not know 'speed.median'", 5},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decide_binding b;
+        struct ws_err err = {0};
+        assert_int_equal(bind_to(cases[i].schema, cases[i].window, &b, &err), WS_EINPUT);
+        if (strstr(err.text, cases[i].says) == NULL)
+            fail_msg("'%s' is not in '%s'", cases[i].says, err.text);
+    }
+}
+
+/* The same rows as a table and as looks: the same doubles, to the last bit. */
+static void windows_are_those_of_tables(void **state) {
+    (void)state;
+    enum { ROWS = 120 };
+    static const char schema[] =
+        LABEL "feature speed\nfeature speed - design_speed\nfeature acceleration\nwindow 12\n";
+    struct ws_random rnd = ws_random_seeded(52);
+    struct decide_row rows[ROWS] = {0};
+    struct buf table = {0};
+    buf_printf(&table, "y,speed,acceleration,design_speed\n");
+    for (size_t i = 0; i < ROWS; i++) {
+        int32_t *v = rows[i].v;
+        v[DECIDE_SPEED] = (int32_t)ws_random_below(&rnd, 150000);
+        v[DECIDE_ACCELERATION] = (int32_t)ws_random_below(&rnd, 16000) - 8000;
+        v[DECIDE_LIMIT] = (int32_t)(30000 + 10000 * ws_random_below(&rnd, 10));
+        buf_printf(&table, "0,%d.%03d,%s%d.%03d,%d.%03d\n", v[DECIDE_SPEED] / 1000,
+            v[DECIDE_SPEED] % 1000, v[DECIDE_ACCELERATION] < 0 ? "-" : "",
+            abs(v[DECIDE_ACCELERATION]) / 1000, abs(v[DECIDE_ACCELERATION]) % 1000,
+            v[DECIDE_LIMIT] / 1000, v[DECIDE_LIMIT] % 1000);
+    }
+    struct fl_schema s;
+    struct fl_dataset set = {0};
+    struct decide_binding b;
+    struct ws_err err = {0};
+    assert_int_equal(fl_schema_read(span_of(schema, strlen(schema)), &s, &err), WS_OK);
+    assert_int_equal(fl_dataset_read(&set, &s, buf_span(&table), &err), WS_OK);
+    assert_int_equal(set.n, ROWS / 12);
+    assert_int_equal(bind_to(schema, 12, &b, &err), WS_OK);
+    assert_int_equal(b.window, 12);
+    for (size_t i = 0; i < set.n; i++) {
+        double x[15];
+        decide_inputs(&b, rows + 12 * i, x);
+        assert_memory_equal(x, set.x + 15 * i, sizeof(x));
+    }
+    fl_dataset_free(&set);
+    buf_free(&table);
+}
+
+/* ---- real messages ---- */
+
+static struct decide_row read_one(const struct station_state *st) {
+    const struct watch_config cfg = {
+        .vehicles = 8, .window = 1, .look_us = 1000000, .reach_mm = 1000};
+    struct watch *w = watch_new(&cfg);
+    const struct decide_heard h = {.its_us = RIG_ITS_US,
+        .speed = st->speed,
+        .heading = st->heading,
+        .accel_long = st->accel_long,
+        .accel_lat = st->accel_lat,
+        .yaw_rate = st->yaw_rate};
+    struct decide_row r;
+    size_t at = 0;
+    assert_int_equal(watch_hear(w, &h, 0, 0, &at), WATCH_DUE);
+    watch_read(w, at, &h, &r);
+    watch_free(w);
+    return r;
+}
+
+struct heard {
+    size_t messages, with[DECIDE_QUANTITY_COUNT];
+    int32_t least[DECIDE_QUANTITY_COUNT], greatest[DECIDE_QUANTITY_COUNT];
+};
+
+static void take(struct heard *t, const struct station_state *st) {
+    struct decide_row r = read_one(st);
+    t->messages++;
+    assert_int_equal((r.known >> DECIDE_SPEED & 1) != 0, st->speed != STATION_SPEED_UNAVAILABLE);
+    for (unsigned q = 0; q < DECIDE_QUANTITY_COUNT; q++) {
+        if ((r.known >> q & 1) == 0)
+            continue;
+        t->least[q] = t->with[q] == 0 || r.v[q] < t->least[q] ? r.v[q] : t->least[q];
+        t->greatest[q] = t->with[q] == 0 || r.v[q] > t->greatest[q] ? r.v[q] : t->greatest[q];
+        t->with[q]++;
+    }
+}
+
+static bool read_capture(const char *name, struct heard *t) {
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/v2x/captures/%s", test_data_dir(), name);
+    *t = (struct heard){0};
+    if (access(path, R_OK) != 0)
+        return false;
+    struct capture *c = NULL;
+    struct ws_err err;
+    struct pkt_frame f;
+    assert_int_equal(capture_open(path, 0, &c, &err), WS_OK);
+    while (capture_next(c, &f, &err) == 1) {
+        struct carrier k;
+        struct its_pdu p;
+        struct bsm b;
+        struct spdu s;
+        size_t at = 0;
+        uint16_t port = 0;
+        enum carrier_verdict v = carrier_read(f.link, f.data, &k);
+        if (v != CARRIER_BARE && v != CARRIER_SECURED)
+            continue;
+        struct span app = k.message;
+        if (v == CARRIER_SECURED) {
+            if (spdu_parse(k.message, &s, &at) != COER_OK)
+                continue;
+            app = spdu_app_payload(&s, &port);
+        }
+        if (its_pdu_read(app, &p) == ITS_PDU_OK && p.kind == ITS_CAM && !p.is_rsu)
+            take(t, &p.state);
+        else if (bsm_read(app, &b) == BSM_OK)
+            take(t, &b.state);
+    }
+    capture_close(c);
+    for (unsigned q = 0; q < DECIDE_QUANTITY_COUNT; q++)
+        if (t->with[q] > 0)
+            print_message("%s: %zu messages, %s in %zu, %d to %d thousandths %s\n", name,
+                t->messages, decide_quantity_name((enum decide_quantity)q), t->with[q],
+                (int)t->least[q], (int)t->greatest[q],
+                decide_quantity_unit((enum decide_quantity)q));
+    return true;
+}
+
+/* Every production car says speed, acceleration and yaw rate, in what cars do. */
+static void real_messages(void **state) {
+    static const char *const names_of[] = {"its-g5-cam-secured-boslx.pcapng",
+        "its-g5-cam-secured-vanetza.pcap", "its-g5-cam-cpm-unsecured-msvan3t.pcapng",
+        "wsmp-bsm-signed-commsignia.pcap"};
+    size_t n = 0;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names_of); i++) {
+        struct heard t;
+        if (!read_capture(names_of[i], &t))
+            continue;
+        n++;
+        assert_true(t.messages > 0);
+        assert_true(t.with[DECIDE_SPEED] * 10 >= t.messages * 9);
+        assert_true(t.least[DECIDE_SPEED] >= 0 && t.greatest[DECIDE_SPEED] < 250000);
+        assert_true(
+            t.least[DECIDE_ACCELERATION] > -12000 && t.greatest[DECIDE_ACCELERATION] < 12000);
+    }
+    if (n == 0)
+        skip();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),
+        cmocka_unit_test(what_is_missing),
+        cmocka_unit_test(windows_are_those_of_tables),
+        cmocka_unit_test(real_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
