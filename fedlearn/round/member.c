@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fedlearn/vehicle/mask.h"
 #include "ledger/exec/hash.h"
 
 #include <stdio.h>
@@ -16,7 +15,9 @@ enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1 };
 enum look { NOT_YET, GOOD, BAD, COMPLAINED };
 struct looked {
     enum look look;
-    uint64_t complained; /* height; again until the ledger has excluded it */
+    bool out; /* a look at it is given out */
+    uint64_t again; /* not before this height */
+    struct buf complaint; /* COMPLAINED: wished for until the ledger has excluded it */
     uint16_t share[FL_SHARE_VALUES]; /* GOOD; secret */
 };
 
@@ -38,8 +39,10 @@ struct fl_member {
     uint64_t round; /* 0: none */
     unsigned v; /* our number in it; 0: we are none of its members */
     struct fl_round sealed_for;
+    uint64_t height; /* of the last step */
     size_t n, cap;
     struct looked **sub; /* owned, each wiped */
+    size_t out; /* looks given out */
     bool may_open; /* the digest is written down */
     struct buf outcome;
     uint64_t wished[FL_RECORD_OUTCOME + 1]; /* heights */
@@ -48,7 +51,7 @@ struct fl_member {
 };
 
 struct fl_member_limits fl_member_limits_default(void) {
-    return (struct fl_member_limits){.key_us = UINT64_C(86400000000), .looks = 64};
+    return (struct fl_member_limits){.key_us = UINT64_C(86400000000), .looks = 1024};
 }
 
 struct fl_member *fl_member_new(const uint8_t cell[static 32], const uint8_t address[static 32],
@@ -63,13 +66,14 @@ struct fl_member *fl_member_new(const uint8_t cell[static 32], const uint8_t add
 
 static void forget_round(struct fl_member *m) {
     for (size_t i = 0; i < m->n; i++) {
-        if (m->sub[i] != NULL)
-            sodium_memzero(m->sub[i], sizeof(*m->sub[i]));
+        buf_free(&m->sub[i]->complaint);
+        sodium_memzero(m->sub[i], sizeof(*m->sub[i]));
         free(m->sub[i]);
     }
     free(m->sub);
     m->sub = NULL;
     m->n = m->cap = 0;
+    m->out = 0; /* what comes back is of another round */
     m->round = 0;
     m->v = 0;
     m->may_open = false;
@@ -202,7 +206,7 @@ static void keep_key(
 }
 
 /* The key that the round has for us. */
-static const struct fl_reader *reader_of(const struct fl_member *m) {
+static struct fl_reader *reader_of(const struct fl_member *m) {
     for (size_t i = 0; i < ARRAY_LEN(m->key); i++) {
         struct fl_point p;
         if (m->key[i].reader == NULL)
@@ -216,87 +220,104 @@ static const struct fl_reader *reader_of(const struct fl_member *m) {
 
 /* ---- looking ---- */
 
-static void wish_complaint(
-    struct fl_member *m, size_t i, const struct fl_submission *s, const struct fl_material *have) {
-    struct fl_complaint c;
-    uint8_t octets[FL_COMPLAINT_OCTETS];
-    fl_complaint_make(&m->sealed_for, s, m->v, reader_of(m), &c);
-    fl_complaint_put(&c, octets);
-    const struct fl_complaint_record rec = {.round = m->round,
-        .submission = (uint32_t)i,
-        .complaint = span_of(octets, sizeof(octets)),
-        .cover = have->cover,
-        .bundle = span_of(
-            have->bundles.p + fl_bundle_offset(&s->plan, m->v), fl_bundle_octets(&s->plan, m->v))};
-    fl_complaint_record_encode(&rec, wish(m, FL_RECORD_COMPLAINT));
-}
-
-/* Complete when true: what the vehicle committed to, every octet of it. */
-static bool have_all(struct fl_member *m, const struct fl_submission_view *view,
-    struct fl_material *ret_have, struct fl_submission *ret_s) {
-    if (!m->io.material(m->io.ctx, view->id, ret_have)) {
-        m->counters.missing++;
-        return false;
+static void note_look(struct fl_member *m, struct looked *l, struct fl_look *found) {
+    switch (found->result) {
+    case FL_LOOK_OTHER:
+        m->counters.other++;
+        l->again = m->height + FL_WISH_AGAIN;
+        break;
+    case FL_LOOK_BAD:
+        m->counters.bad++;
+        l->look = BAD;
+        break;
+    case FL_LOOK_GOOD:
+        m->counters.good++;
+        l->look = GOOD;
+        memcpy(l->share, found->share, sizeof(l->share));
+        break;
+    case FL_LOOK_COMPLAINT:
+        m->counters.bad++;
+        l->look = COMPLAINED;
+        l->complaint = found->complaint;
+        found->complaint = (struct buf){0};
+        break;
     }
-    if (fl_material_check(&m->sealed_for, view->token, view->id, ret_have, ret_s) ==
-        FL_MATERIAL_GOOD)
-        return true;
-    m->counters.other++;
-    return false;
 }
 
-/* What a submission is worth. A bundle that is bad is complained about as soon as that is possible, and until it is out. */
+void fl_member_looked(struct fl_member *m, struct fl_look *l) {
+    struct looked *at = l->round == m->round && l->submission < m->n ? m->sub[l->submission] : NULL;
+    if (at != NULL && at->out) {
+        at->out = false;
+        m->out--;
+        m->counters.looked++;
+        note_look(m, at, l);
+    }
+    fl_look_free(l);
+}
+
+size_t fl_member_looking(const struct fl_member *m) {
+    return m->out;
+}
+
 static void look_at(struct fl_member *m, const struct fl_open *open, size_t i,
-    const struct fl_submission_view *view, uint64_t complain_at) {
-    struct looked *l = m->sub[i];
-    struct fl_material have;
-    struct fl_submission *s = ws_alloc(sizeof(*s));
-    m->counters.looked++;
-    if (have_all(m, view, &have, s)) {
-        struct span mine = span_of(
-            have.bundles.p + fl_bundle_offset(&s->plan, m->v), fl_bundle_octets(&s->plan, m->v));
-        if (fl_wire_check(open->config.profile, open->params, have.wire, NULL) != WS_OK) {
-            m->counters.bad++;
-            l->look = BAD;
-        } else if (fl_bundle_open(&m->sealed_for, s, m->v, mine, reader_of(m), l->share) ==
-                   FL_BUNDLE_GOOD) {
-            m->counters.good++;
-            l->look = GOOD;
-        } else if (complain_at != 0) {
-            m->counters.bad += l->look == NOT_YET;
-            l->look = COMPLAINED;
-            l->complained = complain_at;
-            wish_complaint(m, i, s, &have);
+    const struct fl_submission_view *view) {
+    struct fl_look *l = ws_alloc(sizeof(*l));
+    l->round = m->round;
+    l->submission = (uint32_t)i;
+    l->v = m->v;
+    l->sealed_for = m->sealed_for;
+    l->profile = open->config.profile;
+    l->params = open->params;
+    memcpy(l->id, view->id, sizeof(l->id));
+    memcpy(l->token, view->token, sizeof(l->token));
+    l->reader = fl_reader_share(reader_of(m));
+    m->sub[i]->out = true;
+    m->out++;
+    if (m->io.look(m->io.ctx, l))
+        return;
+    m->sub[i]->out = false;
+    m->out--;
+    m->counters.missing++;
+    fl_look_free(l);
+}
+
+static void make_places(struct fl_member *m, size_t n) {
+    while (m->n < n) {
+        if (m->n == m->cap) {
+            m->cap = m->cap == 0 ? 64 : 2 * m->cap;
+            m->sub = ws_realloc(m->sub, m->cap * sizeof(struct looked *));
         }
+        m->sub[m->n++] = ws_alloc(sizeof(struct looked));
     }
-    free(s);
 }
 
-static bool is_settled(const struct looked *l, uint64_t height) {
-    return l->look == GOOD || l->look == BAD ||
-           (l->look == COMPLAINED && height < l->complained + FL_WISH_AGAIN);
-}
-
-/* What was not all here is looked at again. */
+/* What was not all here is looked at again; it is not in the way of what is. */
 static void look_around(
     struct fl_member *m, const void *contract, const struct fl_round_view *view, uint64_t height) {
     struct fl_submission_view s;
-    unsigned looks = 0;
-    const uint64_t complain_at = view->phase == FL_ATTESTING ? height : 0;
-    for (size_t i = 0;
-         i < view->submissions && looks < m->limits.looks && m->n_wishes + WISHES_LEFT < WISHES_MAX;
-         i++) {
-        if (i == m->n) {
-            if (m->n == m->cap) {
-                m->cap = m->cap == 0 ? 64 : 2 * m->cap;
-                m->sub = ws_realloc(m->sub, m->cap * sizeof(struct looked *));
-            }
-            m->sub[m->n++] = ws_alloc(sizeof(struct looked));
-        }
-        if (is_settled(m->sub[i], height) || !fl_contract_submission(contract, i, &s) || s.excluded)
+    make_places(m, view->submissions);
+    for (size_t i = 0; i < view->submissions && m->out < m->limits.looks; i++) {
+        const struct looked *l = m->sub[i];
+        if (l->look == NOT_YET && !l->out && l->again <= height &&
+            fl_contract_submission(contract, i, &s) && !s.excluded)
+            look_at(m, view->open, i, &s);
+    }
+}
+
+/* As soon as that is possible, and until the vehicle is out. */
+static void wish_complaints(struct fl_member *m, const void *contract, uint64_t height) {
+    struct fl_submission_view s;
+    for (size_t i = 0; i < m->n && m->n_wishes + WISHES_LEFT < WISHES_MAX; i++) {
+        struct looked *l = m->sub[i];
+        if (l->look != COMPLAINED || l->complaint.n == 0 || l->again > height ||
+            !fl_contract_submission(contract, i, &s))
             continue;
-        look_at(m, view->open, i, &s, complain_at);
-        looks++;
+        if (s.excluded) {
+            buf_free(&l->complaint);
+            continue;
+        }
+        l->again = height + FL_WISH_AGAIN;
+        buf_put(wish(m, FL_RECORD_COMPLAINT), l->complaint.p, l->complaint.n);
     }
 }
 
@@ -310,13 +331,14 @@ static bool all_settled(
     return true;
 }
 
-/* As soon as everything is settled; of what has not come when half of the time is over, without it. */
+/* As soon as everything is settled; of what has not come when half of the time is over, without it. What is being looked at then has as long
+ * again as that leaves. */
 static void try_to_attest(struct fl_member *m, const void *contract,
     const struct fl_round_view *view, uint64_t height, uint64_t now_us) {
     uint8_t bits[FL_SUBMISSIONS_MAX / 8] = {0};
-    const uint64_t half = view->open->config.attest_us / 2;
+    const uint64_t wait = view->open->config.attest_us / (m->out > 0 ? 4 : 2);
     if (fl_contract_has_attested(contract, m->v) ||
-        (!all_settled(m, contract, view) && now_us + half < view->until_us) ||
+        (!all_settled(m, contract, view) && now_us + wait < view->until_us) ||
         !is_due(m, FL_RECORD_ATTEST, height))
         return;
     for (size_t i = 0; i < m->n; i++)
@@ -438,6 +460,8 @@ static void take_part(struct fl_member *m, const void *contract, const struct fl
     if (view->phase >= FL_SUBMITTING && view->phase <= FL_OPENING)
         look_around(m, contract, view, height);
     if (view->phase == FL_ATTESTING)
+        wish_complaints(m, contract, height);
+    if (view->phase == FL_ATTESTING)
         try_to_attest(m, contract, view, height, now_us);
     if (view->phase == FL_OPENING)
         try_to_open(m, contract, view, height);
@@ -451,6 +475,7 @@ size_t fl_member_step(struct fl_member *m, const void *contract, uint64_t height
     struct fl_round_view view;
     fl_contract_round(contract, &view);
     m->n_wishes = 0;
+    m->height = height;
     keep_key(m, contract, height, now_us, view.phase == FL_IDLE);
     if (view.phase == FL_IDLE && m->round != 0)
         forget_round(m);

@@ -6,28 +6,28 @@
  * says nothing. What is said again after a crash is the same octets: sums follow from the ledger and from what was sent.
  *
  * Secrets: each key's is drawn at random, saved by io, and erased when no round can need it any more; shares live in memory from the
- * look at a submission to the end of its round and are wiped then. Nothing of them is logged. One thread. */
+ * look at a submission (look.h) to the end of its round and are wiped then. Nothing of them is logged. One thread. */
 #ifndef WAYSIDE_FEDLEARN_ROUND_MEMBER_H
 #define WAYSIDE_FEDLEARN_ROUND_MEMBER_H
 
+#include "fedlearn/round/look.h"
 #include "fedlearn/round/rounds.h"
-#include "fedlearn/vehicle/material.h"
 
 struct fl_member_io {
     /* Small records of this unit; saved means synced. Names: "key-" and a serial, "opened". */
     bool (*load)(void *ctx, const char *name, struct buf *ret); /* false: there is none */
     int (*save)(void *ctx, const char *name, struct span octets, struct ws_err *err);
     void (*erase)(void *ctx, const char *name); /* so that it cannot be read again */
-    /* False: not all of it is here (yet). Borrowed until the next call of any member of io. */
-    bool (*material)(void *ctx, const uint8_t id[static 32], struct fl_material *ret);
+    /* Runs the look with what is here, in whatever thread, and gives it back to fl_member_looked, now or later. False: not all of it is here (yet), and
+     * the look stays the member's. */
+    bool (*look)(void *ctx, struct fl_look *l);
     struct ws_random *random; /* the system's: it draws secrets */
     void *ctx;
 };
 
 struct fl_member_limits {
     uint64_t key_us; /* a key is renewed when it is so old and no round is on */
-    unsigned
-        looks; /* submissions looked at in one step: each costs a hash over all of it and a share */
+    unsigned looks; /* given out at a time; each holds about 8 kB */
 };
 struct fl_member_limits fl_member_limits_default(void);
 
@@ -47,6 +47,11 @@ struct fl_wish {
  * node is not catching up. The wishes are borrowed until the next step. */
 size_t fl_member_step(struct fl_member *m, const void *contract, uint64_t height, uint64_t now_us,
     const struct fl_wish **ret_wishes);
+
+/* A look that was given out is over; owned by the member from here on. In the thread of fl_member_step. */
+void fl_member_looked(struct fl_member *m, struct fl_look *l);
+/* How many are given out. */
+size_t fl_member_looking(const struct fl_member *m);
 
 /* What the round's groups gave (outcome.h), found elsewhere; wished for until the round ends. */
 void fl_member_outcome(struct fl_member *m, const struct fl_outcome *o);

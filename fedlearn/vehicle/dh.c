@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* 2^252 + 27742317777372353535851937790883648493, little-endian. */
@@ -184,6 +185,7 @@ void fl_ephemeral_wipe(struct fl_ephemeral *e) {
 
 /* ---- the validator's side ---- */
 struct fl_reader {
+    atomic_uint holders;
     struct fl_scalar *secret; /* alone in sodium_malloc's locked memory */
     struct fl_point public;
 };
@@ -195,13 +197,19 @@ struct fl_reader *fl_reader_new(const uint8_t secret[static FL_SECRET_OCTETS]) {
     if (kept == NULL)
         return NULL;
     struct fl_reader *r = ws_alloc(sizeof(*r));
+    atomic_init(&r->holders, 1);
     r->secret = kept;
     scalar_from_secret(FL_FOR_OWN_KEY, secret, kept, &r->public);
     return r;
 }
 
+struct fl_reader *fl_reader_share(struct fl_reader *r) {
+    (void)atomic_fetch_add(&r->holders, 1);
+    return r;
+}
+
 void fl_reader_free(struct fl_reader *r) {
-    if (r == NULL)
+    if (r == NULL || atomic_fetch_sub(&r->holders, 1) != 1)
         return;
     sodium_free(r->secret); /* wipes */
     free(r);

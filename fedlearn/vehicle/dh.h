@@ -66,7 +66,9 @@ void fl_ephemeral_wipe(struct fl_ephemeral *e);
 struct fl_reader;
 /* secret: drawn at random for this epoch; the caller erases it. NULL if the machine gives no such memory. */
 struct fl_reader *fl_reader_new(const uint8_t secret[static FL_SECRET_OCTETS]);
-void fl_reader_free(struct fl_reader *r); /* wipes; NULL is fine */
+/* One holder more, perhaps in another thread; each frees it. */
+struct fl_reader *fl_reader_share(struct fl_reader *r);
+void fl_reader_free(struct fl_reader *r); /* the last one wipes; NULL is fine */
 void fl_reader_public(const struct fl_reader *r, struct fl_point *ret_key);
 void fl_reader_exchange(
     const struct fl_reader *r, const struct fl_point *ephemeral, struct fl_point *ret_shared);

@@ -23,8 +23,6 @@
 enum {
     SAVED_MAX = 4096, /* octets of one small record */
     RETRY_BLOCKS = 16, /* an outcome that could not be found is tried again */
-    LOOKS =
-        8, /* submissions looked at after a block: hashing one of 3 MB takes 2 ms of the owner thread */
 };
 
 /* What the thread does, one at a time. */
@@ -51,8 +49,6 @@ struct learning {
     char folder[PATH_MAX - 32];
     uint8_t address[32];
     struct fl_member *member; /* NULL: no validator */
-    struct materials_hold hold; /* what the member borrowed last */
-    bool holds;
     uint64_t height; /* last looked at */
     uint64_t found; /* round */
     uint64_t retry_at; /* height */
@@ -89,19 +85,46 @@ static void erase(void *ctx, const char *name) {
         ws_log(WS_LOG_ERROR, "learn", "%s", err.text);
 }
 
-static void let_go(struct learning *l) {
-    if (l->holds)
-        materials_release(&l->hold);
-    l->holds = false;
+/* Hashing 3 MB takes two milliseconds, and the disk as long as it likes. */
+struct looking {
+    struct task task;
+    struct fl_look *look;
+};
+
+static void looking_run(struct node_job *job) {
+    struct looking *k = (struct looking *)job;
+    struct materials_hold hold;
+    const struct fl_material nothing = {0};
+    const bool is = materials_get(k->task.materials, k->look->id, &hold);
+    fl_look_run(k->look, is ? &hold.material : &nothing);
+    if (is)
+        materials_release(&hold);
 }
 
-static bool material(void *ctx, const uint8_t id[static 32], struct fl_material *ret) {
+static void looking_drop(struct node_job *job) {
+    struct looking *k = (struct looking *)job;
+    fl_look_free(k->look);
+    free(k);
+}
+
+static void looking_done(struct node *n, struct node_job *job, struct ws_now now) {
+    struct looking *k = (struct looking *)job;
+    (void)n;
+    (void)now;
+    fl_member_looked(k->task.of->member, k->look);
+    free(k);
+}
+
+static bool look(void *ctx, struct fl_look *what) {
     struct learning *l = ctx;
-    let_go(l);
-    l->holds = materials_get(l->cfg.materials, id, &l->hold);
-    if (l->holds)
-        *ret = l->hold.material;
-    return l->holds;
+    if (!materials_has(l->cfg.materials, what->id))
+        return false;
+    struct looking *k = ws_alloc(sizeof(*k));
+    k->task = (struct task){
+        {.run = looking_run, .done = looking_done, .drop = looking_drop}, l, l->cfg.materials};
+    k->look = what;
+    jobs_give(l->jobs, &k->task.job);
+    return true;
 }
 
 /* ---- open, close ---- */
@@ -129,12 +152,11 @@ int learning_open(const struct learning_config *cfg, struct learning **ret, stru
     }
     if (cfg->signer != NULL) {
         own_record_address(cfg->signer, l->address);
-        struct fl_member_limits limits = fl_member_limits_default();
-        limits.looks = LOOKS;
+        const struct fl_member_limits limits = fl_member_limits_default();
         const struct fl_member_io io = {.load = load,
             .save = save,
             .erase = erase,
-            .material = material,
+            .look = look,
             .random = cfg->random,
             .ctx = l};
         l->member = fl_member_new(l->cfg.cell, l->address, &limits, &io);
@@ -146,7 +168,6 @@ int learning_open(const struct learning_config *cfg, struct learning **ret, stru
 void learning_close(struct learning *l) {
     if (l == NULL)
         return;
-    let_go(l);
     jobs_free(l->jobs);
     fl_member_free(l->member);
     free(l);
@@ -408,7 +429,6 @@ void learning_run(struct learning *l, struct node *n, const void *contract, stru
     size_t count = fl_member_step(l->member, contract, height, s.block_time, &wish);
     for (size_t i = 0; i < count; i++)
         submit(l, n, &wish[i], now);
-    let_go(l);
 }
 
 /* ---- views ---- */
@@ -427,7 +447,9 @@ size_t learning_lacks(const struct learning *l, const void *contract, uint8_t (*
 
 struct learning_counters learning_read(const struct learning *l) {
     struct learning_counters r = l->counters;
-    if (l->member != NULL)
+    if (l->member != NULL) {
         r.member = *fl_member_read(l->member);
+        r.looking = fl_member_looking(l->member);
+    }
     return r;
 }

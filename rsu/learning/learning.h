@@ -24,6 +24,7 @@ struct learning_config {
 
 struct learning_counters {
     struct fl_member_counters member;
+    size_t looking; /* submissions that its thread is looking at */
     uint64_t sent[FL_RECORD_OUTCOME + 1]; /* records handed to our node, by kind */
     uint64_t refused; /* that our own node did not take */
     uint64_t found; /* rounds whose outcome was computed */

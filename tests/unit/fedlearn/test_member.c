@@ -21,7 +21,9 @@ struct unit {
     uint64_t lacks; /* bit i: vehicle i's material is not here */
     uint64_t mangled; /* bit i: what is here is not what was sent */
     struct buf copy;
-    bool down;
+    bool down, slow; /* its looks take a while */
+    struct fl_look *looking[RIG_VEHICLES];
+    size_t n_looks;
     size_t said[6]; /* records, by kind */
 };
 
@@ -71,8 +73,7 @@ static void erase(void *ctx, const char *name) {
     memset(f, 0, sizeof(*f));
 }
 
-static bool material(void *ctx, const uint8_t id[static 32], struct fl_material *ret) {
-    struct unit *u = ctx;
+static bool material(struct unit *u, const uint8_t id[static 32], struct fl_material *ret) {
     struct rig *r = u->cell->rig;
     for (size_t i = 0; i < RIG_VEHICLES; i++) {
         const struct rig_vehicle *c = &r->vehicle[i];
@@ -93,11 +94,33 @@ static bool material(void *ctx, const uint8_t id[static 32], struct fl_material 
     return false;
 }
 
+static bool look(void *ctx, struct fl_look *l) {
+    struct unit *u = ctx;
+    struct fl_material have;
+    if (!material(u, l->id, &have))
+        return false;
+    fl_look_run(l, &have);
+    if (u->slow) {
+        assert_true(u->n_looks < RIG_VEHICLES);
+        u->looking[u->n_looks++] = l;
+    } else {
+        fl_member_looked(u->member, l);
+    }
+    return true;
+}
+
+/* The last come back first. */
+static void looks_end(struct unit *u) {
+    while (u->n_looks > 0)
+        fl_member_looked(u->member, u->looking[--u->n_looks]);
+}
+
 static void boot(struct cell *c, unsigned v) {
     struct unit *u = &c->unit[v - 1];
-    const struct fl_member_io io = {load, save, erase, material, &c->rig->random, u};
+    const struct fl_member_io io = {load, save, erase, look, &c->rig->random, u};
     struct fl_member_limits limits = fl_member_limits_default();
     limits.looks = 7;
+    looks_end(u);
     fl_member_free(u->member);
     u->member = fl_member_new(c->rig->host.cell_id, c->rig->set[v - 1].address, &limits, &io);
 }
@@ -115,6 +138,7 @@ static struct cell *cell_open(void) {
 static void cell_close(struct cell *c) {
     for (size_t v = 0; v < RIG_VALIDATORS; v++) {
         struct unit *u = &c->unit[v];
+        looks_end(u);
         fl_member_free(u->member);
         buf_free(&u->copy);
         for (size_t i = 0; i < FILES; i++)
@@ -299,6 +323,54 @@ static void what_is_not_here(void **state) {
     cell_close(c);
 }
 
+/* Vehicles that say they take part and send nothing are in nobody's way, however many a unit may look at in one go. */
+static void who_sends_nothing(void **state) {
+    (void)state;
+    struct cell *c = cell_open();
+    struct fl_submission_view s;
+    order(c);
+    submit(c, 30);
+    for (size_t v = 0; v < RIG_VALIDATORS; v++)
+        c->unit[v].lacks = 0x3ff; /* more than seven, and the first */
+    close_round(c);
+    assert_int_equal(fl_contract_submission(c->rig->contract.self, 0, &s), false);
+    for (size_t v = 0; v < RIG_VALIDATORS; v++)
+        assert_int_equal(fl_member_read(c->unit[v].member)->good, 20);
+    cell_close(c);
+}
+
+/* Looks that take some blocks, come back in another order, and partly when the round is over and its key is gone. */
+static void looks_take_a_while(void **state) {
+    (void)state;
+    struct cell *c = cell_open();
+    order(c);
+    submit(c, 20);
+    for (size_t v = 0; v < RIG_VALIDATORS; v++)
+        c->unit[v].slow = true;
+    for (unsigned i = 0; i < 12; i++) {
+        block(c);
+        for (size_t v = 0; v < RIG_VALIDATORS; v++) {
+            struct unit *u = &c->unit[v];
+            assert_true(fl_member_looking(u->member) <= 7);
+            assert_int_equal(fl_member_looking(u->member), u->n_looks);
+            if (v != 3 && i % 3 == 2)
+                looks_end(u);
+        }
+    }
+    assert_int_equal(fl_member_read(c->unit[3].member)->good, 0);
+    for (size_t v = 0; v < 3; v++) {
+        assert_int_equal(fl_member_read(c->unit[v].member)->good, 20);
+        c->unit[v].slow = false;
+    }
+    close_round(c);
+    assert_int_equal(c->unit[3].n_looks, 7);
+    for (unsigned i = 0; i < 400; i++) /* into the next round, with another key */
+        block(c);
+    looks_end(&c->unit[3]);
+    assert_int_equal(fl_member_read(c->unit[3].member)->good, 0);
+    cell_close(c);
+}
+
 /* The ledger was put back, and the groups are others: nothing is said about these. Nor is anything said that is not written down. */
 static void opened_once(void **state) {
     (void)state;
@@ -372,6 +444,8 @@ int main(void) {
         cmocka_unit_test(three_are_enough),
         cmocka_unit_test(bad_bundles_are_told_of),
         cmocka_unit_test(what_is_not_here),
+        cmocka_unit_test(who_sends_nothing),
+        cmocka_unit_test(looks_take_a_while),
         cmocka_unit_test(opened_once),
         cmocka_unit_test(keys_grow_old),
         cmocka_unit_test(a_lost_key),

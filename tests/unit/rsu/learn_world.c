@@ -118,6 +118,10 @@ struct fl_round_view world_round(const struct world *x, size_t i) {
 /* Virtual time stands while a unit's thread works. */
 static void let_work(struct world *x, size_t i) {
     struct pollfd p = {learning_fd(x->l[i]), POLLIN, 0};
+    while (learning_read(x->l[i]).looking > 0) {
+        assert_int_equal(poll(&p, 1, 60000), 1);
+        learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
+    }
     const struct learning_counters c = learning_read(x->l[i]);
     const uint64_t round = world_round(x, i).number;
     if (world_round(x, i).phase != FL_JUDGING || c.found + c.not_found >= round)
