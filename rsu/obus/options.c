@@ -10,6 +10,8 @@ const char sim_usage[] =
     "Usage: obusim --map REGISTERED [--world ACTUAL] [--vehicles N | --fcd FILE] --out "
     "CAPTURE.pcap\n"
     "       obusim --listen CAPTURE --genesis FILE [--no-clock]\n"
+    "       obusim --learn ...   vehicles that learn with a running cell; see obusim --learn "
+    "--help\n"
     "\n"
     "Drives simulated vehicles past what really stands on the road and writes the frames that "
     "their\n"

@@ -1,0 +1,135 @@
+/* What of a unit's words the genesis proves: rounds, their ends, who is under suspicion. */
+#include "rsu/obus/learn_cell.h"
+
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/exec/hash.h"
+#include "ledger/light/proof.h"
+#include "rsu/cell/cell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { GENESIS_MAX = 16U << 20 };
+
+int learn_genesis_read(
+    struct learn_genesis *g, const char *path, const char *fingerprint, struct ws_err *err) {
+    hash32 want;
+    if (fingerprint != NULL &&
+        (strlen(fingerprint) != 64 || !hex_decode(want, sizeof(want), fingerprint)))
+        return ws_fail(err, WS_EINPUT, "--fingerprint %.70s: not 64 hex digits", fingerprint);
+    struct genesis *decoded = ws_alloc(sizeof(*decoded));
+    int rc = file_read(path, GENESIS_MAX, &g->octets, err);
+    if (rc == WS_OK && genesis_decode(exec_sha256, buf_span(&g->octets), decoded, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", path);
+    free(decoded);
+    if (rc != WS_OK)
+        return rc;
+    genesis_cell_id(exec_sha256, buf_span(&g->octets), g->cell);
+    if (fingerprint == NULL || memcmp(want, g->cell, sizeof(want)) == 0)
+        return WS_OK;
+    return ws_fail(err, WS_EINPUT, "%s: its fingerprint is another one", path);
+}
+
+static int ask_bundle(
+    struct learn_unit *u, const char *path, struct buf *ret_octets, struct ws_err *err) {
+    json_t *page = NULL;
+    int rc = ctl_http_json(u->http, path, &page, err);
+    if (rc == WS_OK)
+        rc = ctl_json_octets(page, "bundle", ret_octets, err);
+    json_decref(page);
+    return rc;
+}
+
+/* A proven event of learning, of that round; *ret_octets is what it borrows from. */
+static int believe_event(struct learn_unit *u, const struct learn_genesis *g, uint64_t round,
+    const struct learn_place *at, struct buf *ret_octets, struct fl_event_body *ret,
+    struct ws_err *err) {
+    char path[80];
+    struct event e;
+    struct event_bundle *p = ws_alloc(sizeof(*p));
+    (void)snprintf(path, sizeof(path), "/v1/proofs/event/%llu/%lu", (unsigned long long)at->height,
+        (unsigned long)at->sequence);
+    int rc = ask_bundle(u, path, ret_octets, err);
+    if (rc == WS_OK)
+        rc = event_bundle_decode(buf_span(ret_octets), p, err);
+    if (rc == WS_OK)
+        rc = light_check_event(&exec_light_crypto, buf_span(&g->octets), p, &e, err);
+    if (rc == WS_OK && (e.contract != CELL_CONTRACT_LEARN || !fl_event_decode(e.type, e.body, ret)))
+        rc = ws_fail(err, WS_EINPUT, "what it proves is not about learning");
+    if (rc == WS_OK && ret->round != round)
+        rc = ws_fail(err, WS_EINPUT, "what it proves is about round %llu, not %llu",
+            (unsigned long long)ret->round, (unsigned long long)round);
+    free(p);
+    return rc == WS_OK ? rc : ws_fail_in(err, "%s%s", u->option->http, path);
+}
+
+int learn_believe_round(struct learn_unit *u, const struct learn_genesis *g,
+    const struct learn_heard *heard, struct learn_round *ret, struct ws_err *err) {
+    struct buf octets = {0};
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    int rc = believe_event(u, g, heard->round, &heard->open, &octets, e, err);
+    if (rc == WS_OK && e->type != FL_EVENT_OPEN)
+        rc = ws_fail(err, WS_EINPUT, "%s proves a round's %s for its beginning", u->option->http,
+            fl_event_name(e->type));
+    if (rc == WS_OK) {
+        ret->open = e->open;
+        buf_clear(&octets);
+        rc = believe_event(u, g, heard->round, &heard->seed, &octets, e, err);
+    }
+    if (rc == WS_OK && e->type != FL_EVENT_SEED)
+        rc = ws_fail(err, WS_EINPUT, "%s proves a round's %s for its seed", u->option->http,
+            fl_event_name(e->type));
+    if (rc == WS_OK) {
+        memcpy(ret->seed, e->seed, sizeof(ret->seed));
+        fl_open_round(&ret->open, g->cell, &ret->sealed);
+    }
+    free(e);
+    buf_free(&octets);
+    return rc;
+}
+
+int learn_believe_end(struct learn_unit *u, const struct learn_genesis *g, uint64_t round,
+    const struct learn_place *at, struct learn_end *ret, struct ws_err *err) {
+    struct buf octets = {0};
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    int rc = believe_event(u, g, round, at, &octets, e, err);
+    if (rc == WS_OK && e->type == FL_EVENT_CLOSED) {
+        ret->closed = true;
+        ret->model_version = e->closed.model_version;
+        ret->outcome = e->closed.outcome;
+    } else if (rc == WS_OK && e->type == FL_EVENT_ABORTED) {
+        ret->closed = false;
+        ret->why = e->aborted;
+    } else if (rc == WS_OK) {
+        rc = ws_fail(err, WS_EINPUT, "%s proves a round's %s for its end", u->option->http,
+            fl_event_name(e->type));
+    }
+    free(e);
+    buf_free(&octets);
+    return rc;
+}
+
+int learn_believe_suspicion(struct learn_unit *u, const struct learn_genesis *g,
+    const struct fl_suspicion_rules *rules, struct fl_suspicion *ret, struct ws_err *err) {
+    struct buf octets = {0};
+    struct state_bundle *p = ws_alloc(sizeof(*p));
+    *ret = fl_suspicion_new(rules, FL_MAX_TOKENS);
+    int rc = ask_bundle(u, "/v1/proofs/state/learn/71", &octets, err);
+    if (rc == WS_OK)
+        rc = state_bundle_decode(buf_span(&octets), p, err);
+    if (rc == WS_OK)
+        rc = light_check_state(&exec_light_crypto, buf_span(&g->octets), p, err);
+    if (rc == WS_OK &&
+        (p->contract.index != CELL_CONTRACT_LEARN || !span_equal(p->key, span_of("q", 1))))
+        rc = ws_fail(
+            err, WS_EINPUT, "%s proves something else than who is suspected", u->option->http);
+    if (rc == WS_OK && p->present)
+        rc = fl_suspicion_decode(ret, p->value, err);
+    free(p);
+    buf_free(&octets);
+    if (rc != WS_OK)
+        fl_suspicion_free(ret);
+    return rc;
+}
