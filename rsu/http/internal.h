@@ -331,6 +331,11 @@ void http_get_change_message(struct http *h, const struct http_call *c, struct h
 void http_get_change_sightings(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_validator(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_learning(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_learn_rounds(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_learn_round(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_learn_record(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_learn_material(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_models(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_model(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_genesis(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_randomness(struct http *h, const struct http_call *c, struct http_reply *r);

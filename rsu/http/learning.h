@@ -43,7 +43,16 @@ bool learn_index_model(struct learn_index *x, uint64_t version, struct learn_mod
 WARN_UNUSED int learn_event(struct store *s, const struct json_place *at, struct fl_event_body *ret,
     struct buf *ret_octets, struct ws_err *err);
 
-/* A SHA-256 in a path, as it is written everywhere: 64 hex digits in lower case. False: the reply says so. */
+/* learning_rounds.c: the round that segment 3 of the path names. False: the reply says why not; 410 for what has gone. */
+bool learn_round_asked(
+    struct http *h, const struct http_call *c, struct learn_round *ret, struct http_reply *r);
+/* limit=N&before=B of a list that is newest first. */
+struct learn_page {
+    uint64_t limit, before;
+};
+bool learn_page_asked(const struct http_call *c, struct learn_page *ret, struct http_reply *r);
+
+/* models.c. A SHA-256 in a path, as it is written everywhere: 64 hex digits in lower case. False: the reply says so. */
 bool learn_hash(const struct http_call *c, size_t segment, const char *what, uint8_t *ret,
     struct http_reply *r);
 /* What never changes under its name: 200 with these octets, or 304 when the caller has them; takes the memory over, of which `n`

@@ -89,3 +89,126 @@ json_t *json_learn_rules(const struct fl_round_config *k) {
     json_put(o, "safety_classes", safety);
     return o;
 }
+
+/* ---- outcomes ---- */
+
+json_t *json_learn_verdicts(const struct fl_outcome *o) {
+    uint32_t n[FL_VERDICT_COUNT] = {0};
+    for (size_t i = 0; i < o->n_groups; i++)
+        n[o->group[i].verdict]++;
+    json_t *counts = json_object();
+    for (size_t v = 0; v < FL_VERDICT_COUNT; v++)
+        json_put(counts, fl_verdict_name((enum fl_verdict_code)v), json_count(n[v]));
+    return counts;
+}
+
+static uint64_t rows_of(const struct fl_outcome *o, const uint32_t *n, size_t class) {
+    uint64_t rows = 0;
+    for (size_t said = 0; said < o->classes; said++)
+        rows += n[class * o->classes + said];
+    return rows;
+}
+
+json_t *json_learn_recall(const struct fl_outcome *o) {
+    uint64_t rows = 0;
+    uint64_t before = 0;
+    uint64_t after = 0;
+    if (o->classes == 0)
+        return json_null();
+    json_t *classes = json_array();
+    for (size_t k = 0; k < o->classes; k++) {
+        const size_t right = k * o->classes + k;
+        json_t *c = json_object();
+        json_put(c, "rows", json_count(rows_of(o, o->before, k)));
+        json_put(c, "right_before", json_count(o->before[right]));
+        json_put(c, "right_after", json_count(o->after[right]));
+        json_add(classes, c);
+        rows += rows_of(o, o->before, k);
+        before += o->before[right];
+        after += o->after[right];
+    }
+    json_t *all = json_object();
+    json_put(all, "rows", json_count(rows));
+    json_put(all, "right_before", json_count(before));
+    json_put(all, "right_after", json_count(after));
+    json_put(all, "classes", classes);
+    return all;
+}
+
+json_t *json_learn_changes(const struct fl_outcome *o) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < o->n_changes; i++) {
+        json_t *c = json_object();
+        json_put(c, "parameter", json_count(o->change[i].index));
+        json_put(c, "before_q20", json_integer(o->change[i].before));
+        json_put(c, "after_q20", json_integer(o->change[i].after));
+        json_add(list, c);
+    }
+    return list;
+}
+
+static json_t *group(const struct fl_group_outcome *g) {
+    json_t *o = json_object();
+    json_put(o, "verdict", json_string(fl_verdict_name(g->verdict)));
+    json_put(o, "clipped", json_boolean(g->clipped));
+    json_put(o, "residual", json_count(g->residual));
+    json_put(o, "norm", json_count(g->norm));
+    json_put(o, "distance", json_count(g->distance));
+    json_put(o, "sum_hash", json_hash_or_null(g->sum_hash));
+    return o;
+}
+
+static json_t *matrix(const struct fl_outcome *o, const uint32_t *n) {
+    json_t *rows = json_array();
+    for (size_t k = 0; k < o->classes; k++) {
+        json_t *row = json_array();
+        for (size_t said = 0; said < o->classes; said++)
+            json_add(row, json_count(n[k * o->classes + said]));
+        json_add(rows, row);
+    }
+    return rows;
+}
+
+json_t *json_learn_outcome(const struct fl_outcome *o) {
+    json_t *groups = json_array();
+    for (size_t i = 0; i < o->n_groups; i++)
+        json_add(groups, group(&o->group[i]));
+    json_t *out = json_object();
+    json_put(out, "groups", groups);
+    json_put(out, "step", json_boolean(o->step));
+    json_put(out, "vetoed", json_boolean(o->vetoed));
+    json_put(out, "groups_in_step", json_count(o->accepted));
+    json_put(out, "vehicles_in_step", json_count(o->vehicles));
+    json_put(out, "step_norm_q20", json_count(o->step_norm));
+    json_put(out, "model_hash", json_hex(o->model_hash, 32));
+    json_put(out, "recall", json_learn_recall(o));
+    json_put(out, "said_before", matrix(o, o->before));
+    json_put(out, "said_after", matrix(o, o->after));
+    json_put(out, "changes", json_learn_changes(o));
+    return out;
+}
+
+/* ---- who did wrong ---- */
+
+static json_t *at_place(const struct json_place *p) {
+    json_t *o = json_object();
+    json_put(o, "height", json_count(p->height));
+    json_put(o, "sequence", json_count(p->sequence));
+    return o;
+}
+
+json_t *json_learn_fault(const struct fl_event_body *e, const struct json_place *p) {
+    json_t *o = at_place(p);
+    json_put(o, "address", json_hex(e->fault.address, 32));
+    json_put(o, "fault", json_string(fl_fault_name(e->fault.fault)));
+    json_put(o, "what", json_count(e->fault.what));
+    return o;
+}
+
+json_t *json_learn_exclusion(const struct fl_event_body *e, const struct json_place *p) {
+    json_t *o = at_place(p);
+    json_put(o, "token", json_hex(e->excluded.token, 32));
+    json_put(o, "reason", json_string(fl_exclusion_name(e->excluded.reason)));
+    json_put(o, "submission", json_count(e->excluded.submission));
+    return o;
+}

@@ -269,7 +269,6 @@ void rig_open_on(struct rig *r, const struct rsud *parts, const struct rig_optio
     r->face = *parts;
     r->face.config = &r->config;
     r->face.mailbox = mailbox_new(16);
-    r->face.clock = (struct ws_clock){.kind = WS_CLOCK_SYSTEM};
     r->face.admit = &r->admit;
     serve(r, opt);
 }

@@ -42,7 +42,7 @@ struct rig {
 };
 
 void rig_open(struct rig *r, const struct rig_options *opt);
-/* The same over parts of the test's own instead of a town; its config, mailbox, clock and figures become the rig's. What works on
+/* The same over parts of the test's own instead of a town; its config, mailbox and figures become the rig's. What works on
  * the town is not for such a rig. */
 void rig_open_on(struct rig *r, const struct rsud *parts, const struct rig_options *opt);
 void rig_close(struct rig *r);

@@ -1,7 +1,9 @@
 #include "tests/unit/rsu/learn_world.h"
 
 #include "base/mem.h"
+#include "fedlearn/round/roots.h"
 #include "fedlearn/vehicle/client.h"
+#include "ledger/exec/hash.h"
 #include "ledger/policy/body.h"
 #include "tests/support/orders.h"
 #include "v2x/psid.h"
@@ -158,16 +160,39 @@ void world_until(struct world *x, enum fl_phase phase, uint64_t us) {
         fl_abort_name(world_round(x, 0).why));
 }
 
+static void put_everywhere(struct world *x, struct span octets, uint8_t ret_hash[static 32]) {
+    exec_sha256_one(octets, ret_hash);
+    for (size_t i = 0; i < N; i++)
+        if (!materials_has_blob(x->store[i], ret_hash))
+            assert_int_equal(materials_put_blob(x->store[i], ret_hash, octets, NULL), WS_OK);
+}
+
+static void put_roots(struct world *x, struct fl_model_order *m) {
+    enum { ROWS = 90 };
+    int32_t values[ROWS * INPUTS];
+    uint8_t classes[ROWS];
+    struct buf octets = {0};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        values[i] = (int32_t)(i * 7919 % 65536) - 32768;
+    for (size_t i = 0; i < ROWS; i++)
+        classes[i] = (uint8_t)(i % 3);
+    const struct fl_rows rows = {values, classes, ROWS};
+    fl_roots_encode(&x->model.shape, &rows, &octets);
+    m->classes = 3;
+    put_everywhere(x, buf_span(&octets), m->root_set);
+    buf_free(&octets);
+}
+
 void world_order_model(struct world *x) {
     struct buf octets = {0}, body = {0};
     struct fl_model_order m = {.name = "test-3", .params = PARAMS};
     fl_model_encode(&x->model, &octets);
-    fl_model_hash(&x->model, m.hash);
+    put_everywhere(x, buf_span(&octets), m.hash);
+    if (x->with_roots)
+        put_roots(x, &m);
     fl_model_order_encode(&m, &body);
-    for (size_t i = 0; i < N; i++)
-        assert_int_equal(materials_put_blob(x->store[i], m.hash, buf_span(&octets), NULL), WS_OK);
     assert_int_equal(
-        orders_submit(x->w, 0, ROLE_POLICY, FL_ORDER_MODEL, buf_span(&body), 1), TX_GOOD);
+        orders_submit(x->w, 0, ROLE_POLICY, FL_ORDER_MODEL, buf_span(&body), ++x->orders), TX_GOOD);
     buf_free(&octets);
     buf_free(&body);
 }

@@ -25,6 +25,8 @@ struct world {
     struct ws_random random;
     struct buf policy; /* of the genesis */
     struct fl_model model;
+    bool with_roots; /* the order names a root set of 90 rows */
+    uint64_t orders;
     uint8_t ids[WORLD_CARS][32];
 };
 
@@ -38,7 +40,7 @@ struct fl_round_view world_round(const struct world *x, size_t i);
 void world_run(struct world *x, uint64_t us);
 /* At member 0, or fails. */
 void world_until(struct world *x, enum fl_phase phase, uint64_t us);
-/* The model of the world into all stores, and the order that puts it in force. */
+/* The model of the world into all stores, and an order that puts it in force, again if need be: a round may begin at once. */
 void world_order_model(struct world *x);
 /* Car i takes part; what it sends is with the units of `to`. */
 void world_drive(struct world *x, struct fl_client *c, size_t car, uint32_t to);

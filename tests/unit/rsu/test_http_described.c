@@ -169,6 +169,7 @@ static void learn_values(void) {
     know("file", "app.js");
     know("contract", "map");
     know("key", "76");
+    know("round", "1");
     know("hash", rig_word(first(v, "changes"), "id"));
     json_decref(sightings);
     json_decref(diffs);

@@ -1,7 +1,9 @@
 /* What rsud says of learning: a cell whose vehicles take part in whole rounds, its first unit asked over HTTP. */
 #include "base/mem.h"
+#include "fedlearn/round/events.h"
 #include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
+#include "ledger/snapshot/meta.h"
 #include "tests/unit/rsu/described.h"
 #include "tests/unit/rsu/http_rig.h"
 #include "tests/unit/rsu/learn_world.h"
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 
 enum { CARS = WORLD_CARS };
+#define AUDIT_US (UINT64_C(30) * 86400 * SECOND)
 #define SECOND WORLD_SECOND
 
 static const char nobody[] = "00000000000000000000000000000000000000000000000000000000000000ff";
@@ -18,10 +21,12 @@ struct scene {
     struct world x;
     struct rig rig;
     json_t *page;
+    struct rsud parts;
 };
 
 static void open_scene(struct scene *s, uint64_t seed) {
     world_open(&s->x, seed);
+    s->x.with_roots = true;
     s->page = described_load("docs/openapi.yaml");
     struct nodes_member *m = &s->x.w->m[0];
     struct rsud parts = {.genesis = executor_genesis_of(node_executor(m->node)),
@@ -32,7 +37,9 @@ static void open_scene(struct scene *s, uint64_t seed) {
         .learning = s->x.l[0],
         .materials = s->x.store[0]};
     memcpy(parts.cell_id, s->x.w->cell_id, 32);
+    s->parts = parts;
     rig_open_on(&s->rig, &parts, &(struct rig_options){0});
+    s->rig.config.learning.audit_us = AUDIT_US;
 }
 
 static void close_scene(struct scene *s) {
@@ -133,6 +140,17 @@ static void do_until_submitting(void *ctx) {
     world_run(&s->x, 5 * SECOND); /* the next header is there: proofs are */
 }
 
+static void do_drive(void *ctx) {
+    struct scene *s = ctx;
+    world_drive_all(&s->x, 0xf);
+}
+
+static void do_until_idle(void *ctx) {
+    struct scene *s = ctx;
+    world_until(&s->x, FL_IDLE, 4000 * SECOND);
+    world_run(&s->x, 5 * SECOND);
+}
+
 /* ---- tests ---- */
 
 static void nothing_is_learned_yet(struct scene *s) {
@@ -156,7 +174,8 @@ static void a_vehicle_can_take_part(struct scene *s) {
     assert_string_equal(rig_word(model, "name"), "test-3");
     assert_int_equal(rig_number(model, "version"), 1);
     assert_true(rig_number(model, "height") > 0);
-    assert_true(json_is_null(in(model, "root_set")));
+    assert_int_equal(strlen(rig_word(model, "root_set")), 64);
+    assert_int_equal(rig_number(model, "classes"), 3);
     assert_int_equal(json_array_size(in(o, "lacks")), 0);
     assert_string_equal(rig_word(round, "phase"), "submitting");
     assert_true(json_is_null(in(o, "why")));
@@ -226,6 +245,302 @@ static void files_of_models(struct scene *s) {
     refused(s, path, 400, "64 hex digits", target);
 }
 
+/* ---- what vehicles sent ---- */
+
+static void material_target(const uint8_t *id, int round, char ret[static 160]) {
+    char hex[65];
+    hex_encode(hex, id, 32);
+    (void)snprintf(ret, 160, "/v1/learning/rounds/%d/materials/%s", round, hex);
+}
+
+/* Cover and ciphertext, each what the id stands for by this token, and not an octet more: no bundles. */
+static void is_what_was_signed(const struct scene *s, const struct fl_open *open,
+    const uint8_t *token, const uint8_t *id, struct span octets) {
+    struct fl_round round;
+    struct fl_cover cover;
+    struct fl_submission *sub = ws_alloc(sizeof(*sub));
+    assert_true(octets.n > 4);
+    const size_t n = be32(octets.p);
+    assert_int_equal(n, fl_cover_octets(open->n));
+    fl_open_round(open, s->x.w->cell_id, &round);
+    assert_int_equal(fl_cover_read(span_of(octets.p + 4, n), &cover, NULL), WS_OK);
+    assert_int_equal(fl_submission_accept(&round, token, &cover, sub), FL_ACCEPT_GOOD);
+    assert_memory_equal(sub->id, id, 32);
+    const struct span wire = span_of(octets.p + 4 + n, octets.n - 4 - n);
+    assert_int_equal(wire.n, cover.ciphertext_octets);
+    assert_true(fl_material_wire_fits(&cover, wire));
+    free(sub);
+}
+
+static const char materials[] = "/v1/learning/rounds/{round}/materials/{id}";
+
+static void materials_of_all(struct scene *s, const struct fl_open *open) {
+    char target[160];
+    struct answer a;
+    for (size_t car = 0; car < CARS; car++) {
+        material_target(s->x.ids[car], 1, target);
+        ask(s, materials, 200, target, "", &a);
+        is_what_was_signed(s, open, s->x.w->town.car_hash[car], s->x.ids[car], buf_span(&a.body));
+        answer_free(&a);
+    }
+}
+
+static void materials_refused(struct scene *s) {
+    char target[160];
+    uint8_t id[32] = {1, 0xab};
+    material_target(id, 1, target);
+    refused(s, materials, 404, "not here", target);
+    (void)snprintf(target, sizeof(target), "/v1/learning/rounds/1/materials/%.62s", nobody);
+    refused(s, materials, 400, "64 hex digits", target);
+    material_target(s->x.ids[0], 1, target);
+    char *hex = strrchr(target, '/') + 1;
+    hex[strspn(hex, "0123456789")] = 'A';
+    refused(s, materials, 400, "lower case", target);
+    material_target(s->x.ids[0], 7, target);
+    refused(s, materials, 404, "no round 7 yet", target);
+    material_target(s->x.ids[0], 0, target);
+    refused(s, materials, 400, "begin with 1", target);
+}
+
+/* ---- a round that is over ---- */
+
+static const char round_path[] = "/v1/learning/rounds/{round}";
+static const char rounds_path[] = "/v1/learning/rounds";
+static const char record_path[] = "/v1/learning/rounds/{round}/record";
+
+static void decode(struct scene *s, const json_t *events, const char *name, enum fl_event type,
+    struct fl_event_body *ret, struct buf *ret_body) {
+    *ret_body = proven(s, in(events, name), type);
+    assert_true(fl_event_decode((uint16_t)type, buf_span(ret_body), ret));
+}
+
+/* The record against events that are proven with the genesis alone. */
+static void record_holds(struct scene *s, const json_t *round, const struct fl_round_record *r) {
+    const json_t *events = in(round, "events");
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    struct buf body;
+    uint8_t want[32];
+    struct buf open = {0};
+    decode(s, events, "open", FL_EVENT_OPEN, e, &body);
+    fl_open_encode(&r->open, &open);
+    assert_int_equal(open.n, body.n);
+    assert_memory_equal(open.p, body.p, open.n);
+    buf_free(&open);
+    buf_free(&body);
+    decode(s, events, "seed", FL_EVENT_SEED, e, &body);
+    assert_memory_equal(e->seed, r->seed, 32);
+    buf_free(&body);
+    decode(s, events, "cut_off", FL_EVENT_CUT_OFF, e, &body);
+    fl_round_record_ids(r, want);
+    assert_memory_equal(e->cut_off.root, want, 32);
+    rig_assert_hex(in(round, "cut_off"), "ids_root", want, 32);
+    assert_int_equal(e->cut_off.included, r->n);
+    buf_free(&body);
+    decode(s, events, "groups", FL_EVENT_GROUPS, e, &body);
+    fl_round_record_groups(r, want);
+    assert_memory_equal(e->groups.root, want, 32);
+    rig_assert_hex(round, "groups_root", want, 32);
+    buf_free(&body);
+    decode(s, events, "opened", FL_EVENT_OPENED, e, &body);
+    assert_int_equal(e->opened.n, r->n_groups);
+    for (size_t g = 0; g < r->n_groups; g++) {
+        fl_round_record_key(r, g, want);
+        assert_memory_equal(e->opened.hashes.p + 32 * g, want, 32);
+    }
+    buf_free(&body);
+    free(e);
+}
+
+static void record_of_the_round(struct scene *s, const json_t *round) {
+    struct answer a;
+    struct fl_round_record r;
+    struct materials_hold h;
+    char tag[140];
+    ask(s, record_path, 200, "/v1/learning/rounds/1/record", "", &a);
+    assert_int_equal(fl_round_record_decode(buf_span(&a.body), &r, NULL), WS_OK);
+    assert_true(materials_get_record(s->x.store[0], 1, &h));
+    assert_int_equal(h.blob.n, a.body.n);
+    assert_memory_equal(h.blob.p, a.body.p, h.blob.n);
+    materials_release(&h);
+    assert_int_equal(r.n, CARS);
+    record_holds(s, round, &r);
+    materials_of_all(s, &r.open);
+    const char *at = strstr((const char *)a.head.p, "ETag: ");
+    assert_non_null(at);
+    (void)snprintf(tag, sizeof(tag), "If-None-Match: %.66s\r\n", at + 6);
+    fl_round_record_free(&r);
+    answer_free(&a);
+    ask(s, record_path, 304, "/v1/learning/rounds/1/record", tag, &a);
+    answer_free(&a);
+}
+
+static json_int_t verdicts(const json_t *round) {
+    const char *name;
+    json_t *n;
+    json_int_t all = 0;
+    json_object_foreach((json_t *)in(round, "verdicts"), name, n) all += json_integer_value(n);
+    return all;
+}
+
+static void a_round_that_closed(struct scene *s) {
+    json_t *o = get(s, round_path, 200, "/v1/learning/rounds/1");
+    assert_string_equal(rig_word(o, "result"), "closed");
+    assert_true(json_is_null(in(o, "reason")));
+    assert_int_equal(rig_number(o, "vehicles"), CARS);
+    assert_int_equal(rig_number(o, "groups"), 3);
+    assert_int_equal(verdicts(o), 3);
+    assert_true(rig_number(o, "ended_its_us") > rig_number(o, "begun_its_us"));
+    assert_int_equal(rig_number(in(o, "model_before"), "version"), 1);
+    assert_int_equal(rig_number(in(o, "model_after"), "version"), 2);
+    assert_int_equal(json_array_size(in(o, "faults")), 0);
+    assert_int_equal(json_array_size(in(o, "exclusions")), 0);
+    const json_t *out = in(o, "outcome");
+    assert_int_equal(rig_number(in(out, "recall"), "rows"), 90);
+    assert_int_equal(json_array_size(in(out, "said_after")), 3);
+    assert_int_equal(json_array_size(in(out, "groups")), 3);
+    assert_true(json_array_size(in(out, "changes")) > 0);
+    assert_string_equal(rig_word(in(o, "model_after"), "hash"), rig_word(out, "model_hash"));
+
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    struct buf body;
+    decode(s, in(o, "events"), "end", FL_EVENT_CLOSED, e, &body);
+    assert_int_equal(e->round, 1);
+    rig_assert_hex(out, "model_hash", e->closed.outcome.model_hash, 32);
+    rig_assert_hex(in(o, "model_before"), "hash", e->closed.parent, 32);
+    buf_free(&body);
+    free(e);
+    record_of_the_round(s, o);
+    json_decref(o);
+}
+
+static void rounds_refused(struct scene *s) {
+    static const char *const bad[] = {"0", "x", "-1", "1x", "18446744073709551616", "%20"};
+    char target[160];
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)snprintf(target, sizeof(target), "/v1/learning/rounds/%s", bad[i]);
+        refused(s, round_path, 400, "round", target);
+        (void)snprintf(target, sizeof(target), "/v1/learning/rounds/%s/record", bad[i]);
+        refused(s, record_path, 400, "round", target);
+        if (strcmp(bad[i], "18446744073709551616") == 0)
+            continue;
+        (void)snprintf(target, sizeof(target), "/v1/learning/rounds?limit=%s", bad[i]);
+        refused(s, rounds_path, 400, "limit", target);
+        (void)snprintf(target, sizeof(target), "/v1/models?before=%s", bad[i]);
+        refused(s, "/v1/models", 400, "before", target);
+    }
+    refused(s, rounds_path, 400, "limit", "/v1/learning/rounds?limit=257");
+    refused(s, rounds_path, 400, "not known", "/v1/learning/rounds?from=1");
+    refused(s, round_path, 404, "no round 3 yet; the last one is 2", "/v1/learning/rounds/3");
+    refused(s, record_path, 404, "no round 3 yet", "/v1/learning/rounds/3/record");
+}
+
+/* Nobody came to the second one. */
+static void a_round_that_was_aborted(struct scene *s) {
+    json_t *o = get(s, round_path, 200, "/v1/learning/rounds/2");
+    assert_string_equal(rig_word(o, "result"), "aborted");
+    assert_string_equal(rig_word(o, "reason"), "too_few_submissions");
+    assert_true(json_is_null(in(o, "outcome")));
+    assert_true(json_is_null(in(o, "model_after")));
+    assert_true(json_is_null(in(o, "vehicles")));
+    struct buf body = proven(s, in(in(o, "events"), "end"), FL_EVENT_ABORTED);
+    buf_free(&body);
+    json_decref(o);
+    refused(s, record_path, 404, "aborted before its groups", "/v1/learning/rounds/2/record");
+    /* What was sent for the first is not the second's. */
+    char target[160];
+    material_target(s->x.ids[0], 2, target);
+    refused(s, materials, 404, "nothing was sent for it", target);
+    o = get(s, "/v1/learning", 200, "/v1/learning");
+    assert_true(json_is_null(in(o, "round")));
+    assert_string_equal(rig_word(o, "why"), "too_few_submissions");
+    assert_int_equal(rig_number(o, "rounds"), 2);
+    json_decref(o);
+}
+
+static void expect_numbers(struct scene *s, const char *target, const char *list, const char *key,
+    const json_int_t *want, size_t n) {
+    json_t *o = get(s, strcmp(list, "rounds") == 0 ? rounds_path : "/v1/models", 200, target);
+    const json_t *all = in(o, list);
+    assert_int_equal(json_array_size(all), n);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(rig_number(json_array_get(all, i), key), want[i]);
+    json_decref(o);
+}
+
+static void lists(struct scene *s) {
+    static const json_int_t down[] = {3, 2, 1};
+    expect_numbers(s, "/v1/learning/rounds", "rounds", "number", down + 1, 2);
+    expect_numbers(s, "/v1/learning/rounds?limit=1", "rounds", "number", down + 1, 1);
+    expect_numbers(s, "/v1/learning/rounds?before=2", "rounds", "number", down + 2, 1);
+    expect_numbers(s, "/v1/learning/rounds?before=1", "rounds", "number", NULL, 0);
+    expect_numbers(s, "/v1/models", "models", "version", down, 3);
+    expect_numbers(s, "/v1/models?before=3&limit=1", "models", "version", down + 1, 1);
+    expect_numbers(s, "/v1/models?before=1", "models", "version", NULL, 0);
+
+    json_t *o = get(s, "/v1/models", 200, "/v1/models");
+    const json_t *ordered = json_array_get(in(o, "models"), 2);
+    const json_t *made = json_array_get(in(o, "models"), 1);
+    char target[100];
+    struct answer a;
+    struct fl_model next = {0};
+    assert_string_equal(rig_word(ordered, "from"), "order");
+    assert_string_equal(rig_word(made, "from"), "round");
+    assert_string_equal(rig_word(made, "name"), "test-3");
+    assert_string_equal(rig_word(made, "parent"), rig_word(ordered, "hash"));
+    assert_int_equal(rig_number(made, "round"), 1);
+    assert_true(json_is_true(in(made, "here")));
+    assert_int_equal(rig_number(in(made, "recall"), "rows"), 90);
+    struct buf body = proven(s, made, FL_EVENT_CLOSED);
+    buf_free(&body);
+    body = proven(s, ordered, FL_EVENT_MODEL);
+    buf_free(&body);
+    (void)snprintf(target, sizeof(target), "/v1/models/%s", rig_word(made, "hash"));
+    ask(s, "/v1/models/{hash}", 200, target, "", &a);
+    assert_int_equal(fl_model_decode(buf_span(&a.body), &next, NULL), WS_OK);
+    assert_int_equal(next.version, 1);
+    rig_assert_hex(made, "parent", next.parent, 32);
+    fl_model_free(&next);
+    answer_free(&a);
+    json_decref(o);
+}
+
+/* ---- what has gone ---- */
+
+/* The headers of the first round were pruned. */
+static void pruned(struct scene *s) {
+    json_t *o = get(s, round_path, 200, "/v1/learning/rounds/2");
+    const uint64_t from = (uint64_t)rig_number(in(in(o, "events"), "open"), "height");
+    struct store_batch *b = store_batch_new(s->parts.store);
+    char target[160];
+    struct ws_err err = {0};
+    meta_put_pruned(b, &(struct meta_pruned){from, from});
+    assert_int_equal(store_batch_write(b, &err), 0);
+    json_decref(o);
+    refused(s, round_path, 410, "the oldest kept is 2", "/v1/learning/rounds/1");
+    refused(s, record_path, 410, "the oldest kept is 2", "/v1/learning/rounds/1/record");
+    refused(s, rounds_path, 410, "the oldest kept is 2", "/v1/learning/rounds?before=2");
+    material_target(s->x.ids[0], 1, target);
+    refused(s, materials, 410, "the oldest kept is 2", target);
+    static const json_int_t left[] = {2};
+    expect_numbers(s, "/v1/learning/rounds", "rounds", "number", left, 1);
+    json_decref(get(s, round_path, 200, "/v1/learning/rounds/2"));
+}
+
+/* The store has let go of it, and the face says why. */
+static void after_the_audit(struct scene *s) {
+    const uint64_t later = s->x.w->now.its_us + AUDIT_US + 86400 * SECOND;
+    char target[160];
+    rig_close(&s->rig);
+    materials_sweep(s->x.store[0], later);
+    assert_false(materials_has(s->x.store[0], s->x.ids[0]));
+    s->parts.clock = (struct ws_clock){.kind = WS_CLOCK_MANUAL, .manual = {.its_us = later}};
+    rig_open_on(&s->rig, &s->parts, &(struct rig_options){0});
+    s->rig.config.learning.audit_us = AUDIT_US;
+    material_target(s->x.ids[0], 1, target);
+    refused(s, materials, 410, "time for audits is over", target);
+    refused(s, record_path, 410, "time for audits is over", "/v1/learning/rounds/1/record");
+}
+
 static void test_a_round_from_outside(void **state) {
     (void)state;
     struct scene *s = ws_alloc(sizeof(*s));
@@ -235,6 +550,31 @@ static void test_a_round_from_outside(void **state) {
     rig_owner(&s->rig, do_until_submitting, s);
     a_vehicle_can_take_part(s);
     files_of_models(s);
+    rig_owner(&s->rig, do_drive, s);
+    /* While bundles are still on the disk. */
+    refused(s, record_path, 404, "not opened", "/v1/learning/rounds/1/record");
+    json_t *on = get(s, round_path, 200, "/v1/learning/rounds/1");
+    assert_string_equal(rig_word(on, "result"), "on");
+    struct buf open = test_unhex(rig_word(on, "open"));
+    struct fl_open *record = ws_alloc(sizeof(*record));
+    assert_true(fl_open_decode(buf_span(&open), record));
+    materials_of_all(s, record);
+    materials_refused(s);
+    buf_free(&open);
+    free(record);
+    json_decref(on);
+
+    rig_owner(&s->rig, do_until_idle, s);
+    a_round_that_closed(s);
+    rig_owner(&s->rig, do_order, s);
+    rig_owner(&s->rig, do_until_submitting, s);
+    rig_owner(&s->rig, do_until_idle, s);
+    a_round_that_was_aborted(s);
+    a_round_that_closed(s);
+    rounds_refused(s);
+    lists(s);
+    after_the_audit(s);
+    pruned(s);
     close_scene(s);
     free(s);
 }
