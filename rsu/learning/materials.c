@@ -1,5 +1,6 @@
 #include "rsu/learning/materials.h"
 
+#include "base/assert.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 4, RECORD_MAX = 8 << 20, BLOB_MAX = 1 << 28 };
+enum { WRITING_MAX = 4 * MATERIALS_PUT_MAX, HEAD = 4, RECORD_MAX = 8 << 20, BLOB_MAX = 1 << 28 };
 
 /* One round's folder. */
 struct round_files {
@@ -46,6 +47,9 @@ struct materials {
     size_t n_pinned;
     uint64_t now_round;
     uint64_t coming; /* octets of what is being written */
+    pthread_cond_t written;
+    uint8_t writing[WRITING_MAX][32]; /* ids: no two write the same files */
+    size_t n_writing;
     struct materials_counters counters;
 };
 
@@ -157,6 +161,7 @@ int materials_open(const char *folder, const struct materials_limits *limits,
     struct materials *m = ws_alloc(sizeof(*m));
     const struct materials_found found = {found_round, found_submission, found_end, found_blob, m};
     (void)pthread_mutex_init(&m->lock, NULL);
+    (void)pthread_cond_init(&m->written, NULL);
     m->limits = *limits;
     int rc = materials_disk_open(&m->disk, folder, &found, err);
     if (rc != WS_OK) {
@@ -180,6 +185,7 @@ void materials_close(struct materials *m) {
     }
     table_free(&m->index);
     table_free(&m->blob_index);
+    (void)pthread_cond_destroy(&m->written);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }
@@ -216,33 +222,122 @@ static void remove_all(struct materials *m, struct round_files *gone) {
     }
 }
 
+static bool is_writing(const struct materials *m, const uint8_t id[static 32]) {
+    for (size_t i = 0; i < m->n_writing; i++)
+        if (memcmp(m->writing[i], id, 32) == 0)
+            return true;
+    return false;
+}
+
+static uint64_t octets_of(const struct fl_material *what) {
+    return HEAD + what->cover.n + what->wire.n + what->bundles.n;
+}
+
+/* Whether it is to be written; what goes for its room is added to gone. Who writes the same one is waited for: only with nothing begun of one's
+ * own, else two would wait for each other; then it is WS_EBUSY. */
+static bool begin(
+    struct materials *m, struct materials_item *k, bool may_wait, struct round_files **gone) {
+    struct round_files *more = NULL;
+    const uint64_t octets = octets_of(k->what);
+    bool busy = false;
+    k->rc = WS_OK;
+    lock(m);
+    while ((busy = is_writing(m, k->id) || m->n_writing == WRITING_MAX) && may_wait)
+        (void)pthread_cond_wait(&m->written, &m->lock);
+    if (busy) {
+        k->rc = WS_EBUSY;
+    } else if (table_get(&m->index, k->id) != NULL) {
+        k->rc = WS_EEXIST;
+    } else if (!make_room(m, octets, &more)) {
+        m->counters.no_room++;
+        k->rc = ws_fail(&k->err, WS_ELIMIT,
+            "no room: %llu octets are allowed, and what is kept is of the round that is on",
+            (unsigned long long)m->limits.octets);
+    } else {
+        m->coming += octets;
+        memcpy(m->writing[m->n_writing++], k->id, 32);
+    }
+    unlock(m);
+    while (more != NULL) {
+        struct round_files *r = more;
+        more = r->next;
+        r->next = *gone;
+        *gone = r;
+    }
+    return k->rc == WS_OK;
+}
+
+static void end(struct materials *m, const struct materials_item *k) {
+    const uint64_t octets = octets_of(k->what);
+    lock(m);
+    for (size_t i = 0; i < m->n_writing; i++) {
+        if (memcmp(m->writing[i], k->id, 32) != 0)
+            continue;
+        memcpy(m->writing[i], m->writing[--m->n_writing], 32);
+        break;
+    }
+    m->coming -= octets;
+    if (k->rc == WS_OK)
+        note_submission(m, k->round, k->id, octets);
+    m->counters.put += k->rc == WS_OK;
+    m->counters.io_failed += k->rc != WS_OK;
+    (void)pthread_cond_broadcast(&m->written);
+    unlock(m);
+}
+
+/* The first with the same id, or k itself. */
+static size_t first_of(const struct materials_item *item, size_t k) {
+    size_t i = 0;
+    while (memcmp(item[i].id, item[k].id, 32) != 0)
+        i++;
+    return i;
+}
+
+/* What was begun is brought to its end. */
+static void put_begun(
+    struct materials *m, struct materials_item *const *disk, size_t *n, struct round_files **gone) {
+    remove_all(m, *gone);
+    *gone = NULL;
+    if (*n > 0)
+        materials_disk_put(&m->disk, disk, *n);
+    for (size_t k = 0; k < *n; k++)
+        end(m, disk[k]);
+    *n = 0;
+}
+
+void materials_put_many(struct materials *m, struct materials_item *item, size_t n) {
+    struct materials_item *disk[MATERIALS_PUT_MAX] = {NULL};
+    struct round_files *gone = NULL;
+    size_t n_disk = 0;
+    WS_ASSERT(n <= MATERIALS_PUT_MAX);
+    for (size_t k = 0; k < n; k++) {
+        if (first_of(item, k) != k)
+            continue;
+        bool is = begin(m, &item[k], n_disk == 0, &gone);
+        if (item[k].rc == WS_EBUSY) {
+            put_begun(m, disk, &n_disk, &gone);
+            is = begin(m, &item[k], true, &gone);
+        }
+        if (is)
+            disk[n_disk++] = &item[k];
+    }
+    put_begun(m, disk, &n_disk, &gone);
+    for (size_t k = 0; k < n; k++) {
+        const struct materials_item *same = &item[first_of(item, k)];
+        if (same == &item[k])
+            continue;
+        item[k].rc = same->rc == WS_OK ? WS_EEXIST : same->rc;
+        item[k].err = same->err;
+    }
+}
+
 int materials_put(struct materials *m, uint64_t round, const uint8_t id[static 32],
     const struct fl_material *what, struct ws_err *err) {
-    const uint64_t octets = HEAD + what->cover.n + what->wire.n + what->bundles.n;
-    struct round_files *gone;
-    lock(m);
-    const bool there = table_get(&m->index, id) != NULL;
-    const bool room = !there && make_room(m, octets, &gone);
-    m->coming += room ? octets : 0;
-    m->counters.no_room += !there && !room;
-    unlock(m);
-    if (there)
-        return WS_EEXIST;
-    remove_all(m, gone);
-    if (!room)
-        return ws_fail(err, WS_ELIMIT,
-            "no room: %llu octets are allowed, and what is kept is of "
-            "the round that is on",
-            (unsigned long long)m->limits.octets);
-    int rc = materials_disk_put(&m->disk, round, id, what, err);
-    lock(m);
-    m->coming -= octets;
-    if (rc == WS_OK)
-        note_submission(m, round, id, octets);
-    m->counters.put += rc == WS_OK;
-    m->counters.io_failed += rc != WS_OK;
-    unlock(m);
-    return rc;
+    struct materials_item item = {.round = round, .id = id, .what = what};
+    materials_put_many(m, &item, 1);
+    if (item.rc != WS_OK && item.rc != WS_EEXIST)
+        return ws_fail(err, item.rc, "%s", item.err.text);
+    return item.rc;
 }
 
 bool materials_has(struct materials *m, const uint8_t id[static 32]) {

@@ -35,6 +35,16 @@ void materials_close(struct materials *m); /* NULL is fine */
  * WS_EIO: the disk. The caller has checked it. round: its number, from 1. */
 WARN_UNUSED int materials_put(struct materials *m, uint64_t round, const uint8_t id[static 32],
     const struct fl_material *what, struct ws_err *err);
+/* The same for several, with fewer waits for the disk than one by one; each has an rc of its own. At most MATERIALS_PUT_MAX. */
+#define MATERIALS_PUT_MAX 32
+struct materials_item {
+    uint64_t round;
+    const uint8_t *id; /* 32; borrowed, as what is */
+    const struct fl_material *what;
+    int rc;
+    struct ws_err err;
+};
+void materials_put_many(struct materials *m, struct materials_item *item, size_t n);
 bool materials_has(struct materials *m, const uint8_t id[static 32]);
 
 /* Something read; owned by whoever asked until it is released. */

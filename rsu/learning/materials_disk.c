@@ -2,10 +2,12 @@
 
 #include "base/fileio.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "rsu/learning/erase.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,24 +167,131 @@ int materials_disk_open(struct materials_disk *d, const char *folder,
 
 /* ---- what vehicles sent ---- */
 
-int materials_disk_put(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
-    const struct fl_material *what, struct ws_err *err) {
+/* A file that is written and not there yet. */
+struct begun {
     char path[PATH_MAX];
-    struct buf octets = {0};
+    char tmp[PATH_MAX];
+    int fd;
+};
+
+static int no_file(const char *path, struct ws_err *err) {
+    return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
+}
+
+static int write_parts(struct begun *f, const struct span *part, size_t n, struct ws_err *err) {
+    const int length = snprintf(f->tmp, sizeof(f->tmp), "%s.tmp.%ld", f->path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof(f->tmp))
+        return ws_fail(err, WS_ELIMIT, "%s: the path is too long", f->path);
+    f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (f->fd < 0)
+        return no_file(f->tmp, err);
+    for (size_t i = 0; i < n; i++)
+        for (struct span left = part[i]; left.n > 0;) {
+            const ssize_t put = write(f->fd, left.p, left.n);
+            if (put < 0 && errno == EINTR)
+                continue;
+            if (put < 0)
+                return no_file(f->tmp, err);
+            left.p += put;
+            left.n -= (size_t)put;
+        }
+    /* On its way while the others are written; what counts is the fsync. */
+    (void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return WS_OK;
+}
+
+static int sync_begun(struct begun *f, struct ws_err *err) {
+    const int rc = fsync(f->fd) == 0 ? WS_OK : no_file(f->tmp, err);
+    const int closed = close(f->fd);
+    f->fd = -1;
+    return rc != WS_OK || closed == 0 ? rc : no_file(f->tmp, err);
+}
+
+static int rename_begun(const struct begun *f, struct ws_err *err) {
+    return rename(f->tmp, f->path) == 0 ? WS_OK : no_file(f->path, err);
+}
+
+static void give_up(struct begun *f) {
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    f->fd = -1;
+    if (f->tmp[0] != 0)
+        (void)unlink(f->tmp);
+}
+
+enum { BUNDLES, WHOLE, FILES };
+struct putting {
+    struct materials_item *item;
+    struct begun file[FILES];
+};
+
+static int make_round(const struct materials_disk *d, uint64_t round, struct ws_err *err) {
+    char path[PATH_MAX];
     round_path(d, round, "", path);
-    int rc = make(path, err);
-    id_path(d, round, id, bundles_end, path);
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? WS_OK : no_file(path, err);
+    (void)snprintf(path, sizeof(path), "%s/rounds", d->folder);
+    return dir_sync(path, err);
+}
+
+static int write_item(const struct materials_disk *d, struct putting *p) {
+    struct materials_item *k = p->item;
+    uint8_t head[HEAD];
+    put_be32(head, (uint32_t)k->what->cover.n);
+    const struct span whole[] = {span_of(head, sizeof(head)), k->what->cover, k->what->wire};
+    int rc = make_round(d, k->round, &k->err);
+    id_path(d, k->round, k->id, bundles_end, p->file[BUNDLES].path);
+    id_path(d, k->round, k->id, "", p->file[WHOLE].path);
     if (rc == WS_OK)
-        rc = file_write(path, what->bundles, 0600, err);
-    if (rc == WS_OK) {
-        buf_u32(&octets, (uint32_t)what->cover.n);
-        buf_put(&octets, what->cover.p, what->cover.n);
-        buf_put(&octets, what->wire.p, what->wire.n);
-        id_path(d, round, id, "", path);
-        rc = file_write(path, buf_span(&octets), 0600, err);
+        rc = write_parts(&p->file[BUNDLES], &k->what->bundles, 1, &k->err);
+    return rc != WS_OK ? rc : write_parts(&p->file[WHOLE], whole, ARRAY_LEN(whole), &k->err);
+}
+
+/* One kind of file of all that are good so far gets its name; then the folders are synced, each once for a run of the same round. */
+static void name_all(const struct materials_disk *d, struct putting *p, size_t n, size_t file) {
+    char path[PATH_MAX];
+    for (size_t i = 0; i < n; i++)
+        if (p[i].item->rc == WS_OK)
+            p[i].item->rc = rename_begun(&p[i].file[file], &p[i].item->err);
+    for (size_t from = 0, to = 0; from < n; from = to) {
+        struct ws_err err = {0};
+        const uint64_t round = p[from].item->round;
+        round_path(d, round, "", path);
+        const int rc = dir_sync(path, &err);
+        for (to = from; to < n && p[to].item->round == round; to++) {
+            if (rc == WS_OK || p[to].item->rc != WS_OK)
+                continue;
+            p[to].item->rc = rc;
+            p[to].item->err = err;
+        }
     }
-    buf_free(&octets);
-    return rc;
+}
+
+/* The bundles get their name first: the other file says that all of it is here. */
+void materials_disk_put(
+    const struct materials_disk *d, struct materials_item *const *item, size_t n) {
+    struct putting *p = ws_calloc(n, sizeof(*p));
+    for (size_t i = 0; i < n; i++) {
+        p[i].item = item[i];
+        p[i].file[BUNDLES].fd = p[i].file[WHOLE].fd = -1;
+        item[i]->rc = write_item(d, &p[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t f = 0; f < FILES && item[i]->rc == WS_OK; f++)
+            item[i]->rc = sync_begun(&p[i].file[f], &item[i]->err);
+    name_all(d, p, n, BUNDLES);
+    name_all(d, p, n, WHOLE);
+    for (size_t i = 0; i < n; i++) {
+        if (item[i]->rc == WS_OK)
+            continue;
+        give_up(&p[i].file[BUNDLES]);
+        give_up(&p[i].file[WHOLE]);
+        if (p[i].file[BUNDLES].path[0] == 0)
+            continue;
+        drop(p[i].file[WHOLE].path);
+        materials_disk_erase_bundles(d, item[i]->round, item[i]->id);
+    }
+    free(p);
 }
 
 bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],

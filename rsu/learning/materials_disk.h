@@ -3,7 +3,7 @@
 #define WAYSIDE_RSU_LEARNING_MATERIALS_DISK_H
 
 #include "base/bytes.h"
-#include "fedlearn/vehicle/material.h"
+#include "rsu/learning/materials.h"
 
 #include <limits.h>
 
@@ -23,9 +23,9 @@ struct materials_found {
 WARN_UNUSED int materials_disk_open(struct materials_disk *d, const char *folder,
     const struct materials_found *found, struct ws_err *err);
 
-/* The bundles first: the other file says that all of it is here. */
-WARN_UNUSED int materials_disk_put(const struct materials_disk *d, uint64_t round,
-    const uint8_t id[static 32], const struct fl_material *what, struct ws_err *err);
+/* Sets rc of each; durable when it is WS_OK. At most MATERIALS_PUT_MAX, no two of one id. */
+void materials_disk_put(
+    const struct materials_disk *d, struct materials_item *const *item, size_t n);
 /* Length of the cover (4), cover, ciphertext, then the bundles, so many octets. */
 bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
     struct buf *ret, size_t *ret_bundles);

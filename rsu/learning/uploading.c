@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "rsu/learning/needs.h"
 #include "rsu/learning/uploads_view.h"
+#include "rsu/learning/writer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,6 +28,8 @@ enum {
     NAMED =
         16, /* models and root sets that the ledger named last: others may be a few rounds behind */
 };
+
+_Static_assert(WRITER_BATCH <= MATERIALS_PUT_MAX, "a batch is put in one go");
 
 struct letter {
     size_t peer;
@@ -66,6 +69,7 @@ struct uploading {
     struct uploads_round round;
     uint64_t scan_us;
     struct ws_log_limit complaints;
+    struct ws_log_limit disk_complaints; /* of the writer's */
 };
 
 /* ---- queues ---- */
@@ -99,21 +103,28 @@ static void empty(struct queue *q) {
 
 /* ---- what the socket is given ---- */
 
-static int keep(void *ctx, uint64_t round, const uint8_t id[static 32], const struct fl_material *m,
-    struct ws_err *err) {
+/* In the writer's thread. */
+static void keep_many(void *ctx, struct uploads_whole *const *w, size_t n) {
     struct uploading *u = ctx;
-    const int rc = materials_put(u->cfg.materials, round, id, m, err);
-    if (rc == WS_OK) {
-        (void)pthread_mutex_lock(&u->lock);
-        if (u->n_kept < QUEUE) /* else they find it by asking */
-            memcpy(u->kept[u->n_kept++], id, 32);
-        (void)pthread_cond_signal(&u->work);
-        (void)pthread_mutex_unlock(&u->lock);
-    } else if (rc != WS_EEXIST) {
-        ws_log(WS_LOG_ERROR, "uploads", "a submission of round %llu is not kept: %s",
-            (unsigned long long)round, err->text);
+    struct materials_item item[MATERIALS_PUT_MAX];
+    for (size_t i = 0; i < n; i++)
+        item[i] =
+            (struct materials_item){.round = w[i]->round, .id = w[i]->id, .what = &w[i]->material};
+    materials_put_many(u->cfg.materials, item, n);
+    (void)pthread_mutex_lock(&u->lock);
+    for (size_t i = 0; i < n; i++)
+        if (item[i].rc == WS_OK && u->n_kept < QUEUE) /* else they find it by asking */
+            memcpy(u->kept[u->n_kept++], w[i]->id, 32);
+    (void)pthread_cond_signal(&u->work);
+    (void)pthread_mutex_unlock(&u->lock);
+    for (size_t i = 0; i < n; i++) {
+        w[i]->rc = item[i].rc;
+        w[i]->err = item[i].err;
+        if (w[i]->rc != WS_OK && w[i]->rc != WS_EEXIST)
+            ws_log_limited(&u->disk_complaints, ws_clock_now(&u->cfg.clock).mono_us, WS_LOG_ERROR,
+                "uploads", "a submission of round %llu is not kept: %s",
+                (unsigned long long)w[i]->round, w[i]->err.text);
     }
-    return rc;
 }
 
 static bool has(void *ctx, const uint8_t id[static 32]) {
@@ -381,11 +392,11 @@ static struct blobs *new_blobs(struct uploading *u) {
 }
 
 static int open_port(struct uploading *u, struct ws_err *err) {
-    struct uploads_io io = {.keep = keep, .has = has, .sign = sign, .ctx = u};
+    struct uploads_io io = {.has = has, .sign = sign, .ctx = u};
     const struct uploads_ledger ledger = uploads_view_ledger(u->view);
     signer_public(u->cfg.signer, io.signer);
     return uploads_port_open(
-        u->cfg.bind_to, &u->cfg.limits, &ledger, &io, &u->cfg.clock, &u->port, err);
+        u->cfg.bind_to, &u->cfg.limits, &ledger, &io, keep_many, &u->cfg.clock, &u->port, err);
 }
 
 static void begin_lock(struct uploading *u) {
@@ -405,7 +416,7 @@ int uploading_open(const struct uploading_config *cfg, struct uploading **ret, s
     struct uploading *u = ws_alloc(sizeof(*u));
     int rc = WS_OK;
     u->cfg = *cfg;
-    u->complaints = (struct ws_log_limit){.period_us = 60000000, .burst = 3};
+    u->complaints = u->disk_complaints = (struct ws_log_limit){.period_us = 60000000, .burst = 3};
     begin_lock(u);
     u->view = uploads_view_new(cfg->cell);
     u->handing = new_handing(u);

@@ -31,6 +31,7 @@ struct upload {
     uint32_t unsaid; /* parts since the last HAVE */
     uint64_t unsaid_us, denied_us, kept_us;
     bool spoiled, has_receipt;
+    bool writing; /* octets are with who writes them, and stay where they are */
     struct fl_receipt receipt;
 };
 
@@ -96,9 +97,11 @@ static void stop(struct uploads *u, struct upload *p) {
     struct upload *last = u->under_way[--u->n_under_way];
     u->under_way[p->at] = last;
     last->at = p->at;
-    free(p->octets);
+    if (!p->writing)
+        free(p->octets);
     free(p->there);
     p->octets = p->there = NULL;
+    p->writing = false;
     p->n_there = p->first = p->unsaid = 0;
     u->counters.octets_now -= fl_upload_length(&u->round.shape);
     u->counters.under_way = u->n_under_way;
@@ -113,7 +116,7 @@ static bool has_room(const struct uploads *u) {
 static struct upload *idle(const struct uploads *u, uint64_t now_us) {
     struct upload *p = NULL;
     for (size_t i = 0; i < u->n_under_way; i++)
-        if (p == NULL || u->under_way[i]->heard_us < p->heard_us)
+        if (!u->under_way[i]->writing && (p == NULL || u->under_way[i]->heard_us < p->heard_us))
             p = u->under_way[i];
     return p != NULL && now_us - p->heard_us >= u->limits.idle_us ? p : NULL;
 }
@@ -186,8 +189,10 @@ static void look_at_ledger(struct uploads *u, struct ws_now now) {
         }
         u->round.open = r.open;
         u->round.deadline_us = r.deadline_us;
+        /* What came in time gets its receipt when it is written. */
         for (size_t i = u->n_under_way; !r.open && i-- > 0;)
-            stop(u, u->under_way[i]);
+            if (!u->under_way[i]->writing)
+                stop(u, u->under_way[i]);
     }
     const uint64_t since = u->unit.since_us;
     if (u->round.number != 0 &&
@@ -339,6 +344,49 @@ static bool is_signed(const struct uploads *u, struct upload *p, const struct fl
     return good;
 }
 
+void uploads_whole_free(struct uploads_whole *w) {
+    if (w == NULL)
+        return;
+    free(w->octets);
+    free(w);
+}
+
+static void kept(struct uploads *u, struct upload *p, int rc, struct ws_now now) {
+    if (rc != WS_OK && rc != WS_EEXIST) {
+        deny(u, p, &p->from, FL_UPLOAD_NO_ROOM, WAIT_DISK_MS, now.mono_us);
+        return;
+    }
+    u->counters.finished++;
+    stop(u, p);
+    say_receipt(u, p, &p->from, 0, now.its_us);
+}
+
+static void write_out(
+    struct uploads *u, struct upload *p, const struct fl_material *m, struct ws_now now) {
+    struct uploads_whole *w = ws_alloc(sizeof(*w));
+    w->round = u->round.number;
+    memcpy(w->name, p->name, sizeof(w->name));
+    memcpy(w->id, p->id, sizeof(w->id));
+    w->octets = p->octets;
+    w->material = *m;
+    p->writing = u->io.write(u->io.write_ctx, w);
+    if (p->writing)
+        return;
+    free(w);
+    kept(u, p, WS_EBUSY, now);
+}
+
+/* Who is gone meanwhile asks again, and the store has it. */
+void uploads_written(struct uploads *u, struct uploads_whole *w, struct ws_now now) {
+    struct upload *p = w->round == u->round.number ? table_get(&u->by_name, w->name) : NULL;
+    if (p != NULL && p->writing && p->octets == w->octets) {
+        p->writing = false;
+        w->octets = NULL;
+        kept(u, p, w->rc, now);
+    }
+    uploads_whole_free(w);
+}
+
 static void finish(struct uploads *u, struct upload *p, struct ws_now now) {
     const struct fl_upload_shape *s = &u->round.shape;
     const struct fl_material m = {span_of(p->octets, s->cover),
@@ -357,14 +405,10 @@ static void finish(struct uploads *u, struct upload *p, struct ws_now now) {
         return;
     }
     p->kept_us = now.mono_us;
-    const int rc = u->io.keep(u->io.ctx, u->round.number, p->id, &m, &err);
-    if (rc != WS_OK && rc != WS_EEXIST) {
-        deny(u, p, &p->from, FL_UPLOAD_NO_ROOM, WAIT_DISK_MS, now.mono_us);
-        return;
-    }
-    u->counters.finished++;
-    stop(u, p);
-    say_receipt(u, p, &p->from, 0, now.its_us);
+    if (u->io.write != NULL)
+        write_out(u, p, &m, now);
+    else
+        kept(u, p, u->io.keep(u->io.ctx, u->round.number, p->id, &m, &err), now);
 }
 
 /* ---- datagrams ---- */
@@ -416,6 +460,8 @@ static enum uploads_outcome hear_probe(struct uploads *u, struct upload *p,
         say_receipt(u, p, from, 0, now.its_us);
     else if (p->spoiled)
         deny(u, p, from, FL_UPLOAD_OTHER, 0, now.mono_us);
+    else if (p->writing)
+        say_have(u, p, from);
     else if (!u->round.open)
         deny(u, p, from, FL_UPLOAD_ROUND_OVER, 0, now.mono_us);
     else if (p->octets != NULL && p->n_there == u->pieces)

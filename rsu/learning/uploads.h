@@ -41,12 +41,28 @@ struct uploads_ledger {
     void *ctx;
 };
 
+/* A whole submission that has been checked, on its way to the disk. */
+struct uploads_whole {
+    uint64_t round;
+    uint8_t name[32], id[32];
+    uint8_t *octets; /* owned; material lies in it */
+    struct fl_material material;
+    struct uploads_whole *next; /* of whoever has it */
+    int rc; /* of keeping it, and why not */
+    struct ws_err err;
+};
+void uploads_whole_free(struct uploads_whole *w); /* NULL is fine */
+
 struct uploads_io {
     void (*send)(void *send_ctx, const struct uploads_source *to, struct span datagram);
     void *send_ctx;
     /* Written down for good when it returns WS_OK or WS_EEXIST; it has been checked. */
     int (*keep)(void *ctx, uint64_t round, const uint8_t id[static 32], const struct fl_material *m,
         struct ws_err *err);
+    /* NULL: keep is called and waited for. Else it takes the whole over, and gives it to uploads_written when it has been kept or could not be. False:
+     * no room for it now, and it is still the caller's. */
+    bool (*write)(void *write_ctx, struct uploads_whole *w);
+    void *write_ctx;
     bool (*has)(void *ctx, const uint8_t id[static 32]);
     /* Ed25519 of this validator. */
     void (*sign)(void *ctx, struct span octets, uint8_t ret_signature[static 64]);
@@ -102,6 +118,8 @@ struct uploads *uploads_new(const struct uploads_limits *limits,
 void uploads_free(struct uploads *u); /* wipes; NULL is fine */
 enum uploads_outcome uploads_hear(
     struct uploads *u, const struct uploads_source *from, struct span datagram, struct ws_now now);
+/* What `write` was given comes back, and is owned by this from here on. */
+void uploads_written(struct uploads *u, struct uploads_whole *w, struct ws_now now);
 /* After each batch of datagrams and some times a second: says what there is to say, and looks at the ledger. */
 void uploads_flush(struct uploads *u, struct ws_now now);
 const struct uploads_counters *uploads_counters(const struct uploads *u);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rsu/learning/writer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,6 +28,7 @@ struct uploads_port {
     int socket, wake;
     uint16_t number;
     struct uploads *uploads;
+    struct writer *writer; /* NULL: none */
     struct ws_random random;
     struct ws_clock clock;
     pthread_t thread;
@@ -155,6 +157,17 @@ static bool take_batch(struct uploads_port *p) {
     return n == BATCH;
 }
 
+static bool write_out(void *ctx, struct uploads_whole *w) {
+    const struct uploads_port *p = ctx;
+    return writer_give(p->writer, w);
+}
+
+static void take_written(struct uploads_port *p) {
+    const struct ws_now now = ws_clock_now(&p->clock);
+    for (struct uploads_whole *w; p->writer != NULL && (w = writer_take(p->writer)) != NULL;)
+        uploads_written(p->uploads, w, now);
+}
+
 static void tell(struct uploads_port *p) {
     p->counters.uploads = *uploads_counters(p->uploads);
     (void)pthread_mutex_lock(&p->lock);
@@ -164,15 +177,17 @@ static void tell(struct uploads_port *p) {
 
 static void *run(void *ctx) {
     struct uploads_port *p = ctx;
-    struct pollfd on[2] = {{.fd = p->socket, .events = POLLIN}, {.fd = p->wake, .events = POLLIN}};
+    struct pollfd on[3] = {{.fd = p->socket, .events = POLLIN}, {.fd = p->wake, .events = POLLIN},
+        {.fd = p->writer == NULL ? -1 : writer_fd(p->writer), .events = POLLIN}};
     while (on[1].revents == 0) {
         bool more = true;
         for (unsigned n = 0; more && n < 8; n++)
             more = take_batch(p);
+        take_written(p);
         uploads_flush(p->uploads, ws_clock_now(&p->clock));
         tell(p);
         const int wait_ms = more ? 0 : p->counters.uploads.under_way > 0 ? BUSY_MS : QUIET_MS;
-        (void)poll(on, 2, wait_ms);
+        (void)poll(on, 3, wait_ms);
     }
     return NULL;
 }
@@ -205,6 +220,7 @@ static int open_socket(struct uploads_port *p, const char *text, struct ws_err *
 }
 
 static void release(struct uploads_port *p) {
+    writer_free(p->writer);
     uploads_free(p->uploads);
     if (p->socket >= 0)
         (void)close(p->socket);
@@ -215,8 +231,9 @@ static void release(struct uploads_port *p) {
 }
 
 int uploads_port_open(const char *bind_to, const struct uploads_limits *limits,
-    const struct uploads_ledger *ledger, const struct uploads_io *io, const struct ws_clock *clock,
-    struct uploads_port **ret, struct ws_err *err) {
+    const struct uploads_ledger *ledger, const struct uploads_io *io,
+    void (*keep_many)(void *ctx, struct uploads_whole *const *w, size_t n),
+    const struct ws_clock *clock, struct uploads_port **ret, struct ws_err *err) {
     struct uploads_port *p = ws_alloc(sizeof(*p));
     struct uploads_io own = *io;
     p->socket = p->wake = -1;
@@ -228,7 +245,12 @@ int uploads_port_open(const char *bind_to, const struct uploads_limits *limits,
     rc = open_socket(p, bind_to, err);
     own.send = send_to;
     own.random = &p->random;
-    own.send_ctx = p;
+    own.send_ctx = own.write_ctx = p;
+    own.write = keep_many == NULL ? NULL : write_out;
+    if (rc == WS_OK && keep_many != NULL) {
+        const struct writer_config cfg = {limits->uploads, keep_many, io->ctx};
+        rc = writer_new(&cfg, &p->writer, err);
+    }
     if (rc == WS_OK) {
         p->uploads = uploads_new(limits, ledger, &own);
         if (pthread_create(&p->thread, NULL, run, p) != 0)

@@ -12,11 +12,13 @@ WARN_UNUSED int uploads_port_parse(
     const char *text, struct sockaddr_in6 *ret_address, struct ws_err *err);
 
 struct uploads_port;
-/* io: `send`, `send_ctx` and `random` are the port's own and ignored; the others are called in its thread, and what they use outlives the port, as the
- * ledger does. */
+/* io: `send`, `write`, their ctx and `random` are the port's own and ignored; the others are called in its thread, and what they use outlives the port,
+ * as the ledger does. keep_many: instead of io's keep, in a thread of its own (rsu/learning/writer.h), with io's ctx; NULL: the port's thread waits for
+ * the disk. */
 WARN_UNUSED int uploads_port_open(const char *bind_to, const struct uploads_limits *limits,
-    const struct uploads_ledger *ledger, const struct uploads_io *io, const struct ws_clock *clock,
-    struct uploads_port **ret, struct ws_err *err);
+    const struct uploads_ledger *ledger, const struct uploads_io *io,
+    void (*keep_many)(void *ctx, struct uploads_whole *const *w, size_t n),
+    const struct ws_clock *clock, struct uploads_port **ret, struct ws_err *err);
 void uploads_port_close(struct uploads_port *p); /* ends the thread; NULL is fine */
 uint16_t uploads_port_number(const struct uploads_port *p);
 

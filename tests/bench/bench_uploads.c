@@ -1,11 +1,15 @@
 /* What taking uploads costs: vehicles send over loopback to the socket of a unit, some at a time, each of them 300 kB and checked as a
  * whole; beside it, in the same run, the same datagrams to a socket that only receives them, and the receiver alone without a socket.
- * Nothing is written to a disk. usage: bench_uploads [VEHICLES [AT-A-TIME]] */
+ * Then the same with a store on the disk under FOLDER: written by the thread that receives, and by one of its own, which is what a unit does; beside
+ * them, files of the same size written and synced one by one. usage: bench_uploads [VEHICLES [AT-A-TIME [FOLDER]]] */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "fedlearn/vehicle/upload_send.h"
+#include "rsu/learning/materials.h"
 #include "rsu/learning/uploads_port.h"
+#include "rsu/learning/writer.h"
+#include "tests/support/folder.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -33,6 +37,7 @@ struct world {
     uint8_t signer[32], secret[64];
     uint8_t *wire;
     atomic_size_t kept;
+    struct materials *store; /* NULL: nothing is written */
     bool told;
     uint8_t unit_key[32]; /* of the last WELCOME without a socket */
 };
@@ -118,12 +123,23 @@ static bool ledger_claim(
 static int keep(void *ctx, uint64_t round, const uint8_t id[static 32], const struct fl_material *m,
     struct ws_err *err) {
     struct world *w = ctx;
-    (void)round;
-    (void)id;
-    (void)m;
-    (void)err;
-    atomic_fetch_add(&w->kept, 1);
-    return WS_OK;
+    const int rc = w->store == NULL ? WS_OK : materials_put(w->store, round, id, m, err);
+    if (rc == WS_OK)
+        atomic_fetch_add(&w->kept, 1);
+    return rc;
+}
+static void keep_many(void *ctx, struct uploads_whole *const *what, size_t n) {
+    struct world *w = ctx;
+    struct materials_item item[WRITER_BATCH];
+    for (size_t i = 0; i < n; i++)
+        item[i] = (struct materials_item){
+            .round = what[i]->round, .id = what[i]->id, .what = &what[i]->material};
+    materials_put_many(w->store, item, n);
+    for (size_t i = 0; i < n; i++) {
+        what[i]->rc = item[i].rc;
+        if (item[i].rc == WS_OK)
+            atomic_fetch_add(&w->kept, 1);
+    }
 }
 static bool has(void *ctx, const uint8_t id[static 32]) {
     (void)ctx;
@@ -210,7 +226,8 @@ static bool drive(const struct world *w, uint16_t port, size_t at_a_time, uint64
     return failed == 0;
 }
 
-static bool over_loopback(struct world *w, size_t at_a_time) {
+static bool over_loopback(struct world *w, size_t at_a_time, const char *what,
+    void (*many)(void *ctx, struct uploads_whole *const *w, size_t n)) {
     const struct uploads_ledger ledger = {ledger_round, ledger_claim, w};
     struct uploads_io io = {.keep = keep, .has = has, .sign = sign, .ctx = w};
     struct uploads_limits limits = uploads_limits_default();
@@ -221,14 +238,16 @@ static bool over_loopback(struct world *w, size_t at_a_time) {
     limits.per_source = 100000000; /* all come from one address here */
     memcpy(io.signer, w->signer, 32);
     w->told = false;
-    if (uploads_port_open("127.0.0.1:0", &limits, &ledger, &io, &clock, &port, &err) != WS_OK) {
+    atomic_store(&w->kept, 0);
+    if (uploads_port_open("127.0.0.1:0", &limits, &ledger, &io, many, &clock, &port, &err) !=
+        WS_OK) {
         (void)fprintf(stderr, "%s\n", err.text);
         return false;
     }
     const uint64_t t = now().mono_us, p = processor_us();
     const bool good = drive(w, uploads_port_number(port), at_a_time, &again);
     const uint64_t octets = (uint64_t)w->n * fl_upload_length(&w->round.shape);
-    say("uploads over loopback, both sides", octets, now().mono_us - t, processor_us() - p);
+    say(what, octets, now().mono_us - t, processor_us() - p);
     (void)printf("%zu of %zu kept, %llu parts sent again\n", (size_t)atomic_load(&w->kept), w->n,
         (unsigned long long)again);
     uploads_port_close(port);
@@ -303,6 +322,54 @@ static bool alone(struct world *w) {
     return atomic_load(&w->kept) - before == most;
 }
 
+/* ---- with a disk ---- */
+
+static bool with_store(struct world *w, size_t at_a_time, const char *top, const char *what,
+    void (*many)(void *ctx, struct uploads_whole *const *w, size_t n)) {
+    char path[600];
+    const struct materials_limits limits = materials_limits_default();
+    struct ws_err err = {0};
+    (void)snprintf(path, sizeof(path), "%s/%s", top, many == NULL ? "one" : "many");
+    if (materials_open(path, &limits, &w->store, &err) != WS_OK) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return false;
+    }
+    const bool good = over_loopback(w, at_a_time, what, many);
+    materials_close(w->store);
+    w->store = NULL;
+    return good;
+}
+
+/* What the disk gives to who waits for each file. */
+static bool plain_files(const struct world *w, const char *top) {
+    const size_t n = w->n < 128 ? w->n : 128;
+    char path[600];
+    const uint64_t t = now().mono_us;
+    const uint64_t p = processor_us();
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%zu", top, i);
+        FILE *f = fopen(path, "we");
+        if (f == NULL || fwrite(w->wire, 1, WIRE, f) != WIRE || fflush(f) != 0 ||
+            fsync(fileno(f)) != 0 || fclose(f) != 0)
+            return false;
+    }
+    say("plain files, each synced", (uint64_t)n * WIRE, now().mono_us - t, processor_us() - p);
+    return true;
+}
+
+static bool on_disk(struct world *w, size_t at_a_time, const char *where) {
+    struct folder f;
+    (void)snprintf(f.top, sizeof(f.top), "%s/uploads-XXXXXX", where);
+    if (mkdtemp(f.top) == NULL) {
+        (void)fprintf(stderr, "%s: no folder can be made there\n", where);
+        return false;
+    }
+    bool good = plain_files(w, f.top);
+    good = with_store(w, at_a_time, f.top, "kept on the disk, the receiver waits", NULL) && good;
+    good = with_store(w, at_a_time, f.top, "kept on the disk by a thread", keep_many) && good;
+    return folder_remove(&f) == 0 && good;
+}
+
 /* ---- a socket that only receives ---- */
 
 struct plain {
@@ -362,8 +429,8 @@ int main(int argc, char **argv) {
     const unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
     const unsigned long at_a_time = argc > 2 ? strtoul(argv[2], NULL, 10) : AT_A_TIME;
     if (n == 0 || n > VEHICLES_MAX || at_a_time == 0 || at_a_time > n) {
-        (void)fprintf(
-            stderr, "usage: bench_uploads [VEHICLES (1 to %d) [AT-A-TIME]]\n", VEHICLES_MAX);
+        (void)fprintf(stderr, "usage: bench_uploads [VEHICLES (1 to %d) [AT-A-TIME [FOLDER]]]\n",
+            VEHICLES_MAX);
         return 2;
     }
     make(w, n);
@@ -371,8 +438,10 @@ int main(int argc, char **argv) {
         (unsigned)fl_upload_length(&w->round.shape));
     const size_t datagrams = n * fl_upload_pieces(&w->round.shape);
     bool good = plain(datagrams);
-    good = over_loopback(w, at_a_time) && good;
+    good = over_loopback(w, at_a_time, "uploads over loopback, both sides", NULL) && good;
     good = alone(w) && good;
+    if (argc > 3)
+        good = on_disk(w, at_a_time, argv[3]) && good;
     free(w->wire);
     free(w->v);
     table_free(&w->by_name);

@@ -260,7 +260,7 @@ int main(int argc, char **argv) {
     struct uploads_io io = {.keep = keep, .has = has, .sign = sign, .ctx = u};
     struct uploads_port *port = NULL;
     memcpy(io.signer, u->signer, 32);
-    if (uploads_port_open("127.0.0.1:0", &limits, &ledger, &io, &clock, &port, &err) != WS_OK)
+    if (uploads_port_open("127.0.0.1:0", &limits, &ledger, &io, NULL, &clock, &port, &err) != WS_OK)
         fail(err.text);
     char text[16];
     const int n = snprintf(text, sizeof(text), "%u\n", (unsigned)uploads_port_number(port));

@@ -252,6 +252,83 @@ static void disk_full(void **state) {
     net_close(n);
 }
 
+/* A disk that takes a second, in a thread of its own: others go on, the receipt comes when it is written, nothing is sent again. */
+static void slow_disk(void **state) {
+    (void)state;
+    for (unsigned loss = 0; loss <= 30; loss += 10) {
+        struct net *n = net_open(21 + loss);
+        n->loss = loss;
+        n->disk_us = SECONDS(1);
+        n->limits.idle_us =
+            SECONDS(1) / 5; /* what is being written is not idle, whoever wants its room */
+        n->limits.octets = 3 * (NET_WIRE + 4000);
+        net_restart(n, 0);
+        for (size_t i = 0; i < NET_VEHICLES; i++)
+            net_vehicle(n, i, 0, SECONDS(120));
+        while (n->unit[0].n_writing == 0)
+            net_run(n, 1000);
+        const size_t was = counters(n, 0)->octets;
+        net_run(n, SECONDS(1) / 2);
+        assert_int_equal(counters(n, 0)->finished, 0);
+        assert_true(loss > 0 || counters(n, 0)->octets > was);
+        assert_false(net_all_done(n));
+        net_run(n, SECONDS(120));
+        for (size_t i = 0; i < NET_VEHICLES; i++)
+            assert_done(n, i, 0);
+        assert_int_equal(counters(n, 0)->octets_now, 0);
+        assert_int_equal(counters(n, 0)->under_way, 0);
+        net_close(n);
+    }
+}
+
+/* The disk fails, or its queue is full: the vehicle waits, and what came is there still. */
+static void slow_disk_fails(void **state) {
+    (void)state;
+    struct net *n = net_open(22);
+    n->disk_us = SECONDS(1) / 10;
+    net_restart(n, 0);
+    n->unit[0].full = true;
+    net_vehicle(n, 0, 0, SECONDS(60));
+    net_run(n, SECONDS(3));
+    assert_string_equal(fl_upload_why(&n->vehicle[0].send), "no_room");
+    n->unit[0].full = false;
+    n->unit[0].busy = true;
+    net_run(n, SECONDS(8));
+    assert_int_equal(n->vehicle[0].send.state, FL_UPLOAD_GOING);
+    n->unit[0].busy = false;
+    net_run(n, SECONDS(30));
+    assert_done(n, 0, 0);
+    assert_int_equal(n->vehicle[0].send.counters.parts, n->vehicle[0].send.pieces);
+    net_close(n);
+}
+
+/* Attesting is over while something is written: it came in time and gets its receipt. Another round has begun: nobody is there for it. */
+static void round_ends_while_writing(void **state) {
+    (void)state;
+    for (unsigned other = 0; other <= 1; other++) {
+        struct net *n = net_open(23 + other);
+        n->disk_us = SECONDS(1);
+        net_restart(n, 0);
+        net_vehicle(n, 0, 0, SECONDS(20));
+        net_vehicle(n, 1, 0, SECONDS(20));
+        while (n->unit[0].n_writing < 2)
+            net_run(n, 1000);
+        n->unit[0].round.open = false;
+        if (other == 1)
+            n->unit[0].round.number = 6;
+        n->vehicle[0].unknown = n->vehicle[1].unknown = other == 1;
+        n->unit[0].changed = true;
+        net_run(n, SECONDS(1) / 2);
+        assert_int_equal(n->vehicle[0].send.state, FL_UPLOAD_GOING);
+        net_run(n, SECONDS(2));
+        assert_int_equal(n->unit[0].kept[0] + n->unit[0].kept[1] >= 1, true);
+        assert_int_equal(counters(n, 0)->finished > 0, other == 0);
+        assert_int_equal(counters(n, 0)->under_way, 0);
+        assert_int_equal(counters(n, 0)->octets_now, 0);
+        net_close(n);
+    }
+}
+
 /* Room for two at a time: the others are told to wait, and all come through. One that stops half way makes room. */
 static void little_room(void **state) {
     (void)state;
@@ -475,6 +552,9 @@ int main(void) {
         cmocka_unit_test(refusals),
         cmocka_unit_test(other_content),
         cmocka_unit_test(disk_full),
+        cmocka_unit_test(slow_disk),
+        cmocka_unit_test(slow_disk_fails),
+        cmocka_unit_test(round_ends_while_writing),
         cmocka_unit_test(little_room),
         cmocka_unit_test(eavesdropper_repeats),
         cmocka_unit_test(eavesdropper_lies),

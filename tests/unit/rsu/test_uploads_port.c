@@ -91,7 +91,7 @@ static struct cell *cell_open(const char *bind_to) {
             (uint32_t)fl_bundles_octets(UPLOAD_UNITS), WIRE}};
     memcpy(io.signer, c->world.unit[0].signer, 32);
     memcpy(c->signer_secret, c->world.unit[0].secret, 64);
-    if (uploads_port_open(bind_to, &limits, &ledger, &io, &clock, &c->port, &err) != WS_OK)
+    if (uploads_port_open(bind_to, &limits, &ledger, &io, NULL, &clock, &c->port, &err) != WS_OK)
         fail_msg("%s", err.text);
     return c;
 }
@@ -227,7 +227,8 @@ static void addresses(void **state) {
     const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
     char text[40];
     (void)snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)uploads_port_number(c->port));
-    assert_int_equal(uploads_port_open(text, &limits, &ledger, &io, &clock, &second, &err), WS_EIO);
+    assert_int_equal(
+        uploads_port_open(text, &limits, &ledger, &io, NULL, &clock, &second, &err), WS_EIO);
     assert_non_null(strstr(err.text, text));
     cell_close(c);
 }

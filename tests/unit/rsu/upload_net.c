@@ -88,6 +88,28 @@ static int unit_keeps(void *ctx, uint64_t round, const uint8_t id[static 32],
     return WS_EINPUT;
 }
 
+static bool unit_writes(void *ctx, struct uploads_whole *w) {
+    struct net_unit *u = ctx;
+    if (u->busy || u->n_writing == NET_VEHICLES)
+        return false;
+    u->written_us[u->n_writing] = u->net->now.mono_us + u->net->disk_us;
+    u->writing[u->n_writing++] = w;
+    return true;
+}
+
+static void writes_end(struct net_unit *u) {
+    while (u->n_writing > 0 && u->written_us[0] <= u->net->now.mono_us) {
+        struct uploads_whole *w = u->writing[0];
+        u->n_writing--;
+        for (size_t i = 0; i < u->n_writing; i++) {
+            u->writing[i] = u->writing[i + 1];
+            u->written_us[i] = u->written_us[i + 1];
+        }
+        w->rc = unit_keeps(u, w->round, w->id, &w->material, &w->err);
+        uploads_written(u->uploads, w, u->net->now);
+    }
+}
+
 static bool unit_has(void *ctx, const uint8_t id[static 32]) {
     const struct net_unit *u = ctx;
     for (size_t i = 0; i < NET_VEHICLES; i++)
@@ -108,6 +130,8 @@ void net_restart(struct net *n, size_t i) {
     struct uploads_io io = {.send = unit_says,
         .send_ctx = u,
         .keep = unit_keeps,
+        .write = n->disk_us > 0 ? unit_writes : NULL,
+        .write_ctx = u,
         .has = unit_has,
         .sign = unit_signs,
         .random = &n->world.random,
@@ -144,6 +168,9 @@ struct net *net_open(uint64_t seed) {
 void net_close(struct net *n) {
     for (size_t i = 0; i < UPLOAD_UNITS; i++)
         uploads_free(n->unit[i].uploads);
+    for (size_t i = 0; i < UPLOAD_UNITS; i++)
+        for (size_t k = 0; k < n->unit[i].n_writing; k++)
+            uploads_whole_free(n->unit[i].writing[k]);
     for (size_t i = 0; i < NET_VEHICLES; i++) {
         fl_upload_end(&n->vehicle[i].send);
         upload_vehicle_free(&n->vehicle[i].made);
@@ -207,6 +234,8 @@ void net_run(struct net *n, uint64_t us) {
         n->now.mono_us += STEP_US;
         n->now.its_us += STEP_US;
         deliver_due(n);
+        for (size_t i = 0; i < UPLOAD_UNITS; i++)
+            writes_end(&n->unit[i]);
         for (size_t i = 0; i < UPLOAD_UNITS; i++)
             if (!n->unit[i].down)
                 uploads_flush(n->unit[i].uploads, n->now);

@@ -15,6 +15,10 @@ struct net_unit {
     struct uploads *uploads;
     bool down; /* hears and says nothing */
     bool full; /* its disk */
+    bool busy; /* who writes to it has no room */
+    struct uploads_whole *writing[NET_VEHICLES]; /* oldest first */
+    uint64_t written_us[NET_VEHICLES];
+    size_t n_writing;
     size_t kept[NET_VEHICLES]; /* how often it wrote down the material of this vehicle */
     struct uploads_round round;
     bool changed;
@@ -43,6 +47,8 @@ struct net {
     struct ws_now now;
     unsigned loss, twice; /* in a hundred */
     uint64_t trip_us, jitter_us; /* one way */
+    uint64_t
+        disk_us; /* a write takes so long, beside the receiver; 0: it is waited for, in no time. Before net_restart */
     struct net_flight *flight; /* NET_FLIGHTS places */
     size_t n_flights;
     uint64_t sent_up, sent_down, answers_elsewhere; /* datagrams; to a port that is no vehicle's */
