@@ -1,6 +1,7 @@
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include "base/mem.h"
+#include "fedlearn/round/roots.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
@@ -175,14 +176,16 @@ static void make_model(struct rig *r) {
 }
 
 exec_code rig_order_model(struct rig *r) {
-    struct fl_model_order m = {
-        .name = "risk-74", .params = RIG_PARAMS, .classes = 4, .root_set = {7}};
+    struct fl_model_order m = {.name = "risk-74", .params = RIG_PARAMS, .classes = 4};
     struct buf b = {0};
     fl_model_free(&r->model);
     fl_model_free(&r->parent);
     r->has_parent = false;
     make_model(r);
     fl_model_hash(&r->model, m.hash);
+    fl_roots_encode(&r->model.shape, &r->root_set, &b);
+    exec_sha256_one(buf_span(&b), m.root_set);
+    buf_clear(&b);
     fl_model_order_encode(&m, &b);
     exec_code code = rig_order(r, FL_ORDER_MODEL, buf_span(&b));
     buf_free(&b);

@@ -201,7 +201,7 @@ static void an_auditor_finds_the_same(void **state) {
     f.without = UINT32_MAX;
     buf_clear(&f.roots);
     assert_int_equal(fl_find(&o.record, &from, mine, &next, &err), WS_ENOTFOUND);
-    assert_non_null(strstr(err.text, "root set 07"));
+    assert_non_null(strstr(err.text, "root set "));
     assert_int_equal(f.lent, 0);
     buf_free(&a);
     buf_free(&b);

@@ -1,0 +1,217 @@
+#include "rsu/learning/audit_internal.h"
+
+#include "base/mem.h"
+#include "fedlearn/vehicle/mask.h"
+#include "fedlearn/vehicle/material.h"
+#include "ledger/exec/hash.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void audit_say(struct audit *a, enum audit_mark mark, const char *place, const char *fmt, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    a->failed += mark == AUDIT_FAILS;
+    a->to->say(a->to->ctx, mark, place, text);
+}
+
+/* ---- what vehicles sent ---- */
+
+static void place_of(const struct fl_round_member *m, char *dst, size_t size) {
+    (void)snprintf(dst, size, "group %u, submission %u", m->group, m->number);
+}
+
+/* The parts of a material: length of the cover, cover, ciphertext. */
+static bool split(struct span octets, struct span *ret_cover, struct span *ret_wire) {
+    struct rd r = rd_of(octets);
+    *ret_cover = rd_take(&r, rd_u32(&r));
+    *ret_wire = rd_take(&r, rd_left(&r));
+    return !r.bad;
+}
+
+/* NULL: it is what this member committed to, and a ciphertext of the round. */
+static const char *wrong_with(
+    const struct audit *a, const struct fl_round_member *m, struct span octets, struct span *wire) {
+    const struct fl_round_config *k = &a->record.open.config;
+    struct span cover;
+    struct fl_cover c;
+    if (!split(octets, &cover, wire))
+        return "cut off before its ciphertext";
+    if (fl_cover_read(cover, &c, NULL) != WS_OK)
+        return "its cover cannot be read";
+    uint8_t id[32];
+    fl_cover_id(&a->sealed_for, m->token, &c, id);
+    if (memcmp(id, m->id, 32) != 0)
+        return "its cover is not what the vehicle signed for this round";
+    struct fl_submission *s = ws_alloc(sizeof(*s));
+    const char *why = NULL;
+    const enum fl_accept_verdict v = fl_submission_accept(&a->sealed_for, m->token, &c, s);
+    if (v != FL_ACCEPT_GOOD)
+        why = fl_accept_verdict_name(v);
+    else if (!fl_material_wire_fits(&c, *wire))
+        why = "its ciphertext is not the one that the cover commits to";
+    else if (fl_wire_check(k->profile, a->record.open.params, *wire, NULL) != WS_OK)
+        why = "its ciphertext is none of this round's profile and parameters";
+    free(s);
+    return why;
+}
+
+/* Looked at once, however often it is asked for; ret_wire is of octets. */
+static bool look_at(
+    struct audit *a, const struct fl_round_member *m, struct buf *octets, struct span *ret_wire) {
+    char place[64];
+    struct ws_err err = {0};
+    place_of(m, place, sizeof(place));
+    a->looked[m - a->record.member] = true;
+    if (a->from->material(a->from->ctx, m->id, octets, &err) != WS_OK) {
+        audit_say(a, AUDIT_FAILS, place, "what it sent is not here: %s", err.text);
+        return false;
+    }
+    const char *why = wrong_with(a, m, buf_span(octets), ret_wire);
+    if (why != NULL)
+        audit_say(a, AUDIT_FAILS, place, "%s", why);
+    return why == NULL;
+}
+
+static bool lend_wire(void *ctx, const struct fl_round_member *m, struct fl_lent *ret) {
+    struct audit *a = ctx;
+    struct buf *octets = ws_alloc(sizeof(*octets));
+    *ret = (struct fl_lent){.hold = octets};
+    if (look_at(a, m, octets, &ret->octets))
+        return true;
+    buf_free(octets);
+    free(octets);
+    return false;
+}
+
+static void give_back(void *ctx, struct fl_lent *lent) {
+    (void)ctx;
+    buf_free(lent->hold);
+    free(lent->hold);
+}
+
+/* The rest, so that whoever is told of one bad submission is told of all. */
+static void look_at_others(struct audit *a) {
+    for (uint32_t i = 0; i < a->record.n; i++) {
+        const struct fl_round_member *m = &a->record.member[i];
+        struct buf octets = {0};
+        struct span wire;
+        if (a->looked[i] || m->group == FL_MAX_GROUPS)
+            continue;
+        (void)look_at(a, m, &octets, &wire);
+        buf_free(&octets);
+    }
+}
+
+/* ---- models ---- */
+
+static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent *ret) {
+    struct audit *a = ctx;
+    struct ws_err err = {0};
+    char hex[65];
+    char place[80];
+    uint8_t got[32];
+    struct buf *octets = ws_alloc(sizeof(*octets));
+    hex_encode(hex, sha256, 32);
+    (void)snprintf(place, sizeof(place), "file %s", hex);
+    const bool here = a->from->blob(a->from->ctx, sha256, octets, &err) == WS_OK;
+    exec_sha256_one(buf_span(octets), got);
+    const bool good = here && memcmp(got, sha256, 32) == 0;
+    *ret = (struct fl_lent){buf_span(octets), octets};
+    if (good)
+        audit_say(a, AUDIT_OK, place, "%zu octets of this SHA-256", octets->n);
+    else if (!here)
+        audit_say(a, AUDIT_FAILS, place, "it is not here: %s", err.text);
+    else
+        audit_say(
+            a, AUDIT_FAILS, place, "the %zu octets given for it have another SHA-256", octets->n);
+    if (!good)
+        give_back(ctx, ret);
+    return good;
+}
+
+/* ---- the outcome ---- */
+
+static void compare_closed(
+    struct audit *a, const struct fl_outcome *found, const struct fl_model *next) {
+    const struct fl_open *open = &a->record.open;
+    struct fl_event_body *e = &a->event;
+    if (!audit_event(a, FL_EVENT_CLOSED))
+        return;
+    const size_t failed = a->failed;
+    const uint64_t version = open->model_version + (found->step && !found->vetoed);
+    uint8_t hash[32];
+    audit_compare(a, found, &e->closed.outcome);
+    if (e->closed.model_version != version)
+        audit_say(a, AUDIT_FAILS, "closed", "model version %llu follows, CLOSED says %llu",
+            (unsigned long long)version, (unsigned long long)e->closed.model_version);
+    if (memcmp(e->closed.parent, open->model_hash, 32) != 0)
+        audit_say(a, AUDIT_FAILS, "closed", "the model before is another one than the round's");
+    if (a->failed == failed)
+        audit_say(a, AUDIT_OK, "outcome",
+            "every field is what CLOSED says: %u groups, %u in the step", found->n_groups,
+            found->accepted);
+    fl_model_hash(next, hash);
+    if (memcmp(hash, e->closed.outcome.model_hash, 32) == 0)
+        audit_say(
+            a, AUDIT_OK, "model", "what was computed here is the model in force from then on");
+}
+
+static void find_again(struct audit *a, struct buf *ret_model) {
+    const struct fl_source from = {lend_wire, lend_blob, give_back, a};
+    struct fl_outcome *found = ws_alloc(sizeof(*found));
+    struct fl_model next = {0};
+    struct ws_err err = {0};
+    const size_t failed = a->failed;
+    a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
+    if (fl_find(&a->record, &from, found, &next, &err) == WS_OK) {
+        audit_say(a, AUDIT_OK, "submissions",
+            "covers and ciphertexts of %u groups are the vehicles'", a->record.n_groups);
+        compare_closed(a, found, &next);
+        if (ret_model != NULL)
+            fl_model_encode(&next, ret_model);
+    } else {
+        if (a->failed == failed)
+            audit_say(a, AUDIT_FAILS, "outcome", "%s", err.text);
+        look_at_others(a);
+        audit_say(a, AUDIT_SKIPPED, "outcome", "cannot be found again without what is named above");
+    }
+    fl_model_free(&next);
+    free(a->looked);
+    free(found);
+}
+
+/* ---- all of it ---- */
+
+static bool run(const struct audit_claim *c, const struct audit_source *from,
+    const struct audit_hearer *to, struct buf *ret_model) {
+    struct audit *a = ws_alloc(sizeof(*a));
+    a->claim = c;
+    a->from = from;
+    a->to = to;
+    audit_look_at_record(a);
+    if (a->failed == 0 && from != NULL)
+        find_again(a, ret_model);
+    else if (from != NULL)
+        audit_say(a, AUDIT_SKIPPED, "outcome",
+            "not computed: the record is not what the ledger says, so it would prove nothing");
+    const bool good = a->failed == 0;
+    if (a->decoded)
+        fl_round_record_free(&a->record);
+    free(a);
+    return good;
+}
+
+bool audit_record(const struct audit_claim *c, const struct audit_hearer *to) {
+    return run(c, NULL, to, NULL);
+}
+
+bool audit_round(const struct audit_claim *c, const struct audit_source *from,
+    const struct audit_hearer *to, struct buf *ret_model) {
+    return run(c, from, to, ret_model);
+}

@@ -1,0 +1,54 @@
+/* A whole round of learning, gone through again by somebody who believes nobody: from the events that the ledger is known to have said,
+ * the round's record and what vehicles sent to the outcome that the cell signed, and where it is not so (docs/learning.md). Touches
+ * neither disk nor network: everything is asked of the caller, and nothing of it is believed but what is said here.
+ *
+ * Memory: the ciphertexts of one group, 4 octets a parameter and group, the models and the root set. One thread. */
+#ifndef WAYSIDE_RSU_LEARNING_AUDIT_H
+#define WAYSIDE_RSU_LEARNING_AUDIT_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "fedlearn/round/rounds.h"
+
+struct audit_claim {
+    uint8_t cell[32];
+    uint64_t round;
+    struct span record; /* fl_round_record_encode; not believed */
+    /* Bodies of contract learn's events OPEN, SEED, CUT_OFF, GROUPS, OPENED and CLOSED, by type; believed: the caller has seen that the
+     * chain has them. Empty: it could not. */
+    struct span event[FL_EVENT_CLOSED + 1];
+    /* The cell's randomness of the OPEN record's seed height and the CUT_OFF's height; 32 octets, believed. NULL: not known any more. */
+    const uint8_t *seed_value, *draw_value;
+};
+
+/* Where the rest comes from; none of it is believed. WS_OK, or err says why it is not there. ret_octets: empty, the caller's to free. */
+struct audit_source {
+    /* Length of the cover (4), cover, ciphertext of a submission. */
+    int (*material)(
+        void *ctx, const uint8_t id[static 32], struct buf *ret_octets, struct ws_err *err);
+    /* A model or a root set. */
+    int (*blob)(
+        void *ctx, const uint8_t sha256[static 32], struct buf *ret_octets, struct ws_err *err);
+    void *ctx;
+};
+/* No more octets of a submission are of any use. */
+#define AUDIT_MATERIAL_MAX (4U + FL_COVER_OCTETS_MAX + FL_CIPHERTEXT_MAX)
+
+enum audit_mark {
+    AUDIT_OK,
+    AUDIT_FAILS,
+    AUDIT_SKIPPED /* cannot be looked at; says why; fails nothing */
+};
+struct audit_hearer {
+    /* One line of what was looked at: a place ("cut_off", "group 2, submission 17", "outcome") and what is to be said of it. */
+    void (*say)(void *ctx, enum audit_mark mark, const char *place, const char *text);
+    void *ctx;
+};
+
+/* What leads to the parts of the record that say who is in which group. Nothing that needs what vehicles sent. True: nothing fails. */
+WARN_UNUSED bool audit_record(const struct audit_claim *c, const struct audit_hearer *to);
+/* All of it. ret_model (may be NULL): the model that follows, as it was found here, when it came so far. */
+WARN_UNUSED bool audit_round(const struct audit_claim *c, const struct audit_source *from,
+    const struct audit_hearer *to, struct buf *ret_model);
+
+#endif

@@ -1,0 +1,536 @@
+/* A round gone through again: a whole one holds, and of a changed one is said what was changed. Real ciphertexts, shares and sums. */
+#include "base/mem.h"
+#include "fedlearn/round/events.h"
+#include "fedlearn/round/roots.h"
+#include "fedlearn/round/round_record.h"
+#include "ledger/exec/hash.h"
+#include "rsu/learning/audit.h"
+#include "tests/unit/fedlearn/round_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { VEHICLES = 24, LINES = 400, FILES = 4 };
+
+/* A round that closed, as an outsider has it. */
+struct dossier {
+    struct rig *r;
+    struct audit_claim claim;
+    struct buf record, event[FL_EVENT_CLOSED + 1];
+    struct buf material[VEHICLES];
+    uint8_t id[VEHICLES][32];
+    struct buf file[FILES]; /* models, root set */
+    size_t files;
+    size_t fetched;
+    uint8_t seed_value[32], draw_value[32];
+};
+
+static void keep(struct dossier *d) {
+    for (size_t i = 0; i < d->r->host.n_events; i++) {
+        const struct fake_event *e = &d->r->host.events[i];
+        if (e->type <= FL_EVENT_CLOSED && d->event[e->type].n == 0)
+            buf_put(&d->event[e->type], e->body.p, e->body.n);
+    }
+}
+
+static void keep_material(struct dossier *d, size_t i) {
+    const struct rig_vehicle *v = &d->r->vehicle[i];
+    const size_t cover = fl_cover_octets((unsigned)d->r->n);
+    buf_clear(&d->material[i]);
+    buf_u32(&d->material[i], (uint32_t)cover);
+    buf_put(&d->material[i], v->cover, cover);
+    buf_put(&d->material[i], v->wire.p, v->wire.n);
+    memcpy(d->id[i], v->submission.id, 32);
+}
+
+static void put_model(struct dossier *d, const struct fl_model *m) {
+    assert_true(d->files < FILES);
+    fl_model_encode(m, &d->file[d->files++]);
+}
+
+static void claim(struct dossier *d) {
+    d->claim.record = buf_span(&d->record);
+    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+        d->claim.event[t] = buf_span(&d->event[t]);
+}
+
+static void value_of(const struct dossier *d, uint64_t height, uint8_t ret[static 32]) {
+    assert_int_equal(exec_beacon(&d->r->host, height, ret), BEACON_IS);
+}
+
+/* The round that is open for submissions. */
+static void run_round(struct dossier *d) {
+    struct fl_round_record record;
+    const struct fl_round_view view = rig_view(d->r);
+    d->files = 0;
+    memcpy(d->claim.cell, d->r->host.cell_id, 32);
+    d->claim.round = view.number;
+    buf_clear(&d->record);
+    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+        buf_clear(&d->event[t]);
+    for (size_t i = 0; i < FILES; i++)
+        buf_clear(&d->file[i]);
+    /* Said in blocks before. */
+    fl_open_encode(view.open, &d->event[FL_EVENT_OPEN]);
+    buf_u8(&d->event[FL_EVENT_SEED], FL_RECORDS_VERSION);
+    buf_u64(&d->event[FL_EVENT_SEED], view.number);
+    buf_put(&d->event[FL_EVENT_SEED], view.seed, 32);
+    value_of(d, view.open->seed_height, d->seed_value);
+    rig_submitting(d->r, VEHICLES);
+    for (size_t i = 0; i < VEHICLES; i++)
+        keep_material(d, i);
+    rig_attesting(d->r);
+    keep(d);
+    for (unsigned i = 0; i < 2; i++) {
+        rig_block(d->r, RIG_SECOND);
+        keep(d);
+    }
+    value_of(d, be64(d->event[FL_EVENT_CUT_OFF].p + 45), d->draw_value);
+    rig_opening(d->r);
+    keep(d);
+    fl_round_record_of(d->r->contract.self, &record);
+    fl_round_record_encode(&record, &d->record);
+    fl_round_record_free(&record);
+    put_model(d, &d->r->model);
+    if (d->r->has_parent)
+        put_model(d, &d->r->parent);
+    fl_roots_encode(&d->r->model.shape, &d->r->root_set, &d->file[d->files++]);
+    rig_judging(d->r);
+    keep(d);
+    d->claim.seed_value = d->seed_value;
+    d->claim.draw_value = d->draw_value;
+    claim(d);
+    for (size_t t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++)
+        assert_true(d->event[t].n > 0);
+}
+
+static struct dossier *dossier_open(void) {
+    struct dossier *d = ws_alloc(sizeof(*d));
+    d->r = rig_open(RIG_VALIDATORS);
+    run_round(d);
+    return d;
+}
+
+static void dossier_free(struct dossier *d) {
+    buf_free(&d->record);
+    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+        buf_free(&d->event[t]);
+    for (size_t i = 0; i < VEHICLES; i++)
+        buf_free(&d->material[i]);
+    for (size_t i = 0; i < FILES; i++)
+        buf_free(&d->file[i]);
+    rig_close(d->r);
+    free(d);
+}
+
+/* ---- asking ---- */
+
+static int material(
+    void *ctx, const uint8_t id[static 32], struct buf *ret_octets, struct ws_err *err) {
+    struct dossier *d = ctx;
+    d->fetched++;
+    for (size_t i = 0; i < VEHICLES; i++)
+        if (memcmp(d->id[i], id, 32) == 0 && d->material[i].n > 0) {
+            buf_put(ret_octets, d->material[i].p, d->material[i].n);
+            return WS_OK;
+        }
+    return ws_fail(err, WS_ENOTFOUND, "404");
+}
+
+static int blob(
+    void *ctx, const uint8_t sha256[static 32], struct buf *ret_octets, struct ws_err *err) {
+    const struct dossier *d = ctx;
+    for (size_t i = 0; i < d->files; i++) {
+        uint8_t hash[32];
+        exec_sha256_one(buf_span(&d->file[i]), hash);
+        if (memcmp(hash, sha256, 32) == 0) {
+            buf_put(ret_octets, d->file[i].p, d->file[i].n);
+            return WS_OK;
+        }
+    }
+    return ws_fail(err, WS_ENOTFOUND, "404");
+}
+
+struct heard {
+    size_t n, failed;
+    struct {
+        enum audit_mark mark;
+        char text[600];
+    } line[LINES];
+};
+
+static void say(void *ctx, enum audit_mark mark, const char *place, const char *text) {
+    struct heard *h = ctx;
+    assert_true(h->n < LINES);
+    h->failed += mark == AUDIT_FAILS;
+    h->line[h->n].mark = mark;
+    (void)snprintf(h->line[h->n].text, sizeof(h->line[0].text), "%s: %s", place, text);
+    h->n++;
+}
+
+static size_t said(const struct heard *h, enum audit_mark mark, const char *words) {
+    size_t n = 0;
+    for (size_t i = 0; i < h->n; i++)
+        n += h->line[i].mark == mark && strstr(h->line[i].text, words) != NULL;
+    return n;
+}
+
+static void dump(const struct heard *h) {
+    for (size_t i = 0; i < h->n; i++)
+        print_message("%d %s\n", (int)h->line[i].mark, h->line[i].text);
+}
+
+static struct heard heard;
+
+static bool ask(struct dossier *d, struct buf *ret_model) {
+    const struct audit_source from = {material, blob, d};
+    const struct audit_hearer to = {say, &heard};
+    heard.n = heard.failed = 0;
+    d->fetched = 0;
+    const bool good = audit_round(&d->claim, &from, &to, ret_model);
+    assert_int_equal(good, heard.failed == 0);
+    return good;
+}
+
+/* It fails, and nothing but what begins so does. */
+static void expect(struct dossier *d, size_t lines, const char *words) {
+    (void)ask(d, NULL);
+    if (heard.failed != lines || said(&heard, AUDIT_FAILS, words) != lines) {
+        dump(&heard);
+        fail_msg("%zu lines with '%s' expected", lines, words);
+    }
+}
+
+/* ---- whole ---- */
+
+static void a_round_holds(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    struct buf model = {0}, want = {0};
+    if (!ask(d, &model))
+        dump(&heard);
+    assert_int_equal(heard.failed, 0);
+    static const char *const places[] = {"open: ", "seed: ", "cut_off: ", "groups: ", "draw: ",
+        "opened: ", "octets of this SHA-256", "submissions: ", "outcome: ", "model: "};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        assert_true(said(&heard, AUDIT_OK, places[i]) >= 1);
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, ""), 0);
+    assert_int_equal(d->fetched, VEHICLES);
+    fl_model_encode(&d->r->model, &want);
+    assert_int_equal(model.n, want.n);
+    assert_memory_equal(model.p, want.p, want.n);
+    /* A next one, with a model before it. */
+    rig_block(d->r, 600 * (uint64_t)RIG_SECOND);
+    rig_block(d->r, RIG_SECOND);
+    rig_block(d->r, RIG_SECOND);
+    assert_int_equal(rig_view(d->r).phase, FL_SUBMITTING);
+    run_round(d);
+    assert_true(d->r->has_parent);
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed, 0);
+    assert_int_equal(said(&heard, AUDIT_OK, "octets of this SHA-256"), 3);
+    buf_free(&model);
+    buf_free(&want);
+    dossier_free(d);
+}
+
+static void without_randomness_it_says_so(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    d->claim.seed_value = d->claim.draw_value = NULL;
+    assert_true(ask(d, NULL));
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "draw: "), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "is not looked at"), 1);
+    d->seed_value[0] ^= 1;
+    d->claim.seed_value = d->seed_value;
+    expect(d, 1, "seed: it does not follow");
+    d->seed_value[0] ^= 1;
+    d->draw_value[0] ^= 1;
+    d->claim.draw_value = d->draw_value;
+    expect(d, 1, "draw: the groups are not those");
+    dossier_free(d);
+}
+
+/* ---- the record ---- */
+
+/* The record is changed as `edit` says. */
+static void with_record(
+    struct dossier *d, void (*edit)(struct fl_round_record *), size_t lines, const char *words) {
+    struct fl_round_record record;
+    struct buf octets = {0};
+    assert_int_equal(fl_round_record_decode(buf_span(&d->record), &record, NULL), WS_OK);
+    edit(&record);
+    fl_round_record_encode(&record, &octets);
+    d->claim.record = buf_span(&octets);
+    expect(d, lines, words);
+    assert_int_equal(d->fetched, 0);
+    claim(d);
+    buf_free(&octets);
+    fl_round_record_free(&record);
+}
+
+static void other_seed(struct fl_round_record *r) {
+    r->seed[31] ^= 1;
+}
+static void other_open(struct fl_round_record *r) {
+    r->open.config.rules.momentum_thousandths--;
+}
+static void other_key(struct fl_round_record *r) {
+    r->key[1][2047] = (int16_t)(r->key[1][2047] == 7 ? 8 : 7);
+}
+static void one_left_out(struct fl_round_record *r) {
+    /* The last of the group that has most. */
+    uint32_t size[FL_MAX_GROUPS + 1] = {0};
+    for (uint32_t i = 0; i < r->n; i++)
+        size[r->member[i].group]++;
+    for (uint32_t i = r->n; i-- > 0;)
+        if (size[r->member[i].group] > r->open.config.group_min) {
+            memmove(&r->member[i], &r->member[i + 1], (r->n - i - 1) * sizeof(r->member[0]));
+            r->n--;
+            return;
+        }
+    r->member[r->n - 1].id[0] ^= 1; /* all are as small as may be */
+}
+static void two_changed_places(struct fl_round_record *r) {
+    size_t other = 1;
+    while (r->member[other].group == r->member[0].group)
+        other++;
+    uint16_t g = r->member[0].group;
+    r->member[0].group = r->member[other].group;
+    r->member[other].group = g;
+}
+
+static void a_changed_record_is_found_out(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    with_record(d, other_seed, 1, "seed: the record has another");
+    with_record(d, other_open, 1, "open: the record has another");
+    with_record(d, other_key, 1, "opened: group 1: another sum");
+    with_record(d, two_changed_places, 1, "groups: who is where");
+    with_record(d, one_left_out, 2, "s"); /* cut_off and groups */
+    assert_int_equal(said(&heard, AUDIT_FAILS, "cut_off: "), 1);
+    assert_int_equal(said(&heard, AUDIT_FAILS, "groups: "), 1);
+    /* Cut at each length. */
+    for (size_t n = 0; n < d->record.n; n += n < 1500 ? 1 : 101) {
+        d->claim.record = span_of(d->record.p, n);
+        expect(d, 1, "record: ");
+        assert_int_equal(d->fetched, 0);
+    }
+    claim(d);
+    dossier_free(d);
+}
+
+/* Whatever bit is turned: all of it is bound to the ledger, but tokens, and they to what vehicles sent. */
+static void no_bit_of_the_record_is_free(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    const struct audit_hearer to = {say, &heard};
+    const size_t members = d->record.n - 3 * 2 * FL_KEY_VALUES - VEHICLES * (4 + 2 + 32 + 32);
+    struct fl_round_record r;
+    assert_int_equal(fl_round_record_decode(buf_span(&d->record), &r, NULL), WS_OK);
+    assert_int_equal(r.n_groups, 3);
+    fl_round_record_free(&r);
+    for (size_t at = 0; at < d->record.n; at += at < 4000 ? 3 : 211) {
+        const size_t in = at - members;
+        const bool token = at >= members && in < (size_t)VEHICLES * 70 && in % 70 >= 38;
+        d->record.p[at] ^= (uint8_t)(1U << at % 8);
+        heard.n = heard.failed = 0;
+        const bool good = audit_record(&d->claim, &to);
+        if (good != token)
+            dump(&heard);
+        assert_int_equal(good, token);
+        if (token && in / 70 % 8 == 0) {
+            assert_false(ask(d, NULL));
+            assert_int_equal(said(&heard, AUDIT_FAILS, "submission "), 1);
+        }
+        d->record.p[at] ^= (uint8_t)(1U << at % 8);
+    }
+    dossier_free(d);
+}
+
+/* ---- events ---- */
+
+static void events_that_are_not_there_or_others(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    for (unsigned t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++) {
+        char words[64];
+        (void)snprintf(
+            words, sizeof(words), "%s: the ledger's event is not here", fl_event_name(t));
+        d->claim.event[t] = (struct span){0};
+        expect(d, 1, words);
+        d->claim.event[t] = span_of(d->event[t].p, d->event[t].n - 1);
+        (void)snprintf(words, sizeof(words), "%s: what is given for it", fl_event_name(t));
+        expect(d, 1, words);
+        claim(d);
+    }
+    d->claim.round++;
+    expect(d, 1, "open: it is of another round");
+    d->claim.round--;
+    /* Of another cell: nothing that vehicles sent belongs to it, and others would have been drawn. */
+    d->claim.cell[0] ^= 1;
+    expect(d, 1, "draw: ");
+    d->claim.draw_value = NULL;
+    expect(d, VEHICLES, "submission ");
+    dossier_free(d);
+}
+
+/* ---- what vehicles sent ---- */
+
+static void swap(struct buf *a, struct buf *b) {
+    struct buf t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static void a_ciphertext_is_missing_or_another(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    swap(&d->material[3], &d->material[5]);
+    expect(d, 2, "its cover is not what the vehicle signed");
+    assert_int_equal(said(&heard, AUDIT_FAILS, "submission 3: "), 1);
+    assert_int_equal(said(&heard, AUDIT_FAILS, "submission 5: "), 1);
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "outcome: "), 1);
+    assert_int_equal(d->fetched, VEHICLES); /* each once */
+    swap(&d->material[3], &d->material[5]);
+
+    struct buf *m = &d->material[9];
+    m->p[m->n - 1] ^= 1;
+    expect(d, 1, "submission 9: its ciphertext is not the one");
+    m->p[m->n - 1] ^= 1;
+    m->p[60] ^= 1; /* in the cover */
+    expect(d, 1, "submission 9: ");
+    m->p[60] ^= 1;
+    m->p[0] = 0xff;
+    expect(d, 1, "submission 9: cut off");
+    m->p[0] = 0;
+    const size_t whole = m->n;
+    for (m->n = 1; m->n < whole; m->n += m->n < 200 ? 7 : 397)
+        expect(d, 1, "submission 9: ");
+    m->n = 0;
+    struct buf other = {0};
+    swap(&other, &d->material[2]);
+    expect(d, 2, "what it sent is not here: 404");
+    swap(&other, &d->material[2]);
+    m->n = whole;
+    assert_true(ask(d, NULL));
+    dossier_free(d);
+}
+
+static void a_model_is_missing_or_another(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    assert_int_equal(d->files, 2);
+    const struct buf *roots = &d->file[1];
+    d->files = 1;
+    expect(d, 1, "it is not here: 404");
+    assert_int_equal(said(&heard, AUDIT_OK, "octets of this SHA-256"), 1);
+    d->files = 2;
+    roots->p[roots->n - 1] ^= 1;
+    expect(d, 1, "it is not here: 404"); /* our store goes by the hash of what it has */
+    roots->p[roots->n - 1] ^= 1;
+    assert_true(ask(d, NULL));
+    dossier_free(d);
+}
+
+/* Gives the first file for whatever is asked. */
+static int liar(
+    void *ctx, const uint8_t sha256[static 32], struct buf *ret_octets, struct ws_err *err) {
+    const struct dossier *d = ctx;
+    (void)sha256;
+    (void)err;
+    buf_put(ret_octets, d->file[0].p, d->file[0].n);
+    return WS_OK;
+}
+
+static void a_file_that_is_not_of_its_hash(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    const struct audit_source from = {material, liar, d};
+    const struct audit_hearer to = {say, &heard};
+    heard.n = heard.failed = 0;
+    assert_false(audit_round(&d->claim, &from, &to, NULL));
+    assert_int_equal(said(&heard, AUDIT_FAILS, "have another SHA-256"), 1);
+    dossier_free(d);
+}
+
+/* ---- the outcome ---- */
+
+static void with_outcome(
+    struct dossier *d, void (*edit)(struct fl_event_body *), size_t lines, const char *words) {
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    struct buf octets = {0};
+    assert_true(fl_event_decode(FL_EVENT_CLOSED, buf_span(&d->event[FL_EVENT_CLOSED]), e));
+    edit(e);
+    buf_u8(&octets, FL_RECORDS_VERSION);
+    buf_u64(&octets, e->closed.model_version);
+    buf_put(&octets, e->closed.parent, 32);
+    fl_outcome_encode(&e->closed.outcome, &octets);
+    assert_true(fl_event_decode(FL_EVENT_CLOSED, buf_span(&octets), e));
+    d->claim.event[FL_EVENT_CLOSED] = buf_span(&octets);
+    expect(d, lines, words);
+    claim(d);
+    buf_free(&octets);
+    free(e);
+}
+
+#define EDIT(name, what)                                                                           \
+    static void name(struct fl_event_body *e) {                                                    \
+        struct fl_outcome *o = &e->closed.outcome;                                                 \
+        (void)o;                                                                                   \
+        what;                                                                                      \
+    }
+EDIT(verdict, o->group[1].verdict = o->group[1].verdict == FL_DISTANT ? FL_ACCEPTED : FL_DISTANT)
+EDIT(clipped, o->group[0].clipped = !o->group[0].clipped)
+EDIT(residual, o->group[2].residual++)
+EDIT(norm, o->group[2].norm++)
+EDIT(distance, o->group[0].distance++)
+EDIT(sums, o->group[1].sum_hash[4] ^= 1)
+EDIT(accepted, o->accepted--)
+EDIT(vehicles, o->vehicles--)
+EDIT(step_norm, o->step_norm++)
+EDIT(model_hash, o->model_hash[0] ^= 1)
+EDIT(before, o->before[5]++)
+EDIT(after, o->after[0]++)
+EDIT(change, o->change[0].after += o->change[0].after > o->change[0].before ? 1 : -1)
+EDIT(version, e->closed.model_version++)
+EDIT(parent, e->closed.parent[0] ^= 1)
+
+static void a_changed_outcome_is_found_out(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    with_outcome(d, verdict, 1, "outcome, group 1: verdict is ");
+    with_outcome(d, clipped, 1, "outcome, group 0: clipped is ");
+    with_outcome(d, residual, 1, "outcome, group 2: residual is ");
+    with_outcome(d, norm, 1, "outcome, group 2: norm is ");
+    with_outcome(d, distance, 1, "outcome, group 0: distance is ");
+    with_outcome(d, sums, 1, "outcome, group 1: hash of the sums is ");
+    with_outcome(d, accepted, 1, "outcome: groups in the step is ");
+    with_outcome(d, vehicles, 1, "outcome: vehicles in the step is ");
+    with_outcome(d, step_norm, 1, "outcome: norm of the step is ");
+    with_outcome(d, model_hash, 1, "outcome: model is ");
+    assert_int_equal(said(&heard, AUDIT_OK, "model: "), 0);
+    with_outcome(d, before, 1, "outcome, before, class 1 taken for 1: count is ");
+    with_outcome(d, after, 1, "outcome, after, class 0 taken for 0: count is ");
+    with_outcome(d, change, 1, "outcome, change 0: it is parameter ");
+    with_outcome(d, version, 1, "closed: model version ");
+    with_outcome(d, parent, 1, "closed: the model before ");
+    assert_true(ask(d, NULL));
+    dossier_free(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_round_holds),
+        cmocka_unit_test(without_randomness_it_says_so),
+        cmocka_unit_test(a_changed_record_is_found_out),
+        cmocka_unit_test(no_bit_of_the_record_is_free),
+        cmocka_unit_test(events_that_are_not_there_or_others),
+        cmocka_unit_test(a_ciphertext_is_missing_or_another),
+        cmocka_unit_test(a_model_is_missing_or_another),
+        cmocka_unit_test(a_file_that_is_not_of_its_hash),
+        cmocka_unit_test(a_changed_outcome_is_found_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
