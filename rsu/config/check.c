@@ -214,6 +214,16 @@ static int check_own_folder(const char *path, const char *key, struct ws_err *er
                                    : config_check_folder_of(path, key, err);
 }
 
+/* The face tells everybody the same and takes nothing, so this is no mistake; but it should be on purpose. */
+static void remark_http(const char *http) {
+    if (strncmp(http, "127.", 4) == 0 || strncmp(http, "[::1]:", 6) == 0)
+        return;
+    ws_log(WS_LOG_WARN, "config",
+        "http: %s: open to everyone who reaches this address, without TLS and without asking who "
+        "it is; rsud.yaml(5) and docs/proxy.md say what goes in front of it",
+        http);
+}
+
 static int check_faces(const struct config *c, struct ws_err *err) {
     static const char unix_prefix[] = "unix:";
     const size_t skip = sizeof(unix_prefix) - 1;
@@ -234,6 +244,8 @@ static int check_faces(const struct config *c, struct ws_err *err) {
     }
     if (rc == WS_OK && c->http != NULL && strncmp(c->http, unix_prefix, skip) == 0)
         rc = config_check_folder_of(c->http + skip, "http", err);
+    else if (rc == WS_OK && c->http != NULL)
+        remark_http(c->http);
     return rc;
 }
 

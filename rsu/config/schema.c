@@ -245,27 +245,82 @@ static const cyaml_schema_value_t *schema_at(const struct story *s) {
     return v;
 }
 
-static void allowed(const cyaml_schema_value_t *v, char *dst, size_t size) {
+/* The k-th name that may stand there; NULL behind the last. */
+static const char *name_at(const cyaml_schema_value_t *v, size_t k) {
+    if (v->type == CYAML_MAPPING)
+        return v->mapping.fields[k].key;
+    return v->type == CYAML_ENUM && k < v->enumeration.count ? v->enumeration.strings[k].str : NULL;
+}
+
+/* Whole names, as many as fit; how many do not is said. */
+static void list_names(const cyaml_schema_value_t *v, char *dst, size_t size) {
+    static const char more[] = " and 000 more, see rsud.yaml(5)";
     size_t at = 0;
+    for (size_t k = 0; name_at(v, k) != NULL; k++) {
+        const char *name = name_at(v, k);
+        const char *before = k == 0 ? "; allowed: " : ", ";
+        bool last = name_at(v, k + 1) == NULL;
+        if (at + strlen(before) + strlen(name) + (last ? 1 : sizeof(more)) > size) {
+            unsigned left = 0;
+            while (name_at(v, k + left) != NULL)
+                left++;
+            (void)snprintf(dst + at, size - at, " and %u more, see rsud.yaml(5)", left % 1000);
+            return;
+        }
+        at += (size_t)snprintf(dst + at, size - at, "%s%s", before, name);
+    }
+}
+
+static void allowed(const cyaml_schema_value_t *v, char *dst, size_t size) {
     dst[0] = '\0';
     if (v == NULL)
         return;
-    for (size_t k = 0; at < size; k++) {
-        const char *name = NULL;
-        if (v->type == CYAML_MAPPING)
-            name = v->mapping.fields[k].key;
-        else if (v->type == CYAML_ENUM && k < v->enumeration.count)
-            name = v->enumeration.strings[k].str;
-        if (name == NULL)
-            break;
-        int put = snprintf(dst + at, size - at, "%s%s", k == 0 ? "; allowed: " : ", ", name);
-        at += put < 0 ? 0 : (size_t)put;
-    }
+    list_names(v, dst, size);
     if (v->type == CYAML_SEQUENCE)
         (void)snprintf(
             dst, size, "; allowed: a list of %u to %u entries", v->sequence.min, v->sequence.max);
     else if (v->type == CYAML_STRING)
         (void)snprintf(dst, size, "; allowed: one value of 1 to %u octets", v->string.max);
+}
+
+enum { WORD_MAX = 64 };
+
+/* Letters to add, take away or change to get from one to the other, two neighbours in the wrong order counted as one. */
+static unsigned edits(const char *a, const char *b) {
+    unsigned row[3][WORD_MAX + 1];
+    size_t n = strlen(b);
+    for (size_t k = 0; k <= n; k++)
+        row[0][k] = (unsigned)k;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        unsigned *now = row[i % 3];
+        const unsigned *last = row[(i - 1) % 3];
+        now[0] = (unsigned)i;
+        for (size_t k = 1; k <= n; k++) {
+            unsigned best = last[k - 1] + (a[i - 1] != b[k - 1]);
+            best = last[k] + 1 < best ? last[k] + 1 : best;
+            best = now[k - 1] + 1 < best ? now[k - 1] + 1 : best;
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] &&
+                row[(i - 2) % 3][k - 2] + 1 < best)
+                best = row[(i - 2) % 3][k - 2] + 1;
+            now[k] = best;
+        }
+    }
+    return row[strlen(a) % 3][n];
+}
+
+/* "; perhaps http", when one of the names is a slip away. */
+static void guess(const cyaml_schema_value_t *v, const char *key, char *dst, size_t size) {
+    unsigned least = strlen(key) < 5 ? 2 : 3; /* fewer edits than this */
+    if (v == NULL || strlen(key) > WORD_MAX)
+        return;
+    for (size_t k = 0; name_at(v, k) != NULL; k++) {
+        const char *name = name_at(v, k);
+        unsigned n = strlen(name) > WORD_MAX ? least : edits(key, name);
+        if (n < least) {
+            least = n;
+            (void)snprintf(dst, size, "; perhaps %s", name);
+        }
+    }
 }
 
 /* The library gives the place of an unknown key's mapping, or of the last key it understood: look for the key itself
@@ -303,10 +358,12 @@ static int tell(const char *path, struct span text, const struct story *s, cyaml
     struct ws_err *err) {
     static const char unknown[] = "Unexpected key: ";
     char where[192];
-    char options[320] = "";
+    char options[WS_ERR_TEXT] = "";
+    char near_name[80] = "";
     char line[32] = "";
     struct story at = *s;
     unsigned near = at.line;
+    const cyaml_schema_value_t *asked = NULL;
     switch (why) {
     case CYAML_ERR_MAPPING_FIELD_MISSING:
         drop_step(&at);
@@ -314,19 +371,21 @@ static int tell(const char *path, struct span text, const struct story *s, cyaml
     case CYAML_ERR_SEQUENCE_ENTRIES_MIN:
     case CYAML_ERR_SEQUENCE_ENTRIES_MAX:
         drop_step(&at);
-        allowed(schema_at(&at), options, sizeof(options));
+        asked = schema_at(&at);
         break;
     case CYAML_ERR_INVALID_KEY:
         if (strncmp(at.what, unknown, sizeof(unknown) - 1) == 0) {
-            unsigned found = line_of_key(text, near, at.what + sizeof(unknown) - 1);
+            const char *key = at.what + sizeof(unknown) - 1;
+            unsigned found = line_of_key(text, near, key);
             near = found > 0 ? found : near;
+            guess(schema_at(&at), key, near_name, sizeof(near_name));
         }
-        allowed(schema_at(&at), options, sizeof(options));
+        asked = schema_at(&at);
         break;
     case CYAML_ERR_INVALID_VALUE:
     case CYAML_ERR_STRING_LENGTH_MIN:
     case CYAML_ERR_STRING_LENGTH_MAX:
-        allowed(schema_at(&at), options, sizeof(options));
+        asked = schema_at(&at);
         break;
     case CYAML_ERR_LIBYAML_PARSER: /* the library keeps where to itself */
         (void)snprintf(line, sizeof(line), " at or after line %u:", near);
@@ -338,9 +397,12 @@ static int tell(const char *path, struct span text, const struct story *s, cyaml
     place(&at, where, sizeof(where));
     if (near > 0 && line[0] == '\0')
         (void)snprintf(line, sizeof(line), "%u:", near);
-    return ws_fail(err, why == CYAML_ERR_OOM ? WS_ENOMEM : WS_EINPUT, "%s:%s %s%s%s%s", path, line,
-        where, where[0] == '\0' ? "" : ": ", at.what[0] == '\0' ? cyaml_strerror(why) : at.what,
-        options);
+    const char *what = at.what[0] == '\0' ? cyaml_strerror(why) : at.what;
+    int used = snprintf(NULL, 0, "%s:%s %s: %s%s", path, line, where, what, near_name);
+    if (used + 64 < (int)sizeof(options))
+        allowed(asked, options, sizeof(options) - (size_t)used);
+    return ws_fail(err, why == CYAML_ERR_OOM ? WS_ENOMEM : WS_EINPUT, "%s:%s %s%s%s%s%s", path,
+        line, where, where[0] == '\0' ? "" : ": ", what, near_name, options);
 }
 
 static cyaml_config_t reader(struct story *s) {

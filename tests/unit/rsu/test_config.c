@@ -274,7 +274,9 @@ static void test_mistakes(void **state) {
         {NEEDED "http: &x 127.0.0.1:1\nadmin: *x\n", {":6:", "admin", "alias"}},
         {"genesis: \x01\n", {"control characters"}},
         /* keys */
-        {NEEDED "htpp: 127.0.0.1:80\n", {":5:", "htpp", "allowed: genesis, map, key"}},
+        {NEEDED "htpp: 127.0.0.1:80\n",
+            {":5:", "htpp; perhaps http", "allowed: genesis, map, key"}},
+        {NEEDED "colour: red\n", {":5:", "colour; allowed: genesis", "clock_error_ms, log_level"}},
         {NEEDED "\n\nnode: {sync_blocks: 3,\n  zork: 1}\n", {":8: node:", "zork", "mempool_txs"}},
         {NEEDED "ports:\n  - kind: capture\n    file: [a]\n", {":7: ports[1]:", "file", "files"}},
         {NEEDED "\"\\e[31m\": 1\n", {"?[31m"}},

@@ -10,6 +10,7 @@
 #include "rsu/config/value.h"
 #include "rsu/host/secret.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -418,6 +419,46 @@ static void test_newcomer(void **state) {
         fail_msg("%s", err.text);
 }
 
+/* What is logged while the configuration with this address of the face is checked. */
+static void hear_check(struct rig *r, const char *line, struct buf *ret_log) {
+    char path[PATH_MAX];
+    struct ws_err err = {0};
+    drop_line(r, "http:");
+    add_line(r, line);
+    (void)snprintf(path, sizeof(path), "%s/log", r->dir);
+    int log = open(path, O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0600);
+    int stderr_was = dup(STDERR_FILENO);
+    assert_true(log >= 0 && stderr_was >= 0 && dup2(log, STDERR_FILENO) >= 0);
+    int rc = check_text(r, &err);
+    assert_true(dup2(stderr_was, STDERR_FILENO) >= 0);
+    (void)close(stderr_was);
+    (void)close(log);
+    if (rc != WS_OK)
+        fail_msg("%s", err.text);
+    buf_clear(ret_log);
+    assert_int_equal(file_read(path, 65536, ret_log, NULL), WS_OK);
+    buf_u8(ret_log, 0);
+}
+
+/* Allowed, and not unnoticed. */
+static void test_public_face(void **state) {
+    static const char *const own[] = {
+        "http: 127.0.0.1:8100", "http: 127.9.0.1:8100", "http: \"[::1]:8100\""};
+    static const char *const open_to_all[] = {
+        "http: 0.0.0.0:8100", "http: \"[::]:8100\"", "http: 192.0.2.7:8100"};
+    struct rig *r = *state;
+    struct buf log = {0};
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        hear_check(r, own[i], &log);
+        assert_string_equal((const char *)log.p, "");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(open_to_all); i++) {
+        hear_check(r, open_to_all[i], &log);
+        assert_non_null(strstr((const char *)log.p, "open to everyone"));
+    }
+    buf_free(&log);
+}
+
 static void test_long_out(void **state) {
     struct rig *r = *state;
     struct cell_plan p;
@@ -457,6 +498,7 @@ int main(void) {
         T(test_later_peers),
         T(test_observer_and_restart),
         T(test_newcomer),
+        T(test_public_face),
         T(test_long_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
