@@ -112,6 +112,8 @@ void map_advisory_end_encode(const struct map_advisory_end *e, struct buf *b);
 WARN_UNUSED int map_advisory_end_decode(
     struct span s, struct map_advisory_end *ret_end, struct ws_err *err);
 
+/* Room for either of these; with less, they are cut between characters. */
+#define CHANGE_WORDS_OCTETS 1280
 /* What changed, without the evidence: "speed limit 50 -> 30 km/h, lanelet2:relation/12". */
 void change_describe_what(const struct change_record *c, char *dst, size_t size);
 /* One sentence for people: "speed limit 50 -> 30 km/h, lanelet2:relation/12: 12 vehicles, 3 software families, 21.4 bits of 20". */

@@ -28,7 +28,7 @@ struct tnits_change {
     const struct element *last; /* its latest form, also of one that came and went */
     const struct cell_frame *frame; /* of last; NULL: the head's */
     int64_t at_ms; /* Unix ms: since when the map says so */
-    bool order; /* an authority ordered it */
+    bool order; /* an authority ordered it; not what comes back when an order is over */
 };
 /* What happened to each element over consecutive versions, by element id, as malloc'd memory that borrows
  * the versions. What came and went in between is there without before and after. */

@@ -53,7 +53,7 @@ struct tnits_change *tnits_net(const struct map_version *const *v, size_t n, siz
                 .after = r->has_after ? &r->after : NULL,
                 .last = r->has_after ? &r->after : &r->before,
                 .at_ms = its_to_unix_us(v[i]->block_time) / 1000,
-                .order = r->tier == TIER_ORDER};
+                .order = r->tier == TIER_ORDER && !(r->has_withdraws && r->has_after)};
             k++;
         }
     }

@@ -106,7 +106,7 @@ static const struct change_record *proven_change(const struct verify *o, const u
 static void tell_reveal(struct verify *o, const char *file, const struct reveal *x,
     const struct change_record *c, const struct observation *seen) {
     char when[32];
-    char what[1024];
+    char what[CHANGE_WORDS_OCTETS];
     its_format(when, seen->time);
     change_describe_what(c, what, sizeof(what));
     buf_printf(&o->told,
@@ -181,7 +181,7 @@ static void put_words(const struct proven *p, struct buf *b) {
     buf_printf(b, "%s: holds\n  map version %llu, block %llu, %s\n", p->file,
         (unsigned long long)m->version, (unsigned long long)m->height, when);
     for (size_t i = 0; i < m->n_changes; i++) {
-        char words[1024];
+        char words[CHANGE_WORDS_OCTETS];
         change_describe(&m->changes[i], words, sizeof(words));
         buf_printf(b, "  - %s\n", words);
     }
@@ -198,7 +198,7 @@ static json_t *to_json(const struct proven *p) {
     hex_encode(root, m->root, 32);
     json_t *changes = json_array();
     for (size_t i = 0; i < m->n_changes; i++) {
-        char words[1024];
+        char words[CHANGE_WORDS_OCTETS];
         char id[65];
         change_describe(&m->changes[i], words, sizeof(words));
         hex_encode(id, m->changes[i].id, 32);

@@ -54,7 +54,7 @@ static json_t *element_or_null(const struct element *e, const struct cell_frame 
 }
 
 static json_t *change(const struct range_change *c, const struct cell_frame *f) {
-    char words[1024];
+    char words[CHANGE_WORDS_OCTETS];
     json_t *o = json_object();
     range_change_describe(c, words, sizeof(words));
     json_put(o, "op", json_string(c->tombstone ? "tombstone" : json_change_op(c->op)));

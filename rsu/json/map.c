@@ -115,7 +115,7 @@ static json_t *evidence(const struct change_record *c) {
 }
 
 json_t *json_change(const struct change_record *c, const struct cell_frame *f) {
-    char words[512];
+    char words[CHANGE_WORDS_OCTETS];
     change_describe(c, words, sizeof(words));
     const struct element *e = c->has_after ? &c->after : &c->before;
     json_t *o = json_object();

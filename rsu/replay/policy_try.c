@@ -199,7 +199,7 @@ static json_t *change_json(const struct trying *y, const struct trial_row *r) {
     };
     const struct trial_change *any = r->first != NULL ? r->first : r->second;
     const struct element *e = any->record.has_after ? &any->record.after : &any->record.before;
-    char words[512];
+    char words[CHANGE_WORDS_OCTETS];
     change_describe_what(&any->record, words, sizeof(words));
     json_t *o = json_object();
     json_put(o, "what", json_words(span_of(words, strlen(words))));

@@ -146,7 +146,7 @@ static json_t *results(const struct replay *r) {
 }
 
 static json_t *change_json(const struct change_record *c) {
-    char words[512];
+    char words[CHANGE_WORDS_OCTETS];
     char hex[65];
     change_describe(c, words, sizeof(words));
     hex_encode(hex, c->id, 32);
@@ -280,7 +280,7 @@ static int put_html(const struct replay *r, struct ws_err *err) {
     for (size_t i = 0; i < r->n_versions; i++) {
         const struct map_version *v = &r->versions[i].version;
         for (size_t k = 0; k < v->n_changes; k++) {
-            char words[512];
+            char words[CHANGE_WORDS_OCTETS];
             char when[32];
             change_describe(&v->changes[k], words, sizeof(words));
             its_format(when, v->block_time);

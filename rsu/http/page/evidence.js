@@ -179,7 +179,7 @@ export function change(c, { back, open, model, order, failed, checker }) {
   const answers = el("div", {});
   putAnswers(answers, c.id);
   if (e.vehicles > 0) putSightings(seen, () => api.json(`/v1/map/changes/${c.id}/sightings`), { id: c.id, op: c.op, value: c.after?.value, moved: c.moved_m >= 0.05 });
-  else put(seen, el("p", { class: "soft" }, "No vehicle had to speak for it: it was ordered."));
+  else put(seen, el("p", { class: "soft" }, c.withdraws ? "No vehicle had to speak for it: the order that had changed it is over." : "No vehicle had to speak for it: it was ordered."));
   return [
     ...head(changeTitle(c), back),
     el("p", {}, changeMeta(c, c.version)),
@@ -187,7 +187,7 @@ export function change(c, { back, open, model, order, failed, checker }) {
     later && el("p", { class: "note" }, `Not the last word: ${fateWords(later)} by `, other(later.id, model, open), "."),
     obedience(c, order),
     facts([
-      ["published", `${instant(c.time)}, block ${count(c.height)}`], ["kind", tierName(c.tier)],
+      ["published", `${instant(c.time)}, block ${count(c.height)}`], ["kind", c.tier === "order" && c.withdraws ? "end of an order" : tierName(c.tier)],
       e.vehicles > 0 && ["seen", `${clock(e.first_seen)} to ${clock(e.last_seen)}`],
       e.vehicles > 0 && ["by", `${many(e.vehicles, "vehicle", "vehicles")}, ${many(e.software_families, "software family", "software families")}, ` +
         `${many(e.issuers, "issuer", "issuers")}, ${many(e.groups, "group", "groups")}`],

@@ -151,7 +151,7 @@ const TIERS = { __proto__: null, advisory: "advisory", permanent: "permanent", o
 export function changeMeta(change, version) {
   const e = change.evidence;
   const parts = [placeWords(change.after || change.before), version ? `version ${version}` : ""];
-  if (change.tier === "order") parts.push(TIERS.order);
+  if (change.tier === "order") parts.push(change.withdraws ? "back, as an order of the authority is over" : TIERS.order);
   if (e.vehicles > 0)
     parts.push(many(e.vehicles, "vehicle", "vehicles"), many(e.software_families, "software family", "software families"));
   if (e.threshold_bits > 0) parts.push(`${bits(e.bits)} bits of ${Math.round(e.threshold_bits)}`);

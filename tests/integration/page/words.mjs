@@ -28,6 +28,8 @@ assert.equal(changeMeta({ after: sign(30), evidence: { ...evidence, vehicles: 1,
   "eastbound, version 2, 1 vehicle, 1 software family, 21.4 bits of 20");
 assert.equal(changeMeta({ after: sign(30), evidence: { ...evidence, vehicles: 0, threshold_bits: 0 }, tier: "order" }, 4),
   "eastbound, version 4, by order of the authority");
+assert.equal(changeMeta({ after: sign(50), withdraws: "ab", evidence: { ...evidence, vehicles: 0, threshold_bits: 0 }, tier: "order" }, 5),
+  "eastbound, version 5, back, as an order of the authority is over");
 assert.equal(changeTitle({ before: element({ attributes: { code: "de205" } }), after: null }), "Yield sign removed");
 assert.equal(changeTitle({ before: null, after: sign(30, "") }), "New speed sign 30 km/h");
 assert.equal(changeTitle({ before: null, after: element({ kind: "hazard", value: 3 }) }), "New hazard 3");

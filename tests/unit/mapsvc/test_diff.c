@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "ledger/exec/hash.h"
 #include "mapsvc/fuse/diff.h"
+#include "mapsvc/model/text.h"
 
 static struct element sign(uint8_t id, int32_t value, int32_t x) {
     struct element e = {.kind = EL_SIGN,
@@ -370,10 +371,85 @@ static void test_describe(void **state) {
     change_describe(&v.changes[1], text, sizeof(text));
     assert_string_equal(text, "advisory: speed limit 30 -> 99 km/h, lanelet2:way/3: 1 vehicle, 1 "
                               "software family, 21.3 bits of 20");
+    v.changes[1].tier = TIER_ORDER;
+    change_describe(&v.changes[1], text, sizeof(text));
+    assert_string_equal(
+        text, "speed limit 30 -> 99 km/h, lanelet2:way/3: by order of the authority");
+    v.changes[1].has_withdraws = true;
+    change_describe(&v.changes[1], text, sizeof(text));
+    assert_string_equal(text, "speed limit 30 -> 99 km/h, lanelet2:way/3: as it was before an "
+                              "order of the authority that is over or withdrawn");
     change_describe(&v.changes[2], text, 10);
     assert_string_equal(text, "new sign ");
     map_version_free(&v);
     mapset_free(&m);
+}
+
+static void expect_what(const struct change_record *c, const char *want) {
+    char text[512];
+    change_describe_what(c, text, sizeof(text));
+    assert_string_equal(text, want);
+}
+
+/* What differs is said, also when it is neither figure nor place. */
+static void test_describe_attributes(void **state) {
+    (void)state;
+    struct change_record c = {.op = MAP_MODIFY, .has_before = true, .has_after = true};
+    struct element *was = &c.before;
+    struct element *is = &c.after;
+    was->kind = is->kind = EL_BOUNDARY;
+    for (int i = 0; i < 3; i++) {
+        const struct map_point p = {i * 10000, 0, 0};
+        assert_true(element_add_point(was, p) && element_add_point(is, p));
+    }
+    assert_true(
+        element_add_alias(was, "lanelet2:way/7") && element_add_alias(is, "lanelet2:way/7"));
+    assert_true(element_set_attr(was, "subtype", "solid"));
+    assert_true(element_set_attr(is, "subtype", "dashed"));
+    expect_what(&c, "boundary changed: subtype solid -> dashed, lanelet2:way/7");
+    assert_true(element_set_attr(is, "color", "white"));
+    assert_true(element_set_attr(is, "successors", "way/9")); /* what other elements say */
+    expect_what(
+        &c, "boundary changed: color none -> white, subtype solid -> dashed, lanelet2:way/7");
+    assert_true(element_set_attr(was, "a", "1") && element_set_attr(was, "b", "2"));
+    expect_what(&c, "boundary changed: a 1 -> none, b 2 -> none, color none -> white and 1 more, "
+                    "lanelet2:way/7");
+    is->points[1].y = 30; /* below what one sees */
+    expect_what(&c, "boundary changed: a 1 -> none, b 2 -> none, color none -> white and 1 more, "
+                    "lanelet2:way/7");
+    is->points[1].y = 2000;
+    expect_what(&c,
+        "boundary moved 2.0 m, a 1 -> none, b 2 -> none, color none -> white and 1 more, "
+        "lanelet2:way/7");
+    element_free(was);
+    *was = element_copy(is);
+    was->points[1].y = 1970;
+    expect_what(&c, "boundary changed: shape, lanelet2:way/7");
+    was->points[1].y = 2000;
+    is->has_heading = true;
+    expect_what(&c, "boundary changed: heading, lanelet2:way/7");
+    is->has_heading = false;
+    is->valid_to_ms = 5;
+    expect_what(&c, "boundary changed: validity, lanelet2:way/7");
+    char long_text[ELEMENT_MAX_TEXT + 1];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    for (char k = 'p'; k < 's'; k++) {
+        memset(long_text, k, 200);
+        assert_true(element_set_attr(is, long_text, long_text));
+    }
+    char text[1024];
+    change_describe_what(&c, text, sizeof(text));
+    assert_non_null(strstr(text, ", lanelet2:way/7"));
+    assert_true(strlen(text) < 400);
+    /* cut between characters, wherever */
+    assert_true(element_set_attr(is, "p", "stra\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x9a\xa6 end"));
+    for (size_t size = 1; size < sizeof(text); size++) {
+        change_describe_what(&c, text, size);
+        assert_true(text_is_clean(span_of(text, strlen(text))));
+    }
+    element_free(was);
+    element_free(is);
 }
 
 static void test_advisories(void **state) {
@@ -423,6 +499,7 @@ int main(void) {
         cmocka_unit_test(test_apply),
         cmocka_unit_test(test_undo),
         cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_describe_attributes),
         cmocka_unit_test(test_advisories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
