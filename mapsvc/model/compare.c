@@ -200,6 +200,35 @@ bool compare_same(const struct compare *c, const struct element *a, const struct
     return same_shape(c, a, b);
 }
 
+/* Numbers in names by their figure: way/9 before way/10. */
+static int natural_order(const char *a, const char *b) {
+    static const char digits[] = "0123456789";
+    for (;;) {
+        size_t n = strspn(a, digits);
+        size_t m = strspn(b, digits);
+        if (n > 0 && m > 0) {
+            while (n > 1 && *a == '0') {
+                a++;
+                n--;
+            }
+            while (m > 1 && *b == '0') {
+                b++;
+                m--;
+            }
+            int c = n != m ? (n < m ? -1 : 1) : strncmp(a, b, n);
+            if (c != 0)
+                return c;
+            a += n;
+            b += m;
+        } else if (*a != *b || *a == '\0') {
+            return (unsigned char)*a - (unsigned char)*b;
+        } else {
+            a++;
+            b++;
+        }
+    }
+}
+
 static int change_order(const void *a, const void *b) {
     const struct map_change *p = a;
     const struct map_change *q = b;
@@ -207,7 +236,9 @@ static int change_order(const void *a, const void *b) {
     const struct element *y = q->before != NULL ? q->before : q->after;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
-    return memcmp(x->id, y->id, sizeof(x->id));
+    int c =
+        natural_order(x->n_aliases > 0 ? x->aliases[0] : "", y->n_aliases > 0 ? y->aliases[0] : "");
+    return c != 0 ? c : memcmp(x->id, y->id, sizeof(x->id));
 }
 
 void compare_match_names(struct compare *c, struct map_delta *ret_delta) {

@@ -76,6 +76,7 @@ struct spot {
     int32_t cell_x, cell_y;
     struct map_point first, mid, last;
     bool line;
+    bool lasts; /* and its id says what it is */
     uint32_t element;
 };
 
@@ -93,6 +94,13 @@ static bool id_lasts(const struct element *e) {
                 e->aliases[i][strlen(lasting[k])] != '-')
                 return true;
     return false;
+}
+
+/* What the cell or an editor adds under a number of its own until a survey gives it one: there, one thing may have an
+ * id that lasts in one map only. Lanes and their edges are redrawn instead. */
+static bool is_renamed(enum element_kind k) {
+    return k == EL_SIGN || k == EL_LIGHT || k == EL_STOP_LINE || k == EL_CROSSWALK ||
+           k == EL_HAZARD;
 }
 
 /* Of two versions of one map most ids meet; where they do not, a tool has numbered all anew. */
@@ -175,10 +183,21 @@ static int spot_order(const void *a, const void *b) {
     return (p->element > q->element) - (p->element < q->element);
 }
 
+static bool same_figure(const struct compare *c, const struct spot *a, const struct spot *b) {
+    const struct element *x = &c->a->elements[a->element];
+    const struct element *y = &c->b->elements[b->element];
+    const char *p = element_attr(x, "code");
+    const char *q = element_attr(y, "code");
+    return x->has_value == y->has_value && (!x->has_value || x->value == y->value) &&
+           (p == NULL || q == NULL || strcmp(p, q) == 0);
+}
+
 /* Square of a distance that orders candidates; negative: not the same thing. */
 static double apart(const struct compare *c, const struct spot *a, const struct spot *b) {
     double first = dist2(a->first, b->first);
-    if (a->line != b->line)
+    if (a->line != b->line || (a->lasts && b->lasts))
+        return -1.0;
+    if (a->lasts != b->lasts && !same_figure(c, a, b))
         return -1.0;
     if (!a->line) {
         const struct element *x = &c->a->elements[a->element];
@@ -271,16 +290,7 @@ static void find_nearest(const struct compare *c, const struct spot *a, size_t n
 }
 
 /* Lines that lie on each other (two lanes' common edge, drawn twice) are not told apart by place, nor need they
- * be: any pairing of them is right. */
-static bool same_figure(const struct compare *c, const struct spot *a, const struct spot *b) {
-    const struct element *x = &c->a->elements[a->element];
-    const struct element *y = &c->b->elements[b->element];
-    const char *p = element_attr(x, "code");
-    const char *q = element_attr(y, "code");
-    return x->has_value == y->has_value && (!x->has_value || x->value == y->value) &&
-           (p == NULL || q == NULL || strcmp(p, q) == 0);
-}
-
+ * be: any pairing of them is right. alike: figures and codes are. */
 static void pair_coincident(struct compare *c, const struct spot *a, size_t na,
     const struct spot *b, size_t nb, bool alike) {
     const double same = 50.0 * 50.0;
@@ -309,24 +319,33 @@ static void pair_coincident(struct compare *c, const struct spot *a, size_t na,
     }
 }
 
+/* Elements without a partner, by kind and place, as malloc'd memory. ids: those that last have told who is who, and two
+ * of them are two things. */
+static struct spot *spots_of(const struct compare *c, bool of_b, bool ids, size_t *ret_n) {
+    const struct mapset *m = of_b ? c->b : c->a;
+    const uint32_t *partner = of_b ? c->of_b : c->of_a;
+    struct spot *s = ws_calloc(m->n, sizeof(s[0]));
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct element *e = &m->elements[i];
+        bool lasts = ids && id_lasts(e);
+        if (partner[i] != 0 || (lasts && !is_renamed(e->kind)) ||
+            !spot_of(c, e, of_b, (uint32_t)i, &s[n]))
+            continue;
+        s[n++].lasts = lasts;
+    }
+    if (n > 1)
+        qsort(s, n, sizeof(s[0]), spot_order);
+    *ret_n = n;
+    return s;
+}
+
 static void match_place(struct compare *c) {
-    struct spot *a = ws_calloc(c->a->n, sizeof(a[0]));
-    struct spot *b = ws_calloc(c->b->n, sizeof(b[0]));
     size_t na = 0;
     size_t nb = 0;
     bool ids = ids_meet(c);
-    for (size_t i = 0; i < c->a->n; i++)
-        if (c->of_a[i] == 0 && !(ids && id_lasts(&c->a->elements[i])) &&
-            spot_of(c, &c->a->elements[i], false, (uint32_t)i, &a[na]))
-            na++;
-    for (size_t k = 0; k < c->b->n; k++)
-        if (c->of_b[k] == 0 && !(ids && id_lasts(&c->b->elements[k])) &&
-            spot_of(c, &c->b->elements[k], true, (uint32_t)k, &b[nb]))
-            nb++;
-    if (na > 1)
-        qsort(a, na, sizeof(a[0]), spot_order);
-    if (nb > 1)
-        qsort(b, nb, sizeof(b[0]), spot_order);
+    struct spot *a = spots_of(c, false, ids, &na);
+    struct spot *b = spots_of(c, true, ids, &nb);
     struct nearest *of_a = ws_calloc(na, sizeof(of_a[0]));
     struct nearest *of_b = ws_calloc(nb, sizeof(of_b[0]));
     for (size_t i = 0; i < na; i++)

@@ -58,7 +58,8 @@ WARN_UNUSED int map_import(const char *path, const struct map_import_options *op
 
 /* The true change list between two maps. Elements are matched by alias first, then by kind and geometry
  * (where a format keeps its ids over a map's life and most of them meet, the ids alone decide: what has
- * a new id is new). Differences up to 10 mm are rounding (50 mm between two formats, where chords stand for
+ * a new id is new; but a sign, light, stop line, crosswalk or hazard whose id is not one that lasts may be one of the other
+ * map that has such an id, the same figure and, nearly, the same place). Differences up to 10 mm are rounding (50 mm between two formats, where chords stand for
  * curves). The shape of a lane that names its bounds, and of a limit that names its lane, is not
  * compared: the bound is what changed. Heights are not compared; attributes only between maps of one
  * namespace. Between two formats what only one of them can say is no difference: kinds it has no word for, headings it
@@ -74,7 +75,7 @@ struct map_change {
 struct map_delta {
     bool shifted;
     int64_t shift_x_mm, shift_y_mm;
-    struct map_change *changes; /* sorted by kind, then id */
+    struct map_change *changes; /* sorted by kind, then first name (way/9 before way/10), then id */
     size_t n;
     size_t no_word[EL_AREA + 1]; /* elements of either map, by kind, that were not compared: the
                                     other one's format has no word for them */

@@ -83,7 +83,8 @@ static void every_op_is_seen(void **state) {
             d.changes[i - 1].before != NULL ? d.changes[i - 1].before : d.changes[i - 1].after;
         const struct element *q =
             d.changes[i].before != NULL ? d.changes[i].before : d.changes[i].after;
-        assert_true(p->kind < q->kind || memcmp(p->id, q->id, 16) < 0);
+        assert_true(p->kind < q->kind || strlen(p->aliases[0]) < strlen(q->aliases[0]) ||
+                    strcmp(p->aliases[0], q->aliases[0]) < 0);
     }
     map_delta_free(&d);
     mapset_free(&a);
@@ -233,6 +234,62 @@ static void one_edit_is_one_change(void **state) {
     mapset_free(&m[1]);
 }
 
+/* A sign that the cell found has a number of its own until a survey gives it one. */
+static void a_survey_renames_ours(void **state) {
+    (void)state;
+    struct mapset a = grid("lanelet2", "lanelet2:way/", 0, 0);
+    struct mapset b = grid("lanelet2", "lanelet2:way/", 0, 0);
+    struct map_delta d;
+    /* the same, 0.3 m away; another figure; too far; both surveyed: four pairs, of which one is one thing */
+    add(&a, EL_SIGN, "lanelet2:way/-7", 1000000, 0, 30);
+    add(&b, EL_SIGN, "lanelet2:way/4711", 1000240, 180, 30);
+    add(&a, EL_SIGN, "lanelet2:way/-8", 1100000, 0, 30);
+    add(&b, EL_SIGN, "lanelet2:way/4712", 1100240, 180, 50);
+    add(&a, EL_SIGN, "lanelet2:way/-9", 1200000, 0, 30);
+    add(&b, EL_SIGN, "lanelet2:way/4713", 1201100, 0, 30);
+    add(&a, EL_SIGN, "lanelet2:way/4714", 1300000, 0, 30);
+    add(&b, EL_SIGN, "lanelet2:way/4715", 1300100, 0, 30);
+    /* an edge that was drawn again */
+    add(&a, EL_BOUNDARY, "lanelet2:way/-10", 1400000, 0, 0);
+    add(&b, EL_BOUNDARY, "lanelet2:way/4716", 1400300, 0, 0);
+    mapset_sort(&a);
+    mapset_sort(&b);
+    map_compare(&a, &b, &d);
+    assert_int_equal(count_changes(&d, MAP_MODIFY, EL_SIGN), 1);
+    assert_int_equal(count_changes(&d, MAP_CREATE, EL_SIGN), 3);
+    assert_int_equal(count_changes(&d, MAP_DELETE, EL_SIGN), 3);
+    assert_int_equal(count_changes(&d, MAP_CREATE, EL_BOUNDARY), 1);
+    assert_int_equal(count_changes(&d, MAP_DELETE, EL_BOUNDARY), 1);
+    assert_int_equal(d.n, 9);
+    map_delta_free(&d);
+    map_compare(&b, &a, &d);
+    assert_int_equal(count_changes(&d, MAP_MODIFY, EL_SIGN), 1);
+    assert_int_equal(d.n, 9);
+    map_delta_free(&d);
+    mapset_free(&a);
+    mapset_free(&b);
+}
+
+/* As a person would list them. */
+static void changes_come_by_name(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "a:way/9", "a:way/10", "a:way/010x", "a:way/100", "b:1", "c"};
+    struct mapset a = grid("lanelet2", "lanelet2:way/", 0, 0);
+    struct mapset b = grid("lanelet2", "lanelet2:way/", 0, 0);
+    struct map_delta d;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add(&b, EL_SIGN, names[(i * 5 + 3) % ARRAY_LEN(names)], (int32_t)i * 9000000, 3000000, 1);
+    mapset_sort(&b);
+    map_compare(&a, &b, &d);
+    assert_int_equal(d.n, ARRAY_LEN(names));
+    for (size_t i = 0; i < d.n; i++)
+        assert_string_equal(d.changes[i].after->aliases[0], names[i]);
+    map_delta_free(&d);
+    mapset_free(&a);
+    mapset_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounding_is_no_change),
@@ -243,6 +300,8 @@ int main(void) {
         cmocka_unit_test(a_new_lanelet2_id_is_a_new_element),
         cmocka_unit_test(counted_names_move_on),
         cmocka_unit_test(one_edit_is_one_change),
+        cmocka_unit_test(a_survey_renames_ours),
+        cmocka_unit_test(changes_come_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
