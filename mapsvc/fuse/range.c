@@ -176,6 +176,10 @@ void map_snapshot_encode(const struct map_snapshot *s, struct buf *b) {
     mapset_encode(&s->map, b);
 }
 
+bool map_snapshot_begins(struct span head) {
+    return head.n >= sizeof(magic) && memcmp(head.p, magic, sizeof(magic)) == 0;
+}
+
 int map_snapshot_decode(struct span s, struct map_snapshot *ret_snapshot, struct ws_err *err) {
     static const uint8_t zero[32];
     struct rd r = rd_of(s);

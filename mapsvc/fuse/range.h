@@ -53,6 +53,7 @@ struct map_snapshot {
     struct mapset map; /* owned */
 };
 #define MAP_SNAPSHOT_HEAD 113 /* octets before the map */
+bool map_snapshot_begins(struct span head); /* 8 octets tell it from other files */
 void map_snapshot_encode(const struct map_snapshot *s, struct buf *b);
 /* WS_EINPUT also when the map does not have that root. */
 WARN_UNUSED int map_snapshot_decode(

@@ -77,10 +77,13 @@ static void put_block(const json_t *block, struct buf *b) {
     buf_printf(b, "\n");
     if (json_is_true(json_object_get(block, "pruned")))
         buf_printf(b, "  %lld transactions, pruned\n", ctl_json_number(header, "tx_count"));
-    json_array_foreach(json_object_get(block, "transactions"), i, item)
-        buf_printf(b, "  tx %lld: %s, %lld octets, %s: %s\n", ctl_json_number(item, "index"),
+    json_array_foreach(json_object_get(block, "transactions"), i, item) {
+        const char *why = ctl_sentence(ctl_json_text(item, "result"));
+        buf_printf(b, "  tx %lld: %s, %lld octets, %s: %s%s%s\n", ctl_json_number(item, "index"),
             ctl_json_text(item, "kind"), ctl_json_number(item, "octets"),
-            ctl_json_text(item, "identity"), ctl_json_text(item, "result"));
+            ctl_json_text(item, "identity"), ctl_json_text(item, "result"),
+            why[0] == '\0' ? "" : ": ", why);
+    }
     json_array_foreach(json_object_get(block, "events"), i, item)
         buf_printf(b, "  event %lld: %s, type %lld, %lld octets\n",
             ctl_json_number(item, "sequence"), ctl_json_text(item, "contract"),

@@ -7,21 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void ctl_map_tell(const struct map_report *report, const char *what) {
-    for (size_t i = 0; i < report->n; i++)
-        (void)fprintf(stderr, "%s: %s\n", what, report->text[i]);
-    if (report->notes > report->n)
-        (void)fprintf(stderr, "%s: and %zu more\n", what, report->notes - report->n);
-}
-
-int ctl_map_load(const char *path, const struct map_import_options *how, struct mapset *m,
-    struct map_report *report, struct ws_err *err) {
-    int rc = map_import(path, how, m, report, err);
-    if (rc == WS_OK && report != NULL)
-        ctl_map_tell(report, "note");
-    return rc;
-}
-
 static int print_json(const struct ctl_verb *v, json_t *j) {
     int code = ctl_print_json(v, j);
     json_decref(j);

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SNAPSHOT_MAX = 1 << 30 };
-
 struct net_command {
     struct ctl_map_unit unit;
     const char *file, *out, *map;
@@ -169,7 +167,7 @@ static void note_changes(struct net_command *d, const struct map_range *n) {
     for (size_t i = 0; i < n->n; i++) {
         const struct range_change *c = &n->changes[i];
         static const char *const ops[] = {"create", "modify", "delete"};
-        char words[1024];
+        char words[CHANGE_WORDS_OCTETS];
         char id[33];
         range_change_describe(c, words, sizeof(words));
         hex_encode(id, c->element_id, sizeof(c->element_id));
@@ -249,14 +247,10 @@ static int tell_net(const struct net_command *d) {
 
 static int get_net(struct net_command *d) {
     struct ws_err err = {0};
-    struct buf b = {0};
     int code = ctl_map_unit_open(&d->unit);
     if (code != CTL_DONE)
         return code;
-    int rc = file_read(d->file, SNAPSHOT_MAX, &b, &err);
-    if (rc == WS_OK && map_snapshot_decode(buf_span(&b), &d->held, &err) != WS_OK)
-        rc = ws_fail_in(&err, "%s", d->file);
-    buf_free(&b);
+    int rc = ctl_map_snapshot_load(d->file, &d->held, &err);
     code = ctl_map_code(rc);
     d->from = d->held.version;
     uint64_t current = d->version;

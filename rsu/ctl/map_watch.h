@@ -39,7 +39,7 @@ bool watch_stop_asked(struct watch *w);
 
 /* ---- the folder ---- */
 
-/* Makes and locks it, and reads what it has; from, snapshot: what a new one begins behind (0, NULL: the base map). CTL_DONE, or
+/* Makes and locks it, reads what it has, and says on standard error which wanted formats it has not got so far; from, snapshot: what a new one begins behind (0, NULL: the base map). CTL_DONE, or
  * the exit code after saying why. The caller closes *ret_lock. */
 WARN_UNUSED int watch_open_folder(
     struct watch *w, uint64_t from, const char *snapshot, int *ret_lock);
@@ -52,6 +52,7 @@ WARN_UNUSED int watch_put(const struct watch *w, uint64_t version, const char *e
 
 /* False: no such format. */
 bool watch_format_named(const char *name, enum watch_format *ret);
+const char *watch_format_ending(enum watch_format f); /* of its files, without the dot */
 /* The next version, as /v1/map/diffs has it in JSON: checked, all its files, then the state, then said. WS_EBUSY: later;
  * WS_EIO: not got or not written; WS_EINPUT, WS_ENOTFOUND: never. */
 WARN_UNUSED int watch_take(struct watch *w, const json_t *version, struct ws_err *err);

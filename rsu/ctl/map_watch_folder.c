@@ -2,7 +2,7 @@
 #include "rsu/ctl/map_watch.h"
 
 #include "base/fileio.h"
-#include "mapsvc/fuse/range.h"
+#include "rsu/ctl/map.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 65536, SNAPSHOT_MAX = 1 << 30 };
+enum { STATE_MAX = 65536 };
 
 /* ---- state.json ---- */
 
@@ -102,6 +102,24 @@ static int lock_folder(const struct watch *w, int *ret_fd, struct ws_err *err) {
     return WS_OK;
 }
 
+static bool has_file(const struct watch *w, const char *ending) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/%06llu.%s", w->out, (unsigned long long)w->have, ending);
+    return access(path, F_OK) == 0;
+}
+
+/* A format asked for later begins with the next version. What was taken out of the folder by who reads it tells
+ * nothing: then its proof is gone, too. */
+static void remark_formats(const struct watch *w) {
+    for (size_t i = 0; i < WATCH_FORMATS && has_file(w, "proof"); i++)
+        if (w->wanted[i] && !has_file(w, watch_format_ending((enum watch_format)i)))
+            (void)fprintf(stderr,
+                "rsuctl map watch: %s has no .%s of version %llu: it gets them from version %llu "
+                "on; a new folder gets them of all\n",
+                w->out, watch_format_ending((enum watch_format)i), (unsigned long long)w->have,
+                (unsigned long long)w->have + 1);
+}
+
 int watch_put(const struct watch *w, uint64_t version, const char *ending, struct span data,
     struct ws_err *err) {
     char path[PATH_MAX];
@@ -111,12 +129,8 @@ int watch_put(const struct watch *w, uint64_t version, const char *ending, struc
 
 /* A new folder begins behind a snapshot: its version is held, and the next record names the one it tells. */
 static int take_snapshot(struct watch *w, const char *path, struct ws_err *err) {
-    struct buf b = {0};
     struct map_snapshot s;
-    int rc = file_read(path, SNAPSHOT_MAX, &b, err);
-    if (rc == WS_OK && map_snapshot_decode(buf_span(&b), &s, err) != WS_OK)
-        rc = ws_fail_in(err, "%s", path);
-    buf_free(&b);
+    int rc = ctl_map_snapshot_load(path, &s, err);
     if (rc != WS_OK)
         return rc;
     w->have = s.version;
@@ -148,5 +162,7 @@ int watch_open_folder(struct watch *w, uint64_t from, const char *snapshot, int 
     }
     if (rc == WS_OK)
         rc = tidy_folder(w, &err);
+    if (rc == WS_OK)
+        remark_formats(w);
     return rc == WS_OK ? CTL_DONE : ctl_fail(w->v, CTL_UNREACHABLE, &err);
 }

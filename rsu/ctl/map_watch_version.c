@@ -31,6 +31,10 @@ bool watch_format_named(const char *name, enum watch_format *ret) {
     return false;
 }
 
+const char *watch_format_ending(enum watch_format f) {
+    return formats[f].ending;
+}
+
 /* The proof is about this version, and its record follows on the one before. */
 static int check_proof(struct watch *w, struct proven *p, struct ws_err *err) {
     uint64_t n = w->have + 1;

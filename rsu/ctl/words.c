@@ -53,6 +53,35 @@ const char *ctl_sentence(const char *word) {
         {"other_cell", "it is of another cell"},
         /* learning: fedlearn/round/rounds.h */
         {"no_model", "no model is in force"},
+        /* the map's contract: mapsvc/fuse/contract.h */
+        {"bad_observation", "it is no observation of the road that can be read"},
+        {"unknown_element", "none of the elements that it names is in the map"},
+        {"impossible_place", "its observer or what it reports is outside the cell, or further off "
+                             "than one sees"},
+        {"stale_map_version", "it names a version of the map that does not exist yet"},
+        {"nothing_new", "this vehicle was counted for all of it already"},
+        {"vehicle_spent", "this vehicle was counted for as many things as one may be in a window"},
+        {"too_many_vehicles", "as many vehicles as are kept spoke in this window, and this is none "
+                              "of them"},
+        {"no_permission", "its certificate does not allow observations of the road"},
+        {"bad_map_order", "it is no order that the map takes: what it creates, modifies or deletes "
+                          "does not fit, or lies too far from the cell"},
+        {"unknown_map_order", "the order that it withdraws or supersedes is not there: see "
+                              "/v1/map/orders of a unit"},
+        {"map_order_in_force", "another order on this element is in force: --supersedes names the "
+                               "one to replace"},
+        {"map_order_over", "its time was over before it came: --valid-to says until when"},
+        {"map_order_too_early", "it supersedes an order and its own time has not come: give it "
+                                "when it has"},
+        {"too_many_map_orders", "as many orders wait or are in force as a cell keeps: withdraw "
+                                "some"},
+        {"map_order_no_room", "the element would have more attributes than one may have (64)"},
+        {"no_room", "it would open new suspicions only, and there is room for none, or for none of "
+                    "this vehicle"},
+        /* identities: ledger/identity/identity.h */
+        {"identity_full", "as many certificates as a cell keeps are in force: new ones wait until "
+                          "old ones end"},
+        {"cert_untrusted", "no trusted root of the cell stands behind its certificate"},
         /* policies: ledger/policy/body.h */
         {"script_refused", "the script gives no table: see rsuctl policy check"},
         {"table_mismatch", "the script gives another table than the order holds"},

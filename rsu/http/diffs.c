@@ -140,6 +140,22 @@ static void put_osc(
     map_part_free(&after);
 }
 
+/* Of the state that an answer describes, so that the same answer has the same octets: its last version's, else that of the
+ * version asked from; the base map's is the genesis's. Unix ms. */
+static int64_t told_at_ms(struct http *h, const struct diff *d, const struct map_version *v) {
+    uint64_t its = h->d->genesis->time;
+    struct version_ref ref;
+    struct map_version from;
+    if (d->n > 0) {
+        its = v[d->n - 1].block_time;
+    } else if (versions_find(h->versions, d->from, &ref) == VERSION_HERE &&
+               versions_read(h->versions, &ref, &from, NULL) == WS_OK) {
+        its = from.block_time;
+        map_version_free(&from);
+    }
+    return its_to_unix_us(its) / 1000;
+}
+
 static void put_tnits(
     struct http *h, const struct diff *d, const struct map_version *v, struct http_reply *r) {
     const struct map_version **list = ws_calloc(d->n, sizeof(struct map_version *));
@@ -151,8 +167,7 @@ static void put_tnits(
     (void)snprintf(dataset, sizeof(dataset), "%s/%" PRIu64 "-%" PRIu64, provider, d->from, d->to);
     const struct tnits_head head = {.dataset = dataset,
         .provider = provider,
-        .created_ms = d->n == 0 ? its_to_unix_us(ws_clock_now(&h->d->clock).its_us) / 1000
-                                : its_to_unix_us(v[d->n - 1].block_time) / 1000,
+        .created_ms = told_at_ms(h, d, v),
         .frame = &h->frame};
     struct tnits_tally tally;
     size_t n = 0;

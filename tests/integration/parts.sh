@@ -57,6 +57,15 @@ cmp -s "$out/last.snap" "$out/last2.snap" || fail 'two steps lead elsewhere than
 ctl map snapshot --out "$out/whole.snap" "${believe[@]}" >"$out/said" 2>&1 || fail 'snapshot'
 cmp -s "$out/last.snap" "$out/whole.snap" || fail 'the net leads elsewhere than the whole map'
 ctl map net "$out/whole.snap" "${believe[@]}" 2>&1 | grep -q ': 0 changes' || fail 'nothing is nothing'
+# A snapshot is a map like any other.
+ctl map diff "$out/one.snap" "$out/whole.snap" >"$out/said" 2>&1 || fail 'two snapshots are not compared'
+grep -q 'sign 50 -> 30, lanelet2:way/2003' "$out/said" || fail 'what differs between two snapshots'
+ctl map diff --quiet "$out/one.snap" "$out/one.wmap" || fail 'the same map as a snapshot differs'
+ctl map export "$out/one.snap" --to geojsonseq >"$out/a" && ctl map export "$out/one.wmap" --to geojsonseq >"$out/b" &&
+    cmp -s "$out/a" "$out/b" || fail 'export of a snapshot'
+head -c 200 "$out/one.snap" >"$out/cut.snap"
+ctl map diff "$out/cut.snap" "$out/one.snap" >"$out/said" 2>&1
+[ $? -eq 3 ] && grep -q 'cut.snap' "$out/said" || fail 'a snapshot that is cut'
 
 # Following from a snapshot gives what following from the beginning gives.
 ctl map watch --out "$out/all" --once "${believe[@]}" >/dev/null 2>&1 || fail 'watch'

@@ -237,7 +237,11 @@ expect 0 'accepted in block' "$ctl" map order modify "${ordered[@]}" --element "
 decree=$(grep -oE '[0-9a-f]{64}' log | head -n 1)
 expect 1 'map_order_in_force' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 20
 soon 0 'by order of the authority' curl -s --unix-socket one/rsu1/api.sock "http://unit/v1/map/diffs?from=1"
+expect 1 'map_order_in_force: another order on this element is in force' "$ctl" map order modify "${ordered[@]}" --element "$limit" --kind speed_limit --value 20 --json
+height=$(sed -nE 's/^refused in block ([0-9]+).*/\1/p; s/.*"height": ([0-9]+).*/\1/p' log | head -n 1)
+expect 0 'map_order_in_force: another order on this element' "$ctl" block show "$height" --http "$http"
 expect 0 'accepted in block' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
+soon 0 'as it was before an order of the authority' curl -s --unix-socket one/rsu1/api.sock "http://unit/v1/map/diffs?from=1"
 expect 1 'unknown_map_order' "$ctl" map order withdraw "${ordered[@]}" --order "$decree"
 
 # ---- the committee, by order ----

@@ -35,6 +35,13 @@ check town.xml 3
 grep -q '<providerId>a&lt;b&amp;c</providerId>' town.xml || fail 'the provider'
 "$ctl" map diff "$here/configs/demo/town.osm" "$here/configs/demo/town.osm" --format tnits >none.xml
 check none.xml 0
+# The same maps at another time: the same octets; and a time that is asked for.
+sleep 1
+"$ctl" map diff "$here/configs/demo/town.osm" "$here/configs/demo/town-world.osm" --format tnits --provider 'a<b&c' | cmp -s - town.xml || fail 'not the same octets'
+"$ctl" map diff "$here/configs/demo/town.osm" "$here/configs/demo/town-world.osm" --format tnits --time 2026-11-21T09:30:00Z >town-at.xml
+check town-at.xml 3
+[ "$(grep -c 'datasetCreationTime>2026-11-21T09:30:00Z<\|LifespanVersion>2026-11-21T09:30:00Z<' town-at.xml)" -eq 5 ] || fail 'the time that was asked for'
+"$ctl" map export "$here/configs/demo/town.osm" --to tnits --time 2026-11-21 >/dev/null 2>log && fail 'a day is no time'
 
 # The schemas do refuse: an unknown kind, a missing source, two things with one id.
 sed 's/<type>Modify</<type>Change</' town.xml >bad.xml && ! valid bad.xml || fail 'an unknown kind is valid'
@@ -79,7 +86,7 @@ for what in '1 decodeLocationError' 'SchemaVersionMismatch (about the data set)'
     grep -qF "$what" feedback.log || { cat feedback.log; fail "not told: $what"; }
 done
 # An answer about a feature of ours, by its element's id.
-id=$(sed -nE 's/.*<id>([0-9a-f]{32})<.*/\1/p' town.xml | tail -n 1)
+id=$(sed -nE 's/.*<id>([0-9a-f]{32})<.*/\1/p' town.xml | head -n 1)
 cat >answer.xml <<END
 <FeedbackDataset><feedbackInfo><FeedbackInformation><datasetIdentifier>town</datasetIdentifier><processed>now</processed><log>
 <FeedbackLog><events><RoadFeatureEvent><roadFeatureId><RoadFeatureId><providerId>wayside</providerId><id>$id</id></RoadFeatureId>

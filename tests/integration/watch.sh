@@ -140,6 +140,11 @@ done
 grep -q 'another rsuctl map watch' log || fail 'two writers are not named'
 kill -TERM $writer
 wait $writer || fail 'the writer did not stop in order'
+cp -r whole later
+"$ctl" map watch --out later --once --format tnits --http "$http" >/dev/null 2>log
+grep -q "no .tnits.xml of version $last: it gets them from version $((last + 1)) on" log || fail 'a format that a folder lacks is not named'
+"$ctl" map watch --out later --once --http "$http" >/dev/null 2>log
+[ ! -s log ] || fail 'formats that a folder has are named'
 cp -r all stateless && rm stateless/state.json
 "$ctl" map watch --out stateless --once --http "$http" >/dev/null 2>log && fail 'wrote over files without a state'
 grep -q 'no state.json' log || fail 'files without a state are not named'

@@ -1,193 +1,17 @@
-/* rsuctl map export, diff: maps as files. */
+/* rsuctl map diff. */
 #include "rsu/ctl/map.h"
-#include "base/fileio.h"
-#include "base/mem.h"
-#include "mapsvc/formats/export.h"
-#include "mapsvc/formats/export_into.h"
+
 #include "mapsvc/formats/objects.h"
-#include "mapsvc/tnits/tnits.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static int print_json(const struct ctl_verb *v, json_t *j) {
     int code = ctl_print_json(v, j);
     json_decref(j);
     return code;
 }
-
-/* ---- export ---- */
-
-static int export_into(const struct mapset *m, const char *base, struct buf *b, size_t *ret_unsaid,
-    struct ws_err *err) {
-    struct map_report *unsaid = ws_alloc(sizeof(*unsaid));
-    int rc = map_export_into(m, base, b, unsaid, err);
-    *ret_unsaid = rc == WS_OK ? unsaid->skipped : 0;
-    if (rc == WS_OK)
-        ctl_map_tell(unsaid, "not said");
-    free(unsaid);
-    return rc;
-}
-
-/* ---- TN-ITS ---- */
-
-/* What was left out, by reason; silent when nothing was. */
-static void tell_left_out(const struct tnits_tally *t) {
-    for (size_t i = 0; i < TNITS_LEFT_KINDS; i++)
-        if (t->left[i] > 0)
-            (void)fprintf(
-                stderr, "left out: %zu, %s\n", t->left[i], tnits_left_name((enum tnits_left)i));
-}
-
-static int64_t now_ms(void) {
-    return (int64_t)time(NULL) * 1000;
-}
-
-/* The digest of the map a data set is about, as its id. */
-static void dataset_of(const struct mapset *m, char ret_name[static 65]) {
-    uint8_t digest[32];
-    mapset_digest(m, digest);
-    hex_encode(ret_name, digest, 32);
-}
-
-static void export_snapshot(const struct mapset *m, const char *provider, struct buf *b) {
-    struct tnits_change *all = ws_calloc(m->n, sizeof(*all));
-    for (size_t i = 0; i < m->n; i++)
-        all[i] = (struct tnits_change){.after = &m->elements[i], .last = &m->elements[i]};
-    char dataset[65];
-    dataset_of(m, dataset);
-    const struct tnits_head head = {.dataset = dataset,
-        .provider = provider,
-        .created_ms = now_ms(),
-        .snapshot = true,
-        .frame = &m->frame};
-    struct tnits_tally tally;
-    tnits_export(&head, all, m->n, b, &tally);
-    tell_left_out(&tally);
-    free(all);
-}
-
-/* after.id of a changed element may be another file's; the feature keeps the name it had. */
-static int tell_tnits(const struct ctl_verb *v, const struct mapset *a, const struct mapset *b,
-    const struct map_delta *d, const char *provider) {
-    struct tnits_change *all = ws_calloc(d->n, sizeof(*all));
-    struct element *named = ws_calloc(d->n, sizeof(*named));
-    int64_t now = now_ms();
-    for (size_t i = 0; i < d->n; i++) {
-        const struct map_change *c = &d->changes[i];
-        all[i] = (struct tnits_change){.before = c->before, .at_ms = now};
-        if (c->after != NULL) {
-            named[i] = *c->after; /* borrowed but for the id */
-            if (c->before != NULL)
-                memcpy(named[i].id, c->before->id, sizeof(named[i].id));
-            all[i].after = &named[i];
-            all[i].frame = &b->frame;
-        }
-        all[i].last = c->after != NULL ? all[i].after : c->before;
-    }
-    char dataset[65];
-    dataset_of(b, dataset);
-    const struct tnits_head head = {
-        .dataset = dataset, .provider = provider, .created_ms = now, .frame = &a->frame};
-    struct tnits_tally tally;
-    struct buf out = {0};
-    tnits_export(&head, all, d->n, &out, &tally);
-    tell_left_out(&tally);
-    int code = ctl_print(v, buf_span(&out));
-    buf_free(&out);
-    free(named);
-    free(all);
-    return code;
-}
-
-static int run_export(const struct ctl_verb *v, int argc, char **argv) {
-    const char *format = NULL;
-    const char *base = NULL;
-    const char *out = NULL;
-    const char *provider = "wayside";
-    struct ctl_place origin = {0};
-    struct ctl_list words = {0};
-    const struct ctl_option options[] = {
-        {"provider", CTL_TEXT, (void *)&provider, 0, 0},
-        {"format", CTL_TEXT, (void *)&format, 0, 0},
-        {"to", CTL_TEXT, (void *)&format, 0, 0},
-        {"base", CTL_TEXT, (void *)&base, 0, 0},
-        {"out", CTL_TEXT, (void *)&out, 0, 0},
-        {"origin", CTL_PLACE, &origin, 0, 0},
-    };
-    int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
-        return code;
-    bool osm = format != NULL && (strcmp(format, "osm") == 0 || strcmp(format, "lanelet2") == 0);
-    bool xodr = format != NULL && strcmp(format, "opendrive") == 0;
-    bool tnits = format != NULL && strcmp(format, "tnits") == 0;
-    if (!osm && !xodr && !tnits && (format == NULL || strcmp(format, "geojsonseq") != 0))
-        return ctl_misuse(v, "--to: geojsonseq, lanelet2, opendrive or tnits");
-    if (base != NULL && !osm && !xodr)
-        return ctl_misuse(v, "--base goes with --to lanelet2 or opendrive");
-    if (xodr && base == NULL)
-        return ctl_misuse(v, "--to opendrive needs --base");
-    struct map_import_options how = {
-        .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
-    struct mapset m = {0};
-    struct ws_err err = {0};
-    if (ctl_map_load(words.v[0], &how, &m, NULL, &err) != WS_OK)
-        return ctl_fail(v, CTL_UNREACHABLE, &err);
-    if (base != NULL && strcmp(m.ns, osm ? "lanelet2" : "opendrive") != 0) {
-        mapset_free(&m);
-        return ctl_misuse(
-            v, "--base: changes are written into the language that the map came from");
-    }
-    struct buf b = {0};
-    size_t unsaid = 0;
-    int rc = WS_OK;
-    if (base != NULL)
-        rc = export_into(&m, base, &b, &unsaid, &err);
-    else if (osm)
-        export_lanelet2(&m, &b);
-    else if (tnits)
-        export_snapshot(&m, provider, &b);
-    else
-        export_geojsonseq_map(&m, &b);
-    mapset_free(&m);
-    if (rc == WS_OK && out != NULL)
-        rc = file_write(out, buf_span(&b), 0644, &err);
-    code = rc != WS_OK   ? ctl_fail(v, CTL_UNREACHABLE, &err)
-           : out == NULL ? ctl_print(v, buf_span(&b))
-                         : CTL_DONE;
-    buf_free(&b);
-    return code == CTL_DONE && unsaid > 0 ? CTL_NO : code;
-}
-
-const struct ctl_verb ctl_map_export = {"map", "export",
-    "write a map in a format that other tools read",
-    "FILE --to geojsonseq|lanelet2|opendrive|tnits [--base FILE] [--out FILE]\n"
-    "\n"
-    "FILE is a map in the cell's own form (.wmap), Lanelet2 or OpenDRIVE.\n"
-    "\n"
-    "  --to geojsonseq       a GeoJSON text sequence (RFC 8142), a feature for each element\n"
-    "  --to lanelet2         Lanelet2 in OSM XML (--format is another word for --to, osm for "
-    "lanelet2)\n"
-    "  --to opendrive        the OpenDRIVE file it was imported from, given with --base\n"
-    "  --to tnits            a TN-ITS data set (Snapshot) of limits, signs and crosswalks; what is "
-    "left out is "
-    "counted\n"
-    "                        on standard error\n"
-    "  --provider NAME       providerId in a TN-ITS data set; wayside unless given\n"
-    "  --base FILE           the file that the map was imported from: what has changed is written "
-    "into it, the "
-    "rest\n"
-    "                        stays octet for octet; what cannot be said is told on standard error, "
-    "exit code "
-    "1\n"
-    "  --out FILE            instead of standard output\n"
-    "  --origin LAT,LON      place of (0,0) of a map with local coordinates only\n",
-    run_export};
-
-/* ---- diff ---- */
 
 static const char *op_name(enum map_change_op op) {
     static const char *const names[] = {"create", "modify", "delete"};
@@ -229,7 +53,7 @@ static void describe(const struct pair *p, const struct map_change *c, char *dst
 static json_t *change_json(const struct pair *p, const struct map_change *c) {
     const struct element *e = c->after != NULL ? c->after : c->before;
     char id[33];
-    char words[1024];
+    char words[CHANGE_WORDS_OCTETS];
     hex_encode(id, e->id, 16);
     describe(p, c, words, sizeof(words));
     json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "op", op_name(c->op), "kind",
@@ -352,7 +176,7 @@ static int tell_diff(const struct ctl_verb *v, const struct mapset *a, const str
             (double)llabs(d->shift_y_mm) / 1000.0, d->shift_y_mm < 0 ? "south" : "north",
             (double)llabs(d->shift_x_mm) / 1000.0, d->shift_x_mm < 0 ? "west" : "east");
     for (size_t i = 0; i < d->n; i++) {
-        char words[1024];
+        char words[CHANGE_WORDS_OCTETS];
         describe(&p, &d->changes[i], words, sizeof(words));
         buf_printf(&text, "%s\n", words);
     }
@@ -378,18 +202,28 @@ static int tell_files(const struct ctl_verb *v, const char *const *files, const 
     return code;
 }
 
+static int print_tnits(const struct ctl_verb *v, const struct mapset *a, const struct mapset *b,
+    const struct map_delta *d, const struct ctl_tnits *how) {
+    struct buf out = {0};
+    ctl_tnits_update(a, b, d, how, &out);
+    int code = ctl_print(v, buf_span(&out));
+    buf_free(&out);
+    return code;
+}
+
 static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
     bool json = false;
     bool quiet = false;
     const char *format = NULL;
-    const char *provider = "wayside";
+    struct ctl_tnits how_tnits = {.provider = "wayside"};
     struct ctl_place origin = {0};
     struct ctl_list words = {0};
     const struct ctl_option options[] = {
         {"origin", CTL_PLACE, &origin, 0, 0},
         {"quiet", CTL_FLAG, &quiet, 0, 0},
         {"format", CTL_TEXT, (void *)&format, 0, 0},
-        {"provider", CTL_TEXT, (void *)&provider, 0, 0},
+        {"time", CTL_TEXT, (void *)&how_tnits.time, 0, 0},
+        {"provider", CTL_TEXT, (void *)&how_tnits.provider, 0, 0},
         {"json", CTL_FLAG, &json, 0, 0},
     };
     int code;
@@ -397,6 +231,9 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         return code;
     if (format != NULL && strcmp(format, "tnits") != 0)
         return ctl_misuse(v, "--format: tnits");
+    if (!ctl_tnits_read(&how_tnits))
+        return ctl_misuse(
+            v, "--time: '%.80s' is not a time like 2026-11-21T09:30:00Z", how_tnits.time);
     struct map_import_options how = {
         .has_origin = origin.given, .lat0 = origin.lat, .lon0 = origin.lon};
     struct mapset a = {0};
@@ -413,7 +250,7 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
         if (quiet)
             code = d.n > 0 || d.shifted ? CTL_NO : CTL_DONE;
         else if (format != NULL)
-            code = tell_tnits(v, &a, &b, &d, provider);
+            code = print_tnits(v, &a, &b, &d, &how_tnits);
         else
             code = tell_files(v, words.v, &a, &b, &d, json);
         map_delta_free(&d);
@@ -426,6 +263,7 @@ static int run_diff(const struct ctl_verb *v, int argc, char **argv) {
 const struct ctl_verb ctl_map_diff = {"map", "diff", "list what differs between two maps",
     "A B [options]\n"
     "\n"
+    "A and B are maps in any form that map export reads. "
     "Elements are matched by their ids, kinds and places; rounding, another order and another "
     "numbering are\n"
     "no changes. A map that was moved as a whole is reported as re-georeferenced, once. Of two "
@@ -442,5 +280,9 @@ const struct ctl_verb ctl_map_diff = {"map", "diff", "list what differs between 
     "  --format tnits      print a TN-ITS data set (Update) of what it has words for; the rest is "
     "counted on "
     "standard error\n"
-    "  --provider NAME     providerId in it; wayside unless given\n",
+    "  --provider NAME     providerId in it; wayside unless given\n"
+    "  --time TIME         when it was made and the changes came, like 2026-11-21T09:30:00Z; "
+    "unless "
+    "given, the\n"
+    "                      latest time from which something in B is valid\n",
     run_diff};
