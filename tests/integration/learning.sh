@@ -1,6 +1,8 @@
 #!/bin/bash
 # Vehicles that learn with a running cell: four rsud, each with an interface that it hears and a door for uploads; vehicles that train on
-# slices of driving data; rounds closed by nothing but the processes.
+# slices of driving data, three of them boosted sign-flippers; rounds closed by nothing but the processes. A unit is killed in the middle of a
+# round and starts again, another one is dead for a whole round. What is learnt is worth something, bad vehicles are found out, all
+# units have the same model, and no sealed share is left.
 # usage: learning.sh PROGRAMS-FOLDER
 set -u
 data=${WAYSIDE_DATA:-$(cd "$(dirname "$0")/../.." && pwd)/../shared/data}/driving/polidriving
@@ -29,8 +31,9 @@ feature accidents_time else 0
 block 300
 END
 tables=(--schema "$out/schema" --data "$data/alonso_23241201_290300_lab.csv" --data "$data/furious_20231226_150915_lab.csv")
-sed -E 's/every_s = [^,]*/every_s = 1/; s/submit_s = [^,]*/submit_s = 6/; s/attest_s = [^,]*/attest_s = 8/
-    s/open_s = [^,]*/open_s = 30/; s/judge_s = [^,]*/judge_s = 30/; s/quarantine = nats\(13\)/quarantine = nats(3)/' \
+# Steps that are soon over when all have spoken; suspicion that needs fewer rounds.
+sed -E 's/every_s = [^,]*/every_s = 1/; s/submit_s = [^,]*/submit_s = 5/; s/attest_s = [^,]*/attest_s = 6/
+    s/open_s = [^,]*/open_s = 60/; s/judge_s = [^,]*/judge_s = 60/; s/quarantine = nats\(13\)/quarantine = nats(5)/' \
     "$repo/scripts/policies/urban.lua" >"$out/quick.lua"
 
 "$bin/obusim" --learn --prepare --pki "$out/trust" || fail 'obusim --learn --prepare'
@@ -52,8 +55,72 @@ ctl model new "${tables[@]}" --hidden 32 --out "$out/first.wsfl" >"$out/said" 2>
 ctl model roots --model "$out/first.wsfl" "${tables[@]}" --out "$out/roots" >"$out/said" 2>&1 || fail 'model roots'
 ctl model order "$out/first.wsfl" --roots "$out/roots" --name risk --genesis "$cell/genesis.bin" --key "$cell/authority/1.key" \
     --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" --wait 240 >"$out/said" 2>&1 || fail 'model order'
+
+said=$out/rounds # a line of JSON for each round
 "$bin/obusim" --learn "${units[@]}" --genesis "$cell/genesis.bin" --pki "$out/trust" "${tables[@]}" --vehicles 64 --absent 0.1 \
-    --rounds ${ROUNDS:-4} --within 300 --seed 3
-echo "exit $?"
-curl -s "127.0.0.1:$http/v1/learning" | head -c 3000
-grep -v qdisc $out/rsu1.log | tail -5
+    --vanish 0.02 --poison sign-flip --poison-share 0.05 --boost 10 --seed 3 --json >"$said" 2>"$out/obusim.err" &
+pid[9]=$!
+closed() { grep -c '"result": "closed"' "$said"; }
+closed_at_least() { [ "$(closed)" -ge "$1" ]; }
+learning() { curl -s "http://127.0.0.1:$((http + $1 - 1))/v1/learning" | tr -d ' \n'; } # UNIT
+in_the_middle() { # so many vehicles have said that they take part, and more may
+    learning 1 | grep -qE '"phase":"submitting".*"submissions":([1-9][0-9]+)'
+}
+value() { tail -n 1 <<<"$1" | sed -nE "s/.*\"$2\": ([0-9.]+).*/\1/p"; } # LINES NAME
+suspects() { # bad|honest: of the last round, so many are quarantined or excluded
+    tail -n 1 "$said" | sed -nE "s/.*\"$1\": \{[^}]*\"quarantined\": ([0-9]+), \"excluded\": ([0-9]+)\}.*/\1 \2/p" | awk '{ print $1 + $2 }'
+}
+drive_on() { kill -0 "${pid[9]}" 2>/dev/null || { cat "$out/obusim.err"; fail 'the vehicles have stopped'; }; }
+wait_for 40 'two rounds close' closed_at_least 2
+
+# Killed in the middle of a round, and started again.
+wait_for 40 'a round is under way' in_the_middle
+kill -9 "${pid[2]}"
+wait "${pid[2]}" 2>/dev/null
+before=$(closed)
+start 2
+wait_for 60 'rounds close with a unit that was killed' closed_at_least $((before + 2))
+wait_for 60 'the unit that was killed goes on' at_least 2 "$(height 1)"
+
+# Dead for a whole round: a quorum closes it.
+kill -9 "${pid[4]}"
+wait "${pid[4]}" 2>/dev/null
+before=$(closed)
+wait_for 90 'rounds close without a unit' closed_at_least $((before + 2))
+start 4
+before=$(closed)
+wait_for 60 'rounds close again with all units' closed_at_least $((before + 1))
+drive_on
+
+# By then each bad vehicle has been in so many bad groups that it is found out.
+all_found() { [ "$(suspects bad)" = 3 ]; }
+wait_for 120 'bad vehicles are found out' all_found
+kill "${pid[9]}"
+wait "${pid[9]}" 2>/dev/null
+pid[9]=
+grep -qE '"groups": \{[^}]*"(norm|distance|range|direction)": [0-9]' "$said" || { cat "$said"; fail 'no group was refused by name'; }
+grep -q '"vanished": [1-9]' "$said" || { cat "$said"; fail 'nobody vanished'; }
+[ "$(suspects honest)" -le 9 ] || { cat "$said"; fail 'honest vehicles are under suspicion'; }
+first=$(head -n 1 "$said")
+last=$(grep '"result": "closed"' "$said" | tail -n 1)
+awk -v a="$(value "$first" accuracy)" -v b="$(value "$last" accuracy)" 'BEGIN { exit !(b >= a + 0.2 && b >= 0.6) }' ||
+    { cat "$said"; fail 'nothing was learnt'; }
+
+# All have the same model, and no share of any vehicle's key.
+same_model() {
+    local one
+    one=$(learning 1 | grep -oE '"model":\{[^}]*\}' | grep -oE '"(version|hash)":[^,]*')
+    [ -n "$one" ] || return 1
+    for i in 2 3 4; do
+        [ "$(learning $i | grep -oE '"model":\{[^}]*\}' | grep -oE '"(version|hash)":[^,]*')" = "$one" ] || return 1
+    done
+}
+no_shares() { [ -z "$(find "$cell"/rsu?/data/materials -name '*.bundles' 2>/dev/null)" ]; }
+wait_for 60 'all units have the same model' same_model
+wait_for 60 'sealed shares are erased' no_shares
+for i in 1 2 3 4; do
+    [ "$(find "$cell/rsu$i/data/materials/rounds" -type f -size +1k | wc -l)" -ge 64 ] || fail "unit $i keeps nothing for audits"
+    end $i
+done
+no_complaints
+echo "learning: $(closed) rounds closed, accuracy $(value "$first" accuracy) to $(value "$last" accuracy), suspected $(suspects bad) of 3 bad and $(suspects honest) of 61 honest"
