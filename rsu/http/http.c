@@ -311,6 +311,7 @@ int http_start_tuned(const struct http_config *cfg, const struct http_tuning *tu
         free_all(h);
         return rc;
     }
+    learn_index_begin(h);
     ws_log(WS_LOG_INFO, "http", "serving on %s", cfg->listen);
     *ret_http = h;
     return WS_OK;

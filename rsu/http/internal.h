@@ -12,6 +12,7 @@
 #include "rsu/http/http.h"
 #include "rsu/http/target.h"
 #include "rsu/json/base.h"
+#include "rsu/learning/learning.h"
 #include "rsu/radio/radio.h"
 #include "rsu/sensors/sensors.h"
 #include "rsu/trust/revocations.h"
@@ -263,6 +264,12 @@ struct http_view {
     uint8_t policy_hash[32];
     struct beacon_status beacon;
     struct beaconing_counters beaconing; /* zeros where the unit is no validator */
+    uint64_t model_version; /* in force; 0: none */
+    uint64_t round; /* the last of learning; 0: none */
+    enum fl_phase phase;
+    uint32_t submissions;
+    size_t n_lacks;
+    struct learning_counters learning; /* zeros where the unit has none */
 };
 struct metrics;
 /* Families about what was heard before and how believable it was. */
@@ -277,6 +284,9 @@ void http_put_lists(struct metrics *m, const struct http_view *v);
 void http_put_beacon(struct metrics *m, const struct http_view *v);
 /* http_octets.c */
 void http_put_octets(struct metrics *m, const struct http *h);
+/* metrics_learning.c */
+void http_copy_learning(const struct rsud *d, struct http_view *v); /* owner thread */
+void http_put_learning(struct metrics *m, const struct http *h, const struct http_view *v);
 /* http_feedback.c */
 void http_put_uploads(struct metrics *m, const struct http *h);
 void http_put_feedback(struct metrics *m, const struct http *h);

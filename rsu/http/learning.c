@@ -2,7 +2,6 @@
 #include "rsu/http/learning.h"
 
 #include "base/mem.h"
-#include "rsu/learning/learning.h"
 
 #include <stdlib.h>
 
@@ -70,10 +69,9 @@ static json_t *round_on(const struct present *p, const struct learn_round *known
 }
 
 static json_t *records_sent(const struct learning_counters *c) {
-    static const char *const names[] = {NULL, "key", "attest", "complaint", "shares", "outcome"};
     json_t *o = json_object();
-    for (size_t i = FL_RECORD_KEY; i < ARRAY_LEN(names); i++)
-        json_put(o, names[i], json_count(c->sent[i]));
+    for (size_t i = FL_RECORD_KEY; i <= FL_RECORD_OUTCOME; i++)
+        json_put(o, json_learn_record((enum fl_record)i), json_count(c->sent[i]));
     return o;
 }
 

@@ -30,6 +30,8 @@ void learn_index_free(struct learn_index *x);
 /* Looks for what is new in the store; the first time for all of it, which takes as long as there are events: in a lane. WS_EBUSY:
  * something was pruned meanwhile; ask again. */
 WARN_UNUSED int learn_index_refresh(struct learn_index *x, struct ws_err *err);
+/* The first time before anybody asks, in its lane. */
+void learn_index_begin(struct http *h);
 /* Lowest and highest that are kept; both 0: none. */
 void learn_index_rounds(struct learn_index *x, uint64_t *ret_lowest, uint64_t *ret_highest);
 bool learn_index_round(struct learn_index *x, uint64_t number, struct learn_round *ret);

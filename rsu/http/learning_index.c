@@ -1,8 +1,10 @@
 #include "rsu/http/learning.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "ledger/snapshot/meta.h"
 #include "rsu/cell/cell.h"
+#include "rsu/http/lanes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -235,6 +237,17 @@ int learn_index_refresh(struct learn_index *x, struct ws_err *err) {
     if (rc == WS_ENOTFOUND)
         rc = ws_fail(err, WS_EBUSY, "old events are being pruned at this moment; ask again");
     return rc;
+}
+
+static void begin(struct http *h, void *ctx) {
+    struct ws_err err = {0};
+    (void)ctx;
+    if (learn_index_refresh(h->learned, &err) != WS_OK)
+        ws_log(WS_LOG_WARN, "http", "rounds of learning: %s", err.text);
+}
+
+void learn_index_begin(struct http *h) {
+    (void)lanes_post(h->lanes, LANE_LEARNING, begin, NULL);
 }
 
 /* ---- views ---- */

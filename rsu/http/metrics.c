@@ -432,6 +432,7 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
         put_map(&p);
         http_put_octets(&p.m, h);
         http_put_feedback(&p.m, h);
+        http_put_learning(&p.m, h, v);
         http_put_uploads(&p.m, h);
         put_process(&p);
         r->status = MHD_HTTP_OK;

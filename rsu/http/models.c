@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char FOR_GOOD[] = "public, max-age=31536000, immutable";
+
 bool learn_hash(const struct http_call *c, size_t segment, const char *what, uint8_t *ret,
     struct http_reply *r) {
     const char *text = c->target.segment[segment];
@@ -17,23 +19,36 @@ bool learn_hash(const struct http_call *c, size_t segment, const char *what, uin
     return good;
 }
 
-void learn_give(const struct http_call *c, const uint8_t tag[static 32], uint8_t *memory, size_t n,
-    struct http_reply *r) {
+/* The caller has it already: 304. */
+static bool give_known(
+    const struct http_call *c, const uint8_t tag[static 32], struct http_reply *r) {
     char hex[65];
     char quoted[68];
     hex_encode(hex, tag, 32);
     (void)snprintf(quoted, sizeof(quoted), "\"%s\"", hex);
     const char *have =
         MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    if (have == NULL || strcmp(have, quoted) != 0)
+        return false;
+    r->status = MHD_HTTP_NOT_MODIFIED;
     r->type = HTTP_OCTETS;
-    r->cache = "public, max-age=31536000, immutable";
+    r->cache = FOR_GOOD;
     http_header(r, MHD_HTTP_HEADER_ETAG, "%s", quoted);
-    if (have != NULL && strcmp(have, quoted) == 0) {
-        r->status = MHD_HTTP_NOT_MODIFIED;
+    return true;
+}
+
+void learn_give(const struct http_call *c, const uint8_t tag[static 32], uint8_t *memory, size_t n,
+    struct http_reply *r) {
+    char hex[65];
+    if (give_known(c, tag, r)) {
         free(memory);
         return;
     }
+    hex_encode(hex, tag, 32);
     r->status = MHD_HTTP_OK;
+    r->type = HTTP_OCTETS;
+    r->cache = FOR_GOOD;
+    http_header(r, MHD_HTTP_HEADER_ETAG, "\"%s\"", hex);
     r->body = (struct buf){.p = memory, .n = n, .cap = n};
 }
 
@@ -53,8 +68,10 @@ static void make_model(struct http *h, const struct http_call *c, struct http_re
 
 void http_get_model(struct http *h, const struct http_call *c, struct http_reply *r) {
     uint8_t hash[32];
-    (void)h;
-    if (learn_hash(c, 2, "hash", hash, r))
+    if (!learn_hash(c, 2, "hash", hash, r))
+        return;
+    const bool here = h->d->materials != NULL && materials_has_blob(h->d->materials, hash);
+    if (!here || !give_known(c, hash, r)) /* the name says it all: nothing is read */
         http_later(r, LANE_LEARNING, make_model);
 }
 

@@ -108,6 +108,7 @@ static void copy(void *owner, void *ctx) {
     map_contract_fill(d->cell.map, &v->map_fill);
     copy_policy(d, v);
     beacon_contract_status(d->cell.beacon, &v->beacon);
+    http_copy_learning(d, v);
     if (d->beaconing != NULL)
         v->beaconing = *beaconing_read(d->beaconing);
 }

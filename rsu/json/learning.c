@@ -51,6 +51,12 @@ json_t *json_learn_members(const struct fl_open *o) {
     return list;
 }
 
+const char *json_learn_record(enum fl_record kind) {
+    static const char *const names[] = {
+        "unknown", "key", "attest", "complaint", "shares", "outcome"};
+    return names[(size_t)kind < ARRAY_LEN(names) ? kind : 0];
+}
+
 json_t *json_learn_rules(const struct fl_round_config *k) {
     static const char *const locations[FL_LOCATION_COUNT] = {"mean", "trimmed", "distance", "krum"};
     json_t *safety = json_array();

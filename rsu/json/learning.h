@@ -31,6 +31,7 @@ json_t *json_hash_or_null(const uint8_t hash[static 32]);
 json_t *json_model_view(const struct fl_model_view *m, uint64_t height);
 /* Its members, with their keys. */
 json_t *json_learn_members(const struct fl_open *o);
+const char *json_learn_record(enum fl_record kind); /* "key", "attest" ... */
 /* The constants that a round goes by. */
 json_t *json_learn_rules(const struct fl_round_config *k);
 

@@ -145,6 +145,23 @@ static void do_drive(void *ctx) {
     world_drive_all(&s->x, 0xf);
 }
 
+/* The same car twice: neither counts. */
+static void do_drive_twice(void *ctx) {
+    struct scene *s = ctx;
+    uint8_t first[32];
+    struct fl_client *c = aligned_alloc(64, (sizeof(*c) + 63) / 64 * 64);
+    assert_non_null(c);
+    assert_int_equal(fl_client_open(c, NULL), WS_OK);
+    memcpy(first, s->x.ids[0], 32);
+    for (size_t i = 0; i < 2; i++) {
+        world_drive(&s->x, c, 0, 0xf);
+        world_run(&s->x, 2 * SECOND);
+    }
+    memcpy(s->x.ids[0], first, 32);
+    fl_client_close(c);
+    free(c);
+}
+
 static void do_until_idle(void *ctx) {
     struct scene *s = ctx;
     world_until(&s->x, FL_IDLE, 4000 * SECOND);
@@ -232,6 +249,13 @@ static void files_of_models(struct scene *s) {
     ask(s, path, 304, target, tag, &a);
     assert_int_equal(a.body.n, 0);
     answer_free(&a);
+    struct buf rq = {0};
+    buf_printf(&rq, "HEAD %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", target);
+    rig_exchange(&s->rig, buf_span(&rq), &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.body.n, 0);
+    answer_free(&a);
+    buf_free(&rq);
     refused(s, path, 400, "64 hex digits", "/v1/models/00ff");
     refused(s, path, 400, "64 hex digits", "/v1/models/zz");
     for (size_t i = 0; i < 64; i++)
@@ -446,6 +470,14 @@ static void a_round_that_was_aborted(struct scene *s) {
     buf_free(&body);
     json_decref(o);
     refused(s, record_path, 404, "aborted before its groups", "/v1/learning/rounds/2/record");
+    o = get(s, round_path, 200, "/v1/learning/rounds/2");
+    assert_int_equal(json_array_size(in(o, "exclusions")), 1);
+    const json_t *out = json_array_get(in(o, "exclusions"), 0);
+    assert_string_equal(rig_word(out, "reason"), "two_submissions");
+    rig_assert_hex(out, "token", s->x.w->town.car_hash[0], 32);
+    body = proven(s, out, FL_EVENT_EXCLUDED);
+    buf_free(&body);
+    json_decref(o);
     /* What was sent for the first is not the second's. */
     char target[160];
     material_target(s->x.ids[0], 2, target);
@@ -504,6 +536,96 @@ static void lists(struct scene *s) {
     json_decref(o);
 }
 
+/* ---- made up in the store ---- */
+
+static void put_event(struct scene *s, uint64_t height, enum fl_event type, struct span body) {
+    uint8_t key[15] = {CELL_CONTRACT_LEARN};
+    struct event e = {.contract = CELL_CONTRACT_LEARN,
+        .type = (uint16_t)type,
+        .height = height,
+        .sequence = 77,
+        .body = body};
+    struct buf value = {0};
+    struct ws_err err = {0};
+    put_be16(key + 1, (uint16_t)type);
+    put_be64(key + 3, height);
+    put_be32(key + 11, 77);
+    event_encode(&e, &value);
+    struct store_batch *b = store_batch_new(s->parts.store);
+    store_batch_put(b, STORE_EVENT, span_of(key + 3, 12), buf_span(&value));
+    store_batch_put(b, STORE_INDEX, span_of(key, sizeof(key)), span_of("", 0));
+    assert_int_equal(store_batch_write(b, &err), 0);
+    buf_free(&value);
+}
+
+/* Faults of rounds stand between their first event and the next round's; then one that is none. */
+static void what_is_said_of_validators(struct scene *s) {
+    uint8_t body[46] = {FL_RECORDS_VERSION, 0, 0, 0, 0, 0, 0, 0, 1, 0xaa};
+    json_t *o = get(s, round_path, 200, "/v1/learning/rounds/1");
+    const uint64_t height = (uint64_t)rig_number(in(in(o, "events"), "end"), "height");
+    json_decref(o);
+    body[41] = FL_FAULT_WRONG_SUM;
+    body[45] = 2;
+    put_event(s, height, FL_EVENT_FAULT, span_of(body, sizeof(body)));
+    o = get(s, round_path, 200, "/v1/learning/rounds/1");
+    assert_int_equal(json_array_size(in(o, "faults")), 1);
+    const json_t *fault = json_array_get(in(o, "faults"), 0);
+    rig_assert_hex(fault, "address", body + 9, 32);
+    assert_string_equal(rig_word(fault, "fault"), "wrong_sum");
+    assert_int_equal(rig_number(fault, "what"), 2);
+    assert_int_equal(rig_number(fault, "height"), height);
+    assert_int_equal(rig_number(fault, "sequence"), 77);
+    json_decref(o);
+    o = get(s, round_path, 200, "/v1/learning/rounds/2");
+    assert_int_equal(json_array_size(in(o, "faults")), 0);
+    json_decref(o);
+    put_event(s, height, FL_EVENT_FAULT, span_of(body, 45));
+    rig_refused(&s->rig, 500, "damaged", "/v1/learning/rounds/1");
+    put_event(s, height, FL_EVENT_FAULT, span_of(body, sizeof(body)));
+}
+
+static void bend_file(struct scene *s, const char *name, long at) {
+    char path[400];
+    (void)snprintf(path, sizeof(path), "%s/materials/%s", s->x.folder[0].top, name);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, at < 0 ? SEEK_END : SEEK_SET), 0);
+    int c = fgetc(f);
+    assert_int_equal(fseek(f, -1, SEEK_CUR), 0);
+    assert_true(fputc(c ^ 1, f) != EOF);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Nothing is given out for good that is not what it is asked for as. */
+static void a_disk_that_lies(struct scene *s) {
+    char name[100];
+    char hex[65];
+    char target[160];
+    uint8_t hash[32];
+    hex_encode(hex, s->x.ids[3], 32);
+    (void)snprintf(name, sizeof(name), "rounds/1/%s", hex);
+    material_target(s->x.ids[3], 1, target);
+    bend_file(s, name, -9);
+    rig_refused(&s->rig, 500, "damaged", target);
+    bend_file(s, name, -9);
+    bend_file(s, name, 5); /* of the cover: the transport */
+    rig_refused(&s->rig, 500, "damaged", target);
+    bend_file(s, name, 5);
+    json_t *o = get(s, round_path, 200, "/v1/learning/rounds/1");
+    bend_file(s, "rounds/1/record", 0);
+    rig_refused(&s->rig, 500, "damaged", "/v1/learning/rounds/1/record");
+    bend_file(s, "rounds/1/record", 0);
+    record_of_the_round(s, o);
+    json_decref(o);
+    /* A model is forgotten, so that it can come again. */
+    fl_model_hash(&s->x.model, hash);
+    hex_encode(hex, hash, 32);
+    (void)snprintf(name, sizeof(name), "blobs/%s", hex);
+    (void)snprintf(target, sizeof(target), "/v1/models/%s", hex);
+    bend_file(s, name, 100);
+    refused(s, "/v1/models/{hash}", 404, "not", target);
+}
+
 /* ---- what has gone ---- */
 
 /* The headers of the first round were pruned. */
@@ -541,6 +663,16 @@ static void after_the_audit(struct scene *s) {
     refused(s, record_path, 410, "time for audits is over", "/v1/learning/rounds/1/record");
 }
 
+static void metrics_say(struct scene *s, const char *line) {
+    struct answer a;
+    rig_get(&s->rig, "/metrics", &a);
+    assert_int_equal(a.status, 200);
+    buf_u8(&a.body, 0);
+    if (strstr((const char *)a.body.p, line) == NULL)
+        fail_msg("no line %s", line);
+    answer_free(&a);
+}
+
 static void test_a_round_from_outside(void **state) {
     (void)state;
     struct scene *s = ws_alloc(sizeof(*s));
@@ -549,6 +681,10 @@ static void test_a_round_from_outside(void **state) {
     rig_owner(&s->rig, do_order, s);
     rig_owner(&s->rig, do_until_submitting, s);
     a_vehicle_can_take_part(s);
+    metrics_say(s, "\nwayside_learning_phase{phase=\"submitting\"} 1\n");
+    metrics_say(s, "\nwayside_learning_phase{phase=\"idle\"} 0\n");
+    metrics_say(s, "\nwayside_learning_model_version 1\n");
+    metrics_say(s, "\nwayside_learning_lacks 0\n");
     files_of_models(s);
     rig_owner(&s->rig, do_drive, s);
     /* While bundles are still on the disk. */
@@ -565,14 +701,20 @@ static void test_a_round_from_outside(void **state) {
     json_decref(on);
 
     rig_owner(&s->rig, do_until_idle, s);
+    metrics_say(s, "\nwayside_learning_outcomes_total{result=\"found\"} 1\n");
+    metrics_say(s, "\nwayside_learning_looked_total{verdict=\"good\"} 24\n");
+    metrics_say(s, "\nwayside_learning_records_total{kind=\"outcome\"} 1\n");
     a_round_that_closed(s);
     rig_owner(&s->rig, do_order, s);
     rig_owner(&s->rig, do_until_submitting, s);
+    rig_owner(&s->rig, do_drive_twice, s);
     rig_owner(&s->rig, do_until_idle, s);
     a_round_that_was_aborted(s);
     a_round_that_closed(s);
     rounds_refused(s);
     lists(s);
+    what_is_said_of_validators(s);
+    a_disk_that_lies(s);
     after_the_audit(s);
     pruned(s);
     close_scene(s);
