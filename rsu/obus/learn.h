@@ -95,7 +95,9 @@ struct fl_rows learn_held_out(const struct learn_slices *s);
 struct learn_driver {
     size_t index;
     bool poisons;
-    struct sim_station ticket; /* its key and certificate for learning */
+    struct sim_station
+        ticket; /* its key and certificate for learning, of the epoch; no key: it has none yet */
+    uint64_t epoch;
     uint8_t token[32]; /* SHA-256 of the certificate */
     struct ws_random random; /* of its training, seeded */
     double rho; /* privacy that it has given away (fedlearn/vehicle/privacy.h) */
@@ -113,6 +115,9 @@ struct learn_desk {
 WARN_UNUSED int learn_desk_open(struct learn_desk *d, struct ws_err *err);
 void learn_desk_close(struct learn_desk *d);
 
+/* The vehicle has the ticket of the epoch of that time; drawn from the seed, the vehicle and the epoch. */
+void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t seed, uint64_t its_us,
+    uint64_t epoch_us);
 /* What the vehicle found: d->update, local less global. WS_EINPUT as fl_train_run. */
 WARN_UNUSED int learn_train(struct learn_driver *v, const struct learn_options *o,
     const struct fl_rows *rows, const struct fl_model *global, struct learn_desk *d,

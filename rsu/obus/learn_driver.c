@@ -1,6 +1,7 @@
 /* One vehicle's part: it trains, perhaps it poisons, and makes what it sends. */
 #include "rsu/obus/learn.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/records.h"
 #include "v2x/carrier.h"
@@ -37,6 +38,23 @@ void learn_desk_close(struct learn_desk *d) {
     free(d->symbols);
     free(d->labels);
     *d = (struct learn_desk){0};
+}
+
+void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t seed, uint64_t its_us,
+    uint64_t epoch_us) {
+    const uint64_t epoch = its_us / epoch_us;
+    if (v->ticket.key != NULL && v->epoch == epoch)
+        return;
+    struct ws_random seeds = ws_random_seeded(seed);
+    struct ws_random epochs = ws_random_seeded(ws_random_u64(&seeds) + epoch);
+    struct ws_random own = ws_random_seeded(ws_random_u64(&epochs) + v->index);
+    struct cert c;
+    size_t at = 0;
+    sim_station_free(&v->ticket);
+    sim_learner_new(pki, v->index % pki->n_issuers, its_us, epoch_us, &own, &v->ticket);
+    WS_ASSERT(cert_parse(buf_span(&v->ticket.cert), &c, &at) == COER_OK);
+    cert_hash256(&c, v->token);
+    v->epoch = epoch;
 }
 
 static void make_room(struct learn_desk *d, const struct fl_shape *shape, size_t rows) {

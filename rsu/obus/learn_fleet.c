@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "fedlearn/vehicle/privacy.h"
-#include "v2x/cert.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -37,26 +36,17 @@ int learn_prepare(const struct learn_options *o, struct ws_err *err) {
 /* The same vehicles by the same seed, and exactly the share of bad ones, rounded. */
 static void make_drivers(struct learn_fleet *f) {
     const struct learn_options *o = f->o;
-    const uint64_t now = ws_clock_now(&f->clock).its_us;
     const size_t n = o->vehicles;
     size_t bad =
         o->poison == LEARN_HONEST ? 0 : (size_t)(((uint64_t)n * o->poison_ppm + 500000) / 1000000);
-    struct ws_random seeds = ws_random_seeded(o->seed);
-    struct ws_random keys = ws_random_seeded(ws_random_u64(&seeds));
-    struct ws_random draw = ws_random_seeded(ws_random_u64(&seeds));
+    struct ws_random draw = ws_random_seeded(o->seed);
     f->drivers = ws_calloc(n, sizeof(*f->drivers));
     f->trips = ws_calloc(n, sizeof(*f->trips));
     for (size_t i = 0; i < n; i++) {
-        struct learn_driver *v = &f->drivers[i];
-        struct cert c;
-        size_t at = 0;
-        v->index = i;
+        f->drivers[i].index = i;
         f->trips[i].fd = -1;
-        sim_learner_new(&f->pki, i % f->pki.n_issuers, now, &keys, &v->ticket);
-        if (cert_parse(buf_span(&v->ticket.cert), &c, &at) == COER_OK)
-            cert_hash256(&c, v->token);
         if (ws_random_below(&draw, n - i) < bad) {
-            v->poisons = true;
+            f->drivers[i].poisons = true;
             bad--;
         }
     }

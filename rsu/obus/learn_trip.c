@@ -117,6 +117,7 @@ static int make(struct learn_fleet *f, size_t vehicle, struct ws_err *err) {
     const struct fl_open *open = &f->round->open;
     const struct fl_rows rows = learn_slice(&f->slices, vehicle);
     const uint64_t begun = spent_ns();
+    learn_ticket(v, &f->pki, f->o->seed, open->time_us, open->config.epoch_us);
     v->random = draws(f, vehicle);
     int rc = learn_train(v, f->o, &rows, &f->model, &f->desk, err);
     const uint64_t trained = spent_ns();

@@ -87,9 +87,10 @@ WARN_UNUSED int sim_units_write(const struct sim_pki *p, const char *dir, unsign
     uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct ws_err *err);
 void sim_station_new(const struct sim_pki *p, size_t issuer, const struct observer_class *observer,
     uint64_t start_its_us, uint64_t duration_us, struct ws_random *rnd, struct sim_station *ret);
-/* A ticket for learning and nothing else, of the day in which its_us lies; the same seed, issuer and day give the same one. */
-void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, struct ws_random *rnd,
-    struct sim_station *ret);
+/* A ticket for learning and nothing else, of the epoch (its_us / epoch_us) in which its_us lies, cut to whole hours; epoch_us is an
+ * hour or more (asserted). The same seed, issuer and epoch give the same one. */
+void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, uint64_t epoch_us,
+    struct ws_random *rnd, struct sim_station *ret);
 void sim_station_free(struct sim_station *s);
 
 /* ---- what stands on the road (obusim_world.c) ---- */

@@ -194,13 +194,16 @@ void sim_station_new(const struct sim_pki *p, size_t issuer, const struct observ
     name_station(ret);
 }
 
-void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, struct ws_random *rnd,
-    struct sim_station *ret) {
+void sim_learner_new(const struct sim_pki *p, size_t issuer, uint64_t its_us, uint64_t epoch_us,
+    struct ws_random *rnd, struct sim_station *ret) {
     static const struct sign_permission app[] = {{PSID_LEARNING_RECORD, {NULL, 0}, false}};
-    const uint32_t day_s = (uint32_t)(its_us / 1000000 / DAY_S * DAY_S);
-    /* An hour before, for clocks; two days, so that a round at midnight is not cut. */
+    const uint64_t hours = epoch_us / 3600000000U;
+    WS_ASSERT(hours >= 1 && hours <= UINT16_MAX);
     const struct cert_request rq = {
-        .valid_from_s = day_s - 3600, .valid_hours = 49, .app = app, .n_app = ARRAY_LEN(app)};
+        .valid_from_s = (uint32_t)(its_us / epoch_us * epoch_us / 1000000),
+        .valid_hours = (uint16_t)hours,
+        .app = app,
+        .n_app = ARRAY_LEN(app)};
     WS_ASSERT(issuer < p->n_issuers);
     *ret = (struct sim_station){.key = sign_key_new(CURVE_P256, rnd)};
     cert_put(&ret->cert, &rq, ret->key, p->issuer_key[issuer], buf_span(&p->issuer[issuer]));

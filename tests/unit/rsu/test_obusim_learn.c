@@ -425,20 +425,32 @@ static void issuers_are_kept(void **state) {
     assert_int_equal(read.n_issuers, 2);
     for (size_t i = 0; i < 2; i++)
         assert_true(span_equal(buf_span(&read.issuer[i]), buf_span(&made.issuer[i])));
-    /* The same vehicle on the same day has the same ticket, whoever issues it; on another day another one. */
-    struct sim_station a;
-    struct sim_station b;
-    struct ws_random same = ws_random_seeded(77);
-    sim_learner_new(&made, 1, NOON, &same, &a);
-    same = ws_random_seeded(77);
-    sim_learner_new(&read, 1, NOON + UINT64_C(3600000000), &same, &b);
-    assert_true(span_equal(buf_span(&a.cert), buf_span(&b.cert)));
-    sim_station_free(&b);
-    same = ws_random_seeded(77);
-    sim_learner_new(&read, 1, NOON + UINT64_C(86400000000), &same, &b);
-    assert_false(span_equal(buf_span(&a.cert), buf_span(&b.cert)));
-    sim_station_free(&a);
-    sim_station_free(&b);
+    /* The same vehicle in the same epoch has the same ticket, whoever issues it; in another one, or with another seed, another one. */
+    const uint64_t hour = UINT64_C(3600000000);
+    const uint64_t day = 24 * hour;
+    const uint64_t epoch = NOON / day * day;
+    struct learn_driver a = {.index = 3};
+    struct learn_driver b = {.index = 3};
+    struct cert c;
+    size_t at = 0;
+    learn_ticket(&a, &made, 5, epoch, day);
+    learn_ticket(&b, &read, 5, epoch + day - 1, day);
+    assert_true(span_equal(buf_span(&a.ticket.cert), buf_span(&b.ticket.cert)));
+    assert_memory_equal(a.token, b.token, 32);
+    assert_int_equal(cert_parse(buf_span(&a.ticket.cert), &c, &at), COER_OK);
+    assert_int_equal(c.valid_from_s, epoch / 1000000);
+    assert_int_equal(c.valid_until_s - c.valid_from_s, 86400);
+    learn_ticket(&b, &read, 5, epoch + day, day);
+    assert_memory_not_equal(a.token, b.token, 32);
+    struct learn_driver other = {.index = 4};
+    learn_ticket(&other, &read, 5, epoch, day);
+    assert_memory_not_equal(a.token, other.token, 32);
+    sim_station_free(&a.ticket);
+    learn_ticket(&a, &made, 6, epoch, day);
+    assert_memory_not_equal(a.token, other.token, 32);
+    sim_station_free(&a.ticket);
+    sim_station_free(&b.ticket);
+    sim_station_free(&other.ticket);
     sim_pki_free(&made);
     sim_pki_free(&read);
     assert_int_equal(unlink(path), 0);
@@ -456,7 +468,7 @@ static void frames_say_who_takes_part(void **state) {
     sim_pki_new(&pki, 1, NOON, 8, &keys);
     for (size_t i = 0; i < 2; i++) {
         struct learn_driver v = {.index = i};
-        sim_learner_new(&pki, 0, NOON, &keys, &v.ticket);
+        learn_ticket(&v, &pki, 8, NOON, UINT64_C(86400000000));
         struct fl_client_made made = {.id = {1, 2, 3}};
         struct fl_upload_pair key;
         struct buf frame = {0};
