@@ -6,6 +6,7 @@
 #include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 #include "tests/support/cm.h"
+#include "tests/unit/fedlearn/crooked.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -325,72 +326,11 @@ static void two_submissions_have_two_ids(void **state) {
 
 /* ---- complaints ---- */
 
-/* A vehicle that spoils validator v's bundle and commits to the spoilt one, with all the proofs that it can make. */
-enum spoil { SPOIL_SEAL, SPOIL_LENGTH, SPOIL_VALUE, SPOIL_SHARE };
-
-static void seal_info(const struct world *w, unsigned v, struct buf *info) {
-    const struct fl_cover *c = &w->made.cover;
-    uint8_t domain[FL_DOMAIN_OCTETS];
-    fl_domain(FL_FOR_BUNDLE, domain);
-    buf_put(info, domain, sizeof(domain));
-    buf_u8(info, FL_TRANSPORT_RISTRETTO255);
-    buf_u8(info, c->profile);
-    buf_u8(info, c->n);
-    buf_u8(info, (uint8_t)v);
-    buf_put(info, w->round.cell, 32);
-    buf_put(info, c->round, 32);
-    buf_put(info, c->nonce, FL_NONCE_OCTETS);
-    buf_put(info, w->round.seat[v - 1].address, 32);
-    buf_put(info, w->round.seat[v - 1].key.b, 32);
-    buf_put(info, c->ephemeral.b, 32);
-    buf_put(info, c->ciphertext_root, 32);
-}
-
-/* A vehicle of our own that does everything right but for validator v's bundle, which it commits to as it is. w->bundles holds
- * the others'. */
-static struct buf crooked_seal(struct world *w, unsigned v, enum spoil how) {
-    struct fl_cover *c = &w->made.cover;
-    static struct fl_dealer dealer;
-    struct buf bad = {0}, info = {0};
-    struct fl_point shared;
-    struct fl_ephemeral e;
-    struct fl_statement t;
-    uint8_t text[FL_PLAIN_OCTETS_MAX + 1], sealed[FL_PLAIN_OCTETS_MAX + 1 + FL_SEAL_OCTETS];
-    seal(w); /* for all that is public and not dealt */
-    fl_ephemeral_draw(&w->random, &e);
-    c->ephemeral = e.public;
-    const struct fl_share_plan *plan = &w->made.plan;
-    fl_dealer_begin(&dealer, plan, w->key, &w->random);
-    if (plan->kind == FL_SHARE_PIECES)
-        fl_dealer_correction(&dealer, c->correction);
-    for (unsigned u = 1; u <= c->n; u++) {
-        size_t n = fl_plain_octets(plan, u);
-        fl_dealer_plain(&dealer, u, text);
-        if (u == v && how == SPOIL_VALUE)
-            memset(text + 300, 0xff, 3);
-        if (u == v && how == SPOIL_SHARE)
-            text[0] ^= 1;
-        if (u == v && how == SPOIL_LENGTH)
-            text[n++] = 0;
-        buf_clear(&info);
-        seal_info(w, u, &info);
-        fl_ephemeral_exchange(&e, &w->round.seat[u - 1].key, &shared);
-        fl_seal_text(&shared, buf_span(&info), span_of(text, n), sealed);
-        if (u == v && how == SPOIL_SEAL)
-            sealed[3] ^= 1;
-        exec_list_leaf(span_of(sealed, n + FL_SEAL_OCTETS), c->bundle_leaf[u - 1]);
-        if (u == v)
-            buf_put(&bad, sealed, n + FL_SEAL_OCTETS);
-        else
-            memcpy(w->bundles + fl_bundle_offset(plan, u), sealed, n + FL_SEAL_OCTETS);
-    }
-    assert_int_equal(accept(w, c), FL_ACCEPT_BAD_PROOF); /* but it tells the challenge */
-    fl_dealer_checks(&dealer, w->got.challenge, c->checks);
-    fl_statement_begin(&t, FL_FOR_SENDER_PROOF);
-    fl_statement_add(&t, w->got.challenge, FL_CHALLENGE);
-    fl_ephemeral_prove(&e, &t, &c->of_ephemeral);
-    assert_int_equal(accept(w, c), FL_ACCEPT_GOOD);
-    buf_free(&info);
+/* w->bundles holds the others'. */
+static struct buf spoilt(struct world *w, unsigned v, enum spoil how) {
+    const struct fl_parcel p = {&w->round, w->sender, w->key, 300000, w->root};
+    struct buf bad = crooked_seal(&p, &w->random, v, how, &w->made, w->bundles);
+    assert_int_equal(accept(w, &w->made.cover), FL_ACCEPT_GOOD);
     return bad;
 }
 
@@ -413,7 +353,7 @@ static void a_bad_bundle_is_shown_to_everybody(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         make_round(w, cases[i].n);
         const unsigned v = cases[i].victim;
-        struct buf bad = crooked_seal(w, v, cases[i].how);
+        struct buf bad = spoilt(w, v, cases[i].how);
         WS_ASSERT(bad.p != NULL);
         if (cases[i].how == SPOIL_VALUE)
             assert_int_equal(bad.n, FL_SHARE_OCTETS + FL_SEAL_OCTETS);
