@@ -30,7 +30,7 @@ extern const struct ctl_verb ctl_map_import, ctl_map_export, ctl_map_diff, ctl_m
     ctl_map_verify, ctl_map_order, ctl_map_evidence, ctl_map_feedback, ctl_map_tile, ctl_map_net,
     ctl_map_snapshot;
 extern const struct ctl_verb ctl_model_new, ctl_model_roots, ctl_model_show, ctl_model_export,
-    ctl_model_test, ctl_model_order, ctl_model_stop;
+    ctl_model_test, ctl_model_order, ctl_model_stop, ctl_model_verify, ctl_model_round;
 extern const struct ctl_verb ctl_policy_check, ctl_policy_try, ctl_policy_deploy, ctl_policy_show;
 extern const struct ctl_verb ctl_port_list, ctl_port_stop, ctl_port_start;
 extern const struct ctl_verb ctl_sensor_send;

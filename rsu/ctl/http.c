@@ -23,6 +23,7 @@ struct ctl_http {
     const char *address; /* as given, for messages */
     char *base; /* "http://host:port" */
     char error[CURL_ERROR_SIZE];
+    size_t body_max;
     bool too_long;
     long status; /* of the last answer; 0: none */
 };
@@ -44,6 +45,7 @@ int ctl_http_open(const struct ctl_face *face, struct ctl_http **ret_http, struc
     h->curl = curl;
     h->face = *face;
     h->secure = secure;
+    h->body_max = BODY_MAX;
     h->address = address;
     bool is_unix = begins(address, "unix:");
     if (is_unix)
@@ -76,6 +78,10 @@ int ctl_http_open(const struct ctl_face *face, struct ctl_http **ret_http, struc
     return WS_OK;
 }
 
+void ctl_http_limit(struct ctl_http *h, size_t octets) {
+    h->body_max = octets < BODY_MAX ? octets : BODY_MAX;
+}
+
 void ctl_http_close(struct ctl_http *h) {
     if (h == NULL)
         return;
@@ -87,11 +93,12 @@ void ctl_http_close(struct ctl_http *h) {
 struct intake {
     struct ctl_http *h;
     struct buf *body;
+    size_t start; /* of this answer in body */
 };
 
 static size_t take(char *data, size_t size, size_t n, void *ctx) {
     struct intake *in = ctx;
-    if (size * n > BODY_MAX - in->body->n) {
+    if (size * n > in->h->body_max - (in->body->n - in->start)) {
         in->h->too_long = true;
         return 0;
     }
@@ -122,8 +129,8 @@ static int refused(const struct ctl_http *h, const char *path, long status, cons
 static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, long *ret_again_s,
     struct ws_err *err) {
     struct buf url = {0};
-    struct intake in = {h, ret_body};
     size_t start = ret_body->n;
+    struct intake in = {h, ret_body, start};
     buf_printf(&url, "%s%s", h->base, path);
     buf_u8(&url, 0);
     h->error[0] = '\0';
@@ -151,8 +158,8 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
     if (rc != CURLE_OK) {
         ret_body->n = start;
         if (h->too_long)
-            return ws_fail(
-                err, WS_EIO, "%s%s: an answer of more than %d octets", h->address, path, BODY_MAX);
+            return ws_fail(err, WS_EIO, "%s%s: an answer of more than %zu octets", h->address, path,
+                h->body_max);
         const char *said = h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error;
         return ws_fail(err, WS_EIO, "%s%s: %.300s%s", h->address, path, said,
             h->secure ? ctl_tls_advice(rc, said, &h->face) : "");

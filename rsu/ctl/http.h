@@ -13,6 +13,8 @@ struct ctl_http;
 WARN_UNUSED int ctl_http_open(
     const struct ctl_face *face, struct ctl_http **ret_http, struct ws_err *err);
 void ctl_http_close(struct ctl_http *h); /* NULL is fine */
+/* Answers from now on are refused (WS_EIO) when they are longer; 1 GiB unless said. */
+void ctl_http_limit(struct ctl_http *h, size_t octets);
 
 /* The body of a 200. WS_EIO: no answer, one that is no HTTP, or 500. WS_ENOTFOUND: 404, 410. WS_EBUSY, try later: 409 (after
  * asking again for a while), 429, 502, 503, 504. WS_EINPUT: any other refusal. The text holds what the unit said. */

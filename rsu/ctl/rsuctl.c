@@ -31,6 +31,8 @@ static const struct ctl_verb *const verbs[] = {
     &ctl_model_test,
     &ctl_model_order,
     &ctl_model_stop,
+    &ctl_model_round,
+    &ctl_model_verify,
     &ctl_policy_check,
     &ctl_policy_try,
     &ctl_policy_deploy,

@@ -188,6 +188,24 @@ done
 expect 0 '"result": "ok"' "${order[@]}" "${both[@]}" --http "$http" --wait 240 --json
 expect 2 "one word too many" "$ctl" model stop now
 expect 0 'accepted in block [0-9]+' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
+# ---- rounds: none here, a cell of one has no committee for it ----
+expect 1 'no round was opened yet: ' "$ctl" model round --http "$http"
+expect 1 '404' "$ctl" model round 7 --http "$http"
+expect 2 "'0' is no round" "$ctl" model round 0 --http "$http"
+expect 3 '127.0.0.1:1' "$ctl" model round --http 127.0.0.1:1
+expect 1 '404' "$ctl" model verify 1 --genesis one/genesis.bin --http "$http"
+expect 3 '127.0.0.1:1' "$ctl" model verify 1 --genesis one/genesis.bin --http 127.0.0.1:1
+expect 2 '--genesis is needed' "$ctl" model verify 1 --http "$http"
+expect 2 'which round' "$ctl" model verify --genesis one/genesis.bin --http "$http"
+expect 2 'is no round' "$ctl" model verify first --genesis one/genesis.bin --http "$http"
+expect 2 'goes without --http and --save' "$ctl" model verify --genesis one/genesis.bin --http "$http" --from saved
+expect 1 'FAILS +proof of open: saved/open.proof: No such file' "$ctl" model verify --genesis one/genesis.bin --from saved
+expect 3 'm.wsfl: ' "$ctl" model verify --genesis m.wsfl --from saved
+mkdir saved
+cp m.wsfl saved/open.proof
+cp m.wsfl saved/record
+expect 1 'FAILS +proof of open: ' "$ctl" model verify 1 --genesis one/genesis.bin --from saved
+expect 1 '"holds": false' "$ctl" model verify 1 --genesis one/genesis.bin --from saved --json
 kill $unit
 wait $unit
 code=$?

@@ -1,0 +1,173 @@
+#include "rsu/ctl/model_dossier.h"
+
+#include "base/fileio.h"
+#include "fedlearn/round/roots.h"
+#include "rsu/cell/cell.h"
+#include "rsu/learning/audit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PROOF_MAX = 8 << 20, RECORD_MAX = 8 << 20 };
+
+/* ---- the folder ---- */
+
+static int path_in(
+    const char *folder, const char *name, char ret[static PATH_MAX], struct ws_err *err) {
+    if (snprintf(ret, PATH_MAX, "%s/%s", folder, name) < PATH_MAX)
+        return WS_OK;
+    return ws_fail(err, WS_ELIMIT, "%s: the path is too long", folder);
+}
+
+static int read_saved(const struct ctl_dossier *d, const char *name, size_t max, struct buf *ret,
+    struct ws_err *err) {
+    char path[PATH_MAX];
+    int rc = path_in(d->from, name, path, err);
+    if (rc == WS_OK && access(path, F_OK) != 0)
+        return ws_fail(err, WS_ENOTFOUND, "%s: %s", path, strerror(errno));
+    return rc == WS_OK ? file_read(path, max, ret, err) : rc;
+}
+
+static int save(
+    struct ctl_dossier *d, const char *name, const struct buf *octets, struct ws_err *err) {
+    char path[PATH_MAX];
+    if (d->save == NULL)
+        return WS_OK;
+    int rc = path_in(d->save, name, path, err);
+    if (rc == WS_OK)
+        rc = file_write(path, buf_span(octets), 0644, err);
+    if (rc != WS_OK)
+        d->lost = *err;
+    return rc;
+}
+
+static int make_folders(const struct ctl_dossier *d, struct ws_err *err) {
+    static const char *const inside[] = {"materials", "files"};
+    char path[PATH_MAX];
+    int rc = WS_OK;
+    for (size_t i = 0; i < ARRAY_LEN(inside) && rc == WS_OK; i++) {
+        rc = path_in(d->save, inside[i], path, err);
+        if (rc == WS_OK)
+            rc = dir_make(path, err);
+    }
+    return rc;
+}
+
+/* ---- the unit ---- */
+
+/* Whoever is gone is not waited for again and again. */
+static int lost(struct ctl_dossier *d, int rc, const struct ws_err *err) {
+    if (rc != WS_OK && rc != WS_ENOTFOUND && rc != WS_EINPUT)
+        d->lost = *err;
+    return rc;
+}
+
+static bool is_lost(const struct ctl_dossier *d, struct ws_err *err) {
+    if (d->lost.code != WS_OK)
+        *err = d->lost;
+    return d->lost.code != WS_OK;
+}
+
+static int get_octets(struct ctl_dossier *d, const char *name, const char *path, size_t max,
+    struct buf *ret, struct ws_err *err) {
+    if (is_lost(d, err))
+        return err->code;
+    if (d->http == NULL)
+        return read_saved(d, name, max, ret, err);
+    ctl_http_limit(d->http, max);
+    int rc = lost(d, ctl_http_get(d->http, path, ret, err), err);
+    return rc == WS_OK ? save(d, name, ret, err) : rc;
+}
+
+/* The bundle out of a proof's page. */
+static int get_proof(struct ctl_dossier *d, const char *name, const char *path, struct buf *ret,
+    struct ws_err *err) {
+    json_t *page = NULL;
+    if (is_lost(d, err))
+        return err->code;
+    if (d->http == NULL)
+        return read_saved(d, name, PROOF_MAX, ret, err);
+    ctl_http_limit(d->http, 4 * (size_t)PROOF_MAX);
+    int rc = lost(d, ctl_http_json(d->http, path, &page, err), err);
+    if (rc == WS_OK)
+        rc = ctl_json_octets(page, "bundle", ret, err);
+    json_decref(page);
+    return rc == WS_OK ? save(d, name, ret, err) : rc;
+}
+
+int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err) {
+    char path[64];
+    int rc = WS_OK;
+    if (d->save != NULL)
+        rc = make_folders(d, err);
+    if (d->http == NULL || rc != WS_OK)
+        return rc;
+    (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)d->round);
+    return ctl_http_json(d->http, path, &d->page, err);
+}
+
+void ctl_dossier_free(struct ctl_dossier *d) {
+    json_decref(d->page);
+    ctl_http_close(d->http);
+}
+
+/* ---- what there is ---- */
+
+int ctl_dossier_event(
+    struct ctl_dossier *d, const char *step, struct buf *ret_bundle, struct ws_err *err) {
+    char name[40];
+    char path[80] = "";
+    (void)snprintf(name, sizeof(name), "%s.proof", step);
+    if (d->http != NULL) {
+        const json_t *at = json_object_get(json_object_get(d->page, "events"), step);
+        if (!json_is_object(at))
+            return ws_fail(err, WS_ENOTFOUND, "the unit says that the round has no such event");
+        (void)snprintf(path, sizeof(path), "/v1/proofs/event/%lld/%lld",
+            ctl_json_number(at, "height"), ctl_json_number(at, "sequence"));
+    }
+    return get_proof(d, name, path, ret_bundle, err);
+}
+
+int ctl_dossier_randomness(struct ctl_dossier *d, const char *name, uint64_t height,
+    struct buf *ret_bundle, struct ws_err *err) {
+    uint8_t key[BEACON_HEIGHT_KEY_OCTETS];
+    char file[40];
+    char path[64] = "/v1/proofs/state/beacon/";
+    beacon_height_key(height, key);
+    hex_encode(path + strlen(path), key, sizeof(key));
+    (void)snprintf(file, sizeof(file), "%s.proof", name);
+    return get_proof(d, file, path, ret_bundle, err);
+}
+
+int ctl_dossier_record(struct ctl_dossier *d, struct buf *ret_octets, struct ws_err *err) {
+    char path[80];
+    (void)snprintf(
+        path, sizeof(path), "/v1/learning/rounds/%llu/record", (unsigned long long)d->round);
+    return get_octets(d, "record", path, RECORD_MAX, ret_octets, err);
+}
+
+int ctl_dossier_material(struct ctl_dossier *d, const uint8_t id[static 32], struct buf *ret_octets,
+    struct ws_err *err) {
+    char hex[65];
+    char name[80];
+    char path[160];
+    hex_encode(hex, id, 32);
+    (void)snprintf(name, sizeof(name), "materials/%s", hex);
+    (void)snprintf(
+        path, sizeof(path), "/v1/learning/rounds/%llu/%s", (unsigned long long)d->round, name);
+    return get_octets(d, name, path, AUDIT_MATERIAL_MAX, ret_octets, err);
+}
+
+int ctl_dossier_file(struct ctl_dossier *d, const uint8_t sha256[static 32], struct buf *ret_octets,
+    struct ws_err *err) {
+    char hex[65];
+    char name[80];
+    char path[96];
+    hex_encode(hex, sha256, 32);
+    (void)snprintf(name, sizeof(name), "files/%s", hex);
+    (void)snprintf(path, sizeof(path), "/v1/models/%s", hex);
+    return get_octets(d, name, path, FL_MAX_ROOTS_OCTETS, ret_octets, err);
+}

@@ -1,0 +1,280 @@
+/* rsuctl model verify: a round of learning gone through again with the genesis alone. Of the ledger this uses ledger/light, of the rest
+ * rsu/learning/audit. */
+#include "base/fileio.h"
+#include "base/mem.h"
+#include "ledger/exec/crypto.h"
+#include "ledger/light/proof.h"
+#include "rsu/cell/cell.h"
+#include "rsu/config/value.h"
+#include "rsu/ctl/model_dossier.h"
+#include "rsu/learning/audit.h"
+
+#include "fedlearn/round/events.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct verify {
+    const struct ctl_verb *v;
+    const char *genesis_file, *fingerprint, *out;
+    struct ctl_face face;
+    bool json;
+    struct ctl_genesis genesis;
+    struct ctl_dossier d;
+    struct buf bundle[FL_EVENT_ABORTED + 1];
+    struct fl_event_body event; /* the one looked at */
+    uint8_t seed_value[32], draw_value[32];
+    struct buf record;
+    struct audit_claim claim;
+    bool aborted;
+    size_t failed;
+    json_t *steps;
+};
+
+/* ---- lines ---- */
+
+static void say(void *ctx, enum audit_mark mark, const char *place, const char *text) {
+    static const char *const words[] = {"ok", "FAILS", "skipped"};
+    static const char *const names[] = {"ok", "fails", "skipped"};
+    struct verify *o = ctx;
+    o->failed += mark == AUDIT_FAILS;
+    if (o->json)
+        (void)json_array_append_new(o->steps,
+            json_pack("{s:s, s:s, s:s}", "result", names[mark], "place", place, "text", text));
+    else
+        (void)printf("%-7s %s: %s\n", words[mark], place, text);
+}
+
+static int tell(const struct verify *o) {
+    const bool holds = o->failed == 0;
+    const unsigned long long round = o->claim.round;
+    if (o->json) {
+        json_t *j = json_pack("{s:I, s:b, s:b, s:O}", "round", (json_int_t)round, "holds",
+            (int)holds, "aborted", (int)o->aborted, "steps", o->steps);
+        int code = ctl_print_json(o->v, j);
+        json_decref(j);
+        return code;
+    }
+    struct buf b = {0};
+    if (holds && o->aborted)
+        buf_printf(&b, "round %llu was aborted: %s\n", round, fl_abort_name(o->event.aborted));
+    else if (holds)
+        buf_printf(&b, "round %llu holds\n", round);
+    else
+        buf_printf(&b, "round %llu does not hold: %zu lines say where\n", round, o->failed);
+    int code = ctl_print(o->v, buf_span(&b));
+    buf_free(&b);
+    return code;
+}
+
+/* ---- what the ledger said ---- */
+
+/* The event of a step, proven from the genesis. False: it is not there, or not proven; said. */
+static bool prove_event(struct verify *o, const char *step, struct event *ret, struct buf *octets) {
+    char place[32];
+    char text[160];
+    struct ws_err err = {0};
+    struct event_bundle *b = ws_alloc(sizeof(*b));
+    (void)snprintf(place, sizeof(place), "proof of %s", step);
+    int rc = ctl_dossier_event(&o->d, step, octets, &err);
+    if (rc == WS_OK)
+        rc = event_bundle_decode(buf_span(octets), b, &err);
+    if (rc == WS_OK)
+        rc = light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), b, ret, &err);
+    if (rc == WS_OK && ret->contract != CELL_CONTRACT_LEARN)
+        rc = ws_fail(&err, WS_EINPUT, "what is proven is no event of learning");
+    free(b);
+    if (rc != WS_OK) {
+        say(o, AUDIT_FAILS, place, err.text);
+        return false;
+    }
+    (void)snprintf(text, sizeof(text), "event %u of block %llu, signed by a quorum", ret->sequence,
+        (unsigned long long)ret->height);
+    say(o, AUDIT_OK, place, text);
+    return true;
+}
+
+static void take_event(struct verify *o, const char *step, enum fl_event type) {
+    struct event e;
+    struct buf *octets = &o->bundle[type];
+    if (!prove_event(o, step, &e, octets))
+        return;
+    if (e.type == FL_EVENT_ABORTED && type == FL_EVENT_CLOSED) {
+        o->aborted = fl_event_decode(e.type, e.body, &o->event);
+        if (o->claim.round == 0)
+            o->claim.round = o->event.round;
+        if (!o->aborted || o->event.round != o->claim.round)
+            say(o, AUDIT_FAILS, step, "the event is of another round");
+        return;
+    }
+    if (e.type != (uint16_t)type) {
+        say(o, AUDIT_FAILS, step, "what is proven is another event of learning");
+        return;
+    }
+    o->claim.event[type] = e.body;
+    if (type == FL_EVENT_OPEN && o->claim.round == 0 && fl_event_decode(e.type, e.body, &o->event))
+        o->claim.round = o->event.open.round;
+}
+
+/* A height's randomness, proven from the genesis. False: the cell does not prove it any more, or what is given is no proof (said). */
+static bool prove_randomness(
+    struct verify *o, const char *name, uint64_t height, uint8_t ret[static 32]) {
+    struct ws_err err = {0};
+    struct buf octets = {0};
+    struct state_bundle *p = ws_alloc(sizeof(*p));
+    uint8_t key[BEACON_HEIGHT_KEY_OCTETS];
+    beacon_height_key(height, key);
+    int rc = ctl_dossier_randomness(&o->d, name, height, &octets, &err);
+    const bool given = rc == WS_OK;
+    if (rc == WS_OK)
+        rc = state_bundle_decode(buf_span(&octets), p, &err);
+    if (rc == WS_OK)
+        rc = light_check_state(&exec_light_crypto, buf_span(&o->genesis.octets), p, &err);
+    if (rc == WS_OK && (p->contract.index != CELL_CONTRACT_BEACON ||
+                           !span_equal(p->key, span_of(key, sizeof(key)))))
+        rc = ws_fail(&err, WS_EINPUT, "what is proven is not the randomness of height %llu",
+            (unsigned long long)height);
+    const bool known = rc == WS_OK && p->present && beacon_height_value(p->value, ret);
+    free(p);
+    buf_free(&octets);
+    if (given && rc != WS_OK)
+        say(o, AUDIT_FAILS, name, err.text);
+    return known;
+}
+
+static void take_randomness(struct verify *o) {
+    const struct span open = o->claim.event[FL_EVENT_OPEN];
+    const struct span cut_off = o->claim.event[FL_EVENT_CUT_OFF];
+    if (open.n > 0 && fl_event_decode(FL_EVENT_OPEN, open, &o->event) &&
+        prove_randomness(o, "seed_value", o->event.open.seed_height, o->seed_value))
+        o->claim.seed_value = o->seed_value;
+    if (cut_off.n > 0 && fl_event_decode(FL_EVENT_CUT_OFF, cut_off, &o->event) &&
+        prove_randomness(o, "draw_value", o->event.cut_off.draw_height, o->draw_value))
+        o->claim.draw_value = o->draw_value;
+}
+
+/* ---- the rest ---- */
+
+static int material(
+    void *ctx, const uint8_t id[static 32], struct buf *ret_octets, struct ws_err *err) {
+    return ctl_dossier_material(ctx, id, ret_octets, err);
+}
+static int file(
+    void *ctx, const uint8_t sha256[static 32], struct buf *ret_octets, struct ws_err *err) {
+    return ctl_dossier_file(ctx, sha256, ret_octets, err);
+}
+
+static void go_through(struct verify *o, struct buf *ret_model) {
+    const struct audit_source from = {material, file, &o->d};
+    const struct audit_hearer to = {say, o};
+    struct ws_err err = {0};
+    take_event(o, "seed", FL_EVENT_SEED);
+    take_event(o, "cut_off", FL_EVENT_CUT_OFF);
+    take_event(o, "groups", FL_EVENT_GROUPS);
+    take_event(o, "opened", FL_EVENT_OPENED);
+    take_randomness(o);
+    if (ctl_dossier_record(&o->d, &o->record, &err) != WS_OK) {
+        say(o, AUDIT_FAILS, "record", err.text);
+        return;
+    }
+    o->claim.record = buf_span(&o->record);
+    const size_t failed = o->failed; /* each failing line of the audit is counted by say */
+    if (!audit_round(&o->claim, &from, &to, ret_model) && o->failed == failed)
+        o->failed++;
+}
+
+static int verify(struct verify *o) {
+    struct ws_err err = {0};
+    struct buf model = {0};
+    int code = ctl_genesis_load(o->v, o->genesis_file, o->fingerprint, &o->genesis);
+    if (code != CTL_DONE)
+        return code;
+    if (o->d.from == NULL && ctl_http_open(&o->face, &o->d.http, &err) != WS_OK)
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
+    int rc = ctl_dossier_begin(&o->d, &err);
+    if (rc != WS_OK)
+        return ctl_fail(o->v, rc == WS_ENOTFOUND ? CTL_NO : CTL_UNREACHABLE, &err);
+    if (strcmp(ctl_json_text(o->d.page, "result"), "on") == 0) {
+        (void)ws_fail(&err, WS_EBUSY, "round %llu is not over yet", (unsigned long long)o->d.round);
+        return ctl_fail(o->v, CTL_NO, &err);
+    }
+    memcpy(o->claim.cell, o->genesis.cell_id, 32);
+    o->claim.round = o->d.round;
+    take_event(o, "open", FL_EVENT_OPEN);
+    take_event(o, "end", FL_EVENT_CLOSED);
+    if (!o->aborted)
+        go_through(o, &model);
+    code = tell(o);
+    if (code == CTL_DONE && o->out != NULL && model.n > 0 && o->failed == 0 &&
+        file_write(o->out, buf_span(&model), 0644, &err) != WS_OK)
+        code = ctl_fail(o->v, CTL_UNREACHABLE, &err);
+    buf_free(&model);
+    if (o->d.lost.code != WS_OK)
+        return ctl_fail(o->v, CTL_UNREACHABLE, &o->d.lost);
+    return code == CTL_DONE && o->failed > 0 ? CTL_NO : code;
+}
+
+static int run(const struct ctl_verb *v, int argc, char **argv) {
+    struct verify *o = ws_alloc(sizeof(*o));
+    struct ctl_list words = {0};
+    const struct ctl_option options[] = {
+        {"genesis", CTL_TEXT, (void *)&o->genesis_file, 0, 0},
+        {"fingerprint", CTL_TEXT, (void *)&o->fingerprint, 0, 0},
+        {"http", CTL_FACE, &o->face, 0, 0},
+        {"from", CTL_TEXT, (void *)&o->d.from, 0, 0},
+        {"save", CTL_TEXT, (void *)&o->d.save, 0, 0},
+        {"out", CTL_TEXT, (void *)&o->out, 0, 0},
+        {"json", CTL_FLAG, &o->json, 0, 0},
+    };
+    int code;
+    o->v = v;
+    o->steps = json_array();
+    if (ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 0, 1, &code)) {
+        const bool numbered = words.n == 1;
+        if (o->genesis_file == NULL)
+            code = ctl_misuse(v, "--genesis is needed: nobody else is believed");
+        else if (numbered && !value_u64(words.v[0], 1, INT64_MAX, &o->d.round))
+            code = ctl_misuse(v, "'%.40s' is no round: they begin with 1", words.v[0]);
+        else if (o->d.from != NULL && (o->face.address != NULL || o->d.save != NULL))
+            code = ctl_misuse(v, "--from goes without --http and --save: no unit is asked");
+        else if (o->d.from == NULL && !numbered)
+            code = ctl_misuse(v, "which round?");
+        else {
+            if (o->face.address == NULL)
+                o->face.address = CTL_FACE_HERE;
+            code = verify(o);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(o->bundle); i++)
+        buf_free(&o->bundle[i]);
+    buf_free(&o->record);
+    json_decref(o->steps);
+    ctl_dossier_free(&o->d);
+    ctl_genesis_free(&o->genesis);
+    free(o);
+    return code;
+}
+
+const struct ctl_verb ctl_model_verify = {"model", "verify",
+    "go through a round again, with the genesis alone",
+    "ROUND --genesis FILE [--fingerprint HEX] [--http ADDR] [--save FOLDER] [options]\n"
+    "       rsuctl model verify [ROUND] --genesis FILE --from FOLDER [options]\n"
+    "\n"
+    "Checks that a quorum signed what the ledger says of the round, that its seed and groups "
+    "follow "
+    "from the cell's\n"
+    "randomness, that each ciphertext is what its vehicle signed, and computes outcome and model "
+    "again, field by field.\n"
+    "The unit is not believed. A line for each step: ok, FAILS or skipped, and where. Exit code 1: "
+    "something fails;\n"
+    "3: the unit cannot be reached.\n"
+    "\n"
+    "  --genesis FILE      the cell's genesis\n"
+    "  --fingerprint HEX   what its fingerprint must be\n"
+    "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
+    "  --save FOLDER       keep all that is fetched there\n"
+    "  --from FOLDER       use what was kept there; no unit is asked\n"
+    "  --out FILE          the model that follows, as it was computed here, when all holds\n"
+    "  --json              print JSON\n",
+    run};

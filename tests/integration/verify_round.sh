@@ -1,0 +1,92 @@
+#!/bin/bash
+# A round that a unit's cell has closed, gone through again by an outsider: from the unit, from what was saved, and with parts of that
+# changed. usage: verify_round.sh PROGRAMS-FOLDER ROUND GENESIS HTTP-ADDRESS
+set -u
+bin=$(cd "${1:?folder of programs}" && pwd)
+round=${2:?round}
+genesis=$(realpath "${3:?genesis}")
+http=${4:?address}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+cd "$out" || exit 1
+bad=0
+done=0
+# expect CODE WORDS COMMAND...
+expect() {
+    local code=$1 words=$2 got
+    shift 2
+    timeout 120 "$@" >log 2>&1
+    got=$?
+    done=$((done + 1))
+    if [ $got -ne "$code" ] || { [ -n "$words" ] && ! grep -qaE -- "$words" log; }; then
+        echo "FAILED  $*"
+        echo "        exit code $got, expected $code with '$words':"
+        sed 's/^/        /' log | head -n 40
+        bad=$((bad + 1))
+    fi
+}
+# Only these lines fail.
+only() { # WORDS
+    [ "$(grep -c '^FAILS' log)" -eq "$(grep -cE "^FAILS +$1" log)" ] || { echo "more fails than $1:"; grep '^FAILS' log; bad=$((bad + 1)); }
+}
+ctl=$bin/rsuctl
+again=("$ctl" model verify --genesis "$genesis" --from kept)
+fresh() {
+    rm -rf kept
+    cp -r saved kept
+}
+flip() { # FILE OFFSET: one bit
+    local octet
+    octet=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+    printf "\\x$(printf %02x $((octet ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+expect 0 "^round $round holds" "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved --out found.wsfl
+for step in 'proof of open' 'proof of end' seed cut_off groups draw opened submissions outcome model; do
+    grep -q "^ok  *$step: " log || { echo "no line of '$step':"; cat log; bad=$((bad + 1)); }
+done
+expect 0 "^round +: *$round, closed|^round: +$round, closed" "$ctl" model round "$round" --http "$http"
+expect 0 '"result": "closed"' "$ctl" model round "$round" --http "$http" --json
+# What was found again is what the unit has, and what is in the line of versions.
+hash=$(sha256sum found.wsfl | cut -d ' ' -f 1)
+grep -q "\"hash\": \"$hash\"" log || { echo "the round does not name the model that was found: $hash"; bad=$((bad + 1)); }
+expect 0 "^hash: +$hash" "$ctl" model show found.wsfl
+fresh
+expect 0 "^round $round holds" "${again[@]}"
+expect 0 '"holds": true' "${again[@]}" "$round" --json
+expect 1 'it is of another round|of another round' "${again[@]}" $((round + 1))
+
+# ---- parts of it changed ----
+mapfile -t ids < <(ls saved/materials)
+flip "kept/materials/${ids[3]}" $(($(stat -c %s "saved/materials/${ids[3]}") - 1))
+expect 1 'FAILS +group [0-9]+, submission [0-9]+: its ciphertext is not the one' "${again[@]}"
+only 'group'
+fresh
+cp "saved/materials/${ids[1]}" "kept/materials/${ids[2]}"
+expect 1 'FAILS +group [0-9]+, submission [0-9]+: its cover is not what the vehicle signed' "${again[@]}"
+only 'group'
+rm "kept/materials/${ids[2]}"
+expect 1 'FAILS +group [0-9]+, submission [0-9]+: what it sent is not here' "${again[@]}"
+only 'group'
+fresh
+flip kept/record 40
+expect 1 'FAILS +(open|record): ' "${again[@]}"
+fresh
+flip kept/record $(($(stat -c %s saved/record) - 1))
+expect 1 'FAILS +opened: group [0-9]+: ' "${again[@]}"
+fresh
+cp kept/seed.proof kept/cut_off.proof
+expect 1 'FAILS +cut_off: what is proven is another event' "${again[@]}"
+fresh
+flip kept/end.proof $(($(stat -c %s saved/end.proof) - 20))
+expect 1 'FAILS +proof of end: ' "${again[@]}"
+fresh
+for f in kept/files/*; do flip "$f" 100; done
+expect 1 'FAILS +file [0-9a-f]{64}: the [0-9]+ octets given for it have another SHA-256' "${again[@]}"
+fresh
+rm kept/draw_value.proof
+expect 0 'skipped draw: ' "${again[@]}"
+flip kept/seed_value.proof 200
+expect 1 'FAILS +seed_value: ' "${again[@]}"
+echo "$done commands, $bad wrong"
+[ $bad -eq 0 ]
