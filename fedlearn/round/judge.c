@@ -76,8 +76,8 @@ static size_t tile_of(const struct judge *j, size_t at) {
 
 /* The rules that look at one group. Returns its squared norm. */
 static u128 judge_alone(const struct judge *j, const struct fl_group *g, struct fl_verdict *v) {
-    *v = (struct fl_verdict){.id = g->id, .weight = g->weight, .code = FL_MALFORMED};
-    if (g->malformed)
+    *v = (struct fl_verdict){.id = g->id, .weight = g->weight, .code = g->found};
+    if (g->found != FL_ACCEPTED)
         return 0;
     int32_t bound = (int32_t)g->weight * fl_symbol_max(j->scale);
     v->code = FL_OUT_OF_RANGE;
@@ -334,7 +334,7 @@ static int check_groups(const struct judge *j, struct ws_err *err) {
                 g->weight, FL_MAX_WEIGHT);
         if (i != 0 && g->id == j->groups[i - 1]->id)
             return ws_fail(err, WS_EINPUT, "group %u is there twice", g->id);
-        WS_ASSERT(g->malformed || g->sum != NULL);
+        WS_ASSERT(g->found != FL_ACCEPTED || g->sum != NULL);
     }
     return 0;
 }

@@ -2,7 +2,8 @@
  * gets the same verdicts and the same step, whatever the order in which the groups are handed in and whatever the
  * processor. Rules in their order:
  *
- *   malformed   the residual test said so (the caller's flag)
+ *   malformed   the residual test said so (the caller's)
+ *   key         the opened sum of keys is none of short keys (the caller's)
  *   range       a coordinate beyond weight * (2^(bits-1) - 1)
  *   norm        the sum is longer than fl_group_bound: some member was outside C. Needs no majority, so it comes first
  *   direction   the cosine against a reference step is below a bound
@@ -62,13 +63,6 @@ struct fl_rules {
 
 WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err);
 
-struct fl_group {
-    uint32_t id;
-    uint32_t weight; /* vehicles (sum of their weights), 1..FL_MAX_WEIGHT */
-    bool malformed;
-    const int32_t *sum; /* d symbols; may be NULL when malformed; borrowed */
-};
-
 #define FL_VERDICTS(X)                                                                             \
     X(FL_ACCEPTED, "accepted")                                                                     \
     X(FL_MALFORMED, "malformed")                                                                   \
@@ -76,7 +70,8 @@ struct fl_group {
     X(FL_OUT_OF_NORM, "norm")                                                                      \
     X(FL_AGAINST, "direction")                                                                     \
     X(FL_DISTANT, "distance")                                                                      \
-    X(FL_NOT_CHOSEN, "not_chosen") /* Multi-Krum leaves out a fixed share: says nothing bad */
+    X(FL_NOT_CHOSEN, "not_chosen") /* Multi-Krum leaves out a fixed share: says nothing bad */     \
+    X(FL_LONG_KEY, "key")
 enum fl_verdict_code {
 #define X(id, text) id,
     FL_VERDICTS(X)
@@ -90,11 +85,20 @@ static inline bool fl_verdict_flags(enum fl_verdict_code code) {
     return code != FL_ACCEPTED && code != FL_NOT_CHOSEN;
 }
 
+struct fl_group {
+    uint32_t id;
+    uint32_t weight; /* vehicles (sum of their weights), 1..FL_MAX_WEIGHT */
+    enum fl_verdict_code
+        found; /* before its sum was looked at; another than FL_ACCEPTED: it is out, for that */
+    const int32_t *sum; /* d symbols; may be NULL when it is out; borrowed */
+};
+
 struct fl_verdict {
     uint32_t id, weight;
     enum fl_verdict_code code;
     bool clipped;
-    uint64_t norm; /* of the sum, in symbols, rounded down; 0 when malformed or out of range */
+    uint64_t
+        norm; /* of the sum, in symbols, rounded down; 0 when found out before, or out of range */
     uint64_t
         distance; /* of the mean to the coordinate-wise median, 2^-12 symbols; 0 when not asked for */
 };

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/model_eval.h"
+#include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
@@ -38,6 +39,7 @@ int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
     }
     ret->verdict = fl_opening_judge(p, w, &opening);
     ret->residual = fl_opening_mean_square(&opening);
+    ret->long_key = !fl_key_sum_in_bound(key, ret->vehicles);
     free(sum);
     fl_mask_close(m);
     free(m);
@@ -155,6 +157,13 @@ static void take_step(
     *ret_next = next;
 }
 
+/* What opening alone says of a group. That its sum is out of range the judge sees by itself. */
+static enum fl_verdict_code found_of(const struct fl_found_group *g) {
+    if (g->verdict == FL_OPENING_RESIDUAL)
+        return FL_MALFORMED;
+    return g->long_key ? FL_LONG_KEY : FL_ACCEPTED;
+}
+
 int fl_find_outcome(const struct fl_find *f, struct fl_outcome *ret_outcome,
     struct fl_model *ret_next, struct ws_err *err) {
     const size_t d = f->open->params;
@@ -171,7 +180,7 @@ int fl_find_outcome(const struct fl_find *f, struct fl_outcome *ret_outcome,
     for (uint32_t g = 0; g < f->n_groups; g++)
         group[g] = (struct fl_group){.id = g,
             .weight = f->group[g].vehicles,
-            .malformed = f->group[g].verdict == FL_OPENING_RESIDUAL,
+            .found = found_of(&f->group[g]),
             .sum = f->group[g].sum};
     rc = fl_judge(&f->open->config.scale, &f->open->config.rules, group, f->n_groups, reference, d,
         step, verdict, &judged, err);

@@ -16,6 +16,8 @@
 struct fl_found_group {
     uint32_t vehicles;
     enum fl_opening_verdict verdict;
+    bool
+        long_key; /* no sum of short keys (fl_key_sum_in_bound): somebody encrypted under a longer one */
     uint64_t residual; /* mean square */
     int32_t *
         sum; /* params of the round; the caller's memory, filled unless verdict is FL_OPENING_RESIDUAL */

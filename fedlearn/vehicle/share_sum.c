@@ -129,10 +129,10 @@ void fl_shares_decode(
             (int16_t)(key[i] > FL_SHARE_PRIME / 2 ? (int)key[i] - (int)FL_SHARE_PRIME : key[i]);
 }
 
-bool fl_key_sum_in_bound(const struct fl_key_sum *o, unsigned weight) {
+bool fl_key_sum_in_bound(const int16_t key[static FL_KEY_VALUES], unsigned weight) {
     const int bound = (int)(weight > FL_WEIGHT_MAX ? FL_WEIGHT_MAX : weight) * FL_KEY_MAX;
     for (size_t i = 0; i < FL_KEY_VALUES; i++)
-        if (o->key[i] > bound || o->key[i] < -bound)
+        if (key[i] > bound || key[i] < -bound)
             return false;
     return true;
 }

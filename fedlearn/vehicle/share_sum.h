@@ -47,6 +47,6 @@ void fl_shares_decode(
 
 /* |key| <= 42 weight everywhere, which every sum of honest keys obeys. Says nothing from weight 49 on: 42 * 49 is out of the
  * field's range, though sums of honest keys stay inside it (2046 is 55 standard deviations for weight 64). */
-bool fl_key_sum_in_bound(const struct fl_key_sum *o, unsigned weight);
+bool fl_key_sum_in_bound(const int16_t key[static FL_KEY_VALUES], unsigned weight);
 
 #endif

@@ -183,7 +183,7 @@ static bool look_inside(
     }
     if (good) {
         fl_shares_decode(sums, UNITS, key);
-        good = key->state == FL_DECODE_DONE && key->liars == 0 && fl_key_sum_in_bound(key, 1);
+        good = key->state == FL_DECODE_DONE && key->liars == 0 && fl_key_sum_in_bound(key->key, 1);
     }
     if (good) {
         uint64_t coefs[FL_N] = {0};

@@ -309,6 +309,14 @@ exec_code rig_shares(struct rig *r, unsigned v, size_t first, size_t n, uint16_t
 
 /* ---- vehicles ---- */
 
+/* In the place of the key that was drawn. */
+static void take_long_key(struct fl_mask *m, int8_t *key) {
+    key[0] = INT8_MAX;
+    for (size_t i = 0; i < FL_N; i++)
+        m->a[i] = (uint64_t)((int64_t)FL_Q * (key[i] < 0) + key[i]);
+    fl_ring_prepare(m->ring, m->a, &m->key);
+}
+
 static void make(struct rig *r, size_t i, unsigned unreadable) {
     struct rig_vehicle *c = &r->vehicle[i];
     const struct fl_round_view view = rig_view(r);
@@ -324,6 +332,8 @@ static void make(struct rig *r, size_t i, unsigned unreadable) {
         c->update[k] = (int32_t)((i * 31 + k * 7) % 101) - 50;
     fl_mask_round(&r->mask, view.seed);
     fl_mask_draw_key(&r->mask, seed, key);
+    if ((r->long_keys >> i & 1) != 0)
+        take_long_key(&r->mask, key);
     buf_clear(&c->wire);
     uint8_t *wire = buf_grow(&c->wire, fl_wire_octets(p, RIG_PARAMS));
     for (size_t k = 0; k < fl_chunks(p, RIG_PARAMS); k++)

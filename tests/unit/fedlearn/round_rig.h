@@ -41,6 +41,8 @@ struct rig {
     struct fl_rows root_set;
     int32_t root_x[RIG_ROWS * RIG_INPUTS];
     uint8_t root_y[RIG_ROWS];
+    uint64_t
+        long_keys; /* bit i: vehicle i encrypts under, and shares, a key whose first value is 127 */
     struct rig_vehicle vehicle[RIG_VEHICLES];
 };
 

@@ -79,7 +79,7 @@ static void test_bounds(void **state) {
     c.sum[1][D - 1] = 8 * 127;
     c.sum[2][D - 1] = 8 * 127 + 1;
     c.sum[3][0] = INT32_MIN;
-    c.group[4].malformed = true;
+    c.group[4].found = FL_MALFORMED;
     c.group[4].sum = NULL;
     judge(&c, &rules, 8);
     assert_int_not_equal(c.verdict[1].code, FL_OUT_OF_RANGE);
@@ -114,7 +114,7 @@ static void test_too_few(void **state) {
     struct fl_rules rules = FL_RULES_DEFAULT;
     rules.min_groups = 4;
     honest(&c, 5, 3);
-    c.group[0].malformed = c.group[3].malformed = true;
+    c.group[0].found = c.group[3].found = FL_MALFORMED;
     judge(&c, &rules, 5);
     assert_false(c.judged.step);
     assert_int_equal(c.judged.step_norm, 0);
@@ -122,7 +122,7 @@ static void test_too_few(void **state) {
         assert_int_equal(c.step[i], 0);
     /* All of them out, one alone, all zero: no division by anything. */
     for (size_t g = 0; g < 5; g++)
-        c.group[g].malformed = true;
+        c.group[g].found = FL_MALFORMED;
     judge(&c, &rules, 5);
     assert_false(c.judged.step);
     rules.min_groups = 1;

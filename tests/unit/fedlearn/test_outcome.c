@@ -100,6 +100,33 @@ static void a_malformed_group_is_left_out(void **state) {
     rig_close(r);
 }
 
+/* Attack list: key not short, in ciphertext and shares alike. Nothing but the sum of keys shows it. */
+static void a_key_that_is_not_short(void **state) {
+    (void)state;
+    struct rig *r = rig_open(RIG_VALIDATORS);
+    struct fl_outcome *o = ws_alloc(sizeof(*o));
+    r->long_keys = 0xff; /* of sixteen: one of two groups has four at least */
+    rig_submitting(r, 16);
+    rig_attesting(r);
+    rig_drawing(r);
+    rig_opening(r);
+    rig_outcome(r, o);
+    unsigned found = 0;
+    for (uint16_t g = 0; g < o->n_groups; g++) {
+        const bool is = fl_contract_key_sum(r->contract.self, g)[0] > 8 * 42;
+        assert_int_equal(o->group[g].verdict, is ? FL_LONG_KEY : FL_ACCEPTED);
+        assert_true(o->group[g].residual > 0);
+        found += is;
+    }
+    assert_true(found > 0);
+    assert_int_equal(o->accepted, o->n_groups - found);
+    assert_true(fl_verdict_flags(FL_LONG_KEY));
+    rig_judging(r);
+    assert_int_equal(rig_events(r, FL_EVENT_CLOSED), 1);
+    free(o);
+    rig_close(r);
+}
+
 /* The first model says class 0 to everything: any step loses some of that class. */
 static void a_veto_keeps_the_model(void **state) {
     (void)state;
@@ -168,6 +195,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_are_means_and_go_on),
         cmocka_unit_test(a_malformed_group_is_left_out),
+        cmocka_unit_test(a_key_that_is_not_short),
         cmocka_unit_test(a_veto_keeps_the_model),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };

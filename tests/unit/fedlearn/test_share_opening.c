@@ -135,7 +135,7 @@ static void the_sum_of_updates_falls_out(void **state) {
     fl_shares_decode(w->sums, N, &w->opened);
     assert_int_equal(w->opened.state, FL_DECODE_DONE);
     assert_int_equal(w->opened.liars, 1U << 0 | 1U << 5);
-    assert_true(fl_key_sum_in_bound(&w->opened, 12));
+    assert_true(fl_key_sum_in_bound(w->opened.key, 12));
     assert_int_equal(unmask(w, &right), FL_OPENING_GOOD);
     assert_true(right);
 }

@@ -235,6 +235,26 @@ static void a_round_holds(void **state) {
     dossier_free(d);
 }
 
+/* A vehicle's long key is the vehicle's fault: the cell told of it by a verdict, and whoever looks again finds the same. */
+static void a_long_key_is_no_forgery(void **state) {
+    (void)state;
+    struct dossier *d = ws_alloc(sizeof(*d));
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    d->r = rig_open(RIG_VALIDATORS);
+    d->r->long_keys = 0xfff;
+    run_round(d);
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed, 0);
+    assert_true(fl_event_decode(FL_EVENT_CLOSED, buf_span(&d->event[FL_EVENT_CLOSED]), e));
+    size_t found = 0;
+    for (size_t g = 0; g < e->closed.outcome.n_groups; g++)
+        found += e->closed.outcome.group[g].verdict == FL_LONG_KEY;
+    assert_true(found > 0);
+    free(e);
+    dossier_free(d);
+}
+
 static void without_randomness_it_says_so(void **state) {
     (void)state;
     struct dossier *d = dossier_open();
@@ -523,6 +543,7 @@ static void a_changed_outcome_is_found_out(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_round_holds),
+        cmocka_unit_test(a_long_key_is_no_forgery),
         cmocka_unit_test(without_randomness_it_says_so),
         cmocka_unit_test(a_changed_record_is_found_out),
         cmocka_unit_test(no_bit_of_the_record_is_free),
