@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ledger/exec/hash.h"
 #include "rsu/learning/needs.h"
 #include "rsu/learning/uploads_view.h"
 #include "rsu/learning/writer.h"
@@ -43,7 +44,9 @@ struct queue {
 
 struct uploading {
     struct uploading_config cfg;
+    uint8_t address[32]; /* as a validator */
     struct uploads_view *view;
+    struct uploads_ledger ledger; /* the port's view of it */
     struct uploads_port *port; /* NULL: none */
     int out_fd;
 
@@ -130,6 +133,28 @@ static void keep_many(void *ctx, struct uploads_whole *const *w, size_t n) {
 static bool has(void *ctx, const uint8_t id[static 32]) {
     const struct uploading *u = ctx;
     return materials_has(u->cfg.materials, id);
+}
+
+/* A member of the round; who came into the committee since it began is none, and takes no part in it. */
+static bool is_ours(const struct uploading *u, const struct uploads_round *r) {
+    for (size_t v = 0; v < r->round.n && r->number != 0; v++)
+        if (memcmp(r->round.seat[v].address, u->address, sizeof(u->address)) == 0)
+            return true;
+    return false;
+}
+
+static bool round_of_ours(void *ctx, struct uploads_round *ret) {
+    const struct uploading *u = ctx;
+    const bool changed = u->ledger.round(u->ledger.ctx, ret);
+    if (!is_ours(u, ret))
+        *ret = (struct uploads_round){0};
+    return changed;
+}
+
+static bool claim_of_ours(
+    void *ctx, const uint8_t name[static 32], size_t k, struct uploads_claim *ret) {
+    const struct uploading *u = ctx;
+    return u->ledger.claim(u->ledger.ctx, name, k, ret);
 }
 
 static void sign(void *ctx, struct span octets, uint8_t ret[static 64]) {
@@ -314,7 +339,7 @@ static void scan(struct uploading *u, uint64_t now_us) {
         return;
     u->scan_us = now_us + SCAN_US;
     scan_blobs(u, now_us);
-    for (size_t i = 0; u->cfg.signer != NULL && uploads_view_at(u->view, i, &c); i++)
+    for (size_t i = 0; is_ours(u, &u->round) && uploads_view_at(u->view, i, &c); i++)
         if (!c.excluded && !materials_has(u->cfg.materials, c.id))
             handing_want(u->handing, c.id, now_us);
 }
@@ -393,7 +418,8 @@ static struct blobs *new_blobs(struct uploading *u) {
 
 static int open_port(struct uploading *u, struct ws_err *err) {
     struct uploads_io io = {.has = has, .sign = sign, .ctx = u};
-    const struct uploads_ledger ledger = uploads_view_ledger(u->view);
+    const struct uploads_ledger ledger = {round_of_ours, claim_of_ours, u};
+    u->ledger = uploads_view_ledger(u->view);
     signer_public(u->cfg.signer, io.signer);
     return uploads_port_open(
         u->cfg.bind_to, &u->cfg.limits, &ledger, &io, keep_many, &u->cfg.clock, &u->port, err);
@@ -412,12 +438,21 @@ static void begin_lock(struct uploading *u) {
     (void)pthread_condattr_destroy(&monotonic);
 }
 
+static void own_address(const struct signer *signer, uint8_t ret[static 32]) {
+    struct validator me = {.alg = KEY_ED25519};
+    signer_public(signer, me.key);
+    validator_address(exec_sha256, &me);
+    memcpy(ret, me.address, sizeof(me.address));
+}
+
 int uploading_open(const struct uploading_config *cfg, struct uploading **ret, struct ws_err *err) {
     struct uploading *u = ws_alloc(sizeof(*u));
     int rc = WS_OK;
     u->cfg = *cfg;
     u->complaints = u->disk_complaints = (struct ws_log_limit){.period_us = 60000000, .burst = 3};
     begin_lock(u);
+    if (cfg->signer != NULL)
+        own_address(cfg->signer, u->address);
     u->view = uploads_view_new(cfg->cell);
     u->handing = new_handing(u);
     u->blobs = new_blobs(u);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "fedlearn/round/find.h"
 #include "fedlearn/vehicle/client.h"
+#include "tests/support/orders.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -144,6 +145,108 @@ static void test_too_few(void **state) {
     world_close(&x);
 }
 
+static bool has_seat(const struct fl_open *open, const uint8_t address[static 32]) {
+    for (size_t i = 0; i < open->n; i++)
+        if (memcmp(open->seat[i].address, address, 32) == 0)
+            return true;
+    return false;
+}
+
+static uint64_t said_in_rounds(const struct world *x, size_t i) {
+    const struct learning_counters c = learning_read(x->l[i]);
+    return c.sent[FL_RECORD_ATTEST] + c.sent[FL_RECORD_SHARES] + c.sent[FL_RECORD_OUTCOME];
+}
+
+/* In the middle of a round one validator goes and another one comes. The round is its members' to the end: who went is still heard in it, who came
+ * takes no part; the next one has the seats of the new committee. */
+static void committee_changes(uint64_t seed, enum fl_phase when) {
+    struct world x;
+    const struct world_plan plan = {.seed = seed, .spares = 1};
+    world_open_as(&x, &plan);
+    world_order_model(&x);
+    world_until(&x, FL_SUBMITTING, 120 * SECOND);
+    const uint8_t *goes = x.w->who[3].address;
+    const uint8_t *comes = x.w->who[4].address;
+    if (when == FL_SUBMITTING)
+        assert_int_equal(orders_change_set(x.w, 0, 1U << 3, 1U << 4, 1), TX_GOOD);
+    world_drive_all(&x, 0x1f);
+    world_until(&x, when, 1000 * SECOND);
+    if (when != FL_SUBMITTING)
+        assert_int_equal(orders_change_set(x.w, 0, 1U << 3, 1U << 4, 1), TX_GOOD);
+    world_run(&x, SECOND);
+    if (world_round(&x, 0).phase != FL_IDLE) {
+        assert_int_equal(world_round(&x, 0).number, 1);
+        assert_true(has_seat(world_round(&x, 0).open, goes));
+        assert_false(has_seat(world_round(&x, 0).open, comes));
+    } else {
+        assert_int_not_equal(when, FL_SUBMITTING);
+    }
+    world_until(&x, FL_IDLE, 2000 * SECOND);
+    expect_closed(&x, 2);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(said_in_rounds(&x, i), 3);
+    assert_int_equal(said_in_rounds(&x, 4), 0);
+    assert_int_equal(learning_read(x.l[4]).member.looked, 0);
+    for (size_t i = 0; i < N; i++) /* nobody is blamed */
+        assert_int_equal(learning_read(x.l[i]).member.refused_to_open, 0);
+    /* Bundles of the old round are erased by all who had them, whether they are still members or not. */
+    world_run(&x, 2 * SECOND);
+    for (size_t i = 0; i < N + 1; i++)
+        for (unsigned t = 0; t < 100 && materials_read(x.store[i]).erased < CARS; t++)
+            (void)usleep(100000);
+    for (size_t i = 0; i < N + 1; i++)
+        assert_int_equal(materials_read(x.store[i]).erased, CARS);
+    world_order_model(&x); /* the next round begins at once */
+    world_until(&x, FL_SUBMITTING, 300 * SECOND);
+    assert_int_equal(world_round(&x, 0).number, 2);
+    assert_false(has_seat(world_round(&x, 0).open, goes));
+    assert_true(has_seat(world_round(&x, 0).open, comes));
+    world_drive_all(&x, 0x1f);
+    world_until(&x, FL_IDLE, 4000 * SECOND);
+    expect_closed(&x, 4);
+    assert_int_equal(said_in_rounds(&x, 3), 3);
+    assert_int_equal(said_in_rounds(&x, 4), 3);
+    world_close(&x);
+}
+
+static void test_committee_changes_while_submitting(void **state) {
+    (void)state;
+    committee_changes(11, FL_SUBMITTING);
+}
+
+static void test_committee_changes_while_attesting(void **state) {
+    (void)state;
+    committee_changes(12, FL_ATTESTING);
+}
+
+static void test_committee_changes_while_opening(void **state) {
+    (void)state;
+    committee_changes(13, FL_OPENING);
+}
+
+/* More than f of the members are out of the committee, and off: the round ends by name, nothing is opened, and what was sent is erased. */
+static void test_too_many_members_go(void **state) {
+    (void)state;
+    struct world x;
+    const struct world_plan plan = {.seed = 14, .spares = 2};
+    world_open_as(&x, &plan);
+    world_order_model(&x);
+    world_until(&x, FL_SUBMITTING, 120 * SECOND);
+    assert_int_equal(orders_change_set(x.w, 0, 1U << 3, 1U << 4, 1), TX_GOOD);
+    world_drive_all(&x, 0x3);
+    assert_int_equal(orders_change_set(x.w, 0, 1U << 2, 1U << 5, 2), TX_GOOD);
+    x.mute[2] = x.mute[3] = true;
+    world_until(&x, FL_IDLE, 4000 * SECOND);
+    assert_int_equal(world_round(&x, 0).why, FL_ABORT_TOO_FEW);
+    world_run(&x, 2 * SECOND);
+    for (unsigned t = 0; t < 100 && materials_read(x.store[0]).erased < CARS; t++)
+        (void)usleep(100000);
+    assert_int_equal(materials_read(x.store[0]).erased, CARS);
+    for (size_t i = 0; i < x.n; i++)
+        assert_int_equal(learning_read(x.l[i]).sent[FL_RECORD_SHARES], 0);
+    world_close(&x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_round_closes),
@@ -151,6 +254,10 @@ int main(void) {
         cmocka_unit_test(test_units_start_again),
         cmocka_unit_test(test_a_model_is_missing),
         cmocka_unit_test(test_too_few),
+        cmocka_unit_test(test_committee_changes_while_submitting),
+        cmocka_unit_test(test_committee_changes_while_attesting),
+        cmocka_unit_test(test_committee_changes_while_opening),
+        cmocka_unit_test(test_too_many_members_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,8 +84,20 @@ static void carry(struct unit *unit) {
         }
 }
 
-static void upload(struct unit *unit, const struct rig_vehicle *v, const struct fl_upload_pair *key,
-    const struct uploads_round *round) {
+static void link_all(struct unit *unit) {
+    for (size_t i = 0; i < UNITS; i++) {
+        struct uploading_peer others[UNITS] = {0};
+        for (size_t k = 0; k < UNITS; k++)
+            if (k != i)
+                others[k] = peer_of(&unit[k]);
+        uploading_peers(unit[i].uploading, others, UNITS);
+    }
+}
+
+/* What it is told last. */
+static const char *upload_within(struct unit *unit, const struct rig_vehicle *v,
+    const struct fl_upload_pair *key, const struct uploads_round *round, uint64_t us,
+    enum fl_upload_state *ret_state) {
     const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
     struct ws_random random = ws_random_system();
     struct fl_upload *u = ws_alloc(sizeof(*u));
@@ -102,7 +114,7 @@ static void upload(struct unit *unit, const struct rig_vehicle *v, const struct 
         .key = key,
         .material = {span_of(v->cover, round->shape.cover),
             span_of(v->bundles, round->shape.bundles), buf_span(&v->wire)},
-        .give_up_us = ws_clock_now(&clock).mono_us + 60000000};
+        .give_up_us = ws_clock_now(&clock).mono_us + us};
     fl_upload_begin(u, &p, ws_clock_now(&clock));
     while (u->state == FL_UPLOAD_GOING) {
         struct pollfd on = {.fd = s, .events = POLLIN};
@@ -114,12 +126,81 @@ static void upload(struct unit *unit, const struct rig_vehicle *v, const struct 
             fl_upload_hear(u, span_of(o, (size_t)n), ws_clock_now(&clock));
         carry(unit);
     }
-    if (u->state != FL_UPLOAD_DONE)
-        fail_msg("%s", fl_upload_why(u));
-    assert_int_equal(u->receipt.deadline_us, round->deadline_us);
+    if (u->state == FL_UPLOAD_DONE)
+        assert_int_equal(u->receipt.deadline_us, round->deadline_us);
+    const char *why = fl_upload_why(u);
+    *ret_state = u->state;
     fl_upload_end(u);
     (void)close(s);
     free(u);
+    return why;
+}
+
+static void upload(struct unit *unit, const struct rig_vehicle *v, const struct fl_upload_pair *key,
+    const struct uploads_round *round) {
+    enum fl_upload_state is = FL_UPLOAD_GOING;
+    const char *why = upload_within(unit, v, key, round, 60000000, &is);
+    if (is != FL_UPLOAD_DONE)
+        fail_msg("%s", why);
+}
+
+/* A unit that has come into the committee since the round began: vehicles that ask it are told that it knows nothing of them, and it asks nobody for
+ * what is not its own. */
+static void a_newcomer(void **state) {
+    (void)state;
+    struct unit unit[UNITS] = {0};
+    struct rig *r = rig_new(UNITS);
+    struct uploads_round round;
+    struct fl_upload_pair key;
+    for (size_t i = 0; i < UNITS; i++) {
+        unit_open(&unit[i], i, r->host.cell_id);
+        if (i > 0) /* unit 0 is no member */
+            memcpy(r->set[i].address, unit[i].address, 32);
+    }
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= UNITS; v++)
+        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
+    rig_end(r);
+    rig_block(r, RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    rig_begin(r, RIG_SECOND);
+    rig_make(r, 0);
+    fl_upload_draw(&r->random, &key);
+    struct fl_submit s = rig_submit_of(r, 0);
+    memcpy(s.upload_key, key.public, 32);
+    assert_int_equal(rig_message(r, r->vehicle[0].token, &s), FL_ROUND_OK);
+    rig_end(r);
+    struct uploads_view *view = uploads_view_new(r->host.cell_id);
+    uploads_view_update(view, r->contract.self);
+    assert_true(uploads_view_round(view, &round));
+    link_all(unit);
+    for (size_t i = 0; i < UNITS; i++)
+        uploading_block(unit[i].uploading, r->contract.self);
+    const struct rig_vehicle *v = &r->vehicle[0];
+    const struct fl_material m = {span_of(v->cover, round.shape.cover),
+        span_of(v->bundles, round.shape.bundles), buf_span(&v->wire)};
+    assert_int_equal(
+        materials_put(unit[1].materials, round.number, v->submission.id, &m, NULL), WS_OK);
+    enum fl_upload_state is = FL_UPLOAD_GOING;
+    assert_string_equal(upload_within(unit, v, &key, &round, 3000000, &is), "unknown_submission");
+    assert_int_equal(is, FL_UPLOAD_FAILED);
+    for (unsigned ms = 0; ms < 10000 && !(materials_has(unit[2].materials, v->submission.id) &&
+                                            materials_has(unit[3].materials, v->submission.id));
+         ms++) {
+        carry(unit);
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(materials_has(unit[2].materials, v->submission.id));
+    assert_true(materials_has(unit[3].materials, v->submission.id));
+    assert_false(materials_has(unit[0].materials, v->submission.id));
+    const struct uploading_counters c = uploading_read(unit[0].uploading);
+    assert_int_equal(c.handing.wanted, 0);
+    assert_int_equal(c.port.uploads.datagrams[UPLOADS_WELCOMED], 0);
+    for (size_t i = 0; i < UNITS; i++)
+        unit_close(&unit[i]);
+    uploads_view_free(view);
+    rig_close(r);
 }
 
 static bool all_have(const struct unit *unit, const struct rig *r) {
@@ -223,16 +304,6 @@ static void until_all_have(struct unit *unit, const uint8_t hash[static 32]) {
     assert_true(all_have_blob(unit, hash));
 }
 
-static void link_all(struct unit *unit) {
-    for (size_t i = 0; i < UNITS; i++) {
-        struct uploading_peer others[UNITS] = {0};
-        for (size_t k = 0; k < UNITS; k++)
-            if (k != i)
-                others[k] = peer_of(&unit[k]);
-        uploading_peers(unit[i].uploading, others, UNITS);
-    }
-}
-
 /* An authority gives one unit the model and its parent, and orders the model; soon all have both, also the one that only follows. A model that
  * nothing names stays where it is. */
 static void models(void **state) {
@@ -326,6 +397,7 @@ static void bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_way),
+        cmocka_unit_test(a_newcomer),
         cmocka_unit_test(models),
         cmocka_unit_test(bounds),
     };
