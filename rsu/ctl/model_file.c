@@ -1,7 +1,8 @@
 /* rsuctl model show, export, test: models as files. */
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "rsu/ctl/model.h"
+#include "rsu/ctl/http.h"
+#include "rsu/ctl/model_named.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,15 +56,33 @@ static void put_model(const struct fl_model *m, struct buf *b) {
             deviation_of(&m->norm[i]));
 }
 
-static int tell_model(const struct ctl_verb *v, const struct fl_model *m, bool json) {
+/* What a unit says of a version. */
+static void put_line(const json_t *line, struct buf *b) {
+    if (line == NULL)
+        return;
+    buf_printf(b, "in force:   version %lld", ctl_json_number(line, "version"));
+    if (json_is_string(json_object_get(line, "name")))
+        buf_printf(b, ", called %s", ctl_json_text(line, "name"));
+    if (json_is_integer(json_object_get(line, "round")))
+        buf_printf(b, ", of round %lld", ctl_json_number(line, "round"));
+    if (json_is_integer(json_object_get(line, "height")))
+        buf_printf(b, ", from block %lld on", ctl_json_number(line, "height"));
+    buf_printf(b, "\n");
+    if (json_is_string(json_object_get(line, "root_set")))
+        buf_printf(b, "root set:   %s\n", ctl_json_text(line, "root_set"));
+}
+
+static int tell_model(const struct ctl_verb *v, const struct ctl_named *n, bool json) {
     struct buf b = {0};
     int code;
     if (json) {
-        json_t *o = model_json(m);
+        json_t *o = model_json(&n->model);
+        (void)json_object_set_new(o, "unit", n->line == NULL ? json_null() : json_incref(n->line));
         code = ctl_print_json(v, o);
         json_decref(o);
     } else {
-        put_model(m, &b);
+        put_line(n->line, &b);
+        put_model(&n->model, &b);
         code = ctl_print(v, buf_span(&b));
     }
     buf_free(&b);
@@ -71,42 +90,49 @@ static int tell_model(const struct ctl_verb *v, const struct fl_model *m, bool j
 }
 
 static int run_show(const struct ctl_verb *v, int argc, char **argv) {
+    struct ctl_face face = {.address = CTL_FACE_HERE};
     struct ctl_list words = {0};
-    struct buf octets = {0};
-    struct fl_model m = {0};
+    struct ctl_named n;
     bool json = false;
-    const struct ctl_option options[] = {{"json", CTL_FLAG, &json, 0, 0}};
+    const struct ctl_option options[] = {
+        {"http", CTL_FACE, &face, 0, 0},
+        {"json", CTL_FLAG, &json, 0, 0},
+    };
     int code;
-    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 1, 1, &code))
+    if (!ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 0, 1, &code))
         return code;
-    code = ctl_model_load(v, words.v[0], &octets, &m);
+    code = ctl_named_load(v, words.n == 0 ? NULL : words.v[0], &face, &n);
     if (code == CTL_DONE)
-        code = tell_model(v, &m, json);
-    fl_model_free(&m);
-    buf_free(&octets);
+        code = tell_model(v, &n, json);
+    ctl_named_free(&n);
     return code;
 }
 
 const struct ctl_verb ctl_model_show = {"model", "show", "what a model is",
-    "FILE [--json]\n"
+    "[FILE|VERSION|HASH] [--http ADDR] [--json]\n"
     "\n"
     "Its hash, place in the line of versions, shape, classes, and each input with its middle and "
-    "deviation.\n"
+    "deviation; of the one\n"
+    "in force at a unit unless named. " CTL_NAMED_USAGE
+    "What a unit gives must have the hash; which version that is, the unit is believed (model "
+    "verify checks).\n"
     "\n"
+    "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --json              print JSON\n",
     run_show};
 
 /* ---- export ---- */
 
 static int run_export(const struct ctl_verb *v, int argc, char **argv) {
+    struct ctl_face face = {.address = CTL_FACE_HERE};
     struct ctl_list words = {0};
-    struct buf octets = {0};
+    struct ctl_named n;
     struct buf made = {0};
-    struct fl_model m = {0};
     struct ws_err err = {0};
     const char *format = NULL;
     const char *out = NULL;
     const struct ctl_option options[] = {
+        {"http", CTL_FACE, &face, 0, 0},
         {"format", CTL_TEXT, (void *)&format, 0, 0},
         {"out", CTL_TEXT, (void *)&out, 0, 0},
     };
@@ -117,34 +143,34 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     const bool tensors = format != NULL && strcmp(format, "safetensors") == 0;
     if (!onnx && !tensors && (format == NULL || strcmp(format, "wsfl") != 0))
         return ctl_misuse(v, "--format: onnx, safetensors or wsfl");
-    code = ctl_model_load(v, words.v[0], &octets, &m);
+    code = ctl_named_load(v, words.v[0], &face, &n);
     if (code == CTL_DONE) {
         if (onnx)
-            fl_model_onnx(&m, &made);
+            fl_model_onnx(&n.model, &made);
         else if (tensors)
-            fl_model_safetensors(&m, &made);
+            fl_model_safetensors(&n.model, &made);
         else
-            fl_model_encode(&m, &made);
+            fl_model_encode(&n.model, &made);
         if (out == NULL)
             code = ctl_print(v, buf_span(&made));
         else if (file_write(out, buf_span(&made), 0644, &err) != WS_OK)
             code = ctl_fail(v, CTL_UNREACHABLE, &err);
     }
     buf_free(&made);
-    fl_model_free(&m);
-    buf_free(&octets);
+    ctl_named_free(&n);
     return code;
 }
 
 const struct ctl_verb ctl_model_export = {"model", "export",
     "write a model in a format that other tools read",
-    "FILE --format onnx|safetensors|wsfl [--out FILE]\n"
-    "\n"
+    "FILE|VERSION|HASH --format onnx|safetensors|wsfl [--out FILE] [--http ADDR]\n"
+    "\n" CTL_NAMED_USAGE "\n"
     "  --format onnx         ONNX: from inputs in their own units to probabilities of the classes\n"
     "  --format safetensors  tensors in floating point, and the parameters as the cell agreed on "
     "them\n"
     "  --format wsfl         the cell's own form, whose SHA-256 is on the ledger\n"
-    "  --out FILE            instead of standard output\n",
+    "  --out FILE            instead of standard output\n"
+    "  --http ADDR           of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n",
     run_export};
 
 /* ---- test ---- */

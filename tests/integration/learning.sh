@@ -118,6 +118,11 @@ same_model() {
 no_shares() { [ -z "$(find "$cell"/rsu?/data/materials -name '*.bundles' 2>/dev/null)" ]; }
 wait_for 60 'all units have the same model' same_model
 wait_for 60 'sealed shares are erased' no_shares
+# An outsider finds the same, and what was changed.
+over=$(ctl model round --http "127.0.0.1:$http" --json | sed -nE 's/^  "number": ([0-9]+),?$/\1/p')
+until [[ $over -le 1 || "$(ctl model round "$over" --http "127.0.0.1:$http" --json)" == *'"result": "closed"'* ]]; do over=$((over - 1)); done
+bash "$(dirname "$0")/verify_round.sh" "$bin" "$over" "$cell/genesis.bin" "127.0.0.1:$http" >"$out/verified" 2>&1 ||
+    { cat "$out/verified"; fail "round $over does not hold"; }
 for i in 1 2 3 4; do
     [ "$(find "$cell/rsu$i/data/materials/rounds" -type f -size +1k | wc -l)" -ge 64 ] || fail "unit $i keeps nothing for audits"
     end $i

@@ -102,7 +102,7 @@ expect 3 'no.wsfl' "$ctl" model show no.wsfl
 expect 3 'a.csv: ' "$ctl" model show a.csv
 head -c 100 m.wsfl >cut.wsfl
 expect 3 'cut.wsfl: ' "$ctl" model show cut.wsfl
-expect 2 'nothing is named' "$ctl" model show
+expect 3 '127.0.0.1:1' "$ctl" model show --http 127.0.0.1:1
 
 # ---- roots ----
 roots=("$ctl" model roots --schema drive.schema --data a.csv b.csv)
@@ -185,9 +185,23 @@ expect 0 'accepted in block [0-9]+' "${order[@]}" --roots r.roots --name drive-1
 for f in m.wsfl r.roots; do
     same $f "one/rsu1/data/materials/blobs/$(sha256sum $f | cut -d ' ' -f 1)"
 done
+expect 0 'in force: +version 1, called drive-1' "$ctl" model show --http "$http"
+expect 0 "^hash: +$hash" "$ctl" model show 1 --http "$http"
+expect 0 "^hash: +$hash" "$ctl" model show "$hash" --http "$http"
+expect 0 '"name": "drive-1"' "$ctl" model show 1 --http "$http" --json
+expect 1 'no model of version 9' "$ctl" model show 9 --http "$http"
+expect 1 '404' "$ctl" model show "${hash//[0-9]/0}" --http "$http"
+expect 0 '' "$ctl" model export 1 --format wsfl --out got.wsfl --http "$http"
+same m.wsfl got.wsfl
+rm got.wsfl
+expect 0 '' "$ctl" model export "$hash" --format wsfl --out got.wsfl --http "$http"
+same m.wsfl got.wsfl
+expect 1 'no model|not of this hash|unit' "$ctl" model show "$(sha256sum r.roots | cut -d ' ' -f 1)" --http "$http"
 expect 0 '"result": "ok"' "${order[@]}" "${both[@]}" --http "$http" --wait 240 --json
 expect 2 "one word too many" "$ctl" model stop now
 expect 0 'accepted in block [0-9]+' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
+expect 1 'no model is in force' "$ctl" model show --http "$http"
+
 # ---- rounds: none here, a cell of one has no committee for it ----
 expect 1 'no round was opened yet: ' "$ctl" model round --http "$http"
 expect 1 '404' "$ctl" model round 7 --http "$http"

@@ -1,0 +1,23 @@
+/* A model by the name somebody gives it. Internal to rsu/ctl/model*.c. One thread. */
+#ifndef WAYSIDE_RSU_CTL_MODEL_NAMED_H
+#define WAYSIDE_RSU_CTL_MODEL_NAMED_H
+
+#include "rsu/ctl/model.h"
+
+#define CTL_NAMED_USAGE                                                                            \
+    "Of a unit: VERSION as the cell counts them, or HASH, 64 hex digits. A file that is called "   \
+    "so "                                                                                          \
+    "is ./7.\n"
+
+struct ctl_named {
+    struct buf octets;
+    struct fl_model model;
+    json_t *line; /* what the unit says of it; NULL: it is a file, or was asked for by its hash */
+};
+/* word: a file; digits: a version, 64 hex digits: a hash, NULL: the one in force, of the unit. What a unit gives has the hash that it is
+ * asked for by. CTL_DONE, or everything has been said. ctl_named_free in any case. */
+WARN_UNUSED int ctl_named_load(
+    const struct ctl_verb *v, const char *word, const struct ctl_face *face, struct ctl_named *ret);
+void ctl_named_free(struct ctl_named *n);
+
+#endif
