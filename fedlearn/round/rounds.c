@@ -64,6 +64,9 @@ void round_clear(struct fl_rounds *c) {
 void round_begin(struct fl_rounds *c) {
     c->sub = ws_calloc(c->open.config.submissions_max, sizeof(*c->sub));
     fl_open_round(&c->open, c->cell, &c->round);
+    c->empty = 0;
+    for (size_t i = 0; i < c->open.n; i++)
+        c->empty |= (uint32_t)fl_seat_is_empty(&c->open.seat[i]) << i;
 }
 
 bool round_is_in(const struct fl_rounds *c, size_t i) {

@@ -15,7 +15,8 @@
  * any other one the bundle that the vehicle kept from it.
  *
  * State (all of it under the state root): "c" control, "m" the model in force, "k" and address: a validator's key, "s" and
- * number: a submission, "a" and member: an attestation, "u", group and member: a sum of shares, "o" and member: an outcome,
+ * number: a submission, "a" and member: an attestation, "u", group and member: a sum of shares, "d" and group: which
+ * sums opened it, "o" and member: an outcome,
  * "q" the table of suspicion, "h" and number: what became of a round. One thread, as contract.h says. */
 #ifndef WAYSIDE_FEDLEARN_ROUND_ROUNDS_H
 #define WAYSIDE_FEDLEARN_ROUND_ROUNDS_H

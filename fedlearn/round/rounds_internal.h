@@ -37,9 +37,10 @@ struct round_group {
     uint16_t size;
     bool quarantined, opened;
     bool dirty; /* a sum has come in this block */
+    /* Bit v - 1: sums that opened the group, which stay the measure of later ones; sums that were held against them. */
+    uint32_t good, judged;
     struct fl_share_sum *sum[FL_VALIDATORS_MAX]; /* owned */
     struct fl_key_sum *key; /* owned; NULL until it was tried */
-    uint32_t liars; /* that were told of */
 };
 
 struct fl_rounds {
@@ -55,6 +56,8 @@ struct fl_rounds {
     /* ---- the round ---- */
     uint64_t number; /* of the last that was opened */
     uint64_t opened_us; /* when that was */
+    uint64_t
+        waited_us; /* since then a round could begin, but for keys that are missing; 0: none are */
     enum fl_phase phase;
     enum fl_abort why;
     uint64_t until_us;
@@ -67,6 +70,7 @@ struct fl_rounds {
     struct round_sub *sub; /* config.submissions_max places, owned; NULL when IDLE */
     struct table by_token; /* token -> sub */
     struct round_member member[FL_VALIDATORS_MAX];
+    uint32_t empty; /* bit v - 1: the seat of a validator without a key */
     uint16_t n_groups;
     struct round_group *group; /* owned */
 };
@@ -89,8 +93,8 @@ bool round_is_in(const struct fl_rounds *c, size_t i); /* n - f attest, and it i
 bool round_draw(struct fl_rounds *c);
 /* The included set by ascending id, as numbers of submissions; ret has room for n_subs. */
 size_t round_included(const struct fl_rounds *c, uint32_t *ret);
-/* Tries to open a group with the sums that are there; tells of liars (h NULL: nobody is told). */
-void round_try_group(struct fl_rounds *c, struct exec_host *h, size_t g);
+/* A group that was opened by these sums, from the state. False: they do not. */
+bool round_open_again(struct fl_rounds *c, size_t g, uint32_t good);
 
 /* rounds_take.c: what arrives. */
 exec_code rounds_take_message(
@@ -116,6 +120,7 @@ void rounds_drop_key(const struct round_key *k, struct exec_host *h);
 void rounds_save_sub(const struct fl_rounds *c, struct exec_host *h, uint32_t i);
 void rounds_save_attest(const struct fl_rounds *c, struct exec_host *h, unsigned v);
 void rounds_save_sum(struct exec_host *h, size_t g, unsigned v, const struct fl_share_sum *sum);
+void rounds_save_good(struct exec_host *h, size_t g, uint32_t good);
 void rounds_save_outcome(struct exec_host *h, unsigned v, struct span octets);
 void rounds_save_suspicion(const struct fl_rounds *c, struct exec_host *h);
 void rounds_save_history(const struct fl_rounds *c, struct exec_host *h, struct span closed);

@@ -40,23 +40,35 @@ void rounds_abort(struct fl_rounds *c, struct exec_host *h, enum fl_abort why) {
 
 /* ---- IDLE ---- */
 
-/* Who is of the round: all validators of this height, or none. */
+/* For all of them at first, then for as many as a round needs. */
+static bool wait_for_keys(struct fl_rounds *c, unsigned missing, const struct fl_open *o) {
+    const uint64_t since_us = missing == 0 ? 0 : c->waited_us == 0 ? c->now_us : c->waited_us;
+    c->control_dirty = c->control_dirty || since_us != c->waited_us;
+    c->waited_us = since_us;
+    return missing > fl_faults(o->n) || (missing > 0 && c->now_us < since_us + o->config.open_us);
+}
+
+/* Who is of the round: all validators of this height, or none. A few may have no key, after some time: the one that was dead when it came must
+ * not be in everybody's way. */
 static enum fl_abort seats(struct fl_rounds *c, struct fl_open *o) {
     struct fl_validator set[FL_VALIDATORS_MAX + 1];
     size_t n = c->committee.validators(c->committee.self, c->height, set, ARRAY_LEN(set));
     if (n < FL_VALIDATORS_MIN || n > FL_VALIDATORS_MAX)
         return FL_ABORT_COMMITTEE;
     o->n = (uint8_t)n;
+    unsigned missing = 0;
     for (size_t i = 0; i < n; i++) {
         const struct round_key *k = round_find_key(c, set[i].address);
         if (set[i].power != set[0].power)
             return FL_ABORT_POWERS;
-        if (k == NULL)
-            return FL_ABORT_KEYS;
         memcpy(o->seat[i].address, set[i].address, sizeof(o->seat[i].address));
-        o->seat[i].key = k->key;
+        if (k != NULL)
+            o->seat[i].key = k->key;
+        else
+            fl_key_nobody(set[i].address, &o->seat[i].key);
+        missing += k == NULL;
     }
-    return FL_ABORT_NONE;
+    return wait_for_keys(c, missing, o) ? FL_ABORT_KEYS : FL_ABORT_NONE;
 }
 
 static enum fl_abort may_open(
@@ -175,7 +187,7 @@ static void cut_off(struct fl_rounds *c, struct exec_host *h) {
 static void try_to_end_attesting(struct fl_rounds *c, struct exec_host *h) {
     bool all = true;
     for (size_t v = 0; v < c->open.n; v++)
-        all = all && c->member[v].attested != NULL;
+        all = all && (c->member[v].attested != NULL || (c->empty & 1U << v) != 0);
     if (all || c->now_us >= c->until_us)
         cut_off(c, h);
 }
@@ -224,23 +236,69 @@ static void tell_liars(struct fl_rounds *c, struct exec_host *h, size_t g, uint3
             round_tell_fault(c, h, v, FL_FAULT_WRONG_SUM, (uint32_t)g);
 }
 
-void round_try_group(struct fl_rounds *c, struct exec_host *h, size_t at) {
-    struct round_group *g = &c->group[at];
-    unsigned sums = 0;
+static uint32_t sums_there(const struct fl_rounds *c, const struct round_group *g) {
+    uint32_t there = 0;
     for (size_t v = 0; v < c->open.n; v++)
-        sums += g->sum[v] != NULL;
-    g->dirty = false;
-    if (sums < 2 * round_faults(c) + 1)
-        return;
+        there |= (uint32_t)(g->sum[v] != NULL) << v;
+    return there;
+}
+
+static bool decode(
+    const struct fl_rounds *c, const struct round_group *g, uint32_t of, struct fl_key_sum *ret) {
+    const struct fl_share_sum *sums[FL_VALIDATORS_MAX] = {0};
+    for (size_t v = 0; v < c->open.n; v++)
+        sums[v] = (of & 1U << v) != 0 ? g->sum[v] : NULL;
+    fl_shares_decode(sums, c->open.n, ret);
+    return ret->state == FL_DECODE_DONE;
+}
+
+static bool open_group(struct fl_rounds *c, struct round_group *g, uint32_t of) {
     if (g->key == NULL)
         g->key = ws_alloc(sizeof(*g->key));
-    fl_shares_decode((const struct fl_share_sum *const *)g->sum, c->open.n, g->key);
-    g->opened = g->key->state == FL_DECODE_DONE;
-    if (!g->opened)
+    g->opened = decode(c, g, of, g->key);
+    if (g->opened)
+        g->good = of & ~g->key->liars;
+    return g->opened;
+}
+
+/* A group is opened once. Later sums are held against those that opened it, each by itself: what is told then is the same whatever came
+ * first, and whoever was restarted in between tells it, too. */
+static void hold_against(struct fl_rounds *c, struct exec_host *h, size_t at) {
+    struct round_group *g = &c->group[at];
+    struct fl_key_sum *with = ws_alloc(sizeof(*with));
+    for (unsigned v = 0; v < c->open.n; v++) {
+        const uint32_t one = 1U << v;
+        if (g->sum[v] == NULL || (g->judged & one) != 0)
+            continue;
+        bool is = decode(c, g, g->good | one, with);
+        WS_ASSERT(is);
+        tell_liars(c, h, at, with->liars & one);
+        g->judged |= one;
+    }
+    free(with);
+}
+
+static void try_group(struct fl_rounds *c, struct exec_host *h, size_t at) {
+    struct round_group *g = &c->group[at];
+    const uint32_t there = sums_there(c, g);
+    g->dirty = false;
+    if (g->opened) {
+        hold_against(c, h, at);
         return;
-    if (h != NULL)
-        tell_liars(c, h, at, g->key->liars & ~g->liars);
-    g->liars = g->key->liars;
+    }
+    if ((unsigned)__builtin_popcount(there) < 2 * round_faults(c) + 1 || !open_group(c, g, there))
+        return;
+    g->judged = there;
+    rounds_save_good(h, at, g->good);
+    tell_liars(c, h, at, g->key->liars);
+}
+
+bool round_open_again(struct fl_rounds *c, size_t at, uint32_t good) {
+    struct round_group *g = &c->group[at];
+    g->judged = sums_there(c, g);
+    return (good & ~g->judged) == 0 &&
+           (unsigned)__builtin_popcount(good) >= 2 * round_faults(c) + 1 &&
+           open_group(c, g, good) && g->good == good;
 }
 
 static void tell_opened(struct fl_rounds *c, struct exec_host *h) {
@@ -262,7 +320,7 @@ static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
     bool all = true;
     for (size_t g = 0; g < c->n_groups; g++) {
         if (c->group[g].dirty)
-            round_try_group(c, h, g);
+            try_group(c, h, g);
         all = all && c->group[g].opened;
     }
     if (all) {

@@ -34,6 +34,11 @@ static struct span member_key(char prefix, unsigned v, uint8_t ret[static KEY_OC
     return key_of(prefix, &n, 1, ret);
 }
 
+static struct span group_key(size_t g, uint8_t ret[static KEY_OCTETS_MAX]) {
+    uint8_t n[2] = {(uint8_t)(g >> 8), (uint8_t)g};
+    return key_of('d', n, sizeof(n), ret);
+}
+
 static struct span sum_key(size_t g, unsigned v, uint8_t ret[static KEY_OCTETS_MAX]) {
     uint8_t n[3] = {(uint8_t)(g >> 8), (uint8_t)g, (uint8_t)v};
     return key_of('u', n, sizeof(n), ret);
@@ -46,6 +51,7 @@ void rounds_save_control(struct fl_rounds *c, struct exec_host *h) {
     buf_u8(&b, FL_RECORDS_VERSION);
     buf_u64(&b, c->number);
     buf_u64(&b, c->opened_us);
+    buf_u64(&b, c->waited_us);
     buf_u8(&b, (uint8_t)c->phase);
     buf_u8(&b, (uint8_t)c->why);
     if (c->phase != FL_IDLE) {
@@ -88,6 +94,7 @@ static bool read_control(struct fl_rounds *c, struct span s) {
         return false;
     c->number = rd_u64(&r);
     c->opened_us = rd_u64(&r);
+    c->waited_us = rd_u64(&r);
     uint8_t phase = rd_u8(&r);
     uint8_t why = rd_u8(&r);
     if (r.bad || phase >= FL_PHASE_COUNT || why >= FL_ABORT_COUNT)
@@ -191,6 +198,13 @@ void rounds_save_sum(struct exec_host *h, size_t g, unsigned v, const struct fl_
     exec_put(h, sum_key(g, v, key), span_of(value, sizeof(value)));
 }
 
+void rounds_save_good(struct exec_host *h, size_t g, uint32_t good) {
+    uint8_t key[KEY_OCTETS_MAX];
+    uint8_t value[4];
+    put_be32(value, good);
+    exec_put(h, group_key(g, key), span_of(value, sizeof(value)));
+}
+
 void rounds_save_outcome(struct exec_host *h, unsigned v, struct span octets) {
     uint8_t key[KEY_OCTETS_MAX];
     exec_put(h, member_key('o', v, key), octets);
@@ -206,6 +220,8 @@ void rounds_forget(const struct fl_rounds *c, struct exec_host *h) {
         for (size_t g = 0; g < c->n_groups; g++)
             exec_del(h, sum_key(g, v, key));
     }
+    for (size_t g = 0; g < c->n_groups; g++)
+        exec_del(h, group_key(g, key));
 }
 
 static bool load_sub(struct fl_rounds *c, struct exec_host *h, uint32_t i) {
@@ -249,7 +265,9 @@ static bool load_sums(struct fl_rounds *c, struct exec_host *h) {
             if (!rd_done(&r))
                 return false;
         }
-        round_try_group(c, NULL, g);
+        if (exec_get(h, group_key(g, key), &value) &&
+            (value.n != 4 || !round_open_again(c, g, be32(value.p))))
+            return false;
     }
     return true;
 }

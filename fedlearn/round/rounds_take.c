@@ -87,7 +87,8 @@ static enum fl_round_code judge_place(const struct fl_rounds *c, const struct ex
         return FL_ROUND_OTHER_ROUND;
     }
     j->v = round_member_of(c, r->signer);
-    if (j->v == 0)
+    /* An empty seat has a say in what everybody can compute, and in nothing else. */
+    if (j->v == 0 || (phase != FL_JUDGING && (c->empty & 1U << (j->v - 1)) != 0))
         return FL_ROUND_NO_MEMBER;
     if (c->phase < phase) {
         *ret_later = true;

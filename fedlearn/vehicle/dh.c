@@ -253,6 +253,15 @@ bool fl_key_check(const struct fl_point *key, const uint8_t cell[static 32],
     return fl_proof_check(&t, key, NULL, NULL, proof);
 }
 
+void fl_key_nobody(const uint8_t address[static 32], struct fl_point *ret_key) {
+    struct fl_statement t;
+    uint8_t hash[crypto_core_ristretto255_HASHBYTES];
+    fl_statement_begin(&t, FL_FOR_NOBODY);
+    fl_statement_add(&t, address, 32);
+    (void)crypto_hash_sha512_final(&t.h, hash);
+    (void)crypto_core_ristretto255_from_hash(ret_key->b, hash);
+}
+
 /* ---- sealing ---- */
 struct seal_key {
     uint8_t key[crypto_aead_chacha20poly1305_ietf_KEYBYTES];

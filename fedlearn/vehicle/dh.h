@@ -82,6 +82,10 @@ void fl_key_prove(const struct fl_reader *r, const uint8_t cell[static 32],
 WARN_UNUSED bool fl_key_check(const struct fl_point *key, const uint8_t cell[static 32],
     const uint8_t address[static 32], uint64_t epoch, const struct fl_proof *proof);
 
+/* What stands for a key where a validator has registered none: hashed to the group, so nobody knows its secret and what is sealed for
+ * it stays sealed. Recognised by being computed again. */
+void fl_key_nobody(const uint8_t address[static 32], struct fl_point *ret_key);
+
 /* ---- sealing: HKDF-SHA256 of the shared point, then ChaCha20-Poly1305 (RFC 5869, RFC 8439) ---- */
 /* info names everything the text belongs to; one text for each (shared, info), ever. In place is fine (text == ret). */
 void fl_seal_text(const struct fl_point *shared, struct span info, struct span text,

@@ -155,6 +155,12 @@ static void hash_of(const struct fl_open *o, uint8_t ret_id[static 32]) {
     exec_sha256_one(buf_span(&b), ret_id);
 }
 
+bool fl_seat_is_empty(const struct fl_seat *s) {
+    struct fl_point nobody;
+    fl_key_nobody(s->address, &nobody);
+    return memcmp(s->key.b, nobody.b, sizeof(nobody.b)) == 0;
+}
+
 void fl_open_round(
     const struct fl_open *o, const uint8_t cell[static 32], struct fl_round *ret_round) {
     memset(ret_round, 0, sizeof(*ret_round));

@@ -45,6 +45,8 @@ struct fl_open {
 };
 /* Constants that fit together and can be computed with. */
 bool fl_round_config_good(const struct fl_round_config *k);
+/* Of a validator that has registered no key: it holds nothing, attests to nothing and opens nothing; one of the f who may be silent. */
+bool fl_seat_is_empty(const struct fl_seat *s);
 /* How members are divided, from the constants. */
 struct fl_group_sizes fl_round_sizes(const struct fl_round_config *k);
 void fl_open_encode(const struct fl_open *o, struct buf *b);

@@ -27,6 +27,7 @@ enum fl_purpose {
     FL_FOR_UNIT_KEY = 16, /* a unit's key for uploads, signed */
     FL_FOR_RECEIPT = 17, /* signed */
     FL_FOR_KEPT = 18, /* digest of a cover on disk */
+    FL_FOR_NOBODY = 19, /* the key of a seat that nobody has a key for */
     FL_FOR_ROUND = 32, /* round seed */
 };
 

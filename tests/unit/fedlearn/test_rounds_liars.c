@@ -23,7 +23,7 @@ static enum fl_abort aborted(const struct rig *r) {
 }
 
 static void nothing_is_left(const struct rig *r) {
-    static const char kinds[] = "sauo";
+    static const char kinds[] = "sauod";
     for (size_t i = 0; i + 1 < sizeof(kinds); i++)
         assert_int_equal(fake_exec_count(&r->host, kinds[i]), 0);
     assert_int_equal(rig_view(r).phase, FL_IDLE);
