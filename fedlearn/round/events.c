@@ -24,8 +24,12 @@ static bool read_cut_off(struct span body, struct fl_event_body *e) {
 static bool read_groups(struct span body, struct fl_event_body *e) {
     struct rd r = opened(body, &e->round);
     e->groups.n = rd_u16(&r);
+    e->groups.n_free = rd_u16(&r);
+    e->groups.height = rd_u64(&r);
+    rd_copy(&r, e->groups.draw, sizeof(e->groups.draw));
     rd_copy(&r, e->groups.root, sizeof(e->groups.root));
-    return rd_done(&r) && groups_good(e->groups.n);
+    return rd_done(&r) && groups_good(e->groups.n) && e->groups.n_free >= 1 &&
+           e->groups.n_free <= e->groups.n;
 }
 
 static bool read_opened(struct span body, struct fl_event_body *e) {

@@ -18,7 +18,9 @@ struct fl_event_body {
             uint64_t draw_height;
         } cut_off;
         struct {
-            uint16_t n;
+            uint16_t n, n_free; /* 1 <= n_free <= n; those of suspects come last */
+            uint64_t height; /* whose randomness drew them */
+            uint8_t draw[32]; /* that randomness */
             uint8_t root[32]; /* over fl_group_leaf */
         } groups;
         struct {

@@ -25,6 +25,7 @@ static int find_group(const struct fl_round_record *r, const struct fl_source *f
             rc = ws_fail(err, WS_ENOTFOUND, "what submission %u sent is not here", m->number);
     }
     ret->vehicles = (uint32_t)n;
+    ret->suspects = g >= r->free_groups;
     if (rc == WS_OK)
         rc = fl_find_group(&r->open, r->seed, ring, wire, r->key[g], ret, err);
     for (size_t i = 0; i < held; i++)

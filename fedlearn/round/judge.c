@@ -46,8 +46,10 @@ struct judge {
     struct fl_verdict *verdicts; /* likewise */
     u128 reference2;
     int64_t *factor; /* of each group */
-    size_t *left; /* indices of the groups that are still in, by id */
+    size_t *left; /* indices of the free groups that are still in, by id */
     size_t lefts;
+    size_t *apart; /* and of suspects' */
+    size_t aparts;
     int64_t *rows, *sorted; /* a tile of means of the groups left */
     u128 *pair2; /* squared distances: to the median, or between pairs of at most FL_KRUM_GROUPS */
 };
@@ -149,7 +151,24 @@ static void sift(struct judge *j) {
     j->lefts = kept;
 }
 
+/* Adds a tile of what suspects' groups are from the median of the free ones. */
+static void measure_apart(const struct judge *j, size_t at, const int64_t *middle, u128 *pair2) {
+    int64_t mean[FL_TILE];
+    for (size_t k = 0; k < j->aparts; k++) {
+        size_t g = j->apart[k];
+        j->k->means(j->groups[g]->sum + at, tile_of(j, at), j->factor[g], mean);
+        pair2[k] += j->k->distance2(mean, middle);
+    }
+}
+
+static void note_distance(struct fl_verdict *v, uint64_t distance, u128 bound) {
+    v->distance = distance;
+    if (distance > bound)
+        v->code = FL_DISTANT;
+}
+
 static void filter_distant(struct judge *j, struct fl_judged *ret) {
+    u128 apart2[FL_MAX_GROUPS] = {0};
     memset(j->pair2, 0, j->lefts * sizeof(*j->pair2));
     for (size_t at = 0; at < j->d; at += FL_TILE) {
         load(j, at);
@@ -160,6 +179,7 @@ static void filter_distant(struct judge *j, struct fl_judged *ret) {
             low[i] = (low[i] + high[i]) >> 1;
         for (size_t k = 0; k < j->lefts; k++)
             j->pair2[k] += j->k->distance2(row(j->rows, k), low);
+        measure_apart(j, at, low, apart2);
     }
     uint64_t distance[FL_MAX_GROUPS];
     uint64_t v[FL_MAX_GROUPS];
@@ -172,12 +192,10 @@ static void filter_distant(struct judge *j, struct fl_judged *ret) {
     u128 spread = (u128)middle * j->rules->spread_thousandths / 1000;
     bound = bound > spread ? bound : spread;
     ret->bound_distance = bound > UINT64_MAX ? UINT64_MAX : (uint64_t)bound;
-    for (size_t k = 0; k < j->lefts; k++) {
-        struct fl_verdict *verdict = &j->verdicts[j->left[k]];
-        verdict->distance = distance[k];
-        if (distance[k] > bound)
-            verdict->code = FL_DISTANT;
-    }
+    for (size_t k = 0; k < j->lefts; k++)
+        note_distance(&j->verdicts[j->left[k]], distance[k], bound);
+    for (size_t k = 0; k < j->aparts; k++)
+        note_distance(&j->verdicts[j->apart[k]], fl_isqrt(apart2[k]), bound);
     sift(j);
 }
 
@@ -352,6 +370,7 @@ int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
     const struct fl_group *sorted[FL_MAX_GROUPS];
     int64_t factor[FL_MAX_GROUPS];
     size_t left[FL_MAX_GROUPS];
+    size_t apart[FL_MAX_GROUPS];
     u128 norm2[FL_MAX_GROUPS];
     struct judge j = {.k = fl_kernels(false),
         .scale = scale,
@@ -362,7 +381,8 @@ int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
         .groups = sorted,
         .verdicts = ret_verdicts,
         .factor = factor,
-        .left = left};
+        .left = left,
+        .apart = apart};
     if (check(&j, err) != 0)
         return WS_EINPUT;
     for (size_t i = 0; i < n; i++)
@@ -376,7 +396,9 @@ int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
     for (size_t i = 0; i < n; i++) {
         norm2[i] = judge_alone(&j, sorted[i], &ret_verdicts[i]);
         factor[i] = ((int64_t)1 << FACTOR_BITS) / sorted[i]->weight;
-        if (ret_verdicts[i].code == FL_ACCEPTED)
+        if (ret_verdicts[i].code == FL_ACCEPTED && sorted[i]->suspects)
+            apart[j.aparts++] = i;
+        else if (ret_verdicts[i].code == FL_ACCEPTED)
             left[j.lefts++] = i;
     }
     judge_together(&j, norm2, ret_step, ret);

@@ -13,6 +13,9 @@
  *
  * Distances are taken before the clip: a clipped attacker would look near.
  *
+ * Groups of suspects are measured by what the free groups say, for the suspects' score: they never enter median, distance
+ * statistics, choice, clip or step, so who lets itself be set apart to choose its companions moves nothing.
+ *
  * Units: a group's mean is its sum / weight, in symbols with 24 fraction bits; distances have 12 (2^-12 symbols);
  * the step is in model units, 2^-FL_PARAM_FRACTION. Medians of an even number are the lower of the two in the
  * middle, but the coordinate-wise median, which is half their sum, rounded down.
@@ -90,6 +93,7 @@ struct fl_group {
     uint32_t weight; /* vehicles (sum of their weights), 1..FL_MAX_WEIGHT */
     enum fl_verdict_code
         found; /* before its sum was looked at; another than FL_ACCEPTED: it is out, for that */
+    bool suspects; /* its members are quarantined */
     const int32_t *sum; /* d symbols; may be NULL when it is out; borrowed */
 };
 
@@ -105,7 +109,7 @@ struct fl_verdict {
 
 struct fl_judged {
     bool step; /* there is one: at least min_groups groups made it */
-    uint32_t accepted; /* groups in the step */
+    uint32_t accepted; /* groups in the step: none of suspects */
     uint32_t vehicles; /* and their weight */
     enum fl_location location; /* the one used */
     uint64_t bound_clip; /* norm of a mean above which it was clipped, 2^-24 symbols; 0: none */

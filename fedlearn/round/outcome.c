@@ -180,6 +180,7 @@ int fl_find_outcome(const struct fl_find *f, struct fl_outcome *ret_outcome,
     for (uint32_t g = 0; g < f->n_groups; g++)
         group[g] = (struct fl_group){.id = g,
             .weight = f->group[g].vehicles,
+            .suspects = f->group[g].suspects,
             .found = found_of(&f->group[g]),
             .sum = f->group[g].sum};
     rc = fl_judge(&f->open->config.scale, &f->open->config.rules, group, f->n_groups, reference, d,

@@ -15,6 +15,7 @@
 
 struct fl_found_group {
     uint32_t vehicles;
+    bool suspects; /* a group of them: judged, and never in the step */
     enum fl_opening_verdict verdict;
     bool
         long_key; /* no sum of short keys (fl_key_sum_in_bound): somebody encrypted under a longer one */
@@ -24,7 +25,7 @@ struct fl_found_group {
 };
 
 /* wires: the members' ciphertexts, vehicles of them, each checked with fl_wire_check; key: the group's sum of keys as the ledger has
- * it (fl_contract_key_sum). ret->vehicles and ret->sum are set by the caller. Fails only when libcrypto does. */
+ * it (fl_contract_key_sum). ret->vehicles, ret->suspects and ret->sum are set by the caller. Fails only when libcrypto does. */
 WARN_UNUSED int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
     const struct fl_ring *ring, const uint8_t *const *wires, const int16_t key[static FL_N],
     struct fl_found_group *ret, struct ws_err *err);

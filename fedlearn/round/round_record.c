@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "fedlearn/round/group.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
@@ -16,8 +17,12 @@ void fl_round_record_of(const void *contract, struct fl_round_record *ret) {
     struct fl_round_view view;
     fl_contract_round(contract, &view);
     WS_ASSERT(view.phase == FL_JUDGING);
-    *ret = (struct fl_round_record){.open = *view.open, .n_groups = view.groups};
+    *ret = (struct fl_round_record){.open = *view.open,
+        .draw_height = view.draw_height,
+        .n_groups = view.groups,
+        .free_groups = view.free_groups};
     memcpy(ret->seed, view.seed, sizeof(ret->seed));
+    memcpy(ret->draw, view.draw, sizeof(ret->draw));
     ret->member = ws_calloc(view.included, sizeof(*ret->member));
     for (uint32_t i = 0; i < view.submissions; i++) {
         struct fl_submission_view s;
@@ -54,7 +59,10 @@ void fl_round_record_encode(const struct fl_round_record *r, struct buf *b) {
     buf_put(b, open.p, open.n);
     buf_free(&open);
     buf_put(b, r->seed, sizeof(r->seed));
+    buf_u64(b, r->draw_height);
+    buf_put(b, r->draw, sizeof(r->draw));
     buf_u16(b, r->n_groups);
+    buf_u16(b, r->free_groups);
     buf_u32(b, r->n);
     for (uint32_t i = 0; i < r->n; i++) {
         const struct fl_round_member *m = &r->member[i];
@@ -108,12 +116,18 @@ static int read_record(struct rd *r, struct fl_round_record *ret, struct ws_err 
     if (!fl_open_decode(rd_take(r, rd_u32(r)), &ret->open))
         return ws_fail(err, WS_EINPUT, "record of a round: no OPEN record");
     rd_copy(r, ret->seed, sizeof(ret->seed));
+    ret->draw_height = rd_u64(r);
+    rd_copy(r, ret->draw, sizeof(ret->draw));
     const uint16_t groups = rd_u16(r);
+    ret->free_groups = rd_u16(r);
     const uint32_t n = rd_u32(r);
     if (r->bad || groups < 1 || groups > FL_MAX_GROUPS || n < 1 || n > FL_SUBMISSIONS_MAX ||
         rd_left(r) != (size_t)n * MEMBER_OCTETS + (size_t)groups * KEY_OCTETS)
         return ws_fail(
             err, WS_EINPUT, "record of a round: %u members in %u groups do not fit it", n, groups);
+    if (ret->free_groups < 1 || ret->free_groups > groups)
+        return ws_fail(err, WS_EINPUT, "record of a round: %u of %u groups are free ones",
+            ret->free_groups, groups);
     ret->n_groups = groups;
     ret->n = n;
     ret->member = ws_calloc(n, sizeof(*ret->member));
@@ -147,13 +161,19 @@ static int by_id(const void *a, const void *b) {
     return memcmp((*x)->id, (*y)->id, 32);
 }
 
-void fl_round_record_ids(const struct fl_round_record *r, uint8_t ret_root[static 32]) {
+/* Members by ascending id: the order that is drawn from. To be freed. */
+static const struct fl_round_member **ordered(const struct fl_round_record *r) {
     const struct fl_round_member **order =
         (const struct fl_round_member **)ws_calloc(r->n, sizeof(struct fl_round_member *));
-    uint8_t(*leaf)[32] = ws_calloc(r->n, sizeof(*leaf));
     for (uint32_t i = 0; i < r->n; i++)
         order[i] = &r->member[i];
     qsort((void *)order, r->n, sizeof(struct fl_round_member *), by_id);
+    return order;
+}
+
+void fl_round_record_ids(const struct fl_round_record *r, uint8_t ret_root[static 32]) {
+    const struct fl_round_member **order = ordered(r);
+    uint8_t(*leaf)[32] = ws_calloc(r->n, sizeof(*leaf));
     for (uint32_t i = 0; i < r->n; i++)
         exec_list_leaf(span_of(order[i]->id, 32), leaf[i]);
     exec_list_root((const uint8_t(*)[32])leaf, r->n, ret_root);
@@ -170,6 +190,41 @@ void fl_round_record_groups(const struct fl_round_record *r, uint8_t ret_root[st
                 fl_group_leaf((uint16_t)g, r->member[i].number, r->member[i].id, leaf[n++]);
     exec_list_root((const uint8_t(*)[32])leaf, n, ret_root);
     free(leaf);
+}
+
+static bool is_as_drawn(const struct fl_round_record *r, const struct fl_round_member **order,
+    const struct fl_groups *drawn) {
+    if (drawn->groups != r->n_groups || drawn->free_groups != r->free_groups)
+        return false;
+    for (uint32_t g = 0; g < drawn->groups; g++)
+        for (uint32_t k = drawn->first[g]; k < drawn->first[g + 1]; k++)
+            if (order[drawn->order[k]]->group != g)
+                return false;
+    return true; /* suspects that no group was left for: nobody else has the place of none */
+}
+
+bool fl_round_record_drawn(const struct fl_round_record *r, const uint8_t cell[static 32]) {
+    struct fl_round round;
+    const struct fl_round_member **order = ordered(r);
+    uint32_t *suspects = ws_calloc(r->n, sizeof(*suspects));
+    struct fl_drawing d = {
+        .sizes = fl_round_sizes(&r->open.config), .n = r->n, .suspects = suspects};
+    struct fl_groups drawn = {.order = ws_calloc(r->n, sizeof(*drawn.order)),
+        .first = ws_calloc(r->n / d.sizes.min + 2, sizeof(*drawn.first))};
+    fl_open_round(&r->open, cell, &round);
+    memcpy(d.cell, cell, sizeof(d.cell));
+    memcpy(d.round, round.id, sizeof(d.round));
+    memcpy(d.beacon, r->draw, sizeof(d.beacon));
+    for (uint32_t k = 0; k < r->n; k++)
+        if (order[k]->group >= r->free_groups)
+            suspects[d.n_suspects++] = k;
+    const bool same =
+        fl_groups_draw(&d, &drawn) == FL_GROUPS_DRAWN && is_as_drawn(r, order, &drawn);
+    free(drawn.first);
+    free(drawn.order);
+    free(suspects);
+    free((void *)order);
+    return same;
 }
 
 void fl_round_record_key(

@@ -41,6 +41,13 @@ static void group_free(struct round_group *g) {
     free(g->key);
 }
 
+uint16_t round_free_groups(const struct fl_rounds *c) {
+    uint16_t n = 0;
+    while (n < c->n_groups && !c->group[n].quarantined)
+        n++;
+    return n;
+}
+
 void round_clear(struct fl_rounds *c) {
     for (size_t g = 0; g < c->n_groups; g++)
         group_free(&c->group[g]);
@@ -219,8 +226,11 @@ void fl_contract_round(const void *self, struct fl_round_view *ret) {
         .until_us = c->until_us,
         .submissions = c->n_subs,
         .groups = c->n_groups,
+        .draw_height = c->draw_height,
         .open = c->phase == FL_IDLE ? NULL : &c->open};
     memcpy(ret->seed, c->seed, sizeof(ret->seed));
+    memcpy(ret->draw, c->draw, sizeof(ret->draw));
+    ret->free_groups = round_free_groups(c);
     for (size_t i = 0; i < c->n_subs; i++)
         ret->included += c->sub[i].included;
     for (size_t g = 0; g < c->n_groups; g++)

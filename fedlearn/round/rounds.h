@@ -90,7 +90,7 @@ enum fl_event {
     FL_EVENT_CUT_OFF =
         3, /* version, round (8), included (4), root over their ids, ascending, height whose randomness draws (8) */
     FL_EVENT_GROUPS =
-        4, /* version, round (8), groups (2), root over fl_group_leaf in order of group and number */
+        4, /* version, round (8), groups (2), free ones among them (2), height whose randomness drew (8), that randomness (32), root over fl_group_leaf in order of group and number */
     FL_EVENT_OPENED =
         5, /* version, round (8), groups (2), per group: SHA-256 of the key sum as i16 each */
     FL_EVENT_CLOSED = 6, /* version, model version (8), parent hash (32), the outcome's octets */
@@ -152,7 +152,9 @@ struct fl_round_view {
     uint64_t until_us; /* end of the step, ITS time */
     uint8_t seed[32]; /* from SUBMITTING on */
     uint32_t submissions, included;
-    uint16_t groups, opened;
+    uint16_t groups, free_groups, opened; /* groups of suspects are the last ones */
+    uint64_t draw_height; /* from DRAWING on: whose randomness draws */
+    uint8_t draw[32]; /* from OPENING on: that randomness */
     uint8_t attested, outcomes; /* members */
     const struct fl_open *open; /* NULL when IDLE; borrowed until the next block */
 };

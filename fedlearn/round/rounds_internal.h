@@ -91,6 +91,8 @@ void round_begin(struct fl_rounds *c);
 bool round_is_in(const struct fl_rounds *c, size_t i); /* n - f attest, and it is not excluded */
 /* rounds_draw.c: members into groups by c->draw; sets n_groups. Same answer each time. False: too few. */
 bool round_draw(struct fl_rounds *c);
+/* Groups of suspects come behind these. */
+uint16_t round_free_groups(const struct fl_rounds *c);
 /* The included set by ascending id, as numbers of submissions; ret has room for n_subs. */
 size_t round_included(const struct fl_rounds *c, uint32_t *ret);
 /* A group that was opened by these sums, from the state. False: they do not. */

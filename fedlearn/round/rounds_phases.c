@@ -226,6 +226,9 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
     struct buf b = {0};
     event_begin(c, &b);
     buf_u16(&b, c->n_groups);
+    buf_u16(&b, round_free_groups(c));
+    buf_u64(&b, c->draw_height);
+    buf_put(&b, c->draw, sizeof(c->draw));
     buf_put(&b, root, sizeof(root));
     event_end(h, FL_EVENT_GROUPS, &b);
 }

@@ -134,8 +134,11 @@ static void tell_cut_off(struct telling *t) {
 static void tell_groups(struct telling *t) {
     const bool said = read_step(t, JSON_LEARN_GROUPS);
     json_put(t->o, "groups", said ? json_count(t->e.groups.n) : json_null());
-    if (t->whole)
-        json_put(t->o, "groups_root", said ? json_hex(t->e.groups.root, 32) : json_null());
+    if (!t->whole)
+        return;
+    json_put(t->o, "groups_root", said ? json_hex(t->e.groups.root, 32) : json_null());
+    json_put(t->o, "free_groups", said ? json_count(t->e.groups.n_free) : json_null());
+    json_put(t->o, "draw", said ? json_hex(t->e.groups.draw, 32) : json_null());
 }
 
 static uint64_t time_of(struct telling *t, uint64_t height) {

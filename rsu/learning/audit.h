@@ -17,7 +17,8 @@ struct audit_claim {
     /* Bodies of contract learn's events OPEN, SEED, CUT_OFF, GROUPS, OPENED and CLOSED, by type; believed: the caller has seen that the
      * chain has them. Empty: it could not. */
     struct span event[FL_EVENT_CLOSED + 1];
-    /* The cell's randomness of the OPEN record's seed height and the CUT_OFF's height; 32 octets, believed. NULL: not known any more. */
+    /* The cell's randomness of the OPEN record's seed height and the CUT_OFF's height; 32 octets, believed. NULL: not known any more;
+     * the draw is then looked at with what GROUPS says. */
     const uint8_t *seed_value, *draw_value;
 };
 

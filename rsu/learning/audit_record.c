@@ -82,14 +82,22 @@ static uint64_t look_at_cut_off(struct audit *a) {
     return a->event.cut_off.draw_height;
 }
 
-static void look_at_groups(struct audit *a) {
+/* height: as the cut-off said it; 0: it is not here. */
+static void look_at_groups(struct audit *a, uint64_t height) {
     uint8_t root[32];
     if (!audit_event(a, FL_EVENT_GROUPS))
         return;
     fl_round_record_groups(&a->record, root);
-    if (a->event.groups.n != a->record.n_groups)
-        audit_say(a, AUDIT_FAILS, "groups", "the record has %u groups, the ledger %u",
-            a->record.n_groups, a->event.groups.n);
+    if (a->event.groups.n != a->record.n_groups || a->event.groups.n_free != a->record.free_groups)
+        audit_say(a, AUDIT_FAILS, "groups",
+            "the record has %u groups, %u of them of suspects, the ledger %u and %u",
+            a->record.n_groups, a->record.n_groups - a->record.free_groups, a->event.groups.n,
+            a->event.groups.n - a->event.groups.n_free);
+    else if ((height != 0 && height != a->event.groups.height) ||
+             a->event.groups.height != a->record.draw_height ||
+             memcmp(a->event.groups.draw, a->record.draw, 32) != 0)
+        audit_say(a, AUDIT_FAILS, "groups",
+            "the record has them drawn by another randomness than the ledger");
     else if (memcmp(root, a->event.groups.root, 32) != 0)
         audit_say(
             a, AUDIT_FAILS, "groups", "who is where in the record is not under the ledger's root");
@@ -98,75 +106,22 @@ static void look_at_groups(struct audit *a) {
             a->record.n_groups);
 }
 
-/* ---- the draw ---- */
-
-struct draw {
-    const struct fl_round_member **order; /* ascending id */
-    uint32_t *suspects;
-    struct fl_groups drawn;
-    struct fl_drawing d;
-};
-
-static int by_id(const void *x, const void *y) {
-    const struct fl_round_member *const *p = x;
-    const struct fl_round_member *const *q = y;
-    return memcmp((*p)->id, (*q)->id, 32);
-}
-
-/* Would the draw have made these groups, had the first `free_groups` been those of vehicles without suspicion? */
-static bool draws(struct audit *a, struct draw *w, uint32_t free_groups) {
-    w->d.n_suspects = 0;
-    for (uint32_t k = 0; k < a->record.n; k++)
-        if (w->order[k]->group >= free_groups)
-            w->suspects[w->d.n_suspects++] = k;
-    if (fl_groups_draw(&w->d, &w->drawn) != FL_GROUPS_DRAWN ||
-        w->drawn.groups != a->record.n_groups || w->drawn.free_groups != free_groups)
-        return false;
-    for (uint32_t g = 0; g < w->drawn.groups; g++)
-        for (uint32_t k = w->drawn.first[g]; k < w->drawn.first[g + 1]; k++)
-            if (w->order[w->drawn.order[k]]->group != g)
-                return false;
-    return true;
-}
-
-/* Who was a suspect is not public by itself: groups say it, as those of suspects come last and nobody else sits out. */
-static void look_at_draw(struct audit *a, uint64_t height) {
-    const uint32_t n = a->record.n;
-    struct draw w = {.d = {.sizes = fl_round_sizes(&a->record.open.config), .n = n}};
-    if (a->claim->draw_value == NULL) {
-        audit_say(a, AUDIT_SKIPPED, "draw",
-            "that the groups follow from the randomness of height %llu is not looked at: the cell "
-            "does not prove that one any more",
-            (unsigned long long)height);
-        return;
-    }
-    w.order = (const struct fl_round_member **)ws_calloc(n, sizeof(struct fl_round_member *));
-    w.suspects = ws_calloc(n, sizeof(*w.suspects));
-    w.drawn.order = ws_calloc(n, sizeof(*w.drawn.order));
-    w.drawn.first = ws_calloc(n / w.d.sizes.min + 2, sizeof(*w.drawn.first));
-    w.d.suspects = w.suspects;
-    memcpy(w.d.cell, a->claim->cell, 32);
-    memcpy(w.d.round, a->sealed_for.id, 32);
-    memcpy(w.d.beacon, a->claim->draw_value, 32);
-    for (uint32_t i = 0; i < n; i++)
-        w.order[i] = &a->record.member[i];
-    qsort((void *)w.order, n, sizeof(struct fl_round_member *), by_id);
-    uint32_t free_groups = a->record.n_groups;
-    while (free_groups > 0 && !draws(a, &w, free_groups))
-        free_groups--;
-    if (free_groups == 0)
+/* What drew, and that it draws these. Suspects' groups come last, and who is in none is a suspect, too. */
+static void look_at_draw(struct audit *a) {
+    const unsigned long long height = a->record.draw_height;
+    const uint8_t *known = a->claim->draw_value;
+    if (known != NULL && memcmp(known, a->record.draw, 32) != 0)
         audit_say(a, AUDIT_FAILS, "draw",
-            "the groups are not those that the randomness of height %llu draws",
-            (unsigned long long)height);
+            "GROUPS says another randomness of height %llu than the cell proves", height);
+    else if (!fl_round_record_drawn(&a->record, a->claim->cell))
+        audit_say(a, AUDIT_FAILS, "draw",
+            "the groups are not those that the randomness of height %llu draws", height);
     else
         audit_say(a, AUDIT_OK, "draw",
             "the groups are those that the randomness of height %llu draws, %u of them of vehicles "
-            "under suspicion",
-            (unsigned long long)height, a->record.n_groups - free_groups);
-    free((void *)w.order);
-    free(w.suspects);
-    free(w.drawn.order);
-    free(w.drawn.first);
+            "under suspicion%s",
+            height, a->record.n_groups - a->record.free_groups,
+            known != NULL ? "" : "; the value is the ledger's, as GROUPS says it");
 }
 
 /* ---- keys ---- */
@@ -225,8 +180,8 @@ void audit_look_at_record(struct audit *a) {
         return;
     look_at_seed(a);
     const uint64_t height = look_at_cut_off(a);
-    look_at_groups(a);
+    look_at_groups(a, height);
     if (a->failed == 0)
-        look_at_draw(a, height);
+        look_at_draw(a);
     look_at_opened(a);
 }

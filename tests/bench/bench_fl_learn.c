@@ -236,7 +236,8 @@ static void one_round(struct run *r, unsigned round) {
         for (size_t i = 0; i < n[s] && mine != 0; i++) {
             size_t g = groups + i % mine;
             if (i < mine) {
-                group[g] = (struct fl_group){.id = (uint32_t)g, .sum = r->sums[g]};
+                group[g] =
+                    (struct fl_group){.id = (uint32_t)g, .suspects = s == 1, .sum = r->sums[g]};
                 memset(r->sums[g], 0, r->w->d * sizeof(int32_t));
             }
             drive(r, set[s][i]);

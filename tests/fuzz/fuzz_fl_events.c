@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (e->type == FL_EVENT_OPENED)
             WS_ASSERT(e->opened.hashes.n == 32 * (size_t)e->opened.n);
         if (e->type == FL_EVENT_GROUPS)
-            WS_ASSERT(e->groups.n >= 1 && e->groups.n <= FL_MAX_GROUPS);
+            WS_ASSERT(e->groups.n_free >= 1 && e->groups.n_free <= e->groups.n &&
+                      e->groups.n <= FL_MAX_GROUPS);
         if (e->type == FL_EVENT_CLOSED)
             WS_ASSERT(e->closed.outcome.n_groups <= FL_MAX_GROUPS);
     }

@@ -383,7 +383,9 @@ void rig_outcome(struct rig *r, struct fl_outcome *ret) {
         size_t n = members(r, g, in);
         for (size_t i = 0; i < n; i++)
             wires[i] = r->vehicle[in[i]].wire.p;
-        group[g] = (struct fl_found_group){.vehicles = (uint32_t)n, .sum = sums + g * RIG_PARAMS};
+        group[g] = (struct fl_found_group){.vehicles = (uint32_t)n,
+            .suspects = g >= view.free_groups,
+            .sum = sums + g * RIG_PARAMS};
         assert_int_equal(fl_find_group(view.open, view.seed, r->ring, wires,
                              fl_contract_key_sum(r->contract.self, g), &group[g], NULL),
             WS_OK);

@@ -98,6 +98,8 @@ static void what_is_said_is_read(
     free(e);
     e = read_kept(k, FL_EVENT_GROUPS);
     assert_int_equal(e->groups.n, found->n_groups);
+    assert_int_equal(e->groups.n_free, found->n_groups);
+    assert_true(e->groups.height > 0);
     free(e);
     e = read_kept(k, FL_EVENT_OPENED);
     assert_int_equal(e->opened.n, found->n_groups);
@@ -127,6 +129,8 @@ static void what_is_said_is_read(
 /* Ranges hold whatever the octets are. */
 static void in_range(const struct fl_event_body *e) {
     assert_true(e->round > 0 || e->type == FL_EVENT_MODEL);
+    if (e->type == FL_EVENT_GROUPS)
+        assert_in_range(e->groups.n_free, 1, e->groups.n);
     if (e->type == FL_EVENT_GROUPS)
         assert_in_range(e->groups.n, 1, FL_MAX_GROUPS);
     if (e->type == FL_EVENT_OPENED)

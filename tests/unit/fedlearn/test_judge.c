@@ -71,6 +71,49 @@ static void test_mean_is_exact(void **state) {
     }
 }
 
+/* Groups of suspects are measured by the free ones, and move nothing: not the step, nor any bound. */
+static void test_suspects_move_nothing(void **state) {
+    (void)state;
+    static struct cell alone, c;
+    struct fl_rules rules = FL_RULES_DEFAULT;
+    for (int location = 0; location < FL_LOCATION_COUNT; location++) {
+        rules.location = (enum fl_location)location;
+        honest(&alone, 9, 3);
+        judge(&alone, &rules, 9);
+        honest(&c, 9, 3);
+        /* As many again: four far off, four that hide beside the honest ones, one that is none. */
+        for (size_t g = 9; g < 18; g++) {
+            c.group[g] = c.group[g - 9];
+            c.group[g].id = (uint32_t)g; /* before all others */
+            c.group[g].suspects = true;
+            c.group[g].sum = c.sum[g];
+            memcpy(c.sum[g], c.sum[g - 9], sizeof(c.sum[g]));
+        }
+        for (size_t g = 9; g < 13; g++)
+            for (size_t i = 0; i < D; i++)
+                c.sum[g][i] = -c.sum[g][i];
+        c.group[17].found = FL_MALFORMED;
+        judge(&c, &rules, 18);
+        assert_memory_equal(c.step, alone.step, sizeof(c.step));
+        assert_memory_equal(&c.judged, &alone.judged, sizeof(c.judged));
+        for (size_t g = 0; g < 9; g++)
+            assert_memory_equal(&c.verdict[9 + g], &alone.verdict[g], sizeof(c.verdict[0]));
+        for (size_t g = 0; g < 8; g++) {
+            const struct fl_verdict *v = &c.verdict[g];
+            const bool far = location == FL_LOCATION_DISTANCE && g < 4;
+            assert_false(v->clipped);
+            if (far)
+                assert_int_equal(v->code, FL_DISTANT);
+            if (location == FL_LOCATION_DISTANCE && g >= 4) {
+                assert_int_equal(
+                    v->code, alone.verdict[g].code); /* the same sum, the same distance */
+                assert_int_equal(v->distance, alone.verdict[g].distance);
+            }
+        }
+        assert_int_equal(c.verdict[8].code, FL_MALFORMED);
+    }
+}
+
 static void test_bounds(void **state) {
     (void)state;
     static struct cell c;
@@ -454,7 +497,8 @@ static void test_apply(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mean_is_exact),
-        cmocka_unit_test(test_bounds), cmocka_unit_test(test_too_few), cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_suspects_move_nothing), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_too_few), cmocka_unit_test(test_clip),
         cmocka_unit_test(test_direction), cmocka_unit_test(test_momentum),
         cmocka_unit_test(test_location), cmocka_unit_test(test_order),
         cmocka_unit_test(test_kernels), cmocka_unit_test(test_extremes),

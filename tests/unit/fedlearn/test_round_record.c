@@ -53,10 +53,14 @@ static void it_says_what_the_events_say(void **state) {
     assert_int_equal(be32(o.cut_off.p + 9), VEHICLES);
     fl_round_record_ids(&o.record, hash);
     assert_memory_equal(hash, o.cut_off.p + 13, 32);
-    assert_int_equal(o.groups.n, 1 + 8 + 2 + 32);
+    assert_int_equal(o.groups.n, 1 + 8 + 2 + 2 + 8 + 32 + 32);
     assert_int_equal(be16(o.groups.p + 9), o.record.n_groups);
     fl_round_record_groups(&o.record, hash);
-    assert_memory_equal(hash, o.groups.p + 11, 32);
+    assert_int_equal(be16(o.groups.p + 11), o.record.free_groups);
+    assert_true(be64(o.groups.p + 13) == o.record.draw_height);
+    assert_true(be64(o.cut_off.p + 45) == o.record.draw_height);
+    assert_memory_equal(o.record.draw, o.groups.p + 21, 32);
+    assert_memory_equal(hash, o.groups.p + 53, 32);
     assert_int_equal(o.opened.n, 1 + 8 + 2 + 32U * o.record.n_groups);
     for (size_t g = 0; g < o.record.n_groups; g++) {
         fl_round_record_key(&o.record, g, hash);
@@ -128,12 +132,109 @@ static void what_cannot_be_is_named(void **state) {
     assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_EINPUT);
     assert_non_null(strstr(err.text, "out of order"));
     o.record.member[6].number++;
+    for (uint16_t n = 0; n <= 4; n += 4) {
+        o.record.free_groups = n;
+        buf_clear(&b);
+        fl_round_record_encode(&o.record, &b);
+        assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_EINPUT);
+        assert_non_null(strstr(err.text, "of 3 groups are free ones"));
+    }
+    o.record.free_groups = 3;
     o.record.key[0][9] = 2047;
     buf_clear(&b);
     fl_round_record_encode(&o.record, &b);
     assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_EINPUT);
     assert_non_null(strstr(err.text, "no sum of keys"));
     buf_free(&b);
+    opened_free(&o);
+}
+
+/* ---- drawing ---- */
+
+static void swap_groups(struct fl_round_record *r, size_t a, size_t b) {
+    const uint16_t was = r->member[a].group;
+    r->member[a].group = r->member[b].group;
+    r->member[b].group = was;
+}
+
+static void groups_are_made_again(const struct opened *o) {
+    struct fl_round_record r = o->record;
+    uint8_t cell[32];
+    memcpy(cell, o->r->host.cell_id, 32);
+    assert_true(fl_round_record_drawn(&r, cell));
+    cell[31] ^= 1;
+    assert_false(fl_round_record_drawn(&r, cell));
+    cell[31] ^= 1;
+    r.draw[0] ^= 1;
+    assert_false(fl_round_record_drawn(&r, cell));
+    r.draw[0] ^= 1;
+    r.free_groups = (uint16_t)(r.free_groups == r.n_groups ? r.n_groups - 1 : r.n_groups);
+    assert_false(fl_round_record_drawn(&r, cell)); /* a set of suspects that was made up */
+    r.free_groups = o->record.free_groups;
+    size_t other = 1;
+    while (r.member[other].group == r.member[0].group)
+        other++;
+    swap_groups(&r, 0, other);
+    assert_false(fl_round_record_drawn(&r, cell));
+    swap_groups(&r, 0, other);
+    assert_true(fl_round_record_drawn(&r, cell));
+}
+
+static void the_draw_can_be_made_again(void **state) {
+    (void)state;
+    struct opened o = open_round();
+    groups_are_made_again(&o);
+    opened_free(&o);
+}
+
+/* Who was in the malformed group of one round stands apart in the next: the group is the last, and said to be of suspects. */
+static void suspects_stand_apart(void **state) {
+    (void)state;
+    struct rig *r = rig_open(RIG_VALIDATORS);
+    struct opened o = {.r = r};
+    rig_set_policy(r, "quarantine", FL_NAT);
+    r->contract.ops->order(r->contract.self, &r->host,
+        &(struct exec_order){.role = ROLE_POLICY, .kind = FL_ORDER_STOP});
+    rig_begin(r, 600 * (uint64_t)RIG_SECOND);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
+    rig_end(r);
+    rig_block(r, RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    rig_submitting(r, VEHICLES);
+    for (size_t i = 0; i < 300; i++)
+        r->vehicle[3].wire.p[i] = (uint8_t)(i * 59);
+    rig_attesting(r);
+    rig_drawing(r);
+    rig_opening(r);
+    fl_round_record_of(r->contract.self, &o.record);
+    assert_int_equal(o.record.free_groups, 3);
+    const uint16_t bad = o.record.member[3].group;
+    bool suspect[VEHICLES];
+    for (size_t i = 0; i < VEHICLES; i++)
+        suspect[i] = o.record.member[i].group == bad;
+    fl_round_record_free(&o.record);
+    rig_judging(r);
+    rig_block(r, 600 * (uint64_t)RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    rig_submitting(r, VEHICLES);
+    rig_attesting(r);
+    rig_drawing(r);
+    rig_restart(r);
+    rig_opening(r);
+    fl_round_record_of(r->contract.self, &o.record);
+    assert_int_equal(o.record.n_groups, 3);
+    assert_int_equal(o.record.free_groups, 2);
+    for (size_t i = 0; i < VEHICLES; i++)
+        assert_int_equal(o.record.member[i].group == 2, suspect[i]);
+    groups_are_made_again(&o);
+    struct fl_outcome *found = ws_alloc(sizeof(*found));
+    rig_outcome(r, found);
+    assert_int_equal(found->n_groups, 3);
+    assert_int_equal(found->group[2].verdict, FL_ACCEPTED);
+    assert_int_equal(found->accepted, 2); /* and not in the step */
+    assert_int_equal(found->vehicles, 16);
+    free(found);
     opened_free(&o);
 }
 
@@ -217,6 +318,8 @@ int main(void) {
         cmocka_unit_test(it_says_what_the_events_say),
         cmocka_unit_test(octets_come_back),
         cmocka_unit_test(what_cannot_be_is_named),
+        cmocka_unit_test(the_draw_can_be_made_again),
+        cmocka_unit_test(suspects_stand_apart),
         cmocka_unit_test(an_auditor_finds_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,8 @@ static void record_holds(struct scene *s, const json_t *round, const struct fl_r
     fl_round_record_groups(r, want);
     assert_memory_equal(e->groups.root, want, 32);
     rig_assert_hex(round, "groups_root", want, 32);
+    rig_assert_hex(round, "draw", r->draw, 32);
+    assert_int_equal(json_integer_value(in(round, "free_groups")), r->free_groups);
     buf_free(&body);
     decode(s, events, "opened", FL_EVENT_OPENED, e, &body);
     assert_int_equal(e->opened.n, r->n_groups);
