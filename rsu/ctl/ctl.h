@@ -69,6 +69,8 @@ struct ctl_place {
 struct ctl_face {
     const char *address; /* NULL: none is asked; as ctl_http_open has it */
     const char *cacert, *cert, *key; /* PEM files, for https alone; NULL: not given */
+    long
+        patience_s; /* without an octet, and then nothing is asked again; 0: that of who has nothing else to do */
 };
 #define CTL_FACE_HERE "127.0.0.1:8100"
 struct ctl_option {

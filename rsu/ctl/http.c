@@ -140,9 +140,11 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+        rc = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+            h->face.patience_s != 0 ? 1000 * h->face.patience_s : (long)CONNECT_MS);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)PATIENCE_S);
+        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
+            h->face.patience_s != 0 ? h->face.patience_s : (long)PATIENCE_S);
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
     if (rc == CURLE_OK)
@@ -181,7 +183,7 @@ int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, str
     for (int tries = 1;; tries++) {
         long again_s = 0;
         int rc = get_once(h, path, ret_body, &again_s, err);
-        if (again_s == 0 || tries == TRIES)
+        if (again_s == 0 || tries == TRIES || h->face.patience_s != 0)
             return rc;
         (void)sleep((unsigned)again_s);
     }

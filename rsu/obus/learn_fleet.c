@@ -314,6 +314,9 @@ static void listen_to_units(struct learn_fleet *f, struct ws_now now) {
         heard.seed.height >= heard.height)
         return;
     const int rc = begin_round(f, u, &heard, &err);
+    if (rc != WS_OK)
+        f->at = (f->at + 1) %
+                f->n_units; /* it cannot prove what it says, or not yet: another one, then */
     if (rc != WS_OK && rc != WS_EBUSY && rc != WS_ENOTFOUND)
         complain(f, &err);
 }

@@ -60,8 +60,9 @@ static void put_json(
     put_lost(t, "\"%s\": %u", b);
     buf_printf(b, "}");
     if (f->end_known && f->end->closed) {
-        buf_printf(b, ", \"in_step\": %u, \"vetoed\": %s, \"groups\": {", f->end->outcome.vehicles,
-            f->end->outcome.vetoed ? "true" : "false");
+        buf_printf(b, ", \"step\": %s, \"vetoed\": %s, \"in_step\": %u, \"groups\": {",
+            f->end->outcome.step ? "true" : "false", f->end->outcome.vetoed ? "true" : "false",
+            f->end->outcome.vehicles);
         put_groups(&f->end->outcome, "\"%s\": %u", b);
         buf_printf(b, "}");
     } else if (f->end_known) {

@@ -11,7 +11,8 @@
 
 int learn_unit_open(
     struct learn_unit *u, const struct learn_unit_option *option, struct ws_err *err) {
-    const struct ctl_face face = {.address = option->http};
+    /* Uploads wait meanwhile. */
+    const struct ctl_face face = {.address = option->http, .patience_s = 5};
     *u = (struct learn_unit){.option = option, .frames = -1};
     return ctl_http_open(&face, &u->http, err);
 }

@@ -99,6 +99,7 @@ kill "${pid[9]}"
 wait "${pid[9]}" 2>/dev/null
 pid[9]=
 grep -qE '"groups": \{[^}]*"(norm|distance|range|direction)": [0-9]' "$said" || { cat "$said"; fail 'no group was refused by name'; }
+grep -q '"changed_unit": [1-9]' "$said" || { cat "$said"; fail 'nobody went to another unit'; }
 grep -q '"vanished": [1-9]' "$said" || { cat "$said"; fail 'nobody vanished'; }
 [ "$(suspects honest)" -le 9 ] || { cat "$said"; fail 'honest vehicles are under suspicion'; }
 first=$(head -n 1 "$said")
