@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* WISHES_LEFT: room kept beside complaints for an attestation. */
-enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1 };
+enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1, OLD_KEYS = 8 };
 
 /* What became of one submission. */
 enum look { NOT_YET, GOOD, BAD, COMPLAINED };
@@ -181,12 +181,28 @@ static void wish_key(struct fl_member *m, uint64_t height) {
     fl_key_record_encode(&k, wish(m, FL_RECORD_KEY));
 }
 
+/* What a crash between the saving of a key and the erasing of an old one left. */
+static void drop_older(struct fl_member *m, uint64_t on_ledger) {
+    char name[NAME];
+    for (uint64_t s = on_ledger > 2 + OLD_KEYS ? on_ledger - 2 - OLD_KEYS : 1; s + 2 <= on_ledger;
+         s++) {
+        struct buf b = {0};
+        key_name(s, name);
+        if (m->io.load(m->io.ctx, name, &b))
+            m->io.erase(m->io.ctx, name);
+        if (b.n > 0)
+            sodium_memzero(b.p, b.n);
+        buf_free(&b);
+    }
+}
+
 /* The newest key is on the ledger, and not too old. Between rounds the one before has no use left. */
 static void keep_key(
     struct fl_member *m, const void *contract, uint64_t height, uint64_t now_us, bool idle) {
     const uint64_t on_ledger = fl_contract_key_serial(contract, m->address);
     if (!m->keys_read) {
         m->keys_read = true;
+        drop_older(m, on_ledger);
         if (!read_key(m, on_ledger + 1, &m->key[0])) {
             (void)read_key(m, on_ledger, &m->key[0]);
             if (on_ledger > 1)

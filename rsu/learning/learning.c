@@ -12,6 +12,7 @@
 #include "rsu/host/jobs.h"
 #include "rsu/learning/erase.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,11 +140,30 @@ static int make_folder(struct learning *l, struct ws_err *err) {
     return WS_OK;
 }
 
+/* Halves of files that an earlier run was writing: they may be keys. */
+static void erase_halves(const struct learning *l) {
+    DIR *dir = opendir(l->folder);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        char path[PATH_MAX];
+        struct ws_err err;
+        if (strstr(e->d_name, ".tmp.") == NULL)
+            continue;
+        path_of(l, e->d_name, path);
+        if (file_erase(path, &err) != WS_OK)
+            ws_log(WS_LOG_ERROR, "learn", "%s", err.text);
+    }
+    (void)closedir(dir);
+}
+
 int learning_open(const struct learning_config *cfg, struct learning **ret, struct ws_err *err) {
     struct learning *l = ws_alloc(sizeof(*l));
     l->cfg = *cfg;
     l->height = UINT64_MAX;
     int rc = make_folder(l, err);
+    if (rc == WS_OK)
+        erase_halves(l);
     if (rc == WS_OK)
         rc = jobs_new(1, &l->jobs, err);
     if (rc != WS_OK) {

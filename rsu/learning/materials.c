@@ -20,6 +20,8 @@ struct round_files {
     uint64_t number;
     uint64_t ended_us; /* 0: it is on */
     bool ended_saved, erased;
+    bool has_bundles; /* were there at the start */
+    size_t n_erased; /* of them that were counted */
     uint64_t octets;
     uint8_t (*id)[32];
     size_t n, cap;
@@ -141,14 +143,17 @@ static void found_round(void *ctx, uint64_t round) {
 }
 
 static void found_submission(
-    void *ctx, uint64_t round, const uint8_t id[static 32], uint64_t octets) {
-    note_submission(ctx, round, id, octets);
+    void *ctx, uint64_t round, const uint8_t id[static 32], uint64_t octets, uint64_t bundles) {
+    struct round_files *r = round_of(ctx, round);
+    note_submission(ctx, round, id, octets + bundles);
+    r->has_bundles = r->has_bundles || bundles > 0;
 }
 
 static void found_end(void *ctx, uint64_t round, uint64_t its_us) {
     struct round_files *r = round_of(ctx, round);
     r->ended_us = its_us;
-    r->ended_saved = r->erased = true; /* noted behind the erasing */
+    r->ended_saved = r->erased =
+        true; /* noted behind the erasing: but a disk may have failed, and something come late */
 }
 
 static void found_blob(
@@ -168,6 +173,8 @@ int materials_open(const char *folder, const struct materials_limits *limits,
         materials_close(m);
         return rc;
     }
+    for (struct round_files *r = m->rounds; r != NULL; r = r->next)
+        r->erased = r->erased && !r->has_bundles;
     *ret = m;
     return WS_OK;
 }
@@ -277,8 +284,10 @@ static void end(struct materials *m, const struct materials_item *k) {
         break;
     }
     m->coming -= octets;
-    if (k->rc == WS_OK)
+    if (k->rc == WS_OK) {
         note_submission(m, k->round, k->id, octets);
+        round_of(m, k->round)->erased = false; /* it may be over, and have been erased, meanwhile */
+    }
     m->counters.put += k->rc == WS_OK;
     m->counters.io_failed += k->rc != WS_OK;
     (void)pthread_cond_broadcast(&m->written);
@@ -347,17 +356,45 @@ bool materials_has(struct materials *m, const uint8_t id[static 32]) {
     return there;
 }
 
+/* What is not on the disk as it was put is not here: so it can come again. */
+static void forget(struct materials *m, uint64_t number, const uint8_t id[static 32]) {
+    lock(m);
+    struct round_files *r = table_get(&m->index, id);
+    const bool is = r != NULL && r->number == number;
+    for (size_t i = 0; is && i < r->n; i++) {
+        if (memcmp(r->id[i], id, 32) != 0)
+            continue;
+        memmove(&r->id[i], &r->id[i + 1], (--r->n - i) * sizeof(*r->id));
+        r->n_erased -= r->n_erased > r->n;
+        (void)table_take(&m->index, id);
+        m->counters.submissions--;
+        m->counters.damaged++;
+    }
+    unlock(m);
+    if (!is)
+        return;
+    ws_log(WS_LOG_ERROR, "learn",
+        "what a vehicle sent in round %llu is damaged on the disk; it is not used",
+        (unsigned long long)number);
+    materials_disk_drop(&m->disk, number, id);
+}
+
 bool materials_get(struct materials *m, const uint8_t id[static 32], struct materials_hold *ret) {
     uint64_t number = 0;
     lock(m);
     const struct round_files *r = table_get(&m->index, id);
-    number = r == NULL ? 0 : r->number;
+    const bool there = r != NULL;
+    number = there ? r->number : 0;
     unlock(m);
     struct buf octets = {0};
     memset(ret, 0, sizeof(*ret));
     size_t bundles = 0;
-    if (r == NULL || !materials_disk_get(&m->disk, number, id, &octets, &bundles) ||
-        octets.n - bundles < HEAD || be32(octets.p) > octets.n - bundles - HEAD) {
+    int rc = there ? materials_disk_get(&m->disk, number, id, &octets, &bundles) : WS_OK;
+    const bool whole =
+        rc == WS_OK && octets.n - bundles >= HEAD && be32(octets.p) <= octets.n - bundles - HEAD;
+    if (!there || !whole) {
+        if (there && (rc == WS_OK || rc == WS_ENOTFOUND))
+            forget(m, number, id);
         buf_free(&octets);
         return false;
     }
@@ -432,7 +469,13 @@ static bool end_one(struct materials *m) {
         materials_disk_erase_bundles(&m->disk, number, id[i]);
     materials_disk_end(&m->disk, number, ended_us);
     lock(m);
-    m->counters.erased += n;
+    r = m->rounds;
+    while (r != NULL && r->number != number)
+        r = r->next;
+    if (r != NULL) {
+        m->counters.erased += n - r->n_erased;
+        r->n_erased = n;
+    }
     unlock(m);
     free(id);
     return true;

@@ -8,7 +8,8 @@
  *   FOLDER/blobs/SHA256               models, root sets
  *
  * A file is there whole or not at all. What a vehicle sent is put in checked and given out as the disk has it: who reads it checks it
- * against the id again (fl_material_check, fl_material_wire_fits). Blobs are checked when they are read. Erasing writes over a file
+ * against the id again (fl_material_check, fl_material_wire_fits); a file that is no longer whole is removed when it is read, so that it can come
+ * again. Blobs are checked when they are read. Erasing writes over a file
  * before it goes; flash may keep what was written elsewhere, so the shares are sealed for keys that are erased, too.
  *
  * Any thread; a lock inside, not held while files are read or written. */
@@ -86,6 +87,7 @@ void materials_pin(struct materials *m, const uint8_t (*sha256)[32], size_t n);
 struct materials_counters {
     uint64_t put, erased, expired; /* submissions: stored, bundles erased, gone */
     uint64_t no_room, io_failed;
+    uint64_t damaged; /* submissions that the disk has not as they were put */
     uint64_t bad_blobs; /* whose octets on the disk were not of their hash */
     size_t submissions, blobs;
     uint64_t octets, blob_octets;

@@ -55,6 +55,11 @@ static void drop(const char *path) {
         ws_log(WS_LOG_WARN, "learn", "%s cannot be removed: %s", path, strerror(errno));
 }
 
+static void complain(int rc, const struct ws_err *err) {
+    if (rc != WS_OK)
+        ws_log(WS_LOG_ERROR, "learn", "%s", err->text);
+}
+
 static bool is_number(const char *name, uint64_t *ret) {
     char *end;
     errno = 0;
@@ -82,7 +87,7 @@ static void found_file(const struct materials_disk *d, uint64_t round, const cha
     const size_t n = strlen(name);
     if (n == HEX && hex_decode(id, 32, name)) {
         id_path(d, round, id, bundles_end, whole);
-        found->submission(found->ctx, round, id, size_of(path) + size_of(whole));
+        found->submission(found->ctx, round, id, size_of(path), size_of(whole));
         return;
     }
     if (n == HEX + sizeof(bundles_end) - 1 && strcmp(name + HEX, bundles_end) == 0) {
@@ -102,7 +107,8 @@ static void found_file(const struct materials_disk *d, uint64_t round, const cha
         if (is)
             return;
     }
-    drop(path);
+    struct ws_err err; /* it may hold shares */
+    complain(file_erase(path, &err), &err);
 }
 
 static void for_each(const char *path, void (*take)(void *ctx, const char *name), void *ctx) {
@@ -288,29 +294,33 @@ void materials_disk_put(
         give_up(&p[i].file[WHOLE]);
         if (p[i].file[BUNDLES].path[0] == 0)
             continue;
-        drop(p[i].file[WHOLE].path);
-        materials_disk_erase_bundles(d, item[i]->round, item[i]->id);
+        materials_disk_drop(d, item[i]->round, item[i]->id);
     }
     free(p);
 }
 
-bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
+int materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
     struct buf *ret, size_t *ret_bundles) {
     char path[PATH_MAX];
     struct ws_err err;
     id_path(d, round, id, "", path);
-    if (file_read(path, FILE_MAX, ret, &err) != WS_OK)
-        return false;
+    int rc = file_read(path, FILE_MAX, ret, &err);
     const size_t n = ret->n;
     id_path(d, round, id, bundles_end, path);
-    int rc = file_read(path, FL_BUNDLES_OCTETS_MAX, ret, &err);
+    if (rc == WS_OK) {
+        rc = file_read(path, FL_BUNDLES_OCTETS_MAX, ret, &err);
+        rc = rc == WS_ENOTFOUND ? WS_OK : rc; /* erased */
+    }
     *ret_bundles = ret->n - n;
-    return rc == WS_OK || rc == WS_ENOTFOUND;
+    return rc;
 }
 
-static void complain(int rc, const struct ws_err *err) {
-    if (rc != WS_OK)
-        ws_log(WS_LOG_ERROR, "learn", "%s", err->text);
+void materials_disk_drop(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
+    char path[PATH_MAX];
+    id_path(d, round, id, "", path);
+    drop(path);
+    materials_disk_erase_bundles(d, round, id);
 }
 
 void materials_disk_erase_bundles(

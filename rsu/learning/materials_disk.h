@@ -14,7 +14,8 @@ struct materials_disk {
 /* What is there at the start. */
 struct materials_found {
     void (*round)(void *ctx, uint64_t round); /* before anything of it */
-    void (*submission)(void *ctx, uint64_t round, const uint8_t id[static 32], uint64_t octets);
+    void (*submission)(void *ctx, uint64_t round, const uint8_t id[static 32], uint64_t octets,
+        uint64_t bundles); /* octets of the two files */
     void (*end)(void *ctx, uint64_t round, uint64_t its_us);
     void (*blob)(void *ctx, const uint8_t hash[static 32], uint64_t octets, uint64_t changed_s);
     void *ctx;
@@ -26,9 +27,11 @@ WARN_UNUSED int materials_disk_open(struct materials_disk *d, const char *folder
 /* Sets rc of each; durable when it is WS_OK. At most MATERIALS_PUT_MAX, no two of one id. */
 void materials_disk_put(
     const struct materials_disk *d, struct materials_item *const *item, size_t n);
-/* Length of the cover (4), cover, ciphertext, then the bundles, so many octets. */
-bool materials_disk_get(const struct materials_disk *d, uint64_t round, const uint8_t id[static 32],
-    struct buf *ret, size_t *ret_bundles);
+/* Length of the cover (4), cover, ciphertext, then the bundles, so many octets. WS_ENOTFOUND: the file has gone. */
+WARN_UNUSED int materials_disk_get(const struct materials_disk *d, uint64_t round,
+    const uint8_t id[static 32], struct buf *ret, size_t *ret_bundles);
+void materials_disk_drop(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
 void materials_disk_erase_bundles(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
 /* Notes when it ended, behind the erasing: what is noted as ended has no bundles left. */

@@ -410,11 +410,20 @@ static void keys_grow_old(void **state) {
     assert_int_equal(rig_view(c->rig).phase, FL_IDLE);
     for (unsigned i = 0; i < 4; i++)
         block(c);
+    /* A day later, and the power went before an old key had been erased. */
+    rig_begin(c->rig, 86400 * (uint64_t)RIG_SECOND);
+    rig_end(c->rig);
+    for (unsigned i = 0; i < 4; i++)
+        block(c);
+    assert_int_equal(save(&c->unit[0], "key-1", span_of("left behind", 11), NULL), WS_OK);
+    boot(c, 1);
+    block(c);
     for (unsigned v = 1; v <= RIG_VALIDATORS; v++) {
         assert_int_equal(
-            fl_contract_key_serial(c->rig->contract.self, c->rig->set[v - 1].address), 2);
+            fl_contract_key_serial(c->rig->contract.self, c->rig->set[v - 1].address), 3);
         assert_null(find(&c->unit[v - 1], "key-1", false));
-        assert_non_null(find(&c->unit[v - 1], "key-2", false));
+        assert_null(find(&c->unit[v - 1], "key-2", false));
+        assert_non_null(find(&c->unit[v - 1], "key-3", false));
     }
     cell_close(c);
 }

@@ -2,6 +2,7 @@
  * outcomes as records, materials on disk. What the upload brings is put into the stores here; it has tests of its own. */
 #include "tests/unit/rsu/learn_world.h"
 
+#include "base/fileio.h"
 #include "base/mem.h"
 #include "fedlearn/round/find.h"
 #include "fedlearn/vehicle/client.h"
@@ -93,7 +94,11 @@ static void test_units_start_again(void **state) {
     for (size_t i = 0; i < N; i++) {
         world_until(&x, phases[i], 1000 * SECOND);
         world_stop(&x, i);
+        char half[300]; /* of a key, say */
+        (void)snprintf(half, sizeof(half), "%s/learning/key-2.tmp.99", x.folder[i].top);
+        assert_int_equal(file_write(half, span_of("secret", 6), 0600, NULL), WS_OK);
         world_start(&x, i);
+        assert_int_not_equal(access(half, F_OK), 0);
     }
     world_until(&x, FL_IDLE, 4000 * SECOND);
     expect_closed(&x, 2);

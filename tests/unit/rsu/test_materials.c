@@ -177,6 +177,9 @@ static void damage_is_not_given_out_as_whole(void **state) {
     assert_int_equal(truncate(path, 3), 0);
     id_of(1, id);
     assert_false(materials_get(store, id, &h));
+    assert_false(has(1));
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(put(3, 1), WS_OK);
     assert_int_equal(file_write(path, span_of("\xff\xff\xff\xff----", 8), 0600, NULL), WS_OK);
     assert_false(materials_get(store, id, &h));
 }
@@ -295,6 +298,160 @@ static void erased_octets_are_written_over(void **state) {
     assert_int_equal(file_erase(path, NULL), WS_OK); /* again */
 }
 
+/* ---- crashes ---- */
+
+static void copy_file(const char *from, const char *to) {
+    struct buf b = {0};
+    assert_int_equal(file_read(from, 1 << 20, &b, NULL), WS_OK);
+    assert_int_equal(file_write(to, buf_span(&b), 0600, NULL), WS_OK);
+    buf_free(&b);
+}
+
+/* All that a crash may leave of a put: each file missing, half there under its other name, or whole. What was not whole is not here, nothing of its
+ * shares is left, and it can be put again. */
+static void a_put_is_cut_anywhere(void **state) {
+    (void)state;
+    char whole[512], bundles[512], whole_half[512], bundles_half[512];
+    path_of(3, 1, "", whole);
+    path_of(3, 1, ".bundles", bundles);
+    path_of(3, 1, ".tmp.99", whole_half);
+    path_of(3, 1, ".bundles.tmp.99", bundles_half);
+    for (unsigned at = 0; at < 6; at++) {
+        assert_int_equal(put(3, 1), WS_OK);
+        if (at < 5) { /* the last name was not there yet */
+            copy_file(whole, whole_half);
+            assert_int_equal(unlink(whole), 0);
+        }
+        if (at < 4) {
+            copy_file(bundles, bundles_half);
+            assert_int_equal(unlink(bundles), 0);
+        }
+        if (at < 3)
+            assert_int_equal(truncate(whole_half, 100), 0);
+        if (at < 2)
+            assert_int_equal(unlink(whole_half), 0);
+        if (at < 1)
+            assert_int_equal(truncate(bundles_half, 0), 0);
+        reopen(UINT64_MAX, UINT64_MAX);
+        assert_int_equal(has(1), at == 5);
+        assert_int_not_equal(access(whole_half, F_OK), 0);
+        assert_int_not_equal(access(bundles_half, F_OK), 0);
+        assert_int_equal(access(bundles, F_OK) == 0, at == 5);
+        assert_int_equal(put(3, 1), at == 5 ? WS_EEXIST : WS_OK);
+        assert_int_equal(bundles_of(1), BUNDLES);
+        materials_round(store, 4, HOUR);
+        materials_sweep(store, 20 * HOUR); /* gone, for the next */
+        assert_false(has(1));
+    }
+}
+
+/* Shares that were erased stay so over a restart; those that a crash left are erased then, also when the end of the round was noted already. */
+static void erasing_is_cut_anywhere(void **state) {
+    (void)state;
+    char ended[512], kept[512], bundles[512];
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(put(7, i), WS_OK);
+    path_of(7, 2, ".bundles", bundles);
+    (void)snprintf(kept, sizeof(kept), "%s/kept", folder);
+    copy_file(bundles, kept);
+    materials_round(store, 8, HOUR);
+    materials_sweep(store, HOUR);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(bundles_of(i), 0);
+    (void)snprintf(ended, sizeof(ended), "%s/rounds/7/ended", folder);
+    for (unsigned noted = 0; noted <= 1; noted++) {
+        if (noted == 0)
+            assert_int_equal(unlink(ended), 0);
+        copy_file(kept, bundles); /* as if the power had gone before its turn */
+        reopen(UINT64_MAX, UINT64_MAX);
+        materials_round(store, 8, 2 * HOUR);
+        assert_true(materials_to_sweep(store, 2 * HOUR));
+        materials_sweep(store, 2 * HOUR);
+        assert_int_not_equal(access(bundles, F_OK), 0);
+        assert_int_equal(access(ended, F_OK), 0);
+        assert_false(materials_to_sweep(store, 2 * HOUR));
+        for (unsigned i = 0; i < 4; i++) {
+            assert_true(has(i));
+            assert_int_equal(bundles_of(i), 0);
+        }
+    }
+    reopen(UINT64_MAX, UINT64_MAX);
+    materials_round(store, 8, 3 * HOUR);
+    assert_false(materials_to_sweep(store, 3 * HOUR));
+}
+
+/* What is written while its round ends is erased behind the others. */
+static void what_comes_late_is_erased(void **state) {
+    (void)state;
+    assert_int_equal(put(7, 1), WS_OK);
+    materials_round(store, 8, HOUR);
+    materials_sweep(store, HOUR);
+    assert_int_equal(put(7, 2), WS_OK);
+    assert_true(materials_to_sweep(store, HOUR));
+    materials_sweep(store, HOUR);
+    assert_int_equal(bundles_of(2), 0);
+    assert_false(materials_to_sweep(store, HOUR));
+    assert_int_equal(materials_read(store).erased, 2);
+}
+
+/* Half a record is none; the whole one is there again when it is put again. */
+static void a_record_is_cut(void **state) {
+    (void)state;
+    char path[512], half[540];
+    struct materials_hold h;
+    (void)snprintf(path, sizeof(path), "%s/rounds/4/record", folder);
+    (void)snprintf(half, sizeof(half), "%s.tmp.99", path);
+    assert_int_equal(materials_put_record(store, 4, span_of("record", 6), NULL), WS_OK);
+    copy_file(path, half);
+    assert_int_equal(truncate(half, 3), 0);
+    assert_int_equal(unlink(path), 0);
+    reopen(UINT64_MAX, UINT64_MAX);
+    assert_false(materials_get_record(store, 4, &h));
+    assert_int_not_equal(access(half, F_OK), 0);
+    assert_int_equal(materials_put_record(store, 4, span_of("record", 6), NULL), WS_OK);
+    reopen(UINT64_MAX, UINT64_MAX);
+    assert_true(materials_get_record(store, 4, &h));
+    assert_int_equal(h.blob.n, 6);
+    materials_release(&h);
+}
+
+/* Several in one go: one twice, one that is there, one whose file the disk refuses. */
+static void many_at_once(void **state) {
+    (void)state;
+    const struct fl_material m = material();
+    uint8_t id[6][32];
+    struct materials_item item[7];
+    char path[512];
+    for (unsigned i = 0; i < 6; i++)
+        id_of(i, id[i]);
+    assert_int_equal(put(3, 5), WS_OK);
+    path_of(3, 4, "", path);
+    assert_int_equal(mkdir(path, 0700), 0); /* no file can have this name */
+    char in[540];
+    (void)snprintf(in, sizeof(in), "%s/x", path);
+    assert_int_equal(file_write(in, span_of("x", 1), 0600, NULL), WS_OK);
+    for (unsigned i = 0; i < 7; i++)
+        item[i] = (struct materials_item){.round = 3 + (i == 1), .id = id[i % 6], .what = &m};
+    materials_put_many(store, item, 7);
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_equal(item[i].rc, i == 4 ? WS_EIO : i == 5 || i == 6 ? WS_EEXIST : WS_OK);
+    assert_non_null(strstr(item[4].err.text, path));
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(bundles_of(i), BUNDLES);
+    assert_false(has(4));
+    path_of(3, 4, ".bundles", path);
+    assert_int_not_equal(access(path, F_OK), 0); /* nor are its shares left */
+    assert_int_equal(materials_read(store).io_failed, 1);
+    assert_int_equal(materials_read(store).submissions, 5);
+    reopen(UINT64_MAX, UINT64_MAX);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(bundles_of(i), BUNDLES);
+    path_of(3, 4, "", path);
+    (void)snprintf(in, sizeof(in), "%s/x", path);
+    (void)unlink(in);
+    (void)rmdir(path);
+}
+
 /* ---- threads ---- */
 
 static void *putter(void *arg) {
@@ -341,6 +498,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(blobs_stay_within_their_budget, begin, end),
         cmocka_unit_test_setup_teardown(records_go_with_their_round, begin, end),
         cmocka_unit_test_setup_teardown(erased_octets_are_written_over, begin, end),
+        cmocka_unit_test_setup_teardown(a_put_is_cut_anywhere, begin, end),
+        cmocka_unit_test_setup_teardown(erasing_is_cut_anywhere, begin, end),
+        cmocka_unit_test_setup_teardown(what_comes_late_is_erased, begin, end),
+        cmocka_unit_test_setup_teardown(a_record_is_cut, begin, end),
+        cmocka_unit_test_setup_teardown(many_at_once, begin, end),
         cmocka_unit_test_setup_teardown(threads_share_it, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
