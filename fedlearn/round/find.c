@@ -102,6 +102,8 @@ static int read_inputs(const struct fl_open *open, const struct fl_source *from,
     if (rc == WS_OK && !is_zero(open->root_set)) {
         in->has_roots = true;
         rc = read_roots(from, open->root_set, &in->roots, err);
+        if (rc == WS_OK)
+            rc = fl_roots_fit(&in->roots, &in->model.shape, err);
     }
     return rc;
 }

@@ -87,8 +87,14 @@ int fl_roots_decode(struct span octets, struct fl_roots *ret, struct ws_err *err
 }
 
 int fl_roots_fit(const struct fl_roots *r, const struct fl_shape *shape, struct ws_err *err) {
-    if (r->inputs == shape->inputs && r->classes == shape->classes)
-        return 0;
-    return ws_fail(err, WS_EINPUT, "the root set has %u inputs and %u classes, the model %u and %u",
-        r->inputs, r->classes, shape->inputs, shape->classes);
+    const uint64_t params = fl_shape_params(shape);
+    if (r->inputs != shape->inputs || r->classes != shape->classes)
+        return ws_fail(err, WS_EINPUT,
+            "the root set has %u inputs and %u classes, the model %u and %u", r->inputs, r->classes,
+            shape->inputs, shape->classes);
+    if (r->rows.n * params > FL_TRIAL_MAX)
+        return ws_fail(err, WS_ELIMIT,
+            "%zu rows of the root set are too many for a model of %llu parameters: %llu at most",
+            r->rows.n, (unsigned long long)params, (unsigned long long)(FL_TRIAL_MAX / params));
+    return 0;
 }

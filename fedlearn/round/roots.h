@@ -23,7 +23,10 @@ void fl_roots_encode(const struct fl_shape *shape, const struct fl_rows *rows, s
 WARN_UNUSED int fl_roots_decode(struct span octets, struct fl_roots *ret, struct ws_err *err);
 void fl_roots_free(struct fl_roots *r);
 
-/* 0 when a model of this shape can be tried on it. */
+/* Rows times parameters of a trial: every validator needs half a minute of a core for as many, before and after together. */
+#define FL_TRIAL_MAX (UINT64_C(1) << 34)
+
+/* 0 when a model of this shape can be tried on it. WS_ELIMIT: that would take too long. */
 WARN_UNUSED int fl_roots_fit(
     const struct fl_roots *r, const struct fl_shape *shape, struct ws_err *err);
 

@@ -83,7 +83,7 @@ static int read_members(struct rd *r, struct fl_round_record *ret, struct ws_err
         m->group = rd_u16(r);
         rd_copy(r, m->id, sizeof(m->id));
         rd_copy(r, m->token, sizeof(m->token));
-        if (m->number >= FL_SUBMISSIONS_MAX || (i > 0 && m->number <= m[-1].number))
+        if (m->number >= ret->open.config.submissions_max || (i > 0 && m->number <= m[-1].number))
             return ws_fail(
                 err, WS_EINPUT, "member %u: submission %u is out of order", i, m->number);
         if (m->group >= ret->n_groups && m->group != FL_MAX_GROUPS)
@@ -91,10 +91,15 @@ static int read_members(struct rd *r, struct fl_round_record *ret, struct ws_err
         if (m->group != FL_MAX_GROUPS)
             size[m->group]++;
     }
-    for (size_t g = 0; g < ret->n_groups; g++)
-        if (size[g] < ret->open.config.group_min)
+    const struct fl_group_sizes sizes = fl_round_sizes(&ret->open.config);
+    for (size_t g = 0; g < ret->n_groups; g++) {
+        if (size[g] < sizes.min)
             return ws_fail(err, WS_EINPUT, "group %zu: %u members, the round opens none below %u",
-                g, size[g], ret->open.config.group_min);
+                g, size[g], sizes.min);
+        if (size[g] > sizes.max)
+            return ws_fail(err, WS_EINPUT, "group %zu: %u members, the profile adds up %u", g,
+                size[g], sizes.max);
+    }
     return WS_OK;
 }
 

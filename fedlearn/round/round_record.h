@@ -30,7 +30,7 @@ void fl_round_record_of(const void *contract, struct fl_round_record *ret);
 void fl_round_record_free(struct fl_round_record *r);
 
 void fl_round_record_encode(const struct fl_round_record *r, struct buf *b);
-/* Everything but the one encoding is refused, with the place: every group has at least open.config.group_min members, too. */
+/* Everything but the one encoding is refused, with the place: every group has as many members as the round's constants allow, too. */
 WARN_UNUSED int fl_round_record_decode(
     struct span octets, struct fl_round_record *ret, struct ws_err *err);
 

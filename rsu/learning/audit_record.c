@@ -151,23 +151,6 @@ static void look_at_opened(struct audit *a) {
 
 /* ---- all of it ---- */
 
-/* A sum that is opened must not be of more than the profile adds up. */
-static bool sizes_good(struct audit *a) {
-    const struct fl_group_sizes s = fl_round_sizes(&a->record.open.config);
-    uint32_t size[FL_MAX_GROUPS] = {0};
-    for (uint32_t i = 0; i < a->record.n; i++)
-        if (a->record.member[i].group != FL_MAX_GROUPS)
-            size[a->record.member[i].group]++;
-    for (size_t g = 0; g < a->record.n_groups; g++) {
-        if (size[g] <= s.max)
-            continue;
-        audit_say(a, AUDIT_FAILS, "record", "group %zu: %u members, the profile adds up %u", g,
-            size[g], s.max);
-        return false;
-    }
-    return true;
-}
-
 void audit_look_at_record(struct audit *a) {
     struct ws_err err = {0};
     if (fl_round_record_decode(a->claim->record, &a->record, &err) != WS_OK) {
@@ -176,7 +159,7 @@ void audit_look_at_record(struct audit *a) {
     }
     a->decoded = true;
     fl_open_round(&a->record.open, a->claim->cell, &a->sealed_for);
-    if (!sizes_good(a) || !look_at_open(a))
+    if (!look_at_open(a))
         return;
     look_at_seed(a);
     const uint64_t height = look_at_cut_off(a);

@@ -36,6 +36,10 @@ static void test_octets(void **state) {
     shape.classes = 5;
     assert_int_equal(fl_roots_fit(&r, &shape, &err), WS_EINPUT);
     assert_string_equal(err.text, "the root set has 3 inputs and 4 classes, the model 3 and 5");
+    const struct fl_roots many = {.inputs = 1023, .classes = 23, .rows = {.n = FL_MAX_ROOTS}};
+    shape = (struct fl_shape){1023, 0, 23};
+    assert_int_equal(fl_roots_fit(&many, &shape, &err), WS_ELIMIT);
+    assert_non_null(strstr(err.text, "729444 at most"));
     fl_roots_free(&r);
     for (size_t n = 0; n < b.n; n++) {
         uint8_t *cut = ws_memdup(b.p, n + 1);

@@ -238,6 +238,39 @@ static void suspects_stand_apart(void **state) {
     opened_free(&o);
 }
 
+/* More than a profile adds up would not decode, whatever they sent. */
+static void a_group_has_an_upper_bound(void **state) {
+    (void)state;
+    struct opened o = open_round();
+    struct fl_round_record back;
+    struct ws_err err = {0};
+    struct buf b = {0};
+    const uint32_t most = o.record.open.config.profile->weight_max;
+    o.record.open.config.submissions_max = 128;
+    struct fl_round_member *member = ws_calloc(most + 1, sizeof(*member));
+    for (uint32_t i = 0; i <= most; i++)
+        member[i].number = i;
+    free(o.record.member);
+    o.record.member = member;
+    o.record.n_groups = o.record.free_groups = 1;
+    o.record.n = most;
+    fl_round_record_encode(&o.record, &b);
+    assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_OK);
+    fl_round_record_free(&back);
+    buf_clear(&b);
+    o.record.n = most + 1;
+    fl_round_record_encode(&o.record, &b);
+    assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_EINPUT);
+    assert_string_equal(err.text, "group 0: 65 members, the profile adds up 64");
+    member[most].number = 128;
+    buf_clear(&b);
+    fl_round_record_encode(&o.record, &b);
+    assert_int_equal(fl_round_record_decode(buf_span(&b), &back, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "is out of order"));
+    buf_free(&b);
+    opened_free(&o);
+}
+
 /* ---- finding ---- */
 
 struct files {
@@ -300,6 +333,12 @@ static void an_auditor_finds_the_same(void **state) {
     assert_int_equal(fl_find(&o.record, &from, mine, &next, &err), WS_ENOTFOUND);
     assert_string_equal(err.text, "what submission 7 sent is not here");
     f.without = UINT32_MAX;
+    /* Ordered by hash, but for another model. */
+    const struct fl_shape narrow = {RIG_INPUTS - 1, 0, 4};
+    buf_clear(&f.roots);
+    fl_roots_encode(&narrow, &o.r->root_set, &f.roots);
+    assert_int_equal(fl_find(&o.record, &from, mine, &next, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "the root set has 73 inputs"));
     buf_clear(&f.roots);
     assert_int_equal(fl_find(&o.record, &from, mine, &next, &err), WS_ENOTFOUND);
     assert_non_null(strstr(err.text, "root set "));
@@ -320,6 +359,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_is_named),
         cmocka_unit_test(the_draw_can_be_made_again),
         cmocka_unit_test(suspects_stand_apart),
+        cmocka_unit_test(a_group_has_an_upper_bound),
         cmocka_unit_test(an_auditor_finds_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
