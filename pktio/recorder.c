@@ -1,5 +1,6 @@
 #include "pktio/recorder.h"
 
+#include "base/cond.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -359,17 +360,13 @@ int recorder_open(const struct recorder_config *cfg, struct recorder **ret, stru
     if (mkdir(cfg->folder, 0700) != 0 && errno != EEXIST)
         return ws_fail(err, WS_EIO, "%s: %s", cfg->folder, strerror(errno));
     struct recorder *r = ws_alloc(sizeof(*r));
-    pthread_condattr_t attr;
     r->cfg = *cfg;
     r->folder = ws_strdup(cfg->folder);
     r->cfg.folder = r->folder;
     r->queue = record_queue_new(cfg->queue_octets);
     r->backoff.random = ws_random_seeded(1);
     (void)pthread_mutex_init(&r->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&r->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ws_cond_init(&r->wake);
     int rc = find_kept(r, err);
     if (rc == WS_OK) {
         char undeleted[WS_ERR_TEXT];

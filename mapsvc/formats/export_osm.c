@@ -71,6 +71,22 @@ const struct element *osm_find(
     return NULL;
 }
 
+const struct element *osm_lane_of(const struct osm_index *x, const struct element *limit) {
+    const char *alias = element_attr(limit, "lane");
+    return alias == NULL ? NULL : osm_find(x, EL_LANE, alias);
+}
+
+const struct element *osm_limit_of(const struct osm_index *x, const struct element *lane) {
+    char alias[ELEMENT_MAX_TEXT + 16];
+    for (size_t i = 0; i < lane->n_aliases; i++) {
+        (void)snprintf(alias, sizeof(alias), "%s#speed_limit", lane->aliases[i]);
+        const struct element *e = osm_find(x, EL_SPEED_LIMIT, alias);
+        if (e != NULL)
+            return e;
+    }
+    return NULL;
+}
+
 /* ---- ids ---- */
 
 /* An area is a relation of ways where it names its edges, else a way of its own. */

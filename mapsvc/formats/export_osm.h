@@ -22,6 +22,9 @@ void osm_index_free(struct osm_index *x);
 /* NULL when there is none of that kind. */
 const struct element *osm_find(
     const struct osm_index *x, enum element_kind kind, const char *alias);
+/* The lane a limit belongs to and the limit on a lane, as they stand in the index; NULL: none. */
+const struct element *osm_lane_of(const struct osm_index *x, const struct element *limit);
+const struct element *osm_limit_of(const struct osm_index *x, const struct element *lane);
 
 /* Ways: signs, lights, stop lines, boundaries, areas. Relations: lanes, crosswalks, areas made of ways. */
 bool osm_is_way(const struct element *e);

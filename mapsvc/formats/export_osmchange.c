@@ -132,23 +132,6 @@ static void put_ways(struct writer *w, enum osm_action want) {
     }
 }
 
-/* The lane a limit belongs to, as it now stands. */
-static const struct element *lane_of(const struct writer *w, const struct element *limit) {
-    const char *alias = element_attr(limit, "lane");
-    return alias == NULL ? NULL : osm_find(&w->index, EL_LANE, alias);
-}
-
-static const struct element *limit_of(const struct writer *w, const struct element *lane) {
-    char alias[ELEMENT_MAX_TEXT + 16];
-    for (size_t i = 0; i < lane->n_aliases; i++) {
-        (void)snprintf(alias, sizeof(alias), "%s#speed_limit", lane->aliases[i]);
-        const struct element *e = osm_find(&w->index, EL_SPEED_LIMIT, alias);
-        if (e != NULL)
-            return e;
-    }
-    return NULL;
-}
-
 static int by_id(const void *id, const void *entry) {
     return memcmp(id, ((const struct osm_net *)entry)->id, 16);
 }
@@ -173,7 +156,7 @@ static void put_relations(struct writer *w, enum osm_action want) {
         uint32_t version = 0;
         if (c->last->kind == EL_SPEED_LIMIT && action != OSM_NOTHING && want == OSM_MODIFY) {
             /* A limit is a tag of its lane: coming, changing, going, it modifies the lane. */
-            lane = lane_of(w, c->last);
+            lane = osm_lane_of(&w->index, c->last);
             if (lane == NULL) {
                 buf_printf(w->b, "  <!-- a limit whose lane is not in the map is left out -->\n");
                 continue;
@@ -187,7 +170,7 @@ static void put_relations(struct writer *w, enum osm_action want) {
         }
         if (lane == NULL)
             continue;
-        const struct element *limit = lane->kind == EL_LANE ? limit_of(w, lane) : NULL;
+        const struct element *limit = lane->kind == EL_LANE ? osm_limit_of(&w->index, lane) : NULL;
         if (!osm_put_lanelet(w->b, lane, limit, &w->index, version))
             buf_printf(w->b, "  <!-- a lane without bounds is left out -->\n");
     }

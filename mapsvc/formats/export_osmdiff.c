@@ -156,22 +156,6 @@ static void put_way_change(struct writer *w, const struct osm_net *c, enum osm_a
 
 /* ---- lanes with their limits ---- */
 
-static const struct element *limit_now(const struct writer *w, const struct element *lane) {
-    char alias[ELEMENT_MAX_TEXT + 16];
-    for (size_t i = 0; i < lane->n_aliases; i++) {
-        (void)snprintf(alias, sizeof(alias), "%s#speed_limit", lane->aliases[i]);
-        const struct element *e = osm_find(&w->index, EL_SPEED_LIMIT, alias);
-        if (e != NULL)
-            return e;
-    }
-    return NULL;
-}
-
-static const struct element *lane_of(const struct writer *w, const struct element *limit) {
-    const char *alias = element_attr(limit, "lane");
-    return alias == NULL ? NULL : osm_find(&w->index, EL_LANE, alias);
-}
-
 static const char *lane_alias(const struct osm_net *c) {
     const char *alias = element_attr(c->last, "lane");
     return alias == NULL ? "" : alias;
@@ -211,7 +195,7 @@ static const struct element *limit_then(const struct writer *w, const struct ele
         if (c != NULL)
             return c->before;
     }
-    return limit_now(w, lane);
+    return osm_limit_of(&w->index, lane);
 }
 
 static int net_find(const void *key, const void *entry) {
@@ -236,8 +220,8 @@ static void put_lane_change(struct writer *w, const struct osm_net *c, const str
         ok = osm_put_lanelet(
             &old, was, was->kind == EL_LANE ? limit_then(w, was) : NULL, &w->index, was->revision);
     if (is != NULL)
-        ok = osm_put_lanelet(&new, is, is->kind == EL_LANE ? limit_now(w, is) : NULL, &w->index,
-                 action == OSM_MODIFY ? was->revision + 1 : 0) &&
+        ok = osm_put_lanelet(&new, is, is->kind == EL_LANE ? osm_limit_of(&w->index, is) : NULL,
+                 &w->index, action == OSM_MODIFY ? was->revision + 1 : 0) &&
              ok;
     else
         put_gone(&new, "relation", was);
@@ -261,7 +245,7 @@ static void put_relations(struct writer *w) {
         if (osm_is_relation(c->last)) {
             lane = c->last;
         } else if (c->last->kind == EL_SPEED_LIMIT) {
-            lane = lane_of(w, c->last);
+            lane = osm_lane_of(&w->index, c->last);
             c = lane == NULL ? NULL : change_of(w, lane);
             if (lane == NULL)
                 buf_printf(w->b, " <!-- a limit whose lane is not in the map is left out -->\n");

@@ -5,6 +5,7 @@
 #include "ledger/exec/hash.h"
 #include "mapsvc/formats/xml.h"
 #include "mapsvc/model/ieee.h"
+#include "mapsvc/model/ints.h"
 #include "mapsvc/model/text.h"
 #include "mapsvc/tnits/tnits_read.h"
 
@@ -58,6 +59,13 @@ struct cell_frame map_frame_around(const struct map_import_options *opt, int32_t
     if (opt->has_frame && (near || !opt->frame_is_hint))
         return opt->frame;
     return frame_at(lat / STEP * STEP, lon / STEP * STEP);
+}
+
+struct cell_frame map_frame_of_places(
+    const struct map_import_options *opt, int64_t *lat, int64_t *lon, size_t n) {
+    qsort(lat, n, sizeof(lat[0]), order_i64);
+    qsort(lon, n, sizeof(lon[0]), order_i64);
+    return map_frame_around(opt, (int32_t)(lat[n / 2] / 1000), (int32_t)(lon[n / 2] / 1000));
 }
 
 struct cell_frame map_frame_local(struct map_reader *r) {

@@ -34,6 +34,9 @@ void map_emit(struct map_reader *r, struct element *e, const char *native);
 /* Frame of a file whose points are known by place: the caller's, or one at the middle (in 1e-7 degree)
  * rounded to 0.001 degree, so that small edits of a map do not move its frame. */
 struct cell_frame map_frame_around(const struct map_import_options *opt, int32_t lat, int32_t lon);
+/* The same at the median of n >= 1 places (1e-10 degree, put into order), so that one at an absurd place does not move it. */
+struct cell_frame map_frame_of_places(
+    const struct map_import_options *opt, int64_t *lat, int64_t *lon, size_t n);
 /* Frame of a file in local metres; notes when the origin is not known. */
 struct cell_frame map_frame_local(struct map_reader *r);
 

@@ -218,14 +218,20 @@ bool moved_opens(
     return true;
 }
 
+/* The plane ends at 2147 km: what is moved beyond stands at its edge. */
+static int32_t moved_by(int32_t v, int64_t by) {
+    int64_t r = v + by;
+    return r < INT32_MIN ? INT32_MIN : r > INT32_MAX ? INT32_MAX : (int32_t)r;
+}
+
 struct element moved_element(const struct element *e, const struct spot *to) {
     struct element r = element_copy(e);
     int32_t ax = 0;
     int32_t ay = 0;
     element_anchor(e, &ax, &ay);
     for (size_t i = 0; i < r.n_points; i++) {
-        r.points[i].x += to->place.x - ax;
-        r.points[i].y += to->place.y - ay;
+        r.points[i].x = moved_by(r.points[i].x, (int64_t)to->place.x - ax);
+        r.points[i].y = moved_by(r.points[i].y, (int64_t)to->place.y - ay);
     }
     r.revision++;
     return r;

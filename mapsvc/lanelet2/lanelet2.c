@@ -169,13 +169,6 @@ static void look_at_regulatory(struct ll_build *b) {
     }
 }
 
-static int order_i64(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
-
-/* Median latitude and longitude: a single node at an absurd place does not move the frame. */
 static void choose_frame(struct ll_build *b) {
     const struct ll_map *m = b->m;
     int64_t *lat = ws_calloc(m->n_nodes, sizeof(lat[0]));
@@ -192,10 +185,7 @@ static void choose_frame(struct ll_build *b) {
         b->own = map_frame_local(b->r);
         b->frame = b->r->opt->has_frame ? b->r->opt->frame : b->own;
     } else {
-        qsort(lat, n, sizeof(lat[0]), order_i64);
-        qsort(lon, n, sizeof(lon[0]), order_i64);
-        b->frame =
-            map_frame_around(b->r->opt, (int32_t)(lat[n / 2] / 1000), (int32_t)(lon[n / 2] / 1000));
+        b->frame = map_frame_of_places(b->r->opt, lat, lon, n);
     }
     free(lat);
     free(lon);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "mapsvc/formats/export_into.h"
+#include "mapsvc/model/ints.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,12 +112,6 @@ static void remove_emptied_rules(struct into *w) {
         keep_limits(w, rule->id);
         ll_text_remove(&w->text, o);
     }
-}
-
-static int order_i64(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
 }
 
 /* Nodes that something left in the file names, ascending: ways, and relations (a rule may refer to a node). */

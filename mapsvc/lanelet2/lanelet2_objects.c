@@ -4,18 +4,13 @@
 #include "mapsvc/formats/objects.h"
 #include "mapsvc/lanelet2/lanelet2.h"
 #include "mapsvc/model/ieee.h"
+#include "mapsvc/model/ints.h"
 
 #include <stdlib.h>
 
 enum { SHIFT_MM = 50, FAR_MM = 200, SAMPLES_MIN = 8 };
 
 /* ---- nodes ---- */
-
-static int order_i64(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
 
 struct step {
     const struct ll_node *a, *b;

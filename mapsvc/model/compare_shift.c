@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "mapsvc/model/compare.h"
 #include "mapsvc/model/ieee.h"
+#include "mapsvc/model/ints.h"
 
 #include <stdlib.h>
 
@@ -48,12 +49,6 @@ static size_t take_samples(const struct compare *c, struct sample *s, size_t max
         }
     }
     return n;
-}
-
-static int order_i64(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
 }
 
 struct shift {

@@ -15,6 +15,11 @@ static inline int compare_i64(int64_t a, int64_t b) {
     return (a > b) - (a < b);
 }
 
+/* The same for a list of int64_t. */
+static inline int order_i64(const void *a, const void *b) {
+    return compare_i64(*(const int64_t *)a, *(const int64_t *)b);
+}
+
 /* Bit i of v to bit 2 i. */
 static inline uint64_t spread_bits(uint32_t v) {
     uint64_t x = v;

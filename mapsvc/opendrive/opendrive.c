@@ -37,13 +37,7 @@ bool od_place(const struct od_build *b, double x, double y, double z, struct map
     return true;
 }
 
-static int order_i64(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
-
-/* Median of the records' beginnings: one absurd road does not move the frame. False: none on the globe. */
+/* Around the records' beginnings. False: none is on the globe. */
 static bool frame_by_projection(struct od_build *b) {
     const struct od_map *m = b->m;
     int64_t *lat = ws_calloc(m->n_geometry, sizeof(lat[0]));
@@ -58,12 +52,8 @@ static bool frame_by_projection(struct od_build *b) {
                 g->x * s + g->y * c + m->shift_y, &lat[n], &lon[n]))
             n++;
     }
-    if (n > 0) {
-        qsort(lat, n, sizeof(lat[0]), order_i64);
-        qsort(lon, n, sizeof(lon[0]), order_i64);
-        b->frame =
-            map_frame_around(b->r->opt, (int32_t)(lat[n / 2] / 1000), (int32_t)(lon[n / 2] / 1000));
-    }
+    if (n > 0)
+        b->frame = map_frame_of_places(b->r->opt, lat, lon, n);
     free(lat);
     free(lon);
     return n > 0;

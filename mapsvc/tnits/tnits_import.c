@@ -132,13 +132,6 @@ static void take(struct tnits_features *d, const struct tnits_feature *f, struct
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    int64_t p = *(const int64_t *)a;
-    int64_t q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
-
-/* Frame around the median of the first points. */
 static void choose_frame(struct tnits_features *d) {
     int64_t *lat = ws_calloc(d->n, sizeof(*lat));
     int64_t *lon = ws_calloc(d->n, sizeof(*lon));
@@ -149,14 +142,8 @@ static void choose_frame(struct tnits_features *d) {
         lat[n] = d->all[i].points[0].lat;
         lon[n++] = d->all[i].points[0].lon;
     }
-    if (n > 0) {
-        qsort(lat, n, sizeof(*lat), by_value);
-        qsort(lon, n, sizeof(*lon), by_value);
-        d->r->map->frame =
-            map_frame_around(d->r->opt, (int32_t)(lat[n / 2] / 1000), (int32_t)(lon[n / 2] / 1000));
-    } else {
-        d->r->map->frame = map_frame_around(d->r->opt, 0, 0);
-    }
+    d->r->map->frame =
+        n > 0 ? map_frame_of_places(d->r->opt, lat, lon, n) : map_frame_around(d->r->opt, 0, 0);
     free(lat);
     free(lon);
 }

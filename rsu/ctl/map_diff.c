@@ -2,6 +2,7 @@
 #include "rsu/ctl/map.h"
 
 #include "mapsvc/formats/objects.h"
+#include "rsu/json/map.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -11,11 +12,6 @@ static int print_json(const struct ctl_verb *v, json_t *j) {
     int code = ctl_print_json(v, j);
     json_decref(j);
     return code;
-}
-
-static const char *op_name(enum map_change_op op) {
-    static const char *const names[] = {"create", "modify", "delete"};
-    return names[op];
 }
 
 /* The two maps whose difference it is. */
@@ -56,7 +52,7 @@ static json_t *change_json(const struct pair *p, const struct map_change *c) {
     char words[CHANGE_WORDS_OCTETS];
     hex_encode(id, e->id, 16);
     describe(p, c, words, sizeof(words));
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "op", op_name(c->op), "kind",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "op", json_change_op(c->op), "kind",
         element_kind_name(e->kind), "element", id, "what", words);
     if (c->before != NULL && c->before->has_value)
         (void)json_object_set_new(o, "before", json_integer(c->before->value));

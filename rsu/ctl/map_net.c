@@ -4,6 +4,7 @@
 #include "mapsvc/fuse/range.h"
 #include "rsu/ctl/map.h"
 #include "rsu/ctl/map_unit.h"
+#include "rsu/json/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +167,6 @@ const struct ctl_verb ctl_map_snapshot = {"map", "snapshot",
 static void note_changes(struct net_command *d, const struct map_range *n) {
     for (size_t i = 0; i < n->n; i++) {
         const struct range_change *c = &n->changes[i];
-        static const char *const ops[] = {"create", "modify", "delete"};
         char words[CHANGE_WORDS_OCTETS];
         char id[33];
         range_change_describe(c, words, sizeof(words));
@@ -174,9 +174,9 @@ static void note_changes(struct net_command *d, const struct map_range *n) {
         buf_printf(&d->words, "  - %s\n", words);
         (void)json_array_append_new(d->told,
             json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "op",
-                c->tombstone ? "tombstone" : ops[c->op], "kind", element_kind_name(c->kind),
-                "element", id, "what", words, "first_version", (json_int_t)c->first_version,
-                "last_version", (json_int_t)c->last_version));
+                c->tombstone ? "tombstone" : json_change_op(c->op), "kind",
+                element_kind_name(c->kind), "element", id, "what", words, "first_version",
+                (json_int_t)c->first_version, "last_version", (json_int_t)c->last_version));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -287,12 +288,8 @@ int keeper_open(const struct keeper_config *cfg, struct store *s, struct keeper 
         free(k);
         return rc;
     }
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&k->lock, NULL);
-    (void)pthread_cond_init(&k->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ws_cond_init(&k->wake);
     drop_old(k, k->cfg.snapshots);
     int bad = pthread_create(&k->thread, NULL, run, k);
     if (bad != 0) {

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -38,12 +39,8 @@ struct mailbox *mailbox_new(size_t capacity) {
     m->last = &m->first;
     m->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     WS_ASSERT(m->fd >= 0);
-    pthread_condattr_t attr;
-    WS_ASSERT(pthread_condattr_init(&attr) == 0);
-    WS_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     WS_ASSERT(pthread_mutex_init(&m->lock, NULL) == 0);
-    WS_ASSERT(pthread_cond_init(&m->done, &attr) == 0);
-    (void)pthread_condattr_destroy(&attr);
+    ws_cond_init(&m->done);
     return m;
 }
 

@@ -1,6 +1,7 @@
 #include "rsu/http/lanes.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 #include "rsu/http/map.h"
 
@@ -208,9 +209,6 @@ struct lanes *lanes_new(struct http *h, unsigned waiting) {
         "ws-near", "ws-far", "ws-records", "ws-blocks", "ws-learning"};
     struct lanes *l = ws_alloc(sizeof(*l));
     *l = (struct lanes){.h = h, .waiting = waiting};
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&l->lock, NULL);
     bool good = true;
     for (size_t i = 0; i < HTTP_LANES; i++) {
@@ -218,9 +216,8 @@ struct lanes *lanes_new(struct http *h, unsigned waiting) {
         at->all = l;
         at->kind = (enum http_lane)i;
         at->last = &at->first;
-        (void)pthread_cond_init(&at->given, &attr);
+        ws_cond_init(&at->given);
     }
-    (void)pthread_condattr_destroy(&attr);
     for (size_t i = 0; i < HTTP_LANES && good; i++) {
         struct lane_thread *at = &l->lane[i];
         at->started = good = pthread_create(&at->thread, NULL, lane_run, at) == 0;

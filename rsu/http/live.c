@@ -6,6 +6,7 @@
 #include "rsu/http/evidence.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -219,12 +220,8 @@ void http_get_live(struct http *h, const struct http_call *c, struct http_reply 
 struct live *live_new(struct http *h) {
     struct live *l = ws_alloc(sizeof(*l));
     *l = (struct live){.h = h};
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&l->lock, NULL);
-    (void)pthread_cond_init(&l->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ws_cond_init(&l->wake);
     if (pthread_create(&l->maker, NULL, maker_run, l) != 0) {
         l->stopping = true; /* live_stop has nothing to join */
         live_free(l);

@@ -8,6 +8,7 @@
 #include "rsu/http/internal.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -328,12 +329,8 @@ struct streams *streams_new(struct http *h) {
     struct streams *all = ws_alloc(sizeof(*all));
     all->h = h;
     all->complaint = (struct ws_log_limit){.burst = 1, .period_us = 60000000};
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&all->lock, NULL);
-    (void)pthread_cond_init(&all->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ws_cond_init(&all->wake);
     if (pthread_create(&all->waker, NULL, waker_run, all) != 0) {
         all->stopping = true; /* streams_stop has nothing to join */
         streams_free(all);
