@@ -2,7 +2,6 @@
 #include "mapsvc/fuse/associate.h"
 #include "mapsvc/fuse/diff.h"
 #include "mapsvc/fuse/fusion.h"
-#include "mapsvc/model/compare.h"
 #include "mapsvc/model/text.h"
 
 #include <assert.h>

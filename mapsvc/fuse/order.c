@@ -93,18 +93,6 @@ int map_withdraw_decode(struct span s, uint8_t ret_order[static 32], struct ws_e
     return WS_OK;
 }
 
-static void remove_attr(struct element *e, const char *key) {
-    for (size_t i = 0; i < e->n_attrs; i++) {
-        if (strcmp(e->attrs[i].key, key) != 0)
-            continue;
-        free(e->attrs[i].key);
-        free(e->attrs[i].value);
-        memmove(&e->attrs[i], &e->attrs[i + 1], (e->n_attrs - i - 1) * sizeof(e->attrs[0]));
-        e->n_attrs--;
-        return;
-    }
-}
-
 bool map_order_fits(const struct element *template, const struct element *now) {
     size_t n = now->n_attrs;
     for (size_t i = 0; i < template->n_attrs; i++) {
@@ -133,7 +121,7 @@ struct element map_order_apply(const struct element *template, const struct elem
     }
     for (size_t i = 0; i < template->n_attrs; i++)
         if (template->attrs[i].value[0] == '\0')
-            remove_attr(&e, template->attrs[i].key);
+            (void)element_remove_attr(&e, template->attrs[i].key);
     for (size_t i = 0; i < template->n_attrs; i++) {
         const struct map_attr *a = &template->attrs[i];
         bool ok = a->value[0] == '\0' || element_set_attr(&e, a->key, a->value);

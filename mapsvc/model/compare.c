@@ -5,25 +5,6 @@
 
 #include <stdlib.h>
 
-bool attr_is_derived(const char *key) {
-    static const char *const names[] = {"bulb_ways", "governs", "inner_of", "left_lane", "nodes",
-        "opposite_lane", "outer_of", "regulatory", "right_lane", "rules", "stop_lines",
-        "successors"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(key, names[i]) == 0)
-            return true;
-    return false;
-}
-
-bool attr_is_reference(const char *key) {
-    static const char *const names[] = {"all_way_stop", "bulbs", "inner", "lane", "left", "outer",
-        "right", "right_of_way", "yield"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(key, names[i]) == 0)
-            return true;
-    return attr_is_derived(key);
-}
-
 static bool same_attrs(const struct element *a, const struct element *b) {
     size_t i = 0;
     size_t k = 0;

@@ -4,11 +4,6 @@
 
 #include "mapsvc/model/mapset.h"
 
-/* Attributes of our own model that name other elements or say how a file is organised: no tags of a file. */
-bool attr_is_reference(const char *key);
-/* Those of them that repeat what other elements say, so that one edit is one change: not compared. */
-bool attr_is_derived(const char *key);
-
 struct compare {
     const struct mapset *a, *b;
     bool same_ns; /* else attributes mean different things and are not compared */

@@ -31,10 +31,8 @@ const char *element_kind_name(enum element_kind k) {
 }
 
 void element_free(struct element *e) {
-    for (size_t i = 0; i < e->n_attrs; i++) {
+    for (size_t i = 0; i < e->n_attrs; i++)
         free(e->attrs[i].key);
-        free(e->attrs[i].value);
-    }
     for (size_t i = 0; i < e->n_aliases; i++)
         free(e->aliases[i]);
     free(e->attrs);
@@ -43,12 +41,25 @@ void element_free(struct element *e) {
     *e = (struct element){0};
 }
 
+static struct span text_of(const char *s) {
+    return span_of(s, strlen(s));
+}
+
+struct map_attr map_attr_of(struct span key, struct span value) {
+    char *p = ws_alloc(key.n + value.n + 2);
+    if (key.n > 0)
+        memcpy(p, key.p, key.n);
+    if (value.n > 0)
+        memcpy(p + key.n + 1, value.p, value.n);
+    return (struct map_attr){p, p + key.n + 1};
+}
+
 struct element element_copy(const struct element *e) {
     struct element c = *e;
     c.points = e->n_points == 0 ? NULL : ws_memdup(e->points, e->n_points * sizeof(e->points[0]));
     c.attrs = e->n_attrs == 0 ? NULL : ws_calloc(e->n_attrs, sizeof(e->attrs[0]));
     for (size_t i = 0; i < e->n_attrs; i++)
-        c.attrs[i] = (struct map_attr){ws_strdup(e->attrs[i].key), ws_strdup(e->attrs[i].value)};
+        c.attrs[i] = map_attr_of(text_of(e->attrs[i].key), text_of(e->attrs[i].value));
     c.aliases = e->n_aliases == 0 ? NULL : ws_calloc(e->n_aliases, sizeof(e->aliases[0]));
     for (size_t i = 0; i < e->n_aliases; i++)
         c.aliases[i] = ws_strdup(e->aliases[i]);
@@ -75,21 +86,33 @@ bool element_set_attr(struct element *e, const char *key, const char *value) {
     char *v = text_clean(value, ELEMENT_MAX_TEXT);
     bool found = false;
     size_t at = attr_place(e, k, &found);
-    if (found) {
-        free(k);
-        free(e->attrs[at].value);
-        e->attrs[at].value = v;
-        return true;
-    }
-    if (k[0] == '\0' || e->n_attrs == ELEMENT_MAX_ATTRS) {
-        free(k);
-        free(v);
+    bool room = found || (k[0] != '\0' && e->n_attrs < ELEMENT_MAX_ATTRS);
+    struct map_attr attr = {0};
+    if (room)
+        attr = map_attr_of(text_of(k), text_of(v));
+    free(k);
+    free(v);
+    if (!room)
         return false;
+    if (found) {
+        free(e->attrs[at].key);
+    } else {
+        e->attrs = ws_realloc(e->attrs, (e->n_attrs + 1) * sizeof(e->attrs[0]));
+        memmove(e->attrs + at + 1, e->attrs + at, (e->n_attrs - at) * sizeof(e->attrs[0]));
+        e->n_attrs++;
     }
-    e->attrs = ws_realloc(e->attrs, (e->n_attrs + 1) * sizeof(e->attrs[0]));
-    memmove(e->attrs + at + 1, e->attrs + at, (e->n_attrs - at) * sizeof(e->attrs[0]));
-    e->attrs[at] = (struct map_attr){k, v};
-    e->n_attrs++;
+    e->attrs[at] = attr;
+    return true;
+}
+
+bool element_remove_attr(struct element *e, const char *key) {
+    bool found = false;
+    size_t at = attr_place(e, key, &found);
+    if (!found)
+        return false;
+    free(e->attrs[at].key);
+    e->n_attrs--;
+    memmove(e->attrs + at, e->attrs + at + 1, (e->n_attrs - at) * sizeof(e->attrs[0]));
     return true;
 }
 
@@ -97,6 +120,25 @@ const char *element_attr(const struct element *e, const char *key) {
     bool found = false;
     size_t at = attr_place(e, key, &found);
     return found ? e->attrs[at].value : NULL;
+}
+
+bool attr_is_derived(const char *key) {
+    static const char *const names[] = {"bulb_ways", "governs", "inner_of", "left_lane", "nodes",
+        "opposite_lane", "outer_of", "regulatory", "right_lane", "rules", "stop_lines",
+        "successors"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return false;
+}
+
+bool attr_is_reference(const char *key) {
+    static const char *const names[] = {"all_way_stop", "bulbs", "inner", "lane", "left", "outer",
+        "right", "right_of_way", "yield"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return attr_is_derived(key);
 }
 
 bool element_add_alias(struct element *e, const char *alias) {

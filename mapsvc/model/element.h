@@ -23,7 +23,9 @@ struct map_point {
     int32_t x, y, z; /* mm in the cell frame; z is height above the ellipsoid or 0 */
 };
 struct map_attr {
-    char *key, *value; /* UTF-8; keys unique, ascending in octet order */
+    char *key,
+        *value; /* UTF-8; keys unique, ascending in octet order. One allocation, which begins with the key:
+                          a map of a million elements holds several million of these */
 };
 
 #define ELEMENT_MAX_POINTS 4096
@@ -58,7 +60,14 @@ struct element element_copy(const struct element *e);
  * changed, when the element is full or the key or alias is empty. */
 /* Keeps attrs sorted; replaces an equal key. */
 bool element_set_attr(struct element *e, const char *key, const char *value);
+bool element_remove_attr(struct element *e, const char *key); /* false: it was not there */
 const char *element_attr(const struct element *e, const char *key); /* NULL when absent */
+/* Attributes of our own model that name other elements or say how a file is organised: no tags of a file. */
+bool attr_is_reference(const char *key);
+/* Those of them that repeat what other elements say, so that one edit is one change: not compared. */
+bool attr_is_derived(const char *key);
+/* For decoders: both are clean (mapsvc/model/text.h). */
+struct map_attr map_attr_of(struct span key, struct span value);
 /* Keeps aliases ascending; one that is there already is not added twice. */
 bool element_add_alias(struct element *e, const char *alias);
 bool element_add_point(struct element *e, struct map_point p);

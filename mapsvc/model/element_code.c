@@ -59,18 +59,13 @@ void element_encode(const struct element *e, struct buf *b) {
     put_aliases(b, e);
 }
 
-/* A new string, or NULL with the reader marked bad. */
-static char *get_text(struct rd *r, bool may_be_empty) {
+/* Clean text, or the reader is marked bad. */
+static struct span get_text(struct rd *r, bool may_be_empty) {
     size_t n = rd_u8(r);
     struct span s = rd_take(r, n);
-    if (r->bad || (n == 0 && !may_be_empty) || !text_is_clean(s)) {
+    if (!r->bad && ((n == 0 && !may_be_empty) || !text_is_clean(s)))
         r->bad = true;
-        return NULL;
-    }
-    char *t = ws_alloc(n + 1);
-    if (n > 0)
-        memcpy(t, s.p, n);
-    return t;
+    return s;
 }
 
 static void decode_points(struct rd *r, struct element *e) {
@@ -96,13 +91,13 @@ static void decode_attrs(struct rd *r, struct element *e) {
         return;
     e->attrs = ws_calloc(n, sizeof(e->attrs[0]));
     for (size_t i = 0; i < n && !r->bad; i++) {
-        char *key = get_text(r, false);
-        char *value = get_text(r, true);
-        e->attrs[i] = (struct map_attr){key, value};
-        e->n_attrs = i + 1;
-        if (key == NULL || value == NULL)
+        struct span key = get_text(r, false);
+        struct span value = get_text(r, true);
+        if (r->bad)
             return;
-        if (i > 0 && strcmp(e->attrs[i - 1].key, key) >= 0)
+        e->attrs[i] = map_attr_of(key, value);
+        e->n_attrs = i + 1;
+        if (i > 0 && strcmp(e->attrs[i - 1].key, e->attrs[i].key) >= 0)
             r->bad = true;
     }
 }
@@ -115,12 +110,13 @@ static void decode_aliases(struct rd *r, struct element *e) {
         return;
     e->aliases = ws_calloc(n, sizeof(e->aliases[0]));
     for (size_t i = 0; i < n && !r->bad; i++) {
-        char *alias = get_text(r, false);
-        if (alias == NULL)
+        struct span alias = get_text(r, false);
+        if (r->bad)
             return;
-        e->aliases[i] = alias;
+        e->aliases[i] = ws_alloc(alias.n + 1);
+        memcpy(e->aliases[i], alias.p, alias.n);
         e->n_aliases = i + 1;
-        if (i > 0 && strcmp(e->aliases[i - 1], alias) >= 0)
+        if (i > 0 && strcmp(e->aliases[i - 1], e->aliases[i]) >= 0)
             r->bad = true;
     }
 }
