@@ -190,6 +190,8 @@ void opendrive_read(
         .budget = EVALUATIONS_MAX + (uint64_t)EVALUATIONS_OF_AN_OCTET * data.n,
         .first = r->map->n};
     opendrive_parse(r, data, m);
+    if (r->octets != NULL)
+        buf_free(r->octets);
     if (r->rc == WS_OK) {
         note_version(&b);
         check_roads(&b);

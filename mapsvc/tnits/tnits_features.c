@@ -1,6 +1,7 @@
 /* TN-ITS data sets: reading the document. */
 #include "mapsvc/tnits/tnits_features.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "mapsvc/model/text.h"
 
@@ -31,31 +32,31 @@ static bool date_ms(const char *s, int64_t *ret) {
     return true;
 }
 
-void tnits_wrong(struct tnits_feature *f, const char *why, const char *detail) {
-    if (f->wrong[0] != '\0')
-        return;
-    f->wrong = why;
-    char *clean = text_clean(detail, sizeof(f->detail) - 1);
-    (void)snprintf(f->detail, sizeof(f->detail), "%s", clean);
-    free(clean);
-}
-
 static void put_field(char *dst, size_t size, const char *s) {
     char *clean = text_clean(s, size - 1);
     (void)snprintf(dst, size, "%s", clean);
     free(clean);
 }
 
+/* Why the feature at hand is left out; only the first reason counts. */
+static void wrong(struct tnits_features *d, const char *why, const char *detail) {
+    struct tnits_feature *f = &d->all[d->n - 1];
+    if (f->wrong[0] != '\0')
+        return;
+    f->wrong = why;
+    put_field(d->words.detail, sizeof(d->words.detail), detail);
+}
+
 /* ---- places ---- */
 
-static void add_point(struct tnits_feature *f, struct tnits_place p) {
+static void add_point(struct tnits_features *d, struct tnits_feature *f, struct tnits_place p) {
     if (f->n_points == ELEMENT_MAX_POINTS) {
-        tnits_wrong(f, "more points than an element may have", "");
+        wrong(d, "more points than an element may have", "");
         return;
     }
     if ((f->n_points & (f->n_points - 1)) == 0)
-        f->points =
-            ws_realloc(f->points, (f->n_points == 0 ? 1 : 2 * f->n_points) * sizeof(f->points[0]));
+        f->points = ws_realloc(
+            f->points, (f->n_points == 0 ? 1U : 2U * f->n_points) * sizeof(f->points[0]));
     f->points[f->n_points++] = p;
 }
 
@@ -71,20 +72,20 @@ static void read_positions(
         bool lon = k == (d->lat_first ? 1U : 0U);
         int64_t limit = k == 2 ? INT64_C(100000000000000) : most[lon ? 0 : 1];
         if (!text_to_fixed(word, 10, limit, &v[k])) {
-            tnits_wrong(f, "not a coordinate", word);
+            wrong(d, "not a coordinate", word);
             return;
         }
         if (++k == dimension) {
-            add_point(f,
+            add_point(d, f,
                 d->lat_first ? (struct tnits_place){v[0], v[1]} : (struct tnits_place){v[1], v[0]});
             k = 0;
         }
     }
     if (k != 0)
-        tnits_wrong(f, "coordinates do not come in pairs", "");
+        wrong(d, "coordinates do not come in pairs", "");
 }
 
-static void begin_geometry(struct tnits_features *d, struct tnits_feature *f, const char **attrs) {
+static void begin_geometry(struct tnits_features *d, const char **attrs) {
     const char *srs = xml_attr(attrs, "srsName");
     const char *crs = srs == NULL ? "EPSG:4326" : srs;
     const char *dimension = xml_attr(attrs, "srsDimension");
@@ -99,7 +100,7 @@ static void begin_geometry(struct tnits_features *d, struct tnits_feature *f, co
                          (crs[n - k - 1] == ':' || crs[n - k - 1] == '/' || crs[n - k - 1] == '#'));
     }
     if (!known)
-        tnits_wrong(f, "reference system is none of EPSG:4326, EPSG:4258, CRS84", crs);
+        wrong(d, "reference system is none of EPSG:4326, EPSG:4258, CRS84", crs);
     /* The short name is used with longitude first, as the published examples do; URNs mean the register's order. */
     d->lat_first = strncmp(crs, "EPSG:", 5) != 0 && strstr(crs, "CRS84") == NULL;
 }
@@ -143,12 +144,47 @@ static bool openlr_point(const char *s, struct tnits_place *ret) {
 
 /* ---- the document ---- */
 
+const char *tnits_word(
+    const struct tnits_features *d, const struct tnits_feature *f, enum tnits_word w) {
+    return (const char *)d->text.p + f->word[w];
+}
+
+/* Most features of a data set have one provider, source and type. */
+static uint32_t keep_word(struct tnits_features *d, enum tnits_word w, const char *s) {
+    const struct tnits_feature *last = d->n > 1 ? &d->all[d->n - 2] : NULL;
+    if (s[0] == '\0')
+        return 0;
+    if (last != NULL && strcmp(tnits_word(d, last, w), s) == 0)
+        return last->word[w];
+    WS_ASSERT(
+        d->text.n <
+        UINT32_MAX); /* words are shorter than the markup around them in a file of 4 GiB at most */
+    uint32_t at = (uint32_t)d->text.n;
+    buf_put(&d->text, s, strlen(s) + 1);
+    return at;
+}
+
+static void end_feature(struct tnits_features *d) {
+    struct tnits_feature *f = &d->all[d->n - 1];
+    const struct tnits_words *w = &d->words;
+    const char *const words[TNITS_WORDS] = {
+        w->provider, w->id, w->type, w->source, w->code, w->detail};
+    for (size_t i = 0; i < TNITS_WORDS; i++)
+        f->word[i] = keep_word(d, (enum tnits_word)i, words[i]);
+    if (f->n_points > 0)
+        f->points = ws_realloc(f->points, f->n_points * sizeof(f->points[0]));
+    d->open = false;
+}
+
 static void begin_feature(struct tnits_features *d, unsigned line) {
+    if (d->open)
+        end_feature(d); /* one inside another */
     if (d->n == d->cap) {
         d->cap = d->cap == 0 ? 64 : d->cap * 2;
         d->all = ws_realloc(d->all, d->cap * sizeof(d->all[0]));
     }
     d->all[d->n++] = (struct tnits_feature){.line = line, .to_ms = INT64_MAX, .wrong = ""};
+    d->words = (struct tnits_words){0};
     d->open = true;
 }
 
@@ -160,21 +196,20 @@ static void on_start(struct xml *x, void *user, const char *name, const char **a
         begin_feature(d, xml_line(x));
     if (!d->open)
         return;
-    struct tnits_feature *f = &d->all[d->n - 1];
     const char *code = tnits_code_of(attrs);
     if (code != NULL && tnits_walk_is(&d->w, "type", "RoadFeature"))
-        put_field(f->type, sizeof(f->type), code);
+        put_field(d->words.type, sizeof(d->words.type), code);
     else if (code != NULL && tnits_walk_is(&d->w, "source", "RoadFeature"))
-        put_field(f->source, sizeof(f->source), code);
+        put_field(d->words.source, sizeof(d->words.source), code);
     else if (code != NULL && tnits_walk_is(&d->w, "type", "GenericRoadFeatureProperty"))
-        put_field(f->property, sizeof(f->property), code);
+        put_field(d->words.property, sizeof(d->words.property), code);
     else if (code != NULL && strcmp(local, "gddCode") == 0)
-        put_field(f->code, sizeof(f->code), code);
+        put_field(d->words.code, sizeof(d->words.code), code);
     else if (strcmp(local, "measure") == 0)
         put_field(
             d->uom, sizeof(d->uom), xml_attr(attrs, "uom") == NULL ? "" : xml_attr(attrs, "uom"));
     else if (strcmp(local, "Point") == 0 || strcmp(local, "LineString") == 0)
-        begin_geometry(d, f, attrs);
+        begin_geometry(d, attrs);
 }
 
 static void on_text(struct xml *x, void *user, const char *s, size_t n) {
@@ -183,15 +218,16 @@ static void on_text(struct xml *x, void *user, const char *s, size_t n) {
     tnits_walk_text(&d->w, s, n);
 }
 
-static void end_value(struct tnits_feature *f, const char *s, const char *uom) {
+static void end_value(
+    struct tnits_features *d, struct tnits_feature *f, const char *s, const char *uom) {
     if (s[0] == '\0')
         return;
-    if (strcmp(f->property, "roadSignType") == 0) {
-        put_field(f->code, sizeof(f->code), s);
-    } else if (strcmp(f->property, "maximumSpeedLimit") == 0) {
+    if (strcmp(d->words.property, "roadSignType") == 0) {
+        put_field(d->words.code, sizeof(d->words.code), s);
+    } else if (strcmp(d->words.property, "maximumSpeedLimit") == 0) {
         const char *unit = "km/h";
         if (!map_speed_of(s, uom[0] == '\0' ? NULL : uom, &f->value, &unit))
-            tnits_wrong(f, "no speed", s);
+            wrong(d, "no speed", s);
         f->has_value = true;
         f->mph = strcmp(unit, "mph") == 0;
     }
@@ -200,8 +236,8 @@ static void end_value(struct tnits_feature *f, const char *s, const char *uom) {
 static void end_geometry(struct tnits_features *d, struct tnits_feature *f, bool line) {
     /* More than one reference of a feature are parts of it; the first with a place is taken. */
     if (f->n_points > 0) {
-        tnits_wrong(
-            f, "more than one geometry; a provider that splits its lines needs an id for each", "");
+        wrong(
+            d, "more than one geometry; a provider that splits its lines needs an id for each", "");
         return;
     }
     f->is_line = line;
@@ -213,21 +249,21 @@ static void end_in_feature(struct tnits_features *d, struct tnits_feature *f) {
     struct tnits_walk *w = &d->w;
     const char *s = tnits_walk_value(w);
     if (w->cut)
-        tnits_wrong(f, "text of more than 1 MiB", tnits_walk_name(w, 0));
+        wrong(d, "text of more than 1 MiB", tnits_walk_name(w, 0));
     else if (tnits_walk_is(w, "providerId", "RoadFeatureId"))
-        put_field(f->provider, sizeof(f->provider), s);
+        put_field(d->words.provider, sizeof(d->words.provider), s);
     else if (tnits_walk_is(w, "id", "RoadFeatureId"))
-        put_field(f->id, sizeof(f->id), s);
+        put_field(d->words.id, sizeof(d->words.id), s);
     else if (tnits_walk_is(w, "type", "UpdateInfo"))
         f->removed = strcmp(s, "Remove") == 0;
     else if (tnits_walk_is(w, "validFrom", "RoadFeature") && !date_ms(s, &f->from_ms))
-        tnits_wrong(f, "not a date", s);
+        wrong(d, "not a date", s);
     else if (tnits_walk_is(w, "validTo", "RoadFeature") && !date_ms(s, &f->to_ms))
-        tnits_wrong(f, "not a date", s);
+        wrong(d, "not a date", s);
     else if (tnits_walk_is(w, "measure", "value"))
-        end_value(f, s, d->uom);
+        end_value(d, f, s, d->uom);
     else if (tnits_walk_is(w, "value", "GenericRoadFeatureProperty"))
-        end_value(f, s, "");
+        end_value(d, f, s, "");
     else if (tnits_walk_is(w, "pos", "Point"))
         end_geometry(d, f, false);
     else if (tnits_walk_is(w, "posList", "LineString"))
@@ -235,7 +271,7 @@ static void end_in_feature(struct tnits_features *d, struct tnits_feature *f) {
     else if (tnits_walk_is(w, "base64String", "BinaryLocationReference")) {
         struct tnits_place p;
         if (f->n_points == 0 && openlr_point(s, &p))
-            add_point(f, p);
+            add_point(d, f, p);
         else
             f->openlr = true;
     }
@@ -251,13 +287,14 @@ static void on_end(struct xml *x, void *user, const char *name) {
         put_field(d->dataset, sizeof(d->dataset), tnits_walk_value(&d->w));
     else if (tnits_walk_is(&d->w, "type", "RoadFeatureDataset"))
         d->update = strcmp(tnits_walk_value(&d->w), "Update") == 0;
-    if (strcmp(tnits_walk_name(&d->w, 0), "RoadFeature") == 0)
-        d->open = false;
+    if (d->open && strcmp(tnits_walk_name(&d->w, 0), "RoadFeature") == 0)
+        end_feature(d);
     tnits_walk_end(&d->w);
 }
 
 void tnits_features_read(struct map_reader *r, struct span data, struct tnits_features *ret) {
     *ret = (struct tnits_features){.r = r};
+    buf_u8(&ret->text, 0);
     const struct xml_handler h = {.user = ret, .start = on_start, .end = on_end, .text = on_text};
     r->rc = xml_parse(r->file, data, &h, r->err);
 }
@@ -266,5 +303,6 @@ void tnits_features_free(struct tnits_features *d) {
     for (size_t i = 0; i < d->n; i++)
         free(d->all[i].points);
     free(d->all);
+    buf_free(&d->text);
     tnits_walk_free(&d->w);
 }

@@ -14,7 +14,7 @@ struct counts {
 };
 
 /* What a feature becomes; 0: the map has no place for such. */
-static enum element_kind kind_of(const struct tnits_feature *f) {
+static enum element_kind kind_of(const char *type, bool is_line) {
     static const char *const signs[] = {"startOfSpeedLimit", "endOfSpeedLimit", "noEntry",
         "roadSign", "prohibitionOfOvertaking", "startOfProhibitionOfOvertaking",
         "endOfProhibitionOrRestriction", "prohibitedTurn", "directionToBeFollowed",
@@ -22,12 +22,12 @@ static enum element_kind kind_of(const struct tnits_feature *f) {
         "startOfMotorway", "endOfMotorway", "startOfBuiltUpArea", "endOfBuiltUpArea",
         "startOfResidentialArea", "endOfResidentialArea", "startOfRoadForMotorVehicles",
         "endOfRoadForMotorVehicles"};
-    if (strcmp(f->type, "speedLimit") == 0)
-        return f->is_line ? EL_SPEED_LIMIT : EL_SIGN;
-    if (strcmp(f->type, "pedestrianCrossing") == 0)
+    if (strcmp(type, "speedLimit") == 0)
+        return is_line ? EL_SPEED_LIMIT : EL_SIGN;
+    if (strcmp(type, "pedestrianCrossing") == 0)
         return EL_CROSSWALK;
     for (size_t i = 0; i < ARRAY_LEN(signs); i++)
-        if (strcmp(f->type, signs[i]) == 0)
+        if (strcmp(type, signs[i]) == 0)
             return EL_SIGN;
     return (enum element_kind)0;
 }
@@ -57,7 +57,10 @@ static void orient(struct element *e, bool is_line) {
 static void emit(struct tnits_features *d, const struct tnits_feature *f, enum element_kind kind) {
     struct map_reader *r = d->r;
     char native[ELEMENT_MAX_TEXT - 8];
-    (void)snprintf(native, sizeof(native), "%s/%s", f->provider, f->id);
+    const char *source = tnits_word(d, f, TNITS_SOURCE);
+    const char *code = tnits_word(d, f, TNITS_CODE);
+    (void)snprintf(native, sizeof(native), "%s/%s", tnits_word(d, f, TNITS_PROVIDER),
+        tnits_word(d, f, TNITS_ID));
     struct element e = {.kind = kind};
     bool near = place(f, &r->map->frame, &e);
     if (!near || (kind == EL_SPEED_LIMIT && e.n_points < 2)) {
@@ -70,11 +73,11 @@ static void emit(struct tnits_features *d, const struct tnits_feature *f, enum e
     e.has_value = f->has_value;
     e.value = f->value;
     e.valid_from_ms = f->from_ms > 0 ? f->from_ms : 0;
-    (void)element_set_attr(&e, "tnits.type", f->type);
-    if (f->source[0] != '\0')
-        (void)element_set_attr(&e, "tnits.source", f->source);
-    if (f->code[0] != '\0')
-        (void)element_set_attr(&e, "code", f->code);
+    (void)element_set_attr(&e, "tnits.type", tnits_word(d, f, TNITS_TYPE));
+    if (source[0] != '\0')
+        (void)element_set_attr(&e, "tnits.source", source);
+    if (code[0] != '\0')
+        (void)element_set_attr(&e, "code", code);
     if (f->mph)
         (void)element_set_attr(&e, "unit", "mph");
     map_emit(r, &e, native);
@@ -83,11 +86,16 @@ static void emit(struct tnits_features *d, const struct tnits_feature *f, enum e
         r->map->elements[r->map->n - 1].valid_to_ms = f->to_ms > 0 ? f->to_ms : 0;
 }
 
-static int name_order(const void *a, const void *b) {
+static int names_differ(
+    const struct tnits_features *d, const struct tnits_feature *p, const struct tnits_feature *q) {
+    int c = strcmp(tnits_word(d, p, TNITS_PROVIDER), tnits_word(d, q, TNITS_PROVIDER));
+    return c != 0 ? c : strcmp(tnits_word(d, p, TNITS_ID), tnits_word(d, q, TNITS_ID));
+}
+
+static int name_order(const void *a, const void *b, void *self) {
     const struct tnits_feature *p = *(const struct tnits_feature *const *)a;
     const struct tnits_feature *q = *(const struct tnits_feature *const *)b;
-    int c = strcmp(p->provider, q->provider);
-    c = c != 0 ? c : strcmp(p->id, q->id);
+    int c = names_differ(self, p, q);
     return c != 0 ? c : (p->line > q->line) - (p->line < q->line);
 }
 
@@ -97,30 +105,32 @@ static void find_repeated(struct tnits_features *d) {
     for (size_t i = 0; i < d->n; i++)
         list[i] = &d->all[i];
     if (d->n > 1)
-        qsort((void *)list, d->n, sizeof(struct tnits_feature *), name_order);
+        qsort_r((void *)list, d->n, sizeof(struct tnits_feature *), name_order, d);
     for (size_t i = 1; i < d->n; i++)
-        if (strcmp(list[i - 1]->provider, list[i]->provider) == 0 &&
-            strcmp(list[i - 1]->id, list[i]->id) == 0)
-            tnits_wrong(list[i], "the id of another feature of this file", "");
+        if (names_differ(d, list[i - 1], list[i]) == 0 && list[i]->wrong[0] == '\0')
+            list[i]->wrong = "the id of another feature of this file";
     free((void *)list);
 }
 
 static void take(struct tnits_features *d, const struct tnits_feature *f, struct counts *c) {
+    const char *provider = tnits_word(d, f, TNITS_PROVIDER);
+    const char *id = tnits_word(d, f, TNITS_ID);
+    const char *type = tnits_word(d, f, TNITS_TYPE);
+    const char *detail = tnits_word(d, f, TNITS_DETAIL);
     char name[240];
-    (void)snprintf(name, sizeof(name), "RoadFeature %s/%s", f->provider, f->id);
-    enum element_kind kind = kind_of(f);
-    if (f->provider[0] == '\0' || f->id[0] == '\0') {
+    (void)snprintf(name, sizeof(name), "RoadFeature %s/%s", provider, id);
+    enum element_kind kind = kind_of(type, f->is_line);
+    if (provider[0] == '\0' || id[0] == '\0') {
         map_skip(d->r, f->line, name, "providerId or id is missing");
-    } else if (strchr(f->provider, '/') != NULL) {
+    } else if (strchr(provider, '/') != NULL) {
         map_skip(d->r, f->line, name, "a slash in providerId: it could not be told from the id");
     } else if (f->removed) {
         c->removed++;
     } else if (kind == 0) {
         if (c->unread++ == 0)
-            (void)snprintf(c->first_unread, sizeof(c->first_unread), "%s", f->type);
+            (void)snprintf(c->first_unread, sizeof(c->first_unread), "%s", type);
     } else if (f->wrong[0] != '\0') {
-        map_skip(
-            d->r, f->line, name, f->detail[0] != '\0' ? "%s: \"%s\"" : "%s%s", f->wrong, f->detail);
+        map_skip(d->r, f->line, name, detail[0] != '\0' ? "%s: \"%s\"" : "%s%s", f->wrong, detail);
     } else if (kind == EL_SPEED_LIMIT && !f->has_value) {
         map_skip(d->r, f->line, name, "a speed limit without maximumSpeedLimit");
     } else if (f->n_points == 0) {
@@ -151,6 +161,8 @@ static void choose_frame(struct tnits_features *d) {
 void tnits_import(struct map_reader *r, struct span data) {
     struct tnits_features *d = ws_alloc(sizeof(*d));
     tnits_features_read(r, data, d);
+    if (r->octets != NULL)
+        buf_free(r->octets); /* more than what was read of it, by far */
     struct counts c = {0};
     if (r->rc == WS_OK) {
         choose_frame(d);
