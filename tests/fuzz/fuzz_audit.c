@@ -1,8 +1,8 @@
 /* Octets as what a unit gives an auditor: the record of a round, its events, and what vehicles sent. Whatever they are, the audit ends with
  * a verdict, and never says that a round holds whose events are not the record's.
  *
- * Input: octets for choices (1): bit 0: events as they follow from the record, bit 1: randomness is known; then records of length (4)
- * and octets: the round's record, six events, materials. */
+ * Input: choices (1): bit 0: events as they follow from the record, bit 1: randomness is known; the cell (32); then records of length
+ * (4) and octets: the round's record, six events, materials. */
 #include "base/assert.h"
 #include "fedlearn/round/round_record.h"
 #include "rsu/learning/audit.h"
@@ -56,9 +56,12 @@ static void make_events(const struct fl_round_record *r, struct buf *event) {
     fl_round_record_ids(r, hash);
     buf_u32(&event[FL_EVENT_CUT_OFF], r->n);
     buf_put(&event[FL_EVENT_CUT_OFF], hash, 32);
-    buf_u64(&event[FL_EVENT_CUT_OFF], r->open.height + 2);
+    buf_u64(&event[FL_EVENT_CUT_OFF], r->draw_height);
     fl_round_record_groups(r, hash);
     buf_u16(&event[FL_EVENT_GROUPS], r->n_groups);
+    buf_u16(&event[FL_EVENT_GROUPS], r->free_groups);
+    buf_u64(&event[FL_EVENT_GROUPS], r->draw_height);
+    buf_put(&event[FL_EVENT_GROUPS], r->draw, 32);
     buf_put(&event[FL_EVENT_GROUPS], hash, 32);
     buf_u16(&event[FL_EVENT_OPENED], r->n_groups);
     for (size_t g = 0; g < r->n_groups; g++) {
@@ -70,11 +73,12 @@ static void make_events(const struct fl_round_record *r, struct buf *event) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t value[32] = {1};
     struct rd r = rd_of((struct span){data, size});
-    struct audit_claim c = {.cell = {7}};
+    struct audit_claim c = {0};
     struct buf event[FL_EVENT_CLOSED + 1] = {{0}};
     struct fl_round_record record;
     size_t lines = 0;
     const unsigned choices = rd_u8(&r);
+    rd_copy(&r, c.cell, sizeof(c.cell));
     c.record = rd_take(&r, rd_u32(&r));
     for (int t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++)
         c.event[t] = rd_take(&r, rd_u32(&r));
