@@ -336,6 +336,15 @@ static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
 
 /* ---- JUDGING ---- */
 
+/* Of the free groups, in 10^-6. */
+static uint32_t share_flagged(const struct fl_rounds *c, const struct fl_outcome *o) {
+    const uint32_t n = round_free_groups(c);
+    uint32_t flagged = 0;
+    for (size_t g = 0; g < n; g++)
+        flagged += fl_verdict_flags(o->group[g].verdict);
+    return flagged * 1000000U / n;
+}
+
 static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
     struct fl_sighting *s = ws_calloc(c->n_subs, sizeof(*s));
     size_t n = 0;
@@ -348,7 +357,7 @@ static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
             .evidence = c->number << 16 | sub->group};
         memcpy(s[n++].token, sub->token, FL_TOKEN);
     }
-    (void)fl_suspicion_round(&c->suspicion, s, n);
+    (void)fl_suspicion_round(&c->suspicion, s, n, share_flagged(c, o), NULL);
     c->suspicion_dirty = true;
     free(s);
 }

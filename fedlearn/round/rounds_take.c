@@ -17,7 +17,7 @@ static void exclude(
     struct buf b = {0};
     s->excluded = true;
     rounds_save_sub(c, h, (uint32_t)(s - c->sub));
-    (void)fl_suspicion_convict(&c->suspicion, s->token, evidence_of(c, s));
+    fl_suspicion_convict(&c->suspicion, s->token, evidence_of(c, s));
     c->suspicion_dirty = true;
     buf_u8(&b, FL_RECORDS_VERSION);
     buf_u64(&b, c->number);

@@ -30,14 +30,15 @@ static int32_t log_ratio(uint64_t a, uint64_t b) {
 }
 
 struct fl_flag_weights fl_suspicion_weights(
-    const struct fl_suspicion_rules *r, uint32_t group_size) {
-    WS_ASSERT(group_size >= 1 && group_size <= 1024);
+    const struct fl_suspicion_rules *r, uint32_t group_size, uint32_t seen_ppm) {
+    WS_ASSERT(group_size >= 1 && group_size <= 1024 && seen_ppm <= ONE_PPM);
     uint64_t good = ONE_PPM - r->bad_ppm;
     uint64_t clean = (uint64_t)1 << 32;
     for (uint32_t i = 1; i < group_size; i++)
         clean = clean * good / ONE_PPM;
     uint64_t flag_good = ONE_PPM - (clean * ONE_PPM >> 32);
     flag_good = flag_good < r->flag_good_ppm ? r->flag_good_ppm : flag_good;
+    flag_good = flag_good < seen_ppm ? seen_ppm : flag_good;
     /* In groups so large that everybody is flagged, a flag says nothing. */
     if (flag_good >= r->flag_bad_ppm)
         return (struct fl_flag_weights){0, 0};
@@ -82,7 +83,8 @@ static void count(uint16_t *c) {
 }
 
 /* What one round does to one token. */
-static void score(const struct fl_suspicion *s, struct fl_suspect *t, const struct fl_sighting *g) {
+static void score(const struct fl_suspicion *s, struct fl_suspect *t, const struct fl_sighting *g,
+    uint32_t seen_ppm) {
     count(g->flagged ? &t->flagged : &t->clean);
     if (g->flagged)
         t->evidence = g->evidence;
@@ -98,7 +100,7 @@ static void score(const struct fl_suspicion *s, struct fl_suspect *t, const stru
         t->passed = 0;
         return;
     }
-    struct fl_flag_weights w = fl_suspicion_weights(&s->rules, g->group_size);
+    struct fl_flag_weights w = fl_suspicion_weights(&s->rules, g->group_size, seen_ppm);
     int64_t v = (int64_t)t->score + (g->flagged ? w.flagged : w.clean);
     t->score = (int32_t)(v < s->rules.floor ? s->rules.floor : v);
     if (t->score >= s->rules.quarantine) {
@@ -115,45 +117,87 @@ static size_t distinct(struct fl_sighting *v, size_t n) {
     return kept;
 }
 
-size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings, size_t n) {
+/* ---- who has a place ---- */
+
+/* One that stands as if it had never been here: forgetting it changes nothing. */
+static bool is_newcomer(const struct fl_suspect *t) {
+    return t->standing == FL_FREE && t->score == 0;
+}
+
+/* Whose place is given away first: the free one of the lowest score, of quarantined ones likewise, then who was excluded longest ago;
+ * the highest token of equals. */
+static bool goes_before(const struct fl_suspect *a, const struct fl_suspect *b) {
+    if (a->standing != b->standing)
+        return a->standing < b->standing;
+    if (a->standing != FL_EXCLUDED && a->score != b->score)
+        return a->score < b->score;
+    if (a->standing == FL_EXCLUDED && a->evidence != b->evidence)
+        return a->evidence < b->evidence;
+    return memcmp(a->token, b->token, FL_TOKEN) > 0;
+}
+
+static int by_turn(const void *x, const void *y) {
+    const struct fl_suspect *const *a = x;
+    const struct fl_suspect *const *b = y;
+    return goes_before(*a, *b) ? -1 : goes_before(*b, *a) ? 1 : 0;
+}
+
+/* Into the table, at most `max` of them. They are in order of token and stay so. */
+static void keep(struct fl_suspicion *s, struct fl_suspect *all, size_t n) {
+    const size_t over = n > s->max ? n - s->max : 0;
+    if (over > 0) {
+        const struct fl_suspect **turn =
+            (const struct fl_suspect **)ws_calloc(n, sizeof(struct fl_suspect *));
+        bool *goes = ws_calloc(n, sizeof(*goes));
+        for (size_t i = 0; i < n; i++)
+            turn[i] = &all[i];
+        qsort((void *)turn, n, sizeof(const struct fl_suspect *), by_turn);
+        for (size_t i = 0; i < over; i++)
+            goes[turn[i] - all] = true;
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++)
+            if (!goes[i])
+                all[kept++] = all[i];
+        n = kept;
+        s->full += over;
+        free(goes);
+        free((void *)turn);
+    }
+    memcpy(s->all, all, n * sizeof(*all));
+    s->n = (uint32_t)n;
+}
+
+size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings, size_t n,
+    uint32_t seen_ppm, struct fl_suspect *ret_changed) {
     if (n == 0)
         return 0;
     qsort(sightings, n, sizeof(*sightings), by_token);
     n = distinct(sightings, n);
+    struct fl_suspect *all = ws_calloc(s->n + n, sizeof(*all));
+    size_t to = 0;
+    size_t old = 0;
     size_t changed = 0;
-    size_t strangers = 0;
-    size_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        while (at < s->n && memcmp(s->all[at].token, sightings[i].token, FL_TOKEN) < 0)
-            at++;
-        if (at == s->n || memcmp(s->all[at].token, sightings[i].token, FL_TOKEN) != 0) {
-            sightings[strangers++] = sightings[i];
-            continue;
-        }
-        enum fl_standing before = s->all[at].standing;
+        const struct fl_sighting *g = &sightings[i];
+        while (old < s->n && memcmp(s->all[old].token, g->token, FL_TOKEN) < 0)
+            all[to++] = s->all[old++];
+        struct fl_suspect t = {0};
+        if (old < s->n && memcmp(s->all[old].token, g->token, FL_TOKEN) == 0)
+            t = s->all[old++];
+        memcpy(t.token, g->token, FL_TOKEN);
+        const enum fl_standing before = t.standing;
         if (before != FL_EXCLUDED)
-            score(s, &s->all[at], &sightings[i]);
-        changed += s->all[at].standing != before;
+            score(s, &t, g, seen_ppm);
+        if (t.standing != before && ret_changed != NULL)
+            ret_changed[changed] = t;
+        changed += t.standing != before;
+        if (!is_newcomer(&t))
+            all[to++] = t;
     }
-    /* The lowest new tokens get the room there is: the same ones at every validator. */
-    size_t room = s->max - s->n;
-    size_t add = strangers < room ? strangers : room;
-    s->full += strangers - add;
-    size_t old = s->n;
-    s->n += (uint32_t)add;
-    for (size_t to = s->n; add != 0;) {
-        const struct fl_sighting *g = &sightings[add - 1];
-        if (old != 0 && memcmp(s->all[old - 1].token, g->token, FL_TOKEN) > 0) {
-            s->all[--to] = s->all[--old];
-            continue;
-        }
-        struct fl_suspect *t = &s->all[--to];
-        *t = (struct fl_suspect){.score = s->rules.floor > 0 ? s->rules.floor : 0};
-        memcpy(t->token, g->token, FL_TOKEN);
-        score(s, t, g);
-        changed += t->standing != FL_FREE;
-        add--;
-    }
+    while (old < s->n)
+        all[to++] = s->all[old++];
+    keep(s, all, to);
+    free(all);
     return changed;
 }
 
@@ -175,13 +219,23 @@ static bool is_at(const struct fl_suspicion *s, size_t at, const uint8_t *token)
     return at < s->n && memcmp(s->all[at].token, token, FL_TOKEN) == 0;
 }
 
-bool fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence) {
+/* Gives away one place of a table that is full. */
+static void make_room(struct fl_suspicion *s) {
+    size_t out = 0;
+    for (size_t i = 1; i < s->n; i++)
+        if (goes_before(&s->all[i], &s->all[out]))
+            out = i;
+    s->n--;
+    memmove(&s->all[out], &s->all[out + 1], (s->n - out) * sizeof(*s->all));
+    s->full++;
+}
+
+void fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence) {
     size_t at = place(s, token);
     if (!is_at(s, at, token)) {
-        if (s->n == s->max) {
-            s->full++;
-            return false;
-        }
+        if (s->n == s->max)
+            make_room(s);
+        at = place(s, token);
         memmove(&s->all[at + 1], &s->all[at], (s->n - at) * sizeof(*s->all));
         s->all[at] = (struct fl_suspect){0};
         memcpy(s->all[at].token, token, FL_TOKEN);
@@ -190,7 +244,6 @@ bool fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t
     count(&s->all[at].flagged);
     s->all[at].standing = FL_EXCLUDED;
     s->all[at].evidence = evidence;
-    return true;
 }
 
 enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token) {
@@ -225,6 +278,8 @@ static const char *fault_of(const struct fl_suspicion *s, size_t i) {
         return "is not above the one before";
     if ((unsigned)t->standing >= FL_STANDING_COUNT)
         return "has an unknown standing";
+    if (is_newcomer(t))
+        return "stands as if it were not there";
     if (t->score < -100 * FL_NAT || t->score > 200 * FL_NAT)
         return "has a score out of range";
     if (t->failed > FL_QUARANTINE_MAX || t->passed >= FL_QUARANTINE_MAX ||

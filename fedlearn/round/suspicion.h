@@ -13,8 +13,14 @@
  * vehicles fewer than the least size of a group sit the round out (a group of one would open one vehicle's
  * update): that is the business of whoever draws the groups.
  *
+ * A flag tells little in a round in which many groups fail: P(flag | good) is at least what the round's share of failed groups makes it,
+ * so more bad vehicles than were assumed do not turn the score against the others.
+ *
+ * Kept is who differs from a newcomer: not free, or a score other than 0. When there is no room, the free ones of the lowest score are
+ * forgotten first, so a stream of strangers drives nobody out who matters, and a conviction always finds room.
+ *
  * Everything is forgotten at the end of the epoch. Tokens are kept in order, so the table of all validators has the
- * same octets. Memory: 56 octets a token, allocated at start. One thread per table. */
+ * same octets. Memory: 64 octets a token, allocated at start, and as much again during a round. One thread per table. */
 #ifndef WAYSIDE_FEDLEARN_ROUND_SUSPICION_H
 #define WAYSIDE_FEDLEARN_ROUND_SUSPICION_H
 
@@ -59,7 +65,7 @@ struct fl_suspicion {
     struct fl_suspicion_rules rules;
     uint64_t epoch;
     uint32_t n, max;
-    uint64_t full; /* tokens that found no room, ever */
+    uint64_t full; /* tokens that were forgotten for want of room, since start */
     struct fl_suspect *all; /* n, by token; owned */
 };
 
@@ -75,24 +81,26 @@ struct fl_sighting {
     uint64_t evidence; /* names round and group; not 0 */
 };
 
-/* The weights of a group of this size, 1..1024. L1 >= 0 >= L0. */
+/* The weights of a group of this size, 1..1024, in a round of which seen_ppm (0..10^6) of the free groups were flagged.
+ * L1 >= 0 >= L0. */
 struct fl_flag_weights {
     int32_t flagged, clean;
 };
 struct fl_flag_weights fl_suspicion_weights(
-    const struct fl_suspicion_rules *rules, uint32_t group_size);
+    const struct fl_suspicion_rules *rules, uint32_t group_size, uint32_t seen_ppm);
 
 /* Takes one round, in any order. A token at most once in a round: the second is left out. Members of a quarantined
- * group are those whose token is quarantined before the round. Excluded ones are left alone. Tokens without room
- * (max) are counted in `full` and not scored. Returns how many tokens changed their standing. The sightings are
- * put in order of token. */
-size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings, size_t n);
+ * group are those whose token is quarantined before the round. Excluded ones are left alone. seen_ppm: share of the free groups that were
+ * flagged. Returns how many tokens changed their standing; ret_changed (room for n; NULL: not asked) is how they stand now, by
+ * token. The sightings are put in order of token. */
+size_t fl_suspicion_round(struct fl_suspicion *s, struct fl_sighting *sightings, size_t n,
+    uint32_t seen_ppm, struct fl_suspect *ret_changed);
 
 /* Forgets everything unless it is of this epoch. */
 void fl_suspicion_epoch(struct fl_suspicion *s, uint64_t epoch);
 
-/* What is proven needs no score: EXCLUDED at once, until the epoch ends. evidence is not 0. False: no room (counted in `full`). */
-bool fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence);
+/* What is proven needs no score: EXCLUDED at once, until the epoch ends. evidence is not 0, and ascends with time. */
+void fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence);
 
 enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token);
 

@@ -269,6 +269,8 @@ struct http_view {
     enum fl_phase phase;
     uint32_t submissions;
     size_t n_lacks;
+    uint32_t scores, scores_max; /* of vehicles, and their bound */
+    uint64_t scores_dropped;
     struct learning_counters learning; /* zeros where the unit has none */
 };
 struct metrics;

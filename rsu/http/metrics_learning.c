@@ -12,6 +12,9 @@ void http_copy_learning(const struct rsud *d, struct http_view *v) {
     v->round = round.number;
     v->phase = round.phase;
     v->submissions = round.submissions;
+    v->scores = fl_contract_suspicion(d->cell.learn)->n;
+    v->scores_max = fl_contract_suspicion(d->cell.learn)->max;
+    v->scores_dropped = fl_contract_suspicion(d->cell.learn)->full;
     if (d->learning == NULL)
         return;
     v->n_lacks = learning_lacks(d->learning, d->cell.learn, lacks);
@@ -36,6 +39,11 @@ static void put_rounds(struct metrics *m, const struct http_view *v) {
             m, v->phase == (enum fl_phase)i, "phase", fl_phase_name((enum fl_phase)i), NULL);
     one(m, "wayside_learning_submissions", METRIC_GAUGE, "Submissions of the round that is on",
         v->submissions);
+    one(m, "wayside_learning_scores", METRIC_GAUGE,
+        "Vehicles that the cell keeps a score of, as it differs from a newcomer's", v->scores);
+    one(m, "wayside_learning_scores_max", METRIC_GAUGE, "Their bound", v->scores_max);
+    one(m, "wayside_learning_scores_dropped_total", METRIC_COUNTER,
+        "Scores that were forgotten for want of room, the lowest first", v->scores_dropped);
     one(m, "wayside_learning_lacks", METRIC_GAUGE,
         "Models and root sets in force that are not here", v->n_lacks);
 }

@@ -230,6 +230,7 @@ static void one_round(struct run *r, unsigned round) {
     struct fl_group group[FL_MAX_GROUPS];
     size_t group_of[VEHICLES];
     size_t groups = 0;
+    size_t free_groups = 0;
     for (size_t s = 0; s < 2; s++) {
         shuffle(&r->rnd, set[s], n[s]);
         size_t mine = n[s] / p->group; /* fewer than one group sit out */
@@ -249,6 +250,7 @@ static void one_round(struct run *r, unsigned round) {
         if (mine == 0)
             n[s] = 0;
         groups += mine;
+        free_groups = s == 0 ? mine : free_groups;
     }
     struct fl_verdict verdict[FL_MAX_GROUPS];
     struct fl_judged judged;
@@ -285,7 +287,11 @@ static void one_round(struct run *r, unsigned round) {
             r->seen[v] += s == 0;
             r->flagged[v] += s == 0 && g->flagged;
         }
-    (void)fl_suspicion_round(&r->suspicion, sightings, m);
+    uint32_t failed = 0;
+    for (size_t g = 0; g < free_groups; g++)
+        failed += fl_verdict_flags(verdict[g].code);
+    const uint32_t seen_ppm = free_groups > 0 ? (uint32_t)(failed * 1000000 / free_groups) : 0;
+    (void)fl_suspicion_round(&r->suspicion, sightings, m, seen_ppm, NULL);
 }
 
 /* Adds 1 / `of` of what the model scores. */

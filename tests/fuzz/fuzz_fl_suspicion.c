@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (s.n != 0)
             memcpy(g.token, s.all[s.n / 2].token, FL_TOKEN);
         for (unsigned i = 0; i < 20; i++)
-            (void)fl_suspicion_round(&s, &g, 1);
+            (void)fl_suspicion_round(&s, &g, 1, 0, NULL);
         uint8_t root[32];
         fl_suspicion_root(&s, root);
     }

@@ -96,7 +96,10 @@ static struct fl_judged one_round(struct cell *c, uint64_t round) {
     assert_int_equal(fl_groups_draw(&drawing, &groups), FL_GROUPS_DRAWN);
     struct fl_group group[VEHICLES / MIN];
     for (uint32_t g = 0; g < groups.groups; g++) {
-        group[g] = (struct fl_group){.id = g, .weight = first[g + 1] - first[g], .sum = c->sums[g]};
+        group[g] = (struct fl_group){.id = g,
+            .weight = first[g + 1] - first[g],
+            .suspects = g >= groups.free_groups,
+            .sum = c->sums[g]};
         memset(c->sums[g], 0, sizeof(c->sums[g]));
         for (uint32_t k = first[g]; k < first[g + 1]; k++) {
             int32_t symbols[D];
@@ -122,7 +125,10 @@ static struct fl_judged one_round(struct cell *c, uint64_t round) {
                 .evidence = round << 32 | g};
             memcpy(seen[n++].token, c->token[who[order[k]]], FL_TOKEN);
         }
-    (void)fl_suspicion_round(&c->suspicion, seen, n);
+    uint32_t flagged = 0;
+    for (uint32_t g = 0; g < groups.free_groups; g++)
+        flagged += fl_verdict_flags(verdict[g].code);
+    (void)fl_suspicion_round(&c->suspicion, seen, n, flagged * 1000000 / groups.free_groups, NULL);
     return judged;
 }
 

@@ -16,7 +16,7 @@ static void test_weights(void **state) {
     struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
     for (uint32_t g = 1; g <= 60; g++) {
         double good = fmax(1 - pow(0.95, g - 1), 0.02);
-        struct fl_flag_weights w = fl_suspicion_weights(&rules, g);
+        struct fl_flag_weights w = fl_suspicion_weights(&rules, g, 0);
         if (good >= 0.95) {
             assert_int_equal(w.flagged, 0);
             assert_int_equal(w.clean, 0);
@@ -25,7 +25,7 @@ static void test_weights(void **state) {
         assert_true(fabs(w.flagged / 65536.0 - log(0.95 / good)) < 1e-3);
         assert_true(fabs(w.clean / 65536.0 - log(0.05 / (1 - good))) < 1e-3);
     }
-    assert_int_equal(fl_suspicion_weights(&rules, 1024).flagged, 0);
+    assert_int_equal(fl_suspicion_weights(&rules, 1024, 0).flagged, 0);
 }
 
 static void sight(
@@ -33,7 +33,7 @@ static void sight(
     for (unsigned i = 0; i < times; i++) {
         struct fl_sighting g = {.group_size = group_size, .flagged = flagged, .evidence = 1000 + i};
         name(g.token, token);
-        (void)fl_suspicion_round(s, &g, 1);
+        (void)fl_suspicion_round(s, &g, 1, 0, NULL);
     }
 }
 
@@ -86,7 +86,7 @@ static void test_standing(void **state) {
 static void test_order(void **state) {
     (void)state;
     struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
-    enum { N = 200, MAX = 150 };
+    enum { N = 200, MAX = 30 };
     struct fl_suspicion a = fl_suspicion_new(&rules, MAX);
     struct fl_suspicion b = fl_suspicion_new(&rules, MAX);
     struct ws_random rnd = ws_random_seeded(3);
@@ -115,7 +115,16 @@ static void test_order(void **state) {
             w[i - 1] = w[k];
             w[k] = swap;
         }
-        assert_int_equal(fl_suspicion_round(&a, v, n), fl_suspicion_round(&b, w, n));
+        struct fl_suspect left[N + 5];
+        struct fl_suspect right[N + 5];
+        const size_t changed = fl_suspicion_round(&a, v, n, 200000, left);
+        assert_int_equal(fl_suspicion_round(&b, w, n, 200000, right), changed);
+        for (size_t i = 0; i < changed; i++) {
+            assert_memory_equal(left[i].token, right[i].token, FL_TOKEN);
+            assert_int_equal(left[i].standing, right[i].standing);
+            assert_int_equal(fl_suspicion_standing(&a, left[i].token), left[i].standing);
+            assert_true(i == 0 || memcmp(left[i - 1].token, left[i].token, FL_TOKEN) < 0);
+        }
         buf_clear(&x);
         buf_clear(&y);
         fl_suspicion_encode(&a, &x);
@@ -208,32 +217,108 @@ static void test_conviction(void **state) {
     struct fl_suspicion back = fl_suspicion_new(&rules, 3);
     uint8_t token[FL_TOKEN];
     struct buf b = {0};
-    sight(&s, 2, 1, false, 8);
+    sight(&s, 2, 1, true, 8);
     for (uint32_t t = 1; t <= 3; t++) {
         name(token, t);
-        assert_true(fl_suspicion_convict(&s, token, 70 + t));
+        fl_suspicion_convict(&s, token, 70 + t);
         assert_int_equal(standing(&s, t), FL_EXCLUDED);
     }
     name(token, 4);
-    assert_false(fl_suspicion_convict(&s, token, 74));
+    fl_suspicion_convict(
+        &s, token, 74); /* whoever was convicted longest ago has had the most of it */
     assert_int_equal(s.full, 1);
     assert_int_equal(s.n, 3);
+    assert_int_equal(standing(&s, 4), FL_EXCLUDED);
+    assert_int_equal(standing(&s, 1), FL_FREE);
     for (size_t i = 1; i < s.n; i++)
         assert_true(memcmp(s.all[i - 1].token, s.all[i].token, FL_TOKEN) < 0);
-    sight(&s, 1, 5, false, 8); /* nothing sets it free */
-    assert_int_equal(standing(&s, 1), FL_EXCLUDED);
+    sight(&s, 2, 5, false, 8); /* nothing sets it free */
+    assert_int_equal(standing(&s, 2), FL_EXCLUDED);
     fl_suspicion_encode(&s, &b);
     assert_int_equal(fl_suspicion_decode(&back, buf_span(&b), NULL), 0);
     assert_int_equal(standing(&back, 3), FL_EXCLUDED);
     fl_suspicion_epoch(&s, 9);
-    assert_int_equal(standing(&s, 1), FL_FREE);
+    assert_int_equal(standing(&s, 2), FL_FREE);
     buf_free(&b);
     fl_suspicion_free(&s);
     fl_suspicion_free(&back);
 }
 
+/* Strangers by the thousand leave nothing behind, flagged ones give way to whom the score is higher of, and a conviction takes the place
+ * of the least suspected. */
+static void test_strangers(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    enum { MAX = 100 };
+    struct fl_suspicion s = fl_suspicion_new(&rules, MAX);
+    uint8_t token[FL_TOKEN];
+    for (uint32_t t = 0; t < 5000; t++)
+        sight(&s, 100000 + t, 1, false, 8);
+    assert_int_equal(s.n, 0);
+    assert_int_equal(s.full, 0);
+    sight(&s, 3, 2, true, 8);
+    assert_int_equal(s.n, 1);
+    sight(&s, 3, 1, false, 8); /* a flag that was answered for is forgotten */
+    assert_int_equal(s.n, 0);
+    sight(&s, 1, 12, true, 8); /* quarantined */
+    sight(&s, 2, 6, true, 8);
+    for (uint32_t t = 0; t < 500; t++)
+        sight(&s, 100000 + t, 1, true, 8);
+    assert_int_equal(s.n, MAX);
+    assert_int_equal(s.full, 500 + 2 - MAX);
+    assert_int_equal(standing(&s, 1), FL_QUARANTINED);
+    name(token, 7);
+    fl_suspicion_convict(&s, token, 5);
+    assert_int_equal(standing(&s, 7), FL_EXCLUDED);
+    assert_int_equal(s.n, MAX);
+    sight(&s, 2, 6, true, 8); /* its six flags have not been forgotten */
+    assert_int_equal(standing(&s, 2), FL_QUARANTINED);
+    /* Convictions alone fill it, and each still finds room. */
+    for (uint32_t t = 0; t < 2 * MAX; t++) {
+        name(token, 200000 + t);
+        fl_suspicion_convict(&s, token, 1000 + t);
+        assert_int_equal(standing(&s, 200000 + t), FL_EXCLUDED);
+    }
+    assert_int_equal(s.n, MAX);
+    fl_suspicion_free(&s);
+}
+
+/* When most groups fail a flag says next to nothing, and the constant holds when few do. */
+static void test_many_flags(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    const struct fl_flag_weights none = fl_suspicion_weights(&rules, 8, 0);
+    const struct fl_flag_weights few = fl_suspicion_weights(&rules, 8, 300000);
+    assert_int_equal(few.flagged, none.flagged);
+    assert_int_equal(few.clean, none.clean);
+    for (uint32_t seen = 400000; seen <= 900000; seen += 100000) {
+        const double good = seen / 1e6;
+        const struct fl_flag_weights w = fl_suspicion_weights(&rules, 8, seen);
+        assert_true(fabs(w.flagged / 65536.0 - log(0.95 / good)) < 1e-3);
+        assert_true(fabs(w.clean / 65536.0 - log(0.05 / (1 - good))) < 1e-3);
+    }
+    /* One in five is bad: four of five groups fail, and an honest vehicle in four of five rounds. */
+    struct fl_suspicion s = fl_suspicion_new(&rules, 100);
+    struct ws_random rnd = ws_random_seeded(8);
+    for (unsigned round = 0; round < 400; round++) {
+        struct fl_sighting v[100];
+        for (uint32_t i = 0; i < ARRAY_LEN(v); i++) {
+            v[i] = (struct fl_sighting){.group_size = 8,
+                .flagged = ws_random_below(&rnd, 1000) < 790,
+                .evidence = round + 1};
+            name(v[i].token, i);
+        }
+        (void)fl_suspicion_round(&s, v, ARRAY_LEN(v), 832000, NULL);
+    }
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(standing(&s, i), FL_FREE);
+    assert_int_equal(fl_suspicion_weights(&rules, 1024, 1000000).flagged, 0);
+    fl_suspicion_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_strangers), cmocka_unit_test(test_many_flags),
         cmocka_unit_test(test_standing), cmocka_unit_test(test_conviction),
         cmocka_unit_test(test_order), cmocka_unit_test(test_new_rules),
         cmocka_unit_test(test_rules)};

@@ -687,6 +687,9 @@ static void test_a_round_from_outside(void **state) {
     metrics_say(s, "\nwayside_learning_phase{phase=\"idle\"} 0\n");
     metrics_say(s, "\nwayside_learning_model_version 1\n");
     metrics_say(s, "\nwayside_learning_lacks 0\n");
+    metrics_say(s, "\nwayside_learning_scores 0\n");
+    metrics_say(s, "\nwayside_learning_scores_max 8192\n");
+    metrics_say(s, "\nwayside_learning_scores_dropped_total 0\n");
     files_of_models(s);
     rig_owner(&s->rig, do_drive, s);
     /* While bundles are still on the disk. */
