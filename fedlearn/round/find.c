@@ -1,9 +1,12 @@
 #include "fedlearn/round/find.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/outcome.h"
 #include "fedlearn/round/roots.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +39,58 @@ static int find_group(const struct fl_round_record *r, const struct fl_source *f
     return rc;
 }
 
+/* Threads take the next group until there is none, or something fails. */
+struct finding {
+    const struct fl_round_record *record;
+    const struct fl_source *from;
+    const struct fl_ring *ring;
+    struct fl_found_group *found;
+    atomic_size_t next;
+    atomic_bool failed;
+};
+struct finder {
+    struct finding *of;
+    pthread_t thread;
+    int rc;
+    struct ws_err err;
+};
+
+static void *find_some(void *ctx) {
+    struct finder *k = ctx;
+    struct finding *f = k->of;
+    while (k->rc == WS_OK && !atomic_load(&f->failed)) {
+        const size_t g = atomic_fetch_add(&f->next, 1);
+        if (g >= f->record->n_groups)
+            break;
+        k->rc = find_group(f->record, f->from, f->ring, g, &f->found[g], &k->err);
+    }
+    if (k->rc != WS_OK)
+        atomic_store(&f->failed, true);
+    return NULL;
+}
+
 static int find_groups(const struct fl_round_record *r, const struct fl_source *from,
-    struct fl_found_group *found, struct ws_err *err) {
+    unsigned threads, struct fl_found_group *found, struct ws_err *err) {
+    struct finder finder[FL_FIND_THREADS_MAX] = {0};
     struct fl_ring *ring = aligned_alloc(64, (sizeof(*ring) + 63) / 64 * 64);
+    struct finding f = {.record = r, .from = from, .ring = ring, .found = found};
     if (ring == NULL)
         return ws_fail(err, WS_ENOMEM, "no memory");
     int rc = fl_ring_init(ring, NULL, err);
-    for (size_t g = 0; g < r->n_groups && rc == WS_OK; g++)
-        rc = find_group(r, from, ring, g, &found[g], err);
+    unsigned n = 1; /* this thread is one of them; with fewer than wished it takes longer */
+    finder[0].of = &f;
+    for (; rc == WS_OK && n < threads && n < r->n_groups; n++) {
+        finder[n].of = &f;
+        if (pthread_create(&finder[n].thread, NULL, find_some, &finder[n]) != 0)
+            break;
+    }
+    if (rc == WS_OK)
+        (void)find_some(&finder[0]);
+    for (unsigned i = 1; i < n; i++)
+        (void)pthread_join(finder[i].thread, NULL);
+    for (unsigned i = 0; i < n && rc == WS_OK; i++)
+        if (finder[i].rc != WS_OK)
+            rc = ws_fail(err, finder[i].rc, "%s", finder[i].err.text);
     free(ring);
     return rc;
 }
@@ -110,13 +157,20 @@ static int read_inputs(const struct fl_open *open, const struct fl_source *from,
 
 int fl_find(const struct fl_round_record *r, const struct fl_source *from,
     struct fl_outcome *ret_outcome, struct fl_model *ret_next, struct ws_err *err) {
+    return fl_find_with(r, from, 1, ret_outcome, ret_next, err);
+}
+
+int fl_find_with(const struct fl_round_record *r, const struct fl_source *from, unsigned threads,
+    struct fl_outcome *ret_outcome, struct fl_model *ret_next, struct ws_err *err) {
+    WS_ASSERT(threads >= 1);
+    WS_ASSERT(threads <= FL_FIND_THREADS_MAX);
     struct fl_found_group *found = ws_calloc(r->n_groups, sizeof(*found));
     struct inputs in = {0};
     int rc = read_inputs(&r->open, from, &in, err);
     for (size_t g = 0; g < r->n_groups && rc == WS_OK; g++)
         found[g].sum = ws_calloc(r->open.params, sizeof(*found[g].sum));
     if (rc == WS_OK)
-        rc = find_groups(r, from, found, err);
+        rc = find_groups(r, from, threads, found, err);
     if (rc == WS_OK) {
         const struct fl_find what = {.open = &r->open,
             .group = found,

@@ -5,12 +5,12 @@
 #include "base/mem.h"
 #include "fedlearn/round/find.h"
 #include "fedlearn/round/roots.h"
-#include "fedlearn/vehicle/mask.h"
 #include "ledger/exec/hash.h"
 #include "rsu/cell/cell.h"
 #include "rsu/cell/own_record.h"
 #include "rsu/host/jobs.h"
 #include "rsu/learning/erase.h"
+#include "rsu/learning/source.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,6 +23,7 @@
 
 enum {
     SAVED_MAX = 4096, /* octets of one small record */
+    THREADS = 4, /* for a round's groups; each holds one group's ciphertexts */
     RETRY_BLOCKS = 16, /* an outcome that could not be found is tried again */
 };
 
@@ -35,7 +36,6 @@ struct task {
 struct finding {
     struct task task;
     struct fl_round_record record;
-    struct fl_round sealed_for; /* of the record */
     int rc;
     struct ws_err err;
     struct fl_outcome outcome;
@@ -54,6 +54,7 @@ struct learning {
     uint64_t found; /* round */
     uint64_t retry_at; /* height */
     struct jobs *jobs;
+    unsigned threads; /* beside each other, for the groups of a round */
     bool finding, sweeping;
     struct learning_counters counters;
 };
@@ -161,6 +162,8 @@ int learning_open(const struct learning_config *cfg, struct learning **ret, stru
     struct learning *l = ws_alloc(sizeof(*l));
     l->cfg = *cfg;
     l->height = UINT64_MAX;
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    l->threads = processors < 1 ? 1 : processors > THREADS ? THREADS : (unsigned)processors;
     int rc = make_folder(l, err);
     if (rc == WS_OK)
         erase_halves(l);
@@ -199,45 +202,6 @@ int learning_fd(const struct learning *l) {
 
 /* ---- in the thread ---- */
 
-/* What vehicles sent is checked here, whole: the store gives it as the disk has it. */
-static bool lend_wire(void *ctx, const struct fl_round_member *m, struct fl_lent *ret) {
-    const struct finding *f = ctx;
-    struct materials_hold *hold = ws_alloc(sizeof(*hold));
-    struct fl_submission *s = ws_alloc(sizeof(*s));
-    struct fl_cover cover;
-    bool good = materials_get(f->task.materials, m->id, hold) &&
-                fl_cover_read(hold->material.cover, &cover, NULL) == WS_OK &&
-                fl_submission_accept(&f->sealed_for, m->token, &cover, s) == FL_ACCEPT_GOOD &&
-                memcmp(s->id, m->id, 32) == 0 &&
-                fl_material_wire_fits(&cover, hold->material.wire) &&
-                fl_wire_check(f->record.open.config.profile, f->record.open.params,
-                    hold->material.wire, NULL) == WS_OK;
-    free(s);
-    *ret = (struct fl_lent){hold->material.wire, hold};
-    if (!good) {
-        materials_release(hold);
-        free(hold);
-    }
-    return good;
-}
-
-static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent *ret) {
-    const struct finding *f = ctx;
-    struct materials_hold *hold = ws_alloc(sizeof(*hold));
-    if (!materials_get_blob(f->task.materials, sha256, hold)) {
-        free(hold);
-        return false;
-    }
-    *ret = (struct fl_lent){hold->blob, hold};
-    return true;
-}
-
-static void give_back(void *ctx, struct fl_lent *lent) {
-    (void)ctx;
-    materials_release(lent->hold);
-    free(lent->hold);
-}
-
 /* Kept before it is said: who says a model has it. */
 static int keep_found(struct finding *f, const struct fl_model *next) {
     struct buf octets = {0};
@@ -256,9 +220,11 @@ static int keep_found(struct finding *f, const struct fl_model *next) {
 
 static void finding_run(struct node_job *job) {
     struct finding *f = (struct finding *)job;
-    const struct fl_source from = {lend_wire, lend_blob, give_back, f};
+    struct materials_source source;
+    const struct fl_source from =
+        materials_source(&source, f->task.materials, &f->record, f->task.of->cfg.cell);
     struct fl_model next = {0};
-    f->rc = fl_find(&f->record, &from, &f->outcome, &next, &f->err);
+    f->rc = fl_find_with(&f->record, &from, f->task.of->threads, &f->outcome, &next, &f->err);
     if (f->rc == WS_OK)
         f->rc = keep_found(f, &next);
     fl_model_free(&next);
@@ -384,7 +350,6 @@ static void try_to_find(
     f->task = (struct task){
         {.run = finding_run, .done = finding_done, .drop = finding_drop}, l, l->cfg.materials};
     fl_round_record_of(contract, &f->record);
-    fl_open_round(&f->record.open, l->cfg.cell, &f->sealed_for);
     l->finding = true;
     l->retry_at = height + RETRY_BLOCKS;
     jobs_give(l->jobs, &f->task.job);

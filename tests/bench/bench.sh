@@ -76,7 +76,8 @@ bash "$root/tests/bench/cell.sh" "$build"
 bash "$root/tests/bench/advisory.sh" "$build"
 
 echo "== uploads of learning, 300 kB each"
-"$build/tests/bench/bench_uploads" 256
+"$build/tests/bench/bench_uploads" 256 16 "${TMPDIR:-/tmp}"
+"$build/tests/bench/bench_fl_round"
 
 echo "== snapshot of 256 MiB of state"
 "$build/tests/bench/bench_snapshot" 256

@@ -4,6 +4,7 @@
 #include "fedlearn/round/roots.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { VEHICLES = 24 };
@@ -277,7 +278,7 @@ struct files {
     struct rig *r;
     struct buf model, roots;
     uint32_t without; /* this submission is not here */
-    size_t lent;
+    atomic_size_t lent; /* threads */
 };
 
 static bool wire(void *ctx, const struct fl_round_member *m, struct fl_lent *ret) {
@@ -328,10 +329,21 @@ static void an_auditor_finds_the_same(void **state) {
     assert_memory_equal(a.p, b.p, a.n);
     assert_memory_equal(next.params, o.r->next.params, RIG_PARAMS * sizeof(int32_t));
     fl_model_free(&next);
+    for (unsigned threads = 2; threads <= FL_FIND_THREADS_MAX; threads *= 2) {
+        assert_int_equal(fl_find_with(&o.record, &from, threads, mine, &next, &err), WS_OK);
+        buf_clear(&a);
+        fl_outcome_encode(mine, &a);
+        assert_int_equal(a.n, b.n);
+        assert_memory_equal(a.p, b.p, a.n);
+        assert_memory_equal(next.params, o.r->next.params, RIG_PARAMS * sizeof(int32_t));
+        fl_model_free(&next);
+    }
 
     f.without = 7;
-    assert_int_equal(fl_find(&o.record, &from, mine, &next, &err), WS_ENOTFOUND);
-    assert_string_equal(err.text, "what submission 7 sent is not here");
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        assert_int_equal(fl_find_with(&o.record, &from, threads, mine, &next, &err), WS_ENOTFOUND);
+        assert_string_equal(err.text, "what submission 7 sent is not here");
+    }
     f.without = UINT32_MAX;
     /* Ordered by hash, but for another model. */
     const struct fl_shape narrow = {RIG_INPUTS - 1, 0, 4};
