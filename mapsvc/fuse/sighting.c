@@ -16,7 +16,7 @@ enum {
     PLACES_MAX = 256,
 };
 
-struct map_reader {
+struct sighting_reader {
     struct contract part; /* a map contract of the surroundings alone; it never runs a block */
     uint64_t ref; /* of the thing, as in votes */
 };
@@ -163,9 +163,9 @@ static uint64_t ref_of(const struct map_contract *part, const struct map_thing *
     return PLACE_UNKNOWN;
 }
 
-struct map_reader *map_reader_new(const void *contract, const struct map_thing *t) {
+struct sighting_reader *sighting_reader_new(const void *contract, const struct map_thing *t) {
     const struct map_contract *c = contract;
-    struct map_reader *r = ws_alloc(sizeof(*r));
+    struct sighting_reader *r = ws_alloc(sizeof(*r));
     r->part = map_contract_new(NULL);
     struct map_contract *part = r->part.self;
     part->params = c->params;
@@ -188,7 +188,7 @@ struct map_reader *map_reader_new(const void *contract, const struct map_thing *
     return r;
 }
 
-void map_reader_free(struct map_reader *r) {
+void sighting_reader_free(struct sighting_reader *r) {
     if (r == NULL)
         return;
     r->part.ops->free(r->part.self);
@@ -238,7 +238,7 @@ static int rank(enum map_saying s) {
     return 0;
 }
 
-enum map_saying map_reader_says(struct map_reader *r, const struct observation *o,
+enum map_saying sighting_reader_says(struct sighting_reader *r, const struct observation *o,
     const struct observer_class *who, bool *ret_has_value, int32_t *ret_value) {
     struct map_contract *c = r->part.self;
     *ret_has_value = false;

@@ -36,11 +36,11 @@ const char *map_saying_name(enum map_saying s);
 /* The surroundings of a thing as the contract has them now, with the thing as it was, and the policy in force. Made between blocks by
  * the contract's owner; afterwards on its own, for one thread at a time. Bounded: 4096 elements around it, 200,000 of their
  * points. */
-struct map_reader;
-struct map_reader *map_reader_new(const void *contract, const struct map_thing *t);
-void map_reader_free(struct map_reader *r); /* NULL is fine */
+struct sighting_reader;
+struct sighting_reader *sighting_reader_new(const void *contract, const struct map_thing *t);
+void sighting_reader_free(struct sighting_reader *r); /* NULL is fine */
 /* ret_value is set, and true in ret_has_value, when what it says has one. `who`: by the signer's certificate. */
-enum map_saying map_reader_says(struct map_reader *r, const struct observation *o,
+enum map_saying sighting_reader_says(struct sighting_reader *r, const struct observation *o,
     const struct observer_class *who, bool *ret_has_value, int32_t *ret_value);
 
 #endif

@@ -124,7 +124,7 @@ static int read_versions(
 static void put_osc(
     struct http *h, const struct diff *d, const struct map_version *v, struct http_reply *r) {
     /* A limit is a tag of its lane, which is written whole. */
-    struct map_reader *m = http_map_at(h, r->lane, d->to, r);
+    struct reader_map *m = http_map_at(h, r->lane, d->to, r);
     struct mapset after;
     if (m == NULL)
         return;

@@ -51,7 +51,7 @@ bool http_map_version(
     return true;
 }
 
-static void put_snapshot(const struct http *h, const struct map_reader *m, struct buf *b) {
+static void put_snapshot(const struct http *h, const struct reader_map *m, struct buf *b) {
     struct map_snapshot s = {.version = m->version, .map = m->map}; /* borrowed */
     memcpy(s.cell_id, h->d->cell_id, sizeof(s.cell_id));
     memcpy(s.record, m->record, sizeof(s.record));
@@ -67,7 +67,7 @@ static void make_page(
     if (!http_map_version(h, c, &version, r) || !http_map_reachable(h, version, r) ||
         http_page_give(h, kind, version, r))
         return;
-    const struct map_reader *m = http_map_at(h, r->lane, version, r);
+    const struct reader_map *m = http_map_at(h, r->lane, version, r);
     if (m == NULL)
         return;
     if (kind == PAGE_GEOJSON)

@@ -14,7 +14,7 @@ bool http_map_reachable(struct http *h, uint64_t version, struct http_reply *r);
 /* http_maps.c. Where the map of a published version is to be asked for. */
 enum http_lane http_map_lane(struct http *h, uint64_t version);
 /* In that lane's thread: the map at this version, until its next question. NULL: the reply says why. */
-struct map_reader *http_map_at(
+struct reader_map *http_map_at(
     struct http *h, enum http_lane lane, uint64_t version, struct http_reply *r);
 /* In a lane's thread, now and then: what was not asked for in a while is given up. */
 void http_maps_idle(struct http *h, enum http_lane lane);
@@ -36,6 +36,6 @@ void tile_shelf_free(struct http *h); /* after the server */
 void tile_shelf_drop(struct http *h); /* any thread */
 /* reader_fn of the near lane; ctx is the struct http. */
 void tile_shelf_follow(
-    void *ctx, const struct map_reader *m, const struct change_record *changes, size_t n);
+    void *ctx, const struct reader_map *m, const struct change_record *changes, size_t n);
 
 #endif

@@ -28,13 +28,13 @@ struct page {
 };
 
 struct near {
-    struct map_reader map;
+    struct reader_map map;
     atomic_bool following; /* it holds a map that should keep up */
     uint64_t used_us;
 };
 
 struct far {
-    struct map_reader map;
+    struct reader_map map;
     uint64_t used_us;
     bool too_large; /* for copies */
     size_t n;
@@ -279,7 +279,7 @@ enum http_lane http_map_lane(struct http *h, uint64_t version) {
     return version + NEAR_BACK >= current ? LANE_NEAR : LANE_FAR;
 }
 
-struct map_reader *http_map_at(
+struct reader_map *http_map_at(
     struct http *h, enum http_lane lane, uint64_t version, struct http_reply *r) {
     struct ws_err err = {0};
     int rc = lane == LANE_FAR ? far_at(h, version, &err) : near_at(h, version, &err);

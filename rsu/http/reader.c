@@ -14,15 +14,15 @@ enum {
     STEP_OCTETS = 8 << 20, /* of their records */
 };
 
-void reader_free(struct map_reader *m) {
+void reader_free(struct reader_map *m) {
     mapset_free(&m->map);
     tiles_free(&m->tiles);
     map_names_free(&m->names);
-    *m = (struct map_reader){0};
+    *m = (struct reader_map){0};
 }
 
 /* The map is there: tiles, and whether it is what it should be. */
-static int settle(struct map_reader *m, const uint8_t root[static 32], struct ws_err *err) {
+static int settle(struct reader_map *m, const uint8_t root[static 32], struct ws_err *err) {
     tiles_build(&m->tiles, &m->map);
     tiles_root(&m->tiles, m->root);
     if (memcmp(m->root, root, 32) == 0)
@@ -54,7 +54,7 @@ static bool load_entry(void *ctx, struct span stored, struct span value) {
 }
 
 /* The state is written with the first block. */
-static int load_base(struct http *h, struct map_reader *m, struct ws_err *err) {
+static int load_base(struct http *h, struct reader_map *m, struct ws_err *err) {
     const struct mapset *base = h->d->base_map;
     if (base == NULL)
         return ws_fail(err, WS_EBUSY, "the unit has no map yet; ask again");
@@ -70,7 +70,7 @@ static int load_base(struct http *h, struct map_reader *m, struct ws_err *err) {
     return WS_OK;
 }
 
-int reader_load(struct http *h, struct map_reader *m, struct ws_err *err) {
+int reader_load(struct http *h, struct reader_map *m, struct ws_err *err) {
     struct loading l = {.h = h, .err = err};
     uint8_t contract = CELL_CONTRACT_MAP;
     int rc = store_each(
@@ -94,14 +94,14 @@ int reader_load(struct http *h, struct map_reader *m, struct ws_err *err) {
 
 /* ---- copies ---- */
 
-void reader_encode(const struct map_reader *m, struct buf *b) {
+void reader_encode(const struct reader_map *m, struct buf *b) {
     struct map_snapshot s = {.version = m->version, .map = m->map}; /* borrowed */
     memcpy(s.record, m->record, sizeof(s.record));
     memcpy(s.root, m->root, sizeof(s.root));
     map_snapshot_encode(&s, b);
 }
 
-int reader_decode(struct span s, struct map_reader *m, struct ws_err *err) {
+int reader_decode(struct span s, struct reader_map *m, struct ws_err *err) {
     struct map_snapshot copy;
     int rc = map_snapshot_decode(s, &copy, err);
     if (rc != WS_OK)
@@ -205,7 +205,7 @@ static struct change_record *records_of(const struct map_range *net, bool back, 
 }
 
 /* Names that went stay in the list: when they are many, it is made anew. */
-static void follow_names(struct map_reader *m, const struct change_record *changes, size_t n) {
+static void follow_names(struct reader_map *m, const struct change_record *changes, size_t n) {
     if (!m->has_names)
         return;
     map_names_apply(&m->names, changes, n);
@@ -215,7 +215,7 @@ static void follow_names(struct map_reader *m, const struct change_record *chang
     }
 }
 
-static int apply(struct map_reader *m, const struct stretch *s, bool back,
+static int apply(struct reader_map *m, const struct stretch *s, bool back,
     atomic_uint_fast64_t *steps, reader_fn fn, void *ctx, struct ws_err *err) {
     size_t n = 0;
     struct change_record *list = records_of(&s->net, back, &n);
@@ -246,7 +246,7 @@ static int apply(struct map_reader *m, const struct stretch *s, bool back,
     return rc;
 }
 
-int reader_go(struct http *h, struct map_reader *m, uint64_t version, reader_fn fn, void *ctx,
+int reader_go(struct http *h, struct reader_map *m, uint64_t version, reader_fn fn, void *ctx,
     struct ws_err *err) {
     int rc = WS_OK;
     while (rc == WS_OK && m->version != version) {
@@ -265,7 +265,7 @@ int reader_go(struct http *h, struct map_reader *m, uint64_t version, reader_fn 
     return rc;
 }
 
-const struct map_names *reader_names(struct map_reader *m) {
+const struct map_names *reader_names(struct reader_map *m) {
     if (!m->has_names)
         map_names_build(&m->names, &m->map);
     m->has_names = true;

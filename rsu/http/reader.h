@@ -7,7 +7,7 @@
 #include "mapsvc/fuse/tiles.h"
 #include "rsu/http/internal.h"
 
-struct map_reader {
+struct reader_map {
     uint64_t version; /* 0: it holds no map */
     uint8_t root[32];
     uint8_t record[32]; /* SHA-256 of the version's record; zero for the base map */
@@ -16,24 +16,24 @@ struct map_reader {
     bool has_names;
     struct map_names names;
 };
-void reader_free(struct map_reader *m); /* it holds no map then */
+void reader_free(struct reader_map *m); /* it holds no map then */
 
 /* Takes the map that the state has now, whichever version that is; before the first block, the base map. WS_EIO: damage;
  * WS_EBUSY: there is none yet, or the face is being stopped. */
-WARN_UNUSED int reader_load(struct http *h, struct map_reader *m, struct ws_err *err);
+WARN_UNUSED int reader_load(struct http *h, struct reader_map *m, struct ws_err *err);
 /* A copy in its canonical form, and back. The root is checked. */
-void reader_encode(const struct map_reader *m, struct buf *b);
-WARN_UNUSED int reader_decode(struct span s, struct map_reader *m, struct ws_err *err);
+void reader_encode(const struct reader_map *m, struct buf *b);
+WARN_UNUSED int reader_decode(struct span s, struct reader_map *m, struct ws_err *err);
 
 /* After each step: what it did to the map, which is changed already. */
 typedef void (*reader_fn)(
-    void *ctx, const struct map_reader *m, const struct change_record *changes, size_t n);
+    void *ctx, const struct reader_map *m, const struct change_record *changes, size_t n);
 /* Takes it to another version; several are done as one, so that it costs their records and not as many passes over the map.
  * Roots are checked on the way. WS_EBUSY: the record of a version is not there yet, or the face is being stopped; the map stays
  * at a version on the way. WS_EIO: damage; it holds no map then. */
-WARN_UNUSED int reader_go(struct http *h, struct map_reader *m, uint64_t version, reader_fn fn,
+WARN_UNUSED int reader_go(struct http *h, struct reader_map *m, uint64_t version, reader_fn fn,
     void *ctx, struct ws_err *err);
 /* For diffs in OSM's formats; made when first wanted. */
-const struct map_names *reader_names(struct map_reader *m);
+const struct map_names *reader_names(struct reader_map *m);
 
 #endif

@@ -27,7 +27,7 @@ struct sighting_found {
 
 struct scan {
     struct http *h;
-    struct map_reader *reader;
+    struct sighting_reader *reader;
     uint64_t until;
     size_t transactions, n;
     struct sighting_found *found; /* newest first */
@@ -57,7 +57,7 @@ static void look_at(struct scan *s, const struct tx *t, uint64_t height) {
         static const struct observer_class nobody = {SENSOR_UNKNOWN, 0};
         struct sighting_found *f = &s->found[s->n];
         *f = (struct sighting_found){.height = height, .time = o->time, .heading = o->heading};
-        f->says = map_reader_says(s->reader, o, &nobody, &f->has_value, &f->value);
+        f->says = sighting_reader_says(s->reader, o, &nobody, &f->has_value, &f->value);
         if (f->says != MAP_SAYS_NOTHING && o->time <= s->until) {
             memcpy(f->identity, t->id, 32);
             memcpy(f->leaf, t->leaf, 32);
@@ -122,7 +122,7 @@ static uint64_t scan_back(struct scan *s, const struct http_window *w, struct st
 /* How the contract reads, and what it counted for a candidate. */
 struct reader_question {
     const struct map_thing *thing;
-    struct map_reader *reader;
+    struct sighting_reader *reader;
     struct evidence_leaf counted[EVIDENCE_MAX];
     size_t n_counted;
     bool all_counted; /* all that counted are listed */
@@ -131,7 +131,7 @@ struct reader_question {
 static void ask_reader(void *owner, void *ctx) {
     const struct rsud *d = owner;
     struct reader_question *q = ctx;
-    q->reader = map_reader_new(d->cell.map, q->thing);
+    q->reader = sighting_reader_new(d->cell.map, q->thing);
     q->n_counted = map_contract_suspicion_evidence(d->cell.map, q->thing->id, q->counted);
     q->all_counted = q->n_counted > 0 && q->n_counted < EVIDENCE_MAX;
 }
@@ -177,7 +177,7 @@ static void read_again(struct scan *s) {
     for (size_t i = 0; i < s->n; i++) {
         struct sighting_found *f = &s->found[i];
         f->says =
-            map_reader_says(s->reader, f->observation, &f->observer, &f->has_value, &f->value);
+            sighting_reader_says(s->reader, f->observation, &f->observer, &f->has_value, &f->value);
     }
 }
 
@@ -232,6 +232,6 @@ void http_give_sightings(
     q->thing = t;
     if (http_ask(h, ask_reader, q, r))
         give(h, q, w, r);
-    map_reader_free(q->reader);
+    sighting_reader_free(q->reader);
     free(q);
 }

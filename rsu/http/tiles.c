@@ -155,7 +155,7 @@ static struct edit *edits_of(
     return list;
 }
 
-static void renew(struct http *h, const struct map_reader *m, uint32_t id,
+static void renew(struct http *h, const struct reader_map *m, uint32_t id,
     const struct tile_edit *edits, size_t n) {
     struct tile_body *old = borrow(h->shelf, id);
     size_t at = tiles_find(&m->tiles, id);
@@ -172,7 +172,7 @@ static void renew(struct http *h, const struct map_reader *m, uint32_t id,
 }
 
 void tile_shelf_follow(
-    void *ctx, const struct map_reader *m, const struct change_record *changes, size_t n) {
+    void *ctx, const struct reader_map *m, const struct change_record *changes, size_t n) {
     struct http *h = ctx;
     size_t all = 0;
     struct edit *list = edits_of(&m->map.frame, changes, n, &all);
@@ -241,7 +241,7 @@ static bool give_kept(struct http *h, uint32_t id, uint64_t version, struct http
 }
 
 /* The body on the shelf if it is the one, else it is made. */
-static struct tile_body *body_of(struct http *h, const struct map_reader *m, size_t at) {
+static struct tile_body *body_of(struct http *h, const struct reader_map *m, size_t at) {
     const struct tile *t = &m->tiles.v[at];
     struct tile_body *b = borrow(h->shelf, t->id);
     if (b != NULL && memcmp(b->root, t->root, sizeof(b->root)) == 0)
@@ -269,7 +269,7 @@ static void make_tile(struct http *h, const struct http_call *c, struct http_rep
     if (!http_map_version(h, c, &version, r) || !http_map_reachable(h, version, r) ||
         !read_id(c, &id, r) || give_kept(h, id, version, r))
         return;
-    struct map_reader *m = http_map_at(h, r->lane, version, r);
+    struct reader_map *m = http_map_at(h, r->lane, version, r);
     if (m == NULL)
         return;
     size_t at = tiles_find(&m->tiles, id);
@@ -321,7 +321,7 @@ static void make_list(struct http *h, const struct http_call *c, struct http_rep
     uint64_t version = 0;
     if (!http_map_version(h, c, &version, r) || !http_map_reachable(h, version, r))
         return;
-    const struct map_reader *m = http_map_at(h, r->lane, version, r);
+    const struct reader_map *m = http_map_at(h, r->lane, version, r);
     if (m == NULL)
         return;
     json_t *list = json_array();

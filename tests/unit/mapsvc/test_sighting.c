@@ -158,7 +158,7 @@ static void run(bool new_thing, uint64_t seed, struct tally *t) {
         bool is_ours = s != NULL && (new_thing || memcmp(subject_id(s), ours(&r)->id, 16) == 0);
         struct before was[HYP_MAX];
         size_t n = 0;
-        struct map_reader *reader = NULL;
+        struct sighting_reader *reader = NULL;
         uint8_t key[SUBJECT_KEY];
         if (is_ours) {
             memcpy(key, s->key, sizeof(key));
@@ -166,7 +166,7 @@ static void run(bool new_thing, uint64_t seed, struct tally *t) {
                 was[n++] = (struct before){s->hyps[i].cls, s->hyps[i].has_value, s->hyps[i].value,
                     s->hyps[i].vehicles, against_of(&s->hyps[i])};
             struct map_thing thing = new_thing ? place_thing(s) : element_thing(ours(&r));
-            reader = map_reader_new(c, &thing);
+            reader = sighting_reader_new(c, &thing);
         }
         struct rig_car car;
         rig_begin(&r, r.now_ms + 30000);
@@ -176,14 +176,14 @@ static void run(bool new_thing, uint64_t seed, struct tally *t) {
         struct observer_class who = {car.sensor, car.family};
         enum map_saying says = MAP_SAYS_NOTHING;
         if (reader != NULL)
-            says = map_reader_says(reader, &o, &who, &has_value, &value);
+            says = sighting_reader_says(reader, &o, &who, &has_value, &value);
         exec_code rc = rig_send(&r, &car, &o);
         uint64_t ref = is_ours && !new_thing ? (uint64_t)(ours(&r) - c->map.elements) : 0;
         for (size_t i = 0; is_ours && new_thing && i < c->n_places; i++)
             ref = c->places[i] == s ? PLACE_BASE + i : ref;
         bool twice = is_ours && tells_twice(c, ref);
         rig_end(&r);
-        map_reader_free(reader);
+        sighting_reader_free(reader);
         struct subject *now = is_ours ? contract_subject(c, key) : NULL;
         for (size_t i = 0; i < n && now != NULL && rc == MAP_OK && !twice; i++) {
             const struct hypothesis *y =
@@ -235,40 +235,41 @@ static void test_published(void **state) {
     struct observation o = rig_look(&r, &car);
     rig_saw(&r, &o, EL_SIGN, X, Y, 300, 30, 0);
     struct map_thing t = element_thing(&old);
-    struct map_reader *reader = map_reader_new(r.contract.self, &t);
+    struct sighting_reader *reader = sighting_reader_new(r.contract.self, &t);
     /* Two would do for it, and the one beside shows just this. */
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NOTHING);
+    assert_int_equal(sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NOTHING);
     o.reports[0].has_element = true;
     memcpy(o.reports[0].element_id, old.id, 16);
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_VALUE);
+    assert_int_equal(sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_VALUE);
     assert_true(has_value);
     assert_int_equal(value, 30);
-    map_reader_free(reader);
+    sighting_reader_free(reader);
     /* It was moved by 15 m. */
     t.moved = true;
     t.to_x = X + 15000;
     t.to_y = Y;
-    reader = map_reader_new(r.contract.self, &t);
+    reader = sighting_reader_new(r.contract.self, &t);
     o.n_reports = 0;
     rig_saw(&r, &o, EL_SIGN, X + 15000, Y, 300, 50, 0);
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_ELSEWHERE);
+    assert_int_equal(
+        sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_ELSEWHERE);
     o.n_reports = 0;
     o.range_mm = 80000; /* well inside */
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_SILENT);
+    assert_int_equal(sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_SILENT);
     rig_saw(&r, &o, EL_SIGN, X + 9000000, Y, 300, 50, 0); /* no such place in its sight */
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NOTHING);
-    map_reader_free(reader);
+    assert_int_equal(sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NOTHING);
+    sighting_reader_free(reader);
     /* The one beside is new, and the map has it now. */
     uint8_t id[16];
     rig_id(BESIDE, id);
     struct map_thing fresh = element_thing(mapset_find(map_contract_current(r.contract.self), id));
     fresh.element = NULL;
-    reader = map_reader_new(r.contract.self, &fresh);
+    reader = sighting_reader_new(r.contract.self, &fresh);
     o.n_reports = 0;
     rig_saw(&r, &o, EL_SIGN, X + 5500, Y, 300, 30, 0);
-    assert_int_equal(map_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NEW);
-    map_reader_free(reader);
-    map_reader_free(NULL);
+    assert_int_equal(sighting_reader_says(reader, &o, &who, &has_value, &value), MAP_SAYS_NEW);
+    sighting_reader_free(reader);
+    sighting_reader_free(NULL);
     element_free(&old);
     rig_free(&r);
 }

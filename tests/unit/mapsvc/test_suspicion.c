@@ -215,9 +215,9 @@ static enum map_saying says(const struct map_rig *r, const struct observation *o
     const struct map_thing *t, int32_t *ret_value) {
     static const struct observer_class who = {SENSOR_CAMERA_GOOD, 1};
     bool has = false;
-    struct map_reader *reader = map_reader_new(r->contract.self, t);
-    enum map_saying s = map_reader_says(reader, o, &who, &has, ret_value);
-    map_reader_free(reader);
+    struct sighting_reader *reader = sighting_reader_new(r->contract.self, t);
+    enum map_saying s = sighting_reader_says(reader, o, &who, &has, ret_value);
+    sighting_reader_free(reader);
     assert_true(has || *ret_value == 0);
     return s;
 }
