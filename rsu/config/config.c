@@ -352,6 +352,8 @@ int config_parse(
         ret_config->n_sensors = i + 1;
         rc = config_take_sensor(&j, i, &f->sensors[i]);
     }
+    if (rc == WS_OK)
+        rc = config_take_decide(&j, f->decide);
     config_yaml_free(f);
     if (rc != WS_OK) {
         clean(err);
@@ -392,7 +394,8 @@ void config_free(struct config *c) {
     }
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
-        c->radio.ticket_key, c->record.folder, c->sign_counter, c->learning.upload};
+        c->radio.ticket_key, c->record.folder, c->sign_counter, c->learning.upload,
+        c->decide.sensor, c->decide.class_name};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

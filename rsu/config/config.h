@@ -105,6 +105,18 @@ struct config {
         uint64_t audit_us; /* how long what was sent stays after its round */
         uint64_t store_octets, model_octets; /* on disk */
     } learning;
+    struct config_decide {
+        char *sensor; /* name of one of the sensors; NULL: no decision service */
+        size_t at; /* which of them */
+        char *class_name; /* of the model, or its number; NULL: the upper half */
+        int16_t utc_offset_min;
+        uint32_t vehicles, share_percent;
+        uint64_t within_us, quiet_us, look_us, repeat_us;
+        int32_t place_mm, reach_mm;
+        unsigned window; /* looks; 0: not said */
+        size_t places, watched;
+        uint64_t log_octets;
+    } decide;
     struct config_lists {
         uint64_t scan_us; /* the folder is looked at this often */
         uint32_t ahead_s; /* a list may be issued so far in the future */

@@ -91,6 +91,19 @@
     X(audit_days, 0, 3650, 30, UINT64_C(86400000000), audit_us)                                    \
     X(store_mb, 16, 1U << 30, 8192, 1U << 20, store_octets)                                        \
     X(models_mb, 16, 1U << 30, 2048, 1U << 20, model_octets)
+#define CONFIG_DECIDE(X)                                                                           \
+    X(vehicles, 1, 64, 3, 1, vehicles)                                                             \
+    X(share_percent, 0, 100, 20, 1, share_percent)                                                 \
+    X(within_s, 5, 3600, 60, 1000000, within_us)                                                   \
+    X(quiet_s, 1, 86400, 120, 1000000, quiet_us)                                                   \
+    X(place_m, 20, 300, 100, 1000, place_mm)                                                       \
+    X(places, 1, 4096, 512, 1, places)                                                             \
+    X(watched, 8, 65536, 4096, 1, watched)                                                         \
+    X(look_ms, 100, 10000, 1000, 1000, look_us)                                                    \
+    X(window, 0, 64, 0, 1, window)                                                                 \
+    X(reach_m, 50, 2000, 500, 1000, reach_mm)                                                      \
+    X(repeat_s, 10, 86400, 600, 1000000, repeat_us)                                                \
+    X(log_mb, 1, 1024, 16, 1U << 20, log_octets)
 #define CONFIG_LISTS(X)                                                                            \
     X(scan_s, 1, 86400, 5, 1000000, scan_us)                                                       \
     X(ahead_s, 0, 86400, 60, 1, ahead_s)                                                           \
@@ -173,6 +186,10 @@ struct yaml_file {
         char *upload;
         CONFIG_LEARNING(X)
     } * learning;
+    struct yaml_decide {
+        char *sensor, *class, *utc_offset;
+        CONFIG_DECIDE(X)
+    } * decide;
     struct yaml_lists {
         CONFIG_LISTS(X)
     } * lists;
@@ -208,6 +225,8 @@ WARN_UNUSED int config_number(const struct config_job *j, const char *group, con
 /* Into the configuration's ports[i], whose number it does not change. */
 WARN_UNUSED int config_take_port(const struct config_job *j, size_t i, const struct yaml_port *y);
 
+/* After the sensors; NULL: no decision service. */
+WARN_UNUSED int config_take_decide(const struct config_job *j, const struct yaml_decide *y);
 /* Into the configuration's sensors[i], whose number it does not change. */
 WARN_UNUSED int config_take_sensor(
     const struct config_job *j, size_t i, const struct yaml_sensor *y);

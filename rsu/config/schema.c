@@ -79,6 +79,11 @@ static const cyaml_schema_field_t gossip_fields[] = {CONFIG_GOSSIP(X) CYAML_FIEL
 static const cyaml_schema_field_t learning_fields[] = {
     TEXT(upload, OPTIONAL, struct yaml_learning), CONFIG_LEARNING(X) CYAML_FIELD_END};
 #undef X
+#define X(key, ...) TEXT(key, OPTIONAL, struct yaml_decide),
+static const cyaml_schema_field_t decide_fields[] = {TEXT(sensor, 0, struct yaml_decide),
+    TEXT(class, OPTIONAL, struct yaml_decide), TEXT(utc_offset, OPTIONAL, struct yaml_decide),
+    CONFIG_DECIDE(X) CYAML_FIELD_END};
+#undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_lists),
 static const cyaml_schema_field_t lists_fields[] = {CONFIG_LISTS(X) CYAML_FIELD_END};
 #undef X
@@ -137,6 +142,8 @@ static const cyaml_schema_field_t top_fields[] = {
         gossip, gossip_fields),
     CYAML_FIELD_MAPPING_PTR("learning", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
         learning, learning_fields),
+    CYAML_FIELD_MAPPING_PTR("decide", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file,
+        decide, decide_fields),
     CYAML_FIELD_MAPPING_PTR(
         "lists", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_file, lists, lists_fields),
     CYAML_FIELD_MAPPING_PTR(

@@ -34,6 +34,8 @@ struct revocations;
 struct feedback;
 /* Cameras and lidars of the unit (rsu/sensors/sensors.h). */
 struct sensors;
+/* What the cell's model says of what is heard (rsu/decide/service.h). */
+struct decide_service;
 
 struct rsud {
     const struct config *config; /* (any) */
@@ -62,6 +64,7 @@ struct rsud {
     struct uploading *uploading; /* (any) counters; NULL: no validator */
     struct feedback *feedback; /* (any) NULL: none is kept */
     struct sensors *sensors; /* NULL: none configured */
+    struct decide_service *decide; /* (any) decide_service_read; NULL: none configured */
     struct revocations *lists; /* NULL: none configured */
     uint64_t results[STATE_CONTRACTS_MAX]
                     [RSUD_CODES_MAX]; /* executed transactions by contract and code */

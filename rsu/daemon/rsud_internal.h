@@ -52,6 +52,7 @@ struct daemon {
     struct ws_random learning_random;
     uint64_t uploads_height,
         uploads_due_us; /* uploads know the ledger up to here; are told who is there then */
+    uint64_t decide_height, decide_map; /* the decision service knows the ledger up to here */
     struct ring *ring[CONFIG_PORTS_MAX]
                      [WORKER_THREADS_MAX]; /* verified messages of each worker's threads */
     int ring_fd; /* eventfd the workers write */
@@ -108,6 +109,14 @@ bool daemon_take_handed(struct daemon *d, size_t peer, struct span msg);
 bool daemon_learning_order(struct daemon *d, struct span order);
 /* rsud_sensors.c */
 WARN_UNUSED int daemon_open_sensors(struct daemon *d, struct ws_err *err);
+/* rsud_decide.c: where none is configured, nothing happens */
+WARN_UNUSED int daemon_open_decide(struct daemon *d, struct ws_err *err);
+void daemon_close_decide(struct daemon *d);
+void daemon_run_decide(struct daemon *d); /* each turn of the loop */
+void daemon_tell_decide(struct daemon *d, const struct exec_outcome *o); /* after a block */
+/* A message that stays in the local picture, as plausibility has read it. Only with a decision service. */
+void daemon_hear_for_decide(
+    struct daemon *d, const struct pkt_message *m, const struct plausibility_sample *s);
 /* rsud_port.c: false, it is no order to a port; else the answer is in ret_line. */
 bool daemon_port_order(struct daemon *d, struct span order, struct buf *ret_line);
 /* rsud_join.c: a unit without data looks for a snapshot at its peers, before the node opens. */

@@ -112,6 +112,7 @@ void daemon_committed(
             d->face.results[r->contract][r->code]++;
     }
     tell_committee(o);
+    daemon_tell_decide(d, o);
     keeper_committed(d->face.keeper, b->header.height);
     if (d->face.radio != NULL)
         tell_radio(d, o);
@@ -126,13 +127,16 @@ static void take_helping(struct daemon *d, struct ring *from, struct ws_now now)
         struct pkt_message *m = ring_pop(from);
         if (m == NULL)
             return;
-        admit_judge(d->face.tracks, m, NULL);
+        struct plausibility_sample sample;
+        admit_judge(d->face.tracks, m, &sample);
         enum admit_outcome o = admit_message(d->face.node, m, now, &d->admit);
         if (o == ADMIT_TAKEN)
             note_admitted(d, m, now.mono_us);
         else if (o == ADMIT_BEACON && d->face.gossip != NULL &&
                  pipeline_class_of(m->psid) == PIPELINE_ROUTINE)
             gossip_note(d->face.gossip, m->id, now.mono_us);
+        if (o == ADMIT_BEACON && d->face.decide != NULL)
+            daemon_hear_for_decide(d, m, &sample);
         pkt_message_release(m);
     }
 }
@@ -293,6 +297,7 @@ void daemon_loop(struct daemon *d) {
         look_at_clock(d);
         node_tick(d->face.node, ws_clock_now(&d->face.clock));
         daemon_run_learning(d);
+        daemon_run_decide(d);
         if (d->beaconing != NULL)
             beaconing_run(
                 d->beaconing, d->face.node, d->face.cell.beacon, ws_clock_now(&d->face.clock));

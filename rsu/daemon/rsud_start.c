@@ -388,6 +388,8 @@ static int open_faces(struct daemon *d, struct ws_err *err) {
         rc = daemon_open_sensors(d, err);
     if (rc == WS_OK && d->face.sensors != NULL)
         rc = watch(d, sensors_fd(d->face.sensors), err);
+    if (rc == WS_OK)
+        rc = daemon_open_decide(d, err);
     if (rc == WS_OK && d->config.admin != NULL) {
         rc = admin_open(d->config.admin, d->face.genesis->params.tx_octets_max, daemon_order, d,
             &d->admin, err);
@@ -479,6 +481,7 @@ void daemon_stop(struct daemon *d) {
     if (d->http != NULL)
         http_stop(d->http);
     keeper_close(d->face.keeper); /* HTTP asks it for its figures */
+    daemon_close_decide(d);
     sensors_close(d->face.sensors);
     admin_close(d->admin);
     feedback_desk_close(d->feedback_desk);

@@ -15,21 +15,15 @@ struct live {
     uint64_t file_us; /* when it is to be said (again) */
 };
 
-struct hazard {
-    uint8_t id[32];
-    int32_t x, y;
-    uint64_t until_us;
-};
-
 struct decide {
     struct decide_config cfg;
     char class_name[FL_NAME];
     int32_t x, y; /* of the unit */
-    struct watch *watch;
+    struct looks *looks;
     struct risk *risk;
     struct ground *ground; /* NULL: no map yet */
     size_t n_hazards;
-    struct hazard hazard[DECIDE_HAZARDS_MAX];
+    struct decide_hazard hazard[DECIDE_HAZARDS_MAX];
     /* the model */
     struct fl_model *model; /* NULL: none */
     uint8_t hash[32];
@@ -68,14 +62,14 @@ const char *decide_end_name(enum decide_end e) {
 
 struct decide *decide_new(const struct decide_config *cfg) {
     struct decide *d = ws_alloc(sizeof(*d));
-    struct watch_config watch = cfg->watch;
+    struct looks_config looks = cfg->looks;
     *d = (struct decide){.cfg = *cfg, .live = ws_calloc(cfg->risk.places, sizeof(*d->live))};
     if (cfg->class_name != NULL)
         (void)snprintf(d->class_name, sizeof(d->class_name), "%s", cfg->class_name);
     d->cfg.class_name = NULL;
     (void)frame_from_wgs(&cfg->frame, cfg->lat, cfg->lon, &d->x, &d->y);
-    watch.window = watch.window == 0 ? 1 : watch.window;
-    d->watch = watch_new(&watch);
+    looks.window = looks.window == 0 ? 1 : looks.window;
+    d->looks = looks_new(&looks);
     d->risk = risk_new(&cfg->risk);
     return d;
 }
@@ -94,7 +88,7 @@ void decide_free(struct decide *d) {
     if (d == NULL)
         return;
     drop_model(d);
-    watch_free(d->watch);
+    looks_free(d->looks);
     risk_free(d->risk);
     ground_free(d->ground);
     free(d->live);
@@ -231,7 +225,7 @@ void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[stati
         if (risk_is_on(d->risk, i))
             end(d, &d->live[i], its_us, DECIDE_MODEL_CHANGED);
     risk_forget(d->risk);
-    watch_begin_anew(d->watch);
+    looks_begin_anew(d->looks);
     memset(d->live, 0, d->cfg.risk.places * sizeof(*d->live));
     memset(d->state.judged, 0, sizeof(d->state.judged));
     drop_model(d);
@@ -240,7 +234,7 @@ void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[stati
     (void)snprintf(d->why_not, sizeof(d->why_not), "%s", why);
     if (m == NULL)
         return;
-    d->applied = decide_bind(m, d->cfg.watch.window, &d->binding, &err) == WS_OK &&
+    d->applied = decide_bind(m, d->cfg.looks.window, &d->binding, &err) == WS_OK &&
                  find_class(d, m, &d->threshold, &err);
     (void)snprintf(d->why_not, sizeof(d->why_not), "%s", err.text);
     d->hidden = m->shape.hidden == 0 ? NULL : ws_calloc(m->shape.hidden, sizeof(*d->hidden));
@@ -253,29 +247,13 @@ void decide_ground(struct decide *d, struct ground *g) {
 
 /* ---- hazards of the ledger ---- */
 
-void decide_hazard_ends(struct decide *d, const uint8_t id[static 32]) {
-    for (size_t i = d->n_hazards; i-- > 0;)
-        if (memcmp(d->hazard[i].id, id, 32) == 0)
-            d->hazard[i] = d->hazard[--d->n_hazards];
-}
-
-void decide_hazard(
-    struct decide *d, const uint8_t id[static 32], int32_t x, int32_t y, uint64_t until_us) {
-    decide_hazard_ends(d, id);
-    size_t at = d->n_hazards;
-    if (at == DECIDE_HAZARDS_MAX) {
-        at = 0;
-        for (size_t i = 1; i < d->n_hazards; i++)
-            at = d->hazard[i].until_us < d->hazard[at].until_us ? i : at;
-    } else {
-        d->n_hazards++;
-    }
-    d->hazard[at] = (struct hazard){.x = x, .y = y, .until_us = until_us};
-    memcpy(d->hazard[at].id, id, 32);
+void decide_hazards(struct decide *d, const struct decide_hazard *list, size_t n) {
+    d->n_hazards = n < DECIDE_HAZARDS_MAX ? n : DECIDE_HAZARDS_MAX;
+    memcpy(d->hazard, list, d->n_hazards * sizeof(*list));
 }
 
 static size_t hazards_around(const struct decide *d, int32_t x, int32_t y) {
-    const int32_t reach = d->cfg.watch.reach_mm;
+    const int32_t reach = d->cfg.looks.reach_mm;
     size_t n = d->ground == NULL ? 0 : ground_hazards(d->ground, x, y, reach);
     for (size_t i = 0; i < d->n_hazards; i++)
         n += distance2(d->hazard[i].x, d->hazard[i].y, x, y) <= (uint64_t)reach * (uint64_t)reach;
@@ -302,8 +280,8 @@ static void look_around(const struct decide *d, size_t vehicle, const struct dec
         set(row, DECIDE_LIMIT, limit);
     if (needs(d, DECIDE_DENSITY))
         set(row, DECIDE_DENSITY,
-            (int64_t)watch_around(d->watch, vehicle) * 1000 * 1000000 /
-                (2 * (int64_t)d->cfg.watch.reach_mm));
+            (int64_t)looks_around(d->looks, vehicle) * 1000 * 1000000 /
+                (2 * (int64_t)d->cfg.looks.reach_mm));
     if (needs(d, DECIDE_HAZARDS))
         set(row, DECIDE_HAZARDS, (int64_t)hazards_around(d, x, y) * 1000);
     int64_t s = its_to_unix_us(h->its_us) / 1000000 + (int64_t)d->cfg.utc_offset_min * 60;
@@ -386,19 +364,19 @@ static enum decide_outcome hear(struct decide *d, const struct decide_heard *h) 
     const uint64_t most = (uint64_t)(d->cfg.range_mm - d->cfg.risk.square_mm);
     if (distance2(mx, my, d->x, d->y) > most * most)
         return DECIDE_FAR;
-    switch (watch_hear(d->watch, h, x, y, &vehicle)) {
-    case WATCH_TOO_SOON:
+    switch (looks_hear(d->looks, h, x, y, &vehicle)) {
+    case LOOKS_TOO_SOON:
         return DECIDE_TOO_SOON;
-    case WATCH_LATE:
+    case LOOKS_LATE:
         return DECIDE_LATE;
-    case WATCH_FULL:
+    case LOOKS_FULL:
         return DECIDE_TABLE_FULL;
-    case WATCH_DUE:
+    case LOOKS_DUE:
         break;
     }
-    watch_read(d->watch, vehicle, h, &row);
+    looks_read(d->looks, vehicle, h, &row);
     look_around(d, vehicle, h, x, y, heading, &row);
-    size_t n = watch_look(d->watch, vehicle, h, &row, d->binding.needs, rows);
+    size_t n = looks_take(d->looks, vehicle, h, &row, d->binding.needs, rows);
     if (n == 0)
         return DECIDE_UNKNOWN;
     if (n < d->binding.window)
@@ -439,7 +417,7 @@ void decide_read(const struct decide *d, struct decide_state *ret) {
     ret->applied = d->applied;
     memcpy(ret->model_hash, d->hash, sizeof(ret->model_hash));
     memcpy(ret->why_not, d->why_not, sizeof(ret->why_not));
-    ret->vehicles = watch_used(d->watch);
+    ret->vehicles = looks_used(d->looks);
     ret->places = risk_used(d->risk);
     if (d->model == NULL)
         return;

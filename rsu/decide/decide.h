@@ -8,8 +8,8 @@
 #define WAYSIDE_RSU_DECIDE_DECIDE_H
 
 #include "rsu/decide/ground.h"
+#include "rsu/decide/looks.h"
 #include "rsu/decide/risk.h"
-#include "rsu/decide/watch.h"
 
 /* TS 102 894-2, DE_CauseCode: dangerousSituation. */
 enum { DECIDE_CAUSE = 99, DECIDE_HAZARDS_MAX = 256, DECIDE_LISTED = 64 };
@@ -18,7 +18,7 @@ struct decide_config {
     struct cell_frame frame;
     int32_t lat, lon; /* of the unit, 1e-7 degree */
     int32_t range_mm; /* around it: what is judged, and may be said; 1000 or more */
-    struct watch_config watch; /* its window: looks, as in the model's schema; 0: not said */
+    struct looks_config looks; /* its window: looks, as in the model's schema; 0: not said */
     struct risk_config risk;
     const char *
         class_name; /* of the model or its number: the lowest class that counts; NULL: the upper half */
@@ -97,6 +97,12 @@ struct decide_state {
     size_t vehicles, places; /* in use */
 };
 
+struct decide_hazard {
+    uint8_t id[32]; /* of the change record */
+    int32_t x, y; /* mm in the cell frame */
+    uint64_t until_us; /* ITS */
+};
+
 struct decide;
 struct decide *decide_new(const struct decide_config *cfg); /* strings are copied */
 void decide_free(struct decide *d); /* NULL is fine */
@@ -106,10 +112,8 @@ void decide_free(struct decide *d); /* NULL is fine */
 void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[static 32],
     uint64_t its_us, const char *why);
 void decide_ground(struct decide *d, struct ground *g); /* takes over */
-/* Advisories about hazards, not ours. The oldest goes when there are too many. */
-void decide_hazard(
-    struct decide *d, const uint8_t id[static 32], int32_t x, int32_t y, uint64_t until_us);
-void decide_hazard_ends(struct decide *d, const uint8_t id[static 32]);
+/* Advisories about hazards that are in force, not ours: from now on these, DECIDE_HAZARDS_MAX at most. */
+void decide_hazards(struct decide *d, const struct decide_hazard *list, size_t n);
 
 enum decide_outcome decide_hear(struct decide *d, const struct decide_heard *h);
 /* Some times a second: ends what has ended. */

@@ -9,6 +9,8 @@
 enum {
     LANE_GATE_MM =
         6000, /* as in the map's contract: somebody this near a lane's centre line drives on it */
+    TOGETHER_MM = 1500, /* and this little further away may be the one he is on */
+    LANES_MAX = 64, /* that are looked at */
 };
 
 struct ground {
@@ -89,20 +91,38 @@ static bool runs(const struct element *e, size_t segment, uint16_t heading) {
 
 bool ground_limit(
     const struct ground *g, int32_t x, int32_t y, uint16_t heading, int32_t *ret_limit) {
-    uint64_t best = (uint64_t)LANE_GATE_MM * LANE_GATE_MM + 1;
+    uint64_t nearest = (uint64_t)LANE_GATE_MM * LANE_GATE_MM + 1;
+    uint64_t d[LANES_MAX];
+    int32_t limit[LANES_MAX];
+    uint32_t seen[LANES_MAX];
+    size_t n = 0;
+    size_t n_seen = 0;
     struct grid_look near = grid_near(&g->grid, x, y);
-    for (const struct grid_entry *at = NULL; grid_next(&near, &at);) {
+    for (const struct grid_entry *at = NULL; n_seen < LANES_MAX && grid_next(&near, &at);) {
         const struct element *e = &g->elements[at->ref];
         size_t segment = 0;
-        if (e->kind != EL_SPEED_LIMIT)
+        bool again = false; /* a line comes up once for each bucket that it passes */
+        for (size_t i = 0; i < n_seen; i++)
+            again = again || seen[i] == at->ref;
+        if (again || e->kind != EL_SPEED_LIMIT)
             continue;
-        uint64_t d = distance2_line(e->points, e->n_points, x, y, &segment);
-        if (d < best && runs(e, segment, heading)) {
-            best = d;
-            *ret_limit = thousandths(e);
-        }
+        seen[n_seen++] = at->ref;
+        d[n] = distance2_line(e->points, e->n_points, x, y, &segment);
+        if (d[n] > (uint64_t)LANE_GATE_MM * LANE_GATE_MM || !runs(e, segment, heading))
+            continue;
+        limit[n] = thousandths(e);
+        nearest = d[n] < nearest ? d[n] : nearest;
+        n++;
     }
-    return best <= (uint64_t)LANE_GATE_MM * LANE_GATE_MM;
+    /* Lanes that part at a crossing lie on each other: who is on one of them is taken to be on the faster one. */
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        if (d[i] <= nearest + (uint64_t)TOGETHER_MM * TOGETHER_MM &&
+            (!found || limit[i] > *ret_limit)) {
+            found = true;
+            *ret_limit = limit[i];
+        }
+    return found;
 }
 
 size_t ground_hazards(const struct ground *g, int32_t x, int32_t y, int32_t reach_mm) {

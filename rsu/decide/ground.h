@@ -15,7 +15,7 @@ void ground_free(struct ground *g); /* NULL is fine */
 size_t ground_left_out(const struct ground *g);
 
 /* The limit in force where somebody drives, in thousandths of km/h; the nearest lane's within 6 m that runs his way
- * (heading: 1/65536 turn counter-clockwise from east). False: none is known there. */
+ * (heading: 1/65536 turn counter-clockwise from east), of several that lie on each other the highest. False: none is known there. */
 bool ground_limit(
     const struct ground *g, int32_t x, int32_t y, uint16_t heading, int32_t *ret_limit);
 /* Hazards of the map within reach. */

@@ -52,6 +52,7 @@ static const struct route routes[] = {
     {"/v1/learning/rounds/*/materials/*", {NULL}, http_get_learn_material},
     {"/v1/models", {"limit", "before"}, http_get_models},
     {"/v1/models/*", {NULL}, http_get_model},
+    {"/v1/learning/risk", {NULL}, http_get_risk},
     {"/v1/live", {NULL}, http_get_live},
     {"/v1/validators/*", {NULL}, http_get_validator},
     {"/v1/blocks/*", {NULL}, http_get_block},

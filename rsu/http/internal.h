@@ -292,6 +292,8 @@ void http_put_learning(struct metrics *m, const struct http *h, const struct htt
 /* http_feedback.c */
 void http_put_uploads(struct metrics *m, const struct http *h);
 void http_put_feedback(struct metrics *m, const struct http *h);
+/* http_risk.c */
+void http_put_risk(struct metrics *m, const struct http *h);
 /* http_sensors.c */
 void http_copy_sensors(const struct sensors *s, struct http_view *v); /* owner thread */
 json_t *http_sensors_json(const struct http *h, const struct http_view *v);
@@ -333,6 +335,7 @@ void http_get_handovers(struct http *h, const struct http_call *c, struct http_r
 void http_get_policies(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_beacon(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_page(struct http *h, const struct http_call *c, struct http_reply *r);
+void http_get_risk(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_live(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_orders(struct http *h, const struct http_call *c, struct http_reply *r);
 void http_get_candidates(struct http *h, const struct http_call *c, struct http_reply *r);

@@ -427,6 +427,7 @@ void http_get_metrics(struct http *h, const struct http_call *c, struct http_rep
         put_peers(&p);
         put_radio(&p);
         http_put_sensors(&p.m, h, v);
+        http_put_risk(&p.m, h);
         http_put_lists(&p.m, v);
         http_put_beacon(&p.m, v);
         put_map(&p);

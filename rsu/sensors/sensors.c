@@ -247,8 +247,9 @@ static bool may_speak(struct sensor *v, uint64_t mono_us) {
     return true;
 }
 
+/* ret_tx (may be NULL): by which the message can be asked for. */
 static enum sensor_outcome sign_and_submit(const struct sensors *s, struct sensor *v,
-    const struct observation *o, uint64_t its_us, struct ws_err *err) {
+    const struct observation *o, uint64_t its_us, uint8_t *ret_tx, struct ws_err *err) {
     struct buf payload = {0};
     struct buf spdu = {0};
     observation_put(&payload, o);
@@ -259,6 +260,10 @@ static enum sensor_outcome sign_and_submit(const struct sensors *s, struct senso
         .lon = v->mount.lon,
         .payload = buf_span(&payload)};
     spdu_put_signed(&spdu, &rq, v->key, buf_span(&v->cert));
+    struct spdu read;
+    size_t at = 0;
+    if (ret_tx != NULL && spdu_parse(buf_span(&spdu), &read, &at) == COER_OK)
+        spdu_identity(&read, v->cert_hash, ret_tx);
     enum sensor_outcome out =
         s->submit(s->ctx, v->cert_hash, buf_span(&v->cert), buf_span(&spdu), err);
     buf_free(&payload);
@@ -279,10 +284,34 @@ static enum sensor_outcome take_line(const struct sensors *s, struct sensor *v, 
         sensor_line_read(line, &v->mount, s->frame, its_us, map_version, o, err);
     if (out == SENSOR_TAKEN) {
         v->last_its_us = its_us;
-        out = sign_and_submit(s, v, o, its_us, err);
+        out = sign_and_submit(s, v, o, its_us, NULL, err);
     }
     v->counters.reports += out == SENSOR_TAKEN ? o->n_reports : 0;
     free(o);
+    return out;
+}
+
+enum sensor_outcome sensors_file(struct sensors *s, size_t i, struct observation *o,
+    struct ws_now now, uint64_t map_version, uint8_t ret_tx[static 32], struct ws_err *err) {
+    struct sensor *v = &s->v[i];
+    enum sensor_outcome out = SENSOR_TOO_OFTEN;
+    memset(ret_tx, 0, 32);
+    if (may_speak(v, now.mono_us)) {
+        o->map_version = map_version;
+        o->time = now.its_us > v->last_its_us ? now.its_us : v->last_its_us + 1;
+        o->lat = v->mount.lat;
+        o->lon = v->mount.lon;
+        o->heading = v->mount.heading;
+        o->half_angle = v->mount.half_angle;
+        o->range_mm = v->mount.range_mm;
+        o->occluded = true;
+        v->last_its_us = o->time;
+        out = sign_and_submit(s, v, o, o->time, ret_tx, err);
+    } else {
+        (void)ws_fail(err, WS_EBUSY, "more than %u a second", (unsigned)v->cfg->rate);
+    }
+    v->counters.outcome[out]++;
+    v->counters.reports += out == SENSOR_TAKEN ? o->n_reports : 0;
     return out;
 }
 

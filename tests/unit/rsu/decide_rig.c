@@ -31,7 +31,7 @@ struct decide_config rig_config(void) {
         .lat = RIG_LAT,
         .lon = RIG_LON,
         .range_mm = 1000000,
-        .watch = {.vehicles = 64, .look_us = 1000000, .reach_mm = 500000},
+        .looks = {.vehicles = 64, .look_us = 1000000, .reach_mm = 500000},
         .risk = {.square_mm = 100000,
             .vehicles = 3,
             .share_percent = 50,

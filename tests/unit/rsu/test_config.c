@@ -173,6 +173,59 @@ static void test_sensors(void **state) {
     }
 }
 
+static void test_decide(void **state) {
+    (void)state;
+    struct config c;
+    struct ws_err err = {0};
+    assert_int_equal(parse(NEEDED, &c, &err), WS_OK);
+    assert_null(c.decide.sensor);
+    config_free(&c);
+    static const char usual[] = NEEDED "sensors:\n  - {" CAMERA "heading_deg: 0}\n"
+                                       "  - {name: mast, socket: /s, ticket: /t, ticket_key: /k, "
+                                       "place: \"1,2\", heading_deg: 0, range_m: 300}\n"
+                                       "decide: {sensor: mast, class: high, window: 12, "
+                                       "utc_offset: \"-03:30\"}\n";
+    if (parse(usual, &c, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(c.decide.at, 1);
+    assert_string_equal(c.decide.class_name, "high");
+    assert_int_equal(c.decide.utc_offset_min, -210);
+    assert_int_equal(c.decide.vehicles, 3);
+    assert_int_equal(c.decide.share_percent, 20);
+    assert_int_equal(c.decide.within_us, 60000000);
+    assert_int_equal(c.decide.quiet_us, 120000000);
+    assert_int_equal(c.decide.place_mm, 100000);
+    assert_int_equal(c.decide.look_us, 1000000);
+    assert_int_equal(c.decide.window, 12);
+    assert_int_equal(c.decide.watched, 4096);
+    assert_int_equal(c.decide.log_octets, 16U << 20);
+    config_free(&c);
+    static const char *const bad[][2] = {
+        {"class: high", "sensor"},
+        {"sensor: south", "decide.sensor: none of the sensors is called 'south'"},
+        {"sensor: north, place_m: 21", "decide.sensor: north reaches 60 m"},
+        {"sensor: north, place_m: 20, vehicles: 0", "decide.vehicles"},
+        {"sensor: north, place_m: 20, vehicles: 65", "decide.vehicles"},
+        {"sensor: north, place_m: 20, share_percent: 101", "decide.share_percent"},
+        {"sensor: north, place_m: 20, window: 65", "decide.window"},
+        {"sensor: north, place_m: 20, watched: 7", "decide.watched"},
+        {"sensor: north, place_m: 20, utc_offset: 2", "decide.utc_offset"},
+        {"sensor: north, place_m: 20, utc_offset: \"+14:01\"", "decide.utc_offset"},
+        {"sensor: north, place_m: 20, utc_offset: \"+01:60\"", "decide.utc_offset"},
+        {"sensor: north, place_m: 20, mood: 3", "mood"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof(text), "%ssensors: [{%sheading_deg: 0}]\ndecide: {%s}\n",
+            NEEDED, CAMERA, bad[i][0]);
+        assert_int_equal(parse(text, &c, &err), WS_EINPUT);
+        if (strstr(err.text, bad[i][1]) == NULL)
+            fail_msg("%s: %s", bad[i][0], err.text);
+    }
+    assert_int_equal(
+        parse(NEEDED "decide: {sensor: north}\n", &c, &err), WS_EINPUT); /* without any */
+}
+
 static void test_ports(void **state) {
     (void)state;
     struct config c;
@@ -479,6 +532,7 @@ int main(void) {
         cmocka_unit_test(test_plain_path),
         cmocka_unit_test(test_the_antenna),
         cmocka_unit_test(test_sensors),
+        cmocka_unit_test(test_decide),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_lists_too_long),

@@ -245,7 +245,7 @@ static void windows_fill_first(void **state) {
     (void)state;
     static const int32_t greatest[] = {0, 0, 0, 1 << 20, 0};
     struct decide_config cfg = rig_config();
-    cfg.watch.window = 4;
+    cfg.looks.window = 4;
     struct decide *d = decide_new(&cfg);
     decide_model(d, rig_model("label y calm wild\nfeature speed\nwindow 4\n", greatest, 80), hash_a,
         RIG_ITS_US, "");
@@ -262,7 +262,7 @@ static void windows_fill_first(void **state) {
 static void full_tables(void **state) {
     (void)state;
     struct decide_config cfg = rig_config();
-    cfg.watch.vehicles = 8;
+    cfg.looks.vehicles = 8;
     cfg.risk.places = 2;
     struct decide *d = service(&cfg, fast, 30);
     for (unsigned i = 0; i < 8; i++)
@@ -283,7 +283,7 @@ static void full_tables(void **state) {
 
 static void density_and_hazards(void **state) {
     (void)state;
-    static const uint8_t id[32] = {1};
+    static const struct decide_hazard hole = {{1}, 100000, 0, RIG_ITS_US + 60000000};
     struct decide_config cfg = rig_config();
     struct decide *d = service(&cfg, "label y calm wild\nfeature density\n", 5.5);
     for (unsigned i = 0; i < 5; i++) {
@@ -299,13 +299,13 @@ static void density_and_hazards(void **state) {
         d, rig_model("label y calm wild\nfeature hazards\n", one, 0.5), hash_a, RIG_ITS_US, "");
     (void)pass(d, 1, 40, 50);
     assert_int_equal(state_of(d).judged[1], 0);
-    decide_hazard(d, id, 100000, 0, RIG_ITS_US + 60000000);
+    decide_hazards(d, &hole, 1);
     (void)pass(d, 1, 41, 50);
     assert_int_equal(state_of(d).judged[1], 1);
-    decide_hazard_ends(d, id);
+    decide_hazards(d, &hole, 0);
     (void)pass(d, 1, 42, 50);
     assert_int_equal(state_of(d).judged[1], 1);
-    decide_hazard(d, id, 100000, 0, RIG_ITS_US + 60000000);
+    decide_hazards(d, &hole, 1);
     decide_tick(d, RIG_ITS_US + 60000000);
     (void)pass(d, 1, 61, 50);
     assert_int_equal(state_of(d).judged[1], 1);

@@ -116,9 +116,9 @@ static void windows_are_those_of_tables(void **state) {
 /* ---- real messages ---- */
 
 static struct decide_row read_one(const struct station_state *st) {
-    const struct watch_config cfg = {
+    const struct looks_config cfg = {
         .vehicles = 8, .window = 1, .look_us = 1000000, .reach_mm = 1000};
-    struct watch *w = watch_new(&cfg);
+    struct looks *w = looks_new(&cfg);
     const struct decide_heard h = {.its_us = RIG_ITS_US,
         .speed = st->speed,
         .heading = st->heading,
@@ -127,9 +127,9 @@ static struct decide_row read_one(const struct station_state *st) {
         .yaw_rate = st->yaw_rate};
     struct decide_row r;
     size_t at = 0;
-    assert_int_equal(watch_hear(w, &h, 0, 0, &at), WATCH_DUE);
-    watch_read(w, at, &h, &r);
-    watch_free(w);
+    assert_int_equal(looks_hear(w, &h, 0, 0, &at), LOOKS_DUE);
+    looks_read(w, at, &h, &r);
+    looks_free(w);
     return r;
 }
 

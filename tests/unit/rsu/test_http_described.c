@@ -1,9 +1,13 @@
 /* What each path answers, with good questions and bad ones, is what docs/openapi.yaml says of it: the status, the content
  * type, and every member of every object. */
+#include "rsu/decide/service.h"
 #include "rsu/feedback/feedback.h"
+#include "tests/support/folder.h"
+#include "tests/unit/rsu/decide_rig.h"
 #include "tests/unit/rsu/described.h"
 #include "tests/unit/rsu/http_rig.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -247,7 +251,10 @@ static void each_answer_is_described(void **state) {
         /* Learning has a test of its own, in a cell that learns. */
         bool wants_learning =
             strstr(path, "/v1/learning/rounds/") != NULL || strstr(path, "/v1/models/") != NULL;
-        if (status != (wants_from ? 400 : wants_feedback || wants_learning ? 404 : 200))
+        bool wants_decide = strstr(path, "/v1/learning/risk") != NULL;
+        if (status != (wants_from                                            ? 400
+                          : wants_feedback || wants_learning || wants_decide ? 404
+                                                                             : 200))
             fail_msg("%s: %u", target, status);
         char asked[420];
         (void)snprintf(asked, sizeof(asked), "%s?nonsense=1", target);
@@ -293,6 +300,69 @@ static void what_is_there_is_described(void **state) {
         }
         json_decref(block);
     }
+}
+
+static bool has_risk(const char *list) {
+    json_t *o = rig_json(rig, 200, "/v1/learning/risk");
+    bool has = json_array_size(json_object_get(o, list)) > 0;
+    json_decref(o);
+    return has;
+}
+
+/* Without a model, with one, with a risk that goes on and one that is over. */
+static void risks_are_described(void **state) {
+    (void)state;
+    static const int32_t weight[] = {1 << 20};
+    static const struct materials_limits limits = {1 << 20, 1 << 20, 0};
+    struct folder f;
+    struct materials *m = NULL;
+    struct decide_service *s = NULL;
+    struct ws_err err = {0};
+    struct buf octets = {0};
+    uint8_t hash[32];
+    char path[FOLDER_PATH];
+    assert_int_equal(folder_make(&f), 0);
+    assert_int_equal(materials_open(folder_path(&f, path, "m"), &limits, &m, &err), WS_OK);
+    struct fl_model *model = rig_model("label y calm wild\nfeature speed\n", weight, 60);
+    fl_model_encode(model, &octets);
+    fl_model_hash(model, hash);
+    assert_int_equal(materials_put_blob(m, hash, buf_span(&octets), &err), WS_OK);
+    const struct decide_service_config cfg = {.decide = rig_config(),
+        .materials = m,
+        .folder = folder_path(&f, path, "d"),
+        .log_octets = 1 << 20,
+        .clock = {.kind = WS_CLOCK_SYSTEM}};
+    assert_int_equal(decide_service_open(&cfg, &s, &err), WS_OK);
+    rig->config.decide = (struct config_decide){.sensor = (char *)"north", .place_mm = 100000};
+    rig->face.decide = s;
+    assert_int_equal(ask("/v1/learning/risk"), 200);
+    decide_service_model(s, hash);
+    const uint64_t now_us = ws_clock_now(&cfg.clock).its_us;
+    for (int i = 0; !has_risk("present"); i++) {
+        assert_true(i < 6000);
+        for (unsigned k = 0; k < 3; k++) {
+            struct decide_heard h = rig_heard(k, 0, 40, 0, 90, 90);
+            h.its_us = now_us + (uint64_t)i * 1000000;
+            decide_service_heard(s, &h, false);
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    assert_int_equal(ask("/v1/learning/risk"), 200);
+    decide_service_model(s, NULL);
+    for (int i = 0; !has_risk("recent"); i++) {
+        assert_true(i < 6000);
+        (void)poll(NULL, 0, 10);
+    }
+    assert_int_equal(ask("/v1/learning/risk"), 200);
+    assert_int_equal(ask("/metrics"), 200);
+    rig->face.decide = NULL;
+    rig->config.decide = (struct config_decide){0};
+    decide_service_close(s);
+    materials_close(m);
+    fl_model_free(model);
+    free(model);
+    buf_free(&octets);
+    (void)folder_remove(&f);
 }
 
 static void answers_of_receivers_are_described(void **state) {
@@ -380,6 +450,7 @@ int main(void) {
         cmocka_unit_test(each_answer_is_described),
         cmocka_unit_test(what_is_there_is_described),
         cmocka_unit_test(answers_of_receivers_are_described),
+        cmocka_unit_test(risks_are_described),
         cmocka_unit_test(what_is_gone_is_described),
         cmocka_unit_test(busy_units_answer_as_described),
     };

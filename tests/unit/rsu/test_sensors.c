@@ -416,6 +416,54 @@ static void test_signed(void **state) {
     assert_int_equal(sensors_counters(r->s, 0)->clients, 0);
 }
 
+/* What the unit has found out itself: as the software's lines are, and no word about what it does not name. */
+static void test_filed(void **state) {
+    struct rig *r = *state;
+    struct spdu m;
+    struct cert c;
+    struct ws_err err = {0};
+    size_t at = 0;
+    uint16_t port = 0;
+    uint8_t tx[32];
+    uint8_t hash[32];
+    uint8_t id[32];
+    struct observation o = {.n_reports = 1};
+    struct observation read;
+    const struct ws_now now = {.mono_us = 1000000, .its_us = ITS_US};
+    o.reports[0] = (struct obs_report){.kind = REPORT_DETECTED,
+        .element_kind = EL_HAZARD,
+        .has_position = true,
+        .lat = 487601000,
+        .lon = 114152000,
+        .sigma_mm = 2000,
+        .has_value = true,
+        .value = 99};
+    open_rig(r);
+    assert_int_equal(sensors_file(r->s, 0, &o, now, 3, tx, &err), SENSOR_TAKEN);
+    assert_int_equal(r->n, 1);
+    assert_int_equal(count(r, SENSOR_TAKEN), 1);
+    assert_int_equal(sensors_counters(r->s, 0)->reports, 1);
+    assert_int_equal(spdu_parse(buf_span(&r->spdu), &m, &at), COER_OK);
+    at = 0;
+    assert_int_equal(cert_parse(buf_span(&r->cert), &c, &at), COER_OK);
+    cert_hash256(&c, hash);
+    spdu_identity(&m, hash, id);
+    assert_memory_equal(tx, id, 32);
+    assert_int_equal(observation_read(spdu_app_payload(&m, &port), &read, NULL), WS_OK);
+    assert_true(read.occluded);
+    assert_int_equal(read.lat, mount.lat);
+    assert_int_equal(read.range_mm, mount.range_mm);
+    assert_int_equal(read.map_version, 3);
+    assert_int_equal(read.reports[0].value, 99);
+    /* No two of one instant are the same message; the rate holds for these, too. */
+    assert_int_equal(sensors_file(r->s, 0, &o, now, 3, id, &err), SENSOR_TAKEN);
+    assert_memory_not_equal(tx, id, 32);
+    assert_int_equal(sensors_file(r->s, 0, &o, now, 3, id, &err), SENSOR_TAKEN);
+    assert_int_equal(sensors_file(r->s, 0, &o, now, 3, id, &err), SENSOR_TOO_OFTEN);
+    assert_int_equal(count(r, SENSOR_TOO_OFTEN), 1);
+    assert_int_equal(r->n, 3);
+}
+
 /* Two equal lines of one instant are two messages, else the second would be a duplicate of the first. */
 static void test_no_two_alike(void **state) {
     struct rig *r = *state;
@@ -621,6 +669,7 @@ int main(void) {
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_damage),
         cmocka_unit_test_setup_teardown(test_signed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_filed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_two_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lines, setup, teardown),

@@ -1,4 +1,4 @@
-#include "rsu/decide/watch.h"
+#include "rsu/decide/looks.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -25,8 +25,8 @@ struct seat {
     uint16_t rows, at; /* rows in the window, where the next one goes */
 };
 
-struct watch {
-    struct watch_config cfg;
+struct looks {
+    struct looks_config cfg;
     size_t sets, n_buckets;
     size_t used;
     uint64_t now_us; /* the latest that was heard */
@@ -35,11 +35,11 @@ struct watch {
     int32_t *first; /* of each list */
 };
 
-struct watch *watch_new(const struct watch_config *cfg) {
+struct looks *looks_new(const struct looks_config *cfg) {
     WS_ASSERT(cfg->vehicles >= WAYS && cfg->window >= 1 && cfg->window <= DECIDE_WINDOW_MAX &&
               cfg->reach_mm >= 1);
-    struct watch *w = ws_alloc(sizeof(*w));
-    *w = (struct watch){.cfg = *cfg, .sets = cfg->vehicles / WAYS, .n_buckets = cfg->vehicles};
+    struct looks *w = ws_alloc(sizeof(*w));
+    *w = (struct looks){.cfg = *cfg, .sets = cfg->vehicles / WAYS, .n_buckets = cfg->vehicles};
     w->seat = ws_calloc(w->sets * WAYS, sizeof(*w->seat));
     w->row = ws_calloc(w->sets * WAYS * cfg->window, sizeof(*w->row));
     w->first = ws_calloc(w->n_buckets, sizeof(*w->first));
@@ -48,7 +48,7 @@ struct watch *watch_new(const struct watch_config *cfg) {
     return w;
 }
 
-void watch_free(struct watch *w) {
+void looks_free(struct looks *w) {
     if (w == NULL)
         return;
     free(w->seat);
@@ -57,22 +57,22 @@ void watch_free(struct watch *w) {
     free(w);
 }
 
-size_t watch_used(const struct watch *w) {
+size_t looks_used(const struct looks *w) {
     return w->used;
 }
 
 /* ---- squares ---- */
 
-static uint64_t mixed(const struct watch *w, uint64_t key) {
+static uint64_t mixed(const struct looks *w, uint64_t key) {
     return (key ^ w->cfg.salt) * (w->cfg.salt << 1 ^ 0x9e3779b97f4a7c15U);
 }
 
-static uint32_t bucket_of(const struct watch *w, int64_t column, int64_t line) {
+static uint32_t bucket_of(const struct looks *w, int64_t column, int64_t line) {
     uint64_t key = (uint64_t)column * 0x9e3779b97f4a7c15U + (uint64_t)line;
     return (uint32_t)((mixed(w, key) >> 32) % w->n_buckets);
 }
 
-static void leave(struct watch *w, size_t i) {
+static void leave(struct looks *w, size_t i) {
     struct seat *s = &w->seat[i];
     if (s->before == NONE)
         w->first[s->bucket] = s->next;
@@ -82,7 +82,7 @@ static void leave(struct watch *w, size_t i) {
         w->seat[s->next].before = s->before;
 }
 
-static void enter(struct watch *w, size_t i, int32_t x, int32_t y) {
+static void enter(struct looks *w, size_t i, int32_t x, int32_t y) {
     struct seat *s = &w->seat[i];
     s->x = x;
     s->y = y;
@@ -94,7 +94,7 @@ static void enter(struct watch *w, size_t i, int32_t x, int32_t y) {
     w->first[s->bucket] = (int32_t)i;
 }
 
-size_t watch_around(const struct watch *w, size_t vehicle) {
+size_t looks_around(const struct looks *w, size_t vehicle) {
     const struct seat *me = &w->seat[vehicle];
     const uint64_t reach2 = (uint64_t)w->cfg.reach_mm * (uint64_t)w->cfg.reach_mm;
     const int64_t column = floor_div(me->x, w->cfg.reach_mm);
@@ -121,7 +121,7 @@ size_t watch_around(const struct watch *w, size_t vehicle) {
 
 /* ---- seats ---- */
 
-static bool find(const struct watch *w, const uint8_t *vehicle, size_t *ret) {
+static bool find(const struct looks *w, const uint8_t *vehicle, size_t *ret) {
     size_t set = (size_t)((mixed(w, be64(vehicle)) >> 32) % w->sets) * WAYS;
     size_t oldest = set;
     for (size_t i = set; i < set + WAYS; i++) {
@@ -137,16 +137,16 @@ static bool find(const struct watch *w, const uint8_t *vehicle, size_t *ret) {
     return false;
 }
 
-enum watch_heard watch_hear(
-    struct watch *w, const struct decide_heard *h, int32_t x, int32_t y, size_t *ret_vehicle) {
+enum looks_heard looks_hear(
+    struct looks *w, const struct decide_heard *h, int32_t x, int32_t y, size_t *ret_vehicle) {
     w->now_us = h->its_us > w->now_us ? h->its_us : w->now_us;
     bool known = find(w, h->vehicle, ret_vehicle);
     struct seat *s = &w->seat[*ret_vehicle];
     if (known && h->its_us <= s->heard_us)
-        return WATCH_LATE;
+        return LOOKS_LATE;
     /* Who was heard a moment ago does not make room. */
     if (!known && s->used && s->heard_us + PRESENT_US >= w->now_us)
-        return WATCH_FULL;
+        return LOOKS_FULL;
     if (s->used)
         leave(w, *ret_vehicle);
     else
@@ -159,8 +159,8 @@ enum watch_heard watch_hear(
     enter(w, *ret_vehicle, x, y);
     /* Beacons do not come to the microsecond. */
     return s->look_us == 0 || h->its_us >= s->look_us + w->cfg.look_us - w->cfg.look_us / 10
-               ? WATCH_DUE
-               : WATCH_TOO_SOON;
+               ? LOOKS_DUE
+               : LOOKS_TOO_SOON;
 }
 
 /* ---- looks ---- */
@@ -170,11 +170,11 @@ static void set(struct decide_row *r, enum decide_quantity q, int64_t thousandth
     r->v[q] = (int32_t)thousandths;
 }
 
-static bool follows(const struct watch *w, const struct seat *s, uint64_t its_us) {
+static bool follows(const struct looks *w, const struct seat *s, uint64_t its_us) {
     return s->look_us != 0 && its_us - s->look_us <= w->cfg.look_us * 5 / 2;
 }
 
-void watch_read(const struct watch *w, size_t vehicle, const struct decide_heard *h,
+void looks_read(const struct looks *w, size_t vehicle, const struct decide_heard *h,
     struct decide_row *ret_row) {
     const struct seat *s = &w->seat[vehicle];
     *ret_row = (struct decide_row){0};
@@ -192,7 +192,7 @@ void watch_read(const struct watch *w, size_t vehicle, const struct decide_heard
         set(ret_row, DECIDE_YAW_RATE, (int64_t)h->yaw_rate * 10);
 }
 
-size_t watch_look(struct watch *w, size_t vehicle, const struct decide_heard *h,
+size_t looks_take(struct looks *w, size_t vehicle, const struct decide_heard *h,
     const struct decide_row *row, uint32_t needs, struct decide_row *ret_rows) {
     struct seat *s = &w->seat[vehicle];
     struct decide_row *ring = w->row + vehicle * w->cfg.window;
@@ -211,7 +211,7 @@ size_t watch_look(struct watch *w, size_t vehicle, const struct decide_heard *h,
     return s->rows;
 }
 
-void watch_begin_anew(struct watch *w) {
+void looks_begin_anew(struct looks *w) {
     for (size_t i = 0; i < w->sets * WAYS; i++)
         w->seat[i].rows = 0;
 }
