@@ -33,6 +33,7 @@ void world_start(struct world *x, size_t i) {
     memcpy(cfg.cell, x->w->cell_id, 32);
     if (learning_open(&cfg, &x->l[i], &err) != WS_OK)
         fail_msg("%s", err.text);
+    x->found[i] = 0;
 }
 
 void world_stop(struct world *x, size_t i) {
@@ -160,12 +161,17 @@ static void let_work(struct world *x, size_t i) {
         assert_int_equal(poll(&p, 1, 60000), 1);
         learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
     }
-    const struct learning_counters c = learning_read(x->l[i]);
-    const uint64_t round = world_round(x, i).number;
-    if (world_round(x, i).phase != FL_JUDGING || c.found + c.not_found >= round)
+    const struct fl_round_view view = world_round(x, i);
+    if (view.phase != FL_JUDGING || x->found[i] == view.number)
         return;
-    assert_int_equal(poll(&p, 1, 60000), 1);
-    learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
+    x->found[i] = view.number;
+    const struct learning_counters was = learning_read(x->l[i]);
+    struct learning_counters is = was;
+    while (is.found + is.not_found == was.found + was.not_found) {
+        assert_int_equal(poll(&p, 1, 60000), 1);
+        learning_run(x->l[i], x->w->m[i].node, x->w->m[i].cell.learn, nodes_now(x->w, i));
+        is = learning_read(x->l[i]);
+    }
 }
 
 void world_tick(struct world *x) {

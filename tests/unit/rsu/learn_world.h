@@ -35,6 +35,7 @@ struct world {
     struct learning *l[WORLD_MAX];
     struct beaconing *beacon[WORLD_MAX]; /* seeds and groups are drawn from its randomness */
     bool mute[WORLD_MAX];
+    uint64_t found[WORLD_MAX]; /* the last round whose outcome was waited for */
     struct ws_random random;
     struct buf policy; /* of the genesis */
     struct fl_model model;
