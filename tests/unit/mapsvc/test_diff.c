@@ -434,7 +434,7 @@ static void test_describe_attributes(void **state) {
     char long_text[ELEMENT_MAX_TEXT + 1];
     memset(long_text, 'x', sizeof(long_text) - 1);
     long_text[sizeof(long_text) - 1] = '\0';
-    for (char k = 'p'; k < 's'; k++) {
+    for (int k = 'p'; k < 's'; k++) {
         memset(long_text, k, 200);
         assert_true(element_set_attr(is, long_text, long_text));
     }

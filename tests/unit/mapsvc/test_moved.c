@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "mapsvc/fuse/contract_internal.h"
+#include "mapsvc/fuse/moved.h"
 #include "tests/support/map_rig.h"
 
 #define EAST 0
@@ -400,6 +401,22 @@ static void test_restart(void **state) {
     rig_free(&b);
 }
 
+/* The plane ends; what is moved over its edge stands there. */
+static void test_edge_of_the_plane(void **state) {
+    (void)state;
+    struct element e = {.kind = EL_STOP_LINE};
+    assert_true(element_add_point(&e, (struct map_point){INT32_MAX - 6000, INT32_MIN, 0}));
+    assert_true(element_add_point(&e, (struct map_point){INT32_MAX - 2000, INT32_MIN + 4000, 0}));
+    const struct spot to = {.place = {INT32_MAX - 1000, INT32_MIN + 1000, 100}};
+    struct element r = moved_element(&e, &to);
+    assert_int_equal(r.points[0].x, INT32_MAX - 3000);
+    assert_int_equal(r.points[1].x, INT32_MAX);
+    assert_int_equal(r.points[0].y, INT32_MIN);
+    assert_int_equal(r.points[1].y, INT32_MIN + 3000);
+    element_free(&r);
+    element_free(&e);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moved),
@@ -412,6 +429,7 @@ int main(void) {
         cmocka_unit_test(test_stop_line),
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_edge_of_the_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,51 @@ static void features_become_elements(void **state) {
     mapset_free(&m);
 }
 
+/* Words that features share are kept once, and each feature has its own. */
+static void words_stay_with_their_feature(void **state) {
+    (void)state;
+    static const struct {
+        const char *provider, *id, *source, *type, *code;
+    } say[] = {{"P", "1", "regulation", "roadSign", "1"}, {"P", "2", "regulation", "roadSign", ""},
+        {"Q", "2", "regulation", "noEntry", "1"}, {"P", "12", "", "roadSign", "1"},
+        {"P2", "1", "fixedPlateRoadSign", "roadSign", "11"}};
+    struct buf b = {0};
+    buf_printf(&b, "<RoadFeatureDataset>");
+    for (size_t i = 0; i < ARRAY_LEN(say); i++) {
+        buf_printf(&b, "<roadFeatures><RoadFeature>");
+        if (say[i].source[0] != '\0')
+            buf_printf(&b, "<source xlink:href='c#%s'/>", say[i].source);
+        buf_printf(&b, "<type xlink:href='c#%s'/>", say[i].type);
+        if (say[i].code[0] != '\0')
+            buf_printf(&b,
+                "<properties><GenericRoadFeatureProperty><type xlink:href='c#roadSignType'/>"
+                "<value>%s</value></GenericRoadFeatureProperty></properties>",
+                say[i].code);
+        buf_printf(&b,
+            "<id><RoadFeatureId><providerId>%s</providerId><id>%s</id></RoadFeatureId></id>%s"
+            "</RoadFeature></roadFeatures>",
+            say[i].provider, say[i].id, POINT("EPSG:4326", "11.42 48.76"));
+    }
+    buf_printf(&b, "</RoadFeatureDataset>");
+    struct mapset m;
+    struct ws_err err;
+    assert_int_equal(import_octets(buf_span(&b), NULL, &m, NULL, &err), WS_OK);
+    assert_int_equal(m.n, ARRAY_LEN(say));
+    for (size_t i = 0; i < ARRAY_LEN(say); i++) {
+        char alias[64];
+        (void)snprintf(alias, sizeof(alias), "tnits:%s/%s", say[i].provider, say[i].id);
+        const struct element *e = by_alias(&m, EL_SIGN, alias);
+        assert_non_null(e);
+        assert_string_equal(element_attr(e, "tnits.type"), say[i].type);
+        const char *code = element_attr(e, "code");
+        const char *source = element_attr(e, "tnits.source");
+        assert_string_equal(code == NULL ? "" : code, say[i].code);
+        assert_string_equal(source == NULL ? "" : source, say[i].source);
+    }
+    mapset_free(&m);
+    buf_free(&b);
+}
+
 static void openlr_places_what_needs_no_network(void **state) {
     (void)state;
     /* 0x23, longitude and latitude in 2^24ths of the circle: 0x082006 and 0x22AE5D, half a step off zero. */
@@ -348,6 +393,7 @@ static void published_examples_are_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_become_elements),
+        cmocka_unit_test(words_stay_with_their_feature),
         cmocka_unit_test(openlr_places_what_needs_no_network),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(cuts_and_flips_do_no_harm),
