@@ -7,6 +7,8 @@
 #include "fedlearn/vehicle/upload_send.h"
 #include "rsu/obus/learn_cell.h"
 
+#include <stdio.h>
+
 enum { LEARN_UNDER_WAY = 256, LEARN_REASONS_MAX = 24 };
 
 /* ---- a vehicle's way through one round (learn_trip.c) ---- */
@@ -86,7 +88,16 @@ uint64_t learn_trip_when(const struct learn_trip *t);
 /* The round is over; wipes. */
 void learn_trip_end(struct learn_fleet *f, size_t vehicle, const char *why);
 
-/* ---- rounds (learn_fleet.c) ---- */
+/* ---- rounds (learn_rounds.c) ---- */
+
+#define LEARN_DELTA 1e-5 /* of the account of privacy */
+
+/* Asks a unit; calls vehicles to a round that is believed, and tells of one that is over. */
+void learn_rounds_run(struct learn_fleet *f, struct ws_now now);
+
+/* ---- the whole (learn_fleet.c) ---- */
+
+void learn_print(const struct buf *b, FILE *to); /* at once */
 
 /* WS_EBUSY: out of time (--within). Lines go to standard output as they come. */
 WARN_UNUSED int learn_run(const struct learn_options *o, struct ws_err *err);

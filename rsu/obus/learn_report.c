@@ -172,10 +172,10 @@ void learn_report_cost(const struct learn_fleet *f, struct buf *b) {
     if (f->o->json && !counted)
         buf_printf(b, "null}\n");
     else if (f->o->json)
-        buf_printf(b, "%.3f}\n", fl_privacy_epsilon(rho, 1e-5));
+        buf_printf(b, "%.3f}\n", fl_privacy_epsilon(rho, LEARN_DELTA));
     else if (counted)
         buf_printf(b, "; given away at most: epsilon %.3f at delta 0.00001\n",
-            fl_privacy_epsilon(rho, 1e-5));
+            fl_privacy_epsilon(rho, LEARN_DELTA));
     else
         buf_printf(b, "\n");
 }
