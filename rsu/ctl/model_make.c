@@ -190,10 +190,15 @@ static int make_roots(struct roots *r) {
         return ctl_fail(r->t.v, CTL_NO, &err);
     }
     const size_t inputs = r->model.shape.inputs;
-    if (r->n * (1 + 4 * inputs) > ROOTS_OCTETS) {
-        (void)ws_fail(&err, WS_ELIMIT,
-            "%zu rows of %zu inputs are more than a root set holds: --rows", r->n, inputs);
+    const struct fl_roots asked = {
+        .inputs = r->model.shape.inputs, .classes = r->model.shape.classes, .rows = {.n = r->n}};
+    int rc = fl_roots_fit(&asked, &r->model.shape, &err);
+    if (rc == WS_OK && r->n * (1 + 4 * inputs) > ROOTS_OCTETS)
+        rc = ws_fail(
+            &err, WS_ELIMIT, "%zu rows of %zu inputs are more than a root set holds", r->n, inputs);
+    if (rc != WS_OK) {
         free(chosen);
+        (void)ws_fail_in(&err, "--rows");
         return ctl_fail(r->t.v, CTL_NO, &err);
     }
     struct buf octets = {0};

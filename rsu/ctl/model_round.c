@@ -52,15 +52,17 @@ static void put_models(const json_t *r, struct buf *b) {
             ctl_json_text(after, "hash"));
 }
 
-static void put_groups(const json_t *outcome, struct buf *b) {
+/* free_groups: those behind them are of suspects. */
+static void put_groups(const json_t *outcome, long long free_groups, struct buf *b) {
     size_t i;
     const json_t *g;
-    buf_printf(b, "groups:\n  %5s  %-10s %-7s %10s %14s %10s\n", "group", "verdict", "clipped",
+    buf_printf(b, "groups:\n  %5s  %-10s %-7s %16s %12s %10s\n", "group", "verdict", "clipped",
         "residual", "norm", "distance");
     json_array_foreach(in(outcome, "groups"), i, g)
-        buf_printf(b, "  %5zu  %-10s %-7s %10lld %14lld %10.1f\n", i, ctl_json_text(g, "verdict"),
+        buf_printf(b, "  %5zu  %-10s %-7s %16lld %12lld %10.1f%s\n", i, ctl_json_text(g, "verdict"),
             yes(g, "clipped"), ctl_json_number(g, "residual"), ctl_json_number(g, "norm"),
-            (double)ctl_json_number(g, "distance") / 4096);
+            (double)ctl_json_number(g, "distance") / 4096,
+            (long long)i < free_groups ? "" : "  of suspects: moves nothing");
     buf_printf(b, "step:       %s", yes(outcome, "step"));
     if (json_is_true(in(outcome, "step")))
         buf_printf(b, ", of %lld groups with %lld vehicles, norm %.6f%s",
@@ -137,7 +139,7 @@ static void put_round(const json_t *r, const json_t *now, struct buf *b) {
             ctl_json_number(r, "groups"));
     const json_t *outcome = in(r, "outcome");
     if (json_is_object(outcome)) {
-        put_groups(outcome, b);
+        put_groups(outcome, ctl_json_number(r, "free_groups"), b);
         put_recall(in(outcome, "recall"), b);
         put_changes(in(outcome, "changes"), b);
     }

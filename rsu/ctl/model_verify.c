@@ -113,8 +113,12 @@ static void take_event(struct verify *o, const char *step, enum fl_event type) {
         return;
     }
     o->claim.event[type] = e.body;
-    if (type == FL_EVENT_OPEN && o->claim.round == 0 && fl_event_decode(e.type, e.body, &o->event))
+    if (type != FL_EVENT_OPEN || !fl_event_decode(e.type, e.body, &o->event))
+        return;
+    if (o->claim.round == 0)
         o->claim.round = o->event.open.round;
+    else if (o->event.open.round != o->claim.round)
+        say(o, AUDIT_FAILS, step, "the event is of another round");
 }
 
 /* A height's randomness, proven from the genesis. False: the cell does not prove it any more, or what is given is no proof (said). */

@@ -56,6 +56,12 @@ ctl model roots --model "$out/first.wsfl" "${tables[@]}" --out "$out/roots" >"$o
 ctl model order "$out/first.wsfl" --roots "$out/roots" --name risk --genesis "$cell/genesis.bin" --key "$cell/authority/1.key" \
     --admin "$cell/rsu1/admin.sock" --http "127.0.0.1:$http" --wait 240 >"$out/said" 2>&1 || fail 'model order'
 
+# A round without vehicles is aborted, and that can be checked.
+aborted() { [[ "$(ctl model round 1 --http "127.0.0.1:$http" --json 2>/dev/null)" == *'"result": "aborted"'* ]]; }
+wait_for 60 'a round without vehicles is aborted' aborted
+ctl model verify 1 --genesis "$cell/genesis.bin" --http "127.0.0.1:$http" >"$out/verified" 2>&1 &&
+    grep -q 'round 1 was aborted: too_few_submissions' "$out/verified" || { cat "$out/verified"; fail 'it cannot be checked'; }
+
 said=$out/rounds # a line of JSON for each round
 "$bin/obusim" --learn "${units[@]}" --genesis "$cell/genesis.bin" --pki "$out/trust" "${tables[@]}" --vehicles 64 --absent 0.1 \
     --vanish 0.02 --poison sign-flip --poison-share 0.05 --boost 10 --seed 3 --json >"$said" 2>"$out/obusim.err" &
