@@ -70,14 +70,20 @@ uint32_t fl_confusion_right(const struct fl_confusion *c) {
     return n;
 }
 
+static bool is_beyond(int64_t lost, uint32_t ppm, uint32_t rows) {
+    return lost > 0 && lost * 1000000 > (int64_t)ppm * rows;
+}
+
 bool fl_veto(const struct fl_veto_rules *rules, const struct fl_confusion *before,
-    const struct fl_confusion *after, unsigned *ret_class) {
+    const struct fl_confusion *after, const uint32_t *best, unsigned *ret_class) {
     for (unsigned c = 0; c < before->classes; c++) {
         uint32_t rows = fl_confusion_rows(before, c);
         WS_ASSERT(rows == fl_confusion_rows(after, c));
         int64_t lost = (int64_t)before->n[c][c] - after->n[c][c];
-        if ((rules->safety >> c & 1) == 0 || rows == 0 || rows < rules->min_rows ||
-            lost * 1000000 <= (int64_t)rules->loss_ppm * rows)
+        int64_t of_best = best == NULL ? 0 : (int64_t)best[c] - after->n[c][c];
+        bool veto = is_beyond(lost, rules->loss_ppm, rows) ||
+                    (lost > 0 && is_beyond(of_best, rules->total_ppm, rows));
+        if ((rules->safety >> c & 1) == 0 || rows == 0 || rows < rules->min_rows || !veto)
             continue;
         if (ret_class != NULL)
             *ret_class = c;

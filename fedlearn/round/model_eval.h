@@ -32,13 +32,15 @@ uint32_t fl_confusion_right(const struct fl_confusion *c); /* all classes */
 struct fl_veto_rules {
     uint32_t safety; /* bit c: class c is one whose recall must not fall */
     uint32_t loss_ppm; /* of the class's rows: a larger loss is a veto; ..1000000 */
+    uint32_t total_ppm; /* likewise, against the best there has been */
     uint32_t min_rows; /* classes with fewer rows have no say */
 };
 
-/* Does the candidate lose too much of a safety class? True: a veto; ret_class (may be NULL) is the lowest such class.
- * `before` and `after` are over the same rows (asserted). */
+/* Does the candidate lose too much of a safety class: of what the model before it got right, or, step by step, of the most that one
+ * has? Who is far below the best already may still get better. True: a veto; ret_class (may be NULL) is the lowest such class.
+ * best: of each class, the most rows that were right; NULL: not known. `before` and `after` are over the same rows (asserted). */
 bool fl_veto(const struct fl_veto_rules *rules, const struct fl_confusion *before,
-    const struct fl_confusion *after, unsigned *ret_class);
+    const struct fl_confusion *after, const uint32_t *best, unsigned *ret_class);
 
 struct fl_change {
     uint32_t index;

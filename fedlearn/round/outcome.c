@@ -113,6 +113,7 @@ static bool try_out(const struct fl_find *f, const struct fl_model *next, struct
     struct fl_confusion after;
     const struct fl_veto_rules rules = {.safety = f->open->config.safety_classes,
         .loss_ppm = f->open->config.veto_ppm,
+        .total_ppm = f->open->config.veto_total_ppm,
         .min_rows = ROOT_ROWS_MIN};
     if (f->root_set == NULL)
         return false;
@@ -121,7 +122,12 @@ static bool try_out(const struct fl_find *f, const struct fl_model *next, struct
     o->classes = (uint8_t)before.classes;
     put_counts(o->before, &before);
     put_counts(o->after, &after);
-    return o->step && fl_veto(&rules, &before, &after, NULL);
+    uint32_t best[FL_MAX_CLASSES];
+    for (size_t k = 0; k < before.classes; k++) {
+        const uint32_t known = k < f->open->classes ? f->open->best[k] : 0;
+        best[k] = known > before.n[k][k] ? known : before.n[k][k];
+    }
+    return o->step && fl_veto(&rules, &before, &after, best, NULL);
 }
 
 static void note_groups(

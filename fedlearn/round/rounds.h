@@ -124,7 +124,7 @@ struct fl_committee {
     const void *self;
 };
 
-#define FL_POLICY_FIELDS 30
+#define FL_POLICY_FIELDS 31
 extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
 
 struct contract fl_contract_new(void);
@@ -142,6 +142,8 @@ struct fl_model_view {
     uint32_t params;
     uint8_t classes;
     uint8_t hash[32], parent[32], root_set[32];
+    uint8_t counted; /* classes of `best`; 0: no round has counted yet */
+    uint32_t best[FL_MAX_CLASSES]; /* most rows of the root set that were right since the order */
 };
 void fl_contract_model(const void *self, struct fl_model_view *ret);
 

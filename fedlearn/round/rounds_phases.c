@@ -104,6 +104,8 @@ static void try_to_open(struct fl_rounds *c, struct exec_host *h) {
     memcpy(o->model_hash, c->model.hash, sizeof(o->model_hash));
     memcpy(o->root_set, c->model.root_set, sizeof(o->root_set));
     o->params = c->model.params;
+    o->classes = c->model.counted;
+    memcpy(o->best, c->model.best, sizeof(o->best));
     c->open = *o;
     free(o);
     c->opened_us = c->now_us;
@@ -368,6 +370,19 @@ static void tell_others(struct fl_rounds *c, struct exec_host *h, const uint8_t 
             round_tell_fault(c, h, v, FL_FAULT_OTHER_OUTCOME, 0);
 }
 
+/* What has been right once must not be lost bit by bit. */
+static void note_best(struct fl_model_view *m, const struct fl_outcome *o) {
+    const bool applied = o->step && !o->vetoed;
+    if (o->classes == 0)
+        return;
+    m->counted = o->classes;
+    for (size_t k = 0; k < o->classes; k++) {
+        const size_t at = k * o->classes + k;
+        m->best[k] = o->before[at] > m->best[k] ? o->before[at] : m->best[k];
+        m->best[k] = applied && o->after[at] > m->best[k] ? o->after[at] : m->best[k];
+    }
+}
+
 static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {
     struct fl_outcome *o = ws_alloc(sizeof(*o));
     struct buf b = {0};
@@ -381,6 +396,7 @@ static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {
         memcpy(c->model.hash, o->model_hash, sizeof(c->model.hash));
         c->model.version++;
     }
+    note_best(&c->model, o);
     buf_u64(&b, c->model.version);
     buf_put(&b, c->open.model_hash, 32);
     buf_put(&b, octets.p, octets.n);

@@ -45,6 +45,8 @@
     X(QUARANTINE_ROUNDS, "quarantine_rounds", "1", 1, 1000,                                        \
         "quarantined groups in succession that exclude, or set free")                              \
     X(VETO_PPM, "veto_ppm", "ppm", 0, 1000000, "loss of recall of a safety class that vetoes")     \
+    X(VETO_TOTAL_PPM, "veto_total_ppm", "ppm", 0, 1000000,                                         \
+        "the same, against the best since the model was ordered")                                  \
     X(SAFETY_CLASSES, "safety_classes", "1", 0, (1 << FL_MAX_CLASSES) - 1,                         \
         "sum of 2^class of the classes that a step may not harm")
 
@@ -99,6 +101,7 @@ bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint6
     ret->judge_us = GET_US(JUDGE_S);
     ret->epoch_us = GET_US(EPOCH_S);
     ret->veto_ppm = GET_U32(VETO_PPM);
+    ret->veto_total_ppm = GET_U32(VETO_TOTAL_PPM);
     ret->safety_classes = GET_U32(SAFETY_CLASSES);
     return fl_round_config_good(ret);
 }

@@ -117,6 +117,9 @@ void rounds_save_model(const struct fl_rounds *c, struct exec_host *h) {
     buf_put(&b, m->hash, sizeof(m->hash));
     buf_put(&b, m->parent, sizeof(m->parent));
     buf_put(&b, m->root_set, sizeof(m->root_set));
+    buf_u8(&b, m->counted);
+    for (size_t i = 0; i < m->counted; i++)
+        buf_u32(&b, m->best[i]);
     exec_put(h, span_of("m", 1), buf_span(&b));
     buf_free(&b);
 }
@@ -132,6 +135,11 @@ static bool read_model(struct fl_model_view *m, struct span s) {
     rd_copy(&r, m->hash, sizeof(m->hash));
     rd_copy(&r, m->parent, sizeof(m->parent));
     rd_copy(&r, m->root_set, sizeof(m->root_set));
+    m->counted = rd_u8(&r);
+    if (m->counted > FL_MAX_CLASSES)
+        return false;
+    for (size_t i = 0; i < m->counted; i++)
+        m->best[i] = rd_u32(&r);
     if (!rd_done(&r) || name.n >= FL_MODEL_NAME)
         return false;
     memcpy(m->name, name.p, name.n);

@@ -26,7 +26,8 @@ bool fl_round_config_good(const struct fl_round_config *k) {
            fl_suspicion_check(&k->suspicion, NULL) == WS_OK && k->scale.bits == p->bits &&
            sizes_good(k) && k->submissions_max >= 2 * k->group_min &&
            k->submissions_max <= FL_SUBMISSIONS_MAX && k->submit_us > 0 && k->attest_us > 0 &&
-           k->open_us > 0 && k->judge_us > 0 && k->epoch_us > 0;
+           k->open_us > 0 && k->judge_us > 0 && k->epoch_us > 0 && k->veto_ppm <= 1000000 &&
+           k->veto_total_ppm <= 1000000;
 }
 
 static void put_config(struct buf *b, const struct fl_round_config *k) {
@@ -58,6 +59,7 @@ static void put_config(struct buf *b, const struct fl_round_config *k) {
     buf_u64(b, k->judge_us);
     buf_u64(b, k->epoch_us);
     buf_u32(b, k->veto_ppm);
+    buf_u32(b, k->veto_total_ppm);
     buf_u32(b, k->safety_classes);
 }
 
@@ -94,6 +96,7 @@ static bool read_config(struct rd *r, struct fl_round_config *k) {
     k->judge_us = rd_u64(r);
     k->epoch_us = rd_u64(r);
     k->veto_ppm = rd_u32(r);
+    k->veto_total_ppm = rd_u32(r);
     k->safety_classes = rd_u32(r);
     return !r->bad && k->rules.location < FL_LOCATION_COUNT && fl_round_config_good(k);
 }
@@ -111,6 +114,9 @@ void fl_open_encode(const struct fl_open *o, struct buf *b) {
     buf_put(b, o->model_hash, sizeof(o->model_hash));
     buf_put(b, o->root_set, sizeof(o->root_set));
     buf_u32(b, o->params);
+    buf_u8(b, o->classes);
+    for (size_t i = 0; i < o->classes; i++)
+        buf_u32(b, o->best[i]);
     put_config(b, &o->config);
     buf_u8(b, o->n);
     for (size_t i = 0; i < o->n; i++) {
@@ -132,8 +138,13 @@ bool fl_open_decode(struct span octets, struct fl_open *ret) {
     rd_copy(&r, ret->model_hash, sizeof(ret->model_hash));
     rd_copy(&r, ret->root_set, sizeof(ret->root_set));
     ret->params = rd_u32(&r);
-    if (r.bad || name.n == 0 || name.n >= FL_MODEL_NAME || memchr(name.p, 0, name.n) != NULL ||
-        ret->params < 1 || ret->params > FL_MAX_PARAMS || !read_config(&r, &ret->config))
+    const uint8_t classes = rd_u8(&r);
+    ret->classes = classes <= FL_MAX_CLASSES ? classes : 0;
+    for (size_t i = 0; i < ret->classes; i++)
+        ret->best[i] = rd_u32(&r);
+    if (r.bad || classes != ret->classes || name.n == 0 || name.n >= FL_MODEL_NAME ||
+        memchr(name.p, 0, name.n) != NULL || ret->params < 1 || ret->params > FL_MAX_PARAMS ||
+        !read_config(&r, &ret->config))
         return false;
     memcpy(ret->model, name.p, name.n);
     ret->n = rd_u8(&r);

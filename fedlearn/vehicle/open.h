@@ -9,6 +9,7 @@
 #include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/bundle.h"
 #include "fedlearn/vehicle/profile.h"
+#include "fedlearn/vehicle/train.h"
 
 enum {
     FL_RECORDS_VERSION = 1,
@@ -28,6 +29,7 @@ struct fl_round_config {
     uint64_t submit_us, attest_us, open_us, judge_us; /* of its steps */
     uint64_t epoch_us; /* suspicion is forgotten at its multiples */
     uint32_t veto_ppm; /* loss of recall of a safety class that vetoes a step */
+    uint32_t veto_total_ppm; /* and against the best since the model was ordered */
     uint32_t safety_classes; /* sum of 2^class */
 };
 
@@ -39,6 +41,9 @@ struct fl_open {
     uint64_t model_version;
     uint8_t model_hash[32], root_set[32];
     uint32_t params;
+    /* Of each class of the root set, the most rows that a model has got right since the last order. 0 classes: not known yet. */
+    uint8_t classes;
+    uint32_t best[FL_MAX_CLASSES];
     struct fl_round_config config;
     uint8_t n;
     struct fl_seat seat[FL_VALIDATORS_MAX];

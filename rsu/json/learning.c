@@ -92,6 +92,7 @@ json_t *json_learn_rules(const struct fl_round_config *k) {
     json_put(o, "floor_q16", json_integer(k->suspicion.floor));
     json_put(o, "quarantine_rounds", json_count(k->suspicion.quarantine_rounds));
     json_put(o, "veto_ppm", json_count(k->veto_ppm));
+    json_put(o, "veto_total_ppm", json_count(k->veto_total_ppm));
     json_put(o, "safety_classes", safety);
     return o;
 }

@@ -194,6 +194,7 @@ return {
         quarantine_rounds = 4,
 
         veto_ppm = 20000, -- no step that finds two in a hundred fewer of what must be found
+        veto_total_ppm = 50000, -- nor, step by step, five in a hundred fewer than the best model since the order
         safety_classes = 0, -- of the model in force: the region names them when it has one
     },
 }

@@ -44,7 +44,8 @@ static void policy(struct rig *r) {
         {"momentum", rules.momentum_thousandths}, {"bad_ppm", s.bad_ppm},
         {"flag_bad_ppm", s.flag_bad_ppm}, {"flag_good_ppm", s.flag_good_ppm},
         {"quarantine", s.quarantine}, {"score_floor", s.floor},
-        {"quarantine_rounds", s.quarantine_rounds}, {"veto_ppm", 20000}, {"safety_classes", 0}};
+        {"quarantine_rounds", s.quarantine_rounds}, {"veto_ppm", 20000}, {"veto_total_ppm", 50000},
+        {"safety_classes", 0}};
     assert_int_equal(ARRAY_LEN(values), FL_POLICY_FIELDS);
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         rig_set_policy(r, values[i].name, values[i].value);

@@ -109,25 +109,59 @@ static void test_veto(void **state) {
     struct fl_confusion b = a;
     struct fl_veto_rules rules = {.safety = 6, .loss_ppm = 20000, .min_rows = 10};
     unsigned class = 9;
-    assert_false(fl_veto(&rules, &a, &b, &class));
+    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
     b.n[0][0] = 0; /* no safety class */
     b.n[0][1] = 100;
-    assert_false(fl_veto(&rules, &a, &b, &class));
+    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
     b.n[1][1] = 48; /* exactly two of a hundred */
     b.n[1][2] = 52;
-    assert_false(fl_veto(&rules, &a, &b, &class));
+    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
     b.n[1][1] = 47;
     b.n[1][0] = 1;
-    assert_true(fl_veto(&rules, &a, &b, &class));
+    assert_true(fl_veto(&rules, &a, &b, NULL, &class));
     assert_int_equal(class, 1);
-    assert_false(fl_veto(&rules, &b, &a, NULL)); /* a gain */
+    assert_false(fl_veto(&rules, &b, &a, NULL, NULL)); /* a gain */
     b = a;
     b.n[2][2] = 0; /* too few rows to say */
     b.n[2][0] = 3;
-    assert_false(fl_veto(&rules, &a, &b, NULL));
+    assert_false(fl_veto(&rules, &a, &b, NULL, NULL));
     rules.min_rows = 4;
-    assert_true(fl_veto(&rules, &a, &b, &class));
+    assert_true(fl_veto(&rules, &a, &b, NULL, &class));
     assert_int_equal(class, 2);
+}
+
+/* Ten steps of 1.9 % each pass the bound on one step; the bound on all of them stops the third. */
+static void test_slow_loss(void **state) {
+    (void)state;
+    const uint32_t best[] = {900, 1000};
+    const struct fl_veto_rules rules = {
+        .safety = 2, .loss_ppm = 20000, .total_ppm = 50000, .min_rows = 10};
+    struct fl_confusion a = {.classes = 2, .n = {{900, 100}, {0, 1000}}};
+    unsigned class = 9;
+    for (unsigned step = 1; step <= 10; step++) {
+        struct fl_confusion b = a;
+        b.n[1][1] -= 19;
+        b.n[1][0] += 19;
+        assert_false(fl_veto(&rules, &a, &b, NULL, NULL));
+        const bool veto = fl_veto(&rules, &a, &b, best, &class);
+        assert_int_equal(veto, step > 2);
+        if (!veto)
+            a = b;
+    }
+    assert_int_equal(class, 1);
+    assert_int_equal(a.n[1][1], 1000 - 38);
+    /* Far below the best, when the bound was set later: what gets better, or stays, is let through. */
+    a.n[1][1] = 500;
+    a.n[1][0] = 500;
+    struct fl_confusion b = a;
+    assert_false(fl_veto(&rules, &a, &b, best, NULL));
+    b.n[1][1]++;
+    b.n[1][0]--;
+    assert_false(fl_veto(&rules, &a, &b, best, NULL));
+    assert_true(fl_veto(&rules, &b, &a, best, NULL));
+    b.n[0][0] = 0; /* no safety class */
+    b.n[0][1] = 1000;
+    assert_false(fl_veto(&rules, &a, &b, best, NULL));
 }
 
 static void test_changes(void **state) {
@@ -169,6 +203,7 @@ static void test_changes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_floats),
         cmocka_unit_test(test_extremes), cmocka_unit_test(test_confusion),
-        cmocka_unit_test(test_veto), cmocka_unit_test(test_changes)};
+        cmocka_unit_test(test_veto), cmocka_unit_test(test_slow_loss),
+        cmocka_unit_test(test_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

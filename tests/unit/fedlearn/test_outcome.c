@@ -160,6 +160,55 @@ static void a_veto_keeps_the_model(void **state) {
     rig_close(r);
 }
 
+static void next_is(struct rig *r, const uint32_t *best) {
+    const struct fl_open *open = rig_view(r).open;
+    assert_int_equal(open->classes, 4);
+    for (size_t k = 0; k < 4; k++)
+        assert_int_equal(open->best[k], best[k]);
+}
+
+/* The best counts since the order stand in the next OPEN, over restarts, and a second bound is against them. */
+static void the_best_is_remembered(void **state) {
+    (void)state;
+    struct rig *r = opened();
+    struct fl_outcome *o = ws_alloc(sizeof(*o));
+    uint32_t best[4] = {0};
+    assert_int_equal(rig_view(r).open->classes, 0);
+    for (unsigned round = 0; round < 3; round++) {
+        rig_outcome(r, o);
+        assert_false(o->vetoed);
+        for (size_t k = 0; k < 4; k++) {
+            best[k] = o->before[5 * k] > best[k] ? o->before[5 * k] : best[k];
+            best[k] = o->after[5 * k] > best[k] ? o->after[5 * k] : best[k];
+        }
+        rig_judging(r);
+        rig_restart(r);
+        next_round(r);
+        next_is(r, best);
+    }
+    assert_int_equal(
+        best[0], RIG_ROWS / 4); /* of the model that was ordered: the steps lost some */
+    assert_true(o->after[0] < best[0]);
+    /* An order begins anew; one step may lose what it likes, all of them together nothing. */
+    rig_set_policy(r, "safety_classes", 1);
+    rig_set_policy(r, "veto_ppm", 1000000);
+    rig_set_policy(r, "veto_total_ppm", 0);
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
+    rig_end(r);
+    rig_block(r, RIG_SECOND);
+    assert_int_equal(rig_view(r).open->classes, 0);
+    rig_block(r, RIG_SECOND);
+    rig_submitting(r, 16);
+    rig_attesting(r);
+    rig_drawing(r);
+    rig_opening(r);
+    rig_outcome(r, o);
+    assert_true(o->vetoed);
+    free(o);
+    rig_close(r);
+}
+
 static void what_does_not_fit_is_refused(void **state) {
     (void)state;
     struct rig *r = opened();
@@ -197,6 +246,7 @@ int main(void) {
         cmocka_unit_test(a_malformed_group_is_left_out),
         cmocka_unit_test(a_key_that_is_not_short),
         cmocka_unit_test(a_veto_keeps_the_model),
+        cmocka_unit_test(the_best_is_remembered),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

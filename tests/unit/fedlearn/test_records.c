@@ -241,6 +241,8 @@ static void open_record(void **state) {
     *o = (struct fl_open){.round = 1,
         .model = "risk",
         .params = 612,
+        .classes = 3,
+        .best = {7, 0, UINT32_MAX},
         .n = 4,
         .config = {.scale = {.clip = 3 << 19, .clip_inf = 1 << 18},
             .rules = FL_RULES_DEFAULT,
@@ -263,6 +265,18 @@ static void open_record(void **state) {
     o->round = 2;
     fl_round_seed(o, (const uint8_t[32]){1}, seed[1]);
     assert_memory_not_equal(seed[0], seed[1], 32);
+    /* Whatever is in it, a vehicle has room for it. */
+    o->classes = FL_MAX_CLASSES;
+    o->n = FL_VALIDATORS_MAX;
+    memset(o->model, 'a', sizeof(o->model) - 1);
+    for (size_t i = 0; i < o->n; i++)
+        fl_reader_public(r, &o->seat[i].key);
+    buf_clear(&b);
+    fl_open_encode(o, &b);
+    assert_true(b.n <= FL_OPEN_OCTETS_MAX);
+    assert_true(fl_open_decode(buf_span(&b), o));
+    assert_int_equal(o->classes, FL_MAX_CLASSES);
+    buf_free(&b);
     fl_reader_free(r);
     free(o);
 }
