@@ -126,6 +126,9 @@ struct fl_committee {
 
 #define FL_POLICY_FIELDS 31
 extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
+/* Before a policy is deployed: do its numbers (each in its field's range) fit together, so that rounds begin, and does an epoch last long
+ * enough for an offender to be found? WS_EINPUT says what does not. */
+WARN_UNUSED int fl_policy_check(const int64_t values[static FL_POLICY_FIELDS], struct ws_err *err);
 
 struct contract fl_contract_new(void);
 /* Before the first block is executed. `self` is contract.self. */

@@ -3,6 +3,10 @@
 
 #define SECOND_US UINT64_C(1000000)
 
+/* An epoch has so many times the rounds that it takes to shut an offender out: it does not come to every one, nor does every one of its
+ * groups fail. */
+enum { OFTEN = 4 };
+
 /* X(id, name, unit, min, max, help) */
 #define FIELDS(X)                                                                                  \
     X(EVERY_S, "every_s", "s", 0, 31536000, "time from one round to the next; 0: none begins")     \
@@ -65,11 +69,10 @@ const struct policy_field fl_policy_fields[FL_POLICY_FIELDS] = {
 
 _Static_assert((int)FIELD_COUNT == FL_POLICY_FIELDS, "one entry for each field");
 
-bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint64_t *ret_every_us) {
-#define GET(id) exec_policy(h, id)
-#define GET_U32(id) ((uint32_t)exec_policy(h, id))
-#define GET_US(id) ((uint64_t)exec_policy(h, id) * SECOND_US)
-    *ret_every_us = GET_US(EVERY_S);
+static bool config_of(const int64_t *v, struct fl_round_config *ret) {
+#define GET(id) (v[id])
+#define GET_U32(id) ((uint32_t)v[id])
+#define GET_US(id) ((uint64_t)v[id] * SECOND_US)
     memset(ret, 0, sizeof(*ret));
     if (fl_profile_by_octet((uint8_t)GET(PROFILE), &ret->profile, NULL) != WS_OK)
         return false;
@@ -104,4 +107,33 @@ bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint6
     ret->veto_total_ppm = GET_U32(VETO_TOTAL_PPM);
     ret->safety_classes = GET_U32(SAFETY_CLASSES);
     return fl_round_config_good(ret);
+}
+
+bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint64_t *ret_every_us) {
+    int64_t v[FL_POLICY_FIELDS];
+    for (uint16_t i = 0; i < FL_POLICY_FIELDS; i++)
+        v[i] = exec_policy(h, i);
+    *ret_every_us = (uint64_t)v[EVERY_S] * SECOND_US;
+    return config_of(v, ret);
+}
+
+int fl_policy_check(const int64_t values[static FL_POLICY_FIELDS], struct ws_err *err) {
+    struct fl_round_config k;
+    if (!config_of(values, &k))
+        return ws_fail(err, WS_EINPUT, "learn: these numbers do not fit together");
+    const int32_t flag = fl_suspicion_weights(&k.suspicion, k.group, 0).flagged;
+    if (flag <= 0)
+        return ws_fail(err, WS_EINPUT,
+            "learn: in groups of %u a flag tells nothing: with this bad_ppm all of them fail",
+            k.group);
+    const uint64_t rounds =
+        (uint64_t)((k.suspicion.quarantine + flag - 1) / flag) + k.suspicion.quarantine_rounds;
+    const uint64_t epoch =
+        values[EVERY_S] == 0 ? UINT64_MAX : (uint64_t)(values[EPOCH_S] / values[EVERY_S]);
+    if (OFTEN * rounds > epoch)
+        return ws_fail(err, WS_EINPUT,
+            "learn: shutting a vehicle out takes %llu rounds in which its group fails, and an "
+            "epoch has %llu rounds; have %u times as many",
+            (unsigned long long)rounds, (unsigned long long)epoch, (unsigned)OFTEN);
+    return WS_OK;
 }

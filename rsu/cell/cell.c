@@ -20,6 +20,10 @@ const struct policy_schema *cell_policy_schema(void) {
     return &schema;
 }
 
+int cell_policy_check(const int64_t *values, struct ws_err *err) {
+    return fl_policy_check(values + MAP_POLICY_COUNT, err);
+}
+
 const struct policy_limits *cell_policy_limits(void) {
     static const struct policy_limits limits = POLICY_LIMITS_DEFAULT;
     return &limits;

@@ -23,6 +23,9 @@ struct cell {
 /* The schema of all contracts' policy fields; static. */
 const struct policy_schema *cell_policy_schema(void);
 const struct policy_limits *cell_policy_limits(void);
+/* values: of the schema, each in its range. What the contracts find in them that no range tells; a policy that fails is taken by the ledger,
+ * and does not do what it is for. */
+WARN_UNUSED int cell_policy_check(const int64_t *values, struct ws_err *err);
 
 /* base_map: the map of the genesis digest; needed for the first start only, may be NULL after that. */
 WARN_UNUSED int cell_open(

@@ -24,6 +24,8 @@ static void evaluate(const char *path, struct span script, struct verdict *ret) 
     ret->values = ws_calloc(schema->n, sizeof(*ret->values));
     ret->rc = policy_measure(script, slash == NULL ? path : slash + 1, schema, cell_policy_limits(),
         ret->values, &ret->usage, &ret->err);
+    if (ret->rc == WS_OK)
+        ret->rc = cell_policy_check(ret->values, &ret->err);
     if (ret->rc != WS_OK)
         return;
     struct buf table = {0};
@@ -107,7 +109,7 @@ const struct ctl_verb ctl_policy_check = {"policy", "check",
     "\n"
     "Runs the script as every validator would and prints its table, what it cost and its hash. "
     "Exit code 1: it is\n"
-    "refused, with the line or the field.\n"
+    "refused, with the line or the field, or learning could not find offenders with its numbers.\n"
     "\n"
     "  --json   print JSON\n",
     run_check};

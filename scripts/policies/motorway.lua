@@ -166,7 +166,9 @@ return {
         attest_s = in_seconds(minutes(5)),
         open_s = in_seconds(minutes(5)),
         judge_s = in_seconds(minutes(10)),
-        epoch_s = in_seconds(24 * hours(1)), -- tickets for learning are as old as this at most, and so is suspicion
+        -- Tickets for learning are as old as this at most, and so is suspicion. Long enough to find an offender that comes to one round
+        -- in five; the price is that its rounds, and nobody else's messages, can be told to be one car's for so long.
+        epoch_s = in_seconds(28 * 24 * hours(1)),
 
         profile = 2, -- standard: 3 octets a parameter
         submissions_max = 1024,

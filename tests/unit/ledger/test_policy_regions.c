@@ -83,11 +83,48 @@ static void urban_and_motorway_say_what_they_should(void **state) {
     assert_int_equal(urban[map_policy_tpr(RATE_SIGN, SENSOR_CAMERA_GOOD)], 950000);
     assert_int_equal(urban[map_policy_fpr(RATE_SIGN, SENSOR_CAMERA_GOOD)], 20000);
     assert_int_equal(urban[map_policy_fpr(RATE_OTHER, SENSOR_ROADSIDE)], 5000);
+    assert_int_equal(fl_policy_check(urban + MAP_POLICY_COUNT, NULL), WS_OK);
+    assert_int_equal(fl_policy_check(motorway + MAP_POLICY_COUNT, NULL), WS_OK);
     static const enum map_policy_field stricter[] = {MAP_POLICY_CONFIRM_BITS,
         MAP_POLICY_MARGIN_BITS, MAP_POLICY_ADVISORY_BITS, MAP_POLICY_MIN_GROUPS,
         MAP_POLICY_MIN_VEHICLES};
     for (size_t i = 0; i < ARRAY_LEN(stricter); i++)
         assert_true(motorway[stricter[i]] > urban[stricter[i]]);
+}
+
+static void set(int64_t *learn, const char *name, int64_t value) {
+    for (size_t i = 0; i < FL_POLICY_FIELDS; i++)
+        if (strcmp(fl_policy_fields[i].name + strlen("learn."), name) == 0) {
+            learn[i] = value;
+            return;
+        }
+    fail_msg("no field %s", name);
+}
+
+/* Sixteen failed groups shut a vehicle out; an epoch of 63 rounds is too short for who does not come to every fourth, 64 is not. */
+static void offenders_can_be_found(void **state) {
+    (void)state;
+    int64_t values[FIELDS];
+    struct ws_err err;
+    int64_t *learn = values + MAP_POLICY_COUNT;
+    evaluate("urban.lua", values);
+    set(learn, "every_s", 3600);
+    set(learn, "epoch_s", 64 * 3600);
+    assert_int_equal(fl_policy_check(learn, &err), WS_OK);
+    set(learn, "epoch_s", 64 * 3600 - 1);
+    assert_int_equal(fl_policy_check(learn, &err), WS_EINPUT);
+    assert_string_equal(err.text,
+        "learn: shutting a vehicle out takes 16 rounds in which its group fails, and an epoch has "
+        "63 rounds; have 4 times as many");
+    set(learn, "every_s", 0); /* no rounds at all */
+    assert_int_equal(fl_policy_check(learn, &err), WS_OK);
+    set(learn, "group", 64);
+    set(learn, "bad_ppm", 100000);
+    assert_int_equal(fl_policy_check(learn, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "in groups of 64 a flag tells nothing"));
+    set(learn, "group", 7);
+    assert_int_equal(fl_policy_check(learn, &err), WS_EINPUT);
+    assert_non_null(strstr(err.text, "do not fit together"));
 }
 
 static unsigned line_of(const char *text, const char *needle) {
@@ -153,6 +190,7 @@ int main(void) {
         cmocka_unit_test(all_fields_make_a_schema),
         cmocka_unit_test(every_region_is_whole),
         cmocka_unit_test(urban_and_motorway_say_what_they_should),
+        cmocka_unit_test(offenders_can_be_found),
         cmocka_unit_test(slips_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
