@@ -11,7 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PROOF_MAX = 8 << 20, RECORD_MAX = 8 << 20 };
+enum {
+    PROOF_MAX = 8 << 20,
+    RECORD_MAX = 8 << 20,
+    TRIES = 5, /* of what a busy unit puts off */
+    PAUSE_S = 1
+};
 
 /* ---- the folder ---- */
 
@@ -71,6 +76,16 @@ static bool is_lost(const struct ctl_dossier *d, struct ws_err *err) {
     return d->lost.code != WS_OK;
 }
 
+/* A round is hundreds of questions: one that is put off does not end the audit. */
+static int ask(struct ctl_dossier *d, const char *path, struct buf *ret, struct ws_err *err) {
+    int rc = ctl_http_get(d->http, path, ret, err);
+    for (int tries = 1; rc == WS_EBUSY && tries < TRIES; tries++) {
+        (void)sleep(PAUSE_S);
+        rc = ctl_http_get(d->http, path, ret, err);
+    }
+    return lost(d, rc, err);
+}
+
 static int get_octets(struct ctl_dossier *d, const char *name, const char *path, size_t max,
     struct buf *ret, struct ws_err *err) {
     if (is_lost(d, err))
@@ -78,7 +93,7 @@ static int get_octets(struct ctl_dossier *d, const char *name, const char *path,
     if (d->http == NULL)
         return read_saved(d, name, max, ret, err);
     ctl_http_limit(d->http, max);
-    int rc = lost(d, ctl_http_get(d->http, path, ret, err), err);
+    int rc = ask(d, path, ret, err);
     return rc == WS_OK ? save(d, name, ret, err) : rc;
 }
 
@@ -86,15 +101,19 @@ static int get_octets(struct ctl_dossier *d, const char *name, const char *path,
 static int get_proof(struct ctl_dossier *d, const char *name, const char *path, struct buf *ret,
     struct ws_err *err) {
     json_t *page = NULL;
+    struct buf body = {0};
     if (is_lost(d, err))
         return err->code;
     if (d->http == NULL)
         return read_saved(d, name, PROOF_MAX, ret, err);
     ctl_http_limit(d->http, 4 * (size_t)PROOF_MAX);
-    int rc = lost(d, ctl_http_json(d->http, path, &page, err), err);
-    if (rc == WS_OK)
+    int rc = ask(d, path, &body, err);
+    if (rc == WS_OK) {
+        page = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
         rc = ctl_json_octets(page, "bundle", ret, err);
+    }
     json_decref(page);
+    buf_free(&body);
     return rc == WS_OK ? save(d, name, ret, err) : rc;
 }
 
