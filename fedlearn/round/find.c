@@ -20,7 +20,7 @@ static int find_group(const struct fl_round_record *r, const struct fl_source *f
     const uint8_t **wire = (const uint8_t **)ws_calloc(n, sizeof(*wire));
     size_t held = 0;
     int rc = WS_OK;
-    for (; held < n && rc == WS_OK; held += rc == WS_OK) {
+    for (; !r->given_up[g] && held < n && rc == WS_OK; held += rc == WS_OK) {
         const struct fl_round_member *m = &r->member[in[held]];
         if (from->wire(from->ctx, m, &lent[held]))
             wire[held] = lent[held].octets.p;
@@ -29,7 +29,8 @@ static int find_group(const struct fl_round_record *r, const struct fl_source *f
     }
     ret->vehicles = (uint32_t)n;
     ret->suspects = g >= r->free_groups;
-    if (rc == WS_OK)
+    ret->given_up = r->given_up[g];
+    if (rc == WS_OK && !ret->given_up)
         rc = fl_find_group(&r->open, r->seed, ring, wire, r->key[g], ret, err);
     for (size_t i = 0; i < held; i++)
         from->give_back(from->ctx, &lent[i]);

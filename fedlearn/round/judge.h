@@ -74,7 +74,9 @@ WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err)
     X(FL_AGAINST, "direction")                                                                     \
     X(FL_DISTANT, "distance")                                                                      \
     X(FL_NOT_CHOSEN, "not_chosen") /* Multi-Krum leaves out a fixed share: says nothing bad */     \
-    X(FL_LONG_KEY, "key")
+    X(FL_LONG_KEY, "key")                                                                          \
+    X(FL_GIVEN_UP,                                                                                 \
+        "given_up") /* never opened: a member's bundle was bad. Says nothing of the others */
 enum fl_verdict_code {
 #define X(id, text) id,
     FL_VERDICTS(X)
@@ -85,7 +87,7 @@ const char *fl_verdict_name(enum fl_verdict_code code);
 
 /* Does a verdict count against the members (suspicion.h)? */
 static inline bool fl_verdict_flags(enum fl_verdict_code code) {
-    return code != FL_ACCEPTED && code != FL_NOT_CHOSEN;
+    return code != FL_ACCEPTED && code != FL_NOT_CHOSEN && code != FL_GIVEN_UP;
 }
 
 struct fl_group {

@@ -438,7 +438,7 @@ static void try_to_open(
         return;
     size_t g = 0;
     for (; g < view->groups && m->n_wishes + 1 < WISHES_MAX; g++) {
-        bool has = !fl_contract_has_sum(contract, g, m->v) &&
+        bool has = !fl_contract_given_up(contract, g) && !fl_contract_has_sum(contract, g, m->v) &&
                    sum_of(m, contract, g, sums + n * FL_SUM_OCTETS);
         n += has;
         if (n == FL_SHARES_MAX || (n > 0 && !has)) {
@@ -475,7 +475,7 @@ static void take_part(struct fl_member *m, const void *contract, const struct fl
     uint64_t height, uint64_t now_us) {
     if (view->phase >= FL_SUBMITTING && view->phase <= FL_OPENING)
         look_around(m, contract, view, height);
-    if (view->phase == FL_ATTESTING)
+    if (view->phase >= FL_ATTESTING && view->phase <= FL_OPENING)
         wish_complaints(m, contract, height);
     if (view->phase == FL_ATTESTING)
         try_to_attest(m, contract, view, height, now_us);

@@ -138,7 +138,7 @@ static void note_groups(
             .residual = f->group[g].residual,
             .norm = verdict[g].norm,
             .distance = verdict[g].distance};
-        if (f->group[g].verdict != FL_OPENING_RESIDUAL)
+        if (!f->group[g].given_up && f->group[g].verdict != FL_OPENING_RESIDUAL)
             hash_of_sum(f->group[g].sum, f->open->params, o->group[g].sum_hash);
     }
 }
@@ -165,6 +165,8 @@ static void take_step(
 
 /* What opening alone says of a group. That its sum is out of range the judge sees by itself. */
 static enum fl_verdict_code found_of(const struct fl_found_group *g) {
+    if (g->given_up)
+        return FL_GIVEN_UP;
     if (g->verdict == FL_OPENING_RESIDUAL)
         return FL_MALFORMED;
     return g->long_key ? FL_LONG_KEY : FL_ACCEPTED;

@@ -16,6 +16,7 @@
 struct fl_found_group {
     uint32_t vehicles;
     bool suspects; /* a group of them: judged, and never in the step */
+    bool given_up; /* nothing is known of it but its vehicles */
     enum fl_opening_verdict verdict;
     bool
         long_key; /* no sum of short keys (fl_key_sum_in_bound): somebody encrypted under a longer one */

@@ -34,13 +34,18 @@ void fl_round_record_of(const void *contract, struct fl_round_record *ret) {
         memcpy(m->token, s.token, sizeof(m->token));
     }
     ret->key = ws_calloc(ret->n_groups, sizeof(*ret->key));
-    for (size_t g = 0; g < ret->n_groups; g++)
-        memcpy(ret->key[g], fl_contract_key_sum(contract, g), sizeof(ret->key[g]));
+    ret->given_up = ws_calloc(ret->n_groups, sizeof(*ret->given_up));
+    for (size_t g = 0; g < ret->n_groups; g++) {
+        ret->given_up[g] = fl_contract_given_up(contract, g);
+        if (!ret->given_up[g])
+            memcpy(ret->key[g], fl_contract_key_sum(contract, g), sizeof(ret->key[g]));
+    }
 }
 
 void fl_round_record_free(struct fl_round_record *r) {
     free(r->member);
     free(r->key);
+    free(r->given_up);
     *r = (struct fl_round_record){0};
 }
 
@@ -71,8 +76,10 @@ void fl_round_record_encode(const struct fl_round_record *r, struct buf *b) {
         buf_put(b, m->id, sizeof(m->id));
         buf_put(b, m->token, sizeof(m->token));
     }
-    for (size_t g = 0; g < r->n_groups; g++)
+    for (size_t g = 0; g < r->n_groups; g++) {
+        buf_u8(b, r->given_up[g]);
         put_key(r->key[g], buf_grow(b, KEY_OCTETS));
+    }
 }
 
 static int read_members(struct rd *r, struct fl_round_record *ret, struct ws_err *err) {
@@ -105,9 +112,14 @@ static int read_members(struct rd *r, struct fl_round_record *ret, struct ws_err
 
 static int read_keys(struct rd *r, struct fl_round_record *ret, struct ws_err *err) {
     for (size_t g = 0; g < ret->n_groups; g++) {
+        const uint8_t given_up = rd_u8(r);
+        const int max = given_up == 0 ? KEY_MAX : 0;
+        if (given_up > 1)
+            return ws_fail(err, WS_EINPUT, "group %zu: neither opened nor given up", g);
+        ret->given_up[g] = given_up == 1;
         for (size_t i = 0; i < FL_KEY_VALUES; i++) {
             int value = (int16_t)rd_u16(r);
-            if (value < -KEY_MAX || value > KEY_MAX)
+            if (value < -max || value > max)
                 return ws_fail(err, WS_EINPUT, "group %zu: no sum of keys", g);
             ret->key[g][i] = (int16_t)value;
         }
@@ -127,7 +139,7 @@ static int read_record(struct rd *r, struct fl_round_record *ret, struct ws_err 
     ret->free_groups = rd_u16(r);
     const uint32_t n = rd_u32(r);
     if (r->bad || groups < 1 || groups > FL_MAX_GROUPS || n < 1 || n > FL_SUBMISSIONS_MAX ||
-        rd_left(r) != (size_t)n * MEMBER_OCTETS + (size_t)groups * KEY_OCTETS)
+        rd_left(r) != (size_t)n * MEMBER_OCTETS + (size_t)groups * (1 + KEY_OCTETS))
         return ws_fail(
             err, WS_EINPUT, "record of a round: %u members in %u groups do not fit it", n, groups);
     if (ret->free_groups < 1 || ret->free_groups > groups)
@@ -137,6 +149,7 @@ static int read_record(struct rd *r, struct fl_round_record *ret, struct ws_err 
     ret->n = n;
     ret->member = ws_calloc(n, sizeof(*ret->member));
     ret->key = ws_calloc(groups, sizeof(*ret->key));
+    ret->given_up = ws_calloc(groups, sizeof(*ret->given_up));
     int rc = read_members(r, ret, err);
     return rc != WS_OK ? rc : read_keys(r, ret, err);
 }
@@ -235,6 +248,9 @@ bool fl_round_record_drawn(const struct fl_round_record *r, const uint8_t cell[s
 void fl_round_record_key(
     const struct fl_round_record *r, size_t group, uint8_t ret_hash[static 32]) {
     uint8_t octets[KEY_OCTETS];
+    memset(ret_hash, 0, 32);
+    if (r->given_up[group])
+        return;
     put_key(r->key[group], octets);
     exec_sha256_one(span_of(octets, sizeof(octets)), ret_hash);
 }

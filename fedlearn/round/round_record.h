@@ -23,6 +23,7 @@ struct fl_round_record {
     uint32_t n; /* included submissions, 1..FL_SUBMISSIONS_MAX */
     struct fl_round_member *member;
     int16_t (*key)[FL_KEY_VALUES]; /* the opened sum of each group's keys */
+    bool *given_up; /* of each group: it was not opened, its key is zero here */
 };
 
 /* The round that is on, in phase FL_JUDGING (asserted). */

@@ -82,7 +82,7 @@ bool round_is_in(const struct fl_rounds *c, size_t i) {
         const uint8_t *bits = c->member[v].attested;
         holders += bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0;
     }
-    return !c->sub[i].excluded && holders >= c->open.n - round_faults(c);
+    return (!c->sub[i].excluded || c->sub[i].late) && holders >= c->open.n - round_faults(c);
 }
 
 /* ---- the contract ---- */
@@ -266,6 +266,11 @@ size_t fl_contract_members(const void *self, size_t group, uint32_t *ret, size_t
         if (c->sub[i].included && c->sub[i].group == group)
             ret[n++] = i;
     return n;
+}
+
+bool fl_contract_given_up(const void *self, size_t group) {
+    const struct fl_rounds *c = self;
+    return group < c->n_groups && c->group[group].given_up;
 }
 
 const int16_t *fl_contract_key_sum(const void *self, size_t group) {

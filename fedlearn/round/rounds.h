@@ -176,6 +176,8 @@ struct fl_submission_view {
 bool fl_contract_submission(const void *self, size_t i, struct fl_submission_view *ret);
 /* Members of a group, by number of submission; from OPENING on. ret has room for `max`. */
 size_t fl_contract_members(const void *self, size_t group, uint32_t *ret, size_t max);
+/* A member of it turned out to be bad after the cut-off, before the group was opened: it never is. */
+bool fl_contract_given_up(const void *self, size_t group);
 /* The opened key sum of a group, NULL when it is not opened (yet). Borrowed until the next block. */
 const int16_t *fl_contract_key_sum(const void *self, size_t group);
 /* Has member v (1..n) of the round spoken: its share sum of that group; its attestation; its outcome. */

@@ -11,8 +11,11 @@ static void take_groups(struct fl_rounds *c, const struct fl_groups *drawn, cons
     for (uint32_t g = 0; g < drawn->groups; g++) {
         c->group[g].size = (uint16_t)(drawn->first[g + 1] - drawn->first[g]);
         c->group[g].quarantined = g >= drawn->free_groups;
-        for (uint32_t k = drawn->first[g]; k < drawn->first[g + 1]; k++)
-            c->sub[in[drawn->order[k]]].group = (uint16_t)g;
+        for (uint32_t k = drawn->first[g]; k < drawn->first[g + 1]; k++) {
+            struct round_sub *s = &c->sub[in[drawn->order[k]]];
+            s->group = (uint16_t)g;
+            c->group[g].given_up = c->group[g].given_up || s->late;
+        }
     }
 }
 

@@ -21,6 +21,9 @@ struct round_key {
 struct round_sub {
     uint8_t id[32], token[32], upload_key[32];
     bool excluded;
+    bool
+        late; /* excluded when it had been counted in: it stays in, its group is given up if it is not open yet, and
+                it is convicted at the end: the draw hangs on who is a suspect */
     bool included; /* from the cut-off on */
     uint16_t group;
 };
@@ -36,6 +39,7 @@ struct round_member {
 struct round_group {
     uint16_t size;
     bool quarantined, opened;
+    bool given_up; /* a member cannot be opened for somebody; never with `opened` */
     bool dirty; /* a sum has come in this block */
     /* Bit v - 1: sums that opened the group, which stay the measure of later ones; sums that were held against them. */
     uint32_t good, judged;
@@ -99,6 +103,7 @@ size_t round_included(const struct fl_rounds *c, uint32_t *ret);
 bool round_open_again(struct fl_rounds *c, size_t g, uint32_t good);
 
 /* rounds_take.c: what arrives. */
+void round_convict(struct fl_rounds *c, const struct round_sub *s);
 exec_code rounds_take_message(
     struct fl_rounds *c, struct exec_host *h, const struct exec_message *m);
 exec_code rounds_take_record(struct fl_rounds *c, struct exec_host *h, const struct exec_record *r);

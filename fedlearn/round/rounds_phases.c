@@ -23,6 +23,9 @@ static void event_end(struct exec_host *h, enum fl_event type, struct buf *b) {
 }
 
 static void end_round(struct fl_rounds *c, struct exec_host *h, enum fl_abort why) {
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (c->sub[i].late)
+            round_convict(c, &c->sub[i]);
     rounds_forget(c, h);
     round_clear(c);
     c->why = why;
@@ -301,6 +304,7 @@ static void try_group(struct fl_rounds *c, struct exec_host *h, size_t at) {
 bool round_open_again(struct fl_rounds *c, size_t at, uint32_t good) {
     struct round_group *g = &c->group[at];
     g->judged = sums_there(c, g);
+    g->given_up = false; /* whoever was late was later than that */
     return (good & ~g->judged) == 0 &&
            (unsigned)__builtin_popcount(good) >= 2 * round_faults(c) + 1 &&
            open_group(c, g, good) && g->good == good;
@@ -313,9 +317,11 @@ static void tell_opened(struct fl_rounds *c, struct exec_host *h) {
     for (size_t g = 0; g < c->n_groups; g++) {
         uint8_t octets[2 * FL_KEY_VALUES];
         uint8_t hash[32];
-        for (size_t i = 0; i < FL_KEY_VALUES; i++)
+        memset(hash, 0, sizeof(hash));
+        for (size_t i = 0; c->group[g].opened && i < FL_KEY_VALUES; i++)
             put_be16(octets + 2 * i, (uint16_t)c->group[g].key->key[i]);
-        exec_sha256_one(span_of(octets, sizeof(octets)), hash);
+        if (c->group[g].opened)
+            exec_sha256_one(span_of(octets, sizeof(octets)), hash);
         buf_put(&b, hash, sizeof(hash));
     }
     event_end(h, FL_EVENT_OPENED, &b);
@@ -323,15 +329,17 @@ static void tell_opened(struct fl_rounds *c, struct exec_host *h) {
 
 static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
     bool all = true;
+    bool some = false;
     for (size_t g = 0; g < c->n_groups; g++) {
-        if (c->group[g].dirty)
+        if (c->group[g].dirty && !c->group[g].given_up)
             try_group(c, h, g);
-        all = all && c->group[g].opened;
+        all = all && (c->group[g].opened || c->group[g].given_up);
+        some = some || c->group[g].opened;
     }
-    if (all) {
+    if (all && some) {
         tell_opened(c, h);
         enter(c, FL_JUDGING, c->open.config.judge_us);
-    } else if (c->now_us >= c->until_us) {
+    } else if (all || c->now_us >= c->until_us) {
         rounds_abort(c, h, FL_ABORT_NOT_OPENED);
     }
 }
@@ -352,7 +360,7 @@ static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
     size_t n = 0;
     for (size_t i = 0; i < c->n_subs; i++) {
         const struct round_sub *sub = &c->sub[i];
-        if (!sub->included || sub->group >= c->n_groups)
+        if (!sub->included || sub->group >= c->n_groups || c->group[sub->group].given_up)
             continue;
         s[n] = (struct fl_sighting){.group_size = c->group[sub->group].size,
             .flagged = fl_verdict_flags(o->group[sub->group].verdict),

@@ -7,7 +7,13 @@
 
 #include <stdlib.h>
 
-enum { FLAG_TWO_SUMS = 1, FLAG_FALSE_COMPLAINT = 2, KEY_OCTETS_MAX = 33, SUB_OCTETS = 97 };
+enum {
+    FLAG_TWO_SUMS = 1,
+    FLAG_FALSE_COMPLAINT = 2,
+    KEY_OCTETS_MAX = 33,
+    SUB_OCTETS = 97,
+    SUB_LATE = 2
+};
 
 static struct span key_of(
     char prefix, const void *p, size_t n, uint8_t ret[static KEY_OCTETS_MAX]) {
@@ -190,7 +196,7 @@ void rounds_save_sub(const struct fl_rounds *c, struct exec_host *h, uint32_t i)
     memcpy(value, c->sub[i].id, 32);
     memcpy(value + 32, c->sub[i].token, 32);
     memcpy(value + 64, c->sub[i].upload_key, 32);
-    value[96] = c->sub[i].excluded;
+    value[96] = c->sub[i].late ? SUB_LATE : c->sub[i].excluded;
     exec_put(h, sub_key(i, key), span_of(value, sizeof(value)));
 }
 
@@ -236,12 +242,13 @@ static bool load_sub(struct fl_rounds *c, struct exec_host *h, uint32_t i) {
     uint8_t key[KEY_OCTETS_MAX];
     struct span value;
     struct round_sub *s = &c->sub[i];
-    if (!exec_get(h, sub_key(i, key), &value) || value.n != SUB_OCTETS || value.p[96] > 1)
+    if (!exec_get(h, sub_key(i, key), &value) || value.n != SUB_OCTETS || value.p[96] > SUB_LATE)
         return false;
     memcpy(s->id, value.p, 32);
     memcpy(s->token, value.p + 32, 32);
     memcpy(s->upload_key, value.p + 64, 32);
-    s->excluded = value.p[96] == 1;
+    s->excluded = value.p[96] != 0;
+    s->late = value.p[96] == SUB_LATE;
     s->group = FL_NO_GROUP;
     return table_add(&c->by_token, s->token, s) == NULL;
 }

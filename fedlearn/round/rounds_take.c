@@ -7,18 +7,28 @@
 
 /* ---- vehicles ---- */
 
-static uint64_t evidence_of(const struct fl_rounds *c, const struct round_sub *s) {
-    return c->number << 16 | (uint64_t)(s - c->sub);
+void round_convict(struct fl_rounds *c, const struct round_sub *s) {
+    (void)fl_suspicion_convict(&c->suspicion, s->token, c->number << 16 | (uint64_t)(s - c->sub));
+    c->suspicion_dirty = true;
 }
 
-/* Out of this round, and out of the others until the epoch ends. */
+/* Out of this round, and out of the others until the epoch ends. Once it has been counted in, the set stays as it is: its group is not opened,
+ * unless it is open already. */
 static void exclude(
     struct fl_rounds *c, struct exec_host *h, struct round_sub *s, enum fl_exclusion reason) {
     struct buf b = {0};
     s->excluded = true;
+    s->late = s->included;
+    if (s->late && s->group < c->n_groups)
+        c->group[s->group].given_up = !c->group[s->group].opened;
     rounds_save_sub(c, h, (uint32_t)(s - c->sub));
+<<<<<<< HEAD
     fl_suspicion_convict(&c->suspicion, s->token, evidence_of(c, s));
     c->suspicion_dirty = true;
+=======
+    if (!s->late)
+        round_convict(c, s);
+>>>>>>> fe451dc (fedlearn: a bad bundle can be shown until groups are opened)
     buf_u8(&b, FL_RECORDS_VERSION);
     buf_u64(&b, c->number);
     buf_put(&b, s->token, sizeof(s->token));
@@ -134,6 +144,9 @@ static enum fl_round_code judge_complaint(
         fl_cover_read(k->cover, &cover, NULL) != WS_OK)
         return FL_ROUND_MALFORMED;
     enum fl_round_code code = judge_place(c, r, k->round, FL_ATTESTING, ret_later, j);
+    /* The bundle may come when its validator has attested without it; what was opened stays open, and who sent it is out. */
+    if (code == FL_ROUND_TOO_LATE && c->phase <= FL_OPENING)
+        code = FL_ROUND_OK;
     if (code != FL_ROUND_OK)
         return code;
     if (k->submission >= c->n_subs)
@@ -172,7 +185,7 @@ static enum fl_round_code judge_shares(
         struct fl_share_sum sum;
         const struct fl_share_sum *have = c->group[s->first + i].sum[j->v - 1];
         sum_of(s, i, &sum);
-        news = news || have == NULL;
+        news = news || (have == NULL && !c->group[s->first + i].given_up);
         j->two_sums = j->two_sums || (have != NULL && memcmp(have, &sum, sizeof(sum)) != 0);
     }
     bool evidence = j->two_sums && !c->member[j->v - 1].two_sums;
@@ -192,7 +205,12 @@ static enum fl_round_code judge_outcome(
     bool stays = !o->step || o->vetoed;
     if (o->classes != c->model.classes || stays != (memcmp(o->model_hash, c->model.hash, 32) == 0))
         return FL_ROUND_OTHER_MODEL;
-    return o->n_groups == c->n_groups ? FL_ROUND_OK : FL_ROUND_WRONG_COUNT;
+    if (o->n_groups != c->n_groups)
+        return FL_ROUND_WRONG_COUNT;
+    for (size_t g = 0; g < c->n_groups; g++)
+        if ((o->group[g].verdict == FL_GIVEN_UP) != c->group[g].given_up)
+            return FL_ROUND_WRONG_COUNT;
+    return FL_ROUND_OK;
 }
 
 static enum fl_round_code judge(
@@ -274,7 +292,7 @@ static void take_shares(struct fl_rounds *c, struct exec_host *h, const struct j
     const struct fl_shares_record *s = &j->body.shares;
     for (size_t i = 0; i < s->n; i++) {
         struct round_group *g = &c->group[s->first + i];
-        if (g->sum[j->v - 1] != NULL)
+        if (g->sum[j->v - 1] != NULL || g->given_up)
             continue;
         struct fl_share_sum *sum = ws_alloc(sizeof(*sum));
         sum_of(s, i, sum);
@@ -294,7 +312,6 @@ exec_code rounds_take_record(
     struct judged *j = ws_alloc(sizeof(*j));
     bool later;
     enum fl_round_code code = judge(c, r, &later, j);
-    struct round_member *m = j->v == 0 ? NULL : &c->member[j->v - 1];
     if (code != FL_ROUND_OK) {
         free(j);
         return (exec_code)code;
@@ -302,6 +319,7 @@ exec_code rounds_take_record(
     if (r->kind == FL_RECORD_KEY) {
         code = take_key(c, h, r, j);
     } else if (r->kind == FL_RECORD_ATTEST) {
+        struct round_member *m = &c->member[j->v - 1];
         struct span bits = j->body.attest.bits;
         m->attested = ws_alloc(bits.n + 1);
         memcpy(m->attested, bits.p, bits.n);
@@ -311,6 +329,7 @@ exec_code rounds_take_record(
     } else if (r->kind == FL_RECORD_SHARES) {
         take_shares(c, h, j);
     } else {
+        struct round_member *m = &c->member[j->v - 1];
         m->has_outcome = true;
         exec_sha256_one(r->body, m->outcome);
         rounds_save_outcome(h, j->v, r->body);

@@ -1,6 +1,7 @@
 /* Members of a round that are not there, or lie when it matters least to say so: a seat without a key, and sums that come after a group has
  * been opened. What was told must not hang on what a validator remembers. */
 #include "base/mem.h"
+#include "fedlearn/round/round_record.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include <stdlib.h>
@@ -167,12 +168,183 @@ static void a_group_is_opened_once(void **state) {
     }
 }
 
+/* ---- a bundle that turns out to be bad too late ---- */
+
+/* Vehicle 7's bundle for member 1 is bad, and member 1 gets it after the cut-off. Member 4 has attested to it, and says nothing any more. */
+static struct rig *late_rig(void) {
+    struct rig *r = rig_open(RIG_VALIDATORS);
+    rig_begin(r, RIG_SECOND);
+    for (size_t i = 0; i < 24; i++) {
+        if (i == 7)
+            rig_make_unreadable(r, i, 1);
+        else
+            rig_make(r, i);
+        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
+    }
+    rig_end(r);
+    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
+        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << 7 : 0), FL_ROUND_OK);
+    rig_end(r);
+    assert_int_equal(rig_view(r).phase, FL_DRAWING);
+    assert_int_equal(rig_view(r).included, 24);
+    return r;
+}
+
+static size_t group_of(const struct rig *r, size_t i) {
+    struct fl_submission_view s;
+    assert_true(fl_contract_submission(r->contract.self, i, &s));
+    return s.group;
+}
+
+static void complain_late(struct rig *r) {
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_complain(r, 1, 7), FL_ROUND_OK);
+    assert_int_equal(rig_events(r, FL_EVENT_EXCLUDED), 1);
+    assert_int_equal(rig_complain(r, 1, 7), FL_ROUND_ALREADY);
+    rig_end(r);
+}
+
+/* Members 1 to 3 open what can be opened; the round closes, without the group. */
+static void open_the_rest(struct rig *r, size_t without) {
+    for (unsigned v = 1; v <= 3; v++) {
+        rig_begin(r, RIG_SECOND);
+        for (size_t g = 0; g < rig_view(r).groups; g++)
+            if (g != without && !fl_contract_has_sum(r->contract.self, g, v))
+                assert_int_equal(rig_shares(r, v, g, 1, 0), FL_ROUND_OK);
+        rig_end(r);
+        rig_restart(r);
+    }
+    assert_int_equal(rig_view(r).phase, FL_JUDGING);
+    assert_true(without == SIZE_MAX || fl_contract_given_up(r->contract.self, without));
+    assert_true(without == SIZE_MAX || fl_contract_key_sum(r->contract.self, without) == NULL);
+}
+
+/* What auditors are given says it, and can be read in one way only. */
+static void record_has(const struct rig *r, size_t without) {
+    struct fl_round_record rec;
+    struct fl_round_record again;
+    struct buf b = {0};
+    static const uint8_t zero[32];
+    fl_round_record_of(r->contract.self, &rec);
+    fl_round_record_encode(&rec, &b);
+    assert_int_equal(fl_round_record_decode(buf_span(&b), &again, NULL), WS_OK);
+    for (size_t g = 0; g < again.n_groups; g++) {
+        uint8_t hash[32];
+        fl_round_record_key(&again, g, hash);
+        assert_int_equal(again.given_up[g], g == without);
+        assert_int_equal(memcmp(hash, zero, 32) == 0, g == without);
+    }
+    fl_round_record_free(&again);
+    if (without != SIZE_MAX) {
+        rec.key[without][3] = 1; /* a key where there is none */
+        buf_clear(&b);
+        fl_round_record_encode(&rec, &b);
+        assert_int_equal(fl_round_record_decode(buf_span(&b), &again, NULL), WS_EINPUT);
+    }
+    fl_round_record_free(&rec);
+    buf_free(&b);
+}
+
+static void close_it(struct rig *r, size_t without) {
+    record_has(r, without);
+    struct fl_outcome *o = ws_alloc(sizeof(*o));
+    rig_outcome(r, o);
+    for (size_t g = 0; g < o->n_groups; g++)
+        assert_int_equal(o->group[g].verdict == FL_GIVEN_UP, g == without);
+    struct fl_outcome *lie = ws_memdup(o, sizeof(*o));
+    lie->group[without == SIZE_MAX ? 0 : without].verdict =
+        without == SIZE_MAX ? FL_GIVEN_UP : FL_DISTANT;
+    lie->group[0].clipped = false;
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_say_outcome(r, 2, lie), FL_ROUND_WRONG_COUNT);
+    for (unsigned v = 1; v <= 3; v++)
+        assert_int_equal(rig_say_outcome(r, v, o), FL_ROUND_OK);
+    rig_end(r);
+    assert_int_equal(rig_view(r).why, FL_ABORT_NONE);
+    assert_int_equal(rig_view(r).phase, FL_IDLE);
+    /* Out, and nobody else of its group has a mark. */
+    const struct fl_suspicion *s = fl_contract_suspicion(r->contract.self);
+    for (size_t i = 0; i < 24; i++)
+        assert_int_equal(
+            fl_suspicion_standing(s, r->vehicle[i].token), i == 7 ? FL_EXCLUDED : FL_FREE);
+    free(lie);
+    free(o);
+    rig_restart(r);
+}
+
+static void shown_while_groups_are_drawn(void **state) {
+    (void)state;
+    struct rig *r = late_rig();
+    complain_late(r); /* the randomness comes in the next block */
+    rig_restart(r);
+    rig_block(r, RIG_SECOND);
+    assert_int_equal(rig_view(r).phase, FL_OPENING);
+    size_t without = group_of(r, 7);
+    assert_true(fl_contract_given_up(r->contract.self, without));
+    rig_restart(r);
+    assert_true(fl_contract_given_up(r->contract.self, without));
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_shares(r, 2, without, 1, 0), FL_ROUND_ALREADY); /* of no use any more */
+    rig_end(r);
+    open_the_rest(r, without);
+    close_it(r, without);
+    rig_close(r);
+}
+
+static void shown_while_groups_are_opened(void **state) {
+    (void)state;
+    struct rig *r = late_rig();
+    rig_drawing(r);
+    size_t without = group_of(r, 7);
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_shares(r, 2, without, 1, 0), FL_ROUND_OK);
+    assert_int_equal(rig_shares(r, 3, without, 1, 0), FL_ROUND_OK);
+    rig_end(r);
+    rig_restart(r);
+    complain_late(r);
+    rig_restart(r);
+    open_the_rest(r, without);
+    close_it(r, without);
+    rig_close(r);
+}
+
+/* Member 4 has spoken after all: the group is open, and stays so. */
+static void shown_when_its_group_is_open(void **state) {
+    (void)state;
+    struct rig *r = late_rig();
+    rig_drawing(r);
+    size_t of = group_of(r, 7);
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 2; v <= 4; v++)
+        assert_int_equal(rig_shares(r, v, of, 1, 0), FL_ROUND_OK);
+    rig_end(r);
+    assert_non_null(fl_contract_key_sum(r->contract.self, of));
+    complain_late(r);
+    rig_restart(r);
+    assert_non_null(fl_contract_key_sum(r->contract.self, of));
+    assert_false(fl_contract_given_up(r->contract.self, of));
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 2; v <= 4; v++)
+        for (size_t g = 0; g < rig_view(r).groups; g++)
+            if (g != of)
+                assert_int_equal(rig_shares(r, v, g, 1, 0), FL_ROUND_OK);
+    rig_end(r);
+    assert_int_equal(rig_view(r).phase, FL_JUDGING);
+    close_it(r, SIZE_MAX);
+    rig_close(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seat_without_key),
         cmocka_unit_test(two_seats_of_four_without_key),
         cmocka_unit_test(nobody_has_a_key_of_its_own),
         cmocka_unit_test(a_group_is_opened_once),
+        cmocka_unit_test(shown_while_groups_are_drawn),
+        cmocka_unit_test(shown_while_groups_are_opened),
+        cmocka_unit_test(shown_when_its_group_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
