@@ -8,7 +8,7 @@
 /* ---- vehicles ---- */
 
 void round_convict(struct fl_rounds *c, const struct round_sub *s) {
-    (void)fl_suspicion_convict(&c->suspicion, s->token, c->number << 16 | (uint64_t)(s - c->sub));
+    fl_suspicion_convict(&c->suspicion, s->token, c->number << 16 | (uint64_t)(s - c->sub));
     c->suspicion_dirty = true;
 }
 
@@ -22,13 +22,8 @@ static void exclude(
     if (s->late && s->group < c->n_groups)
         c->group[s->group].given_up = !c->group[s->group].opened;
     rounds_save_sub(c, h, (uint32_t)(s - c->sub));
-<<<<<<< HEAD
-    fl_suspicion_convict(&c->suspicion, s->token, evidence_of(c, s));
-    c->suspicion_dirty = true;
-=======
     if (!s->late)
         round_convict(c, s);
->>>>>>> fe451dc (fedlearn: a bad bundle can be shown until groups are opened)
     buf_u8(&b, FL_RECORDS_VERSION);
     buf_u64(&b, c->number);
     buf_put(&b, s->token, sizeof(s->token));
