@@ -346,7 +346,7 @@ static void no_bit_of_the_record_is_free(void **state) {
     (void)state;
     struct dossier *d = dossier_open();
     const struct audit_hearer to = {say, &heard};
-    const size_t members = d->record.n - 3 * 2 * FL_KEY_VALUES - VEHICLES * (4 + 2 + 32 + 32);
+    const size_t members = d->record.n - 3 * (1 + 2 * FL_KEY_VALUES) - VEHICLES * (4 + 2 + 32 + 32);
     struct fl_round_record r;
     assert_int_equal(fl_round_record_decode(buf_span(&d->record), &r, NULL), WS_OK);
     assert_int_equal(r.n_groups, 3);
