@@ -395,7 +395,7 @@ void config_free(struct config *c) {
     char *const own[] = {c->genesis, c->map, c->key, c->curve_key, c->data, c->bind, c->http,
         c->admin, c->revocations, c->list_manager, c->log_level, c->radio.ticket, c->radio.issuer,
         c->radio.ticket_key, c->record.folder, c->sign_counter, c->learning.upload,
-        c->decide.sensor, c->decide.class_name};
+        c->decide.sensor, c->decide.class_name, c->decide.site};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         free(own[i]);
     *c = (struct config){0};

@@ -108,6 +108,8 @@ struct config {
     struct config_decide {
         char *sensor; /* name of one of the sensors; NULL: no decision service */
         size_t at; /* which of them */
+        char *site; /* file about the road here, that another program writes; NULL: none */
+        uint64_t site_us; /* older, it says nothing */
         char *class_name; /* of the model, or its number; NULL: the upper half */
         int16_t utc_offset_min;
         uint32_t vehicles, share_percent;

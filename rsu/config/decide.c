@@ -47,6 +47,7 @@ int config_take_decide(const struct config_job *j, const struct yaml_decide *y) 
         return WS_OK;
     d->sensor = ws_strdup(y->sensor);
     d->class_name = y->class == NULL ? NULL : ws_strdup(y->class);
+    d->site = config_resolve(j, y->site);
 #define X(key, lo, hi, usual, times, field)                                                        \
     v = usual;                                                                                     \
     if (rc == WS_OK)                                                                               \

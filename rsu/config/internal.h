@@ -103,6 +103,7 @@
     X(window, 0, 64, 0, 1, window)                                                                 \
     X(reach_m, 50, 2000, 500, 1000, reach_mm)                                                      \
     X(repeat_s, 10, 86400, 600, 1000000, repeat_us)                                                \
+    X(site_s, 1, 86400, 900, 1000000, site_us)                                                     \
     X(log_mb, 1, 1024, 16, 1U << 20, log_octets)
 #define CONFIG_LISTS(X)                                                                            \
     X(scan_s, 1, 86400, 5, 1000000, scan_us)                                                       \
@@ -187,7 +188,7 @@ struct yaml_file {
         CONFIG_LEARNING(X)
     } * learning;
     struct yaml_decide {
-        char *sensor, *class, *utc_offset;
+        char *sensor, *class, *utc_offset, *site;
         CONFIG_DECIDE(X)
     } * decide;
     struct yaml_lists {

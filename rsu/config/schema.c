@@ -82,7 +82,7 @@ static const cyaml_schema_field_t learning_fields[] = {
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_decide),
 static const cyaml_schema_field_t decide_fields[] = {TEXT(sensor, 0, struct yaml_decide),
     TEXT(class, OPTIONAL, struct yaml_decide), TEXT(utc_offset, OPTIONAL, struct yaml_decide),
-    CONFIG_DECIDE(X) CYAML_FIELD_END};
+    TEXT(site, OPTIONAL, struct yaml_decide), CONFIG_DECIDE(X) CYAML_FIELD_END};
 #undef X
 #define X(key, ...) TEXT(key, OPTIONAL, struct yaml_lists),
 static const cyaml_schema_field_t lists_fields[] = {CONFIG_LISTS(X) CYAML_FIELD_END};

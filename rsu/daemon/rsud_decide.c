@@ -109,6 +109,8 @@ int daemon_open_decide(struct daemon *d, struct ws_err *err) {
         .materials = d->face.materials,
         .folder = folder,
         .log_octets = d->config.decide.log_octets,
+        .site = d->config.decide.site,
+        .site_us = d->config.decide.site_us,
         .clock = d->face.clock};
     int rc = decide_service_open(&cfg, &d->face.decide, err);
     return rc == WS_OK ? recall(d, err) : ws_fail_in(err, "decide");

@@ -22,6 +22,7 @@ struct decide {
     struct looks *looks;
     struct risk *risk;
     struct ground *ground; /* NULL: no map yet */
+    struct decide_row site; /* nothing is known at first */
     size_t n_hazards;
     struct decide_hazard hazard[DECIDE_HAZARDS_MAX];
     /* the model */
@@ -252,6 +253,11 @@ void decide_hazards(struct decide *d, const struct decide_hazard *list, size_t n
     memcpy(d->hazard, list, d->n_hazards * sizeof(*list));
 }
 
+void decide_site(struct decide *d, const struct decide_row *site) {
+    d->site = *site;
+    d->site.known &= DECIDE_OF_SITE;
+}
+
 static size_t hazards_around(const struct decide *d, int32_t x, int32_t y) {
     const int32_t reach = d->cfg.looks.reach_mm;
     size_t n = d->ground == NULL ? 0 : ground_hazards(d->ground, x, y, reach);
@@ -284,6 +290,9 @@ static void look_around(const struct decide *d, size_t vehicle, const struct dec
                 (2 * (int64_t)d->cfg.looks.reach_mm));
     if (needs(d, DECIDE_HAZARDS))
         set(row, DECIDE_HAZARDS, (int64_t)hazards_around(d, x, y) * 1000);
+    for (unsigned q = 0; q < DECIDE_QUANTITY_COUNT; q++)
+        if ((d->site.known >> q & 1) != 0)
+            set(row, (enum decide_quantity)q, d->site.v[q]);
     int64_t s = its_to_unix_us(h->its_us) / 1000000 + (int64_t)d->cfg.utc_offset_min * 60;
     s = (s % 86400 + 86400) % 86400;
     set(row, DECIDE_HOUR, s / 3600 * 1000);

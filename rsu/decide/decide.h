@@ -115,6 +115,9 @@ void decide_ground(struct decide *d, struct ground *g); /* takes over */
 /* Advisories about hazards that are in force, not ours: from now on these, DECIDE_HAZARDS_MAX at most. */
 void decide_hazards(struct decide *d, const struct decide_hazard *list, size_t n);
 
+/* Of what the site says (DECIDE_OF_SITE), from now on this. */
+void decide_site(struct decide *d, const struct decide_row *site);
+
 enum decide_outcome decide_hear(struct decide *d, const struct decide_heard *h);
 /* Some times a second: ends what has ended. */
 void decide_tick(struct decide *d, uint64_t its_us);

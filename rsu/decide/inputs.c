@@ -1,5 +1,7 @@
 #include "rsu/decide/inputs.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *decide_quantity_name(enum decide_quantity q) {
@@ -144,4 +146,77 @@ void decide_inputs(
             ret_inputs[i] = s == DECIDE_NOTHING ? v[(n - 1) * b->features + f]
                                                 : statistics[f * FL_WINDOW_STATISTICS + s];
     }
+}
+
+/* ---- the site ---- */
+
+/* Up to a blank or the end; what is left is moved on. */
+static struct span next_word(struct span *line) {
+    size_t from = 0;
+    while (from < line->n && (line->p[from] == ' ' || line->p[from] == '\t'))
+        from++;
+    size_t to = from;
+    while (to < line->n && line->p[to] != ' ' && line->p[to] != '\t')
+        to++;
+    struct span word = {line->p + from, to - from};
+    *line = (struct span){line->p + to, line->n - to};
+    return word;
+}
+
+/* Decimal digits with a point, a sign before them; thousandths, what is finer is rounded. */
+static bool thousandths_of(struct span word, int32_t *ret) {
+    char text[32];
+    char *end = NULL;
+    if (word.n == 0 || word.n >= sizeof(text))
+        return false;
+    memcpy(text, word.p, word.n);
+    text[word.n] = '\0';
+    if (strspn(text, "0123456789.-") != word.n)
+        return false;
+    double v = strtod(text, &end);
+    if (*end != '\0' || !(fabs(v) < 1e6))
+        return false;
+    *ret = (int32_t)lround(v * 1000);
+    return true;
+}
+
+static int take_site_line(
+    struct span line, unsigned number, struct decide_row *site, struct ws_err *err) {
+    int32_t v = 0;
+    for (size_t i = 0; i < line.n; i++)
+        if (line.p[i] == '#' || line.p[i] == '\r')
+            line.n = i;
+    struct span name = next_word(&line);
+    struct span value = next_word(&line);
+    if (name.n == 0)
+        return WS_OK;
+    uint8_t q = quantity_of((const char *)name.p, name.n);
+    if (q == DECIDE_NOTHING || (DECIDE_OF_SITE >> q & 1) == 0)
+        return ws_fail(err, WS_EINPUT, "line %u: '%.*s' is nothing of a site", number,
+            (int)(name.n < 60 ? name.n : 60), (const char *)name.p);
+    if ((site->known >> q & 1) != 0)
+        return ws_fail(err, WS_EINPUT, "line %u: '%s' twice", number,
+            decide_quantity_name((enum decide_quantity)q));
+    if (!thousandths_of(value, &v) || next_word(&line).n != 0)
+        return ws_fail(err, WS_EINPUT, "line %u: '%s' and no number below 1000000", number,
+            decide_quantity_name((enum decide_quantity)q));
+    site->known |= 1U << q;
+    site->v[q] = v;
+    return WS_OK;
+}
+
+int decide_read_site(struct span text, struct decide_row *ret_site, struct ws_err *err) {
+    struct decide_row site = {0};
+    size_t at = 0;
+    for (unsigned number = 1; at < text.n; number++) {
+        size_t end = at;
+        while (end < text.n && text.p[end] != '\n')
+            end++;
+        int rc = take_site_line((struct span){text.p + at, end - at}, number, &site, err);
+        if (rc != WS_OK)
+            return rc;
+        at = end + 1;
+    }
+    *ret_site = site;
+    return WS_OK;
 }

@@ -20,7 +20,11 @@
     X(DECIDE_HAZARDS, "hazards", "1",                                                              \
         "of the map and of advisories around it, without those of this service")                   \
     X(DECIDE_HOUR, "hour", "h", "of the day, whole hours; also observation_hour")                  \
-    X(DECIDE_TIME, "time", "h", "of the day, with its fraction")
+    X(DECIDE_TIME, "time", "h", "of the day, with its fraction")                                   \
+    X(DECIDE_WEATHER, "current_weather", "1", "a code of the region's; of the site")               \
+    X(DECIDE_VISIBILITY, "visibility", "km", "of the site")                                        \
+    X(DECIDE_PRECIPITATION, "precipitation", "mm", "of the site")                                  \
+    X(DECIDE_ACCIDENTS, "accidents_onsite", "1", "recorded on this road; of the site")
 
 enum decide_quantity {
 #define X(id, ...) id,
@@ -30,6 +34,11 @@ enum decide_quantity {
 };
 const char *decide_quantity_name(enum decide_quantity q);
 const char *decide_quantity_unit(enum decide_quantity q);
+
+/* What another program of the unit knows of the road here, a weather station say: not heard, not from the map. */
+#define DECIDE_OF_SITE                                                                             \
+    (1U << DECIDE_WEATHER | 1U << DECIDE_VISIBILITY | 1U << DECIDE_PRECIPITATION |                 \
+        1U << DECIDE_ACCIDENTS)
 
 /* One look at a vehicle. */
 struct decide_row {
@@ -63,5 +72,9 @@ WARN_UNUSED int decide_bind(const struct fl_model *m, unsigned window,
 /* rows: binding->window of them, the oldest first, each with what is needed. ret: binding->inputs, in the units above. */
 void decide_inputs(
     const struct decide_binding *b, const struct decide_row *rows, double *ret_inputs);
+
+/* Text of the site: a line `NAME VALUE` for each of those above that is known, `#` begins a comment; a value is a decimal number of
+ * magnitude below 10^6, kept in thousandths. WS_EINPUT names the line: another name, one twice, no number. */
+WARN_UNUSED int decide_read_site(struct span text, struct decide_row *ret_site, struct ws_err *err);
 
 #endif

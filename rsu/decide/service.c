@@ -20,6 +20,8 @@ enum {
     FILINGS = 64,
     TURN_US = 100000,
     MODEL_US = 2000000, /* a model that is not here is looked for so often */
+    SITE_US = 1000000, /* so often what the site says is looked at */
+    SITE_OCTETS = 4096,
     RETRY_US = 10000000, /* what the cell did not take is said again after this */
 };
 
@@ -56,6 +58,9 @@ struct decide_service {
     pthread_t thread;
     bool runs;
     struct decide *decide;
+    uint64_t site_due_us; /* monotonic */
+    bool site;
+    char site_said[WS_ERR_TEXT]; /* what was wrong with it: said once */
     uint64_t loaded_turn, look_again_us; /* monotonic; 0: the model is here */
     struct ws_log_limit complaints;
 };
@@ -160,6 +165,46 @@ static void take_model(struct decide_service *s, bool has_hash, const uint8_t *h
         decide_model(s->decide, NULL, none, now.its_us, "no model is in force");
 }
 
+/* ---- the site ---- */
+
+static int read_site(const struct decide_service *s, struct decide_row *ret, struct ws_err *err) {
+    struct stat st;
+    struct timespec now;
+    struct buf text = {0};
+    if (stat(s->cfg.site, &st) != 0)
+        return ws_fail(err, WS_ENOTFOUND, "%s: %s", s->cfg.site, strerror(errno));
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec > st.st_mtim.tv_sec &&
+        (uint64_t)(now.tv_sec - st.st_mtim.tv_sec) > s->cfg.site_us / 1000000)
+        return ws_fail(err, WS_EINPUT, "%s: not written for longer than %llu s", s->cfg.site,
+            (unsigned long long)(s->cfg.site_us / 1000000));
+    int rc = file_read(s->cfg.site, SITE_OCTETS, &text, err);
+    if (rc == WS_OK && decide_read_site(buf_span(&text), ret, err) != WS_OK)
+        rc = ws_fail_in(err, "%s", s->cfg.site);
+    buf_free(&text);
+    return rc;
+}
+
+/* Old weather is no weather: then it is not known, and a model that asks for it judges nothing. */
+static void look_at_site(struct decide_service *s, struct ws_now now) {
+    struct decide_row site = {0};
+    struct ws_err err = {0};
+    if (s->cfg.site == NULL || now.mono_us < s->site_due_us)
+        return;
+    s->site_due_us = now.mono_us + SITE_US;
+    s->site = read_site(s, &site, &err) == WS_OK;
+    if (!s->site)
+        site.known = 0;
+    decide_site(s->decide, &site);
+    if (strcmp(s->site_said, err.text) == 0)
+        return;
+    memcpy(s->site_said, err.text, sizeof(s->site_said));
+    if (s->site)
+        ws_log(WS_LOG_INFO, "decide", "%s can be read again", s->cfg.site);
+    else
+        ws_log(WS_LOG_WARN, "decide", "nothing is known of the site: %s", err.text);
+}
+
 /* ---- the thread ---- */
 
 struct orders {
@@ -231,6 +276,7 @@ static void give_out(
     s->view.state = view->state;
     s->view.n = view->n;
     memcpy(s->view.decision, view->decision, view->n * sizeof(view->decision[0]));
+    s->view.site = s->site;
     s->view.log_failed += failed;
     (void)pthread_mutex_unlock(&s->lock);
 }
@@ -244,6 +290,7 @@ static void *run(void *ctx) {
         wait_for_turn(s, o);
         const struct ws_now now = ws_clock_now(&s->cfg.clock);
         take_orders(s, o, now);
+        look_at_site(s, now);
         hear_all(s);
         decide_tick(s->decide, now.its_us);
         write_news(s, now, &failed);

@@ -14,6 +14,9 @@ struct decide_service_config {
     struct materials *materials; /* borrowed: models by hash */
     const char *folder; /* made when it is not there (0700); copied */
     uint64_t log_octets;
+    const char
+        *site; /* file that another program writes (decide_read_site); NULL: none. Borrowed */
+    uint64_t site_us; /* what is older says nothing */
     struct ws_clock clock;
 };
 
@@ -42,6 +45,7 @@ struct decide_service_view {
     uint64_t implausible;
     uint64_t hazards_dropped; /* more than there is room for */
     uint64_t filed, not_filed; /* observations that the cell took, and did not */
+    bool site; /* what the site says is known, and not too old */
     uint64_t log_failed; /* lines that the disk did not take */
     size_t n;
     struct decide_decision decision[2 * DECIDE_LISTED]; /* as decide_list gives them */

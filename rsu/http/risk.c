@@ -52,6 +52,7 @@ void http_get_risk(struct http *h, const struct http_call *c, struct http_reply 
     json_t *o = json_object();
     json_put(o, "sensor", json_words(span_of(cfg->sensor, strlen(cfg->sensor))));
     json_put(o, "model", model_json(&v->state));
+    json_put(o, "site", cfg->site == NULL ? json_null() : json_boolean(v->site));
     json_put(o, "rules", rules_json(cfg));
     json_put(o, "present", present);
     json_put(o, "recent", recent);

@@ -127,18 +127,13 @@ static bool accuracy(const char *data, unsigned seeds) {
             "label risk_level 1 2 3 4\nfeature speed\nfeature speed - design_speed\nfeature "
             "design_speed\nfeature acceleration\nfeature observation_hour\nfeature "
             "accidents_onsite\nblock 300\n"},
-        {"heard, accidents_onsite, and a weather station",
-            "label risk_level 1 2 3 4\nfeature speed\nfeature speed - design_speed\nfeature "
-            "design_speed\nfeature acceleration\nfeature observation_hour\nfeature "
-            "accidents_onsite\nfeature current_weather\nfeature visibility\nfeature "
-            "precipitation\nblock 300\n"},
         {"heard, and heart_rate",
             "label risk_level 1 2 3 4\nfeature speed\nfeature speed - design_speed\nfeature "
             "design_speed\nfeature acceleration\nfeature observation_hour\nfeature "
             "heart_rate\nblock 300\n"},
-        {"heard, windows of 5",
+        {"heard, windows of 10",
             "label risk_level 1 2 3 4\nfeature speed\nfeature speed - design_speed\nfeature "
-            "design_speed\nfeature acceleration\nfeature observation_hour\nwindow 5\nblock 60\n"},
+            "design_speed\nfeature acceleration\nfeature observation_hour\nwindow 10\nblock 30\n"},
     };
     struct buf own = {0};
     (void)printf(

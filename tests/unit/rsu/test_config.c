@@ -183,13 +183,15 @@ static void test_decide(void **state) {
     static const char usual[] = NEEDED "sensors:\n  - {" CAMERA "heading_deg: 0}\n"
                                        "  - {name: mast, socket: /s, ticket: /t, ticket_key: /k, "
                                        "place: \"1,2\", heading_deg: 0, range_m: 300}\n"
-                                       "decide: {sensor: mast, class: high, window: 12, "
+                                       "decide: {sensor: mast, class: high, window: 12, site: w, "
                                        "utc_offset: \"-03:30\"}\n";
     if (parse(usual, &c, &err) != WS_OK)
         fail_msg("%s", err.text);
     assert_int_equal(c.decide.at, 1);
     assert_string_equal(c.decide.class_name, "high");
     assert_int_equal(c.decide.utc_offset_min, -210);
+    assert_string_equal(c.decide.site, "etc/w");
+    assert_int_equal(c.decide.site_us, 900000000);
     assert_int_equal(c.decide.vehicles, 3);
     assert_int_equal(c.decide.share_percent, 20);
     assert_int_equal(c.decide.within_us, 60000000);
@@ -212,6 +214,7 @@ static void test_decide(void **state) {
         {"sensor: north, place_m: 20, utc_offset: 2", "decide.utc_offset"},
         {"sensor: north, place_m: 20, utc_offset: \"+14:01\"", "decide.utc_offset"},
         {"sensor: north, place_m: 20, utc_offset: \"+01:60\"", "decide.utc_offset"},
+        {"sensor: north, place_m: 20, site: s, site_s: 0", "decide.site_s"},
         {"sensor: north, place_m: 20, mood: 3", "mood"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -365,6 +365,62 @@ static void a_new_map(void **state) {
     decide_free(d);
 }
 
+/* Where lanes part, one of 30 beside the one of 50: nobody is taken for a racer who is on the faster one. And miles. */
+static void limits_of_a_map(void **state) {
+    (void)state;
+    static const struct {
+        int32_t value, y;
+        const char *unit;
+    } lanes[] = {{50, 0, NULL}, {30, 700, NULL}, {40, 50000, "mph"}, {30, 56000, NULL}};
+    struct mapset map = {.frame = frame_at(RIG_LAT, RIG_LON)};
+    int32_t limit = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
+        struct element e = {.kind = EL_SPEED_LIMIT, .has_value = true, .value = lanes[i].value};
+        e.id[0] = (uint8_t)(i + 1);
+        assert_true(element_add_point(&e, (struct map_point){-100000, lanes[i].y, 0}));
+        assert_true(element_add_point(&e, (struct map_point){100000, lanes[i].y, 0}));
+        if (lanes[i].unit != NULL)
+            assert_true(element_set_attr(&e, "unit", lanes[i].unit));
+        mapset_add(&map, &e);
+    }
+    mapset_sort(&map);
+    struct ground *g = ground_of(&map, 0, 0, 2000000, DECIDE_CAUSE);
+    assert_true(ground_limit(g, 0, 600, 0, &limit));
+    assert_int_equal(limit, 50000);
+    assert_true(ground_limit(g, 0, 50000, 0, &limit));
+    assert_int_equal(limit, 64373);
+    assert_true(ground_limit(g, 0, 57000, 0, &limit)); /* clearly on the next one */
+    assert_int_equal(limit, 30000);
+    assert_false(ground_limit(g, 0, 57000, 32768, &limit)); /* the other way */
+    assert_false(ground_limit(g, 0, 63000, 0, &limit));
+    ground_free(g);
+    mapset_free(&map);
+}
+
+/* What is known of the site is known of each look; without it nothing is judged by a model that asks for it. */
+static void weather(void **state) {
+    (void)state;
+    static const int32_t weight[] = {-(1 << 20)};
+    struct decide_config cfg = rig_config();
+    struct decide *d = decide_new(&cfg);
+    struct decide_row site = {.known = 1U << DECIDE_VISIBILITY | 1U << DECIDE_SPEED};
+    site.v[DECIDE_VISIBILITY] = 500;
+    decide_model(d, rig_model("label y calm wild\nfeature visibility\n", weight, -1), hash_a,
+        RIG_ITS_US, "");
+    assert_int_equal(pass(d, 1, 0, 50), DECIDE_UNKNOWN);
+    decide_site(d, &site);
+    assert_int_equal(pass(d, 1, 1, 50), DECIDE_JUDGED);
+    assert_int_equal(state_of(d).judged[1], 1); /* below 1 km */
+    site.v[DECIDE_VISIBILITY] = 9000;
+    decide_site(d, &site);
+    assert_int_equal(pass(d, 1, 2, 50), DECIDE_JUDGED);
+    assert_int_equal(state_of(d).judged[0], 1);
+    site.known = 0;
+    decide_site(d, &site);
+    assert_int_equal(pass(d, 1, 3, 50), DECIDE_UNKNOWN);
+    decide_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_make_a_risk),
@@ -380,6 +436,8 @@ int main(void) {
         cmocka_unit_test(density_and_hazards),
         cmocka_unit_test(filing),
         cmocka_unit_test(a_new_map),
+        cmocka_unit_test(limits_of_a_map),
+        cmocka_unit_test(weather),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

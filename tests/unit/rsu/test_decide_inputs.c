@@ -113,6 +113,60 @@ static void windows_are_those_of_tables(void **state) {
     buf_free(&table);
 }
 
+/* ---- the site ---- */
+
+static int read_site(const char *text, size_t n, struct decide_row *site, struct ws_err *err) {
+    return decide_read_site(span_of(text, n), site, err);
+}
+
+static void the_site(void **state) {
+    (void)state;
+    static const char good[] = "# from the station\nvisibility 16.1 # km\r\n\n"
+                               "  precipitation\t0.0004\ncurrent_weather 9\naccidents_onsite -3";
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"speed 3\n", "line 1: 'speed' is nothing of a site"},
+        {"mood 3\n", "line 1: 'mood' is nothing"},
+        {"visibility 3\nvisibility 3\n", "line 2: 'visibility' twice"},
+        {"visibility\n", "line 1: 'visibility' and no number"},
+        {"visibility 3 km\n", "line 1: 'visibility' and no number"},
+        {"visibility 1000000\n", "no number below 1000000"},
+        {"visibility -\n", "no number"},
+        {"visibility nan\n", "no number"},
+        {"visibility 0x10\n", "no number"},
+        {"visibility 1e3\n", "no number"},
+    };
+    struct decide_row site;
+    struct ws_err err = {0};
+    if (read_site(good, sizeof(good) - 1, &site, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(site.known, DECIDE_OF_SITE);
+    assert_int_equal(site.v[DECIDE_VISIBILITY], 16100);
+    assert_int_equal(site.v[DECIDE_PRECIPITATION], 0);
+    assert_int_equal(site.v[DECIDE_WEATHER], 9000);
+    assert_int_equal(site.v[DECIDE_ACCIDENTS], -3000);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(read_site(cases[i].text, strlen(cases[i].text), &site, &err), WS_EINPUT);
+        if (strstr(err.text, cases[i].says) == NULL)
+            fail_msg("'%s' is not in '%s'", cases[i].says, err.text);
+        assert_int_equal(site.known, DECIDE_OF_SITE); /* as it was */
+    }
+    /* Cut or turned over anywhere: known are at most these, in range. */
+    for (size_t n = 0; n < sizeof(good); n++)
+        if (read_site(good, n, &site, &err) == WS_OK)
+            assert_int_equal(site.known & ~DECIDE_OF_SITE, 0);
+    for (size_t bit = 0; bit < 8 * (sizeof(good) - 1); bit++) {
+        char text[sizeof(good)];
+        memcpy(text, good, sizeof(good));
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        if (read_site(text, sizeof(good) - 1, &site, &err) != WS_OK)
+            assert_true(err.text[0] != '\0');
+        else
+            assert_int_equal(site.known & ~DECIDE_OF_SITE, 0);
+    }
+}
+
 /* ---- real messages ---- */
 
 static struct decide_row read_one(const struct station_state *st) {
@@ -219,6 +273,7 @@ int main(void) {
         cmocka_unit_test(names),
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(windows_are_those_of_tables),
+        cmocka_unit_test(the_site),
         cmocka_unit_test(real_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include "base/fileio.h"
 #include "rsu/decide/service.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <time.h>
 
@@ -14,7 +15,7 @@ static const int32_t one[] = {1 << 20};
 
 struct rig {
     struct folder folder;
-    char log[FOLDER_PATH], before[FOLDER_PATH];
+    char log[FOLDER_PATH], before[FOLDER_PATH], site[FOLDER_PATH];
     struct materials *materials;
     struct decide_service *s;
     struct decide_service_view view;
@@ -27,6 +28,7 @@ static int open_rig(void **state) {
     const struct materials_limits limits = materials_limits_default();
     assert_int_equal(folder_make(&r->folder), 0);
     folder_path(&r->folder, r->log, "decide/decisions.jsonl");
+    folder_path(&r->folder, r->site, "site");
     folder_path(&r->folder, r->before, "decide/decisions.1.jsonl");
     assert_int_equal(
         materials_open(folder_path(&r->folder, path, "materials"), &limits, &r->materials, &err),
@@ -35,6 +37,8 @@ static int open_rig(void **state) {
         .materials = r->materials,
         .folder = folder_path(&r->folder, path, "decide"),
         .log_octets = 4096,
+        .site = r->site,
+        .site_us = 60000000,
         .clock = {.kind = WS_CLOCK_SCALED,
             .epoch_its_us = RIG_ITS_US + 10000000,
             .start_mono_us = ws_clock_now(&(struct ws_clock){.kind = WS_CLOCK_SYSTEM}).mono_us,
@@ -203,12 +207,31 @@ static void floods(void **state) {
     decide_service_ground(r->s, NULL);
 }
 
+static void what_the_site_says(void **state) {
+    struct rig *r = *state;
+    static const char good[] = "visibility 0.2\n";
+    struct ws_err err = {0};
+    UNTIL(r, r->view.state.why_not[0] != '\0');
+    assert_false(r->view.site);
+    assert_int_equal(file_write(r->site, span_of(good, sizeof(good) - 1), 0644, &err), WS_OK);
+    UNTIL(r, r->view.site);
+    /* Written long ago, it says nothing any more. */
+    const struct timespec old[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+    assert_int_equal(utimensat(AT_FDCWD, r->site, old, 0), 0);
+    UNTIL(r, !r->view.site);
+    assert_int_equal(file_write(r->site, span_of(good, sizeof(good) - 1), 0644, &err), WS_OK);
+    UNTIL(r, r->view.site);
+    assert_int_equal(file_write(r->site, span_of("speed 3\n", 8), 0644, &err), WS_OK);
+    UNTIL(r, !r->view.site);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(said_written_and_asked_for, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_model_that_comes_late, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(the_log_is_bounded, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(floods, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(what_the_site_says, open_rig, close_rig),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
