@@ -17,18 +17,26 @@ enum {
     TRIES = 3, /* silent times of one peer before the next is asked */
     AGAIN_US = 1000000, /* after all peers lacked it; twice as long each time */
     AGAIN_MOST = 4, /* times twice */
+    /* A peer may take so many times the patience, and once more for each PACE pieces; twice as long after each turn, for honest slow links. */
+    SLOWEST = 4,
+    PACE = 16,
     TICK_US = 20000,
     MICRO = 1000000,
     NOBODY = HANDING_PEERS_MAX,
+};
+
+struct peers {
+    uint64_t bits[HANDING_PEERS_MAX / 64];
 };
 
 /* Something that is not here. */
 struct lack {
     uint8_t id[32];
     size_t at; /* in the list */
-    size_t turn; /* peers asked since the last pause */
+    struct peers asked; /* since the last pause */
+    struct peers told; /* who said that it has it: heard once from each */
     unsigned pauses;
-    size_t told_by; /* NOBODY, or who has it */
+    size_t told_by; /* NOBODY, or who said so last: asked next, if it is free */
     uint64_t pause_us; /* not before */
     struct fetch *fetch; /* NULL: waits */
 };
@@ -39,11 +47,12 @@ struct fetch {
     bool *there;
     uint32_t pieces, n_there;
     uint32_t asked; /* pieces below it have been asked for */
-    uint64_t heard_us;
+    uint64_t heard_us, until_us;
     unsigned silent;
 };
 struct peer {
     bool bad; /* in this round */
+    unsigned left; /* in this round: silent or slow; others are asked before it */
     bool busy; /* a fetch is under way from it */
     int64_t tokens; /* octets; below zero after the last answer */
     uint64_t filled_us;
@@ -159,7 +168,7 @@ static void forget_round(struct handing *h) {
     while (h->n_lacks > 0)
         drop(h, h->lack[h->n_lacks - 1]);
     for (size_t i = 0; i < HANDING_PEERS_MAX; i++)
-        h->peer[i].bad = false;
+        h->peer[i].bad = false, h->peer[i].left = 0;
     for (size_t i = 0; i < OPEN; i++)
         materials_release(&h->held[i].hold);
 }
@@ -214,26 +223,45 @@ static void ask(struct handing *h, struct fetch *f, uint32_t from) {
     say(h, f->peer, &s);
 }
 
-/* The next one that may be asked; where it begins goes with the id, so that not everybody asks the same one. A pause after each turn. */
+static bool is_in(const struct peers *p, size_t peer) {
+    return (p->bits[peer / 64] >> peer % 64 & 1) != 0;
+}
+
+static void add(struct peers *p, size_t peer) {
+    p->bits[peer / 64] |= UINT64_C(1) << peer % 64;
+}
+
+/* The next one that may be asked: who said that it has it, then of those that are free who was left least often, and of these another one for each
+ * submission. Who is busy is not waited for while another one is free. A pause when all have been asked. */
 static size_t choose(struct handing *h, struct lack *l, uint64_t mono_us) {
-    if (l->told_by != NOBODY) {
-        const size_t peer = l->told_by;
-        if (h->peer[peer].busy)
-            return NOBODY;
-        l->told_by = NOBODY;
-        if (!h->peer[peer].bad && h->cfg.up(h->cfg.ctx, peer))
-            return peer;
-    }
-    for (size_t n = h->cfg.n_peers; l->turn < n;) {
-        const size_t peer = (be32(l->id) + l->turn) % n;
-        const struct peer *p = &h->peer[peer];
-        if (p->bad || !h->cfg.up(h->cfg.ctx, peer)) {
-            l->turn++;
+    size_t able[HANDING_PEERS_MAX];
+    size_t n = 0;
+    bool busy = false;
+    unsigned least = UINT32_MAX;
+    const size_t told = l->told_by;
+    l->told_by = NOBODY;
+    if (told != NOBODY && !h->peer[told].busy && !h->peer[told].bad && h->peer[told].left == 0 &&
+        h->cfg.up(h->cfg.ctx, told))
+        return told;
+    for (size_t i = 0; i < h->cfg.n_peers; i++) {
+        const struct peer *p = &h->peer[i];
+        if (p->bad || is_in(&l->asked, i) || !h->cfg.up(h->cfg.ctx, i))
+            continue;
+        if (p->busy) {
+            busy = true;
             continue;
         }
-        return p->busy ? NOBODY : peer;
+        if (p->left < least)
+            n = 0;
+        least = p->left < least ? p->left : least;
+        if (p->left == least)
+            able[n++] = i;
     }
-    l->turn = 0;
+    if (n > 0)
+        return able[be32(l->id) % n];
+    if (busy)
+        return NOBODY;
+    l->asked = (struct peers){0};
     l->pause_us = mono_us + ((uint64_t)AGAIN_US << l->pauses);
     l->pauses += l->pauses < AGAIN_MOST;
     return NOBODY;
@@ -245,8 +273,10 @@ static void start(struct handing *h, struct fetch *f, struct lack *l, size_t pee
         .octets = ws_alloc(h->length),
         .there = ws_calloc(h->pieces, sizeof(bool)),
         .pieces = h->pieces,
-        .heard_us = now};
+        .heard_us = now,
+        .until_us = now + ((h->cfg.patience_us * (SLOWEST + h->pieces / PACE)) << l->pauses)};
     l->fetch = f;
+    add(&l->asked, peer);
     h->peer[peer].busy = true;
     h->counters.under_way++;
     ask(h, f, 0);
@@ -272,22 +302,27 @@ static void start_some(struct handing *h, uint64_t mono_us) {
     }
 }
 
-static void next_peer(struct handing *h, struct fetch *f) {
-    f->lack->turn++;
+static void leave(struct handing *h, struct fetch *f) {
+    h->peer[f->peer].left++;
     stop(h, f);
 }
 
 static void look_at_silent(struct handing *h, uint64_t mono_us) {
     for (size_t i = 0; i < h->cfg.fetches; i++) {
         struct fetch *f = &h->fetch[i];
-        if (f->lack == NULL || mono_us - f->heard_us < h->cfg.patience_us)
+        if (f->lack == NULL)
             continue;
-        h->counters.timeouts++;
-        f->heard_us = mono_us;
-        if (++f->silent >= TRIES || !h->cfg.up(h->cfg.ctx, f->peer))
-            next_peer(h, f);
-        else
-            ask(h, f, 0);
+        if (mono_us >= f->until_us) {
+            h->counters.timeouts++;
+            leave(h, f);
+        } else if (mono_us - f->heard_us >= h->cfg.patience_us) {
+            h->counters.timeouts++;
+            f->heard_us = mono_us;
+            if (++f->silent >= TRIES || !h->cfg.up(h->cfg.ctx, f->peer))
+                leave(h, f);
+            else
+                ask(h, f, 0);
+        }
     }
 }
 
@@ -327,7 +362,7 @@ static void finish(struct handing *h, struct fetch *f, uint64_t mono_us) {
         h->counters.bad++;
         h->peer[f->peer].bad = true;
         h->cfg.blame(h->cfg.ctx, f->peer, l->id);
-        next_peer(h, f);
+        stop(h, f);
         return;
     }
     const int rc = h->cfg.keep(h->cfg.ctx, h->round.number, l->id, &m, &err);
@@ -368,7 +403,7 @@ static void take_lack(struct handing *h, size_t peer, const struct handing_said 
         return;
     }
     h->counters.lacking++;
-    next_peer(h, f);
+    stop(h, f);
 }
 
 /* A claim of that id has to be on the ledger, so that nobody fills the list with names. */
@@ -380,8 +415,9 @@ static void take_tell(
         return;
     handing_want(h, s->id, mono_us);
     struct lack *l = table_get(&h->by_id, s->id);
-    if (l == NULL)
+    if (l == NULL || is_in(&l->told, peer))
         return;
+    add(&l->told, peer);
     h->counters.told++;
     l->told_by = peer;
     l->pause_us = mono_us;

@@ -1,6 +1,7 @@
 /* Members of a round hand what vehicles sent on to one another, over the links between validators: who lacks a submission that is on the
  * ledger asks one peer after the other for all of it, and believes only what the id in the vehicle's signed message stands for. Sealed
- * bundles travel as they are. A peer that sends something else is not asked again in that round, and is named.
+ * bundles travel as they are. A peer that sends something else is not asked again in that round, and is named; one that was silent or slow is asked
+ * after the others, and none is waited for while another one is free.
  *
  *   octet 0: 0, 1: channel 2 (gossip is channel 1), 2: version 1, 3: kind, 4 to 35: submission id, then
  *   WANT 1   first piece (4), pieces (1, 1 to HANDING_PIECES)
