@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fedlearn/round/outcome.h"
 #include "fedlearn/round/roots.h"
+#include "fedlearn/vehicle/mask.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,30 +13,48 @@
 
 /* ---- groups ---- */
 
+/* So many ciphertexts of a group are lent at a time. */
+enum { LENT = 8 };
+
+/* Adds some of a group's members up. */
+static int add_some(const struct fl_round_record *r, const struct fl_source *from,
+    const struct fl_ring *ring, const uint32_t *in, size_t n, uint64_t *sum, struct ws_err *err) {
+    const struct fl_profile *p = r->open.config.profile;
+    struct fl_lent lent[LENT];
+    const uint8_t *wire[LENT];
+    size_t held = 0;
+    int rc = WS_OK;
+    while (held < n && rc == WS_OK) {
+        const struct fl_round_member *m = &r->member[in[held]];
+        if (from->wire(from->ctx, m, &lent[held])) {
+            wire[held] = lent[held].octets.p;
+            held++;
+        } else {
+            rc = ws_fail(err, WS_ENOTFOUND, "what submission %u sent is not here", m->number);
+        }
+    }
+    if (rc == WS_OK)
+        fl_sum_wires(
+            ring, p, r->open.params, wire, NULL, held, 0, fl_chunks(p, r->open.params), sum);
+    for (size_t i = 0; i < held; i++)
+        from->give_back(from->ctx, &lent[i]);
+    return rc;
+}
+
 static int find_group(const struct fl_round_record *r, const struct fl_source *from,
     const struct fl_ring *ring, size_t g, struct fl_found_group *ret, struct ws_err *err) {
     uint32_t *in = ws_calloc(r->n, sizeof(*in));
-    size_t n = fl_round_record_group(r, g, in);
-    struct fl_lent *lent = ws_calloc(n, sizeof(*lent));
-    const uint8_t **wire = (const uint8_t **)ws_calloc(n, sizeof(*wire));
-    size_t held = 0;
+    uint64_t *sum = ws_calloc(fl_coefs(r->open.config.profile, r->open.params), sizeof(*sum));
+    const size_t n = fl_round_record_group(r, g, in);
     int rc = WS_OK;
-    for (; !r->given_up[g] && held < n && rc == WS_OK; held += rc == WS_OK) {
-        const struct fl_round_member *m = &r->member[in[held]];
-        if (from->wire(from->ctx, m, &lent[held]))
-            wire[held] = lent[held].octets.p;
-        else
-            rc = ws_fail(err, WS_ENOTFOUND, "what submission %u sent is not here", m->number);
-    }
+    for (size_t i = 0; i < n && rc == WS_OK && !r->given_up[g]; i += LENT)
+        rc = add_some(r, from, ring, in + i, n - i < LENT ? n - i : LENT, sum, err);
     ret->vehicles = (uint32_t)n;
     ret->suspects = g >= r->free_groups;
     ret->given_up = r->given_up[g];
     if (rc == WS_OK && !ret->given_up)
-        rc = fl_find_group(&r->open, r->seed, ring, wire, r->key[g], ret, err);
-    for (size_t i = 0; i < held; i++)
-        from->give_back(from->ctx, &lent[i]);
-    free((void *)wire);
-    free(lent);
+        rc = fl_find_group_of_sum(&r->open, r->seed, ring, sum, r->key[g], ret, err);
+    free(sum);
     free(in);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* From a round's record (round_record.h) and what vehicles sent to the outcome and the model that follows: what a validator does to say
- * it, and an auditor to see whether it is so. Integers only, the same octets for both. Memory: 4 octets a parameter and group.
+ * it, and an auditor to see whether it is so. Integers only, the same octets for both. Memory: 4 octets a parameter and group, and in each thread 8 ciphertexts and 8 octets a
+ * coefficient: at most 1 GB and 45 MB.
  * Any thread, one source each, but as fl_find_with says. */
 #ifndef WAYSIDE_FEDLEARN_ROUND_FIND_H
 #define WAYSIDE_FEDLEARN_ROUND_FIND_H
@@ -22,7 +23,7 @@ struct fl_source {
 };
 
 #define FL_FIND_THREADS_MAX 16
-/* The same with the groups in so many threads, 1..FL_FIND_THREADS_MAX (asserted); then all of them call the source. Each holds the ciphertexts of one group. */
+/* The same with the groups in so many threads, 1..FL_FIND_THREADS_MAX (asserted); then all of them call the source. */
 WARN_UNUSED int fl_find_with(const struct fl_round_record *r, const struct fl_source *from,
     unsigned threads, struct fl_outcome *ret_outcome, struct fl_model *ret_next,
     struct ws_err *err);

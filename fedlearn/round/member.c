@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* WISHES_LEFT: room kept beside complaints for an attestation. */
-enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1, OLD_KEYS = 8 };
+enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1, OLD_KEYS = 8, OTHERS_MOST = 20 };
 
 /* What became of one submission. */
 enum look { NOT_YET, GOOD, BAD, COMPLAINED };
@@ -17,6 +17,7 @@ struct looked {
     enum look look;
     bool out; /* a look at it is given out */
     uint64_t again; /* not before this height */
+    unsigned others; /* looks that found something else: each next one waits twice as long */
     struct buf complaint; /* COMPLAINED: wished for until the ledger has excluded it */
     uint16_t share[FL_SHARE_VALUES]; /* GOOD; secret */
 };
@@ -213,6 +214,10 @@ static void keep_key(
     }
     if (idle && m->key[0].serial == on_ledger)
         drop_key(m, &m->key[1]);
+    struct fl_model_view in_force;
+    fl_contract_model(contract, &in_force);
+    if (in_force.name[0] == '\0')
+        return; /* a new one would be of no use */
     bool old = m->key[0].serial == 0 || now_us - m->key[0].since_us >= m->limits.key_us;
     if (m->key[0].serial <= on_ledger && (m->key[0].serial < on_ledger || (old && idle)) &&
         !make_key(m, on_ledger + 1, now_us))
@@ -239,8 +244,9 @@ static struct fl_reader *reader_of(const struct fl_member *m) {
 static void note_look(struct fl_member *m, struct looked *l, struct fl_look *found) {
     switch (found->result) {
     case FL_LOOK_OTHER:
-        m->counters.other++;
-        l->again = m->height + FL_WISH_AGAIN;
+        m->counters.other++; /* who copied another's id will never have anything else */
+        l->again = m->height + ((uint64_t)FL_WISH_AGAIN << l->others);
+        l->others += l->others < OTHERS_MOST;
         break;
     case FL_LOOK_BAD:
         m->counters.bad++;
@@ -347,19 +353,23 @@ static bool all_settled(
     return true;
 }
 
-/* As soon as everything is settled; of what has not come when half of the time is over, without it. What is being looked at then has as long
- * again as that leaves. */
+/* As soon as everything is settled; of what has not come when half of the time is over, without it. What is being looked at then is waited for to the
+ * last tenth; and a unit that has not seen anything yet, because it came late, has nothing to say: there is one attestation. */
 static void try_to_attest(struct fl_member *m, const void *contract,
     const struct fl_round_view *view, uint64_t height, uint64_t now_us) {
     uint8_t bits[FL_SUBMISSIONS_MAX / 8] = {0};
-    const uint64_t wait = view->open->config.attest_us / (m->out > 0 ? 4 : 2);
-    if (fl_contract_has_attested(contract, m->v) ||
+    const uint64_t wait = view->open->config.attest_us / (m->out > 0 ? 10 : 2);
+    bool any = false;
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->sub[i]->look != GOOD)
+            continue;
+        bits[i / 8] = (uint8_t)(bits[i / 8] | 0x80U >> (i % 8));
+        any = true;
+    }
+    if (fl_contract_has_attested(contract, m->v) || (m->out > 0 && !any) ||
         (!all_settled(m, contract, view) && now_us + wait < view->until_us) ||
         !is_due(m, FL_RECORD_ATTEST, height))
         return;
-    for (size_t i = 0; i < m->n; i++)
-        if (m->sub[i]->look == GOOD)
-            bits[i / 8] = (uint8_t)(bits[i / 8] | 0x80U >> (i % 8));
     const struct fl_attest a = {.round = view->number,
         .n = view->submissions,
         .bits = span_of(bits, (view->submissions + 7) / 8)};

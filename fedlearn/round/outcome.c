@@ -14,6 +14,18 @@ int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
     const struct fl_ring *ring, const uint8_t *const *wires, const int16_t key[static FL_N],
     struct fl_found_group *ret, struct ws_err *err) {
     const struct fl_profile *p = open->config.profile;
+    uint64_t *sum = ws_calloc(fl_coefs(p, open->params), sizeof(*sum));
+    fl_sum_wires(
+        ring, p, open->params, wires, NULL, ret->vehicles, 0, fl_chunks(p, open->params), sum);
+    const int rc = fl_find_group_of_sum(open, seed, ring, sum, key, ret, err);
+    free(sum);
+    return rc;
+}
+
+int fl_find_group_of_sum(const struct fl_open *open, const uint8_t seed[static 32],
+    const struct fl_ring *ring, const uint64_t *sum, const int16_t key[static FL_N],
+    struct fl_found_group *ret, struct ws_err *err) {
+    const struct fl_profile *p = open->config.profile;
     const size_t d = open->params;
     const struct fl_weights w = {ret->vehicles, ret->vehicles};
     struct fl_mask *m = aligned_alloc(64, (sizeof(*m) + 63) / 64 * 64);
@@ -26,8 +38,6 @@ int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
         return rc;
     }
     struct fl_opening opening = FL_OPENING_NONE;
-    uint64_t *sum = ws_calloc(fl_coefs(p, d), sizeof(*sum));
-    fl_sum_wires(ring, p, d, wires, NULL, ret->vehicles, 0, fl_chunks(p, d), sum);
     fl_mask_round(m, seed);
     fl_mask_open_key(m, key);
     size_t params = 0;
@@ -40,7 +50,6 @@ int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
     ret->verdict = fl_opening_judge(p, w, &opening);
     ret->residual = fl_opening_mean_square(&opening);
     ret->long_key = !fl_key_sum_in_bound(key, ret->vehicles);
-    free(sum);
     fl_mask_close(m);
     free(m);
     return WS_OK;

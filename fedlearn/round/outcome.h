@@ -31,6 +31,11 @@ WARN_UNUSED int fl_find_group(const struct fl_open *open, const uint8_t seed[sta
     const struct fl_ring *ring, const uint8_t *const *wires, const int16_t key[static FL_N],
     struct fl_found_group *ret, struct ws_err *err);
 
+/* The same from the sum of the ciphertexts (fl_sum_wires), fl_coefs of them. */
+WARN_UNUSED int fl_find_group_of_sum(const struct fl_open *open, const uint8_t seed[static 32],
+    const struct fl_ring *ring, const uint64_t *sum, const int16_t key[static FL_N],
+    struct fl_found_group *ret, struct ws_err *err);
+
 struct fl_find {
     const struct fl_open *open;
     const struct fl_found_group *group;

@@ -404,11 +404,11 @@ void learning_run(struct learning *l, struct node *n, const void *contract, stru
     fl_contract_round(contract, &round);
     materials_round(l->cfg.materials, round.phase == FL_IDLE ? 0 : round.number, now.its_us);
     try_to_sweep(l, now.its_us);
-    if (model.name[0] == 0)
-        return;
-    pin(l, &model);
+    if (model.name[0] != 0)
+        pin(l, &model);
     try_to_find(l, contract, &round, height);
-    if (l->member == NULL)
+    if (l->member ==
+        NULL) /* else also without a model: it wipes what a round that was stopped has left */
         return;
     const struct fl_wish *wish;
     size_t count = fl_member_step(l->member, contract, height, s.block_time, &wish);

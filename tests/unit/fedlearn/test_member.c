@@ -339,6 +339,34 @@ static void who_sends_nothing(void **state) {
     cell_close(c);
 }
 
+/* A unit starts again late in ATTESTING, and its looks take a block: it does not say that it holds nothing, there being one attestation only. */
+static void who_comes_late(void **state) {
+    (void)state;
+    struct cell *c = cell_open();
+    order(c);
+    submit(c, 20);
+    c->unit[0].down = c->unit[3].down = true;
+    until(c, FL_ATTESTING);
+    const uint64_t end = rig_view(c->rig).until_us;
+    while (c->rig->host.time + 13 * (uint64_t)RIG_SECOND < end)
+        block(c);
+    assert_int_equal(rig_view(c->rig).phase, FL_ATTESTING);
+    boot(c, 1);
+    c->unit[0].down = false;
+    c->unit[0].slow = true;
+    for (unsigned i = 0; i < 5; i++) {
+        block(c);
+        assert_int_equal(c->unit[0].said[FL_RECORD_ATTEST], i >= 3);
+        looks_end(&c->unit[0]);
+    }
+    until(c, FL_DRAWING);
+    assert_int_equal(c->unit[0].said[FL_RECORD_ATTEST], 1);
+    assert_int_equal(rig_view(c->rig).included, 20);
+    c->unit[0].slow = false;
+    close_round(c);
+    cell_close(c);
+}
+
 /* Looks that take some blocks, come back in another order, and partly when the round is over and its key is gone. */
 static void looks_take_a_while(void **state) {
     (void)state;
@@ -454,6 +482,7 @@ int main(void) {
         cmocka_unit_test(bad_bundles_are_told_of),
         cmocka_unit_test(what_is_not_here),
         cmocka_unit_test(who_sends_nothing),
+        cmocka_unit_test(who_comes_late),
         cmocka_unit_test(looks_take_a_while),
         cmocka_unit_test(opened_once),
         cmocka_unit_test(keys_grow_old),
