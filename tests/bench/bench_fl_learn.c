@@ -68,16 +68,16 @@ static void attacks(const struct world *worlds, unsigned seeds) {
         (void)row(name, worlds, seeds, p);
     }
     /* One epoch of the shipped policies: four weeks of a round an hour, vehicles that come to one in five. */
-    struct plan shipped = usual();
+    struct plan shipped = plan_usual();
     shipped.group = 8;
     shipped.rounds = 28 * 24;
     shipped.absent_percent = 80;
-    row("epoch as shipped, 1 round in 5, clean", worlds, 1, shipped);
+    (void)row("epoch as shipped, 1 round in 5, clean", worlds, 1, shipped);
     shipped.attack = SIGN_FLIP;
     shipped.bad = 6;
-    row("the same, sign-flip x10, 6 of 128", worlds, 1, shipped);
+    (void)row("the same, sign-flip x10, 6 of 128", worlds, 1, shipped);
     shipped.attack = RANDOM;
-    row("the same, random x10, 6 of 128", worlds, 1, shipped);
+    (void)row("the same, random x10, 6 of 128", worlds, 1, shipped);
     p.attack = SIGN_FLIP;
     p.bad = 19;
     p.group = 4;
