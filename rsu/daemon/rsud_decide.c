@@ -123,7 +123,7 @@ void daemon_close_decide(struct daemon *d) {
 
 void daemon_hear_for_decide(
     struct daemon *d, const struct pkt_message *m, const struct plausibility_sample *s) {
-    if (!s->beacon || !s->has_position)
+    if (!s->beacon || !s->has_position || !decide_is_driven(s->station_type))
         return;
     struct decide_heard h = {.its_us = s->position_time_us,
         .lat = s->lat,

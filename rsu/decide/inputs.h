@@ -40,6 +40,12 @@ const char *decide_quantity_unit(enum decide_quantity q);
     (1U << DECIDE_WEATHER | 1U << DECIDE_VISIBILITY | 1U << DECIDE_PRECIPITATION |                 \
         1U << DECIDE_ACCIDENTS)
 
+/* Whether the driving of a station of this type (TS 102 894-2; 0 unknown, as in a BSM) is what tables of driving are about: cars,
+ * motorcycles, buses, lorries. Not who walks or cycles, trams, roadside units, and special vehicles, which may have to hurry. */
+static inline bool decide_is_driven(uint8_t station_type) {
+    return station_type == 0 || (station_type >= 3 && station_type <= 8);
+}
+
 /* One look at a vehicle. */
 struct decide_row {
     uint32_t known; /* bit by quantity */

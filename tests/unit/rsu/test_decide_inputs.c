@@ -113,6 +113,16 @@ static void windows_are_those_of_tables(void **state) {
     buf_free(&table);
 }
 
+static void who_is_judged(void **state) {
+    (void)state;
+    static const uint8_t driven[] = {0, 3, 4, 5, 6, 7, 8};
+    static const uint8_t others[] = {1, 2, 9, 10, 11, 12, 13, 14, 15, 255};
+    for (size_t i = 0; i < ARRAY_LEN(driven); i++)
+        assert_true(decide_is_driven(driven[i]));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_false(decide_is_driven(others[i]));
+}
+
 /* ---- the site ---- */
 
 static int read_site(const char *text, size_t n, struct decide_row *site, struct ws_err *err) {
@@ -273,6 +283,7 @@ int main(void) {
         cmocka_unit_test(names),
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(windows_are_those_of_tables),
+        cmocka_unit_test(who_is_judged),
         cmocka_unit_test(the_site),
         cmocka_unit_test(real_messages),
     };
