@@ -12,6 +12,7 @@ enum {
     ASK_US = 250000,
     ISSUERS = 3,
 };
+#define MONTH_US (UINT64_C(32) * 86400 * 1000000)
 
 /* ---- beginning ---- */
 
@@ -19,7 +20,8 @@ int learn_prepare(const struct learn_options *o, struct ws_err *err) {
     const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
     struct ws_random keys = ws_random_seeded(o->seed);
     struct sim_pki pki;
-    sim_pki_new(&pki, ISSUERS, ws_clock_now(&clock).its_us, o->seed, &keys);
+    /* An epoch that is on already may be a month old, and a ticket is not older than its issuer. */
+    sim_pki_new(&pki, ISSUERS, ws_clock_now(&clock).its_us - MONTH_US, o->seed, &keys);
     int rc = sim_pki_write(&pki, o->pki, err);
     if (rc == WS_OK)
         rc = sim_pki_keep(&pki, o->pki, err);
