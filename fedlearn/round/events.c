@@ -88,6 +88,36 @@ static bool read_model(struct span body, struct fl_event_body *e) {
     return !r.bad && fl_model_order_decode(rd_take(&r, rd_left(&r)), &e->model.order);
 }
 
+enum { SUSPECT_OCTETS = FL_TOKEN + 1 + 4 + 8 };
+
+void fl_event_suspect(const struct fl_event_body *e, size_t i, struct fl_suspect *ret) {
+    struct rd r = rd_of(span_of(e->suspects.changed.p + i * SUSPECT_OCTETS, SUSPECT_OCTETS));
+    *ret = (struct fl_suspect){0};
+    rd_copy(&r, ret->token, FL_TOKEN);
+    ret->standing = (enum fl_standing)rd_u8(&r);
+    ret->score = rd_i32(&r);
+    ret->evidence = rd_u64(&r);
+}
+
+static bool read_suspects(struct span body, struct fl_event_body *e) {
+    struct rd r = opened(body, &e->round);
+    rd_copy(&r, e->suspects.root, sizeof(e->suspects.root));
+    e->suspects.scored = rd_u32(&r);
+    e->suspects.n = rd_u32(&r);
+    if (r.bad || e->suspects.n > FL_SUBMISSIONS_MAX)
+        return false;
+    e->suspects.changed = rd_take(&r, (size_t)e->suspects.n * SUSPECT_OCTETS);
+    if (!rd_done(&r))
+        return false;
+    for (size_t i = 0; i < e->suspects.n; i++) {
+        const uint8_t *at = e->suspects.changed.p + i * SUSPECT_OCTETS;
+        if (at[FL_TOKEN] >= FL_STANDING_COUNT ||
+            (i > 0 && memcmp(at - SUSPECT_OCTETS, at, FL_TOKEN) >= 0))
+            return false;
+    }
+    return true;
+}
+
 bool fl_event_decode(uint16_t type, struct span body, struct fl_event_body *ret) {
     memset(ret, 0, sizeof(*ret));
     ret->type = (enum fl_event)type;
@@ -118,6 +148,8 @@ bool fl_event_decode(uint16_t type, struct span body, struct fl_event_body *ret)
         return read_excluded(body, ret);
     case FL_EVENT_MODEL:
         return read_model(body, ret);
+    case FL_EVENT_SUSPECT:
+        return read_suspects(body, ret);
     }
     return false;
 }
@@ -132,7 +164,8 @@ const char *fl_event_name(enum fl_event type) {
         [FL_EVENT_ABORTED] = "aborted",
         [FL_EVENT_FAULT] = "fault",
         [FL_EVENT_EXCLUDED] = "excluded",
-        [FL_EVENT_MODEL] = "model"};
+        [FL_EVENT_MODEL] = "model",
+        [FL_EVENT_SUSPECT] = "suspect"};
     return (size_t)type < ARRAY_LEN(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -158,4 +191,9 @@ const char *fl_exclusion_name(enum fl_exclusion reason) {
         return "bad_bundle";
     }
     return "unknown";
+}
+
+const char *fl_standing_name(enum fl_standing standing) {
+    static const char *const names[FL_STANDING_COUNT] = {"free", "quarantined", "excluded"};
+    return (unsigned)standing < FL_STANDING_COUNT ? names[standing] : "unknown";
 }

@@ -47,15 +47,25 @@ struct fl_event_body {
             uint64_t version;
             struct fl_model_order order;
         } model;
+        struct {
+            uint8_t root[32]; /* fl_suspicion_root */
+            uint32_t scored; /* tokens in the table */
+            uint32_t n; /* whose standing the round changed; fl_event_suspect */
+            struct span changed;
+        } suspects;
     };
 };
 
 /* 25 kB: not for a small stack. False: it is none of that type. */
 WARN_UNUSED bool fl_event_decode(uint16_t type, struct span body, struct fl_event_body *ret);
 
+/* Of an FL_EVENT_SUSPECT, i below suspects.n: token, standing, score and evidence; the rest is zero. */
+void fl_event_suspect(const struct fl_event_body *e, size_t i, struct fl_suspect *ret);
+
 /* "unknown" for what is none. */
 const char *fl_event_name(enum fl_event type); /* "open", "seed", "cut_off" ... */
 const char *fl_fault_name(enum fl_fault fault);
 const char *fl_exclusion_name(enum fl_exclusion reason);
+const char *fl_standing_name(enum fl_standing standing); /* "free", "quarantined", "excluded" */
 
 #endif

@@ -100,6 +100,8 @@ enum fl_event {
     FL_EVENT_EXCLUDED = 9, /* version, round (8), token (32), reason (1), submission (4) */
     FL_EVENT_MODEL =
         10, /* an order's model is in force: version, model version (8), the order's body */
+    FL_EVENT_SUSPECT =
+        11, /* with CLOSED: version, round (8), root of the table of scores (32), tokens in it (4), tokens n whose standing the round changed (4), n times by token: token (32), standing (1), score (i4), evidence (8) */
 };
 enum fl_fault {
     FL_FAULT_WRONG_SUM =

@@ -355,7 +355,26 @@ static uint32_t share_flagged(const struct fl_rounds *c, const struct fl_outcome
     return flagged * 1000000U / n;
 }
 
-static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
+static void tell_suspects(
+    const struct fl_rounds *c, struct exec_host *h, const struct fl_suspect *changed, size_t n) {
+    struct buf b = {0};
+    uint8_t root[32];
+    fl_suspicion_root(&c->suspicion, root);
+    event_begin(c, &b);
+    buf_put(&b, root, sizeof(root));
+    buf_u32(&b, c->suspicion.n);
+    buf_u32(&b, (uint32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        buf_put(&b, changed[i].token, FL_TOKEN);
+        buf_u8(&b, (uint8_t)changed[i].standing);
+        buf_i32(&b, changed[i].score);
+        buf_u64(&b, changed[i].evidence);
+    }
+    event_end(h, FL_EVENT_SUSPECT, &b);
+}
+
+static void remember(struct fl_rounds *c, struct exec_host *h, const struct fl_outcome *o) {
+    struct fl_suspect *changed = ws_calloc(c->n_subs, sizeof(*changed));
     struct fl_sighting *s = ws_calloc(c->n_subs, sizeof(*s));
     size_t n = 0;
     for (size_t i = 0; i < c->n_subs; i++) {
@@ -367,8 +386,10 @@ static void remember(struct fl_rounds *c, const struct fl_outcome *o) {
             .evidence = c->number << 16 | sub->group};
         memcpy(s[n++].token, sub->token, FL_TOKEN);
     }
-    (void)fl_suspicion_round(&c->suspicion, s, n, share_flagged(c, o), NULL);
+    n = fl_suspicion_round(&c->suspicion, s, n, share_flagged(c, o), changed);
+    tell_suspects(c, h, changed, n);
     c->suspicion_dirty = true;
+    free(changed);
     free(s);
 }
 
@@ -409,7 +430,7 @@ static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {
     buf_put(&b, c->open.model_hash, 32);
     buf_put(&b, octets.p, octets.n);
     tell_others(c, h, c->member[v - 1].outcome);
-    remember(c, o);
+    remember(c, h, o);
     free(o);
     rounds_save_history(c, h, buf_span(&b));
     rounds_save_model(c, h);

@@ -122,6 +122,10 @@ static void put_wrongs(const json_t *r, struct buf *b) {
     json_array_foreach(in(r, "exclusions"), i, x) buf_printf(b,
         "excluded:   submission %lld, token %s: %s\n", ctl_json_number(x, "submission"),
         ctl_json_text(x, "token"), ctl_json_text(x, "reason"));
+    json_array_foreach(in(r, "standings"), i, x)
+        buf_printf(b, "standing:   token %s: %s (group %lld of round %lld)\n",
+            ctl_json_text(x, "token"), ctl_json_text(x, "standing"),
+            ctl_json_number(x, "flagged_group"), ctl_json_number(x, "flagged_round"));
 }
 
 static void put_round(const json_t *r, const json_t *now, struct buf *b) {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 /* Older ones are as if their headers had been pruned: the index stays small however long a cell learns. */
-enum { KEPT = 65536, TYPES = FL_EVENT_MODEL + 1 };
+enum { KEPT = 65536, TYPES = FL_EVENT_SUSPECT + 1 };
 
 /* A step that was read and not put where it belongs yet. */
 struct found {
@@ -164,6 +164,7 @@ static bool note(void *ctx, const struct event *e) {
         break;
     case FL_EVENT_FAULT:
     case FL_EVENT_EXCLUDED:
+    case FL_EVENT_SUSPECT:
         break;
     }
     x->last[g->type] = last;

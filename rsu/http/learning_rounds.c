@@ -196,7 +196,11 @@ static bool note_wrong(void *ctx, const struct event *ev) {
     w->damaged = !fl_event_decode(ev->type, ev->body, w->e);
     if (w->damaged || w->e->round > w->round)
         return false;
-    if (w->e->round == w->round)
+    if (w->e->round != w->round)
+        return true;
+    if (w->e->type == FL_EVENT_SUSPECT)
+        json_learn_standings(w->e, &at, w->list);
+    else
         json_add(w->list, w->e->type == FL_EVENT_FAULT ? json_learn_fault(w->e, &at)
                                                        : json_learn_exclusion(w->e, &at));
     return true;
@@ -228,6 +232,7 @@ static json_t *tell(
         tell_seed_and_keys(t);
         tell_wrongs(t, "faults", FL_EVENT_FAULT);
         tell_wrongs(t, "exclusions", FL_EVENT_EXCLUDED);
+        tell_wrongs(t, "standings", FL_EVENT_SUSPECT);
     }
     json_t *o = t->o;
     *ret_rc = t->rc;

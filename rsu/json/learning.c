@@ -219,3 +219,17 @@ json_t *json_learn_exclusion(const struct fl_event_body *e, const struct json_pl
     json_put(o, "submission", json_count(e->excluded.submission));
     return o;
 }
+
+void json_learn_standings(const struct fl_event_body *e, const struct json_place *p, json_t *list) {
+    for (size_t i = 0; i < e->suspects.n; i++) {
+        struct fl_suspect s;
+        json_t *o = at_place(p);
+        fl_event_suspect(e, i, &s);
+        json_put(o, "token", json_hex(s.token, FL_TOKEN));
+        json_put(o, "standing", json_string(fl_standing_name(s.standing)));
+        json_put(o, "score_q16", json_integer(s.score));
+        json_put(o, "flagged_round", json_count(s.evidence >> 16));
+        json_put(o, "flagged_group", json_count(s.evidence & 0xffff));
+        json_add(list, o);
+    }
+}

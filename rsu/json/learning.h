@@ -45,5 +45,7 @@ json_t *json_learn_outcome(const struct fl_outcome *o);
 /* e is of the type, p where it is. */
 json_t *json_learn_fault(const struct fl_event_body *e, const struct json_place *p);
 json_t *json_learn_exclusion(const struct fl_event_body *e, const struct json_place *p);
+/* Each vehicle whose standing the round changed, added to the list. */
+void json_learn_standings(const struct fl_event_body *e, const struct json_place *p, json_t *list);
 
 #endif

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 
 struct kept {
-    struct buf body[FL_EVENT_MODEL + 1]; /* the first of each type */
+    struct buf body[FL_EVENT_SUSPECT + 1]; /* the first of each type */
 };
 
 static void keep(const struct rig *r, struct kept *k) {
     for (size_t i = 0; i < r->host.n_events; i++) {
         const struct fake_event *e = &r->host.events[i];
-        assert_true(e->type >= 1 && e->type <= FL_EVENT_MODEL);
+        assert_true(e->type >= 1 && e->type <= FL_EVENT_SUSPECT);
         if (k->body[e->type].n == 0)
             buf_put(&k->body[e->type], e->body.p, e->body.n);
     }
@@ -111,6 +111,11 @@ static void what_is_said_is_read(
     assert_memory_equal(e->closed.outcome.model_hash, found->model_hash, 32);
     assert_int_equal(e->closed.model_version, found->step && !found->vetoed ? 2 : 1);
     free(e);
+    e = read_kept(k, FL_EVENT_SUSPECT);
+    assert_int_equal(e->round, 1);
+    assert_int_equal(e->suspects.n, 0); /* nobody was found by the score */
+    assert_int_equal(e->suspects.scored, 1); /* who was excluded */
+    free(e);
     e = read_kept(k, FL_EVENT_ABORTED);
     assert_int_equal(e->round, 2);
     assert_int_equal(e->aborted, FL_ABORT_ORDERED);
@@ -123,6 +128,51 @@ static void what_is_said_is_read(
     assert_int_equal(e->excluded.reason, FL_EXCLUDED_TWO_SUBMISSIONS);
     assert_memory_equal(e->excluded.token, r->vehicle[5].token, 32);
     assert_int_equal(e->excluded.submission, 5);
+    free(e);
+}
+
+/* Two tokens in an event of our own, ascending; a third that is not, and a standing that there is none of. */
+static void test_suspects(void **state) {
+    (void)state;
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    struct fl_suspect s;
+    struct buf b = {0};
+    buf_u8(&b, FL_RECORDS_VERSION);
+    buf_u64(&b, 9);
+    for (unsigned i = 0; i < 32; i++)
+        buf_u8(&b, 0xaa);
+    buf_u32(&b, 70);
+    buf_u32(&b, 2);
+    const size_t first = b.n;
+    for (uint8_t t = 1; t <= 2; t++) {
+        for (unsigned i = 0; i < 32; i++)
+            buf_u8(&b, t);
+        buf_u8(&b, t == 1 ? FL_QUARANTINED : FL_FREE);
+        buf_i32(&b, -5 * t);
+        buf_u64(&b, UINT64_C(8) << 16 | t);
+    }
+    assert_true(fl_event_decode(FL_EVENT_SUSPECT, buf_span(&b), e));
+    assert_int_equal(e->round, 9);
+    assert_int_equal(e->suspects.scored, 70);
+    assert_int_equal(e->suspects.n, 2);
+    fl_event_suspect(e, 1, &s);
+    assert_int_equal(s.token[31], 2);
+    assert_int_equal(s.standing, FL_FREE);
+    assert_int_equal(s.score, -10);
+    assert_true(s.evidence == (UINT64_C(8) << 16 | 2));
+    for (size_t n = 0; n < b.n; n++)
+        assert_false(fl_event_decode(FL_EVENT_SUSPECT, span_of(b.p, n), e));
+    b.p[first + 32] = FL_STANDING_COUNT;
+    assert_false(fl_event_decode(FL_EVENT_SUSPECT, buf_span(&b), e));
+    b.p[first + 32] = FL_EXCLUDED;
+    assert_true(fl_event_decode(FL_EVENT_SUSPECT, buf_span(&b), e));
+    b.p[first] = 2;
+    for (unsigned i = 0; i < 32; i++)
+        b.p[first + i] = 2;
+    assert_false(fl_event_decode(FL_EVENT_SUSPECT, buf_span(&b), e));
+    assert_string_equal(fl_standing_name(FL_QUARANTINED), "quarantined");
+    assert_string_equal(fl_standing_name(FL_STANDING_COUNT), "unknown");
+    buf_free(&b);
     free(e);
 }
 
@@ -170,7 +220,7 @@ static void test_events_of_rounds(void **state) {
     struct kept k = {0};
     play(r, &k, found);
     what_is_said_is_read(r, &k, found);
-    for (int t = FL_EVENT_OPEN; t <= FL_EVENT_MODEL; t++) {
+    for (int t = FL_EVENT_OPEN; t <= FL_EVENT_SUSPECT; t++) {
         assert_string_not_equal(fl_event_name((enum fl_event)t), "unknown");
         attack((enum fl_event)t, &k.body[t]);
         buf_free(&k.body[t]);
@@ -185,10 +235,10 @@ static void test_no_such_event(void **state) {
     const uint8_t body[41] = {1, 0, 0, 0, 0, 0, 0, 0, 7};
     assert_true(fl_event_decode(FL_EVENT_SEED, span_of(body, sizeof(body)), e));
     assert_false(fl_event_decode(0, span_of(body, sizeof(body)), e));
-    assert_false(fl_event_decode(FL_EVENT_MODEL + 1, span_of(body, sizeof(body)), e));
+    assert_false(fl_event_decode(FL_EVENT_SUSPECT + 1, span_of(body, sizeof(body)), e));
     assert_false(fl_event_decode(UINT16_MAX, span_of(body, sizeof(body)), e));
     assert_string_equal(fl_event_name((enum fl_event)0), "unknown");
-    assert_string_equal(fl_event_name((enum fl_event)11), "unknown");
+    assert_string_equal(fl_event_name((enum fl_event)12), "unknown");
     assert_string_equal(fl_fault_name((enum fl_fault)0), "unknown");
     assert_string_equal(fl_exclusion_name((enum fl_exclusion)9), "unknown");
     free(e);
@@ -197,6 +247,7 @@ static void test_no_such_event(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_of_rounds),
+        cmocka_unit_test(test_suspects),
         cmocka_unit_test(test_no_such_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* The record of a round: what it says is what the ledger's events say, and the outcome found from it is the validators'. */
 #include "base/mem.h"
+#include "fedlearn/round/events.h"
 #include "fedlearn/round/find.h"
 #include "fedlearn/round/roots.h"
 #include "tests/unit/fedlearn/round_rig.h"
@@ -215,6 +216,24 @@ static void suspects_stand_apart(void **state) {
         suspect[i] = o.record.member[i].group == bad;
     fl_round_record_free(&o.record);
     rig_judging(r);
+    /* Said with CLOSED: these eight, and the root of what the table holds. */
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    struct buf said = {0};
+    uint8_t root[32];
+    keep(r, FL_EVENT_SUSPECT, &said);
+    assert_true(fl_event_decode(FL_EVENT_SUSPECT, buf_span(&said), e));
+    fl_suspicion_root(fl_contract_suspicion(r->contract.self), root);
+    assert_memory_equal(e->suspects.root, root, 32);
+    assert_int_equal(e->suspects.n, 8);
+    for (size_t i = 0; i < 8; i++) {
+        struct fl_suspect s;
+        fl_event_suspect(e, i, &s);
+        assert_true(suspect[s.token[0] - 1]);
+        assert_int_equal(s.standing, FL_QUARANTINED);
+        assert_true(s.evidence == (e->round << 16 | bad));
+    }
+    buf_free(&said);
+    free(e);
     rig_block(r, 600 * (uint64_t)RIG_SECOND);
     rig_block(r, RIG_SECOND);
     rig_block(r, RIG_SECOND);
