@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ERASE_AGAIN_US UINT64_C(60000000)
 enum { WRITING_MAX = 4 * MATERIALS_PUT_MAX, HEAD = 4, RECORD_MAX = 8 << 20, BLOB_MAX = 1 << 28 };
 
 /* One round's folder. */
@@ -21,6 +22,7 @@ struct round_files {
     uint64_t ended_us; /* 0: it is on */
     bool ended_saved, erased;
     bool has_bundles; /* were there at the start */
+    uint64_t again_us; /* erasing failed: not before */
     size_t n_erased; /* of them that were counted */
     uint64_t octets;
     uint8_t (*id)[32];
@@ -440,20 +442,24 @@ static struct blob *spare_blob(struct materials *m) {
     return NULL;
 }
 
+static bool is_to_end(const struct round_files *r, uint64_t its_us) {
+    return r->ended_us != 0 && !(r->ended_saved && r->erased) && r->again_us <= its_us;
+}
+
 bool materials_to_sweep(struct materials *m, uint64_t its_us) {
     lock(m);
     bool is = spare_blob(m) != NULL;
     for (const struct round_files *r = m->rounds; r != NULL; r = r->next)
-        is = is || is_beyond(m, r, its_us) || (r->ended_us != 0 && !(r->ended_saved && r->erased));
+        is = is || is_beyond(m, r, its_us) || is_to_end(r, its_us);
     unlock(m);
     return is;
 }
 
 /* One round that is over and was not cleared; false: there is none. Ids are copied, as it may go meanwhile. */
-static bool end_one(struct materials *m) {
+static bool end_one(struct materials *m, uint64_t its_us) {
     lock(m);
     struct round_files *r = m->rounds;
-    while (r != NULL && (r->ended_us == 0 || (r->ended_saved && r->erased)))
+    while (r != NULL && !is_to_end(r, its_us))
         r = r->next;
     if (r == NULL) {
         unlock(m);
@@ -463,16 +469,22 @@ static bool end_one(struct materials *m) {
     const uint64_t ended_us = r->ended_us;
     const size_t n = r->n;
     uint8_t(*id)[32] = ws_memdup(r->id, n * sizeof(*id));
-    r->ended_saved = r->erased = true; /* a disk that fails is tried again at the next start */
+    r->ended_saved = r->erased = true;
     unlock(m);
+    size_t failed = 0;
     for (size_t i = 0; i < n; i++)
-        materials_disk_erase_bundles(&m->disk, number, id[i]);
-    materials_disk_end(&m->disk, number, ended_us);
+        failed += !materials_disk_erase_bundles(&m->disk, number, id[i]);
+    if (failed == 0)
+        failed += !materials_disk_end(&m->disk, number, ended_us);
     lock(m);
     r = m->rounds;
     while (r != NULL && r->number != number)
         r = r->next;
-    if (r != NULL) {
+    if (r != NULL && failed > 0) { /* nothing is noted as ended that has shares left */
+        r->erased = false;
+        r->again_us = its_us + ERASE_AGAIN_US;
+        m->counters.io_failed++;
+    } else if (r != NULL) {
         m->counters.erased += n - r->n_erased;
         r->n_erased = n;
     }
@@ -518,7 +530,7 @@ void materials_sweep(struct materials *m, uint64_t its_us) {
     }
     unlock(m);
     remove_all(m, gone);
-    while (end_one(m)) {
+    while (end_one(m, its_us)) {
     }
     drop_blobs(m);
 }

@@ -55,9 +55,10 @@ static void drop(const char *path) {
         ws_log(WS_LOG_WARN, "learn", "%s cannot be removed: %s", path, strerror(errno));
 }
 
-static void complain(int rc, const struct ws_err *err) {
+static bool complain(int rc, const struct ws_err *err) {
     if (rc != WS_OK)
         ws_log(WS_LOG_ERROR, "learn", "%s", err->text);
+    return rc == WS_OK;
 }
 
 static bool is_number(const char *name, uint64_t *ret) {
@@ -108,7 +109,7 @@ static void found_file(const struct materials_disk *d, uint64_t round, const cha
             return;
     }
     struct ws_err err; /* it may hold shares */
-    complain(file_erase(path, &err), &err);
+    (void)complain(file_erase(path, &err), &err);
 }
 
 static void for_each(const char *path, void (*take)(void *ctx, const char *name), void *ctx) {
@@ -320,26 +321,26 @@ void materials_disk_drop(
     char path[PATH_MAX];
     id_path(d, round, id, "", path);
     drop(path);
-    materials_disk_erase_bundles(d, round, id);
+    (void)materials_disk_erase_bundles(d, round, id);
 }
 
-void materials_disk_erase_bundles(
+bool materials_disk_erase_bundles(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
     char path[PATH_MAX];
     struct ws_err err;
     id_path(d, round, id, bundles_end, path);
-    complain(file_erase(path, &err), &err);
+    return complain(file_erase(path, &err), &err);
 }
 
-void materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us) {
+bool materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us) {
     char path[PATH_MAX];
     uint8_t octets[8];
     struct ws_err err;
     round_path(d, round, "", path);
-    complain(dir_sync(path, &err), &err);
+    const bool synced = complain(dir_sync(path, &err), &err);
     put_be64(octets, its_us);
     round_path(d, round, "ended", path);
-    complain(file_write(path, span_of(octets, sizeof(octets)), 0600, &err), &err);
+    return synced && complain(file_write(path, span_of(octets, sizeof(octets)), 0600, &err), &err);
 }
 
 struct dropping {
@@ -353,7 +354,7 @@ static void drop_file(void *ctx, const char *name) {
     round_path(k->d, k->round, name, path);
     if (strstr(name, bundles_end) != NULL) {
         struct ws_err err;
-        complain(file_erase(path, &err), &err);
+        (void)complain(file_erase(path, &err), &err);
     } else {
         drop(path);
     }

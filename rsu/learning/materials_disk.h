@@ -32,10 +32,11 @@ WARN_UNUSED int materials_disk_get(const struct materials_disk *d, uint64_t roun
     const uint8_t id[static 32], struct buf *ret, size_t *ret_bundles);
 void materials_disk_drop(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
-void materials_disk_erase_bundles(
+/* False: the disk would not. */
+bool materials_disk_erase_bundles(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
 /* Notes when it ended, behind the erasing: what is noted as ended has no bundles left. */
-void materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us);
+bool materials_disk_end(const struct materials_disk *d, uint64_t round, uint64_t its_us);
 void materials_disk_drop_round(const struct materials_disk *d, uint64_t round);
 
 WARN_UNUSED int materials_disk_put_record(

@@ -259,6 +259,7 @@ int main(int argc, char **argv) {
         .n_groups = (uint16_t)(n / group),
         .free_groups = (uint16_t)(n / group),
         .member = ws_calloc(n, sizeof(struct fl_round_member)),
+        .given_up = ws_calloc(n / group, sizeof(bool)),
         .key = ws_calloc(n / group, sizeof(int16_t[FL_KEY_VALUES]))};
     memcpy(w->record.seed, w->seed, 32);
     w->record.open = w->open;

@@ -394,6 +394,34 @@ static void what_comes_late_is_erased(void **state) {
     assert_int_equal(materials_read(store).erased, 2);
 }
 
+/* A disk that does not let shares be erased: the end of the round is not noted, and it is tried again, now and after a start. */
+static void erasing_that_fails(void **state) {
+    (void)state;
+    char path[512], in[540], ended[512];
+    assert_int_equal(put(7, 1), WS_OK);
+    assert_int_equal(put(7, 2), WS_OK);
+    path_of(7, 1, ".bundles", path);
+    (void)snprintf(in, sizeof(in), "%s/x", path);
+    (void)snprintf(ended, sizeof(ended), "%s/rounds/7/ended", folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0); /* no file that could be written over */
+    assert_int_equal(file_write(in, span_of("x", 1), 0600, NULL), WS_OK);
+    materials_round(store, 8, HOUR);
+    materials_sweep(store, HOUR);
+    assert_int_not_equal(access(ended, F_OK), 0);
+    assert_int_equal(materials_read(store).erased, 0);
+    assert_int_equal(materials_read(store).io_failed, 1);
+    assert_int_equal(bundles_of(2), 0);
+    assert_false(materials_to_sweep(store, HOUR + 1));
+    assert_true(materials_to_sweep(store, HOUR + 60000000));
+    assert_int_equal(unlink(in), 0);
+    assert_int_equal(rmdir(path), 0);
+    materials_sweep(store, HOUR + 60000000);
+    assert_int_equal(access(ended, F_OK), 0);
+    assert_int_equal(materials_read(store).erased, 2);
+    assert_false(materials_to_sweep(store, 2 * HOUR));
+}
+
 /* Half a record is none; the whole one is there again when it is put again. */
 static void a_record_is_cut(void **state) {
     (void)state;
@@ -501,6 +529,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_put_is_cut_anywhere, begin, end),
         cmocka_unit_test_setup_teardown(erasing_is_cut_anywhere, begin, end),
         cmocka_unit_test_setup_teardown(what_comes_late_is_erased, begin, end),
+        cmocka_unit_test_setup_teardown(erasing_that_fails, begin, end),
         cmocka_unit_test_setup_teardown(a_record_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(many_at_once, begin, end),
         cmocka_unit_test_setup_teardown(threads_share_it, begin, end),
