@@ -38,6 +38,8 @@ struct daemon {
     hash32 set_hash; /* of the validators that the directory knows, for set_height + 1 */
     uint64_t set_height;
     bool set_changing;
+    uint64_t
+        linked_round; /* of learning: its members are linked, in the committee or not; 0: none */
     struct signer *signer;
     struct sign_counter sign_counter;
     struct sign_guard sign_guard;
@@ -105,6 +107,9 @@ void daemon_close_learning(struct daemon *d);
 void daemon_run_learning(struct daemon *d); /* each turn of the loop */
 int daemon_uploading_fd(const struct daemon *d); /* -1: none */
 /* False: the message is no peer's about what vehicles sent. */
+/* Who has the seats of the round of learning that is on (its number in ret_round, 0: none); NULL: none, or too long ago. Borrowed until the next
+ * block. */
+const struct validator_set *daemon_round_set(const struct daemon *d, uint64_t *ret_round);
 bool daemon_take_handed(struct daemon *d, size_t peer, struct span msg);
 bool daemon_learning_order(struct daemon *d, struct span order);
 /* rsud_sensors.c */

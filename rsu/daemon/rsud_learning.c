@@ -67,22 +67,41 @@ bool daemon_take_handed(struct daemon *d, size_t peer, struct span msg) {
     return true;
 }
 
-/* Whom we are linked with, by slot; members of the committee with their address. */
+const struct validator_set *daemon_round_set(const struct daemon *d, uint64_t *ret_round) {
+    const void *committee = executor_committee(node_executor(d->face.node));
+    struct fl_round_view round;
+    fl_contract_round(d->face.cell.learn, &round);
+    *ret_round = round.open == NULL ? 0 : round.number;
+    return round.open == NULL || round.open->height > committee_next(committee)
+               ? NULL
+               : committee_set(committee, round.open->height);
+}
+
+/* The address of who has the slot with this link key and is linked. */
+static void put_address(
+    const struct node_peers *peers, const struct validator *v, struct uploading_peer *peer) {
+    for (size_t slot = 0; slot < peers->n && slot < HANDING_PEERS_MAX; slot++)
+        if (peer[slot].up && memcmp(peers->curve_key[slot], v->curve_key, KEY_OCTETS) == 0)
+            memcpy(peer[slot].address, v->address, sizeof(peer[slot].address));
+}
+
+/* Whom we are linked with, by slot; members of the committee, and of the round that is on, with their address. */
 static void tell_peers(struct daemon *d) {
     const struct validator_set *set = node_validators(d->face.node);
     const struct node_peers *peers = node_directory(d->face.node);
     struct uploading_peer peer[HANDING_PEERS_MAX] = {0};
+    uint64_t round = 0;
     for (size_t slot = 0; slot < peers->n && slot < HANDING_PEERS_MAX; slot++) {
         if (slot == peers->me)
             continue;
         memcpy(peer[slot].key, peers->curve_key[slot], sizeof(peer[slot].key));
         peer[slot].up = net_peer_up(d->face.net, slot);
     }
-    for (size_t i = 0; i < set->n; i++) {
-        const size_t slot = node_slot_of(d->face.node, i);
-        if (slot < HANDING_PEERS_MAX && peer[slot].up)
-            memcpy(peer[slot].address, set->v[i].address, sizeof(peer[slot].address));
-    }
+    for (size_t i = 0; i < set->n; i++)
+        put_address(peers, &set->v[i], peer);
+    set = daemon_round_set(d, &round);
+    for (size_t i = 0; set != NULL && i < set->n; i++)
+        put_address(peers, &set->v[i], peer);
     uploading_peers(d->face.uploading, peer, HANDING_PEERS_MAX);
 }
 

@@ -39,11 +39,13 @@ int daemon_open_links(struct daemon *d, struct ws_err *err) {
 static void put_peers(struct daemon *d, const struct config *c) {
     const void *committee = executor_committee(node_executor(d->face.node));
     uint64_t next = committee_next(committee);
+    /* A round of learning belongs to those who opened it, also to who has left since: what vehicles brought there is handed on. */
+    const struct validator_set *seats = daemon_round_set(d, &d->linked_round);
     const struct validator_set *sets[] = {
-        committee_set(committee, next), committee_set(committee, next + 1)};
+        committee_set(committee, next), committee_set(committee, next + 1), seats};
     memcpy(d->set_hash, committee_set_hash(committee, next + 1), sizeof(d->set_hash));
     d->set_height = next;
-    if (directory_fill(&d->directory, sets, 2, c, d->curve_public))
+    if (directory_fill(&d->directory, sets, seats == NULL ? 2 : 3, c, d->curve_public))
         ws_log(WS_LOG_INFO, "links", "the peers are others now");
     directory_link(&d->directory, d->face.net);
     node_set_peers(d->face.node, &d->directory.peers);
@@ -60,7 +62,10 @@ void daemon_follow_committee(struct daemon *d) {
         return;
     /* Once more when the new set signs and the old one no longer does. */
     bool same = memcmp(d->set_hash, committee_set_hash(committee, next + 1), 32) == 0;
-    if (same && !d->set_changing) {
+    uint64_t round = 0;
+    if (d->linked_round != 0)
+        (void)daemon_round_set(d, &round);
+    if (same && !d->set_changing && round == d->linked_round) {
         d->set_height = next;
         return;
     }
