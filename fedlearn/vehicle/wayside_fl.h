@@ -3,6 +3,7 @@
  *   features.h, model.h   a model of the cell, and rows of a table as what goes into it (reading: uses the heap)
  *   train.h, quantise.h   the reference trainer; fl_update: what was learned, as what is sent
  *   open.h                the round's OPEN record and its seed, from the ledger with their proof (docs/light.md)
+ *   standing.h            whether the cell has set the vehicle apart: then it stays away
  *   client.h              fl_client_make: clipped, rounded, masked, shared out, laid out for the upload
  *   submit.h              what the vehicle signs under its pseudonym
  *   upload_send.h         the way to a unit and its receipt, as a state machine
@@ -22,6 +23,7 @@
 #include "fedlearn/vehicle/open.h"
 #include "fedlearn/vehicle/privacy.h"
 #include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/standing.h"
 #include "fedlearn/vehicle/submit.h"
 #include "fedlearn/vehicle/train.h"
 #include "fedlearn/vehicle/upload_send.h"

@@ -1,13 +1,22 @@
 /* Octets as a score table: what is taken is written the same way, and can go on. */
 #include "base/assert.h"
 #include "fedlearn/round/suspicion.h"
+#include "fedlearn/vehicle/standing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
     struct fl_suspicion s = fl_suspicion_new(&rules, 64);
+    uint8_t any[FL_TOKEN] = {0};
+    struct fl_suspect own;
+    memcpy(any, data, size < FL_TOKEN ? size : FL_TOKEN);
+    (void)fl_standing_find((struct span){data, size}, any, &own, NULL);
     if (fl_suspicion_decode(&s, (struct span){data, size}, NULL) == 0) {
+        for (size_t i = 0; i < s.n; i++) {
+            const int rc = fl_standing_find((struct span){data, size}, s.all[i].token, &own, NULL);
+            WS_ASSERT(rc == WS_OK && own.standing == s.all[i].standing);
+        }
         struct buf b = {0};
         fl_suspicion_encode(&s, &b);
         WS_ASSERT(span_equal(buf_span(&b), (struct span){data, size}));

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "fedlearn/round/suspicion.h"
+#include "fedlearn/vehicle/standing.h"
 
 #include <math.h>
 
@@ -283,6 +284,47 @@ static void test_strangers(void **state) {
     fl_suspicion_free(&s);
 }
 
+/* A vehicle finds its own entry in the octets of the table, and nobody else's; of octets that are none, nothing. */
+static void test_own_standing(void **state) {
+    (void)state;
+    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    struct fl_suspicion s = fl_suspicion_new(&rules, 100);
+    struct fl_suspect own;
+    struct buf b = {0};
+    uint8_t token[FL_TOKEN];
+    fl_suspicion_encode(&s, &b);
+    name(token, 0);
+    assert_int_equal(fl_standing_find(buf_span(&b), token, &own, NULL), WS_OK);
+    assert_int_equal(own.standing, FL_FREE);
+    for (uint32_t t = 0; t < 30; t++)
+        sight(&s, t, 3 + t % 14, true, 8); /* 12 quarantine, 16 exclude */
+    buf_clear(&b);
+    fl_suspicion_encode(&s, &b);
+    unsigned seen[FL_STANDING_COUNT] = {0};
+    for (uint32_t t = 0; t < 60; t++) {
+        name(token, t);
+        assert_int_equal(fl_standing_find(buf_span(&b), token, &own, NULL), WS_OK);
+        assert_memory_equal(own.token, token, FL_TOKEN);
+        assert_int_equal(own.standing, standing(&s, t));
+        assert_int_equal(own.flagged, t < 30 ? 3 + t % 14 : 0);
+        assert_int_equal(own.score != 0, t < 30);
+        seen[own.standing]++;
+    }
+    for (size_t i = 0; i < FL_STANDING_COUNT; i++)
+        assert_true(seen[i] > 0);
+    struct ws_err err;
+    for (size_t n = 0; n < b.n; n++)
+        assert_int_equal(fl_standing_find(span_of(b.p, n), token, &own, &err), WS_EINPUT);
+    for (size_t i = 0; i < b.n * 8; i++) {
+        b.p[i / 8] ^= (uint8_t)(1U << i % 8);
+        if (fl_standing_find(buf_span(&b), token, &own, NULL) == WS_OK)
+            assert_in_range(own.standing, 0, FL_STANDING_COUNT - 1);
+        b.p[i / 8] ^= (uint8_t)(1U << i % 8);
+    }
+    buf_free(&b);
+    fl_suspicion_free(&s);
+}
+
 /* When most groups fail a flag says next to nothing, and the constant holds when few do. */
 static void test_many_flags(void **state) {
     (void)state;
@@ -318,9 +360,9 @@ static void test_many_flags(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_strangers), cmocka_unit_test(test_many_flags),
-        cmocka_unit_test(test_standing), cmocka_unit_test(test_conviction),
-        cmocka_unit_test(test_order), cmocka_unit_test(test_new_rules),
-        cmocka_unit_test(test_rules)};
+        cmocka_unit_test(test_strangers), cmocka_unit_test(test_own_standing),
+        cmocka_unit_test(test_many_flags), cmocka_unit_test(test_standing),
+        cmocka_unit_test(test_conviction), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_new_rules), cmocka_unit_test(test_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
