@@ -25,6 +25,7 @@ static const char usage[] =
     "  --share PERCENT      of the vehicles attack (5)\n"
     "  --seeds N            1 to 16 (5)\n"
     "  --rate R             of local training (0.2)\n"
+    "  --quarantine NATS    score of quarantine, 1 to 100 (13)\n"
     "For each attack: accuracy, and against that without attackers; attackers caught; honest "
     "vehicles quarantined.\n";
 
@@ -36,7 +37,7 @@ struct options {
     const char *schema;
     struct attacker attacker[ATTACKERS_MAX];
     size_t n_attackers;
-    unsigned hidden, vehicles, group, absent, rounds, share, seeds;
+    unsigned hidden, vehicles, group, absent, rounds, share, seeds, quarantine;
     double rate;
 };
 
@@ -120,6 +121,7 @@ static void compare(const struct world *worlds, const struct options *o) {
     p.group = o->group;
     p.absent_percent = o->absent;
     p.rounds = o->rounds;
+    p.suspicion.quarantine = (int32_t)o->quarantine * FL_NAT;
     p.train.rate = (float)o->rate;
     const struct outcome clean = row("no attackers", worlds, o->seeds, p);
     p.bad = (unsigned)(worlds[0].vehicles * o->share + 50) / 100;
@@ -175,6 +177,7 @@ enum which {
     SHARE,
     SEEDS,
     RATE,
+    QUARANTINE,
     HELP
 };
 
@@ -195,6 +198,8 @@ static bool take(struct options *o, int option, const char *text) {
         return number(text, 0, 100, &o->share);
     case SEEDS:
         return number(text, 1, SEEDS_MAX, &o->seeds);
+    case QUARANTINE:
+        return number(text, 1, 100, &o->quarantine);
     case RATE:
         o->rate = strtod(text, &end);
         return end != text && *end == '\0' && o->rate > 0 && o->rate < 100;
@@ -210,7 +215,7 @@ int try_main(int argc, char **argv) {
         {"hidden", 1, NULL, HIDDEN}, {"vehicles", 1, NULL, N_VEHICLES}, {"group", 1, NULL, GROUP},
         {"absent", 1, NULL, ABSENT}, {"rounds", 1, NULL, ROUNDS}, {"attack", 1, NULL, ATTACK},
         {"share", 1, NULL, SHARE}, {"seeds", 1, NULL, SEEDS}, {"rate", 1, NULL, RATE},
-        {"help", 0, NULL, HELP}, {0}};
+        {"quarantine", 1, NULL, QUARANTINE}, {"help", 0, NULL, HELP}, {0}};
     struct options o = {.hidden = 32,
         .vehicles = 128,
         .group = 8,
@@ -218,7 +223,8 @@ int try_main(int argc, char **argv) {
         .rounds = 120,
         .share = 5,
         .seeds = 5,
-        .rate = 0.2};
+        .rate = 0.2,
+        .quarantine = 13};
     char *tables[64];
     size_t n = 0;
     int c = 0;

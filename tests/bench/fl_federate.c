@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "fedlearn/round/model_eval.h"
-#include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/quantise.h"
 
 #include <math.h>
@@ -275,14 +274,13 @@ static void score(const struct world *w, const int32_t *model, unsigned of, stru
 }
 
 struct outcome federate(const struct world *w, const struct plan *p, uint64_t seed) {
-    struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
     struct run r = {.w = w,
         .plan = p,
         /* C = 1.5; the largest symbol stands for 0.25: single changes above that are rare and cut */
         .scale = {.bits = p->bits, .clip = 3 << 19, .clip_inf = 1 << 18},
         .rnd = ws_random_seeded(seed),
         .rounding = ws_random_seeded(seed + 1000),
-        .suspicion = fl_suspicion_new(&rules, (uint32_t)w->vehicles)};
+        .suspicion = fl_suspicion_new(&p->suspicion, (uint32_t)w->vehicles)};
     r.model = ws_calloc(w->d, sizeof(int32_t));
     r.step = ws_calloc(w->d, sizeof(int32_t));
     r.before = ws_calloc(w->d, sizeof(int32_t));
@@ -364,7 +362,8 @@ struct plan plan_usual(void) {
         .defended = true,
         .quarantine = true,
         .train = {.steps = 20, .batch = 32, .rate = 0.2F},
-        .rules = FL_RULES_DEFAULT};
+        .rules = FL_RULES_DEFAULT,
+        .suspicion = FL_SUSPICION_DEFAULT};
 }
 
 /* ---- tables ---- */

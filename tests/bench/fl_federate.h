@@ -4,6 +4,7 @@
 #define WAYSIDE_TESTS_BENCH_FL_FEDERATE_H
 
 #include "fedlearn/round/judge.h"
+#include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/features.h"
 #include "fedlearn/vehicle/train.h"
 
@@ -39,6 +40,7 @@ struct plan {
     bool defended, quarantine;
     struct fl_train train;
     struct fl_rules rules;
+    struct fl_suspicion_rules suspicion;
 };
 /* The region's constants as shipped, 10 % absent. */
 struct plan plan_usual(void);
