@@ -350,6 +350,7 @@ static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
 static uint32_t share_flagged(const struct fl_rounds *c, const struct fl_outcome *o) {
     const uint32_t n = round_free_groups(c);
     uint32_t flagged = 0;
+    WS_ASSERT(n > 0); /* fewer than two groups of them are not drawn */
     for (size_t g = 0; g < n; g++)
         flagged += fl_verdict_flags(o->group[g].verdict);
     return flagged * 1000000U / n;
