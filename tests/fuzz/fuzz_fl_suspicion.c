@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t any[FL_TOKEN] = {0};
     struct fl_suspect own;
     memcpy(any, data, size < FL_TOKEN ? size : FL_TOKEN);
-    (void)fl_standing_find((struct span){data, size}, any, &own, NULL);
+    const int found = fl_standing_find((struct span){data, size}, any, &own, NULL);
+    WS_ASSERT(found == WS_OK || found == WS_EINPUT);
     if (fl_suspicion_decode(&s, (struct span){data, size}, NULL) == 0) {
         for (size_t i = 0; i < s.n; i++) {
             const int rc = fl_standing_find((struct span){data, size}, s.all[i].token, &own, NULL);
