@@ -42,7 +42,8 @@
     X(FL_ROUND_FULL, "round_full")                                                                 \
     X(FL_ROUND_EXCLUDED, "excluded") /* the token is, until its epoch ends */                      \
     X(FL_ROUND_TWO_SUBMISSIONS, "two_submissions") /* of one token: neither counts */              \
-    X(FL_ROUND_NO_MODEL, "no_model")
+    X(FL_ROUND_NO_MODEL, "no_model")                                                               \
+    X(FL_ROUND_NO_TICKET, "no_learning_ticket") /* not for learning alone, or not within an epoch */
 enum fl_round_code {
 #define X(id, text) id,
     FL_ROUND_CODES(X)

@@ -33,6 +33,15 @@ static void exclude(
     buf_free(&b);
 }
 
+/* What tokens are worth rests on it (decision 38): who may learn under all of its pseudonyms is many vehicles, and who has a ticket over the
+ * end of an epoch is somebody else for a while. How many a vehicle gets is its issuer's business. */
+static bool is_ticket(const struct fl_rounds *c, const struct exec_message *m) {
+    const uint64_t epoch_us = c->open.config.epoch_us;
+    const uint64_t first = m->valid_from_s * 1000000;
+    const uint64_t last = m->valid_until_s * 1000000;
+    return m->permissions == 1 && first < last && first / epoch_us == (last - 1) / epoch_us;
+}
+
 exec_code rounds_take_message(
     struct fl_rounds *c, struct exec_host *h, const struct exec_message *m) {
     struct fl_submit s;
@@ -46,6 +55,8 @@ exec_code rounds_take_message(
         return FL_ROUND_OTHER_PROFILE;
     if (s.params != c->open.params)
         return FL_ROUND_OTHER_MODEL;
+    if (!is_ticket(c, m))
+        return FL_ROUND_NO_TICKET;
     struct round_sub *have = table_get(&c->by_token, m->signer);
     if (have != NULL && memcmp(have->id, s.id, 32) == 0)
         return FL_ROUND_ALREADY; /* the same, signed again: a repeated upload */

@@ -76,6 +76,9 @@ struct exec_message {
     uint8_t signer[32]; /* SHA-256 of the signer's certificate: the pseudonym */
     uint8_t issuer[32]; /* SHA-256 of its direct issuer */
     struct span ssp; /* service specific permissions of the signer for psid; may be empty */
+    uint32_t permissions; /* PSIDs that the signer's certificate is for, psid among them */
+    uint64_t valid_from_s,
+        valid_until_s; /* of that certificate: TAI seconds since 2004, the latter exclusive */
     uint64_t generation_time; /* Time64, us */
     bool has_location;
     int32_t lat, lon; /* 0.1 microdegree */

@@ -134,7 +134,12 @@ exec_code rig_record(struct rig *r, unsigned v, enum fl_record kind, struct buf 
 exec_code rig_message(struct rig *r, const uint8_t token[static 32], const struct fl_submit *s) {
     struct buf payload = {0};
     fl_submit_encode(s, &payload);
-    struct exec_message m = {.psid = FL_PSID, .payload = buf_span(&payload)};
+    const uint64_t day_s = r->host.time / 1000000 / 86400 * 86400;
+    struct exec_message m = {.psid = FL_PSID,
+        .payload = buf_span(&payload),
+        .permissions = 1,
+        .valid_from_s = day_s,
+        .valid_until_s = day_s + 86400};
     memcpy(m.signer, token, 32);
     assert_true(r->contract.ops->takes_psid(m.psid));
     exec_code code = r->contract.ops->message(r->contract.self, &r->host, &m);

@@ -108,6 +108,39 @@ static void submissions_out_of_place(void **state) {
     rig_close(r);
 }
 
+/* A certificate that is for something else, too, or good for more than an epoch, is no ticket: one vehicle would be many. */
+static void only_tickets_count(void **state) {
+    (void)state;
+    struct rig *r = rig_open(RIG_VALIDATORS);
+    const uint64_t day = r->host.time / 1000000 / 86400 * 86400; /* the rig's epoch is a day */
+    const struct {
+        uint32_t permissions;
+        uint64_t from_s, until_s;
+        enum fl_round_code want;
+    } what[] = {{2, day, day + 86400, FL_ROUND_NO_TICKET},
+        {0, day, day + 86400, FL_ROUND_NO_TICKET}, {1, day - 1, day + 86400, FL_ROUND_NO_TICKET},
+        {1, day, day + 86401, FL_ROUND_NO_TICKET}, {1, day + 7, day + 7, FL_ROUND_NO_TICKET},
+        {1, day, day + 86400, FL_ROUND_OK}};
+    rig_begin(r, RIG_SECOND);
+    rig_make(r, 0);
+    const struct fl_submit s = rig_submit_of(r, 0);
+    struct buf payload = {0};
+    fl_submit_encode(&s, &payload);
+    for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+        struct exec_message m = {.psid = FL_PSID,
+            .payload = buf_span(&payload),
+            .permissions = what[i].permissions,
+            .valid_from_s = what[i].from_s,
+            .valid_until_s = what[i].until_s};
+        memcpy(m.signer, r->vehicle[0].token, 32);
+        assert_int_equal(r->contract.ops->message(r->contract.self, &r->host, &m), what[i].want);
+        assert_int_equal(rig_view(r).submissions, what[i].want == FL_ROUND_OK);
+    }
+    buf_free(&payload);
+    rig_end(r);
+    rig_close(r);
+}
+
 static void a_bad_bundle_is_shown_to_all(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
@@ -403,6 +436,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_submissions_of_one_token),
         cmocka_unit_test(submissions_out_of_place),
+        cmocka_unit_test(only_tickets_count),
         cmocka_unit_test(a_bad_bundle_is_shown_to_all),
         cmocka_unit_test(keys_need_proof),
         cmocka_unit_test(no_round_without),

@@ -62,8 +62,7 @@ struct crook_made *crook_make(struct world *x, size_t car, const struct crook *h
         key[i] = (int8_t)(key[i] + how->longer);
     fl_open_round(open, x->w->cell_id, &round);
     fl_data_root(buf_span(&m->wire), root);
-    const struct fl_parcel parcel = {
-        &round, x->w->town.car_hash[car], key, (uint32_t)m->wire.n, root};
+    const struct fl_parcel parcel = {&round, x->ticket[car].hash, key, (uint32_t)m->wire.n, root};
     const unsigned victim = how->victim == 0 ? 1 : how->victim;
     struct buf bad = crooked_seal(
         &parcel, &x->random, victim, how->victim == 0 ? SPOIL_NOTHING : how->spoil, s, m->bundles);

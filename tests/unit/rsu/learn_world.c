@@ -103,6 +103,38 @@ static void quicker(struct genesis *g, void *ctx) {
     free(text);
 }
 
+void world_ticket_new(const struct world *x, size_t car, const uint64_t *psids, size_t n,
+    uint16_t hours, struct world_ticket *ret) {
+    const struct town *t = &x->w->town;
+    const size_t by = car % TOWN_ISSUERS;
+    struct sign_permission app[4] = {0};
+    struct ws_random random = ws_random_seeded(x->plan.seed << 16 ^ car ^ (uint64_t)hours << 8);
+    assert_true(n <= ARRAY_LEN(app));
+    for (size_t i = 0; i < n; i++)
+        app[i].psid = psids[i];
+    const struct cert_request rq = {.valid_from_s = (uint32_t)(t->epoch / 1000000 - 3600),
+        .valid_hours = hours,
+        .app = app,
+        .n_app = n};
+    *ret = (struct world_ticket){.key = sign_key_new(CURVE_P256, &random)};
+    cert_put(&ret->cert, &rq, ret->key, t->issuer_key[by], buf_span(&t->trust.cert[1 + by]));
+    struct cert c;
+    size_t end = 0;
+    assert_int_equal(cert_parse(buf_span(&ret->cert), &c, &end), COER_OK);
+    cert_hash256(&c, ret->hash);
+}
+
+void world_ticket_free(struct world_ticket *t) {
+    sign_key_free(t->key);
+    buf_free(&t->cert);
+}
+
+static void make_tickets(struct world *x) {
+    static const uint64_t psid = PSID_LEARNING_RECORD;
+    for (size_t car = 0; car < CARS; car++)
+        world_ticket_new(x, car, &psid, 1, 12, &x->ticket[car]);
+}
+
 void world_open_as(struct world *x, const struct world_plan *plan) {
     *x = (struct world){
         .w = ws_alloc(sizeof(*x->w)), .plan = *plan, .random = ws_random_seeded(plan->seed)};
@@ -128,6 +160,7 @@ void world_open_as(struct world *x, const struct world_plan *plan) {
         x->beacon[i] = beaconing_new(x->w->cell_id, x->w->m[i].signer, secret);
     }
     make_model(x);
+    make_tickets(x);
 }
 
 void world_open(struct world *x, uint64_t seed) {
@@ -142,6 +175,8 @@ void world_close(struct world *x) {
         beaconing_free(x->beacon[i]);
         assert_int_equal(folder_remove(&x->folder[i]), 0);
     }
+    for (size_t car = 0; car < CARS; car++)
+        world_ticket_free(&x->ticket[car]);
     fl_model_free(&x->model);
     nodes_close(x->w);
     free(x->w);
@@ -278,26 +313,30 @@ struct fl_submit world_submit_of(const struct world *x, const uint8_t id[static 
     return s;
 }
 
-enum tx_verdict world_say(struct world *x, size_t car, const struct fl_submit *s, size_t at) {
-    const uint8_t *token = x->w->town.car_hash[car];
+enum tx_verdict world_say_as(
+    struct world *x, const struct world_ticket *as, const struct fl_submit *s, size_t at) {
     struct buf payload = {0}, spdu = {0}, tx = {0};
     fl_submit_encode(s, &payload);
     const struct spdu_request rq = {.psid = PSID_LEARNING_RECORD,
         .generation_time = x->w->now.its_us,
         .payload = buf_span(&payload),
         .with_certificate = true};
-    spdu_put_signed(&spdu, &rq, x->w->town.car_key[car], buf_span(&x->w->town.car_cert[car]));
-    if (!node_has_cert(x->w->m[at].node, token)) {
-        tx_put_certificate(&tx, buf_span(&x->w->town.car_cert[car]));
+    spdu_put_signed(&spdu, &rq, as->key, buf_span(&as->cert));
+    if (!node_has_cert(x->w->m[at].node, as->hash)) {
+        tx_put_certificate(&tx, buf_span(&as->cert));
         assert_int_equal(nodes_submit(x->w, at, buf_span(&tx)), TX_GOOD);
         buf_clear(&tx);
     }
-    tx_put_message(&tx, token, buf_span(&spdu));
+    tx_put_message(&tx, as->hash, buf_span(&spdu));
     const enum tx_verdict v = nodes_submit(x->w, at, buf_span(&tx));
     buf_free(&payload);
     buf_free(&spdu);
     buf_free(&tx);
     return v;
+}
+
+enum tx_verdict world_say(struct world *x, size_t car, const struct fl_submit *s, size_t at) {
+    return world_say_as(x, &x->ticket[car], s, at);
 }
 
 void world_store(
@@ -317,8 +356,7 @@ struct fl_material world_material(const uint8_t *octets, const struct fl_client_
 
 void world_drive(struct world *x, struct fl_client *c, size_t car, uint32_t to) {
     const struct fl_round_view view = world_round(x, 0);
-    const struct fl_client_round round = {
-        x->w->cell_id, view.open, view.seed, x->w->town.car_hash[car]};
+    const struct fl_client_round round = {x->w->cell_id, view.open, view.seed, x->ticket[car].hash};
     float *update = ws_calloc(view.open->params, sizeof(*update));
     int32_t *symbols = ws_calloc(view.open->params, sizeof(*symbols));
     struct fl_client_made made;

@@ -11,6 +11,7 @@
 #include "rsu/learning/learning.h"
 #include "tests/support/folder.h"
 #include "tests/support/nodes.h"
+#include "v2x/sign.h"
 
 enum { WORLD_N = 4, WORLD_MAX = 8, WORLD_CARS = 24, WORLD_PARAMS = 30, WORLD_EDITS = 6 };
 #define WORLD_SECOND UINT64_C(1000000)
@@ -42,6 +43,11 @@ struct world {
     bool with_roots; /* the order names a root set of 90 rows */
     uint64_t orders;
     uint8_t ids[WORLD_CARS][32];
+    struct world_ticket {
+        struct sign_key *key;
+        struct buf cert;
+        uint8_t hash[32]; /* the token */
+    } ticket[WORLD_CARS]; /* for learning alone */
 };
 
 void world_open(struct world *x, uint64_t seed);
@@ -68,6 +74,13 @@ void world_client_free(struct fl_client *c);
 void world_update(const struct world *x, size_t car, float *ret_update);
 /* The car says it to the ledger, through member `at`; what its node answers to the message. */
 enum tx_verdict world_say(struct world *x, size_t car, const struct fl_submit *s, size_t at);
+/* The same, signed with another certificate. */
+enum tx_verdict world_say_as(
+    struct world *x, const struct world_ticket *as, const struct fl_submit *s, size_t at);
+/* A ticket of a car's issuer, for these PSIDs and hours; to be freed. */
+void world_ticket_new(const struct world *x, size_t car, const uint64_t *psids, size_t n,
+    uint16_t hours, struct world_ticket *ret);
+void world_ticket_free(struct world_ticket *t);
 /* What it says about something that it made for the round that is on. */
 struct fl_submit world_submit_of(const struct world *x, const uint8_t id[static 32]);
 /* What it sends gets to the units of `to`. */

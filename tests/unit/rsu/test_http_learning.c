@@ -304,7 +304,7 @@ static void materials_of_all(struct scene *s, const struct fl_open *open) {
     for (size_t car = 0; car < CARS; car++) {
         material_target(s->x.ids[car], 1, target);
         ask(s, materials, 200, target, "", &a);
-        is_what_was_signed(s, open, s->x.w->town.car_hash[car], s->x.ids[car], buf_span(&a.body));
+        is_what_was_signed(s, open, s->x.ticket[car].hash, s->x.ids[car], buf_span(&a.body));
         answer_free(&a);
     }
 }
@@ -476,7 +476,7 @@ static void a_round_that_was_aborted(struct scene *s) {
     assert_int_equal(json_array_size(in(o, "exclusions")), 1);
     const json_t *out = json_array_get(in(o, "exclusions"), 0);
     assert_string_equal(rig_word(out, "reason"), "two_submissions");
-    rig_assert_hex(out, "token", s->x.w->town.car_hash[0], 32);
+    rig_assert_hex(out, "token", s->x.ticket[0].hash, 32);
     body = proven(s, out, FL_EVENT_EXCLUDED);
     buf_free(&body);
     json_decref(o);

@@ -6,6 +6,7 @@
 #include "fedlearn/round/outcome.h"
 #include "fedlearn/vehicle/mask.h"
 #include "fedlearn/vehicle/ring.h"
+#include "v2x/psid.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,11 +93,11 @@ static void see_exclusion(void *ctx, struct span body) {
 /* Exactly this car is on the ledger as excluded, at every unit. */
 static void expect_excluded(const struct world *x, size_t car, enum fl_exclusion reason) {
     for (size_t i = 0; i < x->n; i++) {
-        struct blamed b = {x->w->town.car_hash[car], reason, 0};
+        struct blamed b = {x->ticket[car].hash, reason, 0};
         (void)world_events(x, i, FL_EVENT_EXCLUDED, see_exclusion, &b);
         assert_int_equal(b.n, 1);
-        assert_int_equal(fl_suspicion_standing(fl_contract_suspicion(x->w->m[i].cell.learn),
-                             x->w->town.car_hash[car]),
+        assert_int_equal(fl_suspicion_standing(
+                             fl_contract_suspicion(x->w->m[i].cell.learn), x->ticket[car].hash),
             FL_EXCLUDED);
     }
 }
@@ -123,6 +124,31 @@ static void two_submissions(void **state) {
     crook_drive(&x, 0, &honest);
     world_run(&x, 3 * SECOND);
     assert_int_equal(world_round(&x, 0).submissions, 0);
+    end(&x, c);
+}
+
+/* One vehicle is not many: neither under a pseudonym that is for other things, too, nor under a ticket that outlives its epoch. */
+static void no_learning_ticket(void **state) {
+    (void)state;
+    static const uint64_t psids[] = {PSID_LEARNING_RECORD, PSID_CAM};
+    struct world x;
+    const struct world_plan plan = {.seed = 17, .edit = {TWO_GROUPS}};
+    struct world_ticket as[2];
+    begin(&x, &plan);
+    const uint64_t epoch_us = world_round(&x, 0).open->config.epoch_us;
+    const uint64_t left = (epoch_us - x.w->town.epoch % epoch_us) / UINT64_C(3600000000);
+    world_ticket_new(&x, 0, psids, 2, 12, &as[0]);
+    world_ticket_new(&x, 0, psids, 1, (uint16_t)(left + 2), &as[1]);
+    for (size_t i = 0; i < ARRAY_LEN(as); i++) {
+        const uint8_t id[32] = {(uint8_t)(1 + i)};
+        const struct fl_submit s = world_submit_of(&x, id);
+        assert_int_equal(world_say_as(&x, &as[i], &s, 0), TX_GOOD); /* the contract's to judge */
+        world_run(&x, 2 * SECOND);
+        world_ticket_free(&as[i]);
+    }
+    assert_int_equal(world_round(&x, 0).submissions, 0);
+    world_drive_from(&x, 0, ALL);
+    struct closed *c = finish(&x, CARS);
     end(&x, c);
 }
 
@@ -456,6 +482,7 @@ static void seven_against_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_submissions),
+        cmocka_unit_test(no_learning_ticket),
         cmocka_unit_test(same_key_other_content),
         cmocka_unit_test(other_content_under_one_id),
         cmocka_unit_test(bad_bundles),
