@@ -327,14 +327,15 @@ static void look_around(
 }
 
 /* As soon as that is possible, and until the vehicle is out. */
-static void wish_complaints(struct fl_member *m, const void *contract, uint64_t height) {
+static void wish_complaints(
+    struct fl_member *m, const void *contract, bool cut_off, uint64_t height) {
     struct fl_submission_view s;
     for (size_t i = 0; i < m->n && m->n_wishes + WISHES_LEFT < WISHES_MAX; i++) {
         struct looked *l = m->sub[i];
         if (l->look != COMPLAINED || l->complaint.n == 0 || l->again > height ||
             !fl_contract_submission(contract, i, &s))
             continue;
-        if (s.excluded) {
+        if (s.excluded || (cut_off && !s.included)) {
             buf_free(&l->complaint);
             continue;
         }
@@ -486,7 +487,7 @@ static void take_part(struct fl_member *m, const void *contract, const struct fl
     if (view->phase >= FL_SUBMITTING && view->phase <= FL_OPENING)
         look_around(m, contract, view, height);
     if (view->phase >= FL_ATTESTING && view->phase <= FL_OPENING)
-        wish_complaints(m, contract, height);
+        wish_complaints(m, contract, view->phase > FL_ATTESTING, height);
     if (view->phase == FL_ATTESTING)
         try_to_attest(m, contract, view, height, now_us);
     if (view->phase == FL_OPENING)

@@ -159,6 +159,9 @@ static enum fl_round_code judge_complaint(
         return FL_ROUND_WRONG_COUNT;
     if (c->sub[k->submission].excluded || c->member[j->v - 1].complained_falsely)
         return FL_ROUND_ALREADY;
+    /* Who is not in is in nobody's way, and the draw hangs on the table of scores: no conviction may change it any more. */
+    if (c->phase >= FL_DRAWING && !c->sub[k->submission].included)
+        return FL_ROUND_TOO_LATE;
     if (complaint.validator != j->v ||
         fl_submission_accept(&c->round, c->sub[k->submission].token, &cover, &s) !=
             FL_ACCEPT_GOOD ||

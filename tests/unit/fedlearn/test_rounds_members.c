@@ -336,6 +336,37 @@ static void shown_when_its_group_is_open(void **state) {
     rig_close(r);
 }
 
+/* Who was not counted in is in nobody's way: nothing is taken up after the cut-off that could change the draw. */
+static void shown_though_it_is_not_in(void **state) {
+    (void)state;
+    struct rig *r = rig_open(RIG_VALIDATORS);
+    rig_begin(r, RIG_SECOND);
+    for (size_t i = 0; i < 24; i++) {
+        if (i == 7)
+            rig_make_unreadable(r, i, 1);
+        else
+            rig_make(r, i);
+        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
+    }
+    rig_end(r);
+    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
+        assert_int_equal(rig_attest(r, v, v <= 2 ? 1 << 7 : 0), FL_ROUND_OK);
+    rig_end(r);
+    assert_int_equal(rig_view(r).included, 23);
+    for (unsigned step = 0; step < 2; step++) {
+        rig_begin(r, RIG_SECOND);
+        assert_int_equal(rig_complain(r, 1, 7), FL_ROUND_TOO_LATE);
+        assert_int_equal(rig_events(r, FL_EVENT_EXCLUDED), 0);
+        rig_end(r);
+        if (step == 0)
+            rig_drawing(r);
+    }
+    assert_int_equal(rig_view(r).phase, FL_OPENING);
+    rig_close(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seat_without_key),
@@ -345,6 +376,7 @@ int main(void) {
         cmocka_unit_test(shown_while_groups_are_drawn),
         cmocka_unit_test(shown_while_groups_are_opened),
         cmocka_unit_test(shown_when_its_group_is_open),
+        cmocka_unit_test(shown_though_it_is_not_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
