@@ -10,6 +10,7 @@
 
 /* WISHES_LEFT: room kept beside complaints for an attestation. */
 enum { NAME = 32, WISHES_MAX = 24, WISHES_LEFT = 1, OLD_KEYS = 8, OTHERS_MOST = 20 };
+#define OVERDUE_US UINT64_C(600000000) /* blocks may be late */
 
 /* What became of one submission. */
 enum look { NOT_YET, GOOD, BAD, COMPLAINED };
@@ -35,6 +36,7 @@ struct fl_member {
     struct fl_member_counters counters;
     struct held_key key[2]; /* the newest, and the one before, which a round may have begun with */
     bool keys_read;
+    uint64_t used; /* serial of the key that a round began with, as far as this run knows */
 
     /* ---- the round ---- */
     uint64_t round; /* 0: none */
@@ -218,7 +220,8 @@ static void keep_key(
     fl_contract_model(contract, &in_force);
     if (in_force.name[0] == '\0')
         return; /* a new one would be of no use */
-    bool old = m->key[0].serial == 0 || now_us - m->key[0].since_us >= m->limits.key_us;
+    bool old = m->key[0].serial == 0 || m->key[0].serial == m->used ||
+               now_us - m->key[0].since_us >= m->limits.key_us;
     if (m->key[0].serial <= on_ledger && (m->key[0].serial < on_ledger || (old && idle)) &&
         !make_key(m, on_ledger + 1, now_us))
         return;
@@ -393,10 +396,22 @@ static void digest_of_groups(
     buf_free(&b);
 }
 
+/* A round that has left its own timetable may be one that was opened before: a whole cell put back from its backups has forgotten what its
+ * members said, the set may be another one now, and the difference of two sums is one vehicle. */
+static bool is_overdue(const struct fl_open *o, uint64_t now_us) {
+    const struct fl_round_config *k = &o->config;
+    return now_us - o->time_us > 3 * k->open_us + k->submit_us + k->attest_us + OVERDUE_US;
+}
+
 /* Written down before anything is said; the same again is fine. */
-static bool may_open(struct fl_member *m, const void *contract, const struct fl_round_view *view) {
+static bool may_open(
+    struct fl_member *m, const void *contract, const struct fl_round_view *view, uint64_t now_us) {
     uint8_t what[40];
     struct buf was = {0};
+    if (is_overdue(view->open, now_us)) {
+        m->counters.refused_to_open++;
+        return false;
+    }
     if (m->may_open)
         return true;
     put_be64(what, view->number);
@@ -441,11 +456,11 @@ static void wish_sums(struct fl_member *m, size_t first, size_t n, const uint8_t
         fl_shares_record_encode(&rec, wish(m, FL_RECORD_SHARES));
 }
 
-static void try_to_open(
-    struct fl_member *m, const void *contract, const struct fl_round_view *view, uint64_t height) {
+static void try_to_open(struct fl_member *m, const void *contract, const struct fl_round_view *view,
+    uint64_t height, uint64_t now_us) {
     uint8_t sums[FL_SHARES_MAX * FL_SUM_OCTETS];
     size_t n = 0;
-    if (!may_open(m, contract, view) || !is_due(m, FL_RECORD_SHARES, height))
+    if (!may_open(m, contract, view, now_us) || !is_due(m, FL_RECORD_SHARES, height))
         return;
     size_t g = 0;
     for (; g < view->groups && m->n_wishes + 1 < WISHES_MAX; g++) {
@@ -475,6 +490,9 @@ static void enter_round(struct fl_member *m, const struct fl_round_view *view) {
             (unsigned long long)m->round);
         m->v = 0;
     }
+    for (size_t i = 0; i < ARRAY_LEN(m->key); i++)
+        if (m->v != 0 && m->key[i].reader == reader_of(m))
+            m->used = m->key[i].serial;
 }
 
 void fl_member_outcome(struct fl_member *m, const struct fl_outcome *o) {
@@ -491,7 +509,7 @@ static void take_part(struct fl_member *m, const void *contract, const struct fl
     if (view->phase == FL_ATTESTING)
         try_to_attest(m, contract, view, height, now_us);
     if (view->phase == FL_OPENING)
-        try_to_open(m, contract, view, height);
+        try_to_open(m, contract, view, height, now_us);
     if (view->phase == FL_JUDGING && m->outcome.n > 0 && !fl_contract_has_outcome(contract, m->v) &&
         is_due(m, FL_RECORD_OUTCOME, height))
         buf_put(wish(m, FL_RECORD_OUTCOME), m->outcome.p, m->outcome.n);

@@ -3,7 +3,7 @@
  *
  * Opened once, ever: before the first sum of a round is said, the round and a digest of who is in which group are written down. A
  * unit that finds another set under the same round, or an older round than the last it opened (a ledger put back, a copied disk),
- * says nothing. What is said again after a crash is the same octets: sums follow from the ledger and from what was sent.
+ * says nothing; and nothing in a round that has left its own timetable, which a cell put back from its backups with all of its disks has. What is said again after a crash is the same octets: sums follow from the ledger and from what was sent.
  *
  * Secrets: each key's is drawn at random, saved by io, and erased when no round can need it any more; shares live in memory from the
  * look at a submission (look.h) to the end of its round and are wiped then. Nothing of them is logged. One thread. */
@@ -26,7 +26,9 @@ struct fl_member_io {
 };
 
 struct fl_member_limits {
-    uint64_t key_us; /* a key is renewed when it is so old and no round is on */
+    uint64_t
+        key_us; /* a key is renewed when it is so old and no round is on; and after each round, so that a disk that is
+                        taken later opens nothing of it */
     unsigned looks; /* given out at a time; each holds about 8 kB */
 };
 struct fl_member_limits fl_member_limits_default(void);
@@ -62,7 +64,8 @@ struct fl_member_counters {
     uint64_t other; /* what came is not what the vehicle committed to */
     uint64_t
         bad; /* the vehicle is to blame: a ciphertext that is none, or a bundle, which is complained about */
-    uint64_t refused_to_open; /* another set under a round that was opened, or an older round */
+    uint64_t
+        refused_to_open; /* another set under a round that was opened, an older round, or one that has left its timetable */
     uint64_t io_failed;
 };
 const struct fl_member_counters *fl_member_read(const struct fl_member *m);

@@ -424,20 +424,36 @@ static void opened_once(void **state) {
 }
 
 /* Keys are renewed between rounds when they are old, and the old secret is gone then. */
+/* The whole cell goes on from its backups, hours after the round's time: what was said before nobody knows any more. */
+static void a_round_out_of_its_time(void **state) {
+    (void)state;
+    struct cell *c = cell_open();
+    order(c);
+    submit(c, 17);
+    until(c, FL_ATTESTING);
+    rig_begin(c->rig, 4 * 3600 * (uint64_t)RIG_SECOND);
+    rig_end(c->rig);
+    for (unsigned i = 0; i < 200 && rig_view(c->rig).phase != FL_IDLE; i++)
+        block(c);
+    assert_int_equal(rig_view(c->rig).phase, FL_IDLE);
+    for (unsigned v = 0; v < RIG_VALIDATORS; v++)
+        assert_int_equal(c->unit[v].said[FL_RECORD_SHARES], 0);
+    cell_close(c);
+}
+
 static void keys_grow_old(void **state) {
     (void)state;
     struct cell *c = cell_open();
     order(c);
     submit(c, 16);
-    close_round(c);
-    block(c);
     assert_non_null(find(&c->unit[0], "key-1", false));
-    rig_set_policy(c->rig, "every_s", 31536000); /* no round comes in between */
-    rig_begin(c->rig, 86400 * (uint64_t)RIG_SECOND);
-    rig_end(c->rig);
-    assert_int_equal(rig_view(c->rig).phase, FL_IDLE);
+    close_round(c);
     for (unsigned i = 0; i < 4; i++)
         block(c);
+    assert_null(find(&c->unit[0], "key-1", false)); /* a key a round */
+    assert_non_null(find(&c->unit[0], "key-2", false));
+    rig_set_policy(c->rig, "every_s", 31536000); /* no round comes in between */
+    assert_int_equal(rig_view(c->rig).phase, FL_IDLE);
     /* A day later, and the power went before an old key had been erased. */
     rig_begin(c->rig, 86400 * (uint64_t)RIG_SECOND);
     rig_end(c->rig);
@@ -485,6 +501,7 @@ int main(void) {
         cmocka_unit_test(who_comes_late),
         cmocka_unit_test(looks_take_a_while),
         cmocka_unit_test(opened_once),
+        cmocka_unit_test(a_round_out_of_its_time),
         cmocka_unit_test(keys_grow_old),
         cmocka_unit_test(a_lost_key),
     };
