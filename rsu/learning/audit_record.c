@@ -47,10 +47,9 @@ static void look_at_seed(struct audit *a) {
         return;
     }
     if (a->claim->seed_value == NULL) {
-        audit_say(a, AUDIT_OK, "seed",
-            "the ledger's; that it follows from the randomness of height %llu is not looked at: "
-            "the "
-            "cell does not prove that one any more",
+        audit_say(a, AUDIT_OK, "seed", "the one that the ledger says");
+        audit_say(a, AUDIT_SKIPPED, "seed value",
+            "whether it follows from the randomness of height %llu: no proof of that one was given",
             (unsigned long long)a->record.open.seed_height);
         return;
     }
@@ -118,10 +117,14 @@ static void look_at_draw(struct audit *a) {
             "the groups are not those that the randomness of height %llu draws", height);
     else
         audit_say(a, AUDIT_OK, "draw",
-            "the groups are those that the randomness of height %llu draws, %u of them of vehicles "
-            "under suspicion%s",
-            height, a->record.n_groups - a->record.free_groups,
-            known != NULL ? "" : "; the value is the ledger's, as GROUPS says it");
+            "the groups are those that the randomness %s of height %llu draws, %u of them of "
+            "vehicles under suspicion",
+            known != NULL ? "proven" : "that GROUPS says", height,
+            a->record.n_groups - a->record.free_groups);
+    if (known == NULL)
+        audit_say(a, AUDIT_SKIPPED, "draw value",
+            "whether GROUPS says the randomness of height %llu: no proof of that one was given",
+            height);
 }
 
 /* ---- keys ---- */
