@@ -139,6 +139,11 @@ static enum fl_round_code judge_attest(
     return a->n == c->n_subs ? FL_ROUND_OK : FL_ROUND_WRONG_COUNT;
 }
 
+static bool attests(const struct fl_rounds *c, unsigned v, uint32_t i) {
+    const uint8_t *bits = c->member[v - 1].attested;
+    return bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0;
+}
+
 static enum fl_round_code judge_complaint(
     const struct fl_rounds *c, const struct exec_record *r, bool *ret_later, struct judged *j) {
     const struct fl_complaint_record *k = &j->body.complaint;
@@ -161,6 +166,9 @@ static enum fl_round_code judge_complaint(
         return FL_ROUND_ALREADY;
     /* Who is not in is in nobody's way, and the draw hangs on the table of scores: no conviction may change it any more. */
     if (c->phase >= FL_DRAWING && !c->sub[k->submission].included)
+        return FL_ROUND_TOO_LATE;
+    /* Who has vouched for its share cannot find it bad when it has seen what a group adds up to. */
+    if (c->phase >= FL_DRAWING && attests(c, j->v, k->submission))
         return FL_ROUND_TOO_LATE;
     if (complaint.validator != j->v ||
         fl_submission_accept(&c->round, c->sub[k->submission].token, &cover, &s) !=

@@ -200,6 +200,7 @@ static size_t group_of(const struct rig *r, size_t i) {
 
 static void complain_late(struct rig *r) {
     rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_complain(r, 4, 7), FL_ROUND_TOO_LATE); /* it has vouched for it */
     assert_int_equal(rig_complain(r, 1, 7), FL_ROUND_OK);
     assert_int_equal(rig_events(r, FL_EVENT_EXCLUDED), 1);
     assert_int_equal(rig_complain(r, 1, 7), FL_ROUND_ALREADY);
