@@ -122,6 +122,8 @@ int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err) {
     int rc = WS_OK;
     if (d->save != NULL)
         rc = make_folders(d, err);
+    if (d->from != NULL && access(d->from, R_OK | X_OK) != 0)
+        return ws_fail(err, WS_EIO, "%s: %s", d->from, strerror(errno));
     if (d->http == NULL || rc != WS_OK)
         return rc;
     (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)d->round);

@@ -43,7 +43,7 @@ static void put_model(const struct fl_model *m, struct buf *b) {
     char parent[65];
     ctl_model_name(m, hash);
     hex_encode(parent, m->parent, 32);
-    buf_printf(b, "hash:       %s\nversion:    %llu\nparent:     %s\n", hash,
+    buf_printf(b, "hash:       %s\nsteps:      %llu since its first\nparent:     %s\n", hash,
         (unsigned long long)m->version, memcmp(m->parent, zero, 32) == 0 ? "none" : parent);
     buf_printf(b, "parameters: %zu\nhidden:     %u%s\nclasses:    %u:", fl_shape_params(&m->shape),
         m->shape.hidden, m->shape.hidden == 0 ? " (logistic regression)" : "", m->shape.classes);
@@ -60,13 +60,13 @@ static void put_model(const struct fl_model *m, struct buf *b) {
 static void put_line(const json_t *line, struct buf *b) {
     if (line == NULL)
         return;
-    buf_printf(b, "in force:   version %lld", ctl_json_number(line, "version"));
+    buf_printf(b, "version:    %lld of the cell", ctl_json_number(line, "version"));
     if (json_is_string(json_object_get(line, "name")))
         buf_printf(b, ", called %s", ctl_json_text(line, "name"));
     if (json_is_integer(json_object_get(line, "round")))
         buf_printf(b, ", of round %lld", ctl_json_number(line, "round"));
     if (json_is_integer(json_object_get(line, "height")))
-        buf_printf(b, ", from block %lld on", ctl_json_number(line, "height"));
+        buf_printf(b, ", in force from block %lld on", ctl_json_number(line, "height"));
     buf_printf(b, "\n");
     if (json_is_string(json_object_get(line, "root_set")))
         buf_printf(b, "root set:   %s\n", ctl_json_text(line, "root_set"));

@@ -21,6 +21,7 @@ struct learn_unit {
     int interface;
     struct sockaddr_in6 upload;
     bool has_upload;
+    bool deaf; /* the last frame could not be sent, and that was told */
     bool silent; /* the last question had no answer */
     uint64_t again_us; /* monotonic: a silent one is not asked before */
 };
@@ -28,6 +29,8 @@ struct learn_unit {
 WARN_UNUSED int learn_unit_open(
     struct learn_unit *u, const struct learn_unit_option *option, struct ws_err *err);
 void learn_unit_close(struct learn_unit *u);
+/* Whether frames can go out now. WS_ENOTFOUND: the interface is not there; WS_EIO: it is not ours to send on. */
+WARN_UNUSED int learn_unit_ready(struct learn_unit *u, struct ws_err *err);
 /* An Ethernet frame onto the interface. WS_EIO, WS_ENOTFOUND: not now. */
 WARN_UNUSED int learn_unit_frame(struct learn_unit *u, struct span frame, struct ws_err *err);
 /* A socket that sends to where the unit takes uploads, not blocking; WS_ENOTFOUND: it takes none. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum {
     ASK_US = 250000,
@@ -20,12 +21,22 @@ int learn_prepare(const struct learn_options *o, struct ws_err *err) {
     const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
     struct ws_random keys = ws_random_seeded(o->seed);
     struct sim_pki pki;
+    char root[4096];
+    if (snprintf(root, sizeof(root), "%s/root.cert", o->pki) < (int)sizeof(root) &&
+        access(root, F_OK) == 0)
+        return ws_fail(err, WS_EEXIST,
+            "%s is there, and cells may have been founded on it: others go into another folder",
+            root);
     /* An epoch that is on already may be a month old, and a ticket is not older than its issuer. */
     sim_pki_new(&pki, ISSUERS, ws_clock_now(&clock).its_us - MONTH_US, o->seed, &keys);
     int rc = sim_pki_write(&pki, o->pki, err);
     if (rc == WS_OK)
         rc = sim_pki_keep(&pki, o->pki, err);
     sim_pki_free(&pki);
+    if (rc == WS_OK)
+        (void)printf("%s: root and %d issuers, for `rsuctl cell init --trust`; their keys are in "
+                     "%s.issuers\n",
+            o->pki, ISSUERS, o->pki);
     return rc;
 }
 
@@ -61,6 +72,18 @@ void learn_print(const struct buf *b, FILE *to) {
     (void)fflush(to);
 }
 
+/* One that is not there may come with its unit; without any, nobody would be heard. */
+static int find_interfaces(struct learn_fleet *f, struct ws_err *err) {
+    size_t ready = 0;
+    for (size_t i = 0; i < f->n_units; i++) {
+        f->units[i].deaf = learn_unit_ready(&f->units[i], err) != WS_OK;
+        ready += !f->units[i].deaf;
+        if (f->units[i].deaf && f->n_units > 1)
+            (void)fprintf(stderr, "obusim: %s\n", err->text);
+    }
+    return ready > 0 ? WS_OK : WS_EIO;
+}
+
 static int open_fleet(struct learn_fleet *f, struct ws_err *err) {
     const struct learn_options *o = f->o;
     struct buf notes = {0};
@@ -78,6 +101,8 @@ static int open_fleet(struct learn_fleet *f, struct ws_err *err) {
         rc = learn_unit_open(&f->units[i], &o->unit[i], err);
         f->n_units = i + 1;
     }
+    if (rc == WS_OK)
+        rc = find_interfaces(f, err);
     if (rc != WS_OK)
         return rc;
     raise_files();

@@ -53,10 +53,11 @@ static void put_json(
         "{\"round\": %" PRIu64 ", \"result\": \"%s\", \"model\": %" PRIu64
         ", \"vehicles\": %zu, \"took_part\": %" PRIu64 ", \"absent\": %" PRIu64
         ", \"private\": %" PRIu64 ", \"vanished\": %" PRIu64 ", \"receipts\": %" PRIu64
-        ", \"changed_unit\": %" PRIu64 ", \"without_receipt\": {",
+        ", \"changed_unit\": %" PRIu64 ", \"on_ledger\": %" PRIu64 ", \"without_receipt\": {",
         f->round->open.round, result,
         f->end_known && f->end->closed ? f->end->model_version : f->round->open.model_version,
-        f->o->vehicles, t->took_part, t->absent, t->private, t->vanished, t->receipts, t->changes);
+        f->o->vehicles, t->took_part, t->absent, t->private, t->vanished, t->receipts, t->changes,
+        t->on_ledger);
     put_lost(t, "\"%s\": %u", b);
     buf_printf(b, "}");
     if (f->end_known && f->end->closed) {
@@ -110,6 +111,9 @@ void learn_report_round(
         buf_printf(b, ", without: ");
         put_lost(t, "%s %u", b);
     }
+    if (t->took_part > 0 && t->receipts == 0 && t->on_ledger == 0)
+        buf_printf(b, "; the ledger has none of their messages: do the units hear these "
+                      "interfaces, and trust these issuers?");
     if (f->end_known && f->end->closed) {
         buf_printf(b, "; groups: ");
         put_groups(&f->end->outcome, "%s %u", b);

@@ -208,6 +208,8 @@ void learn_rounds_run(struct learn_fleet *f, struct ws_now now) {
         learn_print(&b, stdout);
         buf_free(&b);
     }
+    if (f->in_round && heard.round == f->last)
+        f->tally.on_ledger = heard.submissions;
     if (f->in_round && heard.rounds >= f->last && heard.round != f->last)
         end_round(f, u, &heard, now);
     if (f->in_round || heard.round <= f->last || !heard.submitting || heard.seed.height == 0 ||

@@ -70,8 +70,13 @@ static void say(struct learn_fleet *f, size_t vehicle, struct ws_now now) {
     t->said_us = now.mono_us;
     t->said++;
     learn_put_frame(&f->drivers[vehicle], &f->round->open, &t->made, &t->key, now.its_us, &frame);
-    if (learn_unit_frame(&f->units[t->unit], buf_span(&frame), NULL) != WS_OK)
-        t->unreachable = true;
+    struct learn_unit *u = &f->units[t->unit];
+    struct ws_err err;
+    const bool went = learn_unit_frame(u, buf_span(&frame), &err) == WS_OK;
+    if (!went && !u->deaf)
+        (void)fprintf(stderr, "obusim: %s\n", err.text);
+    u->deaf = !went;
+    t->unreachable = t->unreachable || !went;
     buf_free(&frame);
 }
 

@@ -45,6 +45,10 @@ static int open_frames(struct learn_unit *u, struct ws_err *err) {
     return WS_OK;
 }
 
+int learn_unit_ready(struct learn_unit *u, struct ws_err *err) {
+    return open_frames(u, err);
+}
+
 int learn_unit_frame(struct learn_unit *u, struct span frame, struct ws_err *err) {
     int rc = open_frames(u, err);
     if (rc != WS_OK)
