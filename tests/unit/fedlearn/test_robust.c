@@ -126,6 +126,9 @@ static struct fl_judged one_round(struct cell *c, uint64_t round) {
             memcpy(seen[n++].token, c->token[who[order[k]]], FL_TOKEN);
         }
     uint32_t flagged = 0;
+    assert_true(groups.free_groups > 0);
+    if (groups.free_groups == 0)
+        return judged; /* for those who do not know that the line before ends the test */
     for (uint32_t g = 0; g < groups.free_groups; g++)
         flagged += fl_verdict_flags(verdict[g].code);
     (void)fl_suspicion_round(&c->suspicion, seen, n, flagged * 1000000 / groups.free_groups, NULL);
