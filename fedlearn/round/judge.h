@@ -75,8 +75,7 @@ WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err)
     X(FL_DISTANT, "distance")                                                                      \
     X(FL_NOT_CHOSEN, "not_chosen") /* Multi-Krum leaves out a fixed share: says nothing bad */     \
     X(FL_LONG_KEY, "key")                                                                          \
-    X(FL_GIVEN_UP,                                                                                 \
-        "given_up") /* never opened: a member's bundle was bad. Says nothing of the others */
+    X(FL_GIVEN_UP, "given_up") /* not used: a member's bundle was bad. Says nothing of the others */
 enum fl_verdict_code {
 #define X(id, text) id,
     FL_VERDICTS(X)

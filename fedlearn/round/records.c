@@ -230,7 +230,7 @@ void fl_model_order_encode(const struct fl_model_order *m, struct buf *b) {
     buf_put(b, m->root_set, sizeof(m->root_set));
 }
 
-static bool is_name(struct span s) {
+bool fl_model_name_good(struct span s) {
     if (s.n == 0 || s.n >= FL_MODEL_NAME)
         return false;
     for (size_t i = 0; i < s.n; i++) {
@@ -250,7 +250,7 @@ bool fl_model_order_decode(struct span octets, struct fl_model_order *ret) {
     ret->classes = rd_u8(&r);
     rd_copy(&r, ret->hash, sizeof(ret->hash));
     rd_copy(&r, ret->root_set, sizeof(ret->root_set));
-    if (!rd_done(&r) || !is_name(name))
+    if (!rd_done(&r) || !fl_model_name_good(name))
         return false;
     memcpy(ret->name, name.p, name.n);
     bool has_set = !is_zero(ret->root_set, sizeof(ret->root_set));

@@ -100,6 +100,8 @@ struct fl_model_order {
     uint8_t hash[32]; /* SHA-256 of the model file (model.h) */
     uint8_t root_set[32]; /* SHA-256 of the root set's file; zero: none */
 };
+/* a-z, 0-9, '-' but not first; 1..FL_MODEL_NAME - 1 octets. */
+bool fl_model_name_good(struct span name);
 void fl_model_order_encode(const struct fl_model_order *m, struct buf *b);
 WARN_UNUSED bool fl_model_order_decode(struct span octets, struct fl_model_order *ret);
 

@@ -33,7 +33,8 @@ struct fl_privacy {
  * has passed fl_scale_check. */
 double fl_privacy_rho(const struct fl_scale *scale, size_t d, uint32_t honest);
 
-/* One round in which the vehicle's update was opened. */
+/* One round that the vehicle uploaded in, whatever became of it: f + 1 sums of shares open a group, and they may be public in a round
+ * that was aborted, or of a group that was given up. */
 void fl_privacy_spend(
     struct fl_privacy *p, const struct fl_scale *scale, size_t d, uint32_t honest);
 

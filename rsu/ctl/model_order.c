@@ -22,15 +22,6 @@ struct model_order {
     struct buf body;
 };
 
-/* a-z, 0-9 and '-' */
-static bool name_good(const char *s, size_t n) {
-    bool good = n > 0 && n < FL_MODEL_NAME;
-    for (size_t i = 0; i < n; i++)
-        good =
-            good && ((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '-');
-    return good;
-}
-
 /* CTL_DONE, or CTL_USAGE after saying why. */
 static int take_name(struct model_order *d) {
     const char *from = d->name;
@@ -40,7 +31,7 @@ static int take_name(struct model_order *d) {
         from = from == NULL ? d->model_file : from + 1;
         n = strcspn(from, ".");
     }
-    if (!name_good(from, n))
+    if (!fl_model_name_good(span_of(from, n)))
         return ctl_misuse(d->o.v, "'%.*s' is no name of a model: 1 to %d of a-z 0-9 -: --name",
             (int)(n > 60 ? 60 : n), from, FL_MODEL_NAME - 1);
     memcpy(d->what.name, from, n);

@@ -2,7 +2,7 @@
  * the round's record and what vehicles sent to the outcome that the cell signed, and where it is not so (docs/learning.md). Touches
  * neither disk nor network: everything is asked of the caller, and nothing of it is believed but what is said here.
  *
- * Memory: the ciphertexts of one group, 4 octets a parameter and group, the models and the root set. One thread. */
+ * Memory: eight ciphertexts, 4 octets a parameter and group, the models and the root set. One thread. */
 #ifndef WAYSIDE_RSU_LEARNING_AUDIT_H
 #define WAYSIDE_RSU_LEARNING_AUDIT_H
 
