@@ -162,9 +162,11 @@ static bool note(void *ctx, const struct event *e) {
     case FL_EVENT_MODEL:
         add_order(x, &at);
         break;
+    case FL_EVENT_SUSPECT:
+        add_found(x, &at, JSON_LEARN_SUSPECT);
+        break;
     case FL_EVENT_FAULT:
     case FL_EVENT_EXCLUDED:
-    case FL_EVENT_SUSPECT:
         break;
     }
     x->last[g->type] = last;
@@ -217,10 +219,12 @@ static int drop_pruned(struct learn_index *x, struct ws_err *err) {
     return WS_OK;
 }
 
-/* OPEN is read last: whatever else was seen then has its round, though blocks come in meanwhile. */
+/* OPEN is read last: whatever else was seen then has its round, though blocks come in meanwhile; and SUSPECT after CLOSED, which it comes
+ * with: whoever is told that a round has closed is told of both. */
 int learn_index_refresh(struct learn_index *x, struct ws_err *err) {
     static const enum fl_event types[] = {FL_EVENT_SEED, FL_EVENT_CUT_OFF, FL_EVENT_GROUPS,
-        FL_EVENT_OPENED, FL_EVENT_CLOSED, FL_EVENT_ABORTED, FL_EVENT_MODEL, FL_EVENT_OPEN};
+        FL_EVENT_OPENED, FL_EVENT_CLOSED, FL_EVENT_SUSPECT, FL_EVENT_ABORTED, FL_EVENT_MODEL,
+        FL_EVENT_OPEN};
     int rc = WS_OK;
     (void)pthread_mutex_lock(&x->lock);
     for (size_t i = 0; i < ARRAY_LEN(types) && rc == WS_OK; i++) {

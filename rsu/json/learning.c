@@ -11,7 +11,7 @@ json_t *json_place(const struct json_place *p) {
 
 json_t *json_learn_steps(const struct json_place at[static JSON_LEARN_STEPS]) {
     static const char *const names[JSON_LEARN_STEPS] = {
-        "open", "seed", "cut_off", "groups", "opened", "end"};
+        "open", "seed", "cut_off", "groups", "opened", "end", "suspect"};
     json_t *o = json_object();
     for (size_t i = 0; i < JSON_LEARN_STEPS; i++)
         json_put(o, names[i], json_place(&at[i]));

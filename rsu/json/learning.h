@@ -20,6 +20,7 @@ enum json_learn_step {
     JSON_LEARN_GROUPS,
     JSON_LEARN_OPENED,
     JSON_LEARN_END, /* closed or aborted */
+    JSON_LEARN_SUSPECT, /* with closed: whose standing it changed */
     JSON_LEARN_STEPS
 };
 /* An object with a place or null under each step's name. */

@@ -434,6 +434,10 @@ static void a_round_that_closed(struct scene *s) {
     rig_assert_hex(out, "model_hash", e->closed.outcome.model_hash, 32);
     rig_assert_hex(in(o, "model_before"), "hash", e->closed.parent, 32);
     buf_free(&body);
+    decode(s, in(o, "events"), "suspect", FL_EVENT_SUSPECT, e, &body);
+    assert_int_equal(e->round, 1);
+    assert_int_equal(e->suspects.n, json_array_size(in(o, "standings")));
+    buf_free(&body);
     free(e);
     record_of_the_round(s, o);
     json_decref(o);

@@ -104,6 +104,16 @@ static void put_closed(struct world *w, uint64_t round, uint64_t version, bool v
     free(o);
 }
 
+static void put_suspect(struct world *w, uint64_t round) {
+    struct buf b = {0};
+    buf_u8(&b, FL_RECORDS_VERSION);
+    buf_u64(&b, round);
+    buf_put(&b, w->open.model_hash, 32);
+    buf_u32(&b, 0);
+    buf_u32(&b, 0);
+    put(w, FL_EVENT_SUSPECT, &b);
+}
+
 static void put_order(struct world *w, uint64_t version) {
     struct fl_model_order m = {.name = "risk", .params = 30, .hash = {(uint8_t)version}};
     struct buf b = {0};
@@ -189,6 +199,8 @@ static void test_beginnings_that_are_gone(void **state) {
     put_closed(&w, 7, 3, false);
     put_open(&w, 8);
     const uint64_t eighth = w.height;
+    put_suspect(&w, 8);
+    const uint64_t standings = w.height;
     put_closed(&w, 8, 4, false);
     put_open(&w, 9);
     const uint64_t ninth = w.height;
@@ -196,6 +208,8 @@ static void test_beginnings_that_are_gone(void **state) {
     refresh(&w);
     expect_rounds(&w, 8, 9);
     assert_false(learn_index_round(w.x, 7, &r));
+    assert_true(learn_index_round(w.x, 8, &r));
+    assert_int_equal(r.at[JSON_LEARN_SUSPECT].height, standings);
     assert_int_equal(learn_index_models(w.x, UINT64_MAX, m, 4, &more), 2);
     assert_int_equal(m[0].version, 4);
     assert_int_equal(m[1].round, 7);
