@@ -1,5 +1,6 @@
 /* rsuctl model verify: a round of learning gone through again with the genesis alone. Of the ledger this uses ledger/light, of the rest
  * rsu/learning/audit. */
+#include "base/assert.h"
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "ledger/exec/crypto.h"
@@ -28,17 +29,18 @@ struct verify {
     struct buf record;
     struct audit_claim claim;
     bool aborted;
-    size_t failed;
+    size_t failed, missing; /* lines */
     json_t *steps;
 };
 
 /* ---- lines ---- */
 
 static void say(void *ctx, enum audit_mark mark, const char *place, const char *text) {
-    static const char *const words[] = {"ok", "FAILS", "skipped"};
-    static const char *const names[] = {"ok", "fails", "skipped"};
+    static const char *const words[] = {"ok", "FAILS", "missing", "skipped"};
+    static const char *const names[] = {"ok", "fails", "missing", "skipped"};
     struct verify *o = ctx;
     o->failed += mark == AUDIT_FAILS;
+    o->missing += mark == AUDIT_MISSING;
     if (o->json)
         (void)json_array_append_new(o->steps,
             json_pack("{s:s, s:s, s:s}", "result", names[mark], "place", place, "text", text));
@@ -47,11 +49,12 @@ static void say(void *ctx, enum audit_mark mark, const char *place, const char *
 }
 
 static int tell(const struct verify *o) {
-    const bool holds = o->failed == 0;
+    const bool holds = o->failed + o->missing == 0;
     const unsigned long long round = o->claim.round;
     if (o->json) {
-        json_t *j = json_pack("{s:I, s:b, s:b, s:O}", "round", (json_int_t)round, "holds",
-            (int)holds, "aborted", (int)o->aborted, "steps", o->steps);
+        json_t *said = holds || o->failed > 0 ? json_boolean(holds) : json_null();
+        json_t *j = json_pack("{s:I, s:o, s:b, s:O}", "round", (json_int_t)round, "holds", said,
+            "aborted", (int)o->aborted, "steps", o->steps);
         int code = ctl_print_json(o->v, j);
         json_decref(j);
         return code;
@@ -61,8 +64,14 @@ static int tell(const struct verify *o) {
         buf_printf(&b, "round %llu was aborted: %s\n", round, fl_abort_name(o->event.aborted));
     else if (holds)
         buf_printf(&b, "round %llu holds\n", round);
+    else if (o->failed > 0)
+        buf_printf(&b, "round %llu does not hold: see the line%s that begin%s with FAILS\n", round,
+            o->failed == 1 ? "" : "s", o->failed == 1 ? "s" : "");
     else
-        buf_printf(&b, "round %llu does not hold: %zu lines say where\n", round, o->failed);
+        buf_printf(&b,
+            "round %llu: nothing is wrong in what was given, but it is not all that is needed: "
+            "whether the round holds cannot be said\n",
+            round);
     int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
     return code;
@@ -70,7 +79,7 @@ static int tell(const struct verify *o) {
 
 /* ---- what the ledger said ---- */
 
-/* The event of a step, proven from the genesis. False: it is not there, or not proven; said. */
+/* The event of a step, proven from the genesis. False: it was not given, or is not proven; said. */
 static bool prove_event(struct verify *o, const char *step, struct event *ret, struct buf *octets) {
     char place[32];
     char text[160];
@@ -78,6 +87,7 @@ static bool prove_event(struct verify *o, const char *step, struct event *ret, s
     struct event_bundle *b = ws_alloc(sizeof(*b));
     (void)snprintf(place, sizeof(place), "proof of %s", step);
     int rc = ctl_dossier_event(&o->d, step, octets, &err);
+    const bool given = rc == WS_OK;
     if (rc == WS_OK)
         rc = event_bundle_decode(buf_span(octets), b, &err);
     if (rc == WS_OK)
@@ -86,7 +96,7 @@ static bool prove_event(struct verify *o, const char *step, struct event *ret, s
         rc = ws_fail(&err, WS_EINPUT, "what is proven is no event of learning");
     free(b);
     if (rc != WS_OK) {
-        say(o, AUDIT_FAILS, place, err.text);
+        say(o, given ? AUDIT_FAILS : AUDIT_MISSING, place, err.text);
         return false;
     }
     (void)snprintf(text, sizeof(text), "event %u of block %llu, signed by a quorum", ret->sequence,
@@ -179,13 +189,21 @@ static void go_through(struct verify *o, struct buf *ret_model) {
     take_event(o, "opened", FL_EVENT_OPENED);
     take_randomness(o);
     if (ctl_dossier_record(&o->d, &o->record, &err) != WS_OK) {
-        say(o, AUDIT_FAILS, "record", err.text);
+        say(o, AUDIT_MISSING, "record", err.text);
         return;
     }
     o->claim.record = buf_span(&o->record);
-    const size_t failed = o->failed; /* each failing line of the audit is counted by say */
-    if (!audit_round(&o->claim, &from, &to, ret_model) && o->failed == failed)
-        o->failed++;
+    const enum audit_result result = audit_round(&o->claim, &from, &to, ret_model);
+    WS_ASSERT((result != AUDIT_WRONG || o->failed > 0) &&
+              (result != AUDIT_OPEN || o->missing > 0)); /* say has counted its lines */
+}
+
+/* Who asks for a round is told when the folder is another's; who names none takes what there is. */
+static int other_round(const struct verify *o, struct ws_err *err) {
+    if (o->d.from == NULL || o->d.round == 0 || o->claim.round == 0 || o->claim.round == o->d.round)
+        return WS_OK;
+    return ws_fail(err, WS_ENOTFOUND, "%s: round %llu is kept there, and not %llu", o->d.from,
+        (unsigned long long)o->claim.round, (unsigned long long)o->d.round);
 }
 
 static int verify(struct verify *o) {
@@ -198,25 +216,31 @@ static int verify(struct verify *o) {
         return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     int rc = ctl_dossier_begin(&o->d, &err);
     if (rc != WS_OK)
-        return ctl_fail(o->v, rc == WS_ENOTFOUND ? CTL_NO : CTL_UNREACHABLE, &err);
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     if (strcmp(ctl_json_text(o->d.page, "result"), "on") == 0) {
         (void)ws_fail(&err, WS_EBUSY, "round %llu is not over yet", (unsigned long long)o->d.round);
-        return ctl_fail(o->v, CTL_NO, &err);
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     }
     memcpy(o->claim.cell, o->genesis.cell_id, 32);
-    o->claim.round = o->d.round;
+    o->claim.round = o->d.from == NULL ? o->d.round : 0;
     take_event(o, "open", FL_EVENT_OPEN);
     take_event(o, "end", FL_EVENT_CLOSED);
+    if (other_round(o, &err) != WS_OK)
+        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
+    if (o->claim.round == 0)
+        o->claim.round = o->d.round;
     if (!o->aborted)
         go_through(o, &model);
     code = tell(o);
-    if (code == CTL_DONE && o->out != NULL && model.n > 0 && o->failed == 0 &&
+    if (code == CTL_DONE && o->out != NULL && model.n > 0 && o->failed + o->missing == 0 &&
         file_write(o->out, buf_span(&model), 0644, &err) != WS_OK)
         code = ctl_fail(o->v, CTL_UNREACHABLE, &err);
     buf_free(&model);
     if (o->d.lost.code != WS_OK)
-        return ctl_fail(o->v, CTL_UNREACHABLE, &o->d.lost);
-    return code == CTL_DONE && o->failed > 0 ? CTL_NO : code;
+        code = ctl_fail(o->v, CTL_UNREACHABLE, &o->d.lost);
+    if (o->failed > 0)
+        return CTL_NO; /* whatever else was lost: this much is known */
+    return code == CTL_DONE && o->missing > 0 ? CTL_UNREACHABLE : code;
 }
 
 static int run(const struct ctl_verb *v, int argc, char **argv) {
@@ -270,9 +294,12 @@ const struct ctl_verb ctl_model_verify = {"model", "verify",
     "from the cell's\n"
     "randomness, that each ciphertext is what its vehicle signed, and computes outcome and model "
     "again, field by field.\n"
-    "The unit is not believed. A line for each step: ok, FAILS or skipped, and where. Exit code 1: "
-    "something fails;\n"
-    "3: the unit cannot be reached.\n"
+    "The unit is not believed. A line for each step: ok, FAILS, missing or skipped, and where. "
+    "Exit "
+    "code 1: something\n"
+    "fails, that is, it is seen to be wrong; 3: nothing is, but something is missing: the round is "
+    "not over, the unit does\n"
+    "not keep it (any more) or cannot be reached, so whether the round holds cannot be said.\n"
     "\n"
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be\n"

@@ -17,10 +17,13 @@ void audit_say(struct audit *a, enum audit_mark mark, const char *place, const c
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     a->failed += mark == AUDIT_FAILS;
+    a->missing += mark == AUDIT_MISSING;
     a->to->say(a->to->ctx, mark, place, text);
 }
 
 /* ---- what vehicles sent ---- */
+
+enum { ABSENT_LINES = 8 }; /* of what was not given; the rest is counted */
 
 static void place_of(const struct fl_round_member *m, char *dst, size_t size) {
     (void)snprintf(dst, size, "group %u, submission %u", m->group, m->number);
@@ -69,7 +72,8 @@ static bool look_at(
     place_of(m, place, sizeof(place));
     a->looked[m - a->record.member] = true;
     if (a->from->material(a->from->ctx, m->id, octets, &err) != WS_OK) {
-        audit_say(a, AUDIT_FAILS, place, "what it sent is not here: %s", err.text);
+        if (a->absent++ < ABSENT_LINES)
+            audit_say(a, AUDIT_MISSING, place, "what it sent was not given: %s", err.text);
         return false;
     }
     const char *why = wrong_with(a, m, buf_span(octets), ret_wire);
@@ -106,6 +110,9 @@ static void look_at_others(struct audit *a) {
         (void)look_at(a, m, &octets, &wire);
         buf_free(&octets);
     }
+    if (a->absent > ABSENT_LINES)
+        audit_say(a, AUDIT_MISSING, "submissions", "what %zu more sent was not given",
+            a->absent - ABSENT_LINES);
 }
 
 /* ---- models ---- */
@@ -126,7 +133,7 @@ static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent
     if (good)
         audit_say(a, AUDIT_OK, place, "%zu octets of this SHA-256", octets->n);
     else if (!here)
-        audit_say(a, AUDIT_FAILS, place, "it is not here: %s", err.text);
+        audit_say(a, AUDIT_MISSING, place, "it was not given: %s", err.text);
     else
         audit_say(
             a, AUDIT_FAILS, place, "the %zu octets given for it have another SHA-256", octets->n);
@@ -167,7 +174,7 @@ static void find_again(struct audit *a, struct buf *ret_model) {
     struct fl_outcome *found = ws_alloc(sizeof(*found));
     struct fl_model next = {0};
     struct ws_err err = {0};
-    const size_t failed = a->failed;
+    const size_t lines = a->failed + a->missing;
     a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
     if (fl_find(&a->record, &from, found, &next, &err) == WS_OK) {
         audit_say(a, AUDIT_OK, "submissions",
@@ -176,7 +183,7 @@ static void find_again(struct audit *a, struct buf *ret_model) {
         if (ret_model != NULL)
             fl_model_encode(&next, ret_model);
     } else {
-        if (a->failed == failed)
+        if (a->failed + a->missing == lines)
             audit_say(a, AUDIT_FAILS, "outcome", "%s", err.text);
         look_at_others(a);
         audit_say(a, AUDIT_SKIPPED, "outcome", "cannot be found again without what is named above");
@@ -188,30 +195,33 @@ static void find_again(struct audit *a, struct buf *ret_model) {
 
 /* ---- all of it ---- */
 
-static bool run(const struct audit_claim *c, const struct audit_source *from,
+static enum audit_result run(const struct audit_claim *c, const struct audit_source *from,
     const struct audit_hearer *to, struct buf *ret_model) {
     struct audit *a = ws_alloc(sizeof(*a));
     a->claim = c;
     a->from = from;
     a->to = to;
     audit_look_at_record(a);
-    if (a->failed == 0 && from != NULL)
+    if (a->failed + a->missing == 0 && from != NULL)
         find_again(a, ret_model);
     else if (from != NULL)
         audit_say(a, AUDIT_SKIPPED, "outcome",
-            "not computed: the record is not what the ledger says, so it would prove nothing");
-    const bool good = a->failed == 0;
+            "not computed: the record is not known to be what the ledger says, so it would prove "
+            "nothing");
+    const enum audit_result result = a->failed > 0    ? AUDIT_WRONG
+                                     : a->missing > 0 ? AUDIT_OPEN
+                                                      : AUDIT_HOLDS;
     if (a->decoded)
         fl_round_record_free(&a->record);
     free(a);
-    return good;
+    return result;
 }
 
-bool audit_record(const struct audit_claim *c, const struct audit_hearer *to) {
+enum audit_result audit_record(const struct audit_claim *c, const struct audit_hearer *to) {
     return run(c, NULL, to, NULL);
 }
 
-bool audit_round(const struct audit_claim *c, const struct audit_source *from,
+enum audit_result audit_round(const struct audit_claim *c, const struct audit_source *from,
     const struct audit_hearer *to, struct buf *ret_model) {
     return run(c, from, to, ret_model);
 }

@@ -37,8 +37,14 @@ struct audit_source {
 
 enum audit_mark {
     AUDIT_OK,
-    AUDIT_FAILS,
-    AUDIT_SKIPPED /* cannot be looked at; says why; fails nothing */
+    AUDIT_FAILS, /* it is seen to be wrong: octets that are not what they have to be, or an outcome that does not follow */
+    AUDIT_MISSING, /* needed, and not given: nothing is said against it, and nothing for it */
+    AUDIT_SKIPPED /* not looked at, says why; the result hangs on other lines, or on none */
+};
+enum audit_result {
+    AUDIT_HOLDS,
+    AUDIT_WRONG, /* a line fails */
+    AUDIT_OPEN /* none does, and something is missing */
 };
 struct audit_hearer {
     /* One line of what was looked at: a place ("cut_off", "group 2, submission 17", "outcome") and what is to be said of it. */
@@ -46,10 +52,11 @@ struct audit_hearer {
     void *ctx;
 };
 
-/* What leads to the parts of the record that say who is in which group. Nothing that needs what vehicles sent. True: nothing fails. */
-WARN_UNUSED bool audit_record(const struct audit_claim *c, const struct audit_hearer *to);
+/* What leads to the parts of the record that say who is in which group. Nothing that needs what vehicles sent. */
+WARN_UNUSED enum audit_result audit_record(
+    const struct audit_claim *c, const struct audit_hearer *to);
 /* All of it. ret_model (may be NULL): the model that follows, as it was found here, when it came so far. */
-WARN_UNUSED bool audit_round(const struct audit_claim *c, const struct audit_source *from,
-    const struct audit_hearer *to, struct buf *ret_model);
+WARN_UNUSED enum audit_result audit_round(const struct audit_claim *c,
+    const struct audit_source *from, const struct audit_hearer *to, struct buf *ret_model);
 
 #endif

@@ -10,17 +10,18 @@ struct audit {
     const struct audit_claim *claim;
     const struct audit_source *from;
     const struct audit_hearer *to;
-    size_t failed;
+    size_t failed, missing; /* lines */
     bool decoded; /* record is there, to be freed */
     struct fl_round_record record;
     struct fl_round sealed_for; /* of the record */
     struct fl_event_body event; /* the one looked at */
     bool *looked; /* record.n: at what it sent */
+    size_t absent; /* submissions of which nothing was given */
 };
 
 void audit_say(struct audit *a, enum audit_mark mark, const char *place, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-/* The event's body into a->event; false after saying what is wrong. */
+/* The event's body into a->event; false after saying that it is wrong, or missing. */
 bool audit_event(struct audit *a, enum fl_event type);
 
 /* The record beside the events before CLOSED, and the draw. */

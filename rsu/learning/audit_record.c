@@ -11,7 +11,7 @@ bool audit_event(struct audit *a, enum fl_event type) {
     const struct span body = a->claim->event[type];
     const char *name = fl_event_name(type);
     if (body.n == 0)
-        audit_say(a, AUDIT_FAILS, name, "the ledger's event is not here");
+        audit_say(a, AUDIT_MISSING, name, "the ledger's event was not given");
     else if (!fl_event_decode((uint16_t)type, body, &a->event))
         audit_say(a, AUDIT_FAILS, name, "what is given for it is no such event");
     else if ((type == FL_EVENT_OPEN ? a->event.open.round : a->event.round) != a->claim->round)

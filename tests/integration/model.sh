@@ -207,7 +207,7 @@ expect 1 'no round was opened yet: ' "$ctl" model round --http "$http"
 expect 1 '404' "$ctl" model round 7 --http "$http"
 expect 2 "'0' is no round" "$ctl" model round 0 --http "$http"
 expect 3 '127.0.0.1:1' "$ctl" model round --http 127.0.0.1:1
-expect 1 '404' "$ctl" model verify 1 --genesis one/genesis.bin --http "$http"
+expect 3 'no round was opened in this cell yet' "$ctl" model verify 1 --genesis one/genesis.bin --http "$http"
 expect 3 '127.0.0.1:1' "$ctl" model verify 1 --genesis one/genesis.bin --http 127.0.0.1:1
 expect 2 '--genesis is needed' "$ctl" model verify 1 --http "$http"
 expect 2 'which round' "$ctl" model verify --genesis one/genesis.bin --http "$http"
@@ -216,6 +216,9 @@ expect 2 'goes without --http and --save' "$ctl" model verify --genesis one/gene
 expect 3 'saved: No such file' "$ctl" model verify --genesis one/genesis.bin --from saved
 expect 3 'm.wsfl: ' "$ctl" model verify --genesis m.wsfl --from saved
 mkdir saved
+expect 3 '^missing +proof of open: ' "$ctl" model verify 1 --genesis one/genesis.bin --from saved
+expect 3 'round 1: nothing is wrong in what was given, but' "$ctl" model verify 1 --genesis one/genesis.bin --from saved
+expect 3 '"holds": null' "$ctl" model verify 1 --genesis one/genesis.bin --from saved --json
 cp m.wsfl saved/open.proof
 cp m.wsfl saved/record
 expect 1 'FAILS +proof of open: ' "$ctl" model verify 1 --genesis one/genesis.bin --from saved

@@ -152,7 +152,7 @@ static int blob(
 }
 
 struct heard {
-    size_t n, failed;
+    size_t n, failed, missing;
     struct {
         enum audit_mark mark;
         char text[600];
@@ -163,6 +163,7 @@ static void say(void *ctx, enum audit_mark mark, const char *place, const char *
     struct heard *h = ctx;
     assert_true(h->n < LINES);
     h->failed += mark == AUDIT_FAILS;
+    h->missing += mark == AUDIT_MISSING;
     h->line[h->n].mark = mark;
     (void)snprintf(h->line[h->n].text, sizeof(h->line[0].text), "%s: %s", place, text);
     h->n++;
@@ -185,11 +186,13 @@ static struct heard heard;
 static bool ask(struct dossier *d, struct buf *ret_model) {
     const struct audit_source from = {material, blob, d};
     const struct audit_hearer to = {say, &heard};
-    heard.n = heard.failed = 0;
+    heard.n = heard.failed = heard.missing = 0;
     d->fetched = 0;
-    const bool good = audit_round(&d->claim, &from, &to, ret_model);
-    assert_int_equal(good, heard.failed == 0);
-    return good;
+    const enum audit_result result = audit_round(&d->claim, &from, &to, ret_model);
+    assert_int_equal(result, heard.failed > 0    ? AUDIT_WRONG
+                             : heard.missing > 0 ? AUDIT_OPEN
+                                                 : AUDIT_HOLDS);
+    return result == AUDIT_HOLDS;
 }
 
 /* It fails, and nothing but what begins so does. */
@@ -198,6 +201,16 @@ static void expect(struct dossier *d, size_t lines, const char *words) {
     if (heard.failed != lines || said(&heard, AUDIT_FAILS, words) != lines) {
         dump(&heard);
         fail_msg("%zu lines with '%s' expected", lines, words);
+    }
+}
+
+/* Nothing fails, and nothing is missing but what begins so. */
+static void expect_missing(struct dossier *d, size_t lines, const char *words) {
+    assert_false(ask(d, NULL));
+    if (heard.failed != 0 || heard.missing != lines ||
+        said(&heard, AUDIT_MISSING, words) != lines) {
+        dump(&heard);
+        fail_msg("%zu lines of '%s' missing expected", lines, words);
     }
 }
 
@@ -355,8 +368,9 @@ static void no_bit_of_the_record_is_free(void **state) {
         const size_t in = at - members;
         const bool token = at >= members && in < (size_t)VEHICLES * 70 && in % 70 >= 38;
         d->record.p[at] ^= (uint8_t)(1U << at % 8);
-        heard.n = heard.failed = 0;
-        const bool good = audit_record(&d->claim, &to);
+        heard.n = heard.failed = heard.missing = 0;
+        const bool good = audit_record(&d->claim, &to) == AUDIT_HOLDS;
+        assert_int_equal(heard.missing, 0);
         if (good != token)
             dump(&heard);
         assert_int_equal(good, token);
@@ -377,9 +391,9 @@ static void events_that_are_not_there_or_others(void **state) {
     for (unsigned t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++) {
         char words[64];
         (void)snprintf(
-            words, sizeof(words), "%s: the ledger's event is not here", fl_event_name(t));
+            words, sizeof(words), "%s: the ledger's event was not given", fl_event_name(t));
         d->claim.event[t] = (struct span){0};
-        expect(d, 1, words);
+        expect_missing(d, 1, words);
         d->claim.event[t] = span_of(d->event[t].p, d->event[t].n - 1);
         (void)snprintf(words, sizeof(words), "%s: what is given for it", fl_event_name(t));
         expect(d, 1, words);
@@ -431,10 +445,23 @@ static void a_ciphertext_is_missing_or_another(void **state) {
     m->n = 0;
     struct buf other = {0};
     swap(&other, &d->material[2]);
-    expect(d, 2, "what it sent is not here: 404");
+    expect_missing(d, 2, "what it sent was not given: 404");
     swap(&other, &d->material[2]);
     m->n = whole;
     assert_true(ask(d, NULL));
+    dossier_free(d);
+}
+
+/* The time for audits is over: some are told, the others counted. */
+static void no_ciphertext_is_there_any_more(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    for (size_t i = 0; i < VEHICLES; i++)
+        buf_clear(&d->material[i]);
+    expect_missing(d, 9, "");
+    assert_int_equal(said(&heard, AUDIT_MISSING, "what it sent was not given: 404"), 8);
+    assert_int_equal(said(&heard, AUDIT_MISSING, "submissions: what 16 more sent"), 1);
+    assert_int_equal(d->fetched, VEHICLES);
     dossier_free(d);
 }
 
@@ -444,11 +471,11 @@ static void a_model_is_missing_or_another(void **state) {
     assert_int_equal(d->files, 2);
     const struct buf *roots = &d->file[1];
     d->files = 1;
-    expect(d, 1, "it is not here: 404");
+    expect_missing(d, 1, "it was not given: 404");
     assert_int_equal(said(&heard, AUDIT_OK, "octets of this SHA-256"), 1);
     d->files = 2;
     roots->p[roots->n - 1] ^= 1;
-    expect(d, 1, "it is not here: 404"); /* our store goes by the hash of what it has */
+    expect_missing(d, 1, "it was not given: 404"); /* our store goes by the hash of what it has */
     roots->p[roots->n - 1] ^= 1;
     assert_true(ask(d, NULL));
     dossier_free(d);
@@ -470,7 +497,7 @@ static void a_file_that_is_not_of_its_hash(void **state) {
     const struct audit_source from = {material, liar, d};
     const struct audit_hearer to = {say, &heard};
     heard.n = heard.failed = 0;
-    assert_false(audit_round(&d->claim, &from, &to, NULL));
+    assert_int_equal(audit_round(&d->claim, &from, &to, NULL), AUDIT_WRONG);
     assert_int_equal(said(&heard, AUDIT_FAILS, "have another SHA-256"), 1);
     dossier_free(d);
 }
@@ -549,6 +576,7 @@ int main(void) {
         cmocka_unit_test(no_bit_of_the_record_is_free),
         cmocka_unit_test(events_that_are_not_there_or_others),
         cmocka_unit_test(a_ciphertext_is_missing_or_another),
+        cmocka_unit_test(no_ciphertext_is_there_any_more),
         cmocka_unit_test(a_model_is_missing_or_another),
         cmocka_unit_test(a_file_that_is_not_of_its_hash),
         cmocka_unit_test(a_changed_outcome_is_found_out),
