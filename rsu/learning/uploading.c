@@ -340,7 +340,7 @@ static void scan(struct uploading *u, uint64_t now_us) {
     u->scan_us = now_us + SCAN_US;
     scan_blobs(u, now_us);
     for (size_t i = 0; is_ours(u, &u->round) && uploads_view_at(u->view, i, &c); i++)
-        if (!c.excluded && !materials_has(u->cfg.materials, c.id))
+        if ((!c.excluded || c.included) && !materials_has(u->cfg.materials, c.id))
             handing_want(u->handing, c.id, now_us);
 }
 

@@ -32,6 +32,8 @@ struct uploads_round {
 struct uploads_claim {
     uint8_t id[32], token[32], upload_key[32];
     bool excluded;
+    bool
+        included; /* in the round's set, which stays as it is: one that is excluded later may be in a group that is open */
 };
 struct uploads_ledger {
     /* False: nothing has changed since the last call that said true. */

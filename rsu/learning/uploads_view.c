@@ -73,6 +73,7 @@ static void add(struct uploads_view *v, const struct fl_submission_view *s) {
     memcpy(n->claim.token, s->token, 32);
     memcpy(n->claim.upload_key, s->upload_key, 32);
     n->claim.excluded = s->excluded;
+    n->claim.included = s->included;
     fl_upload_name(v->cell, s->id, s->upload_key, name);
     const struct seen *same = table_put(&v->by_name, name, n);
     n->next_name = same == NULL ? NO_MORE : (uint32_t)(same - v->seen);
@@ -96,10 +97,12 @@ static void take_submissions(struct uploads_view *v, const void *contract, uint3
             take_submissions(v, contract, n);
             return;
         }
-        if (i < v->n)
+        if (i < v->n) {
             v->seen[i].claim.excluded = s.excluded;
-        else
+            v->seen[i].claim.included = s.included;
+        } else {
             add(v, &s);
+        }
     }
 }
 
