@@ -69,7 +69,7 @@ const char *fl_phase_name(enum fl_phase p);
     X(FL_ABORT_NO_RANDOMNESS, "no_randomness")                                                     \
     X(FL_ABORT_TOO_FEW, "too_few_submissions")                                                     \
     X(FL_ABORT_NOT_OPENED,                                                                         \
-        "not_opened") /* a group's key was not, in time: more than f silent or lying */            \
+        "not_opened") /* no group's key was, in time: more than f silent or lying */               \
     X(FL_ABORT_NO_AGREEMENT, "no_agreement") /* no outcome of a quorum in time */                  \
     X(FL_ABORT_ORDERED, "ordered") /* an order changed or stopped the model */                     \
     X(FL_ABORT_NO_MODEL, "no_model") /* from here on: no round begins */                           \
@@ -150,6 +150,8 @@ struct fl_model_view {
     uint8_t hash[32], parent[32], root_set[32];
     uint8_t counted; /* classes of `best`; 0: no round has counted yet */
     uint32_t best[FL_MAX_CLASSES]; /* most rows of the root set that were right since the order */
+    uint32_t openings; /* rounds whose groups were opened while it was in force */
+    bool vetoed; /* the last step that was found from it was */
 };
 void fl_contract_model(const void *self, struct fl_model_view *ret);
 
@@ -179,7 +181,7 @@ struct fl_submission_view {
 bool fl_contract_submission(const void *self, size_t i, struct fl_submission_view *ret);
 /* Members of a group, by number of submission; from OPENING on. ret has room for `max`. */
 size_t fl_contract_members(const void *self, size_t group, uint32_t *ret, size_t max);
-/* A member of it turned out to be bad after the cut-off, before the group was opened: it never is. */
+/* It never is opened: a member turned out to be bad after the cut-off, or too few sums agreed in time (JUDGING). */
 bool fl_contract_given_up(const void *self, size_t group);
 /* The opened key sum of a group, NULL when it is not opened (yet). Borrowed until the next block. */
 const int16_t *fl_contract_key_sum(const void *self, size_t group);

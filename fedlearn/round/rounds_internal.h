@@ -39,7 +39,8 @@ struct round_member {
 struct round_group {
     uint16_t size;
     bool quarantined, opened;
-    bool given_up; /* a member cannot be opened for somebody; never with `opened` */
+    bool
+        given_up; /* a member cannot be opened for somebody, or it was not in time; never with `opened` */
     bool dirty; /* a sum has come in this block */
     /* Bit v - 1: sums that opened the group, which stay the measure of later ones; sums that were held against them. */
     uint32_t good, judged;

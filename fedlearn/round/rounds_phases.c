@@ -22,10 +22,14 @@ static void event_end(struct exec_host *h, enum fl_event type, struct buf *b) {
     buf_free(b);
 }
 
-static void end_round(struct fl_rounds *c, struct exec_host *h, enum fl_abort why) {
+/* Who was shown to be bad when the draw hung on the scores already. */
+static void convict_late(struct fl_rounds *c) {
     for (uint32_t i = 0; i < c->n_subs; i++)
         if (c->sub[i].late)
             round_convict(c, &c->sub[i]);
+}
+
+static void end_round(struct fl_rounds *c, struct exec_host *h, enum fl_abort why) {
     rounds_forget(c, h);
     round_clear(c);
     c->why = why;
@@ -38,6 +42,7 @@ void rounds_abort(struct fl_rounds *c, struct exec_host *h, enum fl_abort why) {
     buf_u8(&b, (uint8_t)why);
     rounds_save_history(c, h, buf_span(&b));
     event_end(h, FL_EVENT_ABORTED, &b);
+    convict_late(c);
     end_round(c, h, why);
 }
 
@@ -86,6 +91,13 @@ static enum fl_abort may_open(
     return *ret_due ? seats(c, o) : FL_ABORT_NONE;
 }
 
+/* What a region wants, and what the model leaves room for. */
+static void limit_submissions(struct fl_open *o) {
+    const uint32_t room = FL_SUM_VALUES_MAX / o->params * o->config.group_min;
+    if (o->config.submissions_max > room)
+        o->config.submissions_max = room;
+}
+
 static void try_to_open(struct fl_rounds *c, struct exec_host *h) {
     struct fl_open *o = ws_alloc(sizeof(*o));
     bool due = false;
@@ -107,8 +119,12 @@ static void try_to_open(struct fl_rounds *c, struct exec_host *h) {
     memcpy(o->model_hash, c->model.hash, sizeof(o->model_hash));
     memcpy(o->root_set, c->model.root_set, sizeof(o->root_set));
     o->params = c->model.params;
+    limit_submissions(o);
     o->classes = c->model.counted;
     memcpy(o->best, c->model.best, sizeof(o->best));
+    o->openings = c->model.openings;
+    if (c->model.vetoed)
+        o->config.rules.momentum_thousandths = 0; /* or what was vetoed comes again by itself */
     c->open = *o;
     free(o);
     c->opened_us = c->now_us;
@@ -227,6 +243,8 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
     }
     exec_list_root((const uint8_t(*)[32])leaf, n, root);
     free(leaf);
+    c->model.openings++;
+    rounds_save_model(c, h);
     enter(c, FL_OPENING, c->open.config.open_us);
     struct buf b = {0};
     event_begin(c, &b);
@@ -327,6 +345,12 @@ static void tell_opened(struct fl_rounds *c, struct exec_host *h) {
     event_end(h, FL_EVENT_OPENED, &b);
 }
 
+/* A group that nobody could open in time keeps no other from its step: one vehicle that brings some members no bundle would else stop all. */
+static void give_up_the_rest(struct fl_rounds *c) {
+    for (size_t g = 0; g < c->n_groups; g++)
+        c->group[g].given_up = !c->group[g].opened;
+}
+
 static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
     bool all = true;
     bool some = false;
@@ -336,24 +360,29 @@ static void try_to_end_opening(struct fl_rounds *c, struct exec_host *h) {
         all = all && (c->group[g].opened || c->group[g].given_up);
         some = some || c->group[g].opened;
     }
-    if (all && some) {
-        tell_opened(c, h);
-        enter(c, FL_JUDGING, c->open.config.judge_us);
-    } else if (all || c->now_us >= c->until_us) {
+    if (!all && c->now_us < c->until_us)
+        return;
+    if (!some) {
         rounds_abort(c, h, FL_ABORT_NOT_OPENED);
+        return;
     }
+    give_up_the_rest(c);
+    tell_opened(c, h);
+    enter(c, FL_JUDGING, c->open.config.judge_us);
 }
 
 /* ---- JUDGING ---- */
 
-/* Of the free groups, in 10^-6. */
+/* Of the free groups that were opened, in 10^-6. */
 static uint32_t share_flagged(const struct fl_rounds *c, const struct fl_outcome *o) {
     const uint32_t n = round_free_groups(c);
     uint32_t flagged = 0;
-    WS_ASSERT(n > 0); /* fewer than two groups of them are not drawn */
-    for (size_t g = 0; g < n; g++)
+    uint32_t opened = 0;
+    for (size_t g = 0; g < n; g++) {
+        opened += c->group[g].opened;
         flagged += fl_verdict_flags(o->group[g].verdict);
-    return flagged * 1000000U / n;
+    }
+    return opened == 0 ? 0 : flagged * 1000000U / opened;
 }
 
 static void tell_suspects(
@@ -374,7 +403,22 @@ static void tell_suspects(
     event_end(h, FL_EVENT_SUSPECT, &b);
 }
 
+/* Who was convicted by this round's end, among those whose standing it changed; all by token. */
+static size_t add_convicted(const struct fl_rounds *c, struct fl_suspect *changed, size_t n) {
+    for (uint32_t i = 0; i < c->n_subs; i++) {
+        struct fl_suspect s;
+        if (!c->sub[i].late || !fl_suspicion_find(&c->suspicion, c->sub[i].token, &s))
+            continue;
+        size_t at = n++;
+        for (; at > 0 && memcmp(changed[at - 1].token, s.token, FL_TOKEN) > 0; at--)
+            changed[at] = changed[at - 1];
+        changed[at] = s;
+    }
+    return n;
+}
+
 static void remember(struct fl_rounds *c, struct exec_host *h, const struct fl_outcome *o) {
+    convict_late(c); /* first: what is told of the scores is what stays */
     struct fl_suspect *changed = ws_calloc(c->n_subs, sizeof(*changed));
     struct fl_sighting *s = ws_calloc(c->n_subs, sizeof(*s));
     size_t n = 0;
@@ -388,6 +432,7 @@ static void remember(struct fl_rounds *c, struct exec_host *h, const struct fl_o
         memcpy(s[n++].token, sub->token, FL_TOKEN);
     }
     n = fl_suspicion_round(&c->suspicion, s, n, share_flagged(c, o), changed);
+    n = add_convicted(c, changed, n);
     tell_suspects(c, h, changed, n);
     c->suspicion_dirty = true;
     free(changed);
@@ -425,7 +470,10 @@ static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {
         memcpy(c->model.parent, c->model.hash, sizeof(c->model.parent));
         memcpy(c->model.hash, o->model_hash, sizeof(c->model.hash));
         c->model.version++;
+        c->model.openings = 0;
     }
+    if (o->step)
+        c->model.vetoed = o->vetoed;
     note_best(&c->model, o);
     buf_u64(&b, c->model.version);
     buf_put(&b, c->open.model_hash, 32);

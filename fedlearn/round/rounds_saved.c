@@ -126,6 +126,8 @@ void rounds_save_model(const struct fl_rounds *c, struct exec_host *h) {
     buf_u8(&b, m->counted);
     for (size_t i = 0; i < m->counted; i++)
         buf_u32(&b, m->best[i]);
+    buf_u32(&b, m->openings);
+    buf_u8(&b, m->vetoed);
     exec_put(h, span_of("m", 1), buf_span(&b));
     buf_free(&b);
 }
@@ -146,7 +148,10 @@ static bool read_model(struct fl_model_view *m, struct span s) {
         return false;
     for (size_t i = 0; i < m->counted; i++)
         m->best[i] = rd_u32(&r);
-    if (!rd_done(&r) || name.n >= FL_MODEL_NAME)
+    m->openings = rd_u32(&r);
+    const uint8_t vetoed = rd_u8(&r);
+    m->vetoed = vetoed != 0;
+    if (vetoed > 1 || !rd_done(&r) || name.n >= FL_MODEL_NAME)
         return false;
     memcpy(m->name, name.p, name.n);
     return true;
@@ -283,6 +288,9 @@ static bool load_sums(struct fl_rounds *c, struct exec_host *h) {
         if (exec_get(h, group_key(g, key), &value) &&
             (value.n != 4 || !round_open_again(c, g, be32(value.p))))
             return false;
+        /* What was not open when its time was over never will be. */
+        c->group[g].given_up =
+            c->group[g].given_up || (c->phase == FL_JUDGING && !c->group[g].opened);
     }
     return true;
 }

@@ -33,13 +33,16 @@ static void exclude(
     buf_free(&b);
 }
 
-/* What tokens are worth rests on it (decision 38): who may learn under all of its pseudonyms is many vehicles, and who has a ticket over the
- * end of an epoch is somebody else for a while. How many a vehicle gets is its issuer's business. */
+/* What tokens are worth rests on it (decision 38): who may learn under all of its pseudonyms is many vehicles, and so is who has a ticket over
+ * the end of an epoch, or two of them in a round that goes on over it: the epoch is that of the round's OPEN, as the scores' is. How many a
+ * vehicle gets is its issuer's business. */
 static bool is_ticket(const struct fl_rounds *c, const struct exec_message *m) {
     const uint64_t epoch_us = c->open.config.epoch_us;
     const uint64_t first = m->valid_from_s * 1000000;
     const uint64_t last = m->valid_until_s * 1000000;
-    return m->permissions == 1 && first < last && first / epoch_us == (last - 1) / epoch_us;
+    const uint64_t epoch = c->open.time_us / epoch_us;
+    return m->permissions == 1 && first < last && first / epoch_us == epoch &&
+           (last - 1) / epoch_us == epoch;
 }
 
 exec_code rounds_take_message(

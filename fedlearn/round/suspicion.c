@@ -251,6 +251,15 @@ enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8
     return is_at(s, at, token) ? s->all[at].standing : FL_FREE;
 }
 
+bool fl_suspicion_find(
+    const struct fl_suspicion *s, const uint8_t *token, struct fl_suspect *ret_suspect) {
+    const size_t at = place(s, token);
+    if (!is_at(s, at, token))
+        return false;
+    *ret_suspect = s->all[at];
+    return true;
+}
+
 static void put(struct buf *b, const struct fl_suspect *t) {
     buf_put(b, t->token, FL_TOKEN);
     buf_i32(b, t->score);

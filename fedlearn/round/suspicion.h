@@ -103,6 +103,9 @@ void fl_suspicion_epoch(struct fl_suspicion *s, uint64_t epoch);
 void fl_suspicion_convict(struct fl_suspicion *s, const uint8_t *token, uint64_t evidence);
 
 enum fl_standing fl_suspicion_standing(const struct fl_suspicion *s, const uint8_t *token);
+/* False: it is not in the table, and so free with a score of 0. */
+bool fl_suspicion_find(
+    const struct fl_suspicion *s, const uint8_t *token, struct fl_suspect *ret_suspect);
 
 /* The table: version 01, epoch u64, count u32, then for each token by token: token 32, score i32, flagged, clean,
  * failed, passed u16, standing u8, evidence u64. */

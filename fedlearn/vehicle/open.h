@@ -15,6 +15,9 @@ enum {
     FL_RECORDS_VERSION = 1,
     FL_MODEL_NAME = 32, /* with its final zero; a-z, 0-9, '-' */
     FL_SUBMISSIONS_MAX = 4096, /* of one round */
+    FL_SUM_VALUES_MAX =
+        1
+        << 26, /* parameters times groups of one round: whoever judges it holds 4 octets of each */
     FL_OPEN_OCTETS_MAX = 2048, /* of the record, whatever is in it */
 };
 
@@ -44,6 +47,8 @@ struct fl_open {
     /* Of each class of the root set, the most rows that a model has got right since the last order. 0 classes: not known yet. */
     uint8_t classes;
     uint32_t best[FL_MAX_CLASSES];
+    uint32_t
+        openings; /* rounds before this one whose groups were opened from the same model: turns.h */
     struct fl_round_config config;
     uint8_t n;
     struct fl_seat seat[FL_VALIDATORS_MAX];

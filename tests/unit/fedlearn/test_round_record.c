@@ -173,12 +173,16 @@ static void groups_are_made_again(const struct opened *o) {
     r.free_groups = (uint16_t)(r.free_groups == r.n_groups ? r.n_groups - 1 : r.n_groups);
     assert_false(fl_round_record_drawn(&r, cell)); /* a set of suspects that was made up */
     r.free_groups = o->record.free_groups;
-    size_t other = 1;
-    while (r.member[other].group == r.member[0].group)
+    /* Two free ones: whether a suspect and a neighbour change places shows in the table of scores, not in the draw. */
+    size_t one = 0;
+    while (r.member[one].group >= r.free_groups)
+        one++;
+    size_t other = one + 1;
+    while (r.member[other].group >= r.free_groups || r.member[other].group == r.member[one].group)
         other++;
-    swap_groups(&r, 0, other);
+    swap_groups(&r, one, other);
     assert_false(fl_round_record_drawn(&r, cell));
-    swap_groups(&r, 0, other);
+    swap_groups(&r, one, other);
     assert_true(fl_round_record_drawn(&r, cell));
 }
 

@@ -108,7 +108,7 @@ static void submissions_out_of_place(void **state) {
     rig_close(r);
 }
 
-/* A certificate that is for something else, too, or good for more than an epoch, is no ticket: one vehicle would be many. */
+/* A certificate that is for something else, too, or good for more than an epoch or in another, is no ticket: one vehicle would be many. */
 static void only_tickets_count(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
@@ -120,7 +120,8 @@ static void only_tickets_count(void **state) {
     } what[] = {{2, day, day + 86400, FL_ROUND_NO_TICKET},
         {0, day, day + 86400, FL_ROUND_NO_TICKET}, {1, day - 1, day + 86400, FL_ROUND_NO_TICKET},
         {1, day, day + 86401, FL_ROUND_NO_TICKET}, {1, day + 7, day + 7, FL_ROUND_NO_TICKET},
-        {1, day, day + 86400, FL_ROUND_OK}};
+        {1, day - 86400, day, FL_ROUND_NO_TICKET},
+        {1, day + 86400, day + 2 * 86400, FL_ROUND_NO_TICKET}, {1, day, day + 86400, FL_ROUND_OK}};
     rig_begin(r, RIG_SECOND);
     rig_make(r, 0);
     const struct fl_submit s = rig_submit_of(r, 0);
