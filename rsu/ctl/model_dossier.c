@@ -1,6 +1,7 @@
 #include "rsu/ctl/model_dossier.h"
 
 #include "base/fileio.h"
+#include "fedlearn/round/events.h"
 #include "fedlearn/round/roots.h"
 #include "rsu/cell/cell.h"
 #include "rsu/learning/audit.h"
@@ -137,6 +138,11 @@ void ctl_dossier_free(struct ctl_dossier *d) {
 
 /* ---- what there is ---- */
 
+static void path_of_event(const json_t *at, char *ret, size_t size) {
+    (void)snprintf(ret, size, "/v1/proofs/event/%lld/%lld", ctl_json_number(at, "height"),
+        ctl_json_number(at, "sequence"));
+}
+
 int ctl_dossier_event(
     struct ctl_dossier *d, const char *step, struct buf *ret_bundle, struct ws_err *err) {
     char name[40];
@@ -146,10 +152,39 @@ int ctl_dossier_event(
         const json_t *at = json_object_get(json_object_get(d->page, "events"), step);
         if (!json_is_object(at))
             return ws_fail(err, WS_ENOTFOUND, "the unit says that the round has no such event");
-        (void)snprintf(path, sizeof(path), "/v1/proofs/event/%lld/%lld",
-            ctl_json_number(at, "height"), ctl_json_number(at, "sequence"));
+        path_of_event(at, path, sizeof(path));
     }
     return get_proof(d, name, path, ret_bundle, err);
+}
+
+static const json_t *exclusion_of(const json_t *page, uint32_t submission) {
+    size_t i;
+    const json_t *x;
+    json_array_foreach(json_object_get(page, "exclusions"), i, x) {
+        if (ctl_json_number(x, "submission") == submission &&
+            strcmp(ctl_json_text(x, "reason"), fl_exclusion_name(FL_EXCLUDED_BAD_BUNDLE)) == 0)
+            return x;
+    }
+    return NULL;
+}
+
+int ctl_dossier_exclusion(
+    struct ctl_dossier *d, uint32_t submission, struct buf *ret_bundle, struct ws_err *err) {
+    char name[40];
+    char path[80] = "";
+    struct ws_err why = {0};
+    (void)snprintf(name, sizeof(name), "excluded-%u.proof", submission);
+    if (d->http != NULL) {
+        const json_t *at = exclusion_of(d->page, submission);
+        if (at == NULL)
+            return ws_fail(err, WS_ENOTFOUND, "the unit names no such event");
+        path_of_event(at, path, sizeof(path));
+    }
+    const int rc = get_proof(d, name, path, ret_bundle, &why);
+    if (rc == WS_OK)
+        return WS_OK;
+    /* The unit names it, so it is there. */
+    return ws_fail(err, rc == WS_ENOTFOUND && d->http != NULL ? WS_EIO : rc, "%s", why.text);
 }
 
 int ctl_dossier_randomness(struct ctl_dossier *d, const char *name, uint64_t height,

@@ -1,7 +1,8 @@
 /* What an auditor gathers about a round of learning: from a unit that is not believed, or from a folder in which that was saved before.
  * Internal to rsu/ctl/model*.c. One thread.
  *
- *   FOLDER/STEP.proof          event bundle (ledger/light/proof.h) of open, seed, cut_off, groups, opened, end
+ *   FOLDER/STEP.proof          event bundle (ledger/light/proof.h) of open, seed, cut_off, groups, opened, end, suspect
+ *   FOLDER/excluded-N.proof    likewise, of the exclusion of submission N for a bad share, where that was asked for
  *   FOLDER/seed_value.proof    state bundle of the beacon's randomness; draw_value.proof too; where the cell could still prove it
  *   FOLDER/record              fedlearn/round/round_record.h
  *   FOLDER/materials/ID        length of the cover (4), cover, ciphertext
@@ -28,6 +29,9 @@ void ctl_dossier_free(struct ctl_dossier *d);
 /* The bundle of an event's proof. WS_ENOTFOUND: the round has not said it. */
 WARN_UNUSED int ctl_dossier_event(
     struct ctl_dossier *d, const char *step, struct buf *ret_bundle, struct ws_err *err);
+/* Of the event that excludes a submission for a bad share. WS_ENOTFOUND: the unit names none, or the folder has none. */
+WARN_UNUSED int ctl_dossier_exclusion(
+    struct ctl_dossier *d, uint32_t submission, struct buf *ret_bundle, struct ws_err *err);
 /* Of a height's randomness; name: "seed_value" or "draw_value". */
 WARN_UNUSED int ctl_dossier_randomness(struct ctl_dossier *d, const char *name, uint64_t height,
     struct buf *ret_bundle, struct ws_err *err);

@@ -23,7 +23,7 @@ struct verify {
     bool json;
     struct ctl_genesis genesis;
     struct ctl_dossier d;
-    struct buf bundle[FL_EVENT_ABORTED + 1];
+    struct buf bundle[FL_EVENT_SUSPECT + 1];
     struct fl_event_body event; /* the one looked at */
     uint8_t seed_value[32], draw_value[32];
     struct buf record;
@@ -79,30 +79,56 @@ static int tell(const struct verify *o) {
 
 /* ---- what the ledger said ---- */
 
-/* The event of a step, proven from the genesis. False: it was not given, or is not proven; said. */
-static bool prove_event(struct verify *o, const char *step, struct event *ret, struct buf *octets) {
-    char place[32];
+/* An event of learning, proven from the genesis by this bundle; said, whatever comes of it. */
+static int prove(struct verify *o, const char *what, const struct buf *octets, struct event *ret,
+    struct ws_err *err) {
+    char place[48];
     char text[160];
-    struct ws_err err = {0};
     struct event_bundle *b = ws_alloc(sizeof(*b));
-    (void)snprintf(place, sizeof(place), "proof of %s", step);
-    int rc = ctl_dossier_event(&o->d, step, octets, &err);
-    const bool given = rc == WS_OK;
+    (void)snprintf(place, sizeof(place), "proof of %s", what);
+    int rc = event_bundle_decode(buf_span(octets), b, err);
     if (rc == WS_OK)
-        rc = event_bundle_decode(buf_span(octets), b, &err);
-    if (rc == WS_OK)
-        rc = light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), b, ret, &err);
+        rc = light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), b, ret, err);
     if (rc == WS_OK && ret->contract != CELL_CONTRACT_LEARN)
-        rc = ws_fail(&err, WS_EINPUT, "what is proven is no event of learning");
+        rc = ws_fail(err, WS_EINPUT, "what is proven is no event of learning");
     free(b);
     if (rc != WS_OK) {
-        say(o, given ? AUDIT_FAILS : AUDIT_MISSING, place, err.text);
-        return false;
+        say(o, AUDIT_FAILS, place, err->text);
+        return rc;
     }
     (void)snprintf(text, sizeof(text), "event %u of block %llu, signed by a quorum", ret->sequence,
         (unsigned long long)ret->height);
     say(o, AUDIT_OK, place, text);
-    return true;
+    return WS_OK;
+}
+
+/* The event of a step. False: it was not given, or is not proven; said. */
+static bool prove_event(struct verify *o, const char *step, struct event *ret, struct buf *octets) {
+    char place[32];
+    struct ws_err err = {0};
+    (void)snprintf(place, sizeof(place), "proof of %s", step);
+    if (ctl_dossier_event(&o->d, step, octets, &err) == WS_OK)
+        return prove(o, step, octets, ret, &err) == WS_OK;
+    say(o, AUDIT_MISSING, place, err.text);
+    return false;
+}
+
+/* As the audit asks for it. */
+static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err) {
+    struct verify *o = ctx;
+    struct event e;
+    char what[40];
+    struct buf octets = {0};
+    (void)snprintf(what, sizeof(what), "exclusion of submission %u", submission);
+    int rc = ctl_dossier_exclusion(&o->d, submission, &octets, err);
+    if (rc == WS_OK)
+        rc = prove(o, what, &octets, &e, err);
+    if (rc == WS_OK && e.type != FL_EVENT_EXCLUDED)
+        rc = ws_fail(err, WS_EINPUT, "what is proven is another event of learning");
+    if (rc == WS_OK)
+        buf_put(ret_body, e.body.p, e.body.n);
+    buf_free(&octets);
+    return rc;
 }
 
 static void take_event(struct verify *o, const char *step, enum fl_event type) {
@@ -187,12 +213,15 @@ static void go_through(struct verify *o, struct buf *ret_model) {
     take_event(o, "cut_off", FL_EVENT_CUT_OFF);
     take_event(o, "groups", FL_EVENT_GROUPS);
     take_event(o, "opened", FL_EVENT_OPENED);
+    take_event(o, "suspect", FL_EVENT_SUSPECT);
     take_randomness(o);
     if (ctl_dossier_record(&o->d, &o->record, &err) != WS_OK) {
         say(o, AUDIT_MISSING, "record", err.text);
         return;
     }
     o->claim.record = buf_span(&o->record);
+    o->claim.excluded = excluded;
+    o->claim.excluded_ctx = o;
     const enum audit_result result = audit_round(&o->claim, &from, &to, ret_model);
     WS_ASSERT((result != AUDIT_WRONG || o->failed > 0) &&
               (result != AUDIT_OPEN || o->missing > 0)); /* say has counted its lines */

@@ -161,7 +161,8 @@ static void compare_closed(
         audit_say(a, AUDIT_FAILS, "closed", "the model before is another one than the round's");
     if (a->failed == failed)
         audit_say(a, AUDIT_OK, "outcome",
-            "every field is what CLOSED says: %u groups, %u in the step", found->n_groups,
+            "every field is what CLOSED says: %u groups, %zu opened, %zu given up, %u in the step",
+            found->n_groups, found->n_groups - audit_count_given_up(a), audit_count_given_up(a),
             found->accepted);
     fl_model_hash(next, hash);
     if (memcmp(hash, e->closed.outcome.model_hash, 32) == 0)
@@ -175,10 +176,11 @@ static void find_again(struct audit *a, struct buf *ret_model) {
     struct fl_model next = {0};
     struct ws_err err = {0};
     const size_t lines = a->failed + a->missing;
-    a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
     if (fl_find(&a->record, &from, found, &next, &err) == WS_OK) {
+        a->found = true;
         audit_say(a, AUDIT_OK, "submissions",
-            "covers and ciphertexts of %u groups are the vehicles'", a->record.n_groups);
+            "covers and ciphertexts of %zu groups are the vehicles'",
+            a->record.n_groups - audit_count_given_up(a));
         compare_closed(a, found, &next);
         if (ret_model != NULL)
             fl_model_encode(&next, ret_model);
@@ -189,7 +191,6 @@ static void find_again(struct audit *a, struct buf *ret_model) {
         audit_say(a, AUDIT_SKIPPED, "outcome", "cannot be found again without what is named above");
     }
     fl_model_free(&next);
-    free(a->looked);
     free(found);
 }
 
@@ -202,9 +203,15 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
     a->from = from;
     a->to = to;
     audit_look_at_record(a);
-    if (a->failed + a->missing == 0 && from != NULL)
+    if (a->failed + a->missing == 0 && from != NULL) {
+        a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
+        a->exclusion = ws_calloc(a->record.n, sizeof(*a->exclusion));
         find_again(a, ret_model);
-    else if (from != NULL)
+        audit_look_at_given_up(a);
+        audit_look_at_standings(a);
+        free(a->exclusion);
+        free(a->looked);
+    } else if (from != NULL)
         audit_say(a, AUDIT_SKIPPED, "outcome",
             "not computed: the record is not known to be what the ledger says, so it would prove "
             "nothing");

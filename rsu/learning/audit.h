@@ -14,12 +14,17 @@ struct audit_claim {
     uint8_t cell[32];
     uint64_t round;
     struct span record; /* fl_round_record_encode; not believed */
-    /* Bodies of contract learn's events OPEN, SEED, CUT_OFF, GROUPS, OPENED and CLOSED, by type; believed: the caller has seen that the
-     * chain has them. Empty: it could not. */
-    struct span event[FL_EVENT_CLOSED + 1];
+    /* Bodies of contract learn's events OPEN, SEED, CUT_OFF, GROUPS, OPENED, CLOSED and SUSPECT, by type; believed: the caller has seen
+     * that the chain has them. Empty: it could not. */
+    struct span event[FL_EVENT_SUSPECT + 1];
     /* The cell's randomness of the OPEN record's seed height and the CUT_OFF's height; 32 octets, believed. NULL: not known any more;
      * the draw is then looked at with what GROUPS says. */
     const uint8_t *seed_value, *draw_value;
+    /* The body of this round's event EXCLUDED of a submission, believed as those above are; asked for members of groups that were given up, and
+     * for who is excluded. WS_ENOTFOUND: there is none that the caller knows of; another error: there is, and it could not be seen that
+     * the chain has it. ret_body: empty, the caller's to free. NULL: there is nobody to ask. */
+    int (*excluded)(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err);
+    void *excluded_ctx;
 };
 
 /* Where the rest comes from; none of it is believed. WS_OK, or err says why it is not there. ret_octets: empty, the caller's to free. */

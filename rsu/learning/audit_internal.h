@@ -6,6 +6,14 @@
 #include "fedlearn/round/find.h"
 #include "rsu/learning/audit.h"
 
+/* Of a member that was counted in, as the ledger says it. */
+enum audit_exclusion {
+    AUDIT_NOT_ASKED,
+    AUDIT_NOT_EXCLUDED, /* nothing was given that says so */
+    AUDIT_EXCLUDED, /* proven */
+    AUDIT_EXCLUSION_UNKNOWN /* what was given for it could not be used; that was said */
+};
+
 struct audit {
     const struct audit_claim *claim;
     const struct audit_source *from;
@@ -17,6 +25,10 @@ struct audit {
     struct fl_event_body event; /* the one looked at */
     bool *looked; /* record.n: at what it sent */
     size_t absent; /* submissions of which nothing was given */
+    bool found; /* the outcome, from what all vehicles of opened groups sent */
+    enum audit_exclusion *exclusion; /* record.n */
+    size_t unproven; /* tokens that are excluded without the event that says why */
+    bool unclear; /* or with one that could not be used, which was said */
 };
 
 void audit_say(struct audit *a, enum audit_mark mark, const char *place, const char *fmt, ...)
@@ -29,5 +41,13 @@ void audit_look_at_record(struct audit *a);
 /* Found again beside the outcome that was signed: every field that differs is a line. */
 void audit_compare(
     struct audit *a, const struct fl_outcome *found, const struct fl_outcome *signed_one);
+
+/* Asks once for each. */
+enum audit_exclusion audit_excluded(struct audit *a, const struct fl_round_member *m);
+/* Why groups were not opened, and that the outcome has the same ones. */
+void audit_look_at_given_up(struct audit *a);
+size_t audit_count_given_up(const struct audit *a);
+/* SUSPECT beside groups and verdicts. */
+void audit_look_at_standings(struct audit *a);
 
 #endif

@@ -129,6 +129,11 @@ static void look_at_draw(struct audit *a) {
 
 /* ---- keys ---- */
 
+static bool is_zero(const uint8_t hash[static 32]) {
+    static const uint8_t zero[32];
+    return memcmp(hash, zero, 32) == 0;
+}
+
 static void look_at_opened(struct audit *a) {
     bool good = true;
     uint8_t hash[32];
@@ -141,15 +146,19 @@ static void look_at_opened(struct audit *a) {
     }
     for (size_t g = 0; g < a->record.n_groups; g++) {
         fl_round_record_key(&a->record, g, hash);
-        const bool same = memcmp(hash, a->event.opened.hashes.p + 32 * g, 32) == 0;
+        const uint8_t *said = a->event.opened.hashes.p + 32 * g;
+        const bool same = memcmp(hash, said, 32) == 0;
         if (!same)
-            audit_say(
-                a, AUDIT_FAILS, "opened", "group %zu: another sum of keys than the ledger's", g);
+            audit_say(a, AUDIT_FAILS, "opened", "group %zu: %s", g,
+                a->record.given_up[g] ? "given up in the record, and opened in the ledger"
+                : is_zero(said)       ? "opened in the record, and given up in the ledger"
+                                      : "another sum of keys than the ledger's");
         good = good && same;
     }
     if (good)
-        audit_say(a, AUDIT_OK, "opened", "the sums of keys of %u groups have the ledger's hashes",
-            a->record.n_groups);
+        audit_say(a, AUDIT_OK, "opened",
+            "%zu groups, their sums of keys have the ledger's hashes; %zu were given up",
+            a->record.n_groups - audit_count_given_up(a), audit_count_given_up(a));
 }
 
 /* ---- all of it ---- */

@@ -42,7 +42,7 @@ flip() { # FILE OFFSET: one bit
 }
 
 expect 0 "^round $round holds" "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved --out found.wsfl
-for step in 'proof of open' 'proof of end' seed cut_off groups draw opened submissions outcome model; do
+for step in 'proof of open' 'proof of end' 'proof of suspect' seed cut_off groups draw opened submissions outcome model suspect; do
     grep -q "^ok  *$step: " log || { echo "no line of '$step':"; cat log; bad=$((bad + 1)); }
 done
 expect 0 "^round +: *$round, closed|^round: +$round, closed" "$ctl" model round "$round" --http "$http"
@@ -73,7 +73,7 @@ fresh
 rm -r kept/files
 expect 3 '^missing file [0-9a-f]{64}: it was not given' "${again[@]}"
 unknown
-for step in open seed cut_off groups opened end; do
+for step in open seed cut_off groups opened end suspect; do
     fresh
     rm "kept/$step.proof"
     expect 3 "^missing proof of $step: " "${again[@]}" "$round"

@@ -10,25 +10,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VEHICLES = 24, LINES = 400, FILES = 4 };
+enum { VEHICLES = 24, LINES = 400, FILES = 4, EVENTS = FL_EVENT_SUSPECT + 1, LATE = 7 };
+
+/* What keeps a group from being opened. */
+enum unopened { NOTHING, BAD_SHARE, NO_SHARES };
 
 /* A round that closed, as an outsider has it. */
 struct dossier {
     struct rig *r;
     struct audit_claim claim;
-    struct buf record, event[FL_EVENT_CLOSED + 1];
+    struct buf record, event[EVENTS];
     struct buf material[VEHICLES];
     uint8_t id[VEHICLES][32];
     struct buf file[FILES]; /* models, root set */
     size_t files;
     size_t fetched;
     uint8_t seed_value[32], draw_value[32];
+    enum unopened unopened;
+    size_t without; /* that group */
+    bool lost; /* exclusions cannot be proven */
 };
 
 static void keep(struct dossier *d) {
     for (size_t i = 0; i < d->r->host.n_events; i++) {
         const struct fake_event *e = &d->r->host.events[i];
-        if (e->type <= FL_EVENT_CLOSED && d->event[e->type].n == 0)
+        if (e->type < EVENTS && d->event[e->type].n == 0)
             buf_put(&d->event[e->type], e->body.p, e->body.n);
     }
 }
@@ -50,12 +56,71 @@ static void put_model(struct dossier *d, const struct fl_model *m) {
 
 static void claim(struct dossier *d) {
     d->claim.record = buf_span(&d->record);
-    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+    for (size_t t = 0; t < EVENTS; t++)
         d->claim.event[t] = buf_span(&d->event[t]);
 }
 
 static void value_of(const struct dossier *d, uint64_t height, uint8_t ret[static 32]) {
     assert_int_equal(exec_beacon(&d->r->host, height, ret), BEACON_IS);
+}
+
+static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err) {
+    const struct dossier *d = ctx;
+    const struct span body = d->claim.event[FL_EVENT_EXCLUDED];
+    if (body.n == 0 || submission != LATE)
+        return ws_fail(err, WS_ENOTFOUND, "404");
+    if (d->lost)
+        return ws_fail(err, WS_EIO, "it is gone");
+    buf_put(ret_body, body.p, body.n);
+    return WS_OK;
+}
+
+/* One vehicle's bundle is bad for member 1, which gets it after the cut-off. */
+static void submit_late(struct rig *r) {
+    rig_begin(r, RIG_SECOND);
+    for (size_t i = 0; i < VEHICLES; i++) {
+        if (i == LATE)
+            rig_make_unreadable(r, i, 1);
+        else
+            rig_make(r, i);
+        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
+    }
+    rig_end(r);
+    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+}
+
+static void attest_late(struct rig *r) {
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
+        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << LATE : 0), FL_ROUND_OK);
+    rig_end(r);
+}
+
+/* All groups but one. */
+static void open_the_rest(struct dossier *d) {
+    struct rig *r = d->r;
+    struct fl_submission_view s;
+    assert_true(fl_contract_submission(r->contract.self, LATE, &s));
+    d->without = s.group;
+    if (d->unopened == BAD_SHARE) {
+        rig_begin(r, RIG_SECOND);
+        assert_int_equal(rig_complain(r, 1, LATE), FL_ROUND_OK);
+        rig_end(r);
+        keep(d);
+    }
+    for (unsigned v = 1; v <= 3; v++) {
+        rig_begin(r, RIG_SECOND);
+        for (size_t g = 0; g < rig_view(r).groups; g++)
+            if (g != d->without)
+                assert_int_equal(rig_shares(r, v, g, 1, 0), FL_ROUND_OK);
+        rig_end(r);
+        keep(d);
+    }
+    if (d->unopened == NO_SHARES) {
+        rig_block(r, rig_view(r).open->config.open_us);
+        keep(d);
+    }
+    assert_int_equal(rig_view(r).phase, FL_JUDGING);
 }
 
 /* The round that is open for submissions. */
@@ -66,7 +131,7 @@ static void run_round(struct dossier *d) {
     memcpy(d->claim.cell, d->r->host.cell_id, 32);
     d->claim.round = view.number;
     buf_clear(&d->record);
-    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+    for (size_t t = 0; t < EVENTS; t++)
         buf_clear(&d->event[t]);
     for (size_t i = 0; i < FILES; i++)
         buf_clear(&d->file[i]);
@@ -76,17 +141,26 @@ static void run_round(struct dossier *d) {
     buf_u64(&d->event[FL_EVENT_SEED], view.number);
     buf_put(&d->event[FL_EVENT_SEED], view.seed, 32);
     value_of(d, view.open->seed_height, d->seed_value);
-    rig_submitting(d->r, VEHICLES);
+    if (d->unopened == BAD_SHARE)
+        submit_late(d->r);
+    else
+        rig_submitting(d->r, VEHICLES);
     for (size_t i = 0; i < VEHICLES; i++)
         keep_material(d, i);
-    rig_attesting(d->r);
+    if (d->unopened == BAD_SHARE)
+        attest_late(d->r);
+    else
+        rig_attesting(d->r);
     keep(d);
     for (unsigned i = 0; i < 2; i++) {
         rig_block(d->r, RIG_SECOND);
         keep(d);
     }
     value_of(d, be64(d->event[FL_EVENT_CUT_OFF].p + 45), d->draw_value);
-    rig_opening(d->r);
+    if (d->unopened == NOTHING)
+        rig_opening(d->r);
+    else
+        open_the_rest(d);
     keep(d);
     fl_round_record_of(d->r->contract.self, &record);
     fl_round_record_encode(&record, &d->record);
@@ -99,9 +173,20 @@ static void run_round(struct dossier *d) {
     keep(d);
     d->claim.seed_value = d->seed_value;
     d->claim.draw_value = d->draw_value;
+    d->claim.excluded = excluded;
+    d->claim.excluded_ctx = d;
     claim(d);
     for (size_t t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++)
         assert_true(d->event[t].n > 0);
+    assert_true(d->event[FL_EVENT_SUSPECT].n > 0);
+}
+
+/* To the next one that is open for submissions. */
+static void next_round(struct dossier *d) {
+    rig_block(d->r, 600 * (uint64_t)RIG_SECOND);
+    rig_block(d->r, RIG_SECOND);
+    rig_block(d->r, RIG_SECOND);
+    assert_int_equal(rig_view(d->r).phase, FL_SUBMITTING);
 }
 
 static struct dossier *dossier_open(void) {
@@ -113,7 +198,7 @@ static struct dossier *dossier_open(void) {
 
 static void dossier_free(struct dossier *d) {
     buf_free(&d->record);
-    for (size_t t = 0; t <= FL_EVENT_CLOSED; t++)
+    for (size_t t = 0; t < EVENTS; t++)
         buf_free(&d->event[t]);
     for (size_t i = 0; i < VEHICLES; i++)
         buf_free(&d->material[i]);
@@ -224,7 +309,7 @@ static void a_round_holds(void **state) {
         dump(&heard);
     assert_int_equal(heard.failed, 0);
     static const char *const places[] = {"open: ", "seed: ", "cut_off: ", "groups: ", "draw: ",
-        "opened: ", "octets of this SHA-256", "submissions: ", "outcome: ", "model: "};
+        "opened: ", "octets of this SHA-256", "submissions: ", "outcome: ", "model: ", "suspect: "};
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         assert_true(said(&heard, AUDIT_OK, places[i]) >= 1);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, ""), 0);
@@ -233,10 +318,7 @@ static void a_round_holds(void **state) {
     assert_int_equal(model.n, want.n);
     assert_memory_equal(model.p, want.p, want.n);
     /* A next one, with a model before it. */
-    rig_block(d->r, 600 * (uint64_t)RIG_SECOND);
-    rig_block(d->r, RIG_SECOND);
-    rig_block(d->r, RIG_SECOND);
-    assert_int_equal(rig_view(d->r).phase, FL_SUBMITTING);
+    next_round(d);
     run_round(d);
     assert_true(d->r->has_parent);
     if (!ask(d, NULL))
@@ -388,7 +470,9 @@ static void no_bit_of_the_record_is_free(void **state) {
 static void events_that_are_not_there_or_others(void **state) {
     (void)state;
     struct dossier *d = dossier_open();
-    for (unsigned t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++) {
+    for (unsigned t = FL_EVENT_OPEN; t < EVENTS; t++) {
+        if (t > FL_EVENT_CLOSED && t != FL_EVENT_SUSPECT)
+            continue;
         char words[64];
         (void)snprintf(
             words, sizeof(words), "%s: the ledger's event was not given", fl_event_name(t));
@@ -567,6 +651,248 @@ static void a_changed_outcome_is_found_out(void **state) {
     dossier_free(d);
 }
 
+/* ---- groups that were given up ---- */
+
+static struct dossier *unopened(enum unopened why) {
+    struct dossier *d = ws_alloc(sizeof(*d));
+    d->r = rig_open(RIG_VALIDATORS);
+    d->unopened = why;
+    run_round(d);
+    return d;
+}
+
+static void with_exclusion(struct dossier *d, size_t at, uint8_t change, const char *words) {
+    d->event[FL_EVENT_EXCLUDED].p[at] ^= change;
+    expect(d, 1, words);
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "given up; why is not known"), 1);
+    d->event[FL_EVENT_EXCLUDED].p[at] ^= change;
+}
+
+static size_t unopened_group;
+static void opened_after_all(struct fl_round_record *r) {
+    r->given_up[unopened_group] = false;
+    r->key[unopened_group][0] = 1;
+}
+static void another_given_up(struct fl_round_record *r) {
+    const size_t g = unopened_group == 0 ? 1 : 0;
+    r->given_up[g] = true;
+    memset(r->key[g], 0, sizeof(r->key[g]));
+}
+
+static void a_group_that_a_bad_share_closed(void **state) {
+    (void)state;
+    struct dossier *d = unopened(BAD_SHARE);
+    char words[80];
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed + heard.missing, 0);
+    (void)snprintf(
+        words, sizeof(words), "group %zu: given up, because submission %d", d->without, LATE);
+    assert_int_equal(said(&heard, AUDIT_OK, words), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "opened: 2 groups, "), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "3 groups, 2 opened, 1 given up"), 1);
+    /* The event EXCLUDED: round 8, token 32, reason, submission 4. */
+    with_exclusion(
+        d, 8, 2, "exclusion of submission 7: the event given for it is of another round");
+    with_exclusion(d, 20, 1, "exclusion of submission 7: the record has another token");
+    with_exclusion(d, 41, FL_EXCLUDED_BAD_BUNDLE ^ FL_EXCLUDED_TWO_SUBMISSIONS,
+        "exclusion of submission 7: the event given for it has a reason");
+    with_exclusion(d, 41, 0x40, "exclusion of submission 7: what is given for it is no such event");
+    with_exclusion(d, 45, 1, "exclusion of submission 7: the event given for it is of another sub");
+    d->lost = true;
+    expect_missing(d, 1, "exclusion of submission 7: the ledger's event is not proven: it is gone");
+    d->lost = false;
+    /* Nothing of it: then SUSPECT excludes somebody for no reason that was given. */
+    d->claim.excluded = NULL;
+    expect_missing(d, 1, "suspect: for 1 of the tokens that are excluded");
+    assert_int_equal(said(&heard, AUDIT_OK, "given up, because it was not opened in time"), 1);
+    d->claim.excluded = excluded;
+    unopened_group = d->without;
+    (void)snprintf(words, sizeof(words),
+        "opened: group %zu: opened in the record, and given up in the ledger", d->without);
+    with_record(d, opened_after_all, 1, words);
+    with_record(d, another_given_up, 1, ": given up in the record, and opened in the ledger");
+    dossier_free(d);
+}
+
+static void a_group_that_was_late(void **state) {
+    (void)state;
+    struct dossier *d = unopened(NO_SHARES);
+    char words[80];
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed + heard.missing, 0);
+    (void)snprintf(
+        words, sizeof(words), "group %zu: given up, because it was not opened in time", d->without);
+    assert_int_equal(said(&heard, AUDIT_OK, words), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "3 groups, 2 opened, 1 given up"), 1);
+    dossier_free(d);
+}
+
+EDIT(nothing, )
+EDIT(give_up, o->group[0].verdict = FL_GIVEN_UP; o->group[0].clipped = false)
+EDIT(use_all, for (size_t g = 0; g < o->n_groups; g++) o->group[g].verdict = FL_ACCEPTED)
+
+/* What CLOSED has given up is seen without what vehicles sent, too. */
+static void given_up_in_one_of_two(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open();
+    with_outcome(d, give_up, 1, "outcome, group 0: verdict is ");
+    buf_clear(&d->material[3]);
+    with_outcome(d, give_up, 1, "closed: group 0 is given up, though OPENED has a sum of keys");
+    with_outcome(d, nothing, 0, "");
+    dossier_free(d);
+    d = unopened(NO_SHARES);
+    for (size_t i = 0; i < VEHICLES; i++)
+        buf_clear(&d->material[i]);
+    with_outcome(d, use_all, 1, "has the verdict accepted, though OPENED has no sum of keys");
+    dossier_free(d);
+}
+
+/* ---- whose standing changed ---- */
+
+static struct fl_event_body *event_of(const struct dossier *d, enum fl_event type) {
+    struct fl_event_body *e = ws_alloc(sizeof(*e));
+    assert_true(fl_event_decode((uint16_t)type, buf_span(&d->event[type]), e));
+    return e;
+}
+
+static size_t flagged_groups(const struct dossier *d) {
+    struct fl_event_body *e = event_of(d, FL_EVENT_CLOSED);
+    size_t n = 0;
+    for (size_t g = 0; g < e->closed.outcome.n_groups; g++)
+        n += fl_verdict_flags(e->closed.outcome.group[g].verdict);
+    free(e);
+    return n;
+}
+
+/* One flag is enough for quarantine, and one more round for the end of it: in the round that this gives, one group was flagged. */
+static struct dossier *set_apart(void) {
+    for (unsigned n = 3; n <= 12; n++) {
+        struct dossier *d = dossier_open();
+        rig_set_policy(d->r, "quarantine", FL_NAT);
+        rig_set_policy(d->r, "quarantine_rounds", 1);
+        d->r->long_keys = (1U << n) - 1;
+        next_round(d);
+        run_round(d);
+        if (flagged_groups(d) == 1)
+            return d;
+        dossier_free(d);
+    }
+    fail_msg("no round with one group that was flagged");
+    return NULL;
+}
+
+struct change {
+    enum { TOKEN, STANDING, SCORE, EVIDENCE } what;
+    int64_t to; /* EVIDENCE, SCORE: added */
+    const char *words;
+};
+
+/* One of those that SUSPECT names, changed. */
+static void with_standing(struct dossier *d, size_t entry, const struct change *c) {
+    struct buf *b = &d->event[FL_EVENT_SUSPECT];
+    struct buf was = {0};
+    uint8_t *at = b->p + 9 + 32 + 4 + 4 + entry * (32 + 1 + 4 + 8);
+    buf_put(&was, b->p, b->n);
+    if (c->what == TOKEN)
+        at[31] ^= (uint8_t)c->to;
+    else if (c->what == STANDING)
+        at[32] = (uint8_t)c->to;
+    else if (c->what == SCORE)
+        put_be32(at + 33, (uint32_t)(be32(at + 33) + (uint64_t)c->to));
+    else
+        put_be64(at + 37, be64(at + 37) + (uint64_t)c->to);
+    expect(d, 1, c->words);
+    assert_int_equal(said(&heard, AUDIT_FAILS, "suspect: token "), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "outcome: "), 1);
+    memcpy(b->p, was.p, was.n);
+    buf_free(&was);
+}
+
+/* One whose submission has a number that no group has. */
+static size_t entry_with_number(const struct dossier *d, const struct fl_event_body *e) {
+    for (size_t i = 0; i < e->suspects.n; i++) {
+        struct fl_suspect s;
+        fl_event_suspect(e, i, &s);
+        for (size_t v = 4; v < VEHICLES; v++)
+            if (memcmp(d->r->vehicle[v].token, s.token, FL_TOKEN) == 0)
+                return i;
+    }
+    fail_msg("nobody's standing changed");
+    return 0;
+}
+
+static void expect_standings(struct dossier *d, enum fl_standing standing) {
+    struct fl_event_body *e = event_of(d, FL_EVENT_SUSPECT);
+    char words[64];
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed + heard.missing, 0);
+    (void)snprintf(
+        words, sizeof(words), "suspect: the standing of %u vehicles changed", e->suspects.n);
+    assert_int_equal(said(&heard, AUDIT_OK, words), 1);
+    assert_true(e->suspects.n >= 8);
+    for (size_t i = 0; i < e->suspects.n; i++) {
+        struct fl_suspect s;
+        fl_event_suspect(e, i, &s);
+        assert_int_equal(s.standing, standing);
+    }
+    free(e);
+}
+
+static void change_standings(struct dossier *d, const struct change *c, size_t n) {
+    struct fl_event_body *e = event_of(d, FL_EVENT_SUSPECT);
+    const size_t entry = entry_with_number(d, e);
+    for (size_t i = 0; i < n; i++)
+        with_standing(d, entry, &c[i]);
+    free(e);
+}
+
+static void standings_follow_from_verdicts(void **state) {
+    (void)state;
+    static const struct change quarantined[] = {{TOKEN, 1, "the token of no submission"},
+        {STANDING, FL_FREE, "it was in a group of vehicles that are free"},
+        {STANDING, FL_EXCLUDED, "it was in a group of vehicles that are free"},
+        {SCORE, -FL_NAT, "a score below that of quarantine"},
+        {EVIDENCE, 1, "a group that its submission was not in"},
+        {EVIDENCE, -(1 << 16), "its group was flagged, and the evidence names another"},
+        {EVIDENCE, 1 << 16, "names no round, or one to come"},
+        {EVIDENCE, -(2 << 16), "names no round, or one to come"}};
+    static const struct change freed[] = {
+        {STANDING, FL_QUARANTINED, "was in a group of suspects before"},
+        {STANDING, FL_EXCLUDED, "it is excluded, and its group was not flagged"},
+        {SCORE, 1, "another score than half"},
+        {EVIDENCE, 1 << 16, "the evidence names this round, in which its group was not flagged"}};
+    static const struct change shut_out[] = {
+        {STANDING, FL_FREE, "it is free again, and its group was flagged"},
+        {STANDING, FL_QUARANTINED, "was in a group of suspects before"},
+        {EVIDENCE, -(1 << 16), "its group was flagged, and the evidence names another"}};
+    struct dossier *d = set_apart();
+    expect_standings(d, FL_QUARANTINED);
+    change_standings(d, quarantined, ARRAY_LEN(quarantined));
+    /* Without what vehicles sent, tokens are the unit's word. */
+    struct buf none = {0};
+    swap(&none, &d->material[0]);
+    (void)ask(d, NULL);
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "suspect: not looked at"), 1);
+    swap(&none, &d->material[0]);
+    next_round(d);
+    d->r->long_keys = 0;
+    run_round(d);
+    assert_int_equal(flagged_groups(d), 0);
+    expect_standings(d, FL_FREE);
+    change_standings(d, freed, ARRAY_LEN(freed));
+    dossier_free(d);
+    d = set_apart();
+    next_round(d);
+    run_round(d);
+    assert_int_equal(flagged_groups(d), 1);
+    expect_standings(d, FL_EXCLUDED);
+    change_standings(d, shut_out, ARRAY_LEN(shut_out));
+    dossier_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_round_holds),
@@ -580,6 +906,10 @@ int main(void) {
         cmocka_unit_test(a_model_is_missing_or_another),
         cmocka_unit_test(a_file_that_is_not_of_its_hash),
         cmocka_unit_test(a_changed_outcome_is_found_out),
+        cmocka_unit_test(a_group_that_a_bad_share_closed),
+        cmocka_unit_test(a_group_that_was_late),
+        cmocka_unit_test(given_up_in_one_of_two),
+        cmocka_unit_test(standings_follow_from_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
