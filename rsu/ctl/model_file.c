@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- show ---- */
 
@@ -113,9 +114,8 @@ const struct ctl_verb ctl_model_show = {"model", "show", "what a model is",
     "\n"
     "Its hash, place in the line of versions, shape, classes, and each input with its middle and "
     "deviation; of the one\n"
-    "in force at a unit unless named. " CTL_NAMED_USAGE
-    "What a unit gives must have the hash; which version that is, the unit is believed (model "
-    "verify checks).\n"
+    "in force at a unit when none is named.\n" CTL_NAMED_USAGE
+    "Which version that is, the unit is believed; `model verify` checks.\n"
     "\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --json              print JSON\n",
@@ -143,6 +143,8 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     const bool tensors = format != NULL && strcmp(format, "safetensors") == 0;
     if (!onnx && !tensors && (format == NULL || strcmp(format, "wsfl") != 0))
         return ctl_misuse(v, "--format: onnx, safetensors or wsfl");
+    if (out == NULL && isatty(STDOUT_FILENO))
+        return ctl_misuse(v, "a model is nothing for a terminal: --out FILE, or > FILE");
     code = ctl_named_load(v, words.v[0], &face, &n);
     if (code == CTL_DONE) {
         if (onnx)

@@ -5,9 +5,8 @@
 #include "rsu/ctl/model.h"
 
 #define CTL_NAMED_USAGE                                                                            \
-    "Of a unit: VERSION as the cell counts them, or HASH, 64 hex digits. A file that is called "   \
-    "so "                                                                                          \
-    "is ./7.\n"
+    "FILE: a model file; one whose name is a number is ./7, not 7. VERSION as the cell counts "    \
+    "them, or HASH, 64\nhex digits: asked of the unit, whose file must have the hash.\n"
 
 struct ctl_named {
     struct buf octets;
