@@ -74,21 +74,30 @@ struct block {
     uint32_t from, n;
 };
 
-static size_t blocks_of(const struct fl_dataset *set, struct block *ret) {
-    size_t blocks = 0;
-    for (uint32_t i = 0; i < set->n; i++) {
-        struct block *last = blocks != 0 ? &ret[blocks - 1] : NULL;
-        if (last == NULL || last->n == set->block || set->part[i] != set->part[last->from])
-            ret[blocks++] = (struct block){i, 1};
-        else
-            last->n++;
-    }
-    return blocks;
+/* The block that begins with this row. */
+static struct block block_at(const struct fl_dataset *set, uint32_t from) {
+    struct block b = {from, 1};
+    while (b.n < set->block && from + b.n < set->n && set->part[from + b.n] == set->part[from])
+        b.n++;
+    return b;
+}
+
+static size_t share_of(size_t blocks, unsigned percent) {
+    return blocks * (percent < 100 ? percent : 100) / 100;
+}
+
+struct fl_blocks fl_split_blocks(const struct fl_dataset *set, unsigned percent) {
+    size_t all = 0;
+    for (uint32_t i = 0; i < set->n; i += block_at(set, i).n)
+        all++;
+    return (struct fl_blocks){all, share_of(all, percent)};
 }
 
 size_t fl_split(const struct fl_dataset *set, unsigned percent, uint64_t seed, uint32_t *ret_rows) {
     struct block *all = ws_calloc(set->n, sizeof(*all));
-    size_t blocks = blocks_of(set, all);
+    size_t blocks = 0;
+    for (uint32_t i = 0; i < set->n; i += all[blocks++].n)
+        all[blocks] = block_at(set, i);
     struct ws_random rnd = ws_random_seeded(seed);
     for (size_t i = blocks; i > 1; i--) {
         size_t k = ws_random_below(&rnd, i);
@@ -96,7 +105,7 @@ size_t fl_split(const struct fl_dataset *set, unsigned percent, uint64_t seed, u
         all[i - 1] = all[k];
         all[k] = swap;
     }
-    size_t train_blocks = blocks * (percent < 100 ? percent : 100) / 100;
+    const size_t train_blocks = share_of(blocks, percent);
     size_t at = 0;
     size_t train = 0;
     for (size_t b = 0; b < blocks; b++) {

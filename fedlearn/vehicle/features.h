@@ -122,4 +122,10 @@ void fl_normalise_rows(const struct fl_dataset *set, const struct fl_norm *norm,
  * into the other. ret_rows: set->n row numbers, those of train first; returns how many those are. */
 size_t fl_split(const struct fl_dataset *set, unsigned percent, uint64_t seed, uint32_t *ret_rows);
 
+/* How many blocks those are, and how many of them are train's. */
+struct fl_blocks {
+    size_t all, train;
+};
+struct fl_blocks fl_split_blocks(const struct fl_dataset *set, unsigned percent);
+
 #endif

@@ -26,6 +26,7 @@ struct ctl_tables {
     struct fl_dataset set;
     uint32_t *rows; /* set.n: those to learn from, then those to test on */
     size_t train;
+    struct fl_blocks blocks; /* that were dealt out */
     json_t *left_out; /* rows that could not be read: an object for each table and kind */
 };
 /* Zeroes t. */
@@ -34,6 +35,8 @@ void ctl_tables_options(struct ctl_tables *t, const struct ctl_verb *v,
 /* `more`: further tables. CTL_DONE, or everything has been said. Rows left out are told on standard error, unless `quiet`. */
 WARN_UNUSED int ctl_tables_read(
     struct ctl_tables *t, const char *const *more, size_t n_more, bool quiet);
+/* Says on standard error when a test on the part to test on would say little: too few blocks on a side, or blocks of one row. */
+void ctl_tables_tell_split(const struct ctl_tables *t);
 void ctl_tables_free(struct ctl_tables *t);
 /* The model's inputs and classes are those of the schema, by name and in order. CTL_DONE, or CTL_NO after saying what is not. */
 WARN_UNUSED int ctl_tables_fit(const struct ctl_tables *t, const struct fl_model *m);

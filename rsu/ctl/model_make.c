@@ -26,10 +26,12 @@ static int tell_new(
     ctl_model_name(m, hash);
     const size_t params = fl_shape_params(&m->shape);
     if (json) {
-        json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:O}", "file", out, "hash",
-            hash, "inputs", (int)m->shape.inputs, "hidden", (int)m->shape.hidden, "classes",
-            (int)m->shape.classes, "parameters", (json_int_t)params, "rows", (json_int_t)t->set.n,
-            "train_rows", (json_int_t)t->train, "left_out", t->left_out);
+        json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:O}", "file",
+            out, "hash", hash, "inputs", (int)m->shape.inputs, "hidden", (int)m->shape.hidden,
+            "classes", (int)m->shape.classes, "parameters", (json_int_t)params, "rows",
+            (json_int_t)t->set.n, "train_rows", (json_int_t)t->train, "blocks",
+            (json_int_t)t->blocks.all, "train_blocks", (json_int_t)t->blocks.train, "left_out",
+            t->left_out);
         int code = ctl_print_json(t->v, o);
         json_decref(o);
         return code;
@@ -37,8 +39,9 @@ static int tell_new(
     struct buf b = {0};
     buf_printf(&b,
         "%s: model of %u inputs, %u hidden, %u classes: %zu parameters\nhash: %s\nnorms from %zu "
-        "of %zu rows\n",
-        out, m->shape.inputs, m->shape.hidden, m->shape.classes, params, hash, t->train, t->set.n);
+        "of %zu rows, %zu of %zu blocks\n",
+        out, m->shape.inputs, m->shape.hidden, m->shape.classes, params, hash, t->train, t->set.n,
+        t->blocks.train, t->blocks.all);
     int code = ctl_print(t->v, buf_span(&b));
     buf_free(&b);
     return code;
@@ -78,6 +81,8 @@ static int make_new(struct ctl_tables *t, uint16_t hidden, const char *out, bool
     code = save(t->v, out, &octets);
     if (code == CTL_DONE)
         code = tell_new(t, &m, out, json);
+    if (code == CTL_DONE && !json)
+        ctl_tables_tell_split(t);
     buf_free(&octets);
     fl_model_free(&m);
     return code;
@@ -210,6 +215,8 @@ static int make_roots(struct roots *r) {
     int code = save(r->t.v, r->out, &octets);
     if (code == CTL_DONE)
         code = tell_roots(r, &octets);
+    if (code == CTL_DONE && !r->json)
+        ctl_tables_tell_split(&r->t);
     buf_free(&octets);
     free(x);
     free(y);

@@ -12,6 +12,7 @@ enum {
     SCHEMA_MAX = 1 << 20,
     TABLE_MAX = 1 << 30,
     MODEL_MAX = 1 << 23, /* FL_MAX_PARAMS of 4 octets, names and norms */
+    FEW_BLOCKS = 5,
 };
 
 void ctl_tables_options(struct ctl_tables *t, const struct ctl_verb *v,
@@ -95,7 +96,27 @@ int ctl_tables_read(struct ctl_tables *t, const char *const *more, size_t n_more
         return ctl_fail(t->v, CTL_UNREACHABLE, &err);
     t->rows = ws_calloc(t->set.n, sizeof(*t->rows));
     t->train = fl_split(&t->set, (unsigned)t->train_percent, t->seed, t->rows);
+    t->blocks = fl_split_blocks(&t->set, (unsigned)t->train_percent);
     return CTL_DONE;
+}
+
+void ctl_tables_tell_split(const struct ctl_tables *t) {
+    const size_t test = t->blocks.all - t->blocks.train;
+    const bool learn = t->blocks.train < test;
+    const size_t fewer = learn ? t->blocks.train : test;
+    char name[CTL_NAME];
+    ctl_name(t->v, name);
+    if (fewer < FEW_BLOCKS)
+        (void)fprintf(stderr,
+            "%s: only %zu of %zu blocks of %u rows %s to %s: chance decides what is in fewer than "
+            "%d. Give more tables, or a smaller `block` in the schema\n",
+            name, fewer, t->blocks.all, t->schema.block, fewer == 1 ? "is" : "are",
+            learn ? "learn from" : "test on", FEW_BLOCKS);
+    else if (t->schema.block == 1)
+        (void)fprintf(stderr,
+            "%s: rows are dealt out one by one, for the schema has no `block`: in a table of one "
+            "row after another in time each row to test on has neighbours to learn from\n",
+            name);
 }
 
 void ctl_tables_free(struct ctl_tables *t) {

@@ -61,7 +61,7 @@ END
 # ---- new ----
 new=("$ctl" model new --schema drive.schema --data a.csv b.csv)
 expect 0 'm.wsfl: model of 2 inputs, 8 hidden, 3 classes: 51 parameters' "${new[@]}" --hidden 8 --out m.wsfl
-expect 0 'norms from 2800 of 3500 rows' "${new[@]}" --hidden 8 --out again.wsfl
+expect 0 'norms from 2800 of 3500 rows, 280 of 350 blocks' "${new[@]}" --hidden 8 --out again.wsfl
 same m.wsfl again.wsfl
 expect 0 '9 parameters' "${new[@]}" --out flat.wsfl
 expect 0 '"train_rows": 1750' "${new[@]}" --hidden 8 --train 50 --json --out half.wsfl
@@ -84,6 +84,23 @@ printf 'speed,limit,pulse,kind\n' >empty.csv
 expect 3 'no row that can be read' "$ctl" model new --schema drive.schema --data empty.csv --out x.wsfl
 head -n 8 a.csv >few.csv
 expect 1 'none of the 7 rows is to learn from: blocks of 10' "$ctl" model new --schema drive.schema --data few.csv --out x.wsfl
+# A split that says little is told, but not in what programs read.
+told() { grep -q "$1" log || { echo "not told: $1"; cat log; bad=$((bad + 1)); }; }
+silent() { ! grep -qE 'chance|one by one' log || { echo 'told without need'; cat log; bad=$((bad + 1)); }; }
+head -n 71 a.csv >seven.csv
+expect 0 '5 of 7 blocks' "$ctl" model new --schema drive.schema --data seven.csv --out seven.wsfl
+told 'only 2 of 7 blocks of 10 rows are to test on'
+expect 0 'only 1 of 7 blocks of 10 rows is to learn from' "$ctl" model new --schema drive.schema --data seven.csv --train 20 --out seven.wsfl
+expect 0 'model roots: only 2 of 7 blocks' "$ctl" model roots --model seven.wsfl --schema drive.schema --data seven.csv --out seven.roots
+expect 0 '"blocks": 7' "$ctl" model new --schema drive.schema --data seven.csv --json --out seven.wsfl
+told '"train_blocks": 5'
+silent
+head -n 241 a.csv >enough.csv
+expect 0 '19 of 24 blocks' "$ctl" model new --schema drive.schema --data enough.csv --out seven.wsfl
+silent
+grep -v '^block' drive.schema >single.schema
+expect 0 'rows are dealt out one by one' "$ctl" model new --schema single.schema --data a.csv --out seven.wsfl
+rm seven.wsfl
 head -c 4000 /dev/urandom >noise.csv
 expect 3 'noise.csv|no row' "$ctl" model new --schema drive.schema --data noise.csv --out x.wsfl
 absent x.wsfl

@@ -228,6 +228,9 @@ static void test_split(void **state) {
     uint32_t again[84];
     size_t train = fl_split(&set, 75, 5, rows); /* 22 blocks, 16 of them */
     assert_true(train >= 60 && train <= 64);
+    assert_int_equal(fl_split_blocks(&set, 75).all, 22);
+    assert_int_equal(fl_split_blocks(&set, 75).train, 16);
+    assert_int_equal(fl_split_blocks(&set, 100).train, 22);
     assert_int_equal(fl_split(&set, 75, 5, again), train);
     assert_memory_equal(rows, again, sizeof(rows));
     bool seen[84] = {false};
