@@ -44,10 +44,13 @@ static struct hyp_look hyp_look_of(
         y = v->point.y;
     }
     uint16_t sight = heading_of((int64_t)x - l->x, (int64_t)y - l->y);
+    /* From which mast the model is asked says nothing about what it was asked. */
+    const uint8_t octant =
+        l->judged ? 0 : (uint8_t)((uint16_t)(l->heading - facing + HEADING_45 / 2) >> 13);
     return (struct hyp_look){.rank = l->rank,
         .source = l->source,
         .family = l->observer.family,
-        .octant = (uint8_t)((uint16_t)(l->heading - facing + HEADING_45 / 2) >> 13),
+        .octant = octant,
         .issuer = l->issuer,
         .leaf = l->leaf,
         .height = exec_height(k->h),
@@ -58,6 +61,8 @@ static struct hyp_look hyp_look_of(
 
 static void count_one(const struct counting *k, const struct subject *s, struct hypothesis *y,
     const struct vote *v, bool in_favour) {
+    if (k->c->looks[v->look].judged && !in_favour)
+        return; /* that traffic is dangerous here denies nothing else that is said of the place */
     struct hyp_look look = hyp_look_of(k, s, v);
     hyp_count(y, &look, in_favour, k->bucket, k->now, k->weight);
 }

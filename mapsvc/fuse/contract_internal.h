@@ -57,6 +57,7 @@ struct look {
     uint32_t range_mm;
     uint16_t half_angle;
     bool occluded;
+    bool judged; /* the cell's model speaks, through whichever unit */
     struct observer_class observer;
     uint8_t source[SOURCE_KEY];
     uint8_t rank;

@@ -294,9 +294,30 @@ static bool look_of(const struct map_contract *c, const struct observation *o,
         .heading = o->heading,
         .range_mm = o->range_mm,
         .half_angle = o->half_angle,
-        .occluded = o->occluded,
+        .occluded = o->occluded || o->judged,
+        .judged = o->judged,
         .observer = *who};
     return frame_from_wgs(&c->map.frame, o->lat, o->lon, &ret->x, &ret->y);
+}
+
+/* What a look weighs by the record of who answers for it. */
+static void rank_look(const struct map_contract *c, struct look *l) {
+    memcpy(l->source, l->issuer, SOURCE_KEY - 1);
+    l->source[SOURCE_KEY - 1] = (uint8_t)l->observer.sensor;
+    l->rank = (uint8_t)(reputation_tier(c, l->source) * SENSOR_CLASS_COUNT +
+                        (unsigned)l->observer.sensor);
+}
+
+/* Units that apply one model to the same beacons say one thing: all of them are one vehicle, of one issuer and one family, with
+ * a record of its own. */
+static void speak_for_model(const struct map_contract *c, struct look *l) {
+    static const uint8_t root[32] = "wayside/map/model/1";
+    static const uint8_t issuer[sizeof(l->issuer)] = "model";
+    memcpy(l->root, root, sizeof(l->root));
+    memcpy(l->issuer, issuer, sizeof(l->issuer));
+    l->has_vehicle = false;
+    l->observer.family = OBS_FAMILY_MODEL;
+    rank_look(c, l);
 }
 
 static void nothing_gathered(struct gathered *g) {
@@ -332,15 +353,14 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     if (o.map_version > c->head.version && !c->any_version)
         return MAP_STALE_VERSION;
     const struct observer_class who = observer_from_ssp(m->ssp);
+    if (o.judged && who.sensor != SENSOR_ROADSIDE)
+        return MAP_BAD_PAYLOAD; /* a unit judges, and nobody else may use up the model's voice */
     struct gathered g;
     nothing_gathered(&g);
     bool here = look_of(c, &o, &who, &g.look);
     memcpy(g.look.leaf, m->leaf, sizeof(g.look.leaf));
     memcpy(g.look.issuer, m->issuer, sizeof(g.look.issuer));
-    memcpy(g.look.source, m->issuer, SOURCE_KEY - 1);
-    g.look.source[SOURCE_KEY - 1] = (uint8_t)g.look.observer.sensor;
-    g.look.rank = (uint8_t)(reputation_tier(c, g.look.source) * SENSOR_CLASS_COUNT +
-                            (unsigned)g.look.observer.sensor);
+    rank_look(c, &g.look);
     if (!here || !place_fits(c, m, &o, &g.look))
         return MAP_IMPOSSIBLE_PLACE;
     if (!vehicles_know(c, m->signer, &g.look))
@@ -351,6 +371,8 @@ exec_code contract_message(void *self, struct exec_host *h, const struct exec_me
     if (g.named > 0 && g.named == g.unknown && g.n == 0)
         return MAP_UNKNOWN_ELEMENT;
     vehicles_hear(c, &g.look);
+    if (g.look.judged)
+        speak_for_model(c, &g.look);
     leave_out_spent(c, h, &g);
     if (g.spent > 0 && g.stale == g.n)
         return g.known ? MAP_VEHICLE_SPENT : MAP_TOO_MANY_VEHICLES;

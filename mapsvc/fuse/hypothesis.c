@@ -142,8 +142,19 @@ static void leaf_add(struct hypothesis *y, const struct hyp_look *l) {
     memcpy(y->leaves[y->n_leaves++].leaf, l->leaf, 32);
 }
 
+/* The model has one voice however long it speaks: what it says now takes the place of what it said in an earlier bucket. */
+static void hear_model_anew(struct hypothesis *y, uint64_t bucket) {
+    size_t to = 0;
+    for (size_t i = 0; i < y->n_groups; i++)
+        if (y->groups[i].family != OBS_FAMILY_MODEL || y->groups[i].bucket == bucket)
+            y->groups[to++] = y->groups[i];
+    y->n_groups = to;
+}
+
 void hyp_count(struct hypothesis *y, const struct hyp_look *l, bool in_favour, uint64_t bucket,
     uint64_t block_time, const struct fusion_weight weight[static SENSOR_RANKS]) {
+    if (l->family == OBS_FAMILY_MODEL)
+        hear_model_anew(y, bucket);
     struct hyp_group *g = group_of(y, bucket, l->family, l->octant);
     uint16_t *n = in_favour ? &g->counts.detect[l->rank] : &g->counts.miss[l->rank];
     if (*n < UINT16_MAX)

@@ -92,6 +92,7 @@ static int read_message(
     o->range_mm = m->range_mm;
     o->half_angle = (uint16_t)m->half_angle;
     o->occluded = m->has_occluded != 0 && m->occluded != 0;
+    o->judged = m->has_judged != 0 && m->judged != 0;
     o->n_reports = m->n_reports;
     for (size_t i = 0; i < m->n_reports; i++) {
         int rc = read_report(m->reports[i], i, &o->reports[i], err);
@@ -143,6 +144,8 @@ void observation_put(struct buf *b, const struct observation *o) {
     m.half_angle = o->half_angle;
     m.has_occluded = o->occluded;
     m.occluded = o->occluded;
+    m.has_judged = o->judged;
+    m.judged = o->judged;
     for (size_t i = 0; i < o->n_reports; i++) {
         const struct obs_report *r = &o->reports[i];
         Wayside__Mapsvc__Report *p = &reports[i];
@@ -178,6 +181,8 @@ struct observer_class observer_from_ssp(struct span ssp) {
     if (ssp.p[1] < SENSOR_CLASS_COUNT)
         c.sensor = (enum sensor_class)ssp.p[1];
     c.family = be16(ssp.p + 2);
+    if (c.family == OBS_FAMILY_MODEL)
+        c.family = 0;
     return c;
 }
 

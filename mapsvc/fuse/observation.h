@@ -41,6 +41,8 @@ struct observation {
     uint32_t range_mm; /* inspected: circle sector around the observer */
     uint16_t half_angle; /* half opening of the sector, 1/65536 turn */
     bool occluded; /* something stood in view: silence proves nothing */
+    bool
+        judged; /* by the cell's model, not seen by a sensor: all of these have one voice (decision 52) */
     struct obs_report reports[OBS_MAX_REPORTS];
     size_t n_reports;
 };
@@ -61,8 +63,10 @@ enum sensor_class {
 };
 struct observer_class {
     enum sensor_class sensor; /* unknown SSP or class: SENSOR_UNKNOWN */
-    uint16_t family; /* 0: unknown, which counts as one family */
+    uint16_t
+        family; /* 0: unknown, which counts as one family; no certificate's is OBS_FAMILY_MODEL */
 };
+#define OBS_FAMILY_MODEL UINT16_MAX /* of all that the cell's model says */
 struct observer_class observer_from_ssp(struct span ssp);
 void observer_put_ssp(uint8_t ret_ssp[static OBS_SSP_OCTETS], const struct observer_class *c);
 

@@ -167,6 +167,7 @@ static json_t *sighting(const struct http *h, const struct sighting_found *f) {
         json_put(o, "value", json_integer(f->value));
     json_put(o, "class", json_string(class_name(f->observer.sensor)));
     json_put(o, "family", json_count(f->observer.family));
+    json_put(o, "judged", json_boolean(f->observation->judged));
     json_put(o, "heading_deg", json_compass(f->heading));
     json_put(o, "result", json_string(http_code_name(h, CELL_CONTRACT_MAP, f->code)));
     return o;

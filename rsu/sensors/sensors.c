@@ -305,6 +305,7 @@ enum sensor_outcome sensors_file(struct sensors *s, size_t i, struct observation
         o->half_angle = v->mount.half_angle;
         o->range_mm = v->mount.range_mm;
         o->occluded = true;
+        o->judged = true;
         v->last_its_us = o->time;
         out = sign_and_submit(s, v, o, o->time, ret_tx, err);
     } else {

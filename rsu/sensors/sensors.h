@@ -35,8 +35,9 @@ void sensors_close(struct sensors *s); /* NULL is fine */
 int sensors_fd(const struct sensors *s); /* readable while somebody has something to say */
 /* One helping from each connection; cheap when there is nothing. */
 void sensors_serve(struct sensors *s, struct ws_now now, uint64_t map_version);
-/* Says in the name of sensor i what the unit has found out itself: as if its software had written a line, and counted as one. The place, heading,
- * view and range of the sensor, and the time, are filled in; what is silent proves nothing (occluded). Reports are the caller's.
+/* Says in the name of sensor i what the cell's model makes of what the unit hears: it takes part in the sensor's rate as a line of its software
+ * would. The place, heading, view and range of the sensor, and the time, are filled in; it is no sighting (judged), and what is silent proves
+ * nothing (occluded). Reports are the caller's.
  * ret_tx: identity of the transaction, when TAKEN or KNOWN. */
 enum sensor_outcome sensors_file(struct sensors *s, size_t i, struct observation *o,
     struct ws_now now, uint64_t map_version, uint8_t ret_tx[static 32], struct ws_err *err);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Where vehicles drive dangerously, says the cell's model, drivers are warned: the policy authorities put a model in force, units
 # apply it to the CAM that they hear, find the one place where several vehicles are far above the limit, and file it as an
-# observation of a hazard. Two units confirm each other; the advisory comes by HTTP and on the air, and what was decided, by which
-# model, can be asked for and is written down. usage: risk.sh PROGRAMS-FOLDER RISK-MODEL [BASE-PORT]
+# observation of a hazard. Two units that say so are one voice, the model's; a camera that sees the same is another, and the advisory
+# comes by HTTP and on the air. What was decided, by which model, can be asked for and is written down. usage: risk.sh PROGRAMS-FOLDER RISK-MODEL [BASE-PORT]
 set -u
 . "$(dirname "$0")/units.sh" "${1:-}" "${3:-}"
 model=${2:?the program that writes a model}
@@ -38,6 +38,13 @@ sensors:
   - {name: mast, socket: mast.sock, ticket: $out/trust.units/unit$i.cert, ticket_key: $out/trust.units/unit$i.key,
      place: "48.7602000,11.4200000", heading_deg: $((180 * i - 90)), view_deg: 360, range_m: 700}
 decide: {sensor: mast, vehicles: 3, quiet_s: 60}
+END
+done
+for i in 3 4; do
+    cat >>"$cell/rsu$i/rsud.yaml" <<END
+sensors:
+  - {name: camera, socket: camera.sock, ticket: $out/trust.units/unit$i.cert, ticket_key: $out/trust.units/unit$i.key,
+     place: "48.7600000,11.4200000", heading_deg: $((180 * i - 450)), view_deg: 360, range_m: 700}
 END
 done
 yaml=$cell/rsu1/rsud.yaml
@@ -83,9 +90,22 @@ grep -q "\"model_hash\":\"$hash\"" "$out/said" || fail 'the model is not named'
 place=$(grep -oE '"place":\{[^}]*\}' "$out/said" | sort -u)
 [ "$(echo "$place" | wc -l)" -le 2 ] || fail 'more places than the 100 m may touch'
 tx=$(grep -oE '"observation":"[0-9a-f]{64}"' "$out/said" | head -n 1 | cut -d'"' -f4)
-in_block() { curl -s "http://127.0.0.1:$http/v1/tx/$tx" | tr -d ' \n' | grep -q '"result":"ok"'; }
+# The unit that came second said nothing new.
+in_block() { curl -s "http://127.0.0.1:$http/v1/tx/$tx" | tr -d ' \n' | grep -qE '"result":"(ok|nothing_new)"'; }
 wait_for 30 'the observation is in a block' in_block
 grep -qE "\"observation\":\"$tx\"" "$cell/rsu1/data/decide/decisions.jsonl" || fail 'it is not written down'
+
+# One model does not decide, through however many units.
+candidates() { curl -s "http://127.0.0.1:$http/v1/map/candidates" | tr -d ' \n'; }
+candidates >"$out/candidates"
+grep -q '"kind":"hazard"' "$out/candidates" || { cat "$out/candidates"; fail 'the risk is no candidate'; }
+grep -q '"advisory":{' "$out/candidates" && { cat "$out/candidates"; fail 'the model has decided alone'; }
+# Cameras that see it for themselves are other voices.
+sees() { # UNIT
+    echo "$place" | sed -E 's/"place":\{(.*)\}/{"detections": [{"report": "detected", "kind": "hazard", \1, "sigma_mm": 500, "value": 99, "heading_deg": 90}]}/' |
+        ctl sensor send --socket "$cell/rsu$1/camera.sock" >"$out/said" 2>&1
+}
+for i in 3 4; do sees $i || fail "the camera of unit $i is not heard"; done
 
 # What drivers get: the hazard with causeCode 99, as any advisory.
 advised() { [ "$(metric 'wayside_broadcast_items')" -ge 1 ] 2>/dev/null; }

@@ -3,6 +3,7 @@
 #include "tests/support/cm.h"
 
 #include "mapsvc/fuse/contract_internal.h"
+#include "mapsvc/fuse/suspicion.h"
 #include "tests/support/map_rig.h"
 
 enum { SIGNS = 4, PITCH = 200000, HONEST = 50, LIE = 30 };
@@ -171,6 +172,132 @@ static void test_flapping(void **state) {
     rig_free(&r);
 }
 
+/* ---- one model, asked by several units (decision 52) ---- */
+
+enum { DANGEROUS = 99, ROADWORKS = 3, PLACE = 40000 };
+
+/* A mast of another maker and authority for each number, which looks another way. */
+static struct rig_car mast(uint32_t id) {
+    return (struct rig_car){.id = 5000 + id,
+        .issuer = (uint16_t)(id % 4),
+        .family = (uint16_t)(70 + id),
+        .sensor = SENSOR_ROADSIDE,
+        .x = PLACE - 30000,
+        .heading = (uint16_t)(id * 9000)};
+}
+
+static exec_code warn(struct map_rig *r, struct rig_car who, int32_t cause, bool judged) {
+    struct observation o = rig_look(r, &who);
+    o.judged = judged;
+    o.occluded = judged;
+    rig_saw(r, &o, EL_HAZARD, PLACE, 0, 2000, cause, 0);
+    return rig_send(r, &who, &o);
+}
+
+static exec_code warn_in_block(struct map_rig *r, struct rig_car who, int32_t cause, bool judged) {
+    rig_begin(r, r->now_ms + 20000);
+    exec_code rc = warn(r, who, cause, judged);
+    rig_end(r);
+    return rc;
+}
+
+static void test_one_model_through_many_units(void **state) {
+    (void)state;
+    struct map_rig r;
+    road(&r);
+    rig_set(&r, MAP_POLICY_ADVISORY_BITS, 7); /* less than one look of a mast is worth */
+    for (unsigned window = 0; window < 4; window++)
+        for (uint32_t i = 0; i < 30; i++) {
+            rig_begin(&r, r.now_ms + 120000);
+            exec_code rc = warn(&r, mast(i % 10), DANGEROUS, true);
+            assert_true(rc == MAP_OK || rc == MAP_NOTHING_NEW);
+            rc = warn(&r, mast((i + 3) % 10), DANGEROUS, true);
+            assert_true(rc == MAP_OK || rc == MAP_NOTHING_NEW);
+            rig_end(&r);
+        }
+    assert_int_equal(r.advisories, 0);
+    assert_int_equal(r.n_versions, 0);
+    rig_restart(&r);
+    /* Somebody who sees it for himself is the second voice. */
+    struct rig_car car = car_of(1, 0, 1);
+    car.x = PLACE - 30000;
+    assert_int_equal(warn_in_block(&r, car, DANGEROUS, false), MAP_OK);
+    assert_int_equal(r.advisories, 1);
+    rig_free(&r);
+}
+
+/* One look from each of two masts, as sensors: that was how a model decided alone. As the model's word it is one voice, in the bits
+ * as in the numbers. */
+static void test_a_judgement_is_no_sighting(void **state) {
+    (void)state;
+    for (int judged = 0; judged < 2; judged++) {
+        struct map_rig r;
+        road(&r);
+        struct map_suspicion s[2];
+        size_t n = 0;
+        assert_int_equal(warn_in_block(&r, mast(0), DANGEROUS, judged != 0), MAP_OK);
+        assert_int_equal(map_contract_suspicions(r.contract.self, s, 2, &n), 1);
+        const int64_t alone = s[0].bits_q16;
+        rig_begin(&r, r.now_ms + 20000);
+        assert_int_equal(
+            warn(&r, mast(1), DANGEROUS, judged != 0), judged != 0 ? MAP_NOTHING_NEW : MAP_OK);
+        rig_end(&r);
+        assert_int_equal(map_contract_suspicions(r.contract.self, s, 2, &n), 1);
+        assert_int_equal(s[0].groups, judged != 0 ? 1 : 2);
+        assert_int_equal(s[0].issuers, judged != 0 ? 1 : 2);
+        assert_int_equal(s[0].vehicles, judged != 0 ? 1 : 2);
+        assert_true(judged != 0 ? s[0].bits_q16 <= alone : s[0].bits_q16 > alone);
+        assert_int_equal(r.advisories, judged != 0 ? 0 : 1);
+        rig_free(&r);
+    }
+}
+
+/* In one block, in either order, and over the border of a bucket and of a window. */
+static void test_a_judgement_in_any_order(void **state) {
+    (void)state;
+    int64_t bits[2];
+    for (uint32_t order = 0; order < 2; order++) {
+        struct map_rig r;
+        road(&r);
+        rig_set(&r, MAP_POLICY_WINDOW_MS, 600000);
+        rig_set(&r, MAP_POLICY_HALF_LIFE_HAZARD, 120);
+        for (unsigned k = 0; k < 5; k++) {
+            rig_begin(&r, r.now_ms + 540000);
+            (void)warn(&r, mast(order), DANGEROUS, true);
+            (void)warn(&r, mast(1 - order), DANGEROUS, true);
+            rig_end(&r);
+        }
+        struct map_suspicion s[2];
+        size_t n = 0;
+        assert_int_equal(map_contract_suspicions(r.contract.self, s, 2, &n), 1);
+        bits[order] = s[0].bits_q16;
+        assert_int_equal(s[0].groups, 1);
+        assert_int_equal(r.advisories, 0);
+        rig_free(&r);
+    }
+    assert_int_equal(bits[0], bits[1]);
+}
+
+/* It denies nothing: roadworks at the place stay as well known as they were. Nor may anybody but a unit speak for the model. */
+static void test_a_judgement_denies_nothing(void **state) {
+    (void)state;
+    struct map_rig r;
+    road(&r);
+    struct rig_car car = car_of(1, 0, 1);
+    struct map_suspicion s[2];
+    size_t n = 0;
+    car.x = PLACE - 30000;
+    assert_int_equal(warn_in_block(&r, car, DANGEROUS, true), MAP_BAD_PAYLOAD);
+    assert_int_equal(warn_in_block(&r, car, ROADWORKS, false), MAP_OK);
+    assert_int_equal(map_contract_suspicions(r.contract.self, s, 2, &n), 1);
+    const int64_t before = s[0].bits_q16;
+    assert_int_equal(warn_in_block(&r, mast(0), DANGEROUS, true), MAP_OK);
+    struct map_suspicion now;
+    assert_true(map_contract_suspicion(r.contract.self, s[0].subject, &now));
+    assert_true(now.bits_q16 >= before);
+    rig_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_voice_among_honest_ones),
@@ -178,6 +305,10 @@ int main(void) {
         cmocka_unit_test(test_the_same_word_again),
         cmocka_unit_test(test_without_having_been_there),
         cmocka_unit_test(test_flapping),
+        cmocka_unit_test(test_one_model_through_many_units),
+        cmocka_unit_test(test_a_judgement_is_no_sighting),
+        cmocka_unit_test(test_a_judgement_in_any_order),
+        cmocka_unit_test(test_a_judgement_denies_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

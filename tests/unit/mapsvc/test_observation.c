@@ -14,6 +14,7 @@ static struct observation sample(void) {
         .range_mm = 50000,
         .half_angle = 5461,
         .occluded = true,
+        .judged = true,
         .n_reports = 3};
     o.reports[0] = (struct obs_report){.kind = REPORT_DETECTED,
         .element_kind = EL_SIGN,
@@ -47,6 +48,7 @@ static void assert_same(const struct observation *a, const struct observation *b
     assert_int_equal(a->range_mm, b->range_mm);
     assert_int_equal(a->half_angle, b->half_angle);
     assert_int_equal(a->occluded, b->occluded);
+    assert_int_equal(a->judged, b->judged);
     assert_int_equal(a->n_reports, b->n_reports);
     for (size_t i = 0; i < a->n_reports; i++) {
         const struct obs_report *x = &a->reports[i];
@@ -148,12 +150,12 @@ static void test_every_truncation_and_flips(void **state) {
     struct buf b = {0};
     observation_put(&b, &o);
     struct observation back;
-    /* Optional fields come last, so a cut before `occluded` or between two reports is a shorter good
+    /* Optional fields come last, so a cut before `occluded`, between two reports or before `judged` is a shorter good
      * message. */
     unsigned good = 0;
     for (size_t n = 0; n < b.n; n++)
         good += observation_read((struct span){b.p, n}, &back, NULL) == WS_OK ? 1 : 0;
-    assert_int_equal(good, 4);
+    assert_int_equal(good, 5);
     struct ws_random rnd = ws_random_seeded(5);
     for (unsigned i = 0; i < 20000; i++) {
         uint8_t copy[512];
@@ -203,6 +205,8 @@ static void test_ssp(void **state) {
     assert_int_equal(back.family, 0x1234);
     ssp[1] = SENSOR_CLASS_COUNT;
     assert_int_equal(observer_from_ssp(span_of(ssp, sizeof(ssp))).sensor, SENSOR_UNKNOWN);
+    put_be16(ssp + 2, OBS_FAMILY_MODEL); /* nobody's */
+    assert_int_equal(observer_from_ssp(span_of(ssp, sizeof(ssp))).family, 0);
     assert_int_equal(observer_from_ssp(span_of(ssp, 3)).family, 0);
     assert_int_equal(observer_from_ssp(span_of(NULL, 0)).sensor, SENSOR_UNKNOWN);
     ssp[0] = 2;

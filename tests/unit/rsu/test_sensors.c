@@ -451,6 +451,7 @@ static void test_filed(void **state) {
     assert_memory_equal(tx, id, 32);
     assert_int_equal(observation_read(spdu_app_payload(&m, &port), &read, NULL), WS_OK);
     assert_true(read.occluded);
+    assert_true(read.judged);
     assert_int_equal(read.lat, mount.lat);
     assert_int_equal(read.range_mm, mount.range_mm);
     assert_int_equal(read.map_version, 3);
