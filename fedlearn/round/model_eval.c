@@ -70,26 +70,23 @@ uint32_t fl_confusion_right(const struct fl_confusion *c) {
     return n;
 }
 
-static bool is_beyond(int64_t lost, uint32_t ppm, uint32_t rows) {
-    return lost > 0 && lost * 1000000 > (int64_t)ppm * rows;
+static bool is_beyond(int64_t lost, uint32_t ppm, uint64_t rows) {
+    return lost > 0 && (uint64_t)lost * 1000000 > ppm * rows;
 }
 
-bool fl_veto(const struct fl_veto_rules *rules, const struct fl_confusion *before,
-    const struct fl_confusion *after, const uint32_t *best, unsigned *ret_class) {
-    for (unsigned c = 0; c < before->classes; c++) {
-        uint32_t rows = fl_confusion_rows(before, c);
-        WS_ASSERT(rows == fl_confusion_rows(after, c));
-        int64_t lost = (int64_t)before->n[c][c] - after->n[c][c];
-        int64_t of_best = best == NULL ? 0 : (int64_t)best[c] - after->n[c][c];
-        bool veto = is_beyond(lost, rules->loss_ppm, rows) ||
-                    (lost > 0 && is_beyond(of_best, rules->total_ppm, rows));
-        if ((rules->safety >> c & 1) == 0 || rows == 0 || rows < rules->min_rows || !veto)
-            continue;
-        if (ret_class != NULL)
-            *ret_class = c;
-        return true;
-    }
-    return false;
+enum fl_veto fl_veto(
+    const struct fl_veto_rules *rules, unsigned class, const struct fl_class_recall *n) {
+    const int64_t lost = (int64_t)n->before - n->after;
+    const int64_t of_best = (int64_t)n->best - n->after;
+    if ((rules->safety >> class & 1) == 0 || n->rows == 0 || n->rows < rules->min_rows)
+        return FL_VETO_NONE;
+    if (is_beyond(lost, rules->loss_ppm, n->rows))
+        return FL_VETO_STEP;
+    return lost > 0 && is_beyond(of_best, rules->total_ppm, n->rows) ? FL_VETO_TOTAL : FL_VETO_NONE;
+}
+
+const char *fl_veto_name(enum fl_veto veto) {
+    return veto == FL_VETO_STEP ? "veto_ppm" : veto == FL_VETO_TOTAL ? "veto_total_ppm" : "none";
 }
 
 static uint64_t size_of(const struct fl_change *c) {

@@ -36,11 +36,19 @@ struct fl_veto_rules {
     uint32_t min_rows; /* classes with fewer rows have no say */
 };
 
-/* Does the candidate lose too much of a safety class: of what the model before it got right, or, step by step, of the most that one
- * has? Who is far below the best already may still get better. True: a veto; ret_class (may be NULL) is the lowest such class.
- * best: of each class, the most rows that were right; NULL: not known. `before` and `after` are over the same rows (asserted). */
-bool fl_veto(const struct fl_veto_rules *rules, const struct fl_confusion *before,
-    const struct fl_confusion *after, const uint32_t *best, unsigned *ret_class);
+/* Of one class: its rows, and how many of them are right: by the model before, by the best since the order, by the candidate. */
+struct fl_class_recall {
+    uint64_t rows;
+    uint32_t before, best, after;
+};
+enum fl_veto { FL_VETO_NONE, FL_VETO_STEP, FL_VETO_TOTAL };
+
+/* Does the candidate lose too much of a safety class: of what the model before it got right (STEP), or, step by step, of the most that one
+ * has (TOTAL)? Who is far below the best already may still get better. */
+enum fl_veto fl_veto(
+    const struct fl_veto_rules *rules, unsigned class, const struct fl_class_recall *n);
+/* The policy's name of the bound: "veto_ppm", "veto_total_ppm"; "none". */
+const char *fl_veto_name(enum fl_veto veto);
 
 struct fl_change {
     uint32_t index;

@@ -120,10 +120,7 @@ static void put_counts(uint32_t *to, const struct fl_confusion *c) {
 static bool try_out(const struct fl_find *f, const struct fl_model *next, struct fl_outcome *o) {
     struct fl_confusion before;
     struct fl_confusion after;
-    const struct fl_veto_rules rules = {.safety = f->open->config.safety_classes,
-        .loss_ppm = f->open->config.veto_ppm,
-        .total_ppm = f->open->config.veto_total_ppm,
-        .min_rows = ROOT_ROWS_MIN};
+    bool vetoed = false;
     if (f->root_set == NULL)
         return false;
     fl_confuse(&f->model->shape, f->model->params, f->root_set, &before);
@@ -131,12 +128,26 @@ static bool try_out(const struct fl_find *f, const struct fl_model *next, struct
     o->classes = (uint8_t)before.classes;
     put_counts(o->before, &before);
     put_counts(o->after, &after);
-    uint32_t best[FL_MAX_CLASSES];
-    for (size_t k = 0; k < before.classes; k++) {
-        const uint32_t known = k < f->open->classes ? f->open->best[k] : 0;
-        best[k] = known > before.n[k][k] ? known : before.n[k][k];
-    }
-    return o->step && fl_veto(&rules, &before, &after, best, NULL);
+    for (unsigned k = 0; k < o->classes; k++)
+        vetoed = vetoed || fl_outcome_veto(f->open, o, k, NULL) != FL_VETO_NONE;
+    return o->step && vetoed;
+}
+
+enum fl_veto fl_outcome_veto(const struct fl_open *open, const struct fl_outcome *o, unsigned k,
+    struct fl_class_recall *ret_recall) {
+    const struct fl_veto_rules rules = {.safety = open->config.safety_classes,
+        .loss_ppm = open->config.veto_ppm,
+        .total_ppm = open->config.veto_total_ppm,
+        .min_rows = ROOT_ROWS_MIN};
+    const size_t right = (size_t)k * o->classes + k;
+    const uint32_t known = k < open->classes ? open->best[k] : 0;
+    struct fl_class_recall n = {.before = o->before[right], .after = o->after[right]};
+    n.best = known > n.before ? known : n.before;
+    for (size_t said = 0; said < o->classes; said++)
+        n.rows += o->before[(size_t)k * o->classes + said];
+    if (ret_recall != NULL)
+        *ret_recall = n;
+    return fl_veto(&rules, k, &n);
 }
 
 static void note_groups(

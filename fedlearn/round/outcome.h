@@ -9,6 +9,7 @@
 #ifndef WAYSIDE_FEDLEARN_ROUND_OUTCOME_H
 #define WAYSIDE_FEDLEARN_ROUND_OUTCOME_H
 
+#include "fedlearn/round/model_eval.h"
 #include "fedlearn/round/rounds.h"
 #include "fedlearn/vehicle/mask.h"
 #include "fedlearn/vehicle/model.h"
@@ -49,5 +50,10 @@ struct fl_find {
  * model, parent and root set do not fit the round. */
 WARN_UNUSED int fl_find_outcome(const struct fl_find *f, struct fl_outcome *ret_outcome,
     struct fl_model *ret_next, struct ws_err *err);
+
+/* Which bound class k (below o->classes) has for its veto, from OPEN and the counters of the outcome; o->step and o->vetoed are not looked at.
+ * ret_recall: what that is taken from; NULL: not asked. */
+enum fl_veto fl_outcome_veto(const struct fl_open *open, const struct fl_outcome *o, unsigned k,
+    struct fl_class_recall *ret_recall);
 
 #endif

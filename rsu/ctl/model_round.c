@@ -1,8 +1,9 @@
 /* rsuctl model round: what became of a round, as a unit tells it. */
 #include "base/mem.h"
+#include "fedlearn/round/judge.h"
 #include "rsu/config/value.h"
-#include "rsu/ctl/ctl.h"
 #include "rsu/ctl/http.h"
+#include "rsu/ctl/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,29 @@ static void put_models(const json_t *r, struct buf *b) {
             ctl_json_text(after, "hash"));
 }
 
+/* A class by its number, which is what safety_classes counts; with its name where the model is known. */
+static void put_class(const json_t *names, size_t class, struct buf *b) {
+    const char *name = json_string_value(json_array_get(names, class));
+    buf_printf(b, "class %zu", class);
+    if (name != NULL)
+        buf_printf(b, " \"%s\"", name);
+}
+
+static void put_vetoes(const json_t *outcome, const json_t *names, struct buf *b) {
+    size_t i;
+    const json_t *x;
+    json_array_foreach(in(outcome, "vetoed_by"), i, x) {
+        const char *bound = ctl_json_text(x, "bound");
+        const bool total = strcmp(bound, "veto_total_ppm") == 0;
+        buf_printf(b, "veto:       ");
+        put_class(names, (size_t)ctl_json_number(x, "class"), b);
+        buf_printf(b, ": of %lld rows %lld right %s, %lld after it: more is lost than %s allows\n",
+            ctl_json_number(x, "rows"), ctl_json_number(x, total ? "right_best" : "right_before"),
+            total ? "by the best model since the order" : "before the step",
+            ctl_json_number(x, "right_after"), bound);
+    }
+}
+
 /* free_groups: those behind them are of suspects. */
 static void put_groups(const json_t *outcome, long long free_groups, struct buf *b) {
     size_t i;
@@ -69,7 +93,7 @@ static void put_groups(const json_t *outcome, long long free_groups, struct buf 
             ctl_json_number(outcome, "groups_in_step"),
             ctl_json_number(outcome, "vehicles_in_step"),
             (double)ctl_json_number(outcome, "step_norm_q20") / (1 << 20),
-            json_is_true(in(outcome, "vetoed")) ? "; VETOED: it lost a safety class" : "");
+            json_is_true(in(outcome, "vetoed")) ? "; VETOED, not applied" : "");
     buf_printf(b, "\n");
 }
 
@@ -77,20 +101,21 @@ static double share(long long part, long long of) {
     return of == 0 ? 0 : (double)part / (double)of;
 }
 
-static void put_recall(const json_t *recall, struct buf *b) {
+static void put_recall(const json_t *recall, const json_t *names, struct buf *b) {
     size_t i;
     const json_t *c;
     if (!json_is_object(recall))
         return;
     const long long rows = ctl_json_number(recall, "rows");
-    buf_printf(b, "on the root set:\n  %5s %9s %10s %10s\n", "class", "rows", "before", "after");
+    buf_printf(b, "on the root set:\n  %9s %10s %10s\n", "rows", "before", "after");
     json_array_foreach(in(recall, "classes"), i, c) {
         const long long n = ctl_json_number(c, "rows");
-        buf_printf(b, "  %5zu %9lld %10.4f %10.4f\n", i, n,
-            share(ctl_json_number(c, "right_before"), n),
+        buf_printf(b, "  %9lld %10.4f %10.4f  ", n, share(ctl_json_number(c, "right_before"), n),
             share(ctl_json_number(c, "right_after"), n));
+        put_class(names, i, b);
+        buf_printf(b, "\n");
     }
-    buf_printf(b, "  %5s %9lld %10.4f %10.4f\n", "all", rows,
+    buf_printf(b, "  %9lld %10.4f %10.4f  all\n", rows,
         share(ctl_json_number(recall, "right_before"), rows),
         share(ctl_json_number(recall, "right_after"), rows));
 }
@@ -128,7 +153,17 @@ static void put_wrongs(const json_t *r, struct buf *b) {
             ctl_json_number(x, "flagged_group"), ctl_json_number(x, "flagged_round"));
 }
 
-static void put_round(const json_t *r, const json_t *now, struct buf *b) {
+static size_t given_up(const json_t *outcome) {
+    size_t i;
+    size_t n = 0;
+    const json_t *g;
+    json_array_foreach(in(outcome, "groups"), i, g) n +=
+        strcmp(ctl_json_text(g, "verdict"), fl_verdict_name(FL_GIVEN_UP)) == 0;
+    return n;
+}
+
+static void put_round(const json_t *r, const json_t *now, const json_t *names, struct buf *b) {
+    const json_t *outcome = in(r, "outcome");
     buf_printf(b, "round:      %lld, %s", ctl_json_number(r, "number"), ctl_json_text(r, "result"));
     if (json_is_string(in(r, "reason")))
         buf_printf(b, ": %s", ctl_json_text(r, "reason"));
@@ -139,12 +174,17 @@ static void put_round(const json_t *r, const json_t *now, struct buf *b) {
         ctl_json_number(r, "members"));
     put_models(r, b);
     if (json_is_integer(in(r, "vehicles")))
-        buf_printf(b, "vehicles:   %lld included, %lld groups\n", ctl_json_number(r, "vehicles"),
+        buf_printf(b, "vehicles:   %lld included, %lld groups", ctl_json_number(r, "vehicles"),
             ctl_json_number(r, "groups"));
-    const json_t *outcome = in(r, "outcome");
+    if (json_is_object(outcome))
+        buf_printf(b, ", %zu opened, %zu given up",
+            json_array_size(in(outcome, "groups")) - given_up(outcome), given_up(outcome));
+    if (json_is_integer(in(r, "vehicles")))
+        buf_printf(b, "\n");
     if (json_is_object(outcome)) {
         put_groups(outcome, ctl_json_number(r, "free_groups"), b);
-        put_recall(in(outcome, "recall"), b);
+        put_vetoes(outcome, names, b);
+        put_recall(in(outcome, "recall"), names, b);
         put_changes(in(outcome, "changes"), b);
     }
     put_wrongs(r, b);
@@ -183,16 +223,41 @@ static int ask(
     return rc == WS_OK ? ctl_http_json(h, path, ret_round, err) : rc;
 }
 
-static int tell(const struct ctl_verb *v, json_t *round, json_t *now, bool json) {
+/* Names of the classes, from the model that the round began with; null where the unit does not have it, or gives another file. */
+static json_t *ask_names(struct ctl_http *h, const json_t *round) {
+    const char *hash = ctl_json_text(in(round, "model_before"), "hash");
+    char path[80];
+    char got[65];
+    struct buf octets = {0};
+    struct fl_model m = {0};
+    json_t *names = NULL;
+    if (!json_is_object(in(in(round, "outcome"), "recall")) || strlen(hash) != 64)
+        return json_null();
+    (void)snprintf(path, sizeof(path), "/v1/models/%s", hash);
+    if (ctl_http_get(h, path, &octets, NULL) == WS_OK &&
+        fl_model_decode(buf_span(&octets), &m, NULL) == WS_OK) {
+        ctl_model_name(&m, got);
+        if (strcmp(got, hash) == 0)
+            names = json_array();
+        for (size_t i = 0; names != NULL && i < m.shape.classes; i++)
+            (void)json_array_append_new(names, json_string(m.classes[i]));
+    }
+    fl_model_free(&m);
+    buf_free(&octets);
+    return names == NULL ? json_null() : names;
+}
+
+static int tell(const struct ctl_verb *v, json_t *round, json_t *now, json_t *names, bool json) {
     struct buf b = {0};
     int code;
     const bool on = strcmp(ctl_json_text(round, "result"), "on") == 0 &&
                     ctl_json_number(now, "number") == ctl_json_number(round, "number");
     if (json) {
         (void)json_object_set_new(round, "now", on ? json_incref(now) : json_null());
+        (void)json_object_set(round, "class_names", names);
         code = ctl_print_json(v, round);
     } else {
-        put_round(round, on ? now : NULL, &b);
+        put_round(round, on ? now : NULL, names, &b);
         code = ctl_print(v, buf_span(&b));
     }
     buf_free(&b);
@@ -220,10 +285,12 @@ static int run(const struct ctl_verb *v, int argc, char **argv) {
     int rc = ctl_http_open(&face, &h, &err);
     if (rc == WS_OK)
         rc = ask(h, number, &round, &now, &err);
+    json_t *names = rc == WS_OK ? ask_names(h, round) : NULL;
     if (rc == WS_OK)
-        code = tell(v, round, now, json);
+        code = tell(v, round, now, names, json);
     else
         code = ctl_fail(v, rc == WS_ENOTFOUND ? CTL_NO : CTL_UNREACHABLE, &err);
+    json_decref(names);
     json_decref(round);
     json_decref(now);
     ctl_http_close(h);
@@ -236,9 +303,11 @@ const struct ctl_verb ctl_model_round = {"model", "round",
     "\n"
     "The last one unless named: while it is on, its phase and how far it is; then the verdict of "
     "each group, who was\n"
-    "excluded, which validator was wrong, recall before and after, and what changed most. The unit "
-    "is believed: to\n"
-    "check, `model verify`. Exit code 1: there is no such round, or it is not kept any more.\n"
+    "excluded, which validator was wrong, which class vetoed the step and by which bound, recall "
+    "before and after, and\n"
+    "what changed most. Classes have their names where the unit has the model. The unit is "
+    "believed: to check, `model\n"
+    "verify`. Exit code 1: there is no such round, or it is not kept any more.\n"
     "\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --json              print JSON\n",

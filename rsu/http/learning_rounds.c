@@ -167,7 +167,7 @@ static void tell_end(struct telling *t) {
     json_put(t->o, "vetoed", closed ? json_boolean(out->vetoed) : json_null());
     put_instant(t->o, "ended", "ended_its_us", time_of(t, t->round->at[JSON_LEARN_END].height));
     if (t->whole)
-        json_put(t->o, "outcome", closed ? json_learn_outcome(out) : json_null());
+        json_put(t->o, "outcome", closed ? json_learn_outcome(&t->open, out) : json_null());
 }
 
 static void tell_seed_and_keys(struct telling *t) {

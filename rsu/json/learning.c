@@ -1,5 +1,7 @@
 #include "rsu/json/learning.h"
 
+#include "fedlearn/round/outcome.h"
+
 json_t *json_place(const struct json_place *p) {
     if (p->height == 0)
         return json_null();
@@ -176,7 +178,27 @@ static json_t *matrix(const struct fl_outcome *o, const uint32_t *n) {
     return rows;
 }
 
-json_t *json_learn_outcome(const struct fl_outcome *o) {
+/* Classes that the step lost too much of. */
+static json_t *vetoes(const struct fl_open *open, const struct fl_outcome *o) {
+    json_t *list = json_array();
+    for (unsigned k = 0; o->vetoed && k < o->classes; k++) {
+        struct fl_class_recall n;
+        const enum fl_veto veto = fl_outcome_veto(open, o, k, &n);
+        if (veto == FL_VETO_NONE)
+            continue;
+        json_t *x = json_object();
+        json_put(x, "class", json_count(k));
+        json_put(x, "bound", json_string(fl_veto_name(veto)));
+        json_put(x, "rows", json_count(n.rows));
+        json_put(x, "right_before", json_count(n.before));
+        json_put(x, "right_best", json_count(n.best));
+        json_put(x, "right_after", json_count(n.after));
+        json_add(list, x);
+    }
+    return list;
+}
+
+json_t *json_learn_outcome(const struct fl_open *open, const struct fl_outcome *o) {
     json_t *groups = json_array();
     for (size_t i = 0; i < o->n_groups; i++)
         json_add(groups, group(&o->group[i]));
@@ -184,6 +206,7 @@ json_t *json_learn_outcome(const struct fl_outcome *o) {
     json_put(out, "groups", groups);
     json_put(out, "step", json_boolean(o->step));
     json_put(out, "vetoed", json_boolean(o->vetoed));
+    json_put(out, "vetoed_by", vetoes(open, o));
     json_put(out, "groups_in_step", json_count(o->accepted));
     json_put(out, "vehicles_in_step", json_count(o->vehicles));
     json_put(out, "step_norm_q20", json_count(o->step_norm));

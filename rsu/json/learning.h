@@ -41,8 +41,8 @@ json_t *json_learn_verdicts(const struct fl_outcome *o);
 /* Rows of the root set that were right before and after, all and by class; null when there was none. */
 json_t *json_learn_recall(const struct fl_outcome *o);
 json_t *json_learn_changes(const struct fl_outcome *o);
-/* All of it. */
-json_t *json_learn_outcome(const struct fl_outcome *o);
+/* All of it; `open` is the round's, and says by which bound a class has vetoed. */
+json_t *json_learn_outcome(const struct fl_open *open, const struct fl_outcome *o);
 /* e is of the type, p where it is. */
 json_t *json_learn_fault(const struct fl_event_body *e, const struct json_place *p);
 json_t *json_learn_exclusion(const struct fl_event_body *e, const struct json_place *p);

@@ -1,6 +1,7 @@
 #include "rsu/learning/audit_internal.h"
 
 #include "base/mem.h"
+#include "fedlearn/round/outcome.h"
 #include "fedlearn/vehicle/mask.h"
 #include "fedlearn/vehicle/material.h"
 #include "ledger/exec/hash.h"
@@ -144,6 +145,20 @@ static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent
 
 /* ---- the outcome ---- */
 
+/* A step that was found and is not applied. */
+static void say_veto(struct audit *a, const struct fl_outcome *found) {
+    for (unsigned k = 0; found->vetoed && k < found->classes; k++) {
+        struct fl_class_recall n;
+        const enum fl_veto veto = fl_outcome_veto(&a->record.open, found, k, &n);
+        if (veto != FL_VETO_NONE)
+            audit_say(a, AUDIT_OK, "veto",
+                "the step is not applied: of %llu rows of class %u, %u are right %s it and %u "
+                "after, more lost than %s allows",
+                (unsigned long long)n.rows, k, veto == FL_VETO_STEP ? n.before : n.best,
+                veto == FL_VETO_STEP ? "before" : "at best before", n.after, fl_veto_name(veto));
+    }
+}
+
 static void compare_closed(
     struct audit *a, const struct fl_outcome *found, const struct fl_model *next) {
     const struct fl_open *open = &a->record.open;
@@ -164,6 +179,7 @@ static void compare_closed(
             "every field is what CLOSED says: %u groups, %zu opened, %zu given up, %u in the step",
             found->n_groups, found->n_groups - audit_count_given_up(a), audit_count_given_up(a),
             found->accepted);
+    say_veto(a, found);
     fl_model_hash(next, hash);
     if (memcmp(hash, e->closed.outcome.model_hash, 32) == 0)
         audit_say(

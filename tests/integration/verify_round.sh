@@ -47,6 +47,10 @@ for step in 'proof of open' 'proof of end' 'proof of suspect' seed cut_off group
 done
 expect 0 "^round +: *$round, closed|^round: +$round, closed" "$ctl" model round "$round" --http "$http"
 expect 0 '"result": "closed"' "$ctl" model round "$round" --http "$http" --json
+grep -q '"class_names": \[' log || { echo 'classes have no names:'; cat log; bad=$((bad + 1)); }
+expect 0 '^vehicles: +[0-9]+ included, [0-9]+ groups, [0-9]+ opened, [0-9]+ given up$' "$ctl" model round "$round" --http "$http"
+grep -qE '^ +[0-9]+ +[0-9.]+ +[0-9.]+  class 0 "[^"]+"$' log || { echo 'class 0 has no name:'; cat log; bad=$((bad + 1)); }
+expect 0 '"result": "closed"' "$ctl" model round "$round" --http "$http" --json
 # What was found again is what the unit has, and what is in the line of versions.
 hash=$(sha256sum found.wsfl | cut -d ' ' -f 1)
 grep -q "\"hash\": \"$hash\"" log || { echo "the round does not name the model that was found: $hash"; bad=$((bad + 1)); }

@@ -103,30 +103,45 @@ static void test_confusion(void **state) {
     assert_int_equal(fl_confusion_right(&c), 4);
 }
 
+/* The lowest class that vetoes. */
+static bool veto(const struct fl_veto_rules *rules, const struct fl_confusion *before,
+    const struct fl_confusion *after, const uint32_t *best, unsigned *ret_class) {
+    for (unsigned c = 0; c < before->classes; c++) {
+        const struct fl_class_recall n = {fl_confusion_rows(before, c), before->n[c][c],
+            best == NULL ? 0 : best[c], after->n[c][c]};
+        if (fl_veto(rules, c, &n) == FL_VETO_NONE)
+            continue;
+        if (ret_class != NULL)
+            *ret_class = c;
+        return true;
+    }
+    return false;
+}
+
 static void test_veto(void **state) {
     (void)state;
     struct fl_confusion a = {.classes = 3, .n = {{90, 10, 0}, {0, 50, 50}, {1, 1, 2}}};
     struct fl_confusion b = a;
     struct fl_veto_rules rules = {.safety = 6, .loss_ppm = 20000, .min_rows = 10};
     unsigned class = 9;
-    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
+    assert_false(veto(&rules, &a, &b, NULL, &class));
     b.n[0][0] = 0; /* no safety class */
     b.n[0][1] = 100;
-    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
+    assert_false(veto(&rules, &a, &b, NULL, &class));
     b.n[1][1] = 48; /* exactly two of a hundred */
     b.n[1][2] = 52;
-    assert_false(fl_veto(&rules, &a, &b, NULL, &class));
+    assert_false(veto(&rules, &a, &b, NULL, &class));
     b.n[1][1] = 47;
     b.n[1][0] = 1;
-    assert_true(fl_veto(&rules, &a, &b, NULL, &class));
+    assert_true(veto(&rules, &a, &b, NULL, &class));
     assert_int_equal(class, 1);
-    assert_false(fl_veto(&rules, &b, &a, NULL, NULL)); /* a gain */
+    assert_false(veto(&rules, &b, &a, NULL, NULL)); /* a gain */
     b = a;
     b.n[2][2] = 0; /* too few rows to say */
     b.n[2][0] = 3;
-    assert_false(fl_veto(&rules, &a, &b, NULL, NULL));
+    assert_false(veto(&rules, &a, &b, NULL, NULL));
     rules.min_rows = 4;
-    assert_true(fl_veto(&rules, &a, &b, NULL, &class));
+    assert_true(veto(&rules, &a, &b, NULL, &class));
     assert_int_equal(class, 2);
 }
 
@@ -142,10 +157,10 @@ static void test_slow_loss(void **state) {
         struct fl_confusion b = a;
         b.n[1][1] -= 19;
         b.n[1][0] += 19;
-        assert_false(fl_veto(&rules, &a, &b, NULL, NULL));
-        const bool veto = fl_veto(&rules, &a, &b, best, &class);
-        assert_int_equal(veto, step > 2);
-        if (!veto)
+        assert_false(veto(&rules, &a, &b, NULL, NULL));
+        const bool is = veto(&rules, &a, &b, best, &class);
+        assert_int_equal(is, step > 2);
+        if (!is)
             a = b;
     }
     assert_int_equal(class, 1);
@@ -154,14 +169,40 @@ static void test_slow_loss(void **state) {
     a.n[1][1] = 500;
     a.n[1][0] = 500;
     struct fl_confusion b = a;
-    assert_false(fl_veto(&rules, &a, &b, best, NULL));
+    assert_false(veto(&rules, &a, &b, best, NULL));
     b.n[1][1]++;
     b.n[1][0]--;
-    assert_false(fl_veto(&rules, &a, &b, best, NULL));
-    assert_true(fl_veto(&rules, &b, &a, best, NULL));
+    assert_false(veto(&rules, &a, &b, best, NULL));
+    assert_true(veto(&rules, &b, &a, best, NULL));
     b.n[0][0] = 0; /* no safety class */
     b.n[0][1] = 1000;
-    assert_false(fl_veto(&rules, &a, &b, best, NULL));
+    assert_false(veto(&rules, &a, &b, best, NULL));
+}
+
+/* Which of the two bounds it is. */
+static void test_bounds(void **state) {
+    (void)state;
+    const struct fl_veto_rules rules = {
+        .safety = 1 << 3, .loss_ppm = 20000, .total_ppm = 50000, .min_rows = 20};
+    struct fl_class_recall n = {.rows = 100, .before = 90, .best = 90, .after = 87};
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_STEP);
+    assert_int_equal(fl_veto(&rules, 2, &n), FL_VETO_NONE);
+    n.after = 88;
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_NONE);
+    n.best = 94;
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_TOTAL);
+    n.before = 88; /* nothing is lost in this step */
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_NONE);
+    n.before = 93; /* both: the step's is said */
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_STEP);
+    n.rows = 19;
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_NONE);
+    /* What nobody counted, but a ledger may say. */
+    n = (struct fl_class_recall){UINT64_C(23) * UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
+    assert_int_equal(fl_veto(&rules, 3, &n), FL_VETO_STEP);
+    assert_string_equal(fl_veto_name(FL_VETO_STEP), "veto_ppm");
+    assert_string_equal(fl_veto_name(FL_VETO_TOTAL), "veto_total_ppm");
+    assert_string_equal(fl_veto_name(FL_VETO_NONE), "none");
 }
 
 static void test_changes(void **state) {
@@ -203,7 +244,7 @@ static void test_changes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_floats),
         cmocka_unit_test(test_extremes), cmocka_unit_test(test_confusion),
-        cmocka_unit_test(test_veto), cmocka_unit_test(test_slow_loss),
-        cmocka_unit_test(test_changes)};
+        cmocka_unit_test(test_veto), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_slow_loss), cmocka_unit_test(test_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,6 +151,14 @@ static void a_veto_keeps_the_model(void **state) {
     assert_int_equal(o->before[0], RIG_ROWS / 4);
     assert_true(o->after[0] < RIG_ROWS / 4);
     assert_true(o->step && o->vetoed);
+    struct fl_class_recall n;
+    assert_int_equal(fl_outcome_veto(rig_view(r).open, o, 0, &n), FL_VETO_STEP);
+    assert_int_equal(n.rows, RIG_ROWS / 4);
+    assert_int_equal(n.before, RIG_ROWS / 4);
+    assert_int_equal(n.best, RIG_ROWS / 4);
+    assert_int_equal(n.after, o->after[0]);
+    for (unsigned k = 1; k < 4; k++)
+        assert_int_equal(fl_outcome_veto(rig_view(r).open, o, k, NULL), FL_VETO_NONE);
     assert_memory_equal(o->model_hash, rig_view(r).open->model_hash, 32);
     rig_judging(r);
     assert_int_equal(rig_events(r, FL_EVENT_CLOSED), 1);
@@ -205,6 +213,7 @@ static void the_best_is_remembered(void **state) {
     rig_opening(r);
     rig_outcome(r, o);
     assert_true(o->vetoed);
+    assert_int_equal(fl_outcome_veto(rig_view(r).open, o, 0, NULL), FL_VETO_TOTAL);
     free(o);
     rig_close(r);
 }
