@@ -29,7 +29,7 @@ struct verify {
     struct buf record;
     struct audit_claim claim;
     bool aborted;
-    size_t failed, missing; /* lines */
+    size_t failed, missing, skipped; /* lines */
     json_t *steps;
 };
 
@@ -41,6 +41,7 @@ static void say(void *ctx, enum audit_mark mark, const char *place, const char *
     struct verify *o = ctx;
     o->failed += mark == AUDIT_FAILS;
     o->missing += mark == AUDIT_MISSING;
+    o->skipped += mark == AUDIT_SKIPPED;
     if (o->json)
         (void)json_array_append_new(o->steps,
             json_pack("{s:s, s:s, s:s}", "result", names[mark], "place", place, "text", text));
@@ -63,7 +64,8 @@ static int tell(const struct verify *o) {
     if (holds && o->aborted)
         buf_printf(&b, "round %llu was aborted: %s\n", round, fl_abort_name(o->event.aborted));
     else if (holds)
-        buf_printf(&b, "round %llu holds\n", round);
+        buf_printf(&b, "round %llu holds%s\n", round,
+            o->skipped > 0 ? ", as far as it was looked at: see what was skipped" : "");
     else if (o->failed > 0)
         buf_printf(&b, "round %llu does not hold: see the line%s that begin%s with FAILS\n", round,
             o->failed == 1 ? "" : "s", o->failed == 1 ? "s" : "");
@@ -96,8 +98,8 @@ static int prove(struct verify *o, const char *what, const struct buf *octets, s
         say(o, AUDIT_FAILS, place, err->text);
         return rc;
     }
-    (void)snprintf(text, sizeof(text), "event %u of block %llu, signed by a quorum", ret->sequence,
-        (unsigned long long)ret->height);
+    (void)snprintf(text, sizeof(text), "it is event %u of block %llu, which a quorum signed for",
+        ret->sequence, (unsigned long long)ret->height);
     say(o, AUDIT_OK, place, text);
     return WS_OK;
 }
@@ -179,7 +181,8 @@ static bool prove_randomness(
     free(p);
     buf_free(&octets);
     if (given && rc != WS_OK)
-        say(o, AUDIT_FAILS, name, err.text);
+        say(o, AUDIT_FAILS, strcmp(name, "seed_value") == 0 ? "seed value" : "draw value",
+            err.text);
     return known;
 }
 

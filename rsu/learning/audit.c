@@ -38,6 +38,22 @@ static bool split(struct span octets, struct span *ret_cover, struct span *ret_w
     return !r.bad;
 }
 
+static const char *refusal(enum fl_accept_verdict v) {
+    switch (v) {
+    case FL_ACCEPT_GOOD:
+        break;
+    case FL_ACCEPT_OTHER_ROUND:
+        return "its cover was made for another round";
+    case FL_ACCEPT_OTHER_PROFILE:
+        return "its cover was made for another profile";
+    case FL_ACCEPT_OTHER_COMMITTEE:
+        return "its cover was made for other validators";
+    case FL_ACCEPT_BAD_PROOF:
+        return "its proof that the vehicle knew the key that it dealt does not hold";
+    }
+    return NULL;
+}
+
 /* NULL: it is what this member committed to, and a ciphertext of the round. */
 static const char *wrong_with(
     const struct audit *a, const struct fl_round_member *m, struct span octets, struct span *wire) {
@@ -53,13 +69,10 @@ static const char *wrong_with(
     if (memcmp(id, m->id, 32) != 0)
         return "its cover is not what the vehicle signed for this round";
     struct fl_submission *s = ws_alloc(sizeof(*s));
-    const char *why = NULL;
-    const enum fl_accept_verdict v = fl_submission_accept(&a->sealed_for, m->token, &c, s);
-    if (v != FL_ACCEPT_GOOD)
-        why = fl_accept_verdict_name(v);
-    else if (!fl_material_wire_fits(&c, *wire))
+    const char *why = refusal(fl_submission_accept(&a->sealed_for, m->token, &c, s));
+    if (why == NULL && !fl_material_wire_fits(&c, *wire))
         why = "its ciphertext is not the one that the cover commits to";
-    else if (fl_wire_check(k->profile, a->record.open.params, *wire, NULL) != WS_OK)
+    else if (why == NULL && fl_wire_check(k->profile, a->record.open.params, *wire, NULL) != WS_OK)
         why = "its ciphertext is none of this round's profile and parameters";
     free(s);
     return why;
@@ -112,11 +125,18 @@ static void look_at_others(struct audit *a) {
         buf_free(&octets);
     }
     if (a->absent > ABSENT_LINES)
-        audit_say(a, AUDIT_MISSING, "submissions", "what %zu more sent was not given",
+        audit_say(a, AUDIT_MISSING, "submissions", "what %zu more vehicles sent was not given",
             a->absent - ABSENT_LINES);
 }
 
 /* ---- models ---- */
+
+static const char *file_words(const struct audit *a, const uint8_t sha256[static 32]) {
+    if (memcmp(sha256, a->record.open.model_hash, 32) == 0)
+        return "the model that the round began with";
+    return memcmp(sha256, a->record.open.root_set, 32) == 0 ? "the root set"
+                                                            : "the model before that one";
+}
 
 static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent *ret) {
     struct audit *a = ctx;
@@ -132,12 +152,13 @@ static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent
     const bool good = here && memcmp(got, sha256, 32) == 0;
     *ret = (struct fl_lent){buf_span(octets), octets};
     if (good)
-        audit_say(a, AUDIT_OK, place, "%zu octets of this SHA-256", octets->n);
-    else if (!here)
-        audit_say(a, AUDIT_MISSING, place, "it was not given: %s", err.text);
-    else
         audit_say(
-            a, AUDIT_FAILS, place, "the %zu octets given for it have another SHA-256", octets->n);
+            a, AUDIT_OK, place, "%s: %zu octets of this SHA-256", file_words(a, sha256), octets->n);
+    else if (!here)
+        audit_say(a, AUDIT_MISSING, place, "%s was not given: %s", file_words(a, sha256), err.text);
+    else
+        audit_say(a, AUDIT_FAILS, place, "%s: the %zu octets given for it have another SHA-256",
+            file_words(a, sha256), octets->n);
     if (!good)
         give_back(ctx, ret);
     return good;
@@ -176,14 +197,21 @@ static void compare_closed(
         audit_say(a, AUDIT_FAILS, "closed", "the model before is another one than the round's");
     if (a->failed == failed)
         audit_say(a, AUDIT_OK, "outcome",
-            "every field is what CLOSED says: %u groups, %zu opened, %zu given up, %u in the step",
+            "computed again, it is what CLOSED says in every field: of %u groups %zu were opened "
+            "and "
+            "%zu given up, and %u are in the step",
             found->n_groups, found->n_groups - audit_count_given_up(a), audit_count_given_up(a),
             found->accepted);
     say_veto(a, found);
     fl_model_hash(next, hash);
-    if (memcmp(hash, e->closed.outcome.model_hash, 32) == 0)
-        audit_say(
-            a, AUDIT_OK, "model", "what was computed here is the model in force from then on");
+    if (memcmp(hash, e->closed.outcome.model_hash, 32) != 0)
+        return; /* said */
+    if (found->step && !found->vetoed)
+        audit_say(a, AUDIT_OK, "model",
+            "the model that was computed here is the one in force after the round, version %llu",
+            (unsigned long long)version);
+    else
+        audit_say(a, AUDIT_OK, "model", "no step is applied: the model stays in force as it was");
 }
 
 static void find_again(struct audit *a, struct buf *ret_model) {
@@ -195,7 +223,7 @@ static void find_again(struct audit *a, struct buf *ret_model) {
     if (fl_find(&a->record, &from, found, &next, &err) == WS_OK) {
         a->found = true;
         audit_say(a, AUDIT_OK, "submissions",
-            "covers and ciphertexts of %zu groups are the vehicles'",
+            "what was given for the %zu opened groups is what the vehicles in them signed",
             a->record.n_groups - audit_count_given_up(a));
         compare_closed(a, found, &next);
         if (ret_model != NULL)
@@ -204,7 +232,8 @@ static void find_again(struct audit *a, struct buf *ret_model) {
         if (a->failed + a->missing == lines)
             audit_say(a, AUDIT_FAILS, "outcome", "%s", err.text);
         look_at_others(a);
-        audit_say(a, AUDIT_SKIPPED, "outcome", "cannot be found again without what is named above");
+        audit_say(a, AUDIT_SKIPPED, "outcome",
+            "not computed again: what is named above is wrong, or was not given");
     }
     fl_model_free(&next);
     free(found);
@@ -229,8 +258,8 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
         free(a->looked);
     } else if (from != NULL)
         audit_say(a, AUDIT_SKIPPED, "outcome",
-            "not computed: the record is not known to be what the ledger says, so it would prove "
-            "nothing");
+            "not computed again: the record is not known to be what the ledger says, so it would "
+            "prove nothing");
     const enum audit_result result = a->failed > 0    ? AUDIT_WRONG
                                      : a->missing > 0 ? AUDIT_OPEN
                                                       : AUDIT_HOLDS;

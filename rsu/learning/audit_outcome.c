@@ -32,6 +32,11 @@ static void text(struct differences *d, const char *place, const char *field, co
         d->more++;
 }
 
+static void flag(
+    struct differences *d, const char *place, const char *field, bool found, bool said) {
+    text(d, place, field, found ? "yes" : "no", said ? "yes" : "no");
+}
+
 static void hash(struct differences *d, const char *place, const char *field,
     const uint8_t found[static 32], const uint8_t said[static 32]) {
     char x[65];
@@ -46,7 +51,7 @@ static void group(struct differences *d, size_t g, const struct fl_group_outcome
     char place[32];
     (void)snprintf(place, sizeof(place), "outcome, group %zu", g);
     text(d, place, "verdict", fl_verdict_name(found->verdict), fl_verdict_name(said->verdict));
-    number(d, place, "clipped", found->clipped, said->clipped);
+    flag(d, place, "clipped", found->clipped, said->clipped);
     number(d, place, "residual", found->residual, said->residual);
     number(d, place, "norm", found->norm, said->norm);
     number(d, place, "distance", found->distance, said->distance);
@@ -85,8 +90,8 @@ void audit_compare(
     number(&d, "outcome", "number of groups", found->n_groups, said->n_groups);
     for (size_t g = 0; found->n_groups == said->n_groups && g < found->n_groups; g++)
         group(&d, g, &found->group[g], &said->group[g]);
-    number(&d, "outcome", "step", found->step, said->step);
-    number(&d, "outcome", "veto", found->vetoed, said->vetoed);
+    flag(&d, "outcome", "step", found->step, said->step);
+    flag(&d, "outcome", "veto", found->vetoed, said->vetoed);
     number(&d, "outcome", "groups in the step", found->accepted, said->accepted);
     number(&d, "outcome", "vehicles in the step", found->vehicles, said->vehicles);
     number(&d, "outcome", "norm of the step", found->step_norm, said->step_norm);

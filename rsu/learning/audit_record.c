@@ -30,7 +30,9 @@ static bool look_at_open(struct audit *a) {
     const bool same = span_equal(buf_span(&ours), a->claim->event[FL_EVENT_OPEN]);
     buf_free(&ours);
     if (same)
-        audit_say(a, AUDIT_OK, "open", "round %llu, %u members, %u parameters, profile %s",
+        audit_say(a, AUDIT_OK, "open",
+            "the record begins with the ledger's OPEN record: round %llu, %u validators, %u "
+            "parameters, profile %s",
             (unsigned long long)a->record.open.round, a->record.open.n, a->record.open.params,
             a->record.open.config.profile->name);
     else
@@ -47,15 +49,18 @@ static void look_at_seed(struct audit *a) {
         return;
     }
     if (a->claim->seed_value == NULL) {
-        audit_say(a, AUDIT_OK, "seed", "the one that the ledger says");
+        audit_say(a, AUDIT_OK, "seed", "the record has the one that the ledger says");
         audit_say(a, AUDIT_SKIPPED, "seed value",
-            "whether it follows from the randomness of height %llu: no proof of that one was given",
+            "whether the seed follows from the randomness of height %llu was not looked at: no "
+            "proof "
+            "of that randomness was given",
             (unsigned long long)a->record.open.seed_height);
         return;
     }
     fl_round_seed(&a->record.open, a->claim->seed_value, seed);
     if (memcmp(seed, a->record.seed, 32) == 0)
-        audit_say(a, AUDIT_OK, "seed", "from the OPEN record and the randomness of height %llu",
+        audit_say(a, AUDIT_OK, "seed",
+            "it follows from the OPEN record and the randomness of height %llu, which is proven",
             (unsigned long long)a->record.open.seed_height);
     else
         audit_say(a, AUDIT_FAILS, "seed",
@@ -76,8 +81,8 @@ static uint64_t look_at_cut_off(struct audit *a) {
         audit_say(a, AUDIT_FAILS, "cut_off",
             "the ids in the record are not those that were included: another root");
     else
-        audit_say(
-            a, AUDIT_OK, "cut_off", "%u submissions, the ids under the ledger's root", a->record.n);
+        audit_say(a, AUDIT_OK, "cut_off",
+            "%u submissions were counted in, those under the ledger's root", a->record.n);
     return a->event.cut_off.draw_height;
 }
 
@@ -101,7 +106,8 @@ static void look_at_groups(struct audit *a, uint64_t height) {
         audit_say(
             a, AUDIT_FAILS, "groups", "who is where in the record is not under the ledger's root");
     else
-        audit_say(a, AUDIT_OK, "groups", "%u groups, who is where under the ledger's root",
+        audit_say(a, AUDIT_OK, "groups",
+            "%u groups, and who is in which of them is what the ledger's root stands for",
             a->record.n_groups);
 }
 
@@ -117,13 +123,14 @@ static void look_at_draw(struct audit *a) {
             "the groups are not those that the randomness of height %llu draws", height);
     else
         audit_say(a, AUDIT_OK, "draw",
-            "the groups are those that the randomness %s of height %llu draws, %u of them of "
+            "they are the groups that the randomness of height %llu draws, %s; %u of them are of "
             "vehicles under suspicion",
-            known != NULL ? "proven" : "that GROUPS says", height,
+            height, known != NULL ? "which is proven" : "as GROUPS says it",
             a->record.n_groups - a->record.free_groups);
     if (known == NULL)
         audit_say(a, AUDIT_SKIPPED, "draw value",
-            "whether GROUPS says the randomness of height %llu: no proof of that one was given",
+            "whether GROUPS says the randomness of height %llu was not looked at: no proof of that "
+            "randomness was given",
             height);
 }
 
@@ -157,7 +164,9 @@ static void look_at_opened(struct audit *a) {
     }
     if (good)
         audit_say(a, AUDIT_OK, "opened",
-            "%zu groups, their sums of keys have the ledger's hashes; %zu were given up",
+            "%zu groups were opened, and their sums of keys have the ledger's hashes; %zu were "
+            "given "
+            "up",
             a->record.n_groups - audit_count_given_up(a), audit_count_given_up(a));
 }
 
