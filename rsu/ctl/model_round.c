@@ -139,6 +139,27 @@ static void put_changes(const json_t *changes, struct buf *b) {
     }
 }
 
+/* Out for something that was proven: then no group was flagged. */
+static bool is_convicted(const json_t *r, const char *token) {
+    size_t i;
+    const json_t *x;
+    json_array_foreach(in(r, "exclusions"), i, x) {
+        if (strcmp(ctl_json_text(x, "token"), token) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_standing(const json_t *r, const json_t *x, struct buf *b) {
+    const char *token = ctl_json_text(x, "token");
+    buf_printf(b, "standing:   token %s: %s", token, ctl_json_text(x, "standing"));
+    if (is_convicted(r, token))
+        buf_printf(b, " (see what it was excluded for)\n");
+    else
+        buf_printf(b, " (group %lld of round %lld)\n", ctl_json_number(x, "flagged_group"),
+            ctl_json_number(x, "flagged_round"));
+}
+
 static void put_wrongs(const json_t *r, struct buf *b) {
     size_t i;
     const json_t *x;
@@ -147,10 +168,7 @@ static void put_wrongs(const json_t *r, struct buf *b) {
     json_array_foreach(in(r, "exclusions"), i, x) buf_printf(b,
         "excluded:   submission %lld, token %s: %s\n", ctl_json_number(x, "submission"),
         ctl_json_text(x, "token"), ctl_json_text(x, "reason"));
-    json_array_foreach(in(r, "standings"), i, x)
-        buf_printf(b, "standing:   token %s: %s (group %lld of round %lld)\n",
-            ctl_json_text(x, "token"), ctl_json_text(x, "standing"),
-            ctl_json_number(x, "flagged_group"), ctl_json_number(x, "flagged_round"));
+    json_array_foreach(in(r, "standings"), i, x) put_standing(r, x, b);
 }
 
 static size_t given_up(const json_t *outcome) {
