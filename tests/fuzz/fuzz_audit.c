@@ -1,8 +1,9 @@
 /* Octets as what a unit gives an auditor: the record of a round, its events, and what vehicles sent. Whatever they are, the audit ends with
  * a verdict, and never says that a round holds whose events are not the record's.
  *
- * Input: choices (1): bit 0: events as they follow from the record, bit 1: randomness is known; the cell (32); then records of length
- * (4) and octets: the round's record, six events, materials. */
+ * Input: choices (1): bit 0: events as they follow from the record, bit 1: randomness is known; the cell (32); randomness of seed
+ * and draw (32 each); then records of length (4) and octets: the round's record, the events OPEN to CLOSED, SUSPECT and EXCLUDED, materials.
+ * make_audit_corpus writes whole ones. */
 #include "base/assert.h"
 #include "fedlearn/round/round_record.h"
 #include "rsu/learning/audit.h"
@@ -35,6 +36,14 @@ static int blob(
     (void)sha256;
     (void)err;
     buf_put(ret_octets, g->materials.p, g->materials.n);
+    return WS_OK;
+}
+
+static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err) {
+    const struct span *body = ctx;
+    if (submission % 4 == 0 || body->n == 0)
+        return ws_fail(err, submission % 8 == 0 ? WS_ENOTFOUND : WS_EIO, "none");
+    buf_put(ret_body, body->p, body->n);
     return WS_OK;
 }
 
@@ -71,17 +80,25 @@ static void make_events(const struct fl_round_record *r, struct buf *event) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const uint8_t value[32] = {1};
+    uint8_t seed_value[32];
+    uint8_t draw_value[32];
     struct rd r = rd_of((struct span){data, size});
     struct audit_claim c = {0};
     struct buf event[FL_EVENT_CLOSED + 1] = {{0}};
+    struct span exclusion;
     struct fl_round_record record;
     size_t lines = 0;
     const unsigned choices = rd_u8(&r);
     rd_copy(&r, c.cell, sizeof(c.cell));
+    rd_copy(&r, seed_value, sizeof(seed_value));
+    rd_copy(&r, draw_value, sizeof(draw_value));
     c.record = rd_take(&r, rd_u32(&r));
     for (int t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++)
         c.event[t] = rd_take(&r, rd_u32(&r));
+    c.event[FL_EVENT_SUSPECT] = rd_take(&r, rd_u32(&r));
+    exclusion = rd_take(&r, rd_u32(&r));
+    c.excluded = excluded;
+    c.excluded_ctx = &exclusion;
     if (r.bad)
         return 0;
     const struct span rest = rd_take(&r, rd_left(&r));
@@ -95,8 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (decodes)
         fl_round_record_free(&record);
-    if ((choices & 2) != 0)
-        c.seed_value = c.draw_value = value;
+    if ((choices & 2) != 0) {
+        c.seed_value = seed_value;
+        c.draw_value = draw_value;
+    }
     const struct audit_source from = {material, blob, &given};
     const struct audit_hearer to = {say, &lines};
     /* No file of ours has the hash that is asked for. */

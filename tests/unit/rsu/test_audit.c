@@ -1,212 +1,14 @@
 /* A round gone through again: a whole one holds, and of a changed one is said what was changed. Real ciphertexts, shares and sums. */
+#include "tests/unit/rsu/audit_rig.h"
+
 #include "base/mem.h"
-#include "fedlearn/round/events.h"
-#include "fedlearn/round/roots.h"
 #include "fedlearn/round/round_record.h"
 #include "ledger/exec/hash.h"
-#include "rsu/learning/audit.h"
-#include "tests/unit/fedlearn/round_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VEHICLES = 24, LINES = 400, FILES = 4, EVENTS = FL_EVENT_SUSPECT + 1, LATE = 7 };
-
-/* What keeps a group from being opened. */
-enum unopened { NOTHING, BAD_SHARE, NO_SHARES };
-
-/* A round that closed, as an outsider has it. */
-struct dossier {
-    struct rig *r;
-    struct audit_claim claim;
-    struct buf record, event[EVENTS];
-    struct buf material[VEHICLES];
-    uint8_t id[VEHICLES][32];
-    struct buf file[FILES]; /* models, root set */
-    size_t files;
-    size_t fetched;
-    uint8_t seed_value[32], draw_value[32];
-    enum unopened unopened;
-    size_t without; /* that group */
-    bool lost; /* exclusions cannot be proven */
-};
-
-static void keep(struct dossier *d) {
-    for (size_t i = 0; i < d->r->host.n_events; i++) {
-        const struct fake_event *e = &d->r->host.events[i];
-        if (e->type < EVENTS && d->event[e->type].n == 0)
-            buf_put(&d->event[e->type], e->body.p, e->body.n);
-    }
-}
-
-static void keep_material(struct dossier *d, size_t i) {
-    const struct rig_vehicle *v = &d->r->vehicle[i];
-    const size_t cover = fl_cover_octets((unsigned)d->r->n);
-    buf_clear(&d->material[i]);
-    buf_u32(&d->material[i], (uint32_t)cover);
-    buf_put(&d->material[i], v->cover, cover);
-    buf_put(&d->material[i], v->wire.p, v->wire.n);
-    memcpy(d->id[i], v->submission.id, 32);
-}
-
-static void put_model(struct dossier *d, const struct fl_model *m) {
-    assert_true(d->files < FILES);
-    fl_model_encode(m, &d->file[d->files++]);
-}
-
-static void claim(struct dossier *d) {
-    d->claim.record = buf_span(&d->record);
-    for (size_t t = 0; t < EVENTS; t++)
-        d->claim.event[t] = buf_span(&d->event[t]);
-}
-
-static void value_of(const struct dossier *d, uint64_t height, uint8_t ret[static 32]) {
-    assert_int_equal(exec_beacon(&d->r->host, height, ret), BEACON_IS);
-}
-
-static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err) {
-    const struct dossier *d = ctx;
-    const struct span body = d->claim.event[FL_EVENT_EXCLUDED];
-    if (body.n == 0 || submission != LATE)
-        return ws_fail(err, WS_ENOTFOUND, "404");
-    if (d->lost)
-        return ws_fail(err, WS_EIO, "it is gone");
-    buf_put(ret_body, body.p, body.n);
-    return WS_OK;
-}
-
-/* One vehicle's bundle is bad for member 1, which gets it after the cut-off. */
-static void submit_late(struct rig *r) {
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < VEHICLES; i++) {
-        if (i == LATE)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-}
-
-static void attest_late(struct rig *r) {
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << LATE : 0), FL_ROUND_OK);
-    rig_end(r);
-}
-
-/* All groups but one. */
-static void open_the_rest(struct dossier *d) {
-    struct rig *r = d->r;
-    struct fl_submission_view s;
-    assert_true(fl_contract_submission(r->contract.self, LATE, &s));
-    d->without = s.group;
-    if (d->unopened == BAD_SHARE) {
-        rig_begin(r, RIG_SECOND);
-        assert_int_equal(rig_complain(r, 1, LATE), FL_ROUND_OK);
-        rig_end(r);
-        keep(d);
-    }
-    for (unsigned v = 1; v <= 3; v++) {
-        rig_begin(r, RIG_SECOND);
-        for (size_t g = 0; g < rig_view(r).groups; g++)
-            if (g != d->without)
-                assert_int_equal(rig_shares(r, v, g, 1, 0), FL_ROUND_OK);
-        rig_end(r);
-        keep(d);
-    }
-    if (d->unopened == NO_SHARES) {
-        rig_block(r, rig_view(r).open->config.open_us);
-        keep(d);
-    }
-    assert_int_equal(rig_view(r).phase, FL_JUDGING);
-}
-
-/* The round that is open for submissions. */
-static void run_round(struct dossier *d) {
-    struct fl_round_record record;
-    const struct fl_round_view view = rig_view(d->r);
-    d->files = 0;
-    memcpy(d->claim.cell, d->r->host.cell_id, 32);
-    d->claim.round = view.number;
-    buf_clear(&d->record);
-    for (size_t t = 0; t < EVENTS; t++)
-        buf_clear(&d->event[t]);
-    for (size_t i = 0; i < FILES; i++)
-        buf_clear(&d->file[i]);
-    /* Said in blocks before. */
-    fl_open_encode(view.open, &d->event[FL_EVENT_OPEN]);
-    buf_u8(&d->event[FL_EVENT_SEED], FL_RECORDS_VERSION);
-    buf_u64(&d->event[FL_EVENT_SEED], view.number);
-    buf_put(&d->event[FL_EVENT_SEED], view.seed, 32);
-    value_of(d, view.open->seed_height, d->seed_value);
-    if (d->unopened == BAD_SHARE)
-        submit_late(d->r);
-    else
-        rig_submitting(d->r, VEHICLES);
-    for (size_t i = 0; i < VEHICLES; i++)
-        keep_material(d, i);
-    if (d->unopened == BAD_SHARE)
-        attest_late(d->r);
-    else
-        rig_attesting(d->r);
-    keep(d);
-    for (unsigned i = 0; i < 2; i++) {
-        rig_block(d->r, RIG_SECOND);
-        keep(d);
-    }
-    value_of(d, be64(d->event[FL_EVENT_CUT_OFF].p + 45), d->draw_value);
-    if (d->unopened == NOTHING)
-        rig_opening(d->r);
-    else
-        open_the_rest(d);
-    keep(d);
-    fl_round_record_of(d->r->contract.self, &record);
-    fl_round_record_encode(&record, &d->record);
-    fl_round_record_free(&record);
-    put_model(d, &d->r->model);
-    if (d->r->has_parent)
-        put_model(d, &d->r->parent);
-    fl_roots_encode(&d->r->model.shape, &d->r->root_set, &d->file[d->files++]);
-    rig_judging(d->r);
-    keep(d);
-    d->claim.seed_value = d->seed_value;
-    d->claim.draw_value = d->draw_value;
-    d->claim.excluded = excluded;
-    d->claim.excluded_ctx = d;
-    claim(d);
-    for (size_t t = FL_EVENT_OPEN; t <= FL_EVENT_CLOSED; t++)
-        assert_true(d->event[t].n > 0);
-    assert_true(d->event[FL_EVENT_SUSPECT].n > 0);
-}
-
-/* To the next one that is open for submissions. */
-static void next_round(struct dossier *d) {
-    rig_block(d->r, 600 * (uint64_t)RIG_SECOND);
-    rig_block(d->r, RIG_SECOND);
-    rig_block(d->r, RIG_SECOND);
-    assert_int_equal(rig_view(d->r).phase, FL_SUBMITTING);
-}
-
-static struct dossier *dossier_open(void) {
-    struct dossier *d = ws_alloc(sizeof(*d));
-    d->r = rig_open(RIG_VALIDATORS);
-    run_round(d);
-    return d;
-}
-
-static void dossier_free(struct dossier *d) {
-    buf_free(&d->record);
-    for (size_t t = 0; t < EVENTS; t++)
-        buf_free(&d->event[t]);
-    for (size_t i = 0; i < VEHICLES; i++)
-        buf_free(&d->material[i]);
-    for (size_t i = 0; i < FILES; i++)
-        buf_free(&d->file[i]);
-    rig_close(d->r);
-    free(d);
-}
+enum { LINES = 400 };
 
 /* ---- asking ---- */
 
@@ -214,7 +16,7 @@ static int material(
     void *ctx, const uint8_t id[static 32], struct buf *ret_octets, struct ws_err *err) {
     struct dossier *d = ctx;
     d->fetched++;
-    for (size_t i = 0; i < VEHICLES; i++)
+    for (size_t i = 0; i < DOSSIER_VEHICLES; i++)
         if (memcmp(d->id[i], id, 32) == 0 && d->material[i].n > 0) {
             buf_put(ret_octets, d->material[i].p, d->material[i].n);
             return WS_OK;
@@ -303,7 +105,7 @@ static void expect_missing(struct dossier *d, size_t lines, const char *words) {
 
 static void a_round_holds(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     struct buf model = {0}, want = {0};
     if (!ask(d, &model))
         dump(&heard);
@@ -313,13 +115,13 @@ static void a_round_holds(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         assert_true(said(&heard, AUDIT_OK, places[i]) >= 1);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, ""), 0);
-    assert_int_equal(d->fetched, VEHICLES);
+    assert_int_equal(d->fetched, DOSSIER_VEHICLES);
     fl_model_encode(&d->r->model, &want);
     assert_int_equal(model.n, want.n);
     assert_memory_equal(model.p, want.p, want.n);
     /* A next one, with a model before it. */
-    next_round(d);
-    run_round(d);
+    dossier_next(d);
+    dossier_round(d);
     assert_true(d->r->has_parent);
     if (!ask(d, NULL))
         dump(&heard);
@@ -337,7 +139,7 @@ static void a_long_key_is_no_forgery(void **state) {
     struct fl_event_body *e = ws_alloc(sizeof(*e));
     d->r = rig_open(RIG_VALIDATORS);
     d->r->long_keys = 0xfff;
-    run_round(d);
+    dossier_round(d);
     if (!ask(d, NULL))
         dump(&heard);
     assert_int_equal(heard.failed, 0);
@@ -352,7 +154,7 @@ static void a_long_key_is_no_forgery(void **state) {
 
 static void without_randomness_it_says_so(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     d->claim.seed_value = d->claim.draw_value = NULL;
     assert_true(ask(d, NULL));
     assert_int_equal(said(&heard, AUDIT_SKIPPED, "whether GROUPS says the randomness"), 1);
@@ -381,7 +183,7 @@ static void with_record(
     d->claim.record = buf_span(&octets);
     expect(d, lines, words);
     assert_int_equal(d->fetched, 0);
-    claim(d);
+    dossier_claim(d);
     buf_free(&octets);
     fl_round_record_free(&record);
 }
@@ -419,7 +221,7 @@ static void two_changed_places(struct fl_round_record *r) {
 
 static void a_changed_record_is_found_out(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     with_record(d, other_seed, 1, "seed: the record has another");
     with_record(d, other_open, 1, "open: the record has another");
     with_record(d, other_key, 1, "opened: group 1: another sum");
@@ -433,23 +235,24 @@ static void a_changed_record_is_found_out(void **state) {
         expect(d, 1, "record: ");
         assert_int_equal(d->fetched, 0);
     }
-    claim(d);
+    dossier_claim(d);
     dossier_free(d);
 }
 
 /* Whatever bit is turned: all of it is bound to the ledger, but tokens, and they to what vehicles sent. */
 static void no_bit_of_the_record_is_free(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     const struct audit_hearer to = {say, &heard};
-    const size_t members = d->record.n - 3 * (1 + 2 * FL_KEY_VALUES) - VEHICLES * (4 + 2 + 32 + 32);
+    const size_t members =
+        d->record.n - 3 * (1 + 2 * FL_KEY_VALUES) - DOSSIER_VEHICLES * (4 + 2 + 32 + 32);
     struct fl_round_record r;
     assert_int_equal(fl_round_record_decode(buf_span(&d->record), &r, NULL), WS_OK);
     assert_int_equal(r.n_groups, 3);
     fl_round_record_free(&r);
     for (size_t at = 0; at < d->record.n; at += at < 4000 ? 3 : 211) {
         const size_t in = at - members;
-        const bool token = at >= members && in < (size_t)VEHICLES * 70 && in % 70 >= 38;
+        const bool token = at >= members && in < (size_t)DOSSIER_VEHICLES * 70 && in % 70 >= 38;
         d->record.p[at] ^= (uint8_t)(1U << at % 8);
         heard.n = heard.failed = heard.missing = 0;
         const bool good = audit_record(&d->claim, &to) == AUDIT_HOLDS;
@@ -470,8 +273,8 @@ static void no_bit_of_the_record_is_free(void **state) {
 
 static void events_that_are_not_there_or_others(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
-    for (unsigned t = FL_EVENT_OPEN; t < EVENTS; t++) {
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
+    for (unsigned t = FL_EVENT_OPEN; t < DOSSIER_EVENTS; t++) {
         if (t > FL_EVENT_CLOSED && t != FL_EVENT_SUSPECT)
             continue;
         char words[64];
@@ -482,7 +285,7 @@ static void events_that_are_not_there_or_others(void **state) {
         d->claim.event[t] = span_of(d->event[t].p, d->event[t].n - 1);
         (void)snprintf(words, sizeof(words), "%s: what is given for it", fl_event_name(t));
         expect(d, 1, words);
-        claim(d);
+        dossier_claim(d);
     }
     d->claim.round++;
     expect(d, 1, "open: it is of another round");
@@ -505,13 +308,13 @@ static void swap(struct buf *a, struct buf *b) {
 
 static void a_ciphertext_is_missing_or_another(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     swap(&d->material[3], &d->material[5]);
     expect(d, 2, "its cover is not what the vehicle signed");
     assert_int_equal(said(&heard, AUDIT_FAILS, "submission 3: "), 1);
     assert_int_equal(said(&heard, AUDIT_FAILS, "submission 5: "), 1);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, "outcome: "), 1);
-    assert_int_equal(d->fetched, VEHICLES); /* each once */
+    assert_int_equal(d->fetched, DOSSIER_VEHICLES); /* each once */
     swap(&d->material[3], &d->material[5]);
 
     struct buf *m = &d->material[9];
@@ -540,19 +343,19 @@ static void a_ciphertext_is_missing_or_another(void **state) {
 /* The time for audits is over: some are told, the others counted. */
 static void no_ciphertext_is_there_any_more(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
-    for (size_t i = 0; i < VEHICLES; i++)
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
+    for (size_t i = 0; i < DOSSIER_VEHICLES; i++)
         buf_clear(&d->material[i]);
     expect_missing(d, 9, "");
     assert_int_equal(said(&heard, AUDIT_MISSING, "what it sent was not given: 404"), 8);
     assert_int_equal(said(&heard, AUDIT_MISSING, "submissions: what 16 more vehicles sent"), 1);
-    assert_int_equal(d->fetched, VEHICLES);
+    assert_int_equal(d->fetched, DOSSIER_VEHICLES);
     dossier_free(d);
 }
 
 static void a_model_is_missing_or_another(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     assert_int_equal(d->files, 2);
     const struct buf *roots = &d->file[1];
     d->files = 1;
@@ -578,7 +381,7 @@ static int liar(
 
 static void a_file_that_is_not_of_its_hash(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     const struct audit_source from = {material, liar, d};
     const struct audit_hearer to = {say, &heard};
     heard.n = heard.failed = 0;
@@ -602,7 +405,7 @@ static void with_outcome(
     assert_true(fl_event_decode(FL_EVENT_CLOSED, buf_span(&octets), e));
     d->claim.event[FL_EVENT_CLOSED] = buf_span(&octets);
     expect(d, lines, words);
-    claim(d);
+    dossier_claim(d);
     buf_free(&octets);
     free(e);
 }
@@ -631,7 +434,7 @@ EDIT(parent, e->closed.parent[0] ^= 1)
 
 static void a_changed_outcome_is_found_out(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     with_outcome(d, verdict, 1, "outcome, group 1: verdict is ");
     with_outcome(d, clipped, 1, "outcome, group 0: clipped is ");
     with_outcome(d, residual, 1, "outcome, group 2: residual is ");
@@ -654,14 +457,6 @@ static void a_changed_outcome_is_found_out(void **state) {
 
 /* ---- groups that were given up ---- */
 
-static struct dossier *unopened(enum unopened why) {
-    struct dossier *d = ws_alloc(sizeof(*d));
-    d->r = rig_open(RIG_VALIDATORS);
-    d->unopened = why;
-    run_round(d);
-    return d;
-}
-
 static void with_exclusion(struct dossier *d, size_t at, uint8_t change, const char *words) {
     d->event[FL_EVENT_EXCLUDED].p[at] ^= change;
     expect(d, 1, words);
@@ -682,13 +477,13 @@ static void another_given_up(struct fl_round_record *r) {
 
 static void a_group_that_a_bad_share_closed(void **state) {
     (void)state;
-    struct dossier *d = unopened(BAD_SHARE);
+    struct dossier *d = dossier_open(DOSSIER_BAD_SHARE);
     char words[80];
     if (!ask(d, NULL))
         dump(&heard);
     assert_int_equal(heard.failed + heard.missing, 0);
-    (void)snprintf(
-        words, sizeof(words), "group %zu: given up, because submission %d", d->without, LATE);
+    (void)snprintf(words, sizeof(words), "group %zu: given up, because submission %d", d->without,
+        DOSSIER_LATE);
     assert_int_equal(said(&heard, AUDIT_OK, words), 1);
     assert_int_equal(said(&heard, AUDIT_OK, "opened: 2 groups were opened"), 1);
     assert_int_equal(said(&heard, AUDIT_OK, "of 3 groups 2 were opened and 1 given up"), 1);
@@ -707,7 +502,7 @@ static void a_group_that_a_bad_share_closed(void **state) {
     d->claim.excluded = NULL;
     expect_missing(d, 1, "suspect: for 1 of the tokens that are excluded");
     assert_int_equal(said(&heard, AUDIT_OK, "given up, because it was not opened in time"), 1);
-    d->claim.excluded = excluded;
+    dossier_claim(d);
     unopened_group = d->without;
     (void)snprintf(words, sizeof(words),
         "opened: group %zu: opened in the record, and given up in the ledger", d->without);
@@ -718,7 +513,7 @@ static void a_group_that_a_bad_share_closed(void **state) {
 
 static void a_group_that_was_late(void **state) {
     (void)state;
-    struct dossier *d = unopened(NO_SHARES);
+    struct dossier *d = dossier_open(DOSSIER_NO_SHARES);
     char words[80];
     if (!ask(d, NULL))
         dump(&heard);
@@ -737,14 +532,14 @@ EDIT(use_all, for (size_t g = 0; g < o->n_groups; g++) o->group[g].verdict = FL_
 /* What CLOSED has given up is seen without what vehicles sent, too. */
 static void given_up_in_one_of_two(void **state) {
     (void)state;
-    struct dossier *d = dossier_open();
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     with_outcome(d, give_up, 1, "outcome, group 0: verdict is ");
     buf_clear(&d->material[3]);
     with_outcome(d, give_up, 1, "closed: group 0 is given up, though OPENED has a sum of keys");
     with_outcome(d, nothing, 0, "");
     dossier_free(d);
-    d = unopened(NO_SHARES);
-    for (size_t i = 0; i < VEHICLES; i++)
+    d = dossier_open(DOSSIER_NO_SHARES);
+    for (size_t i = 0; i < DOSSIER_VEHICLES; i++)
         buf_clear(&d->material[i]);
     with_outcome(d, use_all, 1, "has the verdict accepted, though OPENED has no sum of keys");
     dossier_free(d);
@@ -770,12 +565,12 @@ static size_t flagged_groups(const struct dossier *d) {
 /* One flag is enough for quarantine, and one more round for the end of it: in the round that this gives, one group was flagged. */
 static struct dossier *set_apart(void) {
     for (unsigned n = 3; n <= 12; n++) {
-        struct dossier *d = dossier_open();
+        struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
         rig_set_policy(d->r, "quarantine", FL_NAT);
         rig_set_policy(d->r, "quarantine_rounds", 1);
         d->r->long_keys = (1U << n) - 1;
-        next_round(d);
-        run_round(d);
+        dossier_next(d);
+        dossier_round(d);
         if (flagged_groups(d) == 1)
             return d;
         dossier_free(d);
@@ -816,7 +611,7 @@ static size_t entry_with_number(const struct dossier *d, const struct fl_event_b
     for (size_t i = 0; i < e->suspects.n; i++) {
         struct fl_suspect s;
         fl_event_suspect(e, i, &s);
-        for (size_t v = 4; v < VEHICLES; v++)
+        for (size_t v = 4; v < DOSSIER_VEHICLES; v++)
             if (memcmp(d->r->vehicle[v].token, s.token, FL_TOKEN) == 0)
                 return i;
     }
@@ -878,16 +673,16 @@ static void standings_follow_from_verdicts(void **state) {
     (void)ask(d, NULL);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, "suspect: not looked at"), 1);
     swap(&none, &d->material[0]);
-    next_round(d);
+    dossier_next(d);
     d->r->long_keys = 0;
-    run_round(d);
+    dossier_round(d);
     assert_int_equal(flagged_groups(d), 0);
     expect_standings(d, FL_FREE);
     change_standings(d, freed, ARRAY_LEN(freed));
     dossier_free(d);
     d = set_apart();
-    next_round(d);
-    run_round(d);
+    dossier_next(d);
+    dossier_round(d);
     assert_int_equal(flagged_groups(d), 1);
     expect_standings(d, FL_EXCLUDED);
     change_standings(d, shut_out, ARRAY_LEN(shut_out));
