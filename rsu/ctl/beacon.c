@@ -51,16 +51,13 @@ static int fetch(struct ctl_http *h, const struct question *q, json_t **ret, str
 /* What the unit says, proven from the genesis: the entry of the height in the beacon's state. */
 static int prove(struct ctl_http *h, const struct question *q, const struct ctl_genesis *g,
     const json_t *said, struct ws_err *err) {
-    json_t *page = NULL;
     struct buf octets = {0};
     struct state_bundle *p = ws_alloc(sizeof(*p));
     uint8_t key[BEACON_HEIGHT_KEY_OCTETS], value[32] = {0};
     char path[64] = "/v1/proofs/state/beacon/", hex[65];
     beacon_height_key(q->height, key);
     hex_encode(path + strlen(path), key, sizeof(key));
-    int rc = ctl_http_json(h, path, &page, err);
-    if (rc == WS_OK)
-        rc = ctl_json_octets(page, "bundle", &octets, err);
+    int rc = ctl_http_bundle(h, path, &octets, err);
     if (rc == WS_OK)
         rc = state_bundle_decode(buf_span(&octets), p, err);
     if (rc == WS_OK)
@@ -75,7 +72,6 @@ static int prove(struct ctl_http *h, const struct question *q, const struct ctl_
         rc = ws_fail(err, WS_EINPUT, "the unit says other randomness than it can prove");
     free(p);
     buf_free(&octets);
-    json_decref(page);
     return rc;
 }
 

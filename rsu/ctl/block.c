@@ -52,7 +52,7 @@ static int ask(const struct question *q, json_t **ret_block, struct ws_err *err)
     buf_free(&b);
     int rc = ctl_http_open(&q->face, &h, err);
     if (rc == WS_OK)
-        rc = ctl_http_json(h, path, ret_block, err);
+        rc = ctl_http_json_most(h, path, CTL_BLOCK_MAX, ret_block, err);
     ctl_http_close(h);
     return rc;
 }

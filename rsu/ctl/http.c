@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 enum {
-    BODY_MAX = 1 << 30,
     CONNECT_MS = 5000,
     PATIENCE_S = 20, /* without an octet */
+    SLOWEST = 64 << 10, /* octets a second, of the longest answer that may come */
+    SLOWEST_WAITED_FOR = 1 << 20, /* where something else waits meanwhile */
     TRIES = 10, /* of a question that the unit wants to hear again a little later */
     PAUSE_MAX_S = 5,
     WORDS_MAX = 300 /* of a unit's complaint */
@@ -23,7 +24,7 @@ struct ctl_http {
     const char *address; /* as given, for messages */
     char *base; /* "http://host:port" */
     char error[CURL_ERROR_SIZE];
-    size_t body_max;
+    size_t most; /* octets of the answer that is asked for */
     bool too_long;
     long status; /* of the last answer; 0: none */
 };
@@ -45,7 +46,6 @@ int ctl_http_open(const struct ctl_face *face, struct ctl_http **ret_http, struc
     h->curl = curl;
     h->face = *face;
     h->secure = secure;
-    h->body_max = BODY_MAX;
     h->address = address;
     bool is_unix = begins(address, "unix:");
     if (is_unix)
@@ -78,10 +78,6 @@ int ctl_http_open(const struct ctl_face *face, struct ctl_http **ret_http, struc
     return WS_OK;
 }
 
-void ctl_http_limit(struct ctl_http *h, size_t octets) {
-    h->body_max = octets < BODY_MAX ? octets : BODY_MAX;
-}
-
 void ctl_http_close(struct ctl_http *h) {
     if (h == NULL)
         return;
@@ -98,7 +94,7 @@ struct intake {
 
 static size_t take(char *data, size_t size, size_t n, void *ctx) {
     struct intake *in = ctx;
-    if (size * n > in->h->body_max - (in->body->n - in->start)) {
+    if (size * n > in->h->most - (in->body->n - in->start)) {
         in->h->too_long = true;
         return 0;
     }
@@ -126,6 +122,44 @@ static int refused(const struct ctl_http *h, const char *path, long status, cons
     return rc;
 }
 
+static long patience_s(const struct ctl_http *h) {
+    return h->face.patience_s != 0 ? h->face.patience_s : (long)PATIENCE_S;
+}
+
+/* Of the whole answer. */
+static long whole_s(const struct ctl_http *h) {
+    const size_t slowest = h->face.patience_s != 0 ? SLOWEST_WAITED_FOR : SLOWEST;
+    return patience_s(h) + (long)((h->most + slowest - 1) / slowest);
+}
+
+static CURLcode set_limits(struct ctl_http *h) {
+    CURL *c = h->curl;
+    CURLcode rc = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+        h->face.patience_s != 0 ? 1000 * h->face.patience_s : (long)CONNECT_MS);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, patience_s(h));
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(c, CURLOPT_TIMEOUT, whole_s(h));
+    return rc;
+}
+
+/* There was no whole answer: why. */
+static int broke_off(const struct ctl_http *h, const char *path, CURLcode rc, struct ws_err *err) {
+    curl_off_t took_us = 0;
+    if (h->too_long)
+        return ws_fail(
+            err, WS_EIO, "%s%s: an answer of more than %zu octets", h->address, path, h->most);
+    (void)curl_easy_getinfo(h->curl, CURLINFO_TOTAL_TIME_T, &took_us);
+    if (rc == CURLE_OPERATION_TIMEDOUT && (took_us + 500000) / 1000000 >= whole_s(h))
+        return ws_fail(err, WS_EIO, "%s%s: an answer that is not whole after %ld s", h->address,
+            path, whole_s(h));
+    const char *said = h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error;
+    return ws_fail(err, WS_EIO, "%s%s: %.300s%s", h->address, path, said,
+        h->secure ? ctl_tls_advice(rc, said, &h->face) : "");
+}
+
 static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, long *ret_again_s,
     struct ws_err *err) {
     struct buf url = {0};
@@ -140,13 +174,7 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-            h->face.patience_s != 0 ? 1000 * h->face.patience_s : (long)CONNECT_MS);
-    if (rc == CURLE_OK)
-        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
-            h->face.patience_s != 0 ? h->face.patience_s : (long)PATIENCE_S);
-    if (rc == CURLE_OK)
-        rc = curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        rc = set_limits(h);
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
     if (rc == CURLE_OK)
@@ -159,12 +187,7 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
     h->status = status;
     if (rc != CURLE_OK) {
         ret_body->n = start;
-        if (h->too_long)
-            return ws_fail(err, WS_EIO, "%s%s: an answer of more than %zu octets", h->address, path,
-                h->body_max);
-        const char *said = h->error[0] == '\0' ? curl_easy_strerror(rc) : h->error;
-        return ws_fail(err, WS_EIO, "%s%s: %.300s%s", h->address, path, said,
-            h->secure ? ctl_tls_advice(rc, said, &h->face) : "");
+        return broke_off(h, path, rc, err);
     }
     if (status == 200)
         return WS_OK;
@@ -179,7 +202,9 @@ static int get_once(struct ctl_http *h, const char *path, struct buf *ret_body, 
 }
 
 /* 409: what was asked for is changing in this very block; the unit says when the next one is there. */
-int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, struct ws_err *err) {
+int ctl_http_get(
+    struct ctl_http *h, const char *path, size_t most, struct buf *ret_body, struct ws_err *err) {
+    h->most = most < CTL_FILE_MAX ? most : CTL_FILE_MAX;
     for (int tries = 1;; tries++) {
         long again_s = 0;
         int rc = get_once(h, path, ret_body, &again_s, err);
@@ -190,8 +215,13 @@ int ctl_http_get(struct ctl_http *h, const char *path, struct buf *ret_body, str
 }
 
 int ctl_http_json(struct ctl_http *h, const char *path, json_t **ret_object, struct ws_err *err) {
+    return ctl_http_json_most(h, path, CTL_JSON_MAX, ret_object, err);
+}
+
+int ctl_http_json_most(
+    struct ctl_http *h, const char *path, size_t most, json_t **ret_object, struct ws_err *err) {
     struct buf body = {0};
-    int rc = ctl_http_get(h, path, &body, err);
+    int rc = ctl_http_get(h, path, most, &body, err);
     if (rc == WS_OK) {
         json_error_t why;
         json_t *o = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, &why);
@@ -202,6 +232,20 @@ int ctl_http_json(struct ctl_http *h, const char *path, json_t **ret_object, str
                 o == NULL ? why.text : "another value");
             json_decref(o);
         }
+    }
+    buf_free(&body);
+    return rc;
+}
+
+int ctl_http_bundle(
+    struct ctl_http *h, const char *path, struct buf *ret_octets, struct ws_err *err) {
+    struct buf body = {0};
+    int rc = ctl_http_get(h, path, CTL_PROOF_MAX, &body, err);
+    if (rc == WS_OK) {
+        json_t *page = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+        if (ctl_json_octets(page, "bundle", ret_octets, NULL) != WS_OK)
+            rc = ws_fail(err, WS_EINPUT, "%s%s: no page with a bundle", h->address, path);
+        json_decref(page);
     }
     buf_free(&body);
     return rc;

@@ -15,7 +15,7 @@ static int ask(struct ctl_http *h, const char *before, uint64_t number, json_t *
     struct buf path = {0};
     buf_printf(&path, "%s%llu", before, (unsigned long long)number);
     buf_u8(&path, 0);
-    int rc = ctl_http_json(h, (const char *)path.p, ret_page, err);
+    int rc = ctl_http_json_most(h, (const char *)path.p, CTL_HANDOVERS_MAX, ret_page, err);
     buf_free(&path);
     return rc;
 }

@@ -80,7 +80,7 @@ static int fetch_snapshot(struct net_command *d, struct ws_err *err) {
     if (d->version > 0)
         (void)snprintf(
             path, sizeof(path), "/v1/map/snapshot?version=%llu", (unsigned long long)d->version);
-    int rc = ctl_http_get(d->unit.http, path, &b, err);
+    int rc = ctl_http_get(d->unit.http, path, CTL_FILE_MAX, &b, err);
     if (rc == WS_OK)
         rc = map_snapshot_decode(buf_span(&b), &d->held, err);
     buf_free(&b);
@@ -207,7 +207,7 @@ static int fetch_net(struct net_command *d, struct ws_err *err) {
     if (d->version > 0)
         (void)snprintf(
             path + n, sizeof(path) - (size_t)n, "&to=%llu", (unsigned long long)d->version);
-    int rc = ctl_http_get(d->unit.http, path, &b, err);
+    int rc = ctl_http_get(d->unit.http, path, CTL_FILE_MAX, &b, err);
     if (rc == WS_OK)
         rc = map_range_decode(buf_span(&b), &net, err);
     buf_free(&b);

@@ -25,7 +25,7 @@ static int fetch(struct tile_command *d, struct buf *octets, struct ws_err *err)
     if (d->version > 0)
         (void)snprintf(
             path + n, sizeof(path) - (size_t)n, "?version=%llu", (unsigned long long)d->version);
-    int rc = ctl_http_get(u->http, path, octets, err);
+    int rc = ctl_http_get(u->http, path, CTL_FILE_MAX, octets, err);
     if (rc == WS_OK)
         rc = tile_file_decode(buf_span(octets), &d->file, err);
     if (rc == WS_OK)
@@ -90,7 +90,7 @@ static int check_empty(struct tile_command *d, struct ws_err *err) {
     if (d->version > 0)
         (void)snprintf(
             path, sizeof(path), "/v1/map/tiles?version=%llu", (unsigned long long)d->version);
-    int rc = ctl_http_json(d->unit.http, path, &page, err);
+    int rc = ctl_http_json_most(d->unit.http, path, CTL_TILES_MAX, &page, err);
     long long version = rc == WS_OK ? ctl_json_number(page, "version") : 0;
     if (rc == WS_OK && (version < 1 || (d->version > 0 && (uint64_t)version != d->version)))
         rc = ws_fail(err, WS_EINPUT, "the unit lists the tiles of another version");

@@ -43,16 +43,6 @@ int ctl_map_code(int rc) {
                                                    : CTL_UNREACHABLE;
 }
 
-static int fetch_bundle(
-    struct ctl_map_unit *u, const char *path, struct buf *ret, struct ws_err *err) {
-    json_t *page = NULL;
-    int rc = ctl_http_json(u->http, path, &page, err);
-    if (rc == WS_OK)
-        rc = ctl_json_octets(page, "bundle", ret, err);
-    json_decref(page);
-    return rc;
-}
-
 /* The version record, by an event. */
 static int prove_version(
     struct ctl_map_unit *u, uint64_t version, struct proven *p, struct ws_err *err) {
@@ -61,7 +51,7 @@ static int prove_version(
     (void)snprintf(path, sizeof(path), "/v1/proofs/map/%llu", (unsigned long long)version);
     (void)snprintf(name, sizeof(name), "version %llu", (unsigned long long)version);
     p->file = name;
-    int rc = fetch_bundle(u, path, &p->octets, err);
+    int rc = ctl_http_bundle(u->http, path, &p->octets, err);
     int code = rc == WS_OK ? ctl_map_prove(&u->genesis, &u->light, p, err) : ctl_map_code(rc);
     p->file = "";
     if (code == CTL_DONE && p->version.version != version) {
@@ -79,7 +69,7 @@ static int prove_head(struct ctl_map_unit *u, uint64_t version, uint8_t ret_root
     struct buf octets = {0};
     struct state_bundle *b = ws_alloc(sizeof(*b));
     struct light_trust *t = ws_memdup(&u->light.trust, sizeof(*t));
-    int rc = fetch_bundle(u, "/v1/proofs/state/map/76", &octets, err);
+    int rc = ctl_http_bundle(u->http, "/v1/proofs/state/map/76", &octets, err);
     int code = ctl_map_code(rc);
     if (code == CTL_DONE) {
         enum light_verdict v = LIGHT_MALFORMED;

@@ -75,7 +75,7 @@ static int not_there_yet(struct watch *w, struct ws_err *err) {
         rc = WS_ENOTFOUND;
     if (rc == WS_OK) {
         (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%lld&to=%lld", current, current);
-        rc = ctl_http_json(w->http, path, &answer, err);
+        rc = ctl_http_json_most(w->http, path, CTL_DIFFS_MAX, &answer, err);
     }
     if (rc == WS_ENOTFOUND) { /* no unit of a cell at all */
         *err = said;
@@ -109,7 +109,7 @@ static int catch_up(struct watch *w, struct ws_err *err) {
         char path[64];
         json_t *answer = NULL;
         (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu", (unsigned long long)w->have);
-        int rc = ctl_http_json(w->http, path, &answer, err);
+        int rc = ctl_http_json_most(w->http, path, CTL_DIFFS_MAX, &answer, err);
         if (rc != WS_OK)
             return not_answered(w, rc, err);
         rc = check_cell(w, answer, err);

@@ -23,7 +23,7 @@ static int fetch_map(struct watch *w, struct ws_err *err) {
     struct buf b = {0};
     struct map_snapshot s;
     char cell[65];
-    int rc = ctl_http_get(w->http, "/v1/map/snapshot", &b, err);
+    int rc = ctl_http_get(w->http, "/v1/map/snapshot", CTL_FILE_MAX, &b, err);
     if (rc == WS_OK)
         rc = map_snapshot_decode(buf_span(&b), &s, err);
     buf_free(&b);
@@ -66,7 +66,7 @@ static int go_back_a_page(struct watch *w, uint64_t version, uint64_t *span, str
     json_t *answer = NULL;
     (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu&to=%llu",
         (unsigned long long)(at - *span), (unsigned long long)at);
-    int rc = ctl_http_json(w->http, path, &answer, err);
+    int rc = ctl_http_json_most(w->http, path, CTL_DIFFS_MAX, &answer, err);
     if (rc != WS_OK)
         return rc == WS_ENOTFOUND && ctl_http_status(w->http) == 404 ? WS_EBUSY : rc;
     const json_t *list = json_object_get(answer, "versions");

@@ -112,7 +112,7 @@ static int put_fetched(
     struct buf b = {0};
     (void)snprintf(path, sizeof(path), "/v1/map/diffs?from=%llu&to=%llu&format=%s",
         (unsigned long long)(v->version - 1), (unsigned long long)v->version, formats[f].name);
-    int rc = ctl_http_get(w->http, path, &b, err);
+    int rc = ctl_http_get(w->http, path, CTL_FILE_MAX, &b, err);
     if (rc == WS_OK)
         rc = watch_put(w, v->version, formats[f].ending, buf_span(&b), err);
     else if (rc == WS_ENOTFOUND && ctl_http_status(w->http) == 410 && formats[f].needs_map)

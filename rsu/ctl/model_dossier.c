@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 enum {
-    PROOF_MAX = 8 << 20,
     RECORD_MAX = 8 << 20,
     TRIES = 5, /* of what a busy unit puts off */
     PAUSE_S = 1
@@ -77,45 +76,42 @@ static bool is_lost(const struct ctl_dossier *d, struct ws_err *err) {
     return d->lost.code != WS_OK;
 }
 
+/* What is asked for: octets as they are, or the bundle out of a proof's page. */
+struct wanted {
+    const char *name, *path;
+    size_t most;
+    bool proof;
+};
+
+static int ask_once(
+    struct ctl_dossier *d, const struct wanted *w, struct buf *ret, struct ws_err *err) {
+    return w->proof ? ctl_http_bundle(d->http, w->path, ret, err)
+                    : ctl_http_get(d->http, w->path, w->most, ret, err);
+}
+
 /* A round is hundreds of questions: one that is put off does not end the audit. */
-static int ask(struct ctl_dossier *d, const char *path, struct buf *ret, struct ws_err *err) {
-    int rc = ctl_http_get(d->http, path, ret, err);
+static int get(struct ctl_dossier *d, const struct wanted *w, struct buf *ret, struct ws_err *err) {
+    if (is_lost(d, err))
+        return err->code;
+    if (d->http == NULL)
+        return read_saved(d, w->name, w->most, ret, err);
+    int rc = ask_once(d, w, ret, err);
     for (int tries = 1; rc == WS_EBUSY && tries < TRIES; tries++) {
         (void)sleep(PAUSE_S);
-        rc = ctl_http_get(d->http, path, ret, err);
+        rc = ask_once(d, w, ret, err);
     }
-    return lost(d, rc, err);
+    rc = lost(d, rc, err);
+    return rc == WS_OK ? save(d, w->name, ret, err) : rc;
 }
 
-static int get_octets(struct ctl_dossier *d, const char *name, const char *path, size_t max,
+static int get_octets(struct ctl_dossier *d, const char *name, const char *path, size_t most,
     struct buf *ret, struct ws_err *err) {
-    if (is_lost(d, err))
-        return err->code;
-    if (d->http == NULL)
-        return read_saved(d, name, max, ret, err);
-    ctl_http_limit(d->http, max);
-    int rc = ask(d, path, ret, err);
-    return rc == WS_OK ? save(d, name, ret, err) : rc;
+    return get(d, &(struct wanted){name, path, most, false}, ret, err);
 }
 
-/* The bundle out of a proof's page. */
 static int get_proof(struct ctl_dossier *d, const char *name, const char *path, struct buf *ret,
     struct ws_err *err) {
-    json_t *page = NULL;
-    struct buf body = {0};
-    if (is_lost(d, err))
-        return err->code;
-    if (d->http == NULL)
-        return read_saved(d, name, PROOF_MAX, ret, err);
-    ctl_http_limit(d->http, 4 * (size_t)PROOF_MAX);
-    int rc = ask(d, path, &body, err);
-    if (rc == WS_OK) {
-        page = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
-        rc = ctl_json_octets(page, "bundle", ret, err);
-    }
-    json_decref(page);
-    buf_free(&body);
-    return rc == WS_OK ? save(d, name, ret, err) : rc;
+    return get(d, &(struct wanted){name, path, CTL_PROOF_MAX, true}, ret, err);
 }
 
 int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err) {
@@ -128,7 +124,7 @@ int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err) {
     if (d->http == NULL || rc != WS_OK)
         return rc;
     (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)d->round);
-    return ctl_http_json(d->http, path, &d->page, err);
+    return ctl_http_json_most(d->http, path, CTL_ROUND_MAX, &d->page, err);
 }
 
 void ctl_dossier_free(struct ctl_dossier *d) {

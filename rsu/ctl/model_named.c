@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MODEL_MAX = 1 << 23 };
-
 /* The line of the list of models that has this version. */
 static int ask_version(
     struct ctl_http *h, uint64_t version, json_t **ret_line, struct ws_err *err) {
@@ -48,8 +46,7 @@ static int fetch(
     char path[80] = "/v1/models/";
     uint8_t got[32];
     hex_encode(path + strlen(path), hash, 32);
-    ctl_http_limit(h, MODEL_MAX);
-    int rc = ctl_http_get(h, path, ret_octets, err);
+    int rc = ctl_http_get(h, path, CTL_MODEL_MAX, ret_octets, err);
     if (rc != WS_OK)
         return rc;
     exec_sha256_one(buf_span(ret_octets), got);

@@ -238,7 +238,7 @@ static int ask(
     if (rc == WS_ENOTFOUND && number > 0)
         rc = WS_OK; /* the unit says itself why that one is not there */
     (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)number);
-    return rc == WS_OK ? ctl_http_json(h, path, ret_round, err) : rc;
+    return rc == WS_OK ? ctl_http_json_most(h, path, CTL_ROUND_MAX, ret_round, err) : rc;
 }
 
 /* Names of the classes, from the model that the round began with; null where the unit does not have it, or gives another file. */
@@ -252,7 +252,7 @@ static json_t *ask_names(struct ctl_http *h, const json_t *round) {
     if (!json_is_object(in(in(round, "outcome"), "recall")) || strlen(hash) != 64)
         return json_null();
     (void)snprintf(path, sizeof(path), "/v1/models/%s", hash);
-    if (ctl_http_get(h, path, &octets, NULL) == WS_OK &&
+    if (ctl_http_get(h, path, CTL_MODEL_MAX, &octets, NULL) == WS_OK &&
         fl_model_decode(buf_span(&octets), &m, NULL) == WS_OK) {
         ctl_model_name(&m, got);
         if (strcmp(got, hash) == 0)

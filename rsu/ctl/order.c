@@ -45,16 +45,13 @@ static int ask_time(struct ctl_http *h, uint64_t *ret_its_us, struct ws_err *err
 
 static int ask_sequence(
     const struct ctl_order *d, struct ctl_http *h, uint64_t *ret_last, struct ws_err *err) {
-    json_t *page = NULL;
     struct buf octets = {0};
     struct state_bundle *p = ws_alloc(sizeof(*p));
     /* State of the identity contract: 's' and the role lead to the last sequence. */
     const uint8_t key[] = {'s', (uint8_t)d->order.role};
     char path[] = "/v1/proofs/state/identity/7300";
     hex_encode(path + sizeof(path) - 5, key, sizeof(key));
-    int rc = ctl_http_json(h, path, &page, err);
-    if (rc == WS_OK)
-        rc = ctl_json_octets(page, "bundle", &octets, err);
+    int rc = ctl_http_bundle(h, path, &octets, err);
     if (rc == WS_OK)
         rc = state_bundle_decode(buf_span(&octets), p, err);
     if (rc == WS_OK)
@@ -66,7 +63,6 @@ static int ask_sequence(
         *ret_last = p->present ? be64(p->value.p) : 0;
     free(p);
     buf_free(&octets);
-    json_decref(page);
     return rc;
 }
 

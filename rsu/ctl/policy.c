@@ -145,7 +145,7 @@ static int run_show(const struct ctl_verb *v, int argc, char **argv) {
     struct ws_err err = {0};
     int rc = ctl_http_open(&face, &h, &err);
     if (rc == WS_OK)
-        rc = ctl_http_json(h, "/v1/policies", &page, &err);
+        rc = ctl_http_json_most(h, "/v1/policies", CTL_POLICIES_MAX, &page, &err);
     ctl_http_close(h);
     if (rc != WS_OK)
         return ctl_fail(v, CTL_UNREACHABLE, &err);

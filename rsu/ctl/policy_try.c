@@ -91,7 +91,7 @@ static int from_unit(const struct ctl_verb *v, struct asked *a, struct ws_err *e
     json_t *page = NULL;
     int rc = ctl_http_open(&a->http, &h, err);
     if (rc == WS_OK)
-        rc = ctl_http_json(h, "/v1/policies", &page, err);
+        rc = ctl_http_json_most(h, "/v1/policies", CTL_POLICIES_MAX, &page, err);
     ctl_http_close(h);
     const json_t *policy = json_object_get(page, "current");
     const json_t *script = json_object_get(policy, "script");

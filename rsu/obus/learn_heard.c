@@ -84,7 +84,7 @@ int learn_ask_end(
     char path[64];
     json_t *page = NULL;
     (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)round);
-    int rc = ctl_http_json(u->http, path, &page, err);
+    int rc = ctl_http_json_most(u->http, path, CTL_ROUND_MAX, &page, err);
     if (rc == WS_OK)
         *ret = place_of(json_object_get(page, "events"), "end");
     json_decref(page);
@@ -97,7 +97,7 @@ int learn_ask_model(
     uint8_t got[32];
     struct buf octets = {0};
     hex_encode(path + strlen(path), hash, 32);
-    int rc = ctl_http_get(u->http, path, &octets, err);
+    int rc = ctl_http_get(u->http, path, CTL_MODEL_MAX, &octets, err);
     if (rc == WS_OK)
         rc = fl_model_decode(buf_span(&octets), ret, err);
     buf_free(&octets);
