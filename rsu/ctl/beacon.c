@@ -1,9 +1,9 @@
 /* rsuctl cell beacon: the cell's randomness, of a height or how it is made. */
 #include "base/mem.h"
-#include "ledger/exec/crypto.h"
 #include "rsu/cell/cell.h"
 #include "rsu/ctl/ctl.h"
 #include "rsu/ctl/http.h"
+#include "rsu/proofs/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,25 +52,20 @@ static int fetch(struct ctl_http *h, const struct question *q, json_t **ret, str
 static int prove(struct ctl_http *h, const struct question *q, const struct ctl_genesis *g,
     const json_t *said, struct ws_err *err) {
     struct buf octets = {0};
-    struct state_bundle *p = ws_alloc(sizeof(*p));
+    struct proof_entry e = {0};
     uint8_t key[BEACON_HEIGHT_KEY_OCTETS], value[32] = {0};
-    char path[64] = "/v1/proofs/state/beacon/", hex[65];
+    char path[PROOF_PATH], hex[65];
     beacon_height_key(q->height, key);
-    hex_encode(path + strlen(path), key, sizeof(key));
+    proof_state_path("beacon", span_of(key, sizeof(key)), path);
     int rc = ctl_http_bundle(h, path, &octets, err);
     if (rc == WS_OK)
-        rc = state_bundle_decode(buf_span(&octets), p, err);
-    if (rc == WS_OK)
-        rc = light_check_state(&exec_light_crypto, buf_span(&g->octets), p, err);
-    if (rc == WS_OK && (p->contract.index != CELL_CONTRACT_BEACON || !p->present ||
-                           !span_equal(p->key, span_of(key, sizeof(key))) ||
-                           !beacon_height_value(p->value, value)))
-        rc =
-            ws_fail(err, WS_EINPUT, "the unit proved something else than this height's randomness");
+        rc = proof_check_state(buf_span(&g->octets), buf_span(&octets), CELL_CONTRACT_BEACON,
+            span_of(key, sizeof(key)), &e, err);
+    if (rc == WS_OK && (!e.present || !beacon_height_value(e.value, value)))
+        rc = ws_fail(err, WS_EINPUT, "the unit proved that this height has no randomness");
     hex_encode(hex, value, sizeof(value));
     if (rc == WS_OK && strcmp(hex, ctl_json_text(said, "randomness")) != 0)
         rc = ws_fail(err, WS_EINPUT, "the unit says other randomness than it can prove");
-    free(p);
     buf_free(&octets);
     return rc;
 }

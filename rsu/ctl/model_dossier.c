@@ -5,6 +5,7 @@
 #include "fedlearn/round/roots.h"
 #include "rsu/cell/cell.h"
 #include "rsu/learning/audit.h"
+#include "rsu/proofs/check.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -134,21 +135,21 @@ void ctl_dossier_free(struct ctl_dossier *d) {
 
 /* ---- what there is ---- */
 
-static void path_of_event(const json_t *at, char *ret, size_t size) {
-    (void)snprintf(ret, size, "/v1/proofs/event/%lld/%lld", ctl_json_number(at, "height"),
-        ctl_json_number(at, "sequence"));
+static void path_of_event(const json_t *at, char ret[static PROOF_PATH]) {
+    proof_event_path(
+        (uint64_t)ctl_json_number(at, "height"), (uint64_t)ctl_json_number(at, "sequence"), ret);
 }
 
 int ctl_dossier_event(
     struct ctl_dossier *d, const char *step, struct buf *ret_bundle, struct ws_err *err) {
     char name[40];
-    char path[80] = "";
+    char path[PROOF_PATH] = "";
     (void)snprintf(name, sizeof(name), "%s.proof", step);
     if (d->http != NULL) {
         const json_t *at = json_object_get(json_object_get(d->page, "events"), step);
         if (!json_is_object(at))
             return ws_fail(err, WS_ENOTFOUND, "the unit says that the round has no such event");
-        path_of_event(at, path, sizeof(path));
+        path_of_event(at, path);
     }
     return get_proof(d, name, path, ret_bundle, err);
 }
@@ -167,14 +168,14 @@ static const json_t *exclusion_of(const json_t *page, uint32_t submission) {
 int ctl_dossier_exclusion(
     struct ctl_dossier *d, uint32_t submission, struct buf *ret_bundle, struct ws_err *err) {
     char name[40];
-    char path[80] = "";
+    char path[PROOF_PATH] = "";
     struct ws_err why = {0};
     (void)snprintf(name, sizeof(name), "excluded-%u.proof", submission);
     if (d->http != NULL) {
         const json_t *at = exclusion_of(d->page, submission);
         if (at == NULL)
             return ws_fail(err, WS_ENOTFOUND, "the unit names no such event");
-        path_of_event(at, path, sizeof(path));
+        path_of_event(at, path);
     }
     const int rc = get_proof(d, name, path, ret_bundle, &why);
     if (rc == WS_OK)
@@ -187,9 +188,9 @@ int ctl_dossier_randomness(struct ctl_dossier *d, const char *name, uint64_t hei
     struct buf *ret_bundle, struct ws_err *err) {
     uint8_t key[BEACON_HEIGHT_KEY_OCTETS];
     char file[40];
-    char path[64] = "/v1/proofs/state/beacon/";
+    char path[PROOF_PATH];
     beacon_height_key(height, key);
-    hex_encode(path + strlen(path), key, sizeof(key));
+    proof_state_path("beacon", span_of(key, sizeof(key)), path);
     (void)snprintf(file, sizeof(file), "%s.proof", name);
     return get_proof(d, file, path, ret_bundle, err);
 }

@@ -1,14 +1,13 @@
-/* rsuctl model verify: a round of learning gone through again with the genesis alone. Of the ledger this uses ledger/light, of the rest
- * rsu/learning/audit. */
+/* rsuctl model verify: a round of learning gone through again with the genesis alone. Of the ledger this uses ledger/light (by
+ * rsu/proofs/check), of the rest rsu/learning/audit. */
 #include "base/assert.h"
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "ledger/exec/crypto.h"
-#include "ledger/light/proof.h"
 #include "rsu/cell/cell.h"
 #include "rsu/config/value.h"
 #include "rsu/ctl/model_dossier.h"
 #include "rsu/learning/audit.h"
+#include "rsu/proofs/check.h"
 
 #include "fedlearn/round/events.h"
 
@@ -86,14 +85,9 @@ static int prove(struct verify *o, const char *what, const struct buf *octets, s
     struct ws_err *err) {
     char place[48];
     char text[160];
-    struct event_bundle *b = ws_alloc(sizeof(*b));
     (void)snprintf(place, sizeof(place), "proof of %s", what);
-    int rc = event_bundle_decode(buf_span(octets), b, err);
-    if (rc == WS_OK)
-        rc = light_check_event(&exec_light_crypto, buf_span(&o->genesis.octets), b, ret, err);
-    if (rc == WS_OK && ret->contract != CELL_CONTRACT_LEARN)
-        rc = ws_fail(err, WS_EINPUT, "what is proven is no event of learning");
-    free(b);
+    const int rc = proof_check_event(
+        buf_span(&o->genesis.octets), buf_span(octets), CELL_CONTRACT_LEARN, ret, err);
     if (rc != WS_OK) {
         say(o, AUDIT_FAILS, place, err->text);
         return rc;
@@ -164,21 +158,15 @@ static bool prove_randomness(
     struct verify *o, const char *name, uint64_t height, uint8_t ret[static 32]) {
     struct ws_err err = {0};
     struct buf octets = {0};
-    struct state_bundle *p = ws_alloc(sizeof(*p));
+    struct proof_entry e = {0};
     uint8_t key[BEACON_HEIGHT_KEY_OCTETS];
     beacon_height_key(height, key);
     int rc = ctl_dossier_randomness(&o->d, name, height, &octets, &err);
     const bool given = rc == WS_OK;
     if (rc == WS_OK)
-        rc = state_bundle_decode(buf_span(&octets), p, &err);
-    if (rc == WS_OK)
-        rc = light_check_state(&exec_light_crypto, buf_span(&o->genesis.octets), p, &err);
-    if (rc == WS_OK && (p->contract.index != CELL_CONTRACT_BEACON ||
-                           !span_equal(p->key, span_of(key, sizeof(key)))))
-        rc = ws_fail(&err, WS_EINPUT, "what is proven is not the randomness of height %llu",
-            (unsigned long long)height);
-    const bool known = rc == WS_OK && p->present && beacon_height_value(p->value, ret);
-    free(p);
+        rc = proof_check_state(buf_span(&o->genesis.octets), buf_span(&octets),
+            CELL_CONTRACT_BEACON, span_of(key, sizeof(key)), &e, &err);
+    const bool known = rc == WS_OK && e.present && beacon_height_value(e.value, ret);
     buf_free(&octets);
     if (given && rc != WS_OK)
         say(o, AUDIT_FAILS, strcmp(name, "seed_value") == 0 ? "seed value" : "draw value",

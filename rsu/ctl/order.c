@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ledger/exec/crypto.h"
-#include "ledger/light/proof.h"
 #include "rsu/config/value.h"
 #include "rsu/ctl/http.h"
 #include "rsu/host/admin.h"
 #include "rsu/host/secret.h"
+#include "rsu/proofs/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,22 +46,19 @@ static int ask_time(struct ctl_http *h, uint64_t *ret_its_us, struct ws_err *err
 static int ask_sequence(
     const struct ctl_order *d, struct ctl_http *h, uint64_t *ret_last, struct ws_err *err) {
     struct buf octets = {0};
-    struct state_bundle *p = ws_alloc(sizeof(*p));
+    struct proof_entry e = {0};
     /* State of the identity contract: 's' and the role lead to the last sequence. */
     const uint8_t key[] = {'s', (uint8_t)d->order.role};
-    char path[] = "/v1/proofs/state/identity/7300";
-    hex_encode(path + sizeof(path) - 5, key, sizeof(key));
+    char path[PROOF_PATH];
+    proof_state_path("identity", span_of(key, sizeof(key)), path);
     int rc = ctl_http_bundle(h, path, &octets, err);
     if (rc == WS_OK)
-        rc = state_bundle_decode(buf_span(&octets), p, err);
-    if (rc == WS_OK)
-        rc = light_check_state(&exec_light_crypto, buf_span(&d->genesis.octets), p, err);
-    if (rc == WS_OK && (p->contract.index != 0 || !span_equal(p->key, span_of(key, sizeof(key))) ||
-                           (p->present && p->value.n != 8)))
+        rc = proof_check_state(
+            buf_span(&d->genesis.octets), buf_span(&octets), 0, span_of(key, sizeof(key)), &e, err);
+    if (rc == WS_OK && e.present && e.value.n != 8)
         rc = ws_fail(err, WS_EIO, "the unit proved something else than the last order");
     if (rc == WS_OK)
-        *ret_last = p->present ? be64(p->value.p) : 0;
-    free(p);
+        *ret_last = e.present ? be64(e.value.p) : 0;
     buf_free(&octets);
     return rc;
 }

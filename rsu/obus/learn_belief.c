@@ -3,10 +3,9 @@
 
 #include "base/fileio.h"
 #include "base/mem.h"
-#include "ledger/exec/crypto.h"
 #include "ledger/exec/hash.h"
-#include "ledger/light/proof.h"
 #include "rsu/cell/cell.h"
+#include "rsu/proofs/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,36 +31,22 @@ int learn_genesis_read(
     return ws_fail(err, WS_EINPUT, "%s: its fingerprint is another one", path);
 }
 
-static int ask_bundle(
-    struct learn_unit *u, const char *path, struct buf *ret_octets, struct ws_err *err) {
-    json_t *page = NULL;
-    int rc = ctl_http_json(u->http, path, &page, err);
-    if (rc == WS_OK)
-        rc = ctl_json_octets(page, "bundle", ret_octets, err);
-    json_decref(page);
-    return rc;
-}
-
 /* A proven event of learning, of that round; *ret_octets is what it borrows from. */
 static int believe_event(struct learn_unit *u, const struct learn_genesis *g, uint64_t round,
     const struct learn_place *at, struct buf *ret_octets, struct fl_event_body *ret,
     struct ws_err *err) {
-    char path[80];
+    char path[PROOF_PATH];
     struct event e;
-    struct event_bundle *p = ws_alloc(sizeof(*p));
-    (void)snprintf(path, sizeof(path), "/v1/proofs/event/%llu/%lu", (unsigned long long)at->height,
-        (unsigned long)at->sequence);
-    int rc = ask_bundle(u, path, ret_octets, err);
+    proof_event_path(at->height, at->sequence, path);
+    int rc = ctl_http_bundle(u->http, path, ret_octets, err);
     if (rc == WS_OK)
-        rc = event_bundle_decode(buf_span(ret_octets), p, err);
-    if (rc == WS_OK)
-        rc = light_check_event(&exec_light_crypto, buf_span(&g->octets), p, &e, err);
-    if (rc == WS_OK && (e.contract != CELL_CONTRACT_LEARN || !fl_event_decode(e.type, e.body, ret)))
-        rc = ws_fail(err, WS_EINPUT, "what it proves is not about learning");
+        rc = proof_check_event(
+            buf_span(&g->octets), buf_span(ret_octets), CELL_CONTRACT_LEARN, &e, err);
+    if (rc == WS_OK && !fl_event_decode(e.type, e.body, ret))
+        rc = ws_fail(err, WS_EINPUT, "what it proves is no event that vehicles know");
     if (rc == WS_OK && ret->round != round)
         rc = ws_fail(err, WS_EINPUT, "what it proves is about round %llu, not %llu",
             (unsigned long long)ret->round, (unsigned long long)round);
-    free(p);
     return rc == WS_OK ? rc : ws_fail_in(err, "%s%s", u->option->http, path);
 }
 
@@ -113,21 +98,18 @@ int learn_believe_end(struct learn_unit *u, const struct learn_genesis *g, uint6
 
 int learn_believe_suspicion(struct learn_unit *u, const struct learn_genesis *g,
     const struct fl_suspicion_rules *rules, struct fl_suspicion *ret, struct ws_err *err) {
+    const struct span key = span_of("q", 1);
+    char path[PROOF_PATH];
     struct buf octets = {0};
-    struct state_bundle *p = ws_alloc(sizeof(*p));
+    struct proof_entry e = {0};
     *ret = fl_suspicion_new(rules, FL_MAX_TOKENS);
-    int rc = ask_bundle(u, "/v1/proofs/state/learn/71", &octets, err);
+    proof_state_path("learn", key, path);
+    int rc = ctl_http_bundle(u->http, path, &octets, err);
     if (rc == WS_OK)
-        rc = state_bundle_decode(buf_span(&octets), p, err);
-    if (rc == WS_OK)
-        rc = light_check_state(&exec_light_crypto, buf_span(&g->octets), p, err);
-    if (rc == WS_OK &&
-        (p->contract.index != CELL_CONTRACT_LEARN || !span_equal(p->key, span_of("q", 1))))
-        rc = ws_fail(
-            err, WS_EINPUT, "%s proves something else than who is suspected", u->option->http);
-    if (rc == WS_OK && p->present)
-        rc = fl_suspicion_decode(ret, p->value, err);
-    free(p);
+        rc = proof_check_state(
+            buf_span(&g->octets), buf_span(&octets), CELL_CONTRACT_LEARN, key, &e, err);
+    if (rc == WS_OK && e.present)
+        rc = fl_suspicion_decode(ret, e.value, err);
     buf_free(&octets);
     if (rc != WS_OK)
         fl_suspicion_free(ret);
