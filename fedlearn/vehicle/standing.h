@@ -2,9 +2,10 @@
  * learn's state. The vehicle gets the table with its proof from any unit (docs/light.md) before it takes part in a round.
  *
  * Who is not free stays away. A quarantined vehicle stands in a group of others who are, of whom the worst must be thought: they know
- * their own updates and are left with the vehicle's, so nothing hides it but noise of its own; and its update enters no step. It is
- * free again after the epoch. Who was set apart by bad luck and wants to be free before has to show clean groups, with an OPEN record
- * whose noise it would accept for itself alone (privacy.h). An excluded vehicle's message is not taken. Pure; any thread. */
+ * their own updates and are left with the vehicle's, so nothing hides it but noise of its own; and its update enters no step. Only rounds
+ * that it is in move its score, so while it is away it stays quarantined, is never excluded for what others do, and is free with the next
+ * epoch's ticket. Who was set apart by bad luck and wants to be free before has to show clean groups, with an OPEN record whose noise it
+ * would accept for itself alone (privacy.h). An excluded vehicle's message is not taken. Pure; any thread. */
 #ifndef WAYSIDE_FEDLEARN_VEHICLE_STANDING_H
 #define WAYSIDE_FEDLEARN_VEHICLE_STANDING_H
 

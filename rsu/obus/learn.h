@@ -118,6 +118,10 @@ void learn_desk_close(struct learn_desk *d);
 /* The vehicle has the ticket of the epoch of that time; drawn from the seed, the vehicle and the epoch. */
 void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t seed, uint64_t its_us,
     uint64_t epoch_us);
+/* Whether it keeps out of a round: who is not free has nothing to gain there, and its privacy to lose (fedlearn/vehicle/standing.h). Bad ones
+ * do not, as nobody can make an attacker. It has its ticket; table: as learn_believe_table. WS_EINPUT: no table of scores. */
+WARN_UNUSED int learn_stays_away(
+    const struct learn_driver *v, struct span table, bool *ret_away, struct ws_err *err);
 /* What the vehicle found: d->update, local less global. WS_EINPUT as fl_train_run. */
 WARN_UNUSED int learn_train(struct learn_driver *v, const struct learn_options *o,
     const struct fl_rows *rows, const struct fl_model *global, struct learn_desk *d,

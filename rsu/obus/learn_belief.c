@@ -96,21 +96,38 @@ int learn_believe_end(struct learn_unit *u, const struct learn_genesis *g, uint6
     return rc;
 }
 
-int learn_believe_suspicion(struct learn_unit *u, const struct learn_genesis *g,
-    const struct fl_suspicion_rules *rules, struct fl_suspicion *ret, struct ws_err *err) {
+int learn_believe_table(struct learn_unit *u, const struct learn_genesis *g, uint64_t least,
+    struct buf *ret_table, struct ws_err *err) {
     const struct span key = span_of("q", 1);
     char path[PROOF_PATH];
     struct buf octets = {0};
     struct proof_entry e = {0};
-    *ret = fl_suspicion_new(rules, FL_MAX_TOKENS);
     proof_state_path("learn", key, path);
+    buf_clear(ret_table);
     int rc = ctl_http_bundle(u->http, path, &octets, err);
-    if (rc == WS_OK)
+    if (rc == WS_OK) {
         rc = proof_check_state(
             buf_span(&g->octets), buf_span(&octets), CELL_CONTRACT_LEARN, key, &e, err);
+        if (rc != WS_OK)
+            (void)ws_fail_in(err, "%s%s", u->option->http, path);
+    }
+    if (rc == WS_OK && e.height < least) /* as well proven, and from before the last verdict */
+        rc = ws_fail(err, WS_EBUSY, "%s proves how vehicles stood after block %llu, not %llu",
+            u->option->http, (unsigned long long)e.height, (unsigned long long)least);
     if (rc == WS_OK && e.present)
-        rc = fl_suspicion_decode(ret, e.value, err);
+        buf_put(ret_table, e.value.p, e.value.n);
     buf_free(&octets);
+    return rc;
+}
+
+int learn_believe_suspicion(struct learn_unit *u, const struct learn_genesis *g,
+    const struct fl_suspicion_rules *rules, struct fl_suspicion *ret, struct ws_err *err) {
+    struct buf table = {0};
+    *ret = fl_suspicion_new(rules, FL_MAX_TOKENS);
+    int rc = learn_believe_table(u, g, 0, &table, err);
+    if (rc == WS_OK && table.n > 0)
+        rc = fl_suspicion_decode(ret, buf_span(&table), err);
+    buf_free(&table);
     if (rc != WS_OK)
         fl_suspicion_free(ret);
     return rc;

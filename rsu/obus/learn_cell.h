@@ -89,6 +89,12 @@ struct learn_end {
 };
 WARN_UNUSED int learn_believe_end(struct learn_unit *u, const struct learn_genesis *g,
     uint64_t round, const struct learn_place *at, struct learn_end *ret, struct ws_err *err);
+/* The table of scores in a state that has block `least` behind it: what a vehicle asks for before it takes part (learn_stays_away), with
+ * the height of the round's opening. Empty: nobody has a score. WS_EBUSY: the unit proves an older state. The whole table, whoever asks: a
+ * unit that was asked for one token would know who is about to sign. A vehicle on the road fetches its own; here one serves all that
+ * the process holds. */
+WARN_UNUSED int learn_believe_table(struct learn_unit *u, const struct learn_genesis *g,
+    uint64_t least, struct buf *ret_table, struct ws_err *err);
 /* Who is under suspicion at present, by the rules of a round; the caller frees it (fl_suspicion_free). */
 WARN_UNUSED int learn_believe_suspicion(struct learn_unit *u, const struct learn_genesis *g,
     const struct fl_suspicion_rules *rules, struct fl_suspicion *ret, struct ws_err *err);

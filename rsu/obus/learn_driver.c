@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/records.h"
+#include "fedlearn/vehicle/standing.h"
 #include "v2x/carrier.h"
 #include "v2x/psid.h"
 
@@ -55,6 +56,17 @@ void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t se
     WS_ASSERT(cert_parse(buf_span(&v->ticket.cert), &c, &at) == COER_OK);
     cert_hash256(&c, v->token);
     v->epoch = epoch;
+}
+
+int learn_stays_away(
+    const struct learn_driver *v, struct span table, bool *ret_away, struct ws_err *err) {
+    struct fl_suspect found;
+    *ret_away = false;
+    if (v->poisons || table.n == 0)
+        return WS_OK;
+    const int rc = fl_standing_find(table, v->token, &found, err);
+    *ret_away = rc == WS_OK && found.standing != FL_FREE;
+    return rc;
 }
 
 static void make_room(struct learn_desk *d, const struct fl_shape *shape, size_t rows) {

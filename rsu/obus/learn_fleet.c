@@ -131,6 +131,7 @@ static void close_fleet(struct learn_fleet *f) {
     learn_slices_free(&f->slices);
     sim_pki_free(&f->pki);
     buf_free(&f->genesis.octets);
+    buf_free(&f->standings);
 }
 
 /* ---- the loop ---- */

@@ -14,7 +14,7 @@ enum { LEARN_UNDER_WAY = 256, LEARN_REASONS_MAX = 24 };
 /* ---- a vehicle's way through one round (learn_trip.c) ---- */
 
 enum learn_stage {
-    LEARN_HOME, /* it does not take part */
+    LEARN_HOME, /* it does not take part (any more) */
     LEARN_WAITING, /* it will */
     LEARN_UPLOADING,
     LEARN_DONE, /* it has a receipt */
@@ -37,7 +37,8 @@ struct learn_trip {
 
 /* What became of a round's vehicles. */
 struct learn_tally {
-    uint64_t took_part, absent, private, vanished, receipts, changes /* of units */;
+    uint64_t took_part, absent, private, set_apart /* not free: stayed away */, vanished, receipts,
+        changes /* of units */;
     uint64_t on_ledger; /* submissions of the round, whoever's, as last told by a unit */
     uint64_t octets; /* of all uploads */
     uint64_t train_ns, make_ns; /* of this thread's time, all vehicles */
@@ -64,6 +65,7 @@ struct learn_fleet {
     bool has_model;
     uint8_t model_hash[32];
     struct learn_round *round; /* that vehicles are in */
+    struct buf standings; /* table of scores when it began; empty: nobody has one */
     bool in_round;
     uint64_t last; /* round that was taken part in, or given up */
     uint64_t deadline_us; /* monotonic: of the round's uploads */
@@ -79,7 +81,8 @@ struct learn_fleet {
     unsigned complaints;
 };
 
-/* Trains, makes and says it; from then on the trip is UPLOADING, or LOST when it could not train. */
+/* Looks up how the vehicle stands, trains, makes and says it; from then on the trip is UPLOADING, HOME when the vehicle is not free, or LOST
+ * when it could not train. */
 void learn_trip_begin(struct learn_fleet *f, size_t vehicle, struct ws_now now);
 /* Sends what is due; changes the unit when that one is silent. */
 void learn_trip_run(struct learn_fleet *f, size_t vehicle, struct ws_now now);

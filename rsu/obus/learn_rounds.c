@@ -130,6 +130,8 @@ static int begin_round(struct learn_fleet *f, struct learn_unit *u, const struct
         rc = take_model(f, open->model_hash, err);
     if (rc == WS_OK && f->desk.params != 0 && fl_shape_params(&f->model.shape) != open->params)
         rc = ws_fail(err, WS_EINPUT, "the model has another number of parameters than the round");
+    if (rc == WS_OK)
+        rc = learn_believe_table(u, &f->genesis, open->height, &f->standings, err);
     if (rc != WS_OK)
         return rc;
     f->in_round = true;
@@ -147,6 +149,7 @@ static void add_up(struct learn_fleet *f) {
     a->took_part += t->took_part;
     a->absent += t->absent;
     a->private += t->private;
+    a->set_apart += t->set_apart;
     a->vanished += t->vanished;
     a->receipts += t->receipts;
     a->changes += t->changes;

@@ -122,7 +122,6 @@ static int make(struct learn_fleet *f, size_t vehicle, struct ws_err *err) {
     const struct fl_open *open = &f->round->open;
     const struct fl_rows rows = learn_slice(&f->slices, vehicle);
     const uint64_t begun = spent_ns();
-    learn_ticket(v, &f->pki, f->o->seed, open->time_us, open->config.epoch_us);
     v->random = draws(f, vehicle);
     int rc = learn_train(v, f->o, &rows, &f->model, &f->desk, err);
     const uint64_t trained = spent_ns();
@@ -140,9 +139,22 @@ static int make(struct learn_fleet *f, size_t vehicle, struct ws_err *err) {
 }
 
 void learn_trip_begin(struct learn_fleet *f, size_t vehicle, struct ws_now now) {
+    struct learn_driver *v = &f->drivers[vehicle];
     struct learn_trip *t = &f->trips[vehicle];
+    const struct fl_open *open = &f->round->open;
     struct ws_err err = {0};
+    bool away = false;
     t->fd = -1;
+    learn_ticket(v, &f->pki, f->o->seed, open->time_us, open->config.epoch_us);
+    if (learn_stays_away(v, buf_span(&f->standings), &away, &err) != WS_OK) {
+        lose(f, t, "standing_unknown");
+        return;
+    }
+    if (away) {
+        t->stage = LEARN_HOME;
+        f->tally.set_apart++;
+        return;
+    }
     if (make(f, vehicle, &err) != WS_OK) {
         lose(f, t, "no_update");
         return;

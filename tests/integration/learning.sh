@@ -108,6 +108,19 @@ grep -qE '"groups": \{[^}]*"(norm|distance|range|direction)": [0-9]' "$said" || 
 grep -q '"changed_unit": [1-9]' "$said" || { cat "$said"; fail 'nobody went to another unit'; }
 grep -q '"vanished": [1-9]' "$said" || { cat "$said"; fail 'nobody vanished'; }
 [ "$(suspects honest)" -le 9 ] || { cat "$said"; fail 'honest vehicles are under suspicion'; }
+# Honest ones who are quarantined or excluded stay away from the rounds that follow: of those who were so before the last round, some did.
+awk '/"honest": / {
+        match($0, /"set_apart": [0-9]+/)
+        away = substr($0, RSTART + 13, RLENGTH - 13) + 0
+        sub(/.*"honest": [^,]*,/, "")
+        gsub(/[^0-9]+/, " ")
+        split($0, n, " ")
+        bad = bad || away > n[1] + n[2]
+        all += away
+        due += before
+        before = n[1] + n[2]
+    }
+    END { exit bad || (due >= 4 && all == 0) }' "$said" || { cat "$said"; fail 'who is set apart comes, or who is free does not'; }
 first=$(head -n 1 "$said")
 last=$(grep '"result": "closed"' "$said" | tail -n 1)
 awk -v a="$(value "$first" accuracy)" -v b="$(value "$last" accuracy)" 'BEGIN { exit !(b >= a + 0.2 && b >= 0.6) }' ||

@@ -4,6 +4,7 @@
 #include "base/fileio.h"
 #include "base/mem.h"
 #include "fedlearn/round/records.h"
+#include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/material.h"
 #include "rsu/obus/learn.h"
 #include "tests/support/folder.h"
@@ -459,6 +460,40 @@ static void issuers_are_kept(void **state) {
     assert_int_equal(folder_remove(&f), 0);
 }
 
+/* Who is quarantined or excluded, and has something to lose, does not come. */
+static void who_is_not_free_stays_away(void **state) {
+    (void)state;
+    const struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    struct fl_suspicion s = fl_suspicion_new(&rules, 16);
+    struct learn_driver v[4] = {{.index = 0}, {.index = 1}, {.index = 2}, {.poisons = true}};
+    struct buf table = {0};
+    bool away = true;
+    /* Nobody has a score. */
+    assert_int_equal(learn_stays_away(&v[0], (struct span){0}, &away, NULL), WS_OK);
+    assert_false(away);
+    for (size_t i = 0; i < 4; i++)
+        memset(v[i].token, (int)i + 1, sizeof(v[i].token));
+    fl_suspicion_convict(&s, v[1].token, 7);
+    fl_suspicion_convict(&s, v[3].token, 8);
+    for (uint64_t round = 1; fl_suspicion_standing(&s, v[2].token) == FL_FREE; round++) {
+        struct fl_sighting seen = {.group_size = 8, .flagged = true, .evidence = round};
+        memcpy(seen.token, v[2].token, FL_TOKEN);
+        assert_true(round < 100);
+        (void)fl_suspicion_round(&s, &seen, 1, 0, NULL);
+    }
+    assert_int_equal(fl_suspicion_standing(&s, v[2].token), FL_QUARANTINED);
+    fl_suspicion_encode(&s, &table);
+    static const bool expected[] = {false, true, true, false};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(learn_stays_away(&v[i], buf_span(&table), &away, NULL), WS_OK);
+        assert_int_equal(away, expected[i]);
+    }
+    assert_int_equal(
+        learn_stays_away(&v[0], span_of(table.p, table.n - 1), &away, NULL), WS_EINPUT);
+    buf_free(&table);
+    fl_suspicion_free(&s);
+}
+
 static void frames_say_who_takes_part(void **state) {
     (void)state;
     struct world w;
@@ -511,6 +546,7 @@ int main(void) {
         cmocka_unit_test(poison_is_what_it_is_called),
         cmocka_unit_test(what_is_made_is_taken),
         cmocka_unit_test(issuers_are_kept),
+        cmocka_unit_test(who_is_not_free_stays_away),
         cmocka_unit_test(frames_say_who_takes_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

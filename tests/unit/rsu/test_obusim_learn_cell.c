@@ -120,6 +120,20 @@ static void what_is_not_so_is_not_believed(struct scene *s) {
     refused_round(s, &s->other, &s->heard, "/v1/proofs/event/");
 }
 
+/* How vehicles stood when the round was opened, or later; what is older does not tell of the last verdict. */
+static void the_table_is_not_older_than_the_round(struct scene *s) {
+    struct buf table = {0};
+    struct ws_err err = {0};
+    if (learn_believe_table(&s->unit, &s->genesis, s->heard.open.height, &table, &err) != WS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(
+        learn_believe_table(&s->unit, &s->genesis, s->heard.height + 100, &table, &err), WS_EBUSY);
+    assert_non_null(strstr(err.text, "proves how vehicles stood after block"));
+    assert_int_equal(table.n, 0);
+    assert_true(learn_believe_table(&s->unit, &s->other, 0, &table, &err) != WS_OK);
+    buf_free(&table);
+}
+
 static void models_by_hash(struct scene *s) {
     struct fl_model m = {0};
     struct ws_err err = {0};
@@ -174,6 +188,7 @@ static void vehicles_and_a_cell(void **state) {
     rig_owner(&s->rig, do_until_submitting, s);
     a_round_is_believed(s);
     what_is_not_so_is_not_believed(s);
+    the_table_is_not_older_than_the_round(s);
     models_by_hash(s);
     an_end_is_believed(s);
     assert_int_equal(learn_unit_frame(&s->unit, span_of("x", 1), NULL), WS_ENOTFOUND);
