@@ -12,10 +12,11 @@ root=$here/../..
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 cmake --install "$build" --component fl --prefix "$out/usr" >/dev/null
+cmake --install "$build" --component light --prefix "$out/usr" >/dev/null
 pc=$(dirname "$(find "$out/usr" -name wayside-fl.pc)")
 export PKG_CONFIG_PATH="$pc"
-flags=$(pkg-config --cflags wayside-fl)
-libs=$(pkg-config --libs wayside-fl)
+flags=$(pkg-config --cflags wayside-fl wayside-light-crypto)
+libs=$(pkg-config --libs wayside-fl wayside-light-crypto)
 lib=$(dirname "$pc")
 sanitize=$(grep -E '^WS_SANITIZE:' "$build/CMakeCache.txt" | cut -d= -f2)
 [ -z "$sanitize" ] || sanitize=-fsanitize=$sanitize
@@ -24,10 +25,10 @@ flags="$flags $sanitize"
 warn='-Wall -Wextra -Werror -D_GNU_SOURCE'
 "$cc" -std=c11 $warn $flags -o "$out/shared" "$here/learning_outside.c" $libs
 "$cc" -std=c17 $warn $flags -o "$out/static" "$here/learning_outside.c" "$(pkg-config --variable=libdir wayside-fl)/libwayside-fl.a" \
-    $(pkg-config --libs libsodium libcrypto) -lm -Wl,--gc-sections
+    "$lib/libwayside-light-crypto.a" "$lib/libwayside-light.a" $(pkg-config --libs libsodium libcrypto) -lm -Wl,--gc-sections
 # Nothing at all from the machine it runs on; what the linker says of getaddrinfo is of no program that does not look names up.
 [ -n "$sanitize" ] || "$cc" -std=c17 $warn $flags -static -o "$out/all" "$here/learning_outside.c" \
-    $(pkg-config --static --libs wayside-fl) 2>"$out/linked" || { cat "$out/linked"; exit 1; }
+    $(pkg-config --static --libs wayside-fl wayside-light-crypto) 2>"$out/linked" || { cat "$out/linked"; exit 1; }
 
 # Only names of its headers can be seen, in both, and nothing else is needed.
 own=' (fl|buf|rd|hex|its|ws_clock|ws_random)_'
@@ -57,18 +58,29 @@ drive() {
     "$@" "$folder" || { kill "$unit"; exit 1; }
     wait "$unit" || { echo 'the unit did not find what was sent'; exit 1; }
 }
+# away PROGRAM HOW: a vehicle that is not free, or cannot know, sends nothing.
+away() {
+    mkdir "$out/$2"
+    "$build/tests/learning_unit" "$out/$2" "$2"
+    code=0
+    "$1" "$out/$2" >"$out/said" || code=$?
+    [ $code = 4 ] && [ ! -e "$out/$2/submit" ] || { cat "$out/said"; echo "$2: it comes all the same"; exit 1; }
+}
 export LD_LIBRARY_PATH="$lib"
 drive "$out/1" "$out/shared"
 drive "$out/2" "$out/static"
 [ -n "$sanitize" ] || LD_LIBRARY_PATH='' drive "$out/all.d" "$out/all"
+away "$out/shared" quarantined
+away "$out/static" old
 
 # Small targets: the sources in one line, for size and without what only large processors have.
 small() { # COMPILER FLAGS...
     compiler=$1
     shift
-    (cd "$root" && "$compiler" -Os -std=gnu17 -D_GNU_SOURCE -I. -idirafter fedlearn/vehicle -ffunction-sections -fdata-sections "$@" \
+    (cd "$root" && "$compiler" -Os -std=gnu17 -D_GNU_SOURCE -I. -idirafter fedlearn/vehicle -idirafter ledger/light \
+        -idirafter ledger/light_crypto -ffunction-sections -fdata-sections "$@" \
         "$here/learning_outside.c" fedlearn/vehicle/*.c base/{assert,bytes,clock,error,mem,random}.c ledger/exec/hash.c \
-        ledger/light/merkle.c v2x/sha_batch.c -Wl,--gc-sections -lsodium -lcrypto -lm)
+        ledger/light/*.c ledger/light_crypto/*.c v2x/sha_batch.c -Wl,--gc-sections -lsodium -lcrypto -lm)
 }
 small "$cc" $sanitize -march=x86-64 -o "$out/small"
 drive "$out/3" "$out/small"

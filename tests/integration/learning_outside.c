@@ -1,6 +1,7 @@
-/* A vehicle's program of somebody else: nothing but the installed headers, libwayside-fl, libsodium and sockets. Trains on a table that
- * it makes itself, takes part in the round that learning_unit.c opens, uploads, and compares what came out of the ciphertext at the
- * other end with what it had put in. usage: learning_outside FOLDER */
+/* A vehicle's program of somebody else: nothing but the installed headers, libwayside-fl, libwayside-light, libsodium and sockets. Looks up
+ * how the cell thinks of it, trains on a table that it makes itself, takes part in the round that learning_unit.c opens, uploads, and
+ * compares what came out of the ciphertext at the other end with what it had put in. usage: learning_outside FOLDER
+ * Exit code 4: it stays away, since it is not free, or not proven to be. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <wayside_fl.h>
+#include <wayside_light_crypto.h>
 
 #define EXPECT(condition)                                                                          \
     ((condition) ? (void)0                                                                         \
@@ -40,6 +42,25 @@ static struct ws_now now(void) {
     clock_gettime(CLOCK_REALTIME, &real);
     return (struct ws_now){(uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000,
         its_from_unix_us((int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000)};
+}
+
+/* Whether a table of scores that a quorum signed has the vehicle as free. The table is of the round's opening or later: an older one is as
+ * well proven, and does not know the last verdict. Octets that prove nothing are as good as none: ask another unit. */
+static bool is_free(const uint8_t *cell, const uint8_t *token, const struct fl_open *open) {
+    static uint8_t genesis[1 << 16], bundle[1 << 20];
+    static const struct wsl_params archive = {0, 0, 1, 3, true};
+    struct wsl_client *c = wsl_client_new(wsl_crypto_openssl());
+    struct wsl_entry e;
+    struct fl_suspect me = {.standing = FL_FREE};
+    wsl_client_set_params(c, &archive);
+    EXPECT(wsl_trust_genesis(c, load("genesis", genesis, sizeof(genesis)), cell) == WSL_OK);
+    EXPECT(wsl_prove_state(c, load("standings.proof", bundle, sizeof(bundle)), 0, &e) == WSL_OK);
+    EXPECT(e.contract == 5 && e.key.n == 1 && e.key.p[0] == 'q');
+    const bool recent = e.height >= open->height;
+    if (e.present) /* or nobody has a score */
+        EXPECT(fl_standing_find(e.value, token, &me, &err) == WS_OK);
+    wsl_client_free(c);
+    return recent && me.standing == FL_FREE;
 }
 
 /* Rows of driving: who is fast and brakes hard is hasty. */
@@ -168,6 +189,11 @@ int main(int argc, char **argv) {
     EXPECT(fl_schema_read(load("schema", schema_octets, sizeof(schema_octets)), &schema, &err) ==
            WS_OK);
 
+    if (!is_free(cell, token, &open)) {
+        printf("not free: it stays away\n");
+        fl_model_free(&model);
+        return 4;
+    }
     drive(&schema, &set);
     learn(&model, &set, update);
 

@@ -1,15 +1,19 @@
 /* The other side of learning_outside.c: the unit's own upload port for one round, and then what all validators of that round would find
- * together. usage: learning_unit FOLDER
+ * together. usage: learning_unit FOLDER [quarantined | old]
  *
- * Writes cell, open, seed, token, schema, model and port (text) to FOLDER, waits for FOLDER/submit (what the vehicle would sign), takes
- * the upload, opens all bundles, and writes FOLDER/found: the update as it comes out of the ciphertext, a symbol a line. */
+ * Writes cell, genesis, open, seed, token, schema, model, standings.proof and port (text) to FOLDER, waits for FOLDER/submit (what the vehicle
+ * would sign), takes the upload, opens all bundles, and writes FOLDER/found: the update as it comes out of the ciphertext, a symbol a
+ * line. quarantined: so the vehicle stands in the table that is proven; old: a table is proven in which it does not, of a state before the
+ * round. Either time nothing may come, and the files alone are written. */
 #include "base/fileio.h"
 #include "base/mem.h"
+#include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/client.h"
 #include "fedlearn/vehicle/model.h"
 #include "fedlearn/vehicle/share_sum.h"
 #include "fedlearn/vehicle/submit.h"
 #include "rsu/learning/uploads_port.h"
+#include "tests/support/light_samples.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -79,6 +83,33 @@ static void make_model(const struct unit *u, struct fl_open *open) {
     free(schema);
 }
 
+/* The table of scores as a quorum signed it: the vehicle is quarantined there, or somebody else is. */
+static void make_standings(
+    const struct unit *u, const struct sample_cell *cell, bool quarantined, uint64_t height) {
+    const struct fl_suspicion_rules rules = FL_SUSPICION_DEFAULT;
+    struct fl_suspicion s = fl_suspicion_new(&rules, 16);
+    struct fl_sighting seen = {.group_size = 8, .flagged = true};
+    struct buf table = {0};
+    struct buf octets = {0};
+    struct span value[6] = {{0}};
+    memcpy(seen.token, u->token, FL_TOKEN);
+    seen.token[0] ^= quarantined ? 0 : 1;
+    while (fl_suspicion_standing(&s, seen.token) == FL_FREE) {
+        struct fl_sighting one = seen;
+        one.evidence = ++seen.evidence;
+        (void)fl_suspicion_round(&s, &one, 1, 0, NULL);
+    }
+    fl_suspicion_encode(&s, &table);
+    value[5] = buf_span(&table);
+    const struct state_bundle p = sample_entry_bundle(cell, height, 6, 5, span_of("q", 1), value);
+    state_bundle_encode(&p, &octets);
+    write_file(u, "genesis", buf_span(&cell->octets));
+    write_file(u, "standings.proof", buf_span(&octets));
+    buf_free(&octets);
+    buf_free(&table);
+    fl_suspicion_free(&s);
+}
+
 static void make_round(struct unit *u, struct ws_random *random) {
     struct buf octets = {0};
     u->open = (struct fl_open){.round = 3,
@@ -103,7 +134,6 @@ static void make_round(struct unit *u, struct ws_random *random) {
     make_model(u, &u->open);
     uint8_t seed[32];
     ws_random_bytes(random, seed, sizeof(seed));
-    ws_random_bytes(random, u->cell, 32);
     ws_random_bytes(random, u->seed, 32);
     ws_random_bytes(random, u->token, 32);
     (void)crypto_sign_seed_keypair(u->signer, u->secret, seed);
@@ -238,8 +268,17 @@ static bool finished(struct unit *u) {
     return done;
 }
 
+static void close_unit(struct unit *u) {
+    for (size_t i = 0; i < UNITS; i++)
+        fl_reader_free(u->reader[i]);
+    fl_mask_close(&u->mask);
+    free(u);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 2)
+    const bool quarantined = argc == 3 && strcmp(argv[2], "quarantined") == 0;
+    const bool old = argc == 3 && strcmp(argv[2], "old") == 0;
+    if (argc != 2 && !quarantined && !old)
         return 2;
     struct unit *u = aligned_alloc(64, (sizeof(*u) + 63) / 64 * 64);
     const struct ws_clock clock = {.kind = WS_CLOCK_SYSTEM};
@@ -253,7 +292,16 @@ int main(int argc, char **argv) {
     if (fl_ring_init(&u->ring, NULL, &err) != WS_OK ||
         fl_mask_open(&u->mask, &u->ring, &err) != WS_OK || pthread_mutex_init(&u->lock, NULL) != 0)
         fail(err.text);
+    struct sample_cell cell;
+    sample_cell_make(&cell, UNITS, NULL);
+    memcpy(u->cell, cell.id, 32);
     make_round(u, &random);
+    make_standings(u, &cell, quarantined, old ? u->open.height - 1 : u->open.height);
+    sample_cell_free(&cell);
+    if (quarantined || old) {
+        close_unit(u);
+        return 0;
+    }
 
     const struct uploads_ledger ledger = {ledger_round, ledger_claim, u};
     const struct uploads_limits limits = uploads_limits_default();
@@ -270,9 +318,6 @@ int main(int argc, char **argv) {
     (void)poll(NULL, 0, 300); /* the receipt is on its way */
     uploads_port_close(port);
     const bool good = u->done && u->good;
-    for (size_t i = 0; i < UNITS; i++)
-        fl_reader_free(u->reader[i]);
-    fl_mask_close(&u->mask);
-    free(u);
+    close_unit(u);
     return good ? 0 : 1;
 }

@@ -163,19 +163,17 @@ struct event_bundle sample_event_bundle(
     return p;
 }
 
-struct state_bundle sample_state_bundle(
-    const struct sample_cell *c, size_t contracts, size_t contract, const char *key) {
-    static const char *const values[8] = {"v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"};
-    struct state_bundle p = {.header = header_of(c, 5)};
-    struct span k = span_of("k", 1);
+struct state_bundle sample_entry_bundle(const struct sample_cell *c, uint64_t height,
+    size_t contracts, size_t contract, struct span key, const struct span *value) {
+    struct state_bundle p = {.header = header_of(c, height + 1), .key = key};
     hash32 key_hash;
-    exec_sha256_one(k, key_hash);
+    exec_sha256_one(key, key_hash);
     hash32 leaves[8];
     hash32 scratch[8];
     for (size_t i = 0; i < contracts; i++) {
         hash32 value_hash;
         hash32 root;
-        exec_sha256_one(span_of(values[i], 2), value_hash);
+        exec_sha256_one(value[i], value_hash);
         sparse_leaf(exec_sha256, key_hash, value_hash, root);
         contract_leaf(exec_sha256, (uint8_t)i, root, leaves[i]);
         if (i != contract)
@@ -185,12 +183,24 @@ struct state_bundle sample_state_bundle(
         memcpy(p.proof.leaf_value, value_hash, 32);
     }
     p.proof.end = SPARSE_LEAF;
-    p.key = span_of(key, strlen(key));
-    p.present = strcmp(key, "k") == 0;
-    if (p.present)
-        p.value = span_of(values[contract], 2);
+    p.present = true;
+    p.value = value[contract];
     list_root(exec_sha256, leaves, contracts, scratch, p.header.state_root);
     list_prove(exec_sha256, leaves, contracts, contract, scratch, &p.contract);
     p.commit = commit_of(c, &p.header);
+    return p;
+}
+
+struct state_bundle sample_state_bundle(
+    const struct sample_cell *c, size_t contracts, size_t contract, const char *key) {
+    static const char *const words[8] = {"v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"};
+    struct span values[8];
+    for (size_t i = 0; i < 8; i++)
+        values[i] = span_of(words[i], 2);
+    struct state_bundle p = sample_entry_bundle(c, 4, contracts, contract, span_of("k", 1), values);
+    p.key = span_of(key, strlen(key));
+    p.present = strcmp(key, "k") == 0;
+    if (!p.present)
+        p.value = (struct span){0};
     return p;
 }

@@ -31,6 +31,10 @@ struct commit sample_signed(
  * event's octets. */
 struct event_bundle sample_event_bundle(
     const struct sample_cell *c, size_t n, size_t index, struct buf *b);
+/* State after `height` of `contracts` (at most 8) contracts, each with one entry under the key: what `value` has for it; proof of one of them.
+ * Key and values are borrowed. */
+struct state_bundle sample_entry_bundle(const struct sample_cell *c, uint64_t height,
+    size_t contracts, size_t contract, struct span key, const struct span *value);
 /* State of `contracts` (at most 8) contracts, each with the one entry "k" -> "v<index>"; proof of key in one of
  * them. key and value are borrowed from constants. */
 struct state_bundle sample_state_bundle(
