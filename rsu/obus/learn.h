@@ -54,7 +54,7 @@ struct learn_options {
     struct fl_train train;
     unsigned train_percent; /* of the blocks of rows; the others are held out */
     uint64_t
-        split_seed; /* which blocks those are: as rsuctl model roots has it, so that no vehicle trains on root rows */
+        split; /* which blocks those are: as rsuctl model roots has it, so that no vehicle trains on root rows */
     unsigned pieces; /* runs of rows that a vehicle's slice is made of */
     uint64_t seed;
     bool prepare, json;

@@ -1,7 +1,7 @@
 /* The command line of obusim --learn. */
+#include "rsu/obus/command_line.h"
 #include "rsu/obus/learn.h"
 
-#include <getopt.h>
 #include <string.h>
 
 const char learn_usage[] =
@@ -25,7 +25,7 @@ const char learn_usage[] =
     "  --fingerprint HEX  what the genesis must be\n"
     "  --pki DIR          the vehicles' issuers, as --prepare left them; keys are in DIR.issuers\n"
     "  --schema FILE      what a row of the tables means\n"
-    "  --data FILE        a table; may be given again\n"
+    "  --data FILE        a table; again, or further words behind it, for more of them\n"
     "  --vehicles N       1 to 4096 (64)\n"
     "  --rounds N         stop behind N rounds; 0: never (0)\n"
     "  --within S         give up after so many seconds; 0: never (0)\n"
@@ -42,10 +42,9 @@ const char learn_usage[] =
     "  --steps N          minibatches that a vehicle trains with in a round (20)\n"
     "  --batch N          rows of a minibatch (32)\n"
     "  --rate F           of learning (0.2)\n"
-    "  --train F          share of the blocks of rows to train with; the others are held out, to "
-    "tell the accuracy (0.8)\n"
-    "  --split N          which blocks those are; as --seed of rsuctl model roots, or vehicles "
-    "train "
+    "  --train PERCENT    of the blocks of rows are to train with, the others held out to tell the "
+    "accuracy (80)\n"
+    "  --split N          which blocks those are; both as in rsuctl model roots, or vehicles train "
     "on its rows (1)\n"
     "  --pieces N         runs of neighbouring rows in a vehicle's slice (3)\n"
     "  --seed N           what everything but the encryption's secrets is drawn from (1)\n"
@@ -132,23 +131,20 @@ static const struct {
     [OPT_STEPS - OPT_NUMBERS] = {0, 1, 1000000},
     [OPT_BATCH - OPT_NUMBERS] = {0, 1, 65536},
     [OPT_RATE - OPT_NUMBERS] = {6, 1, 100000000},
-    [OPT_TRAIN - OPT_NUMBERS] = {2, 1, 99},
+    [OPT_TRAIN - OPT_NUMBERS] = {0, 1, 99},
     [OPT_PIECES - OPT_NUMBERS] = {0, 1, 1000},
 };
 
 static int read_number(int opt, const char *text, struct learn_options *o, struct ws_err *err) {
-    const unsigned digits = ranges[opt - OPT_NUMBERS].digits;
-    const int64_t lo = ranges[opt - OPT_NUMBERS].lo;
-    const int64_t hi = ranges[opt - OPT_NUMBERS].hi;
+    const char *name = long_options[opt - 1].name;
     int64_t v = 0;
-    if (!sim_decimal(text, digits, &v) || v < lo || v > hi) {
-        double unit = 1;
-        for (unsigned i = 0; i < digits; i++)
-            unit *= 10;
-        return ws_fail(err, WS_EINPUT, "--%s %.40s: not a number from %.10g to %.10g%s",
-            long_options[opt - 1].name, text, (double)lo / unit, (double)hi / unit,
-            digits == 0 ? " without decimals" : "");
-    }
+    int rc = command_line_number(name, text, ranges[opt - OPT_NUMBERS].digits,
+        ranges[opt - OPT_NUMBERS].lo, ranges[opt - OPT_NUMBERS].hi, &v, err);
+    if (rc != WS_OK && opt == OPT_TRAIN)
+        return ws_fail(
+            err, rc, "--train %.40s: not percent, a number from 1 to 99 without decimals", text);
+    if (rc != WS_OK)
+        return rc;
     switch (opt) {
     case OPT_VEHICLES:
         o->vehicles = (size_t)v;
@@ -221,21 +217,30 @@ static int read_poison(const char *text, struct learn_options *o, struct ws_err 
         err, WS_EINPUT, "--poison %.40s: neither sign-flip nor random, label-flip or boost", text);
 }
 
-static int read_seed(int opt, const char *text, struct learn_options *o, struct ws_err *err) {
-    int64_t v = 0;
-    if (!sim_decimal(text, 0, &v) || v < 0)
-        return ws_fail(err, WS_EINPUT, "--%s %.40s: not a whole number below 2^59",
-            long_options[opt - 1].name, text);
-    *(opt == OPT_SEED ? &o->seed : &o->split_seed) = (uint64_t)v;
+/* A table: the value of --data, or a word behind it. */
+static int read_table(void *ctx, const char *text, struct ws_err *err) {
+    struct learn_options *o = ctx;
+    if (o->n_data == LEARN_TABLES_MAX)
+        return ws_fail(err, WS_ELIMIT, "more than %d --data", LEARN_TABLES_MAX);
+    o->data[o->n_data++] = text;
     return WS_OK;
 }
 
-static int read_one(int opt, char *text, struct learn_options *o, struct ws_err *err) {
+static int read_word(void *ctx, const char *text, struct ws_err *err) {
+    const struct learn_options *o = ctx;
+    return o->n_data > 0 ? read_table(ctx, text, err)
+                         : ws_fail(err, WS_EINPUT, "\"%.60s\" belongs to no option", text);
+}
+
+static int read_one(void *ctx, int opt, char *text, struct ws_err *err) {
+    struct learn_options *o = ctx;
     if (opt >= OPT_NUMBERS)
         return read_number(opt, text, o, err);
     switch (opt) {
     case OPT_LEARN:
         return WS_OK;
+    case OPT_HELP:
+        return COMMAND_LINE_ENOUGH;
     case OPT_PREPARE:
         o->prepare = true;
         return WS_OK;
@@ -257,14 +262,13 @@ static int read_one(int opt, char *text, struct learn_options *o, struct ws_err 
         o->schema = text;
         return WS_OK;
     case OPT_DATA:
-        if (o->n_data == LEARN_TABLES_MAX)
-            return ws_fail(err, WS_ELIMIT, "more than %d --data", LEARN_TABLES_MAX);
-        o->data[o->n_data++] = text;
-        return WS_OK;
+        return read_table(o, text, err);
     case OPT_POISON:
         return read_poison(text, o, err);
+    case OPT_SPLIT:
+        return command_line_seed("split", text, &o->split, err);
     default:
-        return read_seed(opt, text, o, err);
+        return command_line_seed("seed", text, &o->seed, err);
     }
 }
 
@@ -291,30 +295,19 @@ int learn_options_read(int argc, char *const *argv, struct learn_options *ret_op
         .boost_milli = 10000,
         .train = {.steps = 20, .batch = 32, .rate = 0.2F},
         .train_percent = 80,
-        .split_seed = 1,
+        .split = 1,
         .pieces = 3,
         .seed = 1};
-    int rc = WS_OK;
-    optind = 0; /* GNU: start over, so that tests may call twice */
-    opterr = 0;
-    while (rc == WS_OK) {
-        const int at = optind == 0 ? 1 : optind;
-        const int opt = getopt_long(argc, argv, ":", long_options, NULL);
-        if (opt == -1)
-            break;
-        if (opt == OPT_HELP) {
-            *ret_asked = LEARN_HELP;
-            return WS_OK;
-        }
-        if (opt == ':')
-            rc = ws_fail(err, WS_EINPUT, "%.60s wants a value", argv[at]);
-        else if (opt == '?')
-            rc = ws_fail(err, WS_EINPUT, "%.60s is no option of --learn", argv[at]);
-        else
-            rc = read_one(opt, optarg, &o, err);
+    const struct command_line line = {.options = long_options,
+        .whose = "--learn",
+        .option = read_one,
+        .word = read_word,
+        .ctx = &o};
+    int rc = command_line_read(&line, argc, argv, err);
+    if (rc == COMMAND_LINE_ENOUGH) {
+        *ret_asked = LEARN_HELP;
+        return WS_OK;
     }
-    if (rc == WS_OK && optind < argc)
-        rc = ws_fail(err, WS_EINPUT, "\"%.60s\" belongs to no option", argv[optind]);
     if (rc == WS_OK)
         rc = check(&o, err);
     if (rc != WS_OK)

@@ -66,7 +66,7 @@ int learn_slices_read(
         return rc;
     remark(&s->set, notes);
     s->order = ws_calloc(s->set.n, sizeof(*s->order));
-    s->n_train = s->set.n == 0 ? 0 : fl_split(&s->set, o->train_percent, o->split_seed, s->order);
+    s->n_train = s->set.n == 0 ? 0 : fl_split(&s->set, o->train_percent, o->split, s->order);
     if (s->n_train / s->pieces < s->vehicles || s->n_train == s->set.n)
         return ws_fail(err, WS_EINPUT,
             "%zu rows to train with and %zu held out are too few for %zu vehicles with %zu runs of "

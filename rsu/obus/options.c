@@ -1,8 +1,8 @@
 #include "rsu/obus/obusim.h"
 
 #include "base/clock.h"
+#include "rsu/obus/command_line.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,18 +187,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* A number between lo and hi, in units of 10^-digits. */
-static int number(const char *name, const char *text, unsigned digits, int64_t lo, int64_t hi,
-    int64_t *ret_v, struct ws_err *err) {
-    if (sim_decimal(text, digits, ret_v) && *ret_v >= lo && *ret_v <= hi)
-        return WS_OK;
-    int64_t unit = 1;
-    for (unsigned i = 0; i < digits; i++)
-        unit *= 10;
-    return ws_fail(err, WS_EINPUT, "--%s %.40s: not a number from %lld to %lld%s", name, text,
-        (long long)(lo / unit), (long long)(hi / unit), digits == 0 ? " without decimals" : "");
-}
-
 static int read_origin(const char *text, struct sim_options *o, struct ws_err *err) {
     char lat[32];
     const char *comma = strchr(text, ',');
@@ -218,26 +206,12 @@ static int read_origin(const char *text, struct sim_options *o, struct ws_err *e
         "--origin %.60s: not LATITUDE,LONGITUDE in degrees with at most 7 decimals", text);
 }
 
-static int read_seed(const char *text, struct sim_options *o, struct ws_err *err) {
-    uint64_t v = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
-            break;
-    }
-    if (p == text || *p != '\0')
-        return ws_fail(err, WS_EINPUT, "--seed %.40s: not a whole number below 2^64", text);
-    o->seed = v;
-    return WS_OK;
-}
-
 static int read_change(const char *text, struct sim_options *o, struct ws_err *err) {
     int64_t v = 0;
     o->change_half = strcmp(text, "half") == 0;
     if (o->change_half)
         return WS_OK;
-    int rc = number("change-at", text, 6, 0, INT64_C(86400000000), &v, err);
+    int rc = command_line_number("change-at", text, 6, 0, INT64_C(86400000000), &v, err);
     o->change_us = (uint64_t)v;
     return rc;
 }
@@ -274,7 +248,7 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
     if (i == ARRAY_LEN(ranges))
         return ws_fail(err, WS_EINPUT, "an option that this program does not have");
     int64_t v = 0;
-    int rc = number(
+    int rc = command_line_number(
         long_options[opt - 1].name, text, ranges[i].digits, ranges[i].lo, ranges[i].hi, &v, err);
     if (rc != WS_OK)
         return rc;
@@ -319,8 +293,21 @@ static int read_number(int opt, const char *text, struct sim_options *o, struct 
     return WS_OK;
 }
 
-static int read_one(int opt, const char *text, struct sim_options *o, struct ws_err *err) {
+struct reading {
+    struct sim_options o;
+    enum sim_asked asked;
+};
+
+static int read_one(void *ctx, int opt, char *text, struct ws_err *err) {
+    struct reading *r = ctx;
+    struct sim_options *o = &r->o;
     switch (opt) {
+    case OPT_HELP:
+        r->asked = SIM_HELP;
+        return COMMAND_LINE_ENOUGH;
+    case OPT_VERSION:
+        r->asked = SIM_VERSION;
+        return COMMAND_LINE_ENOUGH;
     case OPT_MAP:
         o->map = text;
         return WS_OK;
@@ -349,7 +336,7 @@ static int read_one(int opt, const char *text, struct sim_options *o, struct ws_
         o->no_clock = true;
         return WS_OK;
     case OPT_SEED:
-        return read_seed(text, o, err);
+        return command_line_seed("seed", text, &o->seed, err);
     case OPT_START:
         return read_start(text, o, err);
     case OPT_CHANGE_AT:
@@ -389,51 +376,39 @@ static int check(const struct sim_options *o, struct ws_err *err) {
 
 int sim_options_read(int argc, char *const *argv, struct sim_options *ret_options,
     enum sim_asked *ret_asked, struct ws_err *err) {
-    struct sim_options o = {
-        .seed = 1,
-        .change_half = true,
-        .cam_hz = 1,
-        .families = 4,
-        .issuers = 3,
-        .tpr_ppm = 950000,
-        .fpr_ppm = 20000,
-        .sigma_mm = 500,
-        .map_version = 1,
-    };
-    int rc = read_start("2026-06-01T08:00:00Z", &o, err);
-    *ret_asked = SIM_RUN;
-    optind = 0; /* GNU: start over, so that tests may call twice */
-    opterr = 0;
-    while (rc == WS_OK) {
-        int at = optind == 0 ? 1 : optind;
-        int opt = getopt_long(argc, argv, ":", long_options, NULL);
-        if (opt == -1)
-            break;
-        if (opt == OPT_HELP || opt == OPT_VERSION) {
-            *ret_asked = opt == OPT_HELP ? SIM_HELP : SIM_VERSION;
-            return WS_OK;
-        }
-        if (opt == ':')
-            rc = ws_fail(err, WS_EINPUT, "%.60s wants a value", argv[at]);
-        else if (opt == '?')
-            rc = ws_fail(err, WS_EINPUT, "%.60s is no option of this program", argv[at]);
-        else
-            rc = read_one(opt, optarg, &o, err);
-    }
-    if (rc == WS_OK && optind < argc)
-        rc = ws_fail(err, WS_EINPUT, "\"%.60s\" belongs to no option", argv[optind]);
+    struct reading r = {.asked = SIM_RUN,
+        .o = {
+            .seed = 1,
+            .change_half = true,
+            .cam_hz = 1,
+            .families = 4,
+            .issuers = 3,
+            .tpr_ppm = 950000,
+            .fpr_ppm = 20000,
+            .sigma_mm = 500,
+            .map_version = 1,
+        }};
+    const struct command_line line = {
+        .options = long_options, .whose = "this program", .option = read_one, .ctx = &r};
+    struct sim_options *o = &r.o;
+    int rc = read_start("2026-06-01T08:00:00Z", o, err);
     if (rc == WS_OK)
-        rc = check(&o, err);
+        rc = command_line_read(&line, argc, argv, err);
+    *ret_asked = r.asked;
+    if (rc == COMMAND_LINE_ENOUGH)
+        return WS_OK;
+    if (rc == WS_OK)
+        rc = check(o, err);
     if (rc != WS_OK)
         return rc;
-    if (o.listen != NULL)
+    if (o->listen != NULL)
         *ret_asked = SIM_LISTEN;
-    if (o.fcd == NULL) {
-        o.vehicles = o.vehicles == 0 ? 40 : o.vehicles;
-        o.duration_us = o.duration_us == 0 ? 600000000 : o.duration_us;
+    if (o->fcd == NULL) {
+        o->vehicles = o->vehicles == 0 ? 40 : o->vehicles;
+        o->duration_us = o->duration_us == 0 ? 600000000 : o->duration_us;
     }
-    if (!o.change_half && o.duration_us != 0 && o.change_us > o.duration_us)
+    if (!o->change_half && o->duration_us != 0 && o->change_us > o->duration_us)
         return ws_fail(err, WS_EINPUT, "--change-at lies behind --duration");
-    *ret_options = o;
+    *ret_options = *o;
     return WS_OK;
 }

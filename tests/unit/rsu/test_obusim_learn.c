@@ -59,6 +59,15 @@ static void options_are_read(void **state) {
     assert_int_equal(o.boost_milli, 2500);
     assert_int_equal(o.epsilon_milli, 1500);
     assert_float_equal(o.train.rate, 0.05F, 1e-6F);
+    /* Tables as in rsuctl model: again, or words behind. */
+    assert_int_equal(
+        OPTIONS(&o, &asked, &err, "--unit", "h,i", "--genesis", "g", "--pki", "p", "--schema", "s",
+            "--data", "a", "b", "--data", "c", "--train", "75", "--split", "18446744073709551615"),
+        WS_OK);
+    assert_int_equal(o.n_data, 3);
+    assert_string_equal(o.data[0], "a");
+    assert_int_equal(o.train_percent, 75);
+    assert_int_equal(o.split, UINT64_MAX);
     assert_int_equal(OPTIONS(&o, &asked, &err, "--prepare", "--pki", "p"), WS_OK);
     assert_int_equal(asked, LEARN_PREPARE);
     assert_int_equal(OPTIONS(&o, &asked, &err, "--help"), WS_OK);
@@ -85,6 +94,9 @@ static void wrong_options_are_named(void **state) {
         {{"--map", "m", NULL}, "no option of --learn"},
         {{"--rounds", NULL}, "wants a value"},
         {{"more", NULL}, "belongs to no option"},
+        {{"--train", "0.8", NULL}, "--train 0.8: not percent, a number from 1 to 99"},
+        {{"--train", "100", NULL}, "--train 100: not percent"},
+        {{"--split", "1.5", NULL}, "--split 1.5"},
         {{"--prepare", NULL}, "--pki is missing"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
