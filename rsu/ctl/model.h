@@ -13,14 +13,14 @@
     "  --data FILE         a table; again, or further words behind it, for more of them\n"         \
     "  --train PERCENT     of the blocks of rows are to learn from, the rest to test on; 80 "      \
     "unless given\n"                                                                               \
-    "  --seed N            by which blocks are dealt out; 1 unless given\n"
+    "  --split N           which blocks those are; 1 unless given\n"
 
 /* Tables read through a schema, and their rows dealt out (fl_split). */
 struct ctl_tables {
     const struct ctl_verb *v;
     const char *schema_file;
     struct ctl_list data;
-    uint64_t train_percent, seed;
+    uint64_t train_percent, split;
     /* when they are read */
     struct fl_schema schema;
     struct fl_dataset set;

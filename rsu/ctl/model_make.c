@@ -47,12 +47,21 @@ static int tell_new(
     return code;
 }
 
-static int make(struct ctl_tables *t, uint16_t hidden, struct fl_model *ret, struct ws_err *err) {
+struct fresh {
+    struct ctl_tables t;
+    uint64_t hidden, seed; /* seed: of the parameters */
+    const char *out;
+    bool json;
+};
+
+static int make(struct fresh *f, struct fl_model *ret, struct ws_err *err) {
+    struct ctl_tables *t = &f->t;
+    const uint16_t hidden = (uint16_t)f->hidden;
     const struct fl_shape shape = {fl_schema_inputs(&t->schema), hidden, t->schema.classes};
     int rc = fl_shape_check(&shape, err);
     if (rc != WS_OK)
         return rc;
-    struct ws_random random = ws_random_seeded(t->seed);
+    struct ws_random random = ws_random_seeded(f->seed);
     struct fl_norm *norm = ws_calloc(shape.inputs, sizeof(*norm));
     int32_t *params = ws_calloc(fl_shape_params(&shape), sizeof(*params));
     fl_norm_of(&t->set, t->rows, t->train, norm);
@@ -63,7 +72,8 @@ static int make(struct ctl_tables *t, uint16_t hidden, struct fl_model *ret, str
     return rc;
 }
 
-static int make_new(struct ctl_tables *t, uint16_t hidden, const char *out, bool json) {
+static int make_new(struct fresh *f) {
+    struct ctl_tables *t = &f->t;
     struct ws_err err = {0};
     struct fl_model m = {0};
     struct buf octets = {0};
@@ -75,13 +85,13 @@ static int make_new(struct ctl_tables *t, uint16_t hidden, const char *out, bool
             t->set.n, t->schema.block);
         return ctl_fail(t->v, CTL_NO, &err);
     }
-    if (make(t, hidden, &m, &err) != WS_OK)
+    if (make(f, &m, &err) != WS_OK)
         return ctl_fail(t->v, CTL_NO, &err);
     fl_model_encode(&m, &octets);
-    code = save(t->v, out, &octets);
+    code = save(t->v, f->out, &octets);
     if (code == CTL_DONE)
-        code = tell_new(t, &m, out, json);
-    if (code == CTL_DONE && !json)
+        code = tell_new(t, &m, f->out, f->json);
+    if (code == CTL_DONE && !f->json)
         ctl_tables_tell_split(t);
     buf_free(&octets);
     fl_model_free(&m);
@@ -89,26 +99,25 @@ static int make_new(struct ctl_tables *t, uint16_t hidden, const char *out, bool
 }
 
 static int run_new(const struct ctl_verb *v, int argc, char **argv) {
-    struct ctl_tables *t = ws_alloc(sizeof(*t));
+    struct fresh *f = ws_alloc(sizeof(*f));
     struct ctl_list words = {0};
-    uint64_t hidden = 0;
-    const char *out = NULL;
-    bool json = false;
-    struct ctl_option options[CTL_TABLES_OPTIONS + 3] = {
-        [CTL_TABLES_OPTIONS] = {"hidden", CTL_NUMBER, &hidden, 0, FL_MAX_HIDDEN},
-        {"out", CTL_TEXT, (void *)&out, 0, 0},
-        {"json", CTL_FLAG, &json, 0, 0},
+    struct ctl_option options[CTL_TABLES_OPTIONS + 4] = {
+        [CTL_TABLES_OPTIONS] = {"hidden", CTL_NUMBER, &f->hidden, 0, FL_MAX_HIDDEN},
+        {"seed", CTL_NUMBER, &f->seed, 0, UINT64_MAX},
+        {"out", CTL_TEXT, (void *)&f->out, 0, 0},
+        {"json", CTL_FLAG, &f->json, 0, 0},
     };
     int code;
-    ctl_tables_options(t, v, options);
+    ctl_tables_options(&f->t, v, options);
+    f->seed = 1;
     if (ctl_options(v, argc, argv, options, ARRAY_LEN(options), &words, 0, CTL_LIST_MAX, &code)) {
-        code = out == NULL ? ctl_misuse(v, "--out is needed")
-                           : ctl_tables_read(t, words.v, words.n, json);
+        code = f->out == NULL ? ctl_misuse(v, "--out is needed")
+                              : ctl_tables_read(&f->t, words.v, words.n, f->json);
         if (code == CTL_DONE)
-            code = make_new(t, (uint16_t)hidden, out, json);
+            code = make_new(f);
     }
-    ctl_tables_free(t);
-    free(t);
+    ctl_tables_free(&f->t);
+    free(f);
     return code;
 }
 
@@ -120,7 +129,8 @@ const struct ctl_verb ctl_model_new = {"model", "new", "make a first model for a
     "parameters are drawn by the seed: the model has learned nothing yet. Rows that cannot be read "
     "are told.\n"
     "\n" CTL_TABLES_USAGE
-    "                      Also draws the parameters: the same tables and seed, the same file\n"
+    "  --seed N            draws the parameters: the same tables, split and seed, the same file; 1 "
+    "unless given\n"
     "  --hidden N          size of the hidden layer, up to 1000; 0, logistic regression, unless "
     "given\n"
     "  --out FILE          where the model goes\n"
@@ -265,7 +275,7 @@ const struct ctl_verb ctl_model_roots = {"model", "roots",
     "\n"
     "Takes rows to test on, normalised as the model says: the rows that `model new` with the same "
     "tables, --train\n"
-    "and --seed did not look at. The file becomes public. Exit code 1: the schema is not the "
+    "and --split did not look at. The file becomes public. Exit code 1: the schema is not the "
     "model's.\n"
     "\n"
     "  --model FILE        the first model\n" CTL_TABLES_USAGE

@@ -21,9 +21,9 @@ void ctl_tables_options(struct ctl_tables *t, const struct ctl_verb *v,
         {"schema", CTL_TEXT, (void *)&t->schema_file, 0, 0},
         {"data", CTL_LIST, &t->data, 0, 0},
         {"train", CTL_NUMBER, &t->train_percent, 1, 99},
-        {"seed", CTL_NUMBER, &t->seed, 0, INT64_MAX},
+        {"split", CTL_NUMBER, &t->split, 0, UINT64_MAX},
     };
-    *t = (struct ctl_tables){.v = v, .train_percent = 80, .seed = 1};
+    *t = (struct ctl_tables){.v = v, .train_percent = 80, .split = 1};
     memcpy(ret, options, sizeof(options));
 }
 
@@ -95,7 +95,7 @@ int ctl_tables_read(struct ctl_tables *t, const char *const *more, size_t n_more
     if (rc != WS_OK)
         return ctl_fail(t->v, CTL_UNREACHABLE, &err);
     t->rows = ws_calloc(t->set.n, sizeof(*t->rows));
-    t->train = fl_split(&t->set, (unsigned)t->train_percent, t->seed, t->rows);
+    t->train = fl_split(&t->set, (unsigned)t->train_percent, t->split, t->rows);
     t->blocks = fl_split_blocks(&t->set, (unsigned)t->train_percent);
     return CTL_DONE;
 }

@@ -67,6 +67,9 @@ expect 0 '9 parameters' "${new[@]}" --out flat.wsfl
 expect 0 '"train_rows": 1750' "${new[@]}" --hidden 8 --train 50 --json --out half.wsfl
 expect 0 '' "${new[@]}" --hidden 8 --seed 2 --out other.wsfl
 differ m.wsfl other.wsfl
+expect 0 '' "${new[@]}" --hidden 8 --split 2 --out split.wsfl
+differ m.wsfl split.wsfl
+expect 2 "'0.8' is not a number from 1 to 99" "${new[@]}" --train 0.8 --out x.wsfl
 differ m.wsfl half.wsfl
 expect 2 '--out is needed' "${new[@]}"
 expect 2 '--schema and --data are needed' "$ctl" model new --data a.csv --out x.wsfl
@@ -128,6 +131,7 @@ expect 0 'calm +50 rows$' "${roots[@]}" --model m.wsfl --rows 50 --out r50.roots
 expect 0 'tired +5 rows, too few to have a say' "${roots[@]}" --model m.wsfl --rows 5 --out r5.roots
 expect 0 '"has_say": false' "${roots[@]}" --model m.wsfl --rows 5 --json --out r5.roots
 expect 2 '--model and --out are needed' "${roots[@]}" --out x.roots
+expect 2 'there is no option --seed' "${roots[@]}" --model m.wsfl --seed 2 --out x.roots
 expect 3 'cut.wsfl' "${roots[@]}" --model cut.wsfl --out x.roots
 printf 'label kind calm fast tired\nfeature speed\nfeature pulse\n' >swap.schema
 expect 1 "input 0 is 'speed' in the schema, 'speed - limit' in the model" "$ctl" model roots --schema swap.schema --data a.csv --model m.wsfl --out x.roots
