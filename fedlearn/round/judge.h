@@ -25,7 +25,9 @@
 #define WAYSIDE_FEDLEARN_ROUND_JUDGE_H
 
 #include "base/error.h"
-#include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/scale.h"
+
+#include <stdbool.h>
 
 enum { FL_MAX_GROUPS = 256, FL_KRUM_GROUPS = 20, FL_TRIM_GROUPS = 8 };
 

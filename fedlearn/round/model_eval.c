@@ -1,6 +1,6 @@
 #include "fedlearn/round/model_eval.h"
 
-#include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/scale.h"
 
 #include "base/assert.h"
 #include "base/mem.h"

@@ -8,7 +8,9 @@
 #ifndef WAYSIDE_FEDLEARN_ROUND_MODEL_EVAL_H
 #define WAYSIDE_FEDLEARN_ROUND_MODEL_EVAL_H
 
-#include "fedlearn/vehicle/train.h"
+#include "fedlearn/vehicle/shape.h"
+
+#include <stdbool.h>
 
 /* params: fl_shape_params values in +-FL_PARAM_MAX; x: inputs in +-FL_INPUT_MAX; hidden: room for shape->hidden
  * values (NULL without a hidden layer). Writes one value for each class; returns the class of the largest, the lower

@@ -5,7 +5,7 @@
 #define WAYSIDE_FEDLEARN_ROUND_ROOTS_H
 
 #include "base/bytes.h"
-#include "fedlearn/vehicle/train.h"
+#include "fedlearn/vehicle/shape.h"
 
 enum { FL_MAX_ROOTS = 1 << 20, FL_MAX_ROOTS_OCTETS = 1 << 28 };
 

@@ -14,6 +14,7 @@
 
 #include "fedlearn/vehicle/mask.h"
 #include "fedlearn/vehicle/open.h"
+#include "fedlearn/vehicle/quantise.h"
 
 /* Working space, about 250 kB, 64-octet aligned as the type says; in memory of the caller. */
 struct fl_client {

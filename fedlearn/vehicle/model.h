@@ -8,8 +8,8 @@
 
 #include "base/bytes.h"
 #include "fedlearn/vehicle/features.h"
-#include "fedlearn/vehicle/quantise.h"
-#include "fedlearn/vehicle/train.h"
+#include "fedlearn/vehicle/scale.h"
+#include "fedlearn/vehicle/shape.h"
 
 enum {
     FL_INPUT_NAME = 112,

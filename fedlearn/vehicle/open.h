@@ -9,7 +9,7 @@
 #include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/bundle.h"
 #include "fedlearn/vehicle/profile.h"
-#include "fedlearn/vehicle/train.h"
+#include "fedlearn/vehicle/shape.h"
 
 enum {
     FL_RECORDS_VERSION = 1,

@@ -1,38 +1,9 @@
 #include "fedlearn/vehicle/train.h"
 
-#include "fedlearn/vehicle/quantise.h"
+#include "fedlearn/vehicle/scale.h"
 
 #include <math.h>
 #include <string.h>
-
-_Static_assert(
-    (FL_MAX_INPUTS + 1) * FL_MAX_HIDDEN + (FL_MAX_HIDDEN + 1) * FL_MAX_CLASSES <= FL_MAX_PARAMS,
-    "every shape fits a model");
-
-int fl_shape_check(const struct fl_shape *shape, struct ws_err *err) {
-    if (shape->inputs == 0 || shape->inputs > FL_MAX_INPUTS)
-        return ws_fail(err, WS_EINPUT, "a model of %u inputs; 1 to %d are possible", shape->inputs,
-            FL_MAX_INPUTS);
-    if (shape->hidden > FL_MAX_HIDDEN)
-        return ws_fail(
-            err, WS_EINPUT, "a hidden layer of %u; %d at most", shape->hidden, FL_MAX_HIDDEN);
-    if (shape->classes < 2 || shape->classes > FL_MAX_CLASSES)
-        return ws_fail(err, WS_EINPUT, "a model of %u classes; 2 to %d are possible",
-            shape->classes, FL_MAX_CLASSES);
-    return 0;
-}
-
-static size_t last_inputs(const struct fl_shape *s) {
-    return s->hidden != 0 ? s->hidden : s->inputs;
-}
-
-static size_t hidden_params(const struct fl_shape *s) {
-    return s->hidden * ((size_t)s->inputs + 1);
-}
-
-size_t fl_shape_params(const struct fl_shape *shape) {
-    return hidden_params(shape) + shape->classes * (last_inputs(shape) + 1);
-}
 
 size_t fl_train_scratch(const struct fl_shape *shape) {
     /* gradient, inputs of a row, hidden values, their errors, outputs */
@@ -97,7 +68,7 @@ static void add_row(const struct fl_shape *s, const int32_t *row, uint8_t class,
     const struct work *w) {
     for (size_t i = 0; i < s->inputs; i++)
         w->x[i] = (float)row[i] * 0x1p-16F;
-    const float *last = p + hidden_params(s);
+    const float *last = p + fl_shape_hidden_params(s);
     const float *in = w->x;
     if (s->hidden != 0) {
         layer(p, w->x, s->inputs, s->hidden, w->hidden);
@@ -105,10 +76,11 @@ static void add_row(const struct fl_shape *s, const int32_t *row, uint8_t class,
             w->hidden[h] = w->hidden[h] > 0 ? w->hidden[h] : 0;
         in = w->hidden;
     }
-    layer(last, in, last_inputs(s), s->classes, w->out);
+    layer(last, in, fl_shape_last_inputs(s), s->classes, w->out);
     softmax(w->out, s->classes);
     w->out[class] -= 1;
-    layer_gradient(w->out, in, last_inputs(s), s->classes, w->gradient + hidden_params(s));
+    layer_gradient(
+        w->out, in, fl_shape_last_inputs(s), s->classes, w->gradient + fl_shape_hidden_params(s));
     if (s->hidden == 0)
         return;
     memset(w->error, 0, s->hidden * sizeof(float));
@@ -168,5 +140,6 @@ static void start_layer(size_t inputs, size_t rows, struct ws_random *rnd, int32
 void fl_model_start(const struct fl_shape *shape, struct ws_random *rnd, int32_t *ret_params) {
     if (shape->hidden != 0)
         start_layer(shape->inputs, shape->hidden, rnd, ret_params);
-    start_layer(last_inputs(shape), shape->classes, rnd, ret_params + hidden_params(shape));
+    start_layer(fl_shape_last_inputs(shape), shape->classes, rnd,
+        ret_params + fl_shape_hidden_params(shape));
 }

@@ -1,7 +1,6 @@
 /* A model by the name somebody gives it: a file, or its hash or version at a unit. */
 #include "rsu/ctl/model_named.h"
 
-#include "fedlearn/vehicle/quantise.h"
 #include "ledger/exec/hash.h"
 #include "rsu/config/value.h"
 #include "rsu/ctl/http.h"

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/records.h"
+#include "fedlearn/vehicle/quantise.h"
 #include "fedlearn/vehicle/standing.h"
 #include "v2x/carrier.h"
 #include "v2x/psid.h"

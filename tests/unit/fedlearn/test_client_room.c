@@ -2,6 +2,7 @@
  * libsodium have), and a stack of stated size (measured on one that was painted). */
 #include "base/mem.h"
 #include "fedlearn/vehicle/client.h"
+#include "fedlearn/vehicle/quantise.h"
 #include "fedlearn/vehicle/submit.h"
 #include "fedlearn/vehicle/train.h"
 #include "tests/unit/fedlearn/upload_rig.h"

@@ -7,6 +7,7 @@
 #include "fedlearn/round/group.h"
 #include "fedlearn/round/judge.h"
 #include "fedlearn/round/suspicion.h"
+#include "fedlearn/vehicle/quantise.h"
 
 #include <math.h>
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "fedlearn/vehicle/bundle_tree.h"
 #include "fedlearn/vehicle/mask.h"
+#include "fedlearn/vehicle/quantise.h"
 
 #include <stdlib.h>
 
