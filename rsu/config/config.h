@@ -118,6 +118,7 @@ struct config {
         unsigned window; /* looks; 0: not said */
         size_t places, watched;
         uint64_t log_octets;
+        uint64_t keep_us; /* decisions; the cell's horizon of bodies may be shorter */
     } decide;
     struct config_lists {
         uint64_t scan_us; /* the folder is looked at this often */

@@ -92,7 +92,7 @@
     X(store_mb, 16, 1U << 30, 8192, 1U << 20, store_octets)                                        \
     X(models_mb, 16, 1U << 30, 2048, 1U << 20, model_octets)
 #define CONFIG_DECIDE(X)                                                                           \
-    X(vehicles, 1, 64, 3, 1, vehicles)                                                             \
+    X(vehicles, 3, 64, 3, 1, vehicles)                                                             \
     X(share_percent, 0, 100, 20, 1, share_percent)                                                 \
     X(within_s, 5, 3600, 60, 1000000, within_us)                                                   \
     X(quiet_s, 1, 86400, 120, 1000000, quiet_us)                                                   \
@@ -104,7 +104,8 @@
     X(reach_m, 50, 2000, 500, 1000, reach_mm)                                                      \
     X(repeat_s, 10, 86400, 600, 1000000, repeat_us)                                                \
     X(site_s, 1, 86400, 900, 1000000, site_us)                                                     \
-    X(log_mb, 1, 1024, 16, 1U << 20, log_octets)
+    X(log_mb, 1, 1024, 16, 1U << 20, log_octets)                                                   \
+    X(log_days, 1, 365, 7, UINT64_C(86400000000), keep_us)
 #define CONFIG_LISTS(X)                                                                            \
     X(scan_s, 1, 86400, 5, 1000000, scan_us)                                                       \
     X(ahead_s, 0, 86400, 60, 1, ahead_s)                                                           \

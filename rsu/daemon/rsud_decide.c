@@ -3,6 +3,7 @@
 #include "fedlearn/round/rounds.h"
 #include "mapsvc/fuse/diff.h"
 #include "rsu/daemon/rsud_internal.h"
+#include "rsu/decide/log.h"
 #include "rsu/decide/service.h"
 #include "rsu/sensors/sensors.h"
 
@@ -100,15 +101,34 @@ void daemon_tell_decide(struct daemon *d, const struct exec_outcome *o) {
 
 /* ---- life ---- */
 
+/* As the configuration says, and no longer than bodies of blocks: what is in them about the same drives is erased by then. */
+static uint64_t keep_of(const struct daemon *d) {
+    const uint64_t bodies = executor_params(node_executor(d->face.node))->body_horizon_us;
+    const uint64_t own = d->config.decide.keep_us;
+    return d->config.decide.sensor != NULL && own < bodies ? own : bodies;
+}
+
+/* What is left of a service that the unit had goes when its time is over. */
+static int forget_log(const struct daemon *d, const char *folder, struct ws_err *err) {
+    struct decide_log log = {0};
+    const struct ws_now now = ws_clock_now(&d->face.clock);
+    const uint64_t keep = keep_of(d);
+    int n = snprintf(log.folder, sizeof(log.folder), "%s", folder);
+    if (n < 0 || (size_t)n >= sizeof(log.folder))
+        return WS_OK; /* nor could a service have had it */
+    return decide_log_forget(&log, now.its_us > keep ? now.its_us - keep : 0, err);
+}
+
 int daemon_open_decide(struct daemon *d, struct ws_err *err) {
     char folder[4096];
-    if (d->config.decide.sensor == NULL)
-        return WS_OK;
     (void)snprintf(folder, sizeof(folder), "%s/decide", d->config.data);
+    if (d->config.decide.sensor == NULL)
+        return forget_log(d, folder, err);
     const struct decide_service_config cfg = {.decide = config_of(d),
         .materials = d->face.materials,
         .folder = folder,
         .log_octets = d->config.decide.log_octets,
+        .keep_us = keep_of(d),
         .site = d->config.decide.site,
         .site_us = d->config.decide.site_us,
         .clock = d->face.clock};
@@ -146,6 +166,7 @@ static void follow_ledger(struct daemon *d) {
     if (height == d->decide_height && version == d->decide_map)
         return;
     d->decide_height = height;
+    decide_service_keep(d->face.decide, keep_of(d));
     fl_contract_model(d->face.cell.learn, &model);
     decide_service_model(d->face.decide, model.name[0] == '\0' ? NULL : model.hash);
     if (version == d->decide_map)

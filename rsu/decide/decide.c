@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fedlearn/round/model_eval.h"
 #include "mapsvc/fuse/associate.h"
+#include "mapsvc/model/ints.h"
 #include "v2x/station_state.h"
 
 #include <stdio.h>
@@ -115,6 +116,12 @@ bool decide_next_news(struct decide *d, struct decide_decision *ret) {
     return true;
 }
 
+/* When somebody drove by is his own matter: to the second it would be found again in what was recorded of his beacons. */
+uint64_t decide_minute(uint64_t its_us) {
+    const int64_t minute = 60000000;
+    return its_from_unix_us(floor_div(its_to_unix_us(its_us), minute) * minute);
+}
+
 static void begin(struct decide *d, struct live *l, const struct risk_place *at, uint64_t its_us) {
     struct decide_decision *s = &l->said;
     int32_t x = 0;
@@ -126,7 +133,7 @@ static void begin(struct decide *d, struct live *l, const struct risk_place *at,
     s->number = ++d->number;
     s->threshold = d->threshold;
     memcpy(s->class_name, d->model->classes[d->threshold], sizeof(s->class_name));
-    s->since_us = its_us;
+    s->since_us = decide_minute(its_us);
     s->model_version = d->model->version;
     memcpy(s->model_hash, d->hash, sizeof(s->model_hash));
     s->needs = d->binding.needs;
@@ -136,7 +143,7 @@ static void begin(struct decide *d, struct live *l, const struct risk_place *at,
 }
 
 static void end(struct decide *d, struct live *l, uint64_t its_us, enum decide_end why) {
-    l->said.until_us = its_us;
+    l->said.until_us = decide_minute(its_us);
     l->said.end = why;
     d->over[d->over_at] = l->said;
     d->over_at = (d->over_at + 1) % DECIDE_LISTED;
@@ -174,11 +181,21 @@ static struct live *live_of(struct decide *d, uint64_t number) {
     return NULL;
 }
 
+/* Of what is over, the newest first. */
+static size_t over_at(const struct decide *d, size_t i) {
+    return (d->over_at + DECIDE_LISTED - 1 - i) % DECIDE_LISTED;
+}
+
 static struct decide_decision *over_of(struct decide *d, uint64_t number) {
     for (size_t i = 0; i < d->n_over; i++)
-        if (d->over[i].number == number)
-            return &d->over[i];
+        if (d->over[over_at(d, i)].number == number)
+            return &d->over[over_at(d, i)];
     return NULL;
+}
+
+void decide_forget(struct decide *d, uint64_t before_us) {
+    while (d->n_over > 0 && d->over[over_at(d, d->n_over - 1)].until_us < before_us)
+        d->over[over_at(d, --d->n_over)] = (struct decide_decision){0};
 }
 
 void decide_filed(struct decide *d, uint64_t number, const uint8_t tx[static 32]) {
@@ -313,8 +330,11 @@ static void widen(struct decide_decision *s, const struct decide_row *r, bool fi
     for (unsigned q = 0; q < DECIDE_QUANTITY_COUNT; q++) {
         if ((r->known >> q & 1) == 0)
             continue;
-        s->least[q] = first || r->v[q] < s->least[q] ? r->v[q] : s->least[q];
-        s->greatest[q] = first || r->v[q] > s->greatest[q] ? r->v[q] : s->greatest[q];
+        int32_t least = 0;
+        int32_t most = 0;
+        decide_quantity_step((enum decide_quantity)q, r->v[q], &least, &most);
+        s->least[q] = first || least < s->least[q] ? least : s->least[q];
+        s->greatest[q] = first || most > s->greatest[q] ? most : s->greatest[q];
     }
 }
 
@@ -417,7 +437,7 @@ size_t decide_list(const struct decide *d, struct decide_decision *ret, size_t m
         ret[n++] = *best;
     }
     for (size_t i = 0; i < d->n_over && n < max; i++)
-        ret[n++] = d->over[(d->over_at + DECIDE_LISTED - 1 - i) % DECIDE_LISTED];
+        ret[n++] = d->over[over_at(d, i)];
     return n;
 }
 

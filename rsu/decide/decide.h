@@ -1,6 +1,7 @@
 /* The decision service of a unit: the cell's model, applied to what the unit hears, and places where several vehicles drive
  * as the model knows it from dangerous situations (decision 52). What comes out is a place, a class, a count and the model
- * that said so; nothing about any vehicle.
+ * that said so; nothing about any vehicle: nothing is said of fewer than RISK_VEHICLES_MIN, values in whole steps (inputs.h), times in
+ * whole minutes.
  *
  * A state machine: messages, models, maps and time come in; decisions come out. No socket, clock, disk or thread of its own;
  * one thread. Memory is bounded by the configuration and the model. */
@@ -65,12 +66,13 @@ struct decide_decision {
     uint8_t class; /* the highest class in it so far */
     char class_name[FL_NAME]; /* of threshold */
     uint32_t vehicles, judged; /* most at or above the class within the time, and all judged then */
-    uint64_t since_us, until_us; /* ITS; until 0: it goes on */
+    uint64_t since_us, until_us; /* ITS, whole minutes; until 0: it goes on */
     enum decide_end end;
     uint64_t model_version;
     uint8_t model_hash[32];
     uint32_t needs; /* bit by quantity: what the model looked at */
-    int32_t least[DECIDE_QUANTITY_COUNT]; /* over the judgements that counted; thousandths */
+    int32_t least
+        [DECIDE_QUANTITY_COUNT]; /* over the judgements that counted; thousandths, whole steps */
     int32_t greatest[DECIDE_QUANTITY_COUNT];
     uint32_t filings; /* observations that the cell took */
     uint8_t tx[32]; /* the first of them; zero: none yet */
@@ -129,6 +131,10 @@ void decide_not_filed(struct decide *d, uint64_t number, uint64_t its_us, uint64
 /* Decisions that began (ended false) or ended since the last call: for the log. */
 bool decide_next_news(struct decide *d, struct decide_decision *ret);
 
+/* What ended before that ITS time is forgotten. */
+void decide_forget(struct decide *d, uint64_t before_us);
+/* The minute (of UTC) in which it was, as ITS time. */
+uint64_t decide_minute(uint64_t its_us);
 /* Newest first: those that go on, then those that are over, DECIDE_LISTED at most of the latter. */
 size_t decide_list(const struct decide *d, struct decide_decision *ret, size_t max);
 void decide_read(const struct decide *d, struct decide_state *ret);

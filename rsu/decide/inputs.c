@@ -1,5 +1,7 @@
 #include "rsu/decide/inputs.h"
 
+#include "mapsvc/model/ints.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +17,27 @@ const char *decide_quantity_name(enum decide_quantity q) {
 
 const char *decide_quantity_unit(enum decide_quantity q) {
     static const char *const units[] = {
-#define X(id, name, unit, text) unit,
+#define X(id, name, unit, step, text) unit,
         DECIDE_QUANTITIES(X)
 #undef X
     };
     return units[q];
+}
+
+void decide_quantity_step(
+    enum decide_quantity q, int32_t v, int32_t *ret_least, int32_t *ret_most) {
+    static const int32_t steps[] = {
+#define X(id, name, unit, step, text) step,
+        DECIDE_QUANTITIES(X)
+#undef X
+    };
+    const int32_t step = steps[q];
+    *ret_least = *ret_most = v;
+    if (step == 0)
+        return;
+    const int64_t least = floor_div(v, step) * step;
+    *ret_least = (int32_t)(least < INT32_MIN ? INT32_MIN : least);
+    *ret_most = (int32_t)(least + step > INT32_MAX ? INT32_MAX : least + step);
 }
 
 /* What published tables call the same thing. */

@@ -8,23 +8,24 @@
 
 #include "fedlearn/vehicle/model.h"
 
-/* X(identifier, name, unit, what it is) */
+/* X(identifier, name, unit, step, what it is). Ranges that are told are whole steps, in thousandths of the unit, of what somebody's driving
+ * tells; 0: of the map, the site or the hour, as it is. */
 #define DECIDE_QUANTITIES(X)                                                                       \
-    X(DECIDE_SPEED, "speed", "km/h", "as the vehicle says")                                        \
-    X(DECIDE_ACCELERATION, "acceleration", "m/s2",                                                 \
+    X(DECIDE_SPEED, "speed", "km/h", 10000, "as the vehicle says")                                 \
+    X(DECIDE_ACCELERATION, "acceleration", "m/s2", 1000,                                           \
         "along its way: as it says, else by its speed since the look before")                      \
-    X(DECIDE_LATERAL, "lateral_acceleration", "m/s2", "to the left, as it says")                   \
-    X(DECIDE_YAW_RATE, "yaw_rate", "degree/s", "to the left, as it says")                          \
-    X(DECIDE_LIMIT, "limit", "km/h", "in force in the map on its lane; also design_speed")         \
-    X(DECIDE_DENSITY, "density", "1/km", "vehicles heard around it, itself among them")            \
-    X(DECIDE_HAZARDS, "hazards", "1",                                                              \
+    X(DECIDE_LATERAL, "lateral_acceleration", "m/s2", 1000, "to the left, as it says")             \
+    X(DECIDE_YAW_RATE, "yaw_rate", "degree/s", 5000, "to the left, as it says")                    \
+    X(DECIDE_LIMIT, "limit", "km/h", 0, "in force in the map on its lane; also design_speed")      \
+    X(DECIDE_DENSITY, "density", "1/km", 10000, "vehicles heard around it, itself among them")     \
+    X(DECIDE_HAZARDS, "hazards", "1", 0,                                                           \
         "of the map and of advisories around it, without those of this service")                   \
-    X(DECIDE_HOUR, "hour", "h", "of the day, whole hours; also observation_hour")                  \
-    X(DECIDE_TIME, "time", "h", "of the day, with its fraction")                                   \
-    X(DECIDE_WEATHER, "current_weather", "1", "a code of the region's; of the site")               \
-    X(DECIDE_VISIBILITY, "visibility", "km", "of the site")                                        \
-    X(DECIDE_PRECIPITATION, "precipitation", "mm", "of the site")                                  \
-    X(DECIDE_ACCIDENTS, "accidents_onsite", "1", "recorded on this road; of the site")
+    X(DECIDE_HOUR, "hour", "h", 0, "of the day, whole hours; also observation_hour")               \
+    X(DECIDE_TIME, "time", "h", 1000, "of the day, with its fraction")                             \
+    X(DECIDE_WEATHER, "current_weather", "1", 0, "a code of the region's; of the site")            \
+    X(DECIDE_VISIBILITY, "visibility", "km", 0, "of the site")                                     \
+    X(DECIDE_PRECIPITATION, "precipitation", "mm", 0, "of the site")                               \
+    X(DECIDE_ACCIDENTS, "accidents_onsite", "1", 0, "recorded on this road; of the site")
 
 enum decide_quantity {
 #define X(id, ...) id,
@@ -34,6 +35,8 @@ enum decide_quantity {
 };
 const char *decide_quantity_name(enum decide_quantity q);
 const char *decide_quantity_unit(enum decide_quantity q);
+/* The step that v lies in: from *ret_least up to, but for what is told as it is, below *ret_most. */
+void decide_quantity_step(enum decide_quantity q, int32_t v, int32_t *ret_least, int32_t *ret_most);
 
 /* What another program of the unit knows of the road here, a weather station say: not heard, not from the map. */
 #define DECIDE_OF_SITE                                                                             \

@@ -33,8 +33,9 @@ struct risk {
 };
 
 struct risk *risk_new(const struct risk_config *cfg) {
-    WS_ASSERT(cfg->square_mm > 0 && cfg->vehicles >= 1 && cfg->vehicles <= RISK_VEHICLES_MAX / 2 &&
-              cfg->share_percent <= 100 && cfg->places >= 1);
+    WS_ASSERT(cfg->square_mm > 0 && cfg->vehicles >= RISK_VEHICLES_MIN &&
+              cfg->vehicles <= RISK_VEHICLES_MAX / 2 && cfg->share_percent <= 100 &&
+              cfg->places >= 1);
     struct risk *r = ws_alloc(sizeof(*r));
     *r = (struct risk){.cfg = *cfg,
         .key = ws_calloc(cfg->places, sizeof(*r->key)),

@@ -7,13 +7,15 @@
 #include "base/bytes.h"
 
 enum {
-    RISK_VEHICLES_MAX = 128
-}; /* remembered at a place: of more, the one heard longest ago goes */
+    RISK_VEHICLES_MIN =
+        3, /* of fewer nothing is told: that would be of one, or of one by the other */
+    RISK_VEHICLES_MAX = 128, /* remembered at a place: of more, the one heard longest ago goes */
+};
 
 struct risk_config {
     int32_t square_mm; /* side of a square, aligned with the frame's origin */
     uint32_t
-        vehicles; /* so many judged at or above the class begin a risk; ..RISK_VEHICLES_MAX / 2 */
+        vehicles; /* so many judged at or above the class begin a risk; RISK_VEHICLES_MIN..RISK_VEHICLES_MAX / 2 */
     uint32_t share_percent; /* and so much of all that were judged there; 0..100 */
     uint64_t within_us; /* in this time */
     uint64_t

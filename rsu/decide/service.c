@@ -4,16 +4,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "rsu/decide/log.h"
 #include "rsu/json/decide.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     QUEUE = 8192, /* messages: 100 ms of a city's peak, eight times over */
@@ -24,6 +22,7 @@ enum {
     SITE_OCTETS = 4096,
     RETRY_US = 10000000, /* what the cell did not take is said again after this */
 };
+#define FORGET_US UINT64_C(3600000000) /* so often what is too old is looked for */
 
 struct answer {
     uint64_t number;
@@ -33,10 +32,9 @@ struct answer {
 
 struct decide_service {
     struct decide_service_config cfg;
-    char folder[PATH_MAX - 32];
     struct ring *heard, *spare; /* of struct decide_heard: to the thread, and back */
     struct decide_heard *slots;
-    atomic_uint_fast64_t dropped, implausible;
+    atomic_uint_fast64_t dropped, implausible, keep_us;
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;
@@ -58,6 +56,8 @@ struct decide_service {
     pthread_t thread;
     bool runs;
     struct decide *decide;
+    struct decide_log log;
+    uint64_t forget_due_us, kept_us; /* monotonic; how long was kept then */
     uint64_t site_due_us; /* monotonic */
     bool site;
     char site_said[WS_ERR_TEXT]; /* what was wrong with it: said once */
@@ -66,24 +66,6 @@ struct decide_service {
 };
 
 /* ---- the log ---- */
-
-static int write_line(struct decide_service *s, struct span line, struct ws_err *err) {
-    char path[PATH_MAX];
-    char before[PATH_MAX];
-    struct stat st;
-    (void)snprintf(path, sizeof(path), "%s/decisions.jsonl", s->folder);
-    (void)snprintf(before, sizeof(before), "%s/decisions.1.jsonl", s->folder);
-    if (stat(path, &st) == 0 && (uint64_t)st.st_size + line.n > s->cfg.log_octets / 2 &&
-        rename(path, before) != 0)
-        return ws_fail(err, WS_EIO, "%s: %s", before, strerror(errno));
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
-    bool good = write(fd, line.p, line.n) == (ssize_t)line.n && fdatasync(fd) == 0;
-    int rc = good ? WS_OK : ws_fail(err, WS_EIO, "%s: %s", path, strerror(errno));
-    (void)close(fd);
-    return rc;
-}
 
 static void tell(const struct decide_decision *d) {
     char hex[17];
@@ -104,16 +86,33 @@ static void write_news(struct decide_service *s, struct ws_now now, uint64_t *re
         struct buf line = {0};
         struct ws_err err = {0};
         json_t *o = json_decision(&d);
-        json_put(o, "written", json_instant(now.its_us));
+        json_put(o, "written", json_instant(decide_minute(now.its_us)));
         json_print(o, JSON_LINE, &line);
         tell(&d);
-        if (write_line(s, buf_span(&line), &err) != WS_OK) {
+        if (decide_log_append(&s->log, buf_span(&line), &err) != WS_OK) {
             ++*ret_failed;
             ws_log_limited(&s->complaints, now.mono_us, WS_LOG_ERROR, "decide",
                 "a decision was not written down: %s", err.text);
         }
         buf_free(&line);
     }
+}
+
+/* What is decided is kept for so long, in memory as on the disk. */
+static void forget(struct decide_service *s, struct ws_now now, uint64_t *ret_failed) {
+    struct ws_err err = {0};
+    const uint64_t keep = atomic_load_explicit(&s->keep_us, memory_order_relaxed);
+    if (now.mono_us < s->forget_due_us && keep == s->kept_us)
+        return;
+    s->forget_due_us = now.mono_us + FORGET_US;
+    s->kept_us = keep;
+    const uint64_t before = now.its_us > keep ? now.its_us - keep : 0;
+    decide_forget(s->decide, before);
+    if (decide_log_forget(&s->log, before, &err) == WS_OK)
+        return;
+    ++*ret_failed;
+    ws_log_limited(&s->complaints, now.mono_us, WS_LOG_ERROR, "decide",
+        "old decisions are not erased: %s", err.text);
 }
 
 /* ---- the model ---- */
@@ -294,6 +293,7 @@ static void *run(void *ctx) {
         hear_all(s);
         decide_tick(s->decide, now.its_us);
         write_news(s, now, &failed);
+        forget(s, now, &failed);
         give_out(s, now.its_us, failed, view);
     } while (!o->ends);
     free(o);
@@ -304,11 +304,11 @@ static void *run(void *ctx) {
 /* ---- life ---- */
 
 static int make_folder(struct decide_service *s, const char *folder, struct ws_err *err) {
-    int n = snprintf(s->folder, sizeof(s->folder), "%s", folder);
-    if (n < 0 || (size_t)n >= sizeof(s->folder))
+    int n = snprintf(s->log.folder, sizeof(s->log.folder), "%s", folder);
+    if (n < 0 || (size_t)n >= sizeof(s->log.folder))
         return ws_fail(err, WS_ELIMIT, "%s: the path is too long", folder);
-    if (mkdir(s->folder, 0700) != 0 && errno != EEXIST)
-        return ws_fail(err, WS_EIO, "%s: %s", s->folder, strerror(errno));
+    if (mkdir(s->log.folder, 0700) != 0 && errno != EEXIST)
+        return ws_fail(err, WS_EIO, "%s: %s", s->log.folder, strerror(errno));
     return WS_OK;
 }
 
@@ -323,6 +323,8 @@ int decide_service_open(const struct decide_service_config *cfg,
         free(s);
         return rc;
     }
+    s->log.octets = cfg->log_octets;
+    atomic_store(&s->keep_us, cfg->keep_us);
     s->decide = decide_new(&cfg->decide);
     s->heard = ring_create(QUEUE);
     s->spare = ring_create(QUEUE);
@@ -397,6 +399,10 @@ void decide_service_ground(struct decide_service *s, struct ground *g) {
     s->ground = g;
     (void)pthread_mutex_unlock(&s->lock);
     ground_free(before);
+}
+
+void decide_service_keep(struct decide_service *s, uint64_t keep_us) {
+    atomic_store_explicit(&s->keep_us, keep_us, memory_order_relaxed);
 }
 
 static void drop_hazard(struct decide_service *s, const uint8_t *id) {

@@ -1,7 +1,7 @@
 /* The decision service with its thread: the ledger's thread gives it what was heard, which model is in force, maps and
  * hazards, and takes what is to be said to the cell; neither waits for the other. Queues are bounded, and what finds no room
  * is dropped and counted. Decisions are written down in FOLDER/decisions.jsonl, a line of JSON for each when it begins, when
- * the cell has taken it, and when it ends; the file before it is decisions.1.jsonl, and together they stay below log_octets. */
+ * the cell has taken it, and when it ends (log.h). */
 #ifndef WAYSIDE_RSU_DECIDE_SERVICE_H
 #define WAYSIDE_RSU_DECIDE_SERVICE_H
 
@@ -14,6 +14,8 @@ struct decide_service_config {
     struct materials *materials; /* borrowed: models by hash */
     const char *folder; /* made when it is not there (0700); copied */
     uint64_t log_octets;
+    uint64_t
+        keep_us; /* no decision is kept longer than this after its line was written, or after its end */
     const char
         *site; /* file that another program writes (decide_read_site); NULL: none. Borrowed */
     uint64_t site_us; /* what is older says nothing */
@@ -30,6 +32,8 @@ void decide_service_close(struct decide_service *s); /* ends its thread; NULL is
 void decide_service_heard(struct decide_service *s, const struct decide_heard *h, bool implausible);
 /* The model in force; NULL: none. Cheap when it is the one it was. */
 void decide_service_model(struct decide_service *s, const uint8_t *hash);
+/* From now on decisions are kept so long; what is older is erased within the hour, and when this becomes another at once. */
+void decide_service_keep(struct decide_service *s, uint64_t keep_us);
 void decide_service_ground(struct decide_service *s, struct ground *g); /* takes over */
 /* Of more than DECIDE_HAZARDS_MAX the one that ends first goes. */
 void decide_service_hazard(struct decide_service *s, const struct decide_hazard *h);
@@ -46,7 +50,8 @@ struct decide_service_view {
     uint64_t hazards_dropped; /* more than there is room for */
     uint64_t filed, not_filed; /* observations that the cell took, and did not */
     bool site; /* what the site says is known, and not too old */
-    uint64_t log_failed; /* lines that the disk did not take */
+    uint64_t
+        log_failed; /* lines that the disk did not take, and times that it did not erase what is too old */
     size_t n;
     struct decide_decision decision[2 * DECIDE_LISTED]; /* as decide_list gives them */
 };

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* Looks come once a second from each vehicle: counted one by one on an empty road they would be how somebody drives. */
+enum { LOOKS_TOLD = 100 };
+
 static json_t *model_json(const struct decide_state *s) {
     json_t *o = json_object();
     json_put(o, "applied", json_boolean(s->applied));
@@ -78,11 +81,11 @@ static void put_looks(struct metrics *m, const struct decide_service_view *v) {
     metrics_value(m, v->dropped, key, "dropped", NULL);
     metrics_value(m, v->implausible, key, "implausible", NULL);
     metrics_family(m, "wayside_decide_looks", METRIC_GAUGE,
-        "Looks judged by the model in force since it is, by class");
+        "Looks judged by the model in force since it is, by class, in whole hundreds");
     for (unsigned i = 0; i < v->state.classes; i++) {
         char class[4];
         (void)snprintf(class, sizeof(class), "%u", i);
-        metrics_value(m, v->state.judged[i], "class", class, NULL);
+        metrics_value(m, v->state.judged[i] / LOOKS_TOLD * LOOKS_TOLD, "class", class, NULL);
     }
 }
 
@@ -113,6 +116,7 @@ void http_put_risk(struct metrics *m, const struct http *h) {
     one(m, "wayside_decide_hazards_dropped_total", METRIC_COUNTER,
         "Hazards of the ledger that the service had no room for", v->hazards_dropped);
     one(m, "wayside_decide_log_failed_total", METRIC_COUNTER,
-        "Lines of the log of decisions that the disk did not take", v->log_failed);
+        "Lines of the log of decisions that the disk did not take, or did not erase in time",
+        v->log_failed);
     free(v);
 }

@@ -5,7 +5,7 @@
 #include "rsu/decide/decide.h"
 
 enum { RIG_LAT = 487600000, RIG_LON = 114200000 };
-#define RIG_ITS_US UINT64_C(707313605000000) /* 2026-06-01T12:00:00Z */
+#define RIG_ITS_US UINT64_C(707313605000000) /* 2026-05-31T12:00:00Z */
 
 /* A model of the schema's text: two classes, the upper one where `weights`, in 2^-20 for each input as it is in the table, exceed
  * `threshold` (likewise). To be freed with fl_model_free, and free. */

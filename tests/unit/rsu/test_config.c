@@ -201,12 +201,15 @@ static void test_decide(void **state) {
     assert_int_equal(c.decide.window, 12);
     assert_int_equal(c.decide.watched, 4096);
     assert_int_equal(c.decide.log_octets, 16U << 20);
+    assert_int_equal(c.decide.keep_us, 7 * UINT64_C(86400000000));
     config_free(&c);
     static const char *const bad[][2] = {
         {"class: high", "sensor"},
         {"sensor: south", "decide.sensor: none of the sensors is called 'south'"},
         {"sensor: north, place_m: 21", "decide.sensor: north reaches 60 m"},
         {"sensor: north, place_m: 20, vehicles: 0", "decide.vehicles"},
+        {"sensor: north, place_m: 20, vehicles: 2", "decide.vehicles"}, /* of one by the other */
+        {"sensor: north, place_m: 20, log_days: 0", "decide.log_days"},
         {"sensor: north, place_m: 20, vehicles: 65", "decide.vehicles"},
         {"sensor: north, place_m: 20, share_percent: 101", "decide.share_percent"},
         {"sensor: north, place_m: 20, window: 65", "decide.window"},

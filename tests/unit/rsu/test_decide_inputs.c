@@ -278,8 +278,29 @@ static void real_messages(void **state) {
         skip();
 }
 
+static void steps(void **state) {
+    (void)state;
+    static const struct {
+        enum decide_quantity q;
+        int32_t v, least, most;
+    } cases[] = {{DECIDE_SPEED, 0, 0, 10000}, {DECIDE_SPEED, 9999, 0, 10000},
+        {DECIDE_SPEED, 50000, 50000, 60000}, {DECIDE_ACCELERATION, -1, -1000, 0},
+        {DECIDE_ACCELERATION, -1000, -1000, 0}, {DECIDE_YAW_RATE, -7300, -10000, -5000},
+        {DECIDE_DENSITY, 12345, 10000, 20000}, {DECIDE_LIMIT, 48280, 48280, 48280},
+        {DECIDE_VISIBILITY, 230, 230, 230}, {DECIDE_SPEED, INT32_MAX, 2147480000, INT32_MAX},
+        {DECIDE_SPEED, INT32_MIN, INT32_MIN, -2147480000}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int32_t least = 1;
+        int32_t most = 1;
+        decide_quantity_step(cases[i].q, cases[i].v, &least, &most);
+        assert_int_equal(least, cases[i].least);
+        assert_int_equal(most, cases[i].most);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps),
         cmocka_unit_test(names),
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(windows_are_those_of_tables),

@@ -37,6 +37,7 @@ static int open_rig(void **state) {
         .materials = r->materials,
         .folder = folder_path(&r->folder, path, "decide"),
         .log_octets = 4096,
+        .keep_us = 7 * UINT64_C(86400000000),
         .site = r->site,
         .site_us = 60000000,
         .clock = {.kind = WS_CLOCK_SCALED,
@@ -119,6 +120,20 @@ static size_t lines_of(const char *path, const char *words) {
     return n;
 }
 
+/* The same of what need not be whole. */
+static size_t words_in(const char *path, const char *words) {
+    struct buf b = {0};
+    size_t n = 0;
+    struct ws_err err;
+    if (file_read(path, 1 << 20, &b, &err) != WS_OK)
+        return 0;
+    buf_u8(&b, 0);
+    for (const char *at = (const char *)b.p; (at = strstr(at, words)) != NULL; at++)
+        n++;
+    buf_free(&b);
+    return n;
+}
+
 static void said_written_and_asked_for(void **state) {
     struct rig *r = *state;
     static const uint8_t tx[32] = {0xab};
@@ -186,6 +201,41 @@ static void the_log_is_bounded(void **state) {
     assert_int_equal(r->view.log_failed, 0);
 }
 
+static void write_text(const char *path, const char *text) {
+    struct ws_err err;
+    assert_int_equal(file_write(path, span_of(text, strlen(text)), 0640, &err), WS_OK);
+}
+
+/* What is older than may be kept is erased, from both files and from what can be asked for; so is what is no line. */
+static void the_log_forgets(void **state) {
+    struct rig *r = *state;
+    struct stat st;
+    uint8_t hash[32];
+    write_text(r->before, "{\"old\":1,\"written\":\"2026-05-29T00:00:00.000Z\"}\n");
+    write_text(r->log, "{\"old\":2,\"written\":\"2026-05-30T11:58:00.000Z\"}\n"
+                       "{\"young\":1,\"written\":\"2026-05-31T11:00:00.000Z\"}\n"
+                       "{\"old\":3,\"written\":\"2026-05-29T00:00:00.000Z\"}\n"
+                       "{\"torn\":\n\n[]\n{\"old\":4}\n{\"old\":5,\"written\":\"9\"}\n"
+                       "{\"young\":2,\"written\":\"2026-05-31T11:59:00.000Z\"}\n{\"torn");
+    decide_service_keep(r->s, 86400000000);
+    UNTIL(r, stat(r->before, &st) != 0 && words_in(r->log, "young") == 2 &&
+                 words_in(r->log, "old") == 0 && words_in(r->log, "torn") == 0);
+    assert_int_equal(lines_of(r->log, ""), 2);
+    /* What is written afterwards follows. */
+    put_model(r, speeds, 60, hash, true);
+    decide_service_model(r->s, hash);
+    UNTIL(r, r->view.state.applied);
+    three_pass(r, 0, 0, 40);
+    UNTIL(r, r->view.state.begun == 1 && lines_of(r->log, "") == 3);
+    assert_int_equal(lines_of(r->log, ":00.000Z\"}"), 3); /* to the minute */
+    decide_service_keep(r->s, 0);
+    decide_service_model(r->s, NULL);
+    UNTIL(r, r->view.state.ended == 1);
+    decide_service_keep(r->s, 1);
+    UNTIL(r, r->view.n == 0 && stat(r->log, &st) != 0);
+    assert_int_equal(r->view.log_failed, 0);
+}
+
 /* More than there is room for is counted, and so is what cannot be. */
 static void floods(void **state) {
     struct rig *r = *state;
@@ -230,6 +280,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(said_written_and_asked_for, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_model_that_comes_late, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(the_log_is_bounded, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(the_log_forgets, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(floods, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(what_the_site_says, open_rig, close_rig),
     };
