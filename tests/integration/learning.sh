@@ -143,6 +143,14 @@ over=$(ctl model round --http "127.0.0.1:$http" --json | sed -nE 's/^  "number":
 until [[ $over -le 1 || "$(ctl model round "$over" --http "127.0.0.1:$http" --json)" == *'"result": "closed"'* ]]; do over=$((over - 1)); done
 bash "$(dirname "$0")/verify_round.sh" "$bin" "$over" "$cell/genesis.bin" "127.0.0.1:$http" >"$out/verified" 2>&1 ||
     { cat "$out/verified"; fail "round $over does not hold"; }
+# What a unit does not keep (any more) is no word against the round.
+forgotten=$cell/rsu4/data/materials/rounds/$over
+for lost in submission record; do
+    if [ $lost = record ]; then rm "$forgotten/record"; else find "$forgotten" -type f ! -name record -delete; fi
+    ctl model verify "$over" --genesis "$cell/genesis.bin" --http "127.0.0.1:$((http + 3))" >"$out/verified" 2>&1
+    [ $? -eq 3 ] && grep -qE "^missing .*$lost" "$out/verified" && ! grep -q '^FAILS' "$out/verified" ||
+        { cat "$out/verified"; fail "a $lost that is not kept is no longer told from a wrong one"; }
+done
 for i in 1 2 3 4; do
     [ "$(find "$cell/rsu$i/data/materials/rounds" -type f -size +1k | wc -l)" -ge 64 ] || fail "unit $i keeps nothing for audits"
     end $i
