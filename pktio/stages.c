@@ -115,6 +115,8 @@ bool stage_decode(struct frame_work *w) {
     const char *rule = broken_rule(m);
     if (rule != NULL)
         return stage_fail(w, PKT_BAD_PROFILE, rule);
+    if (m->psid == PSID_LEARNING_RECORD && m->has_location)
+        return stage_fail(w, PKT_TELLS_PLACE, NULL);
     return true;
 }
 

@@ -24,6 +24,8 @@
     X(PKT_NOT_SIGNED, "not_signed", "1609.2 data of another kind than signed")                     \
     X(PKT_BAD_PROFILE, "profile", "breaks a rule of the security profile")                         \
     X(PKT_PSID_MISMATCH, "psid_mismatch", "carrier and message name different PSIDs")              \
+    X(PKT_TELLS_PLACE, "tells_place",                                                              \
+        "learning message with a generation location: where its vehicle is, nobody is to learn")   \
     X(PKT_NOT_COUNTED_ALG, "algorithm_unsupported", "hash or curve that is not read")              \
     /* freshness */                                                                                \
     X(PKT_STALE, "stale", "generation time too long ago, or expired")                              \

@@ -4,6 +4,7 @@
 #include "v2x/cert_parts.h"
 #include "v2x/ec_curve.h"
 #include "v2x/ecqv.h"
+#include "v2x/psid.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -429,7 +430,9 @@ void trust_explain_message(const struct trust_store *t, const struct spdu *m,
             m->functional_type);
     add(ret, l, "generationTime", m->has_generation_time ? EXPLAIN_OK : EXPLAIN_FAILS,
         m->has_generation_time ? "present" : "absent");
-    if (m->has_location) {
+    if (m->psid == PSID_LEARNING_RECORD && m->has_location) {
+        add(ret, l, "place", EXPLAIN_FAILS, "a learning message tells where its vehicle is");
+    } else if (m->has_location) {
         bool inside = trust_region_contains(t, c, m->lat, m->lon);
         add(ret, l, "generationLocation", ok_if(inside), "%s the ticket's region",
             inside ? "inside" : "outside");

@@ -171,6 +171,7 @@ static const struct contract_ops ops = {
     .genesis = on_genesis,
     .load = on_load,
     .takes_psid = on_takes_psid,
+    .hides_place = on_takes_psid, /* where a vehicle is has no part in what it learned */
     .takes_order = on_takes_order,
     .check_order = on_check_order,
     .check_record = on_check_record,

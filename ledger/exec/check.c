@@ -38,6 +38,7 @@ bool tx_verdict_final(enum tx_verdict v) {
     case TX_CERT_TIME:
     case TX_NO_PERMISSION:
     case TX_NO_CONTRACT:
+    case TX_TELLS_PLACE:
     case TX_OUT_OF_REGION:
     case TX_BAD_SIGNATURE:
     case TX_UNTRUSTED:
@@ -125,12 +126,19 @@ static enum tx_verdict check_content(
     return TX_GOOD;
 }
 
+static bool hides_place(const struct contract *to, uint64_t psid) {
+    return to->ops->hides_place != NULL && to->ops->hides_place(psid);
+}
+
 static enum tx_verdict check_message(struct check *c, struct tx *t) {
     struct executor *ex = c->ex;
     const struct cell_params *p = executor_params(ex);
     const struct spdu *m = &t->spdu;
-    if (!t->content_good && executor_for_psid(ex, m->psid) < 0)
+    const int to = t->content_good ? 0 : executor_for_psid(ex, m->psid);
+    if (to < 0)
         return TX_NO_CONTRACT;
+    if (!t->content_good && m->has_location && hides_place(&ex->contract[to], m->psid))
+        return TX_TELLS_PLACE;
     /* A message without a generation time can be neither fresh nor forgotten. */
     if (!m->has_generation_time || m->generation_time > UINT64_MAX / 4 ||
         m->generation_time + p->message_age_us < c->block_time)

@@ -118,6 +118,8 @@ struct contract_ops {
     /* Rebuilds memory from state after a restart; never called together with genesis. */
     int (*load)(void *self, struct exec_host *h, struct ws_err *err);
     bool (*takes_psid)(uint64_t psid); /* NULL: no vehicle messages */
+    /* Such messages must not tell where they were made: one with a generation location is in no block. NULL: they may. */
+    bool (*hides_place)(uint64_t psid);
     bool (*takes_order)(enum exec_role role, uint16_t kind); /* NULL: no orders */
     /* May this order be proposed at all? Asked before every prevote; pure: depends on the order alone, writes nothing.
      * NULL: any order of a kind that it takes. */

@@ -67,6 +67,7 @@ WARN_UNUSED int executor_resume(struct executor *ex, uint64_t height, struct ws_
     X(TX_CERT_TIME, "certificate_time")                                                            \
     X(TX_NO_PERMISSION, "no_permission")                                                           \
     X(TX_NO_CONTRACT, "no_contract")                                                               \
+    X(TX_TELLS_PLACE, "tells_place") /* where its contract wants none told */                      \
     X(TX_OUT_OF_REGION, "out_of_region")                                                           \
     X(TX_BAD_SIGNATURE, "bad_signature")                                                           \
     X(TX_UNTRUSTED, "untrusted_certificate")                                                       \

@@ -33,6 +33,8 @@ static enum pkt_verdict message_verdict(
         return PKT_NOT_COUNTED_ALG;
     if (fails(m, "generationTime") || fails(m, "profile"))
         return PKT_BAD_PROFILE;
+    if (fails(m, "place"))
+        return PKT_TELLS_PLACE;
     if (fails(m, "permission"))
         return PKT_NO_PERMISSION;
     uint32_t s = (uint32_t)(q->message.generation_time / 1000000);

@@ -25,7 +25,11 @@ static int probe_load(void *self, struct exec_host *h, struct ws_err *err) {
 }
 
 static bool probe_takes_psid(uint64_t psid) {
-    return psid == PSID_MAP_OBSERVATION || psid == PSID_DENM;
+    return psid == PSID_MAP_OBSERVATION || psid == PSID_DENM || psid == PSID_LEARNING_RECORD;
+}
+
+static bool probe_hides_place(uint64_t psid) {
+    return psid == PSID_LEARNING_RECORD;
 }
 
 static bool probe_takes_order(enum exec_role role, uint16_t kind) {
@@ -71,6 +75,7 @@ static const struct contract_ops probe_ops = {
     .genesis = probe_start,
     .load = probe_load,
     .takes_psid = probe_takes_psid,
+    .hides_place = probe_hides_place,
     .takes_order = probe_takes_order,
     .check_order = probe_check_order,
     .message = probe_message,

@@ -303,6 +303,10 @@ static void what_is_not_allowed_is_named(void **state) {
     expect(g, g->t0, rig_spdu(&g->r, 0, &rq), TX_NO_PERMISSION);
     rq.psid = PSID_CAM;
     expect(g, g->t0, rig_spdu(&g->r, 0, &rq), TX_NO_CONTRACT);
+    rq.psid = PSID_LEARNING_RECORD;
+    expect(g, g->t0, rig_spdu(&g->r, 0, &rq), TX_TELLS_PLACE);
+    rq.has_location = false;
+    expect(g, g->t0, rig_spdu(&g->r, 0, &rq), TX_GOOD);
     rq = request(g);
     rq.lat += 10000000;
     expect(g, g->t0, rig_spdu(&g->r, 0, &rq), TX_OUT_OF_REGION);

@@ -261,6 +261,19 @@ static void profile_rules(void **state) {
     }
 }
 
+static void learning_tells_no_place(void **state) {
+    struct pipe_rig *f = *state;
+    struct buf with = {0};
+    struct buf without = {0};
+    craft(&with, f, PSID_LEARNING_RECORD, GEN | PLACE, BY_DIGEST, 5);
+    craft(&without, f, PSID_LEARNING_RECORD, GEN, BY_DIGEST, 5);
+    rig_expect(f, rig_run_spdu(f, buf_span(&with)), PKT_TELLS_PLACE);
+    rig_expect(f, rig_run_spdu(f, buf_span(&without)), PKT_SIGNER_UNKNOWN);
+    assert_string_equal(pkt_verdict_name(PKT_TELLS_PLACE), "tells_place");
+    buf_free(&with);
+    buf_free(&without);
+}
+
 static void certificate_too_long(void **state) {
     struct pipe_rig *f = *state;
     uint8_t ssp[2100] = {1};
@@ -381,6 +394,7 @@ int main(void) {
         T(not_signed),
         T(algorithm_unsupported),
         T(psid_mismatch),
+        T(learning_tells_no_place),
         T(stale_and_future_at_the_edge),
         T(expired),
         T(out_of_region),
