@@ -1,32 +1,45 @@
-/* How obusim's command lines are read, whatever their options are. One thread, as getopt is. */
+/* How obusim's command lines are read, whatever their options are: a table says what there is and where it goes. One thread, as getopt is. */
 #ifndef WAYSIDE_RSU_OBUS_COMMAND_LINE_H
 #define WAYSIDE_RSU_OBUS_COMMAND_LINE_H
 
 #include "base/error.h"
 
-#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* From an option's taker: nothing more is to be read. */
-enum { COMMAND_LINE_ENOUGH = 1 };
-
-struct command_line {
-    const struct option *options; /* as getopt_long has them; val is not 0 */
-    const char *whose; /* "this program" */
-    /* An option with its value, NULL where it has none. WS_OK, COMMAND_LINE_ENOUGH, or a failure. */
-    int (*option)(void *ctx, int val, char *text, struct ws_err *err);
-    /* A word that belongs to no option, behind all options. NULL: none is taken. */
-    int (*word)(void *ctx, const char *text, struct ws_err *err);
-    void *ctx;
+enum command_kind {
+    COMMAND_FLAG, /* bool; takes no value */
+    COMMAND_STOP, /* the same, and nothing more is read */
+    COMMAND_TEXT, /* const char *, borrowed from argv */
+    /* A number from lo to hi, in units of 10^-digits. */
+    COMMAND_U32,
+    COMMAND_U64,
+    COMMAND_SIZE,
+    COMMAND_SEED, /* uint64_t, any */
+    COMMAND_OWN, /* what `take` makes of it */
 };
-/* argv as of main, whose first is passed over. WS_OK, COMMAND_LINE_ENOUGH, or WS_EINPUT with a sentence that names the option or the word. */
-WARN_UNUSED int command_line_read(
-    const struct command_line *l, int argc, char *const *argv, struct ws_err *err);
+/* The value is argv's and may be cut. WS_EINPUT names the option. */
+typedef int (*command_take)(void *ctx, char *value, struct ws_err *err);
+struct command_option {
+    const char *name; /* without the dashes */
+    enum command_kind kind;
+    void *to; /* COMMAND_OWN: ctx */
+    unsigned digits;
+    int64_t lo, hi;
+    command_take take;
+    const char *note; /* behind the sentence that a number is wrong; NULL: nothing */
+};
+enum { COMMAND_OPTIONS_MAX = 64 };
 
-/* Values of the option --name. WS_EINPUT names it. A number between lo and hi, all in units of 10^-digits. */
-WARN_UNUSED int command_line_number(const char *name, const char *text, unsigned digits, int64_t lo,
-    int64_t hi, int64_t *ret_v, struct ws_err *err);
-WARN_UNUSED int command_line_seed(
-    const char *name, const char *text, uint64_t *ret_seed, struct ws_err *err);
+/* argv as of main, whose first is passed over. whose: "this program", which has no other options. word: takes what belongs to no option,
+ * behind all options; NULL: there is no such thing. ret_stopped: by a COMMAND_STOP. WS_EINPUT with a sentence that names the option or the
+ * word. */
+WARN_UNUSED int command_line_read(const struct command_option *options, size_t n, const char *whose,
+    command_take word, void *ctx, int argc, char *const *argv, bool *ret_stopped,
+    struct ws_err *err);
+/* The value of a number's option: as the table has it, for a COMMAND_OWN that takes other words, too. */
+WARN_UNUSED int command_line_number(
+    const struct command_option *o, const char *text, int64_t *ret_v, struct ws_err *err);
 
 #endif

@@ -55,142 +55,9 @@ const char learn_usage[] =
     "clock of the cell must be\n"
     "this machine's; frames need CAP_NET_RAW.\n";
 
-enum option_id {
-    OPT_LEARN = 1,
-    OPT_PREPARE,
-    OPT_JSON,
-    OPT_HELP,
-    OPT_UNIT,
-    OPT_GENESIS,
-    OPT_FINGERPRINT,
-    OPT_PKI,
-    OPT_SCHEMA,
-    OPT_DATA,
-    OPT_POISON,
-    OPT_SEED,
-    OPT_SPLIT,
-    OPT_NUMBERS, /* from here on */
-    OPT_VEHICLES = OPT_NUMBERS,
-    OPT_ROUNDS,
-    OPT_WITHIN,
-    OPT_ABSENT,
-    OPT_VANISH,
-    OPT_POISON_SHARE,
-    OPT_BOOST,
-    OPT_DP,
-    OPT_STEPS,
-    OPT_BATCH,
-    OPT_RATE,
-    OPT_TRAIN,
-    OPT_PIECES,
-};
-
-static const struct option long_options[] = {
-    {"learn", no_argument, NULL, OPT_LEARN},
-    {"prepare", no_argument, NULL, OPT_PREPARE},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"unit", required_argument, NULL, OPT_UNIT},
-    {"genesis", required_argument, NULL, OPT_GENESIS},
-    {"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
-    {"pki", required_argument, NULL, OPT_PKI},
-    {"schema", required_argument, NULL, OPT_SCHEMA},
-    {"data", required_argument, NULL, OPT_DATA},
-    {"poison", required_argument, NULL, OPT_POISON},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"split", required_argument, NULL, OPT_SPLIT},
-    {"vehicles", required_argument, NULL, OPT_VEHICLES},
-    {"rounds", required_argument, NULL, OPT_ROUNDS},
-    {"within", required_argument, NULL, OPT_WITHIN},
-    {"absent", required_argument, NULL, OPT_ABSENT},
-    {"vanish", required_argument, NULL, OPT_VANISH},
-    {"poison-share", required_argument, NULL, OPT_POISON_SHARE},
-    {"boost", required_argument, NULL, OPT_BOOST},
-    {"dp", required_argument, NULL, OPT_DP},
-    {"steps", required_argument, NULL, OPT_STEPS},
-    {"batch", required_argument, NULL, OPT_BATCH},
-    {"rate", required_argument, NULL, OPT_RATE},
-    {"train", required_argument, NULL, OPT_TRAIN},
-    {"pieces", required_argument, NULL, OPT_PIECES},
-    {NULL, 0, NULL, 0},
-};
-
-/* Decimals, and least and greatest in units of the last one. */
-static const struct {
-    unsigned digits;
-    int64_t lo, hi;
-} ranges[] = {
-    [OPT_VEHICLES - OPT_NUMBERS] = {0, 1, LEARN_VEHICLES_MAX},
-    [OPT_ROUNDS - OPT_NUMBERS] = {0, 0, 1000000000},
-    [OPT_WITHIN - OPT_NUMBERS] = {0, 0, 31536000},
-    [OPT_ABSENT - OPT_NUMBERS] = {6, 0, 1000000},
-    [OPT_VANISH - OPT_NUMBERS] = {6, 0, 1000000},
-    [OPT_POISON_SHARE - OPT_NUMBERS] = {6, 0, 1000000},
-    [OPT_BOOST - OPT_NUMBERS] = {3, 1, 1000000000},
-    [OPT_DP - OPT_NUMBERS] = {3, 1, 1000000},
-    [OPT_STEPS - OPT_NUMBERS] = {0, 1, 1000000},
-    [OPT_BATCH - OPT_NUMBERS] = {0, 1, 65536},
-    [OPT_RATE - OPT_NUMBERS] = {6, 1, 100000000},
-    [OPT_TRAIN - OPT_NUMBERS] = {0, 1, 99},
-    [OPT_PIECES - OPT_NUMBERS] = {0, 1, 1000},
-};
-
-static int read_number(int opt, const char *text, struct learn_options *o, struct ws_err *err) {
-    const char *name = long_options[opt - 1].name;
-    int64_t v = 0;
-    int rc = command_line_number(name, text, ranges[opt - OPT_NUMBERS].digits,
-        ranges[opt - OPT_NUMBERS].lo, ranges[opt - OPT_NUMBERS].hi, &v, err);
-    if (rc != WS_OK && opt == OPT_TRAIN)
-        return ws_fail(
-            err, rc, "--train %.40s: not percent, a number from 1 to 99 without decimals", text);
-    if (rc != WS_OK)
-        return rc;
-    switch (opt) {
-    case OPT_VEHICLES:
-        o->vehicles = (size_t)v;
-        break;
-    case OPT_ROUNDS:
-        o->rounds = (uint64_t)v;
-        break;
-    case OPT_WITHIN:
-        o->within_us = (uint64_t)v * 1000000;
-        break;
-    case OPT_ABSENT:
-        o->absent_ppm = (uint32_t)v;
-        break;
-    case OPT_VANISH:
-        o->vanish_ppm = (uint32_t)v;
-        break;
-    case OPT_POISON_SHARE:
-        o->poison_ppm = (uint32_t)v;
-        break;
-    case OPT_BOOST:
-        o->boost_milli = (uint32_t)v;
-        break;
-    case OPT_DP:
-        o->epsilon_milli = (uint32_t)v;
-        break;
-    case OPT_STEPS:
-        o->train.steps = (uint32_t)v;
-        break;
-    case OPT_BATCH:
-        o->train.batch = (uint32_t)v;
-        break;
-    case OPT_RATE:
-        o->train.rate = (float)((double)v / 1e6);
-        break;
-    case OPT_TRAIN:
-        o->train_percent = (unsigned)v;
-        break;
-    default:
-        o->pieces = (unsigned)v;
-        break;
-    }
-    return WS_OK;
-}
-
 /* Cuts the text, which is argv's: "HTTP,INTERFACE[,UPLOAD]". */
-static int read_unit(char *text, struct learn_options *o, struct ws_err *err) {
+static int read_unit(void *ctx, char *text, struct ws_err *err) {
+    struct learn_options *o = ctx;
     char *interface = strchr(text, ',');
     char *upload = interface == NULL ? NULL : strchr(interface + 1, ',');
     if (o->n_units == LEARN_UNITS_MAX)
@@ -207,7 +74,8 @@ static int read_unit(char *text, struct learn_options *o, struct ws_err *err) {
     return WS_OK;
 }
 
-static int read_poison(const char *text, struct learn_options *o, struct ws_err *err) {
+static int read_poison(void *ctx, char *text, struct ws_err *err) {
+    struct learn_options *o = ctx;
     for (int p = LEARN_SIGN_FLIP; p <= LEARN_BOOST; p++)
         if (strcmp(text, learn_poison_name((enum learn_poison)p)) == 0) {
             o->poison = (enum learn_poison)p;
@@ -218,7 +86,7 @@ static int read_poison(const char *text, struct learn_options *o, struct ws_err 
 }
 
 /* A table: the value of --data, or a word behind it. */
-static int read_table(void *ctx, const char *text, struct ws_err *err) {
+static int read_table(void *ctx, char *text, struct ws_err *err) {
     struct learn_options *o = ctx;
     if (o->n_data == LEARN_TABLES_MAX)
         return ws_fail(err, WS_ELIMIT, "more than %d --data", LEARN_TABLES_MAX);
@@ -226,50 +94,10 @@ static int read_table(void *ctx, const char *text, struct ws_err *err) {
     return WS_OK;
 }
 
-static int read_word(void *ctx, const char *text, struct ws_err *err) {
+static int read_word(void *ctx, char *text, struct ws_err *err) {
     const struct learn_options *o = ctx;
     return o->n_data > 0 ? read_table(ctx, text, err)
                          : ws_fail(err, WS_EINPUT, "\"%.60s\" belongs to no option", text);
-}
-
-static int read_one(void *ctx, int opt, char *text, struct ws_err *err) {
-    struct learn_options *o = ctx;
-    if (opt >= OPT_NUMBERS)
-        return read_number(opt, text, o, err);
-    switch (opt) {
-    case OPT_LEARN:
-        return WS_OK;
-    case OPT_HELP:
-        return COMMAND_LINE_ENOUGH;
-    case OPT_PREPARE:
-        o->prepare = true;
-        return WS_OK;
-    case OPT_JSON:
-        o->json = true;
-        return WS_OK;
-    case OPT_UNIT:
-        return read_unit(text, o, err);
-    case OPT_GENESIS:
-        o->genesis = text;
-        return WS_OK;
-    case OPT_FINGERPRINT:
-        o->fingerprint = text;
-        return WS_OK;
-    case OPT_PKI:
-        o->pki = text;
-        return WS_OK;
-    case OPT_SCHEMA:
-        o->schema = text;
-        return WS_OK;
-    case OPT_DATA:
-        return read_table(o, text, err);
-    case OPT_POISON:
-        return read_poison(text, o, err);
-    case OPT_SPLIT:
-        return command_line_seed("split", text, &o->split, err);
-    default:
-        return command_line_seed("seed", text, &o->seed, err);
-    }
 }
 
 static int check(const struct learn_options *o, struct ws_err *err) {
@@ -293,18 +121,46 @@ int learn_options_read(int argc, char *const *argv, struct learn_options *ret_op
     struct learn_options o = {.vehicles = 64,
         .poison_ppm = 50000,
         .boost_milli = 10000,
-        .train = {.steps = 20, .batch = 32, .rate = 0.2F},
+        .train = {.steps = 20, .batch = 32},
         .train_percent = 80,
         .split = 1,
         .pieces = 3,
         .seed = 1};
-    const struct command_line line = {.options = long_options,
-        .whose = "--learn",
-        .option = read_one,
-        .word = read_word,
-        .ctx = &o};
-    int rc = command_line_read(&line, argc, argv, err);
-    if (rc == COMMAND_LINE_ENOUGH) {
+    uint32_t rate_ppm = 200000;
+    bool learn = false;
+    bool help = false;
+    bool stopped = false;
+    const struct command_option options[] = {
+        {"learn", COMMAND_FLAG, .to = &learn},
+        {"prepare", COMMAND_FLAG, .to = &o.prepare},
+        {"json", COMMAND_FLAG, .to = &o.json},
+        {"help", COMMAND_STOP, .to = &help},
+        {"unit", COMMAND_OWN, .to = &o, .take = read_unit},
+        {"genesis", COMMAND_TEXT, .to = (void *)&o.genesis},
+        {"fingerprint", COMMAND_TEXT, .to = (void *)&o.fingerprint},
+        {"pki", COMMAND_TEXT, .to = (void *)&o.pki},
+        {"schema", COMMAND_TEXT, .to = (void *)&o.schema},
+        {"data", COMMAND_OWN, .to = &o, .take = read_table},
+        {"poison", COMMAND_OWN, .to = &o, .take = read_poison},
+        {"seed", COMMAND_SEED, .to = &o.seed},
+        {"split", COMMAND_SEED, .to = &o.split},
+        {"vehicles", COMMAND_SIZE, &o.vehicles, 0, .lo = 1, .hi = LEARN_VEHICLES_MAX},
+        {"rounds", COMMAND_U64, &o.rounds, 0, .lo = 0, .hi = 1000000000},
+        {"within", COMMAND_U64, &o.within_us, 6, .lo = 0, .hi = INT64_C(31536000000000)},
+        {"absent", COMMAND_U32, &o.absent_ppm, 6, .lo = 0, .hi = 1000000},
+        {"vanish", COMMAND_U32, &o.vanish_ppm, 6, .lo = 0, .hi = 1000000},
+        {"poison-share", COMMAND_U32, &o.poison_ppm, 6, .lo = 0, .hi = 1000000},
+        {"boost", COMMAND_U32, &o.boost_milli, 3, .lo = 1, .hi = 1000000000},
+        {"dp", COMMAND_U32, &o.epsilon_milli, 3, .lo = 1, .hi = 1000000},
+        {"steps", COMMAND_U32, &o.train.steps, 0, .lo = 1, .hi = 1000000},
+        {"batch", COMMAND_U32, &o.train.batch, 0, .lo = 1, .hi = 65536},
+        {"rate", COMMAND_U32, &rate_ppm, 6, .lo = 1, .hi = 100000000},
+        {"train", COMMAND_U32, &o.train_percent, 0, .lo = 1, .hi = 99, .note = ": it is percent"},
+        {"pieces", COMMAND_U32, &o.pieces, 0, .lo = 1, .hi = 1000},
+    };
+    int rc = command_line_read(
+        options, ARRAY_LEN(options), "--learn", read_word, &o, argc, argv, &stopped, err);
+    if (rc == WS_OK && stopped) {
         *ret_asked = LEARN_HELP;
         return WS_OK;
     }
@@ -312,6 +168,7 @@ int learn_options_read(int argc, char *const *argv, struct learn_options *ret_op
         rc = check(&o, err);
     if (rc != WS_OK)
         return rc;
+    o.train.rate = (float)(rate_ppm / 1e6);
     *ret_asked = o.prepare ? LEARN_PREPARE : LEARN_RUN;
     *ret_options = o;
     return WS_OK;

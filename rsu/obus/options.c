@@ -126,68 +126,8 @@ bool sim_time(const char *text, uint64_t *ret_its_us) {
 
 /* ---- one option ---- */
 
-enum option_id {
-    OPT_MAP = 1,
-    OPT_WORLD,
-    OPT_OUT,
-    OPT_PKI,
-    OPT_FCD,
-    OPT_FCD_NET,
-    OPT_VEHICLES,
-    OPT_LIARS,
-    OPT_SEED,
-    OPT_DURATION,
-    OPT_START,
-    OPT_CHANGE_AT,
-    OPT_CAM_HZ,
-    OPT_FAMILIES,
-    OPT_ISSUERS,
-    OPT_TICKET,
-    OPT_UNITS,
-    OPT_TPR,
-    OPT_FPR,
-    OPT_SIGMA,
-    OPT_MAP_VERSION,
-    OPT_ORIGIN,
-    OPT_LISTEN,
-    OPT_GENESIS,
-    OPT_NO_CLOCK,
-    OPT_HELP,
-    OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-    {"map", required_argument, NULL, OPT_MAP},
-    {"world", required_argument, NULL, OPT_WORLD},
-    {"out", required_argument, NULL, OPT_OUT},
-    {"pki", required_argument, NULL, OPT_PKI},
-    {"fcd", required_argument, NULL, OPT_FCD},
-    {"fcd-net", required_argument, NULL, OPT_FCD_NET},
-    {"vehicles", required_argument, NULL, OPT_VEHICLES},
-    {"liars", required_argument, NULL, OPT_LIARS},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"duration", required_argument, NULL, OPT_DURATION},
-    {"start", required_argument, NULL, OPT_START},
-    {"change-at", required_argument, NULL, OPT_CHANGE_AT},
-    {"cam-hz", required_argument, NULL, OPT_CAM_HZ},
-    {"families", required_argument, NULL, OPT_FAMILIES},
-    {"issuers", required_argument, NULL, OPT_ISSUERS},
-    {"ticket", required_argument, NULL, OPT_TICKET},
-    {"units", required_argument, NULL, OPT_UNITS},
-    {"tpr", required_argument, NULL, OPT_TPR},
-    {"fpr", required_argument, NULL, OPT_FPR},
-    {"sigma", required_argument, NULL, OPT_SIGMA},
-    {"map-version", required_argument, NULL, OPT_MAP_VERSION},
-    {"origin", required_argument, NULL, OPT_ORIGIN},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"genesis", required_argument, NULL, OPT_GENESIS},
-    {"no-clock", no_argument, NULL, OPT_NO_CLOCK},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static int read_origin(const char *text, struct sim_options *o, struct ws_err *err) {
+static int read_origin(void *ctx, char *text, struct ws_err *err) {
+    struct sim_options *o = ctx;
     char lat[32];
     const char *comma = strchr(text, ',');
     int64_t v[2] = {0, 0};
@@ -206,146 +146,25 @@ static int read_origin(const char *text, struct sim_options *o, struct ws_err *e
         "--origin %.60s: not LATITUDE,LONGITUDE in degrees with at most 7 decimals", text);
 }
 
-static int read_change(const char *text, struct sim_options *o, struct ws_err *err) {
+static int read_change(void *ctx, char *text, struct ws_err *err) {
+    const struct command_option seconds = {
+        .name = "change-at", .digits = 6, .hi = INT64_C(86400000000)};
+    struct sim_options *o = ctx;
     int64_t v = 0;
     o->change_half = strcmp(text, "half") == 0;
     if (o->change_half)
         return WS_OK;
-    int rc = command_line_number("change-at", text, 6, 0, INT64_C(86400000000), &v, err);
+    int rc = command_line_number(&seconds, text, &v, err);
     o->change_us = (uint64_t)v;
     return rc;
 }
 
-static int read_start(const char *text, struct sim_options *o, struct ws_err *err) {
+static int read_start(void *ctx, char *text, struct ws_err *err) {
+    struct sim_options *o = ctx;
     if (sim_time(text, &o->start_its_us))
         return WS_OK;
     return ws_fail(err, WS_EINPUT,
         "--start %.40s: not an instant like 2026-06-01T08:00:00Z from 2017 to 2099", text);
-}
-
-static int read_number(int opt, const char *text, struct sim_options *o, struct ws_err *err) {
-    static const struct {
-        int opt;
-        unsigned digits;
-        int64_t lo, hi;
-    } ranges[] = {
-        {OPT_VEHICLES, 0, 1, SIM_VEHICLES_MAX},
-        {OPT_LIARS, 6, 0, 1000000},
-        {OPT_DURATION, 6, 1000000, INT64_C(86400000000)},
-        {OPT_CAM_HZ, 0, 0, 10},
-        {OPT_FAMILIES, 0, 1, 65535},
-        {OPT_ISSUERS, 0, 1, SIM_ISSUERS_MAX},
-        {OPT_TICKET, 6, 1000000, INT64_C(86400) * 1000000},
-        {OPT_UNITS, 0, 0, 64},
-        {OPT_TPR, 6, 0, 1000000},
-        {OPT_FPR, 6, 0, 1000000},
-        {OPT_SIGMA, 0, 1, 2500},
-        {OPT_MAP_VERSION, 0, 1, 1000000000},
-    };
-    size_t i = 0;
-    while (i < ARRAY_LEN(ranges) && ranges[i].opt != opt)
-        i++;
-    if (i == ARRAY_LEN(ranges))
-        return ws_fail(err, WS_EINPUT, "an option that this program does not have");
-    int64_t v = 0;
-    int rc = command_line_number(
-        long_options[opt - 1].name, text, ranges[i].digits, ranges[i].lo, ranges[i].hi, &v, err);
-    if (rc != WS_OK)
-        return rc;
-    switch (opt) {
-    case OPT_VEHICLES:
-        o->vehicles = (size_t)v;
-        break;
-    case OPT_LIARS:
-        o->liars_ppm = (uint32_t)v;
-        break;
-    case OPT_DURATION:
-        o->duration_us = (uint64_t)v;
-        break;
-    case OPT_CAM_HZ:
-        o->cam_hz = (unsigned)v;
-        break;
-    case OPT_FAMILIES:
-        o->families = (unsigned)v;
-        break;
-    case OPT_ISSUERS:
-        o->issuers = (unsigned)v;
-        break;
-    case OPT_TICKET:
-        o->ticket_us = (uint64_t)v;
-        break;
-    case OPT_UNITS:
-        o->units = (unsigned)v;
-        break;
-    case OPT_TPR:
-        o->tpr_ppm = (uint32_t)v;
-        break;
-    case OPT_FPR:
-        o->fpr_ppm = (uint32_t)v;
-        break;
-    case OPT_MAP_VERSION:
-        o->map_version = (uint64_t)v;
-        break;
-    default:
-        o->sigma_mm = (uint32_t)v;
-        break;
-    }
-    return WS_OK;
-}
-
-struct reading {
-    struct sim_options o;
-    enum sim_asked asked;
-};
-
-static int read_one(void *ctx, int opt, char *text, struct ws_err *err) {
-    struct reading *r = ctx;
-    struct sim_options *o = &r->o;
-    switch (opt) {
-    case OPT_HELP:
-        r->asked = SIM_HELP;
-        return COMMAND_LINE_ENOUGH;
-    case OPT_VERSION:
-        r->asked = SIM_VERSION;
-        return COMMAND_LINE_ENOUGH;
-    case OPT_MAP:
-        o->map = text;
-        return WS_OK;
-    case OPT_WORLD:
-        o->world = text;
-        return WS_OK;
-    case OPT_OUT:
-        o->out = text;
-        return WS_OK;
-    case OPT_PKI:
-        o->pki = text;
-        return WS_OK;
-    case OPT_FCD:
-        o->fcd = text;
-        return WS_OK;
-    case OPT_FCD_NET:
-        o->fcd_net = text;
-        return WS_OK;
-    case OPT_LISTEN:
-        o->listen = text;
-        return WS_OK;
-    case OPT_GENESIS:
-        o->genesis = text;
-        return WS_OK;
-    case OPT_NO_CLOCK:
-        o->no_clock = true;
-        return WS_OK;
-    case OPT_SEED:
-        return command_line_seed("seed", text, &o->seed, err);
-    case OPT_START:
-        return read_start(text, o, err);
-    case OPT_CHANGE_AT:
-        return read_change(text, o, err);
-    case OPT_ORIGIN:
-        return read_origin(text, o, err);
-    default:
-        return read_number(opt, text, o, err);
-    }
 }
 
 static int check_listen(const struct sim_options *o, struct ws_err *err) {
@@ -376,39 +195,67 @@ static int check(const struct sim_options *o, struct ws_err *err) {
 
 int sim_options_read(int argc, char *const *argv, struct sim_options *ret_options,
     enum sim_asked *ret_asked, struct ws_err *err) {
-    struct reading r = {.asked = SIM_RUN,
-        .o = {
-            .seed = 1,
-            .change_half = true,
-            .cam_hz = 1,
-            .families = 4,
-            .issuers = 3,
-            .tpr_ppm = 950000,
-            .fpr_ppm = 20000,
-            .sigma_mm = 500,
-            .map_version = 1,
-        }};
-    const struct command_line line = {
-        .options = long_options, .whose = "this program", .option = read_one, .ctx = &r};
-    struct sim_options *o = &r.o;
-    int rc = read_start("2026-06-01T08:00:00Z", o, err);
+    struct sim_options o = {
+        .seed = 1,
+        .change_half = true,
+        .cam_hz = 1,
+        .families = 4,
+        .issuers = 3,
+        .tpr_ppm = 950000,
+        .fpr_ppm = 20000,
+        .sigma_mm = 500,
+        .map_version = 1,
+    };
+    bool help = false;
+    bool version = false;
+    bool stopped = false;
+    const struct command_option options[] = {
+        {"map", COMMAND_TEXT, .to = (void *)&o.map},
+        {"world", COMMAND_TEXT, .to = (void *)&o.world},
+        {"out", COMMAND_TEXT, .to = (void *)&o.out},
+        {"pki", COMMAND_TEXT, .to = (void *)&o.pki},
+        {"fcd", COMMAND_TEXT, .to = (void *)&o.fcd},
+        {"fcd-net", COMMAND_TEXT, .to = (void *)&o.fcd_net},
+        {"vehicles", COMMAND_SIZE, &o.vehicles, 0, .lo = 1, .hi = SIM_VEHICLES_MAX},
+        {"liars", COMMAND_U32, &o.liars_ppm, 6, .lo = 0, .hi = 1000000},
+        {"seed", COMMAND_SEED, .to = &o.seed},
+        {"duration", COMMAND_U64, &o.duration_us, 6, .lo = 1000000, .hi = INT64_C(86400000000)},
+        {"start", COMMAND_OWN, .to = &o, .take = read_start},
+        {"change-at", COMMAND_OWN, .to = &o, .take = read_change},
+        {"cam-hz", COMMAND_U32, &o.cam_hz, 0, .lo = 0, .hi = 10},
+        {"families", COMMAND_U32, &o.families, 0, .lo = 1, .hi = 65535},
+        {"issuers", COMMAND_U32, &o.issuers, 0, .lo = 1, .hi = SIM_ISSUERS_MAX},
+        {"ticket", COMMAND_U64, &o.ticket_us, 6, .lo = 1000000, .hi = INT64_C(86400000000)},
+        {"units", COMMAND_U32, &o.units, 0, .lo = 0, .hi = 64},
+        {"tpr", COMMAND_U32, &o.tpr_ppm, 6, .lo = 0, .hi = 1000000},
+        {"fpr", COMMAND_U32, &o.fpr_ppm, 6, .lo = 0, .hi = 1000000},
+        {"sigma", COMMAND_U32, &o.sigma_mm, 0, .lo = 1, .hi = 2500},
+        {"map-version", COMMAND_U64, &o.map_version, 0, .lo = 1, .hi = 1000000000},
+        {"origin", COMMAND_OWN, .to = &o, .take = read_origin},
+        {"listen", COMMAND_TEXT, .to = (void *)&o.listen},
+        {"genesis", COMMAND_TEXT, .to = (void *)&o.genesis},
+        {"no-clock", COMMAND_FLAG, .to = &o.no_clock},
+        {"help", COMMAND_STOP, .to = &help},
+        {"version", COMMAND_STOP, .to = &version},
+    };
+    char start[] = "2026-06-01T08:00:00Z";
+    int rc = read_start(&o, start, err);
     if (rc == WS_OK)
-        rc = command_line_read(&line, argc, argv, err);
-    *ret_asked = r.asked;
-    if (rc == COMMAND_LINE_ENOUGH)
-        return WS_OK;
-    if (rc == WS_OK)
-        rc = check(o, err);
-    if (rc != WS_OK)
+        rc = command_line_read(
+            options, ARRAY_LEN(options), "this program", NULL, NULL, argc, argv, &stopped, err);
+    *ret_asked = help ? SIM_HELP : version ? SIM_VERSION : SIM_RUN;
+    if (rc == WS_OK && !stopped)
+        rc = check(&o, err);
+    if (rc != WS_OK || stopped)
         return rc;
-    if (o->listen != NULL)
+    if (o.listen != NULL)
         *ret_asked = SIM_LISTEN;
-    if (o->fcd == NULL) {
-        o->vehicles = o->vehicles == 0 ? 40 : o->vehicles;
-        o->duration_us = o->duration_us == 0 ? 600000000 : o->duration_us;
+    if (o.fcd == NULL) {
+        o.vehicles = o.vehicles == 0 ? 40 : o.vehicles;
+        o.duration_us = o.duration_us == 0 ? 600000000 : o.duration_us;
     }
-    if (!o->change_half && o->duration_us != 0 && o->change_us > o->duration_us)
+    if (!o.change_half && o.duration_us != 0 && o.change_us > o.duration_us)
         return ws_fail(err, WS_EINPUT, "--change-at lies behind --duration");
-    *ret_options = *o;
+    *ret_options = o;
     return WS_OK;
 }

@@ -94,8 +94,9 @@ static void wrong_options_are_named(void **state) {
         {{"--map", "m", NULL}, "no option of --learn"},
         {{"--rounds", NULL}, "wants a value"},
         {{"more", NULL}, "belongs to no option"},
-        {{"--train", "0.8", NULL}, "--train 0.8: not percent, a number from 1 to 99"},
-        {{"--train", "100", NULL}, "--train 100: not percent"},
+        {{"--train", "0.8", NULL},
+            "--train 0.8: not a number from 1 to 99 without decimals: it is percent"},
+        {{"--train", "100", NULL}, "--train 100: not a number"},
         {{"--split", "1.5", NULL}, "--split 1.5"},
         {{"--prepare", NULL}, "--pki is missing"},
     };
