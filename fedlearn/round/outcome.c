@@ -163,7 +163,7 @@ static void note_groups(
     }
 }
 
-/* The step into ret_next; version and parent move on only when it stays. */
+/* The step into ret_next; steps and parent move on only when it stays. */
 static void take_step(
     const struct fl_find *f, const int32_t *step, struct fl_outcome *o, struct fl_model *ret_next) {
     struct fl_model next = model_copy(f->model);
@@ -173,7 +173,7 @@ static void take_step(
         o->n_changes = (uint8_t)fl_top_changes(
             f->model->params, next.params, f->open->params, FL_CHANGES_MAX, o->change);
     if (o->step && !o->vetoed) {
-        next.version++;
+        next.steps++;
         memcpy(next.parent, f->open->model_hash, sizeof(next.parent));
     } else {
         fl_model_free(&next);

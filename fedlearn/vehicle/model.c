@@ -70,8 +70,8 @@ static void name_input(const struct fl_schema *s, size_t i, char *ret) {
 }
 
 static int check(const struct fl_model *m, struct ws_err *err) {
-    if (m->version > INT64_MAX)
-        return ws_fail(err, WS_EINPUT, "a version above 2^63 - 1");
+    if (m->steps > INT64_MAX)
+        return ws_fail(err, WS_EINPUT, "steps above 2^63 - 1");
     for (size_t i = 0; i < m->shape.inputs; i++) {
         if (!is_norm(&m->norm[i]))
             return ws_fail(err, WS_EINPUT, "constants of input %zu are out of range", i);
@@ -122,7 +122,7 @@ void fl_model_encode(const struct fl_model *m, struct buf *ret) {
     buf_u16(ret, m->shape.hidden);
     buf_u16(ret, m->shape.classes);
     buf_u8(ret, FL_PARAM_FRACTION);
-    buf_u64(ret, m->version);
+    buf_u64(ret, m->steps);
     buf_put(ret, m->parent, sizeof(m->parent));
     for (size_t i = 0; i < m->shape.inputs; i++) {
         put_name(ret, m->inputs[i]);
@@ -182,7 +182,7 @@ int fl_model_decode(struct span octets, struct fl_model *ret, struct ws_err *err
     m.shape.hidden = rd_u16(&r);
     m.shape.classes = rd_u16(&r);
     uint8_t fraction = rd_u8(&r);
-    m.version = rd_u64(&r);
+    m.steps = rd_u64(&r);
     rd_copy(&r, m.parent, sizeof(m.parent));
     if (r.bad)
         return ws_fail(err, WS_EINPUT, "the model ends in its head of %d octets", HEAD);

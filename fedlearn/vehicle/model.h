@@ -1,5 +1,5 @@
 /* A model as a thing of its own: shape, what its inputs are and how they are normalised, names of its classes, its
- * place in the line of versions, parameters in fixed point. One encoding (docs/formats/learning.md, Model), so its
+ * steps since the first of its line, parameters in fixed point. One encoding (docs/formats/learning.md, Model), so its
  * hash is what the ledger names; exports for other tools.
  *
  * A model owns its memory; fl_model_free. One thread per model. */
@@ -20,7 +20,8 @@ enum {
 
 struct fl_model {
     struct fl_shape shape;
-    uint64_t version; /* 0 for the first; at most INT64_MAX */
+    uint64_t
+        steps; /* since the first of its line, 0 for that; at most INT64_MAX. No version: those the cell counts (rounds.h) */
     uint8_t parent[32]; /* hash of the model before; zero for the first */
     struct fl_norm *norm; /* shape.inputs */
     char (*inputs)[FL_INPUT_NAME]; /* names in UTF-8 without control characters, not empty */
@@ -28,7 +29,7 @@ struct fl_model {
     int32_t *params; /* fl_shape_params, in +-FL_PARAM_MAX */
 };
 
-/* Version 0 for a schema, with a hidden layer of that size (0: none). norm: one for each input; params: NULL for
+/* The first of a line for a schema, with a hidden layer of that size (0: none). norm: one for each input; params: NULL for
  * zeros. All copied. Names of inputs: the column, `a - b` for a difference, with windows `.mean`, `.deviation`, `.least`,
  * `.greatest`, `.step` behind it. WS_EINPUT: a shape, constant or name that a model cannot have. */
 WARN_UNUSED int fl_model_new(const struct fl_schema *schema, uint16_t hidden,
@@ -44,11 +45,13 @@ bool fl_model_peek_parent(struct span head, uint8_t ret_parent[static 32]);
 void fl_model_hash(const struct fl_model *m, uint8_t ret_hash[static 32]);
 
 /* safetensors: F32 tensors `input.middle`, `input.factor`, `hidden.weight`, `hidden.bias`, `output.weight`,
- * `output.bias`, and I32 `fixed.params`, the parameters as the cell agreed on them; names and hashes as metadata. */
-void fl_model_safetensors(const struct fl_model *m, struct buf *ret);
+ * `output.bias`, and I32 `fixed.params`, the parameters as the cell agreed on them; names, hashes and steps as metadata, and
+ * the version that the cell counts it as (0: not known, and not said). */
+void fl_model_safetensors(const struct fl_model *m, uint64_t version, struct buf *ret);
 
 /* ONNX, IR version 8, operator set 13: from `features` [N, inputs], in the units of the table, to `probabilities`
- * [N, classes]: normalisation, Gemm, Relu, Gemm, Softmax. Names of inputs and classes as metadata, a line each. */
-void fl_model_onnx(const struct fl_model *m, struct buf *ret);
+ * [N, classes]: normalisation, Gemm, Relu, Gemm, Softmax. Names of inputs and classes as metadata, a line each.
+ * version as above, at most INT64_MAX: `model_version`. */
+void fl_model_onnx(const struct fl_model *m, uint64_t version, struct buf *ret);
 
 #endif

@@ -193,15 +193,16 @@ static void put_names(
     buf_free(&lines);
 }
 
-void fl_model_onnx(const struct fl_model *m, struct buf *ret) {
+void fl_model_onnx(const struct fl_model *m, uint64_t version, struct buf *ret) {
     struct buf part = {0};
     uint8_t hash[32];
     char hex[65];
     number(ret, MODEL_IR_VERSION, IR);
     text(ret, MODEL_PRODUCER, "wayside");
     /* The format's version is signed. */
-    WS_ASSERT(m->version <= INT64_MAX);
-    number(ret, MODEL_VERSION, m->version);
+    WS_ASSERT(version <= INT64_MAX);
+    if (version != 0)
+        number(ret, MODEL_VERSION, version);
     put_graph(m, &part);
     message(ret, MODEL_GRAPH, &part);
     number(&part, OPSET_VERSION, OPSET);

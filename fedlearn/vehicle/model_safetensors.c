@@ -67,7 +67,7 @@ static void put_entry(struct buf *b, const struct fl_tensor *t, const char *type
     buf_printf(b, "%zu],\"data_offsets\":[%zu,%zu]}", t->columns, at, at + 4 * fl_tensor_values(t));
 }
 
-void fl_model_safetensors(const struct fl_model *m, struct buf *ret) {
+void fl_model_safetensors(const struct fl_model *m, uint64_t version, struct buf *ret) {
     struct fl_tensor t[FL_MAX_TENSORS];
     size_t n = fl_model_tensors(m, t);
     uint8_t hash[32];
@@ -79,8 +79,10 @@ void fl_model_safetensors(const struct fl_model *m, struct buf *ret) {
     put_text(&head, m->classes[0], m->shape.classes, FL_NAME);
     buf_printf(&head, ",\"inputs\":");
     put_text(&head, m->inputs[0], m->shape.inputs, FL_INPUT_NAME);
-    buf_printf(&head, ",\"fraction_bits\":\"%d\",\"hash\":\"%s\",\"version\":\"%" PRIu64 "\"",
-        FL_PARAM_FRACTION, hex, m->version);
+    buf_printf(&head, ",\"fraction_bits\":\"%d\",\"hash\":\"%s\",\"steps\":\"%" PRIu64 "\"",
+        FL_PARAM_FRACTION, hex, m->steps);
+    if (version != 0)
+        buf_printf(&head, ",\"version\":\"%" PRIu64 "\"", version);
     hex_encode(hex, m->parent, sizeof(m->parent));
     buf_printf(&head, ",\"parent\":\"%s\"}", hex);
     size_t at = 0;

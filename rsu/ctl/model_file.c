@@ -20,6 +20,12 @@ static double deviation_of(const struct fl_norm *n) {
     return n->factor == 0 ? 0 : 1 / ldexp((double)n->factor, -32);
 }
 
+/* Of the cell: versions are what its ledger counts. 0: nobody has said. */
+static uint64_t version_of(const struct ctl_named *n) {
+    const json_int_t version = json_integer_value(json_object_get(n->line, "version"));
+    return version > 0 ? (uint64_t)version : 0;
+}
+
 static json_t *model_json(const struct fl_model *m) {
     char hash[65];
     char parent[65];
@@ -33,8 +39,8 @@ static json_t *model_json(const struct fl_model *m) {
     json_t *classes = json_array();
     for (size_t i = 0; i < m->shape.classes; i++)
         (void)json_array_append_new(classes, json_string(m->classes[i]));
-    return json_pack("{s:s, s:I, s:s, s:i, s:I, s:o, s:o}", "hash", hash, "version",
-        (json_int_t)m->version, "parent", parent, "hidden", (int)m->shape.hidden, "parameters",
+    return json_pack("{s:s, s:I, s:s, s:i, s:I, s:o, s:o}", "hash", hash, "steps",
+        (json_int_t)m->steps, "parent", parent, "hidden", (int)m->shape.hidden, "parameters",
         (json_int_t)fl_shape_params(&m->shape), "inputs", inputs, "classes", classes);
 }
 
@@ -45,7 +51,7 @@ static void put_model(const struct fl_model *m, struct buf *b) {
     ctl_model_name(m, hash);
     hex_encode(parent, m->parent, 32);
     buf_printf(b, "hash:       %s\nsteps:      %llu since its first\nparent:     %s\n", hash,
-        (unsigned long long)m->version, memcmp(m->parent, zero, 32) == 0 ? "none" : parent);
+        (unsigned long long)m->steps, memcmp(m->parent, zero, 32) == 0 ? "none" : parent);
     buf_printf(b, "parameters: %zu\nhidden:     %u%s\nclasses:    %u:", fl_shape_params(&m->shape),
         m->shape.hidden, m->shape.hidden == 0 ? " (logistic regression)" : "", m->shape.classes);
     for (size_t i = 0; i < m->shape.classes; i++)
@@ -78,6 +84,8 @@ static int tell_model(const struct ctl_verb *v, const struct ctl_named *n, bool 
     int code;
     if (json) {
         json_t *o = model_json(&n->model);
+        (void)json_object_set_new(o, "version",
+            version_of(n) == 0 ? json_null() : json_integer((json_int_t)version_of(n)));
         (void)json_object_set_new(o, "unit", n->line == NULL ? json_null() : json_incref(n->line));
         code = ctl_print_json(v, o);
         json_decref(o);
@@ -112,10 +120,12 @@ static int run_show(const struct ctl_verb *v, int argc, char **argv) {
 const struct ctl_verb ctl_model_show = {"model", "show", "what a model is",
     "[FILE|VERSION|HASH] [--http ADDR] [--json]\n"
     "\n"
-    "Its hash, place in the line of versions, shape, classes, and each input with its middle and "
+    "Its hash, steps since the first of its line, shape, classes, and each input with its middle "
+    "and "
     "deviation; of the one\n"
     "in force at a unit when none is named.\n" CTL_NAMED_USAGE
-    "Which version that is, the unit is believed; `model verify` checks.\n"
+    "Versions are what the cell counts: a file, or a model that is asked for by its hash, has none "
+    "here. Which one\nthat is, the unit is believed; `model verify` checks.\n"
     "\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
     "  --json              print JSON\n",
@@ -148,9 +158,9 @@ static int run_export(const struct ctl_verb *v, int argc, char **argv) {
     code = ctl_named_load(v, words.v[0], &face, &n);
     if (code == CTL_DONE) {
         if (onnx)
-            fl_model_onnx(&n.model, &made);
+            fl_model_onnx(&n.model, version_of(&n), &made);
         else if (tensors)
-            fl_model_safetensors(&n.model, &made);
+            fl_model_safetensors(&n.model, version_of(&n), &made);
         else
             fl_model_encode(&n.model, &made);
         if (out == NULL)
@@ -172,7 +182,11 @@ const struct ctl_verb ctl_model_export = {"model", "export",
     "them\n"
     "  --format wsfl         the cell's own form, whose SHA-256 is on the ledger\n"
     "  --out FILE            instead of standard output\n"
-    "  --http ADDR           of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n",
+    "  --http ADDR           of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
+    "\n"
+    "ONNX and safetensors say the version of the cell when that is what was asked for; of a FILE "
+    "or "
+    "HASH, the hash.\n",
     run_export};
 
 /* ---- test ---- */

@@ -168,7 +168,7 @@ static void follow_ledger(struct daemon *d) {
     d->decide_height = height;
     decide_service_keep(d->face.decide, keep_of(d));
     fl_contract_model(d->face.cell.learn, &model);
-    decide_service_model(d->face.decide, model.name[0] == '\0' ? NULL : model.hash);
+    decide_service_model(d->face.decide, model.name[0] == '\0' ? NULL : model.hash, model.version);
     if (version == d->decide_map)
         return;
     d->decide_map = version;

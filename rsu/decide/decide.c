@@ -29,6 +29,7 @@ struct decide {
     /* the model */
     struct fl_model *model; /* NULL: none */
     uint8_t hash[32];
+    uint64_t version; /* of the ledger */
     bool applied;
     char why_not[WS_ERR_TEXT];
     struct decide_binding binding;
@@ -134,7 +135,7 @@ static void begin(struct decide *d, struct live *l, const struct risk_place *at,
     s->threshold = d->threshold;
     memcpy(s->class_name, d->model->classes[d->threshold], sizeof(s->class_name));
     s->since_us = decide_minute(its_us);
-    s->model_version = d->model->version;
+    s->model_version = d->version;
     memcpy(s->model_hash, d->hash, sizeof(s->model_hash));
     s->needs = d->binding.needs;
     l->file_us = its_us;
@@ -237,7 +238,7 @@ static bool find_class(
 }
 
 void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[static 32],
-    uint64_t its_us, const char *why) {
+    uint64_t version, uint64_t its_us, const char *why) {
     struct ws_err err = {0};
     for (size_t i = 0; i < d->cfg.risk.places; i++)
         if (risk_is_on(d->risk, i))
@@ -248,6 +249,7 @@ void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[stati
     memset(d->state.judged, 0, sizeof(d->state.judged));
     drop_model(d);
     memcpy(d->hash, hash, sizeof(d->hash));
+    d->version = version;
     d->model = m;
     (void)snprintf(d->why_not, sizeof(d->why_not), "%s", why);
     if (m == NULL)
@@ -444,14 +446,13 @@ size_t decide_list(const struct decide *d, struct decide_decision *ret, size_t m
 void decide_read(const struct decide *d, struct decide_state *ret) {
     *ret = d->state;
     ret->applied = d->applied;
+    ret->model_version = d->version;
     memcpy(ret->model_hash, d->hash, sizeof(ret->model_hash));
     memcpy(ret->why_not, d->why_not, sizeof(ret->why_not));
     ret->vehicles = looks_used(d->looks);
     ret->places = risk_used(d->risk);
     if (d->model == NULL)
         return;
-    ret->has_model = true;
-    ret->model_version = d->model->version;
     ret->classes = (uint8_t)d->model->shape.classes;
     if (!d->applied)
         return;

@@ -68,7 +68,7 @@ struct decide_decision {
     uint32_t vehicles, judged; /* most at or above the class within the time, and all judged then */
     uint64_t since_us, until_us; /* ITS, whole minutes; until 0: it goes on */
     enum decide_end end;
-    uint64_t model_version;
+    uint64_t model_version; /* of the ledger */
     uint8_t model_hash[32];
     uint32_t needs; /* bit by quantity: what the model looked at */
     int32_t least
@@ -86,8 +86,8 @@ struct decide_filing {
 };
 
 struct decide_state {
-    bool has_model, applied;
-    uint64_t model_version;
+    bool applied;
+    uint64_t model_version; /* of the ledger; 0: none is in force */
     uint8_t model_hash[32];
     char why_not[WS_ERR_TEXT]; /* not applied: the input that is missing, or what else */
     uint8_t threshold;
@@ -109,10 +109,10 @@ struct decide;
 struct decide *decide_new(const struct decide_config *cfg); /* strings are copied */
 void decide_free(struct decide *d); /* NULL is fine */
 
-/* The model in force, which it takes over (NULL: there is none, or it is not here; why says which). Windows and counts begin anew, and what
- * went on ends. */
+/* The model in force, which it takes over (NULL: there is none, or it is not here; why says which), and what the ledger calls it (version 0:
+ * there is none). Windows and counts begin anew, and what went on ends. */
 void decide_model(struct decide *d, struct fl_model *m, const uint8_t hash[static 32],
-    uint64_t its_us, const char *why);
+    uint64_t version, uint64_t its_us, const char *why);
 void decide_ground(struct decide *d, struct ground *g); /* takes over */
 /* Advisories about hazards that are in force, not ours: from now on these, DECIDE_HAZARDS_MAX at most. */
 void decide_hazards(struct decide *d, const struct decide_hazard *list, size_t n);

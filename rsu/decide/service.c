@@ -41,6 +41,7 @@ struct decide_service {
     bool ends;
     bool has_hash;
     uint8_t hash[32];
+    uint64_t version; /* of the ledger */
     uint64_t hash_turn; /* counts changes */
     struct ground *ground; /* NULL: no other one */
     bool hazards_changed;
@@ -63,6 +64,20 @@ struct decide_service {
     char site_said[WS_ERR_TEXT]; /* what was wrong with it: said once */
     uint64_t loaded_turn, look_again_us; /* monotonic; 0: the model is here */
     struct ws_log_limit complaints;
+};
+
+/* What the ledger's thread has said since the turn before. */
+struct orders {
+    bool ends, has_hash;
+    uint8_t hash[32];
+    uint64_t version;
+    uint64_t turn;
+    struct ground *ground;
+    bool hazards_changed;
+    size_t n_hazards;
+    struct decide_hazard hazard[DECIDE_HAZARDS_MAX];
+    struct answer answer[FILINGS];
+    size_t n_answers;
 };
 
 /* ---- the log ---- */
@@ -117,7 +132,8 @@ static void forget(struct decide_service *s, struct ws_now now, uint64_t *ret_fa
 
 /* ---- the model ---- */
 
-static void load(struct decide_service *s, const uint8_t *hash, struct ws_now now) {
+static void load(
+    struct decide_service *s, const uint8_t *hash, uint64_t version, struct ws_now now) {
     struct materials_hold hold;
     struct ws_err err = {0};
     struct decide_state state;
@@ -134,7 +150,7 @@ static void load(struct decide_service *s, const uint8_t *hash, struct ws_now no
         }
         materials_release(&hold);
     }
-    decide_model(s->decide, m, hash, now.its_us, err.text);
+    decide_model(s->decide, m, hash, version, now.its_us, err.text);
     decide_read(s->decide, &state);
     char hex[17];
     hex_encode(hex, hash, 8);
@@ -142,26 +158,26 @@ static void load(struct decide_service *s, const uint8_t *hash, struct ws_now no
         ws_log(WS_LOG_INFO, "decide", "model %llu (%s) is applied: '%s' and above count",
             (unsigned long long)state.model_version, hex, state.class_name);
     else
-        ws_log(WS_LOG_WARN, "decide", "model %s is not applied: %s", hex, state.why_not);
+        ws_log(WS_LOG_WARN, "decide", "model %llu (%s) is not applied: %s",
+            (unsigned long long)version, hex, state.why_not);
 }
 
 /* Said once for each model; whether it has come is asked without a word. */
-static void take_model(struct decide_service *s, bool has_hash, const uint8_t *hash, uint64_t turn,
-    struct ws_now now) {
+static void take_model(struct decide_service *s, const struct orders *o, struct ws_now now) {
     static const uint8_t none[32];
-    if (turn == s->loaded_turn) {
+    if (o->turn == s->loaded_turn) {
         if (s->look_again_us == 0 || now.mono_us < s->look_again_us)
             return;
         s->look_again_us = now.mono_us + MODEL_US;
-        if (!materials_has_blob(s->cfg.materials, hash))
+        if (!materials_has_blob(s->cfg.materials, o->hash))
             return;
     }
-    s->loaded_turn = turn;
+    s->loaded_turn = o->turn;
     s->look_again_us = 0;
-    if (has_hash)
-        load(s, hash, now);
+    if (o->has_hash)
+        load(s, o->hash, o->version, now);
     else
-        decide_model(s->decide, NULL, none, now.its_us, "no model is in force");
+        decide_model(s->decide, NULL, none, 0, now.its_us, "no model is in force");
 }
 
 /* ---- the site ---- */
@@ -206,18 +222,6 @@ static void look_at_site(struct decide_service *s, struct ws_now now) {
 
 /* ---- the thread ---- */
 
-struct orders {
-    bool ends, has_hash;
-    uint8_t hash[32];
-    uint64_t turn;
-    struct ground *ground;
-    bool hazards_changed;
-    size_t n_hazards;
-    struct decide_hazard hazard[DECIDE_HAZARDS_MAX];
-    struct answer answer[FILINGS];
-    size_t n_answers;
-};
-
 static void wait_for_turn(struct decide_service *s, struct orders *o) {
     const struct timespec until = ws_clock_deadline(TURN_US);
     (void)pthread_mutex_lock(&s->lock);
@@ -227,6 +231,7 @@ static void wait_for_turn(struct decide_service *s, struct orders *o) {
     o->ends = s->ends;
     o->has_hash = s->has_hash;
     memcpy(o->hash, s->hash, sizeof(o->hash));
+    o->version = s->version;
     o->turn = s->hash_turn;
     o->ground = s->ground;
     s->ground = NULL;
@@ -251,7 +256,7 @@ static void take_orders(struct decide_service *s, const struct orders *o, struct
         else
             decide_not_filed(s->decide, o->answer[i].number, now.its_us, RETRY_US);
     }
-    take_model(s, o->has_hash, o->hash, o->turn, now);
+    take_model(s, o, now);
 }
 
 static void hear_all(struct decide_service *s) {
@@ -382,9 +387,11 @@ void decide_service_heard(
     (void)ring_push(s->heard, slot);
 }
 
-void decide_service_model(struct decide_service *s, const uint8_t *hash) {
+void decide_service_model(struct decide_service *s, const uint8_t *hash, uint64_t version) {
     (void)pthread_mutex_lock(&s->lock);
-    if (s->has_hash != (hash != NULL) || (hash != NULL && memcmp(s->hash, hash, 32) != 0)) {
+    if (s->has_hash != (hash != NULL) ||
+        (hash != NULL && (s->version != version || memcmp(s->hash, hash, 32) != 0))) {
+        s->version = version;
         s->has_hash = hash != NULL;
         if (hash != NULL)
             memcpy(s->hash, hash, sizeof(s->hash));

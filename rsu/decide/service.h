@@ -30,8 +30,8 @@ void decide_service_close(struct decide_service *s); /* ends its thread; NULL is
 /* ---- the ledger's thread ---- */
 /* A verified beacon with a position. implausible: what it says cannot be (pktio/plausibility.h); it is counted and not looked at. */
 void decide_service_heard(struct decide_service *s, const struct decide_heard *h, bool implausible);
-/* The model in force; NULL: none. Cheap when it is the one it was. */
-void decide_service_model(struct decide_service *s, const uint8_t *hash);
+/* The model in force, and its version on the ledger; NULL: none. Cheap when it is the one it was. */
+void decide_service_model(struct decide_service *s, const uint8_t *hash, uint64_t version);
 /* From now on decisions are kept so long; what is older is erased within the hour, and when this becomes another at once. */
 void decide_service_keep(struct decide_service *s, uint64_t keep_us);
 void decide_service_ground(struct decide_service *s, struct ground *g); /* takes over */

@@ -14,7 +14,7 @@ enum { LOOKS_TOLD = 100 };
 static json_t *model_json(const struct decide_state *s) {
     json_t *o = json_object();
     json_put(o, "applied", json_boolean(s->applied));
-    json_put(o, "version", s->has_model ? json_count(s->model_version) : json_null());
+    json_put(o, "version", s->model_version != 0 ? json_count(s->model_version) : json_null());
     json_put(
         o, "hash", json_hex(s->model_hash, sizeof(s->model_hash))); /* zeros: none is in force */
     json_put(o, "class", s->applied ? json_count(s->threshold) : json_null());

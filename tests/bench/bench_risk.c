@@ -223,7 +223,7 @@ static void cost_of(const char *name, const char *schema, uint16_t hidden, unsig
             h[(size_t)b * CARS + i] = rig_heard(i, 0.1 * b + 0.00001 * i,
                 (int)(i % 70) * 20 - 700 + (int)b, ((int)(i / 70) - 14) * 40, 40 + i % 30, 90);
     decide_ground(d, town());
-    decide_model(d, m, hash, RIG_ITS_US, "");
+    decide_model(d, m, hash, 1, RIG_ITS_US, "");
     double t = seconds();
     for (size_t i = 0; i < (size_t)CARS * BEACONS; i++)
         (void)decide_hear(d, &h[i]);

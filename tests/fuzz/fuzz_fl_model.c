@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fl_model_encode(&m, &b);
     WS_ASSERT(span_equal(buf_span(&b), (struct span){data, size}));
     buf_clear(&b);
-    fl_model_safetensors(&m, &b);
-    fl_model_onnx(&m, &b);
+    fl_model_safetensors(&m, 1, &b);
+    fl_model_onnx(&m, 0, &b);
     buf_free(&b);
     fl_model_free(&m);
     return 0;

@@ -87,6 +87,14 @@ risk 1 >"$out/said"
 grep -qE "\"direction_deg\":90,\"class\":1,\"class_name\":\"wild\"" "$out/said" || fail 'not eastbound, or another class'
 grep -q '"direction_deg":270' "$out/said" && fail 'the calm direction is risky'
 grep -q "\"model_hash\":\"$hash\"" "$out/said" || fail 'the model is not named'
+# One number for it everywhere: the ledger's.
+version=$(curl -s "http://127.0.0.1:$http/v1/models" | tr -d ' \n' | grep -oE "\"version\":[0-9]+,\"hash\":\"$hash\"" | grep -oE '[0-9]+' | head -n 1)
+[ -n "$version" ] || fail 'the model is not among those of the cell'
+grep -q "\"version\":$version,\"hash\":\"$hash\"" "$out/said" || fail 'the service calls the model another version'
+grep -q "\"model_version\":$version," "$out/said" || fail 'a decision calls the model another version'
+ctl model export "$version" --format safetensors --out "$out/wild.safetensors" --http "127.0.0.1:$http" >"$out/told" 2>&1 || fail 'export'
+grep -aq "\"version\":\"$version\"" "$out/wild.safetensors" || fail 'an export calls the model another version'
+ctl model show "$version" --json --http "127.0.0.1:$http" | tr -d ' \n' | grep -q "\"version\":$version," || fail 'model show calls the model another version'
 place=$(grep -oE '"place":\{[^}]*\}' "$out/said" | sort -u)
 [ "$(echo "$place" | wc -l)" -le 2 ] || fail 'more places than the 100 m may touch'
 tx=$(grep -oE '"observation":"[0-9a-f]{64}"' "$out/said" | head -n 1 | cut -d'"' -f4)

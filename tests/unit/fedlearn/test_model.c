@@ -28,7 +28,7 @@ static struct fl_model sample(uint16_t hidden, uint64_t seed) {
     struct fl_model m;
     if (fl_model_new(&schema, hidden, norm, params, &m, &err) != 0)
         fail_msg("%s", err.text);
-    m.version = 7;
+    m.steps = 7;
     m.parent[0] = 0xab;
     return m;
 }
@@ -102,7 +102,7 @@ static void test_refusals(void **state) {
     refused(19, 0, WS_EINPUT, "a model of 0 inputs");
     refused(23, 1, WS_EINPUT, "classes");
     refused(24, 21, WS_ENOTSUP, "21 fraction bits");
-    refused(25, 0x80, WS_EINPUT, "version above");
+    refused(25, 0x80, WS_EINPUT, "steps above");
     refused(65, 0, WS_EINPUT, "name of input 0");
     refused(66, '\n', WS_EINPUT, "name of input 0");
     refused(66, 0xc3, WS_EINPUT, "name of input 0"); /* not UTF-8 */
@@ -152,7 +152,7 @@ static void test_safetensors(void **state) {
     (void)state;
     struct fl_model m = sample(4, 3);
     struct buf b = {0};
-    fl_model_safetensors(&m, &b);
+    fl_model_safetensors(&m, 12, &b);
     size_t head = le(b.p, 8);
     assert_int_equal(head % 8, 0);
     json_error_t why;
@@ -164,7 +164,12 @@ static void test_safetensors(void **state) {
         json_string_value(json_object_get(meta, "classes")), "low\nvery \\ high\nmid");
     assert_string_equal(
         json_string_value(json_object_get(meta, "inputs")), "speed - limit\na \\ b\n\xc3\xa4");
-    assert_string_equal(json_string_value(json_object_get(meta, "version")), "7");
+    assert_string_equal(json_string_value(json_object_get(meta, "steps")), "7");
+    assert_string_equal(json_string_value(json_object_get(meta, "version")), "12");
+    struct buf bare = {0};
+    fl_model_safetensors(&m, 0, &bare); /* of a file that is no version of a cell */
+    assert_null(memmem(bare.p, bare.n, "version", 7));
+    buf_free(&bare);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)meta, key, value) assert_true(json_is_string(value));
@@ -329,10 +334,10 @@ static void test_onnx(void **state) {
     for (uint16_t hidden = 0; hidden <= 8; hidden += 4) {
         struct fl_model m = sample(hidden, 10 + hidden);
         struct buf b = {0};
-        fl_model_onnx(&m, &b);
+        fl_model_onnx(&m, 12, &b);
         struct span model = buf_span(&b);
         assert_int_equal(get(model, 1, 0).value, 8);
-        assert_int_equal(get(model, 5, 0).value, 7);
+        assert_int_equal(get(model, 5, 0).value, 12);
         assert_int_equal(get(get(model, 8, 0).octets, 2, 0).value, 13);
         assert_true(is(get(get(model, 14, 1).octets, 2, 0).octets, "low\nvery \\ high\nmid"));
         struct span graph = get(model, 7, 0).octets;
@@ -374,7 +379,7 @@ int main(int argc, char **argv) {
         struct buf b = {0};
         for (int i = 1; i < 3; i++) {
             buf_clear(&b);
-            i == 1 ? fl_model_onnx(&m, &b) : fl_model_encode(&m, &b);
+            i == 1 ? fl_model_onnx(&m, 0, &b) : fl_model_encode(&m, &b);
             FILE *f = fopen(argv[i], "wb");
             if (f == NULL || fwrite(b.p, 1, b.n, f) != b.n || fclose(f) != 0)
                 return 1;

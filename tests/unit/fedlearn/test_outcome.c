@@ -48,7 +48,7 @@ static void steps_are_means_and_go_on(void **state) {
     double second[RIG_PARAMS];
     mean_step(r, first);
     rig_outcome(r, o);
-    assert_int_equal(r->next.version, r->model.version + 1);
+    assert_int_equal(r->next.steps, r->model.steps + 1);
     assert_memory_equal(r->next.parent, rig_view(r).open->model_hash, 32);
     for (size_t k = 0; k < RIG_PARAMS; k++)
         assert_true(fabs(r->next.params[k] - r->model.params[k] - first[k]) <= 1.5);

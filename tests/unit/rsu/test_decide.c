@@ -28,7 +28,7 @@ static struct ground *road(int32_t limit) {
 static struct decide *service(const struct decide_config *cfg, const char *schema, double above) {
     struct decide *d = decide_new(cfg);
     decide_ground(d, road(50));
-    decide_model(d, rig_model(schema, one, above), hash_a, RIG_ITS_US, "");
+    decide_model(d, rig_model(schema, one, above), hash_a, 7, RIG_ITS_US, "");
     return d;
 }
 
@@ -68,6 +68,7 @@ static void three_make_a_risk(void **state) {
     assert_string_equal(all[0].class_name, "wild");
     assert_int_equal(all[0].class, 1);
     assert_memory_equal(all[0].model_hash, hash_a, 32);
+    assert_int_equal(all[0].model_version, 7); /* the ledger's, not the file's count of steps */
     assert_int_equal(all[0].until_us, 0);
     /* Ranges over what counted, nobody's own speed: 83 to 99 km/h where 50 is the limit. */
     assert_int_equal(all[0].least[DECIDE_SPEED], 80000);
@@ -96,7 +97,7 @@ static void minutes_and_forgetting(void **state) {
     assert_int_equal(all[0].since_us, RIG_ITS_US + minute);
     for (unsigned k = 1; k < 70; k++) {
         decide_model(
-            d, rig_model(fast, one, 30), hash_b, RIG_ITS_US + k * 10 * minute + 1234567, "");
+            d, rig_model(fast, one, 30), hash_b, 8, RIG_ITS_US + k * 10 * minute + 1234567, "");
         for (unsigned i = 0; i < 3; i++)
             (void)pass(d, i, 600 * k + 2 + i, 90);
     }
@@ -114,7 +115,7 @@ static void minutes_and_forgetting(void **state) {
     assert_int_equal(all[1].filings, 1);
     decide_forget(d, UINT64_MAX);
     assert_int_equal(decide_list(d, all, 80), 1); /* that one goes on */
-    decide_model(d, NULL, hash_b, RIG_ITS_US + 800 * minute, "");
+    decide_model(d, NULL, hash_b, 8, RIG_ITS_US + 800 * minute, "");
     assert_int_equal(decide_list(d, all, 80), 1);
     assert_int_equal(all[0].number, 70);
     decide_free(d);
@@ -194,7 +195,7 @@ static void another_model(void **state) {
     for (unsigned i = 0; i < 3; i++)
         (void)pass(d, i, i, 90);
     (void)pass(d, 7, 3, 90);
-    decide_model(d, rig_model(fast, one, 30), hash_b, RIG_ITS_US + 4000000, "");
+    decide_model(d, rig_model(fast, one, 30), hash_b, 8, RIG_ITS_US + 4000000, "");
     assert_int_equal(decide_list(d, all, 8), 1);
     assert_int_equal(all[0].end, DECIDE_MODEL_CHANGED);
     assert_memory_equal(all[0].model_hash, hash_a, 32);
@@ -207,14 +208,16 @@ static void another_model(void **state) {
     assert_memory_equal(all[0].model_hash, hash_b, 32);
     assert_memory_equal(all[1].model_hash, hash_a, 32);
     /* One that asks for what no unit knows is not applied, and says so. */
-    decide_model(d, rig_model("label y 0 1\nfeature heart_rate\n", one, 0), hash_a, RIG_ITS_US, "");
+    decide_model(
+        d, rig_model("label y 0 1\nfeature heart_rate\n", one, 0), hash_a, 7, RIG_ITS_US, "");
     assert_int_equal(pass(d, 0, 9, 90), DECIDE_NO_MODEL);
     assert_false(state_of(d).applied);
     assert_non_null(strstr(state_of(d).why_not, "'heart_rate'"));
     /* And one that is not here. */
-    decide_model(d, NULL, hash_b, RIG_ITS_US, "the model is not here yet");
+    decide_model(d, NULL, hash_b, 8, RIG_ITS_US, "the model is not here yet");
     assert_int_equal(pass(d, 0, 10, 90), DECIDE_NO_MODEL);
     assert_string_equal(state_of(d).why_not, "the model is not here yet");
+    assert_int_equal(state_of(d).model_version, 8);
     decide_free(d);
 }
 
@@ -285,7 +288,7 @@ static void windows_fill_first(void **state) {
     cfg.looks.window = 4;
     struct decide *d = decide_new(&cfg);
     decide_model(d, rig_model("label y calm wild\nfeature speed\nwindow 4\n", greatest, 80), hash_a,
-        RIG_ITS_US, "");
+        7, RIG_ITS_US, "");
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(pass(d, 1, i, i == 0 ? 90 : 50), DECIDE_WINDOW);
     assert_int_equal(pass(d, 1, 3, 50), DECIDE_JUDGED);
@@ -333,7 +336,7 @@ static void density_and_hazards(void **state) {
     assert_int_equal(pass(d, 6, 30, 50), DECIDE_JUDGED); /* the others have gone */
     assert_int_equal(state_of(d).judged[1], 1);
     decide_model(
-        d, rig_model("label y calm wild\nfeature hazards\n", one, 0.5), hash_a, RIG_ITS_US, "");
+        d, rig_model("label y calm wild\nfeature hazards\n", one, 0.5), hash_a, 7, RIG_ITS_US, "");
     (void)pass(d, 1, 40, 50);
     assert_int_equal(state_of(d).judged[1], 0);
     decide_hazards(d, &hole, 1);
@@ -442,7 +445,7 @@ static void weather(void **state) {
     struct decide *d = decide_new(&cfg);
     struct decide_row site = {.known = 1U << DECIDE_VISIBILITY | 1U << DECIDE_SPEED};
     site.v[DECIDE_VISIBILITY] = 500;
-    decide_model(d, rig_model("label y calm wild\nfeature visibility\n", weight, -1), hash_a,
+    decide_model(d, rig_model("label y calm wild\nfeature visibility\n", weight, -1), hash_a, 7,
         RIG_ITS_US, "");
     assert_int_equal(pass(d, 1, 0, 50), DECIDE_UNKNOWN);
     decide_site(d, &site);

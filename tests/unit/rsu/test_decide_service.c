@@ -143,7 +143,7 @@ static void said_written_and_asked_for(void **state) {
     hex_encode(hex, hash, 32);
     UNTIL(r, r->view.state.why_not[0] != '\0');
     assert_string_equal(r->view.state.why_not, "no model is in force");
-    decide_service_model(r->s, hash);
+    decide_service_model(r->s, hash, 4);
     UNTIL(r, r->view.state.applied);
     three_pass(r, 0, 0, 40);
     struct decide_filing f = filing(r);
@@ -155,6 +155,7 @@ static void said_written_and_asked_for(void **state) {
     UNTIL(r, r->view.n == 1 && r->view.decision[0].filings == 1);
     assert_int_equal(r->view.decision[0].vehicles, 3);
     assert_memory_equal(r->view.decision[0].model_hash, hash, 32);
+    assert_int_equal(r->view.decision[0].model_version, 4);
     UNTIL(r, lines_of(r->log, "\"ab00") == 1);
     assert_int_equal(lines_of(r->log, hex), 2);
     /* Nothing about who it was. */
@@ -169,16 +170,23 @@ static void a_model_that_comes_late(void **state) {
     uint8_t hash[32];
     uint8_t other[32];
     put_model(r, speeds, 60, hash, false);
-    decide_service_model(r->s, hash);
+    decide_service_model(r->s, hash, 4);
     UNTIL(r, strstr(r->view.state.why_not, "not here") != NULL);
+    assert_int_equal(r->view.state.model_version, 4);
     put_model(r, speeds, 60, hash, true);
     UNTIL(r, r->view.state.applied);
     /* Another one, that no unit can apply: the input is named. */
     put_model(r, "label y 0 1\nfeature heart_rate\n", 0, other, true);
-    decide_service_model(r->s, other);
+    decide_service_model(r->s, other, 5);
     UNTIL(r, strstr(r->view.state.why_not, "'heart_rate'") != NULL);
     assert_false(r->view.state.applied);
-    decide_service_model(r->s, NULL);
+    /* The first one again, by another order: another version. */
+    decide_service_model(r->s, hash, 6);
+    UNTIL(r, r->view.state.applied);
+    assert_int_equal(r->view.state.model_version, 6);
+    decide_service_model(r->s, hash, 7);
+    UNTIL(r, r->view.state.model_version == 7);
+    decide_service_model(r->s, NULL, 0);
     UNTIL(r, strstr(r->view.state.why_not, "no model is in force") != NULL);
 }
 
@@ -188,7 +196,7 @@ static void the_log_is_bounded(void **state) {
     uint8_t hash[32];
     struct stat st;
     put_model(r, speeds, 60, hash, true);
-    decide_service_model(r->s, hash);
+    decide_service_model(r->s, hash, 4);
     UNTIL(r, r->view.state.applied);
     for (unsigned i = 0; i < 14; i++)
         three_pass(r, 0, 10 * i, (int)i * 100 - 650);
@@ -223,13 +231,13 @@ static void the_log_forgets(void **state) {
     assert_int_equal(lines_of(r->log, ""), 2);
     /* What is written afterwards follows. */
     put_model(r, speeds, 60, hash, true);
-    decide_service_model(r->s, hash);
+    decide_service_model(r->s, hash, 4);
     UNTIL(r, r->view.state.applied);
     three_pass(r, 0, 0, 40);
     UNTIL(r, r->view.state.begun == 1 && lines_of(r->log, "") == 3);
     assert_int_equal(lines_of(r->log, ":00.000Z\"}"), 3); /* to the minute */
     decide_service_keep(r->s, 0);
-    decide_service_model(r->s, NULL);
+    decide_service_model(r->s, NULL, 0);
     UNTIL(r, r->view.state.ended == 1);
     decide_service_keep(r->s, 1);
     UNTIL(r, r->view.n == 0 && stat(r->log, &st) != 0);

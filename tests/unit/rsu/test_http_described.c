@@ -336,7 +336,7 @@ static void risks_are_described(void **state) {
     rig->config.decide = (struct config_decide){.sensor = (char *)"north", .place_mm = 100000};
     rig->face.decide = s;
     assert_int_equal(ask("/v1/learning/risk"), 200);
-    decide_service_model(s, hash);
+    decide_service_model(s, hash, 3);
     const uint64_t now_us = ws_clock_now(&cfg.clock).its_us;
     for (int i = 0; !has_risk("present"); i++) {
         assert_true(i < 6000);
@@ -348,7 +348,7 @@ static void risks_are_described(void **state) {
         (void)poll(NULL, 0, 10);
     }
     assert_int_equal(ask("/v1/learning/risk"), 200);
-    decide_service_model(s, NULL);
+    decide_service_model(s, NULL, 0);
     for (int i = 0; !has_risk("recent"); i++) {
         assert_true(i < 6000);
         (void)poll(NULL, 0, 10);
