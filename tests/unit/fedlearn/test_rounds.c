@@ -1,8 +1,11 @@
 /* A round from its opening to the model that follows, with honest people: what the ledger says at each step, that the sums are
  * right, and that a restart in any step changes nothing. */
+#include "base/fileio.h"
 #include "base/mem.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void a_round_makes_a_model(void **state) {
@@ -193,8 +196,27 @@ static void rounds_follow_each_other(void **state) {
     rig_close(r);
 }
 
+/* docs/policies.md has a row for each constant, with the unit and the range of the code. */
+static void the_page_has_each_constant(void **state) {
+    (void)state;
+    struct buf page = {0};
+    struct ws_err err;
+    assert_int_equal(file_read("docs/policies.md", 1 << 20, &page, &err), WS_OK);
+    buf_u8(&page, 0);
+    for (size_t i = 0; i < FL_POLICY_FIELDS; i++) {
+        const struct policy_field *f = &fl_policy_fields[i];
+        char row[128];
+        (void)snprintf(row, sizeof(row), "\n| `%s` | %s | %" PRId64 "..%" PRId64 " | ",
+            strchr(f->name, '.') + 1, f->unit, f->min, f->max);
+        if (strstr((const char *)page.p, row) == NULL)
+            fail_msg("docs/policies.md has no row '%s'", row + 1);
+    }
+    buf_free(&page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_page_has_each_constant),
         cmocka_unit_test(a_round_makes_a_model),
         cmocka_unit_test(sums_are_the_vehicles),
         cmocka_unit_test(a_restart_in_any_step_changes_nothing),
