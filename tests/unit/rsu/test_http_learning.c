@@ -535,7 +535,7 @@ static void lists(struct scene *s) {
     (void)snprintf(target, sizeof(target), "/v1/models/%s", rig_word(made, "hash"));
     ask(s, "/v1/models/{hash}", 200, target, "", &a);
     assert_int_equal(fl_model_decode(buf_span(&a.body), &next, NULL), WS_OK);
-    assert_int_equal(next.version, 1);
+    assert_int_equal(next.steps, 1);
     rig_assert_hex(made, "parent", next.parent, 32);
     fl_model_free(&next);
     answer_free(&a);

@@ -548,6 +548,7 @@ static void frames_say_who_takes_part(void **state) {
         assert_int_equal(carrier_read(LINK_ETHERNET, buf_span(&frame), &c), CARRIER_SECURED);
         assert_int_equal(c.kind, i == 0 ? CARRIER_WSMP : CARRIER_UDP);
         assert_int_equal(spdu_parse(c.message, &m, &at), COER_OK);
+        assert_false(m.has_location); /* where a vehicle is has no part in what it learned */
         assert_int_equal(m.psid, PSID_LEARNING_RECORD);
         assert_int_equal(m.generation_time, NOON);
         assert_int_equal(m.n_certs, 1);

@@ -323,10 +323,10 @@ static void models(void **state) {
     fl_model_encode(&r->model, &parent);
     fl_model_hash(&r->model, parent_hash);
     memcpy(r->model.parent, parent_hash, 32);
-    r->model.version = 1;
+    r->model.steps = 1;
     fl_model_encode(&r->model, &child);
     fl_model_hash(&r->model, order.hash);
-    r->model.version = 99;
+    r->model.steps = 99;
     fl_model_encode(&r->model, &other);
     fl_model_hash(&r->model, other_hash);
     /* Ordered from scratch, so that only the file knows its parent. */
