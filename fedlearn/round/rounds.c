@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-/* How long a member that has left the set may still be needed: rounds are bounded in time, blocks in number per second. */
-enum { FL_RECORD_HEIGHTS = 4096 };
+/* How long a member that has left the set may still be needed: a round of 40 minutes at three blocks a second. The committee keeps sets for no longer. */
+enum { FL_RECORD_HEIGHTS = 8192 };
 
 unsigned round_member_of(const struct fl_rounds *c, const uint8_t address[static 32]) {
     for (unsigned v = 1; c->phase != FL_IDLE && v <= c->open.n; v++)
