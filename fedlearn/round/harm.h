@@ -8,9 +8,9 @@
 #include "fedlearn/round/judge.h"
 #include "fedlearn/vehicle/shape.h"
 
-/* Rows times parameters of all groups' trials: half a second of a core. So many rows of the root set are tried, evenly spread over it;
+/* Rows times parameters of all groups' trials: a tenth of a second of a core. So many rows of the root set are tried, evenly spread over it;
  * where that would be fewer than FL_HARM_ROWS, the rule is not asked: such a round has many groups, which judge each other. */
-#define FL_HARM_TRIAL (UINT64_C(1) << 28)
+#define FL_HARM_TRIAL (UINT64_C(1) << 26)
 enum { FL_HARM_ROWS = 20 };
 
 struct fl_harm {

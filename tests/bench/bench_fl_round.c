@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "fedlearn/round/look.h"
+#include "fedlearn/round/roots.h"
 #include "fedlearn/round/suspicion.h"
 #include "fedlearn/vehicle/client.h"
 #include "fedlearn/vehicle/model.h"
@@ -18,7 +19,15 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { SEATS = 4, QUORUM = 3, INPUTS = 95, HIDDEN = 1000, CLASSES = 4, VEHICLES_MAX = 4096 };
+enum {
+    SEATS = 4,
+    QUORUM = 3,
+    INPUTS = 95,
+    HIDDEN = 1000,
+    CLASSES = 4,
+    ROOTS = 400,
+    VEHICLES_MAX = 4096
+};
 
 struct world {
     struct fl_open open;
@@ -70,6 +79,25 @@ static void make_model(struct world *w) {
     free(schema);
     buf_free(&text);
     buf_free(&octets);
+}
+
+/* What a step is tried on: a hundred rows of each class. */
+static void make_roots(struct world *w) {
+    const struct fl_shape shape = {INPUTS, HIDDEN, CLASSES};
+    int32_t *x = ws_calloc((size_t)ROOTS * INPUTS, sizeof(*x));
+    uint8_t y[ROOTS];
+    struct buf octets = {0};
+    for (size_t i = 0; i < (size_t)ROOTS * INPUTS; i++)
+        x[i] =
+            (int32_t)ws_random_below(&w->random, 4 << FL_INPUT_FRACTION) - (2 << FL_INPUT_FRACTION);
+    for (size_t i = 0; i < ROOTS; i++)
+        y[i] = (uint8_t)(i % CLASSES);
+    fl_roots_encode(&shape, &(struct fl_rows){x, y, ROOTS}, &octets);
+    exec_sha256_one(buf_span(&octets), w->open.root_set);
+    const int rc = materials_put_blob(w->store, w->open.root_set, buf_span(&octets), NULL);
+    WS_ASSERT(rc == WS_OK);
+    buf_free(&octets);
+    free(x);
 }
 
 static void make_open(struct world *w, size_t vehicles, size_t group) {
@@ -254,6 +282,7 @@ int main(int argc, char **argv) {
     w->random = ws_random_seeded(1);
     make_open(w, n, group);
     make_model(w);
+    make_roots(w);
     w->octets = fl_wire_octets(w->open.config.profile, w->open.params);
     w->record = (struct fl_round_record){.n = (uint32_t)n,
         .n_groups = (uint16_t)(n / group),
