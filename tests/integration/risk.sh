@@ -126,4 +126,14 @@ curl -s "http://127.0.0.1:$http/v1/map/candidates" | tr -d ' \n' >"$out/candidat
 grep -qE '"kind":"hazard".*"advisory":\{"id":"[0-9a-f]{64}"' "$out/candidates" || { cat "$out/candidates"; fail 'no advisory'; }
 no_complaints
 for i in 1 2 3 4; do end $i; done
+
+# A unit that has no such service any more keeps its log no longer than it would have: on a clock of a year later nothing of it is left.
+log=$cell/rsu2/data/decide/decisions.jsonl
+[ -s "$log" ] || fail 'unit 2 has written nothing down'
+epoch=$(sed -nE 's/^clock:.* epoch: ([0-9]+).*/\1/p' "$cell/rsu2/rsud.yaml")
+sed -i -e '/^decide:/d' -e "/^clock:/s/epoch: $epoch/epoch: $((epoch + 31536000000000))/" "$cell/rsu2/rsud.yaml"
+start 2
+erased() { [ ! -e "$log" ]; }
+wait_for 60 'the old log is erased' erased
+end 2
 exit 0
