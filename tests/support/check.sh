@@ -3,6 +3,8 @@
 # last, so that the end of a log is enough. A test counts once for each build it runs in. No test is run twice: one that fails now
 # and then has failed.
 # With WAYSIDE_DATA set, a test skipped for missing data counts as failed.
+# Many tests sleep more than they work: while those of one build run, the builds to come and clang-tidy use what they leave of the
+# processors, at lower priority.
 set -u
 cd "$(dirname "$0")/../.."
 jobs=${JOBS:-$(nproc)}
@@ -10,7 +12,9 @@ passed=0
 failed=0
 names=
 last=$(mktemp) # what failed printed last
-trap 'rm -f "$last"' EXIT
+work=$(mktemp -d) # of what runs beside the tests: NAME.log, and NAME.code when it is done
+beside=
+trap '[ -z "$beside" ] || kill -- "-$beside" 2>/dev/null; rm -rf "$last" "$work"' EXIT
 
 note() { # NAME STATUS
     if [ "$2" -eq 0 ]; then
@@ -22,33 +26,61 @@ note() { # NAME STATUS
 }
 
 step() { # NAME COMMAND...
-    local name=$1 log
+    local name=$1
     shift
-    log=$(mktemp)
-    if "$@" >"$log" 2>&1; then
-        echo "ok      $name"
-        note "$name" 0
+    "$@" >"$work/$name.log" 2>&1
+    told "$name" $?
+}
+
+told() { # NAME STATUS: of a step whose log is there
+    local log=$work/$1.log
+    if [ "$2" -eq 0 ]; then
+        echo "ok      $1"
     else
         grep -E 'error:|warning: ' "$log" | sort -u | head -n 40 || true
         tail -n 20 "$log"
-        echo "FAILED  $name"
-        { echo "---- $name, its last lines:"; tail -n 15 "$log"; } >>"$last"
-        note "$name" 1
+        echo "FAILED  $1"
+        { echo "---- $1, its last lines:"; tail -n 15 "$log"; } >>"$last"
     fi
-    rm -f "$log"
+    note "$1" "$2"
+}
+
+build() { # PRESET TARGET
+    [ -f "build/$1/build.ninja" ] || cmake --preset "$1" || return 1
+    ninja -C "build/$1" -j "$jobs" "$2"
+}
+
+# One after the other, in the order in which they are waited for.
+behind() {
+    renice -n 10 -p "$BASHPID" >/dev/null 2>&1
+    behind_one release build release all
+    behind_one asan build asan all
+    behind_one tsan build tsan tests_of_threads
+    behind_one tidy bash tests/support/tidy.sh build/release
+}
+behind_one() { # NAME COMMAND...
+    local name=$1
+    shift
+    "$@" >"$work/$name.log" 2>&1
+    echo $? >"$work/$name.new"
+    mv "$work/$name.new" "$work/$name.code"
+}
+done_with() { # NAME: waits; its status
+    until [ -f "$work/$1.code" ]; do
+        kill -0 "$beside" 2>/dev/null || [ -f "$work/$1.code" ] || return 1
+        sleep 0.5
+    done
+    return "$(cat "$work/$1.code")"
 }
 
 suite() { # PRESET CTEST-ARGUMENTS...
-    local preset=$1 log
+    local preset=$1 log=$work/$1.tests
     shift
-    log=$(mktemp)
-    [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"$log" 2>&1
-    if ! nice ninja -C "build/$preset" -j "$jobs" >>"$log" 2>&1; then
-        tail -n 60 "$log"
+    if ! done_with "$preset"; then
+        tail -n 60 "$work/$preset.log"
         echo "FAILED  build/$preset"
-        { echo "---- build/$preset, its last lines:"; tail -n 15 "$log"; } >>"$last"
+        { echo "---- build/$preset, its last lines:"; tail -n 15 "$work/$preset.log"; } >>"$last"
         note "build/$preset" 1
-        rm -f "$log"
         return
     fi
     note "build/$preset" 0
@@ -75,7 +107,6 @@ suite() { # PRESET CTEST-ARGUMENTS...
         # shellcheck disable=SC2086
         bash tests/support/last_words.sh "build/$preset" 15 $told | sed "s/^----/---- $preset/" >>"$last"
     fi
-    rm -f "$log"
 }
 
 if [ -n "${WAYSIDE_DATA:-}" ] && [ ! -d "$WAYSIDE_DATA" ]; then
@@ -84,11 +115,17 @@ if [ -n "${WAYSIDE_DATA:-}" ] && [ ! -d "$WAYSIDE_DATA" ]; then
 fi
 [ -z "${WAYSIDE_DATA:-}" ] || export WAYSIDE_DATA="$(cd "$WAYSIDE_DATA" 2>/dev/null && pwd)"
 
+set -m # a group of its own, to be ended with
+behind &
+beside=$!
+set +m
 step layout make format-check
 suite release
 suite asan
 suite tsan -L threads
-step tidy bash tests/support/tidy.sh build/release
+renice -n 0 -g "$beside" >/dev/null 2>&1 # nothing runs beside it any more; who may not, waits longer
+done_with tidy
+told tidy $?
 
 cat "$last"
 [ -z "$names" ] || echo "failed:$names"
