@@ -129,8 +129,8 @@ struct fl_committee {
 
 #define FL_POLICY_FIELDS 32
 extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
-/* Before a policy is deployed: do its numbers (each in its field's range) fit together, so that rounds begin, and does an epoch last long
- * enough for an offender to be found? WS_EINPUT says what does not. */
+/* Before a policy is deployed: do its numbers (each in its field's range) fit together, so that rounds begin, can a step come of them, and
+ * does an epoch last long enough for an offender to be found? WS_EINPUT says which do not. */
 WARN_UNUSED int fl_policy_check(const int64_t values[static FL_POLICY_FIELDS], struct ws_err *err);
 
 struct contract fl_contract_new(void);

@@ -7,6 +7,9 @@
  * groups fail. */
 enum { OFTEN = 4 };
 
+/* An update that is cut to less than a thousandth is lost in the rounding of a group's mean. In 2^-20. */
+enum { CLIP_LEAST = 1 << 10 };
+
 /* X(id, name, unit, min, max, help) */
 #define FIELDS(X)                                                                                  \
     X(EVERY_S, "every_s", "s", 0, 31536000, "time from one round to the next; 0: none begins")     \
@@ -120,10 +123,70 @@ bool rounds_config(const struct exec_host *h, struct fl_round_config *ret, uint6
     return config_of(v, ret);
 }
 
+/* Which parts of fl_round_config_good do not hold, with the names that the authority knows. WS_OK: none that is known here. */
+static int sizes_check(const struct fl_round_config *k, struct ws_err *err) {
+    const struct fl_group_sizes s = fl_round_sizes(k);
+    if (k->group < k->group_min)
+        return ws_fail(err, WS_EINPUT, "learn: group is %u, below group_min, which is %u", k->group,
+            k->group_min);
+    if (k->group > s.max)
+        return ws_fail(err, WS_EINPUT, "learn: group is %u; profile %s adds up at most %u vehicles",
+            k->group, k->profile->name, s.max);
+    if (2 * k->group_min - 1 > s.max)
+        return ws_fail(err, WS_EINPUT,
+            "learn: group_min is %u: a group may come to have %u vehicles, and profile %s adds up "
+            "at most %u",
+            k->group_min, 2 * k->group_min - 1, k->profile->name, s.max);
+    if (k->submissions_max < 2 * k->group_min)
+        return ws_fail(err, WS_EINPUT,
+            "learn: submissions_max is %u; a round needs 2 group_min vehicles, which are %u",
+            k->submissions_max, 2 * k->group_min);
+    if (k->submissions_max / k->group_min > FL_MAX_GROUPS)
+        return ws_fail(err, WS_EINPUT,
+            "learn: submissions_max is %u: more than %d groups of group_min, which is %u",
+            k->submissions_max, FL_MAX_GROUPS, k->group_min);
+    return WS_OK;
+}
+
+static int scale_check(const struct fl_scale *s, struct ws_err *err) {
+    const uint32_t most = (uint32_t)fl_symbol_max(s) << 8;
+    if (s->clip_inf > s->clip)
+        return ws_fail(
+            err, WS_EINPUT, "learn: clip_inf is %u, above clip, which is %u", s->clip_inf, s->clip);
+    if (s->noise > most)
+        return ws_fail(err, WS_EINPUT,
+            "learn: noise is %u; symbols of %u bits hold at most %u of it", s->noise, s->bits,
+            most);
+    if (fl_scale_check(s, NULL) != WS_OK)
+        return ws_fail(err, WS_EINPUT,
+            "learn: clip_inf is %u, too small a part of clip, which is %u: 1 / 32768 at the least",
+            s->clip_inf, s->clip);
+    return WS_OK;
+}
+
+/* Rounds would begin with these, and no step ever come of them. */
+static int steps_check(const struct fl_round_config *k, struct ws_err *err) {
+    if (k->rules.min_groups > k->submissions_max / k->group)
+        return ws_fail(err, WS_EINPUT,
+            "learn: no step would ever be made: min_groups is %u, and submissions_max, %u, is %u "
+            "groups of group, %u",
+            k->rules.min_groups, k->submissions_max, k->submissions_max / k->group, k->group);
+    if (k->scale.clip < CLIP_LEAST)
+        return ws_fail(err, WS_EINPUT,
+            "learn: clip is %u: nothing is learned from updates shorter than %d (2^-10)",
+            k->scale.clip, CLIP_LEAST);
+    return WS_OK;
+}
+
 int fl_policy_check(const int64_t values[static FL_POLICY_FIELDS], struct ws_err *err) {
     struct fl_round_config k;
-    if (!config_of(values, &k))
+    const bool good = config_of(values, &k);
+    if (k.profile != NULL && (sizes_check(&k, err) != WS_OK || scale_check(&k.scale, err) != WS_OK))
+        return WS_EINPUT;
+    if (!good)
         return ws_fail(err, WS_EINPUT, "learn: these numbers do not fit together");
+    if (steps_check(&k, err) != WS_OK)
+        return WS_EINPUT;
     const int32_t flag = fl_suspicion_weights(&k.suspicion, k.group, 0).flagged;
     if (flag <= 0)
         return ws_fail(err, WS_EINPUT,

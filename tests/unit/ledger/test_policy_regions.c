@@ -122,9 +122,44 @@ static void offenders_can_be_found(void **state) {
     set(learn, "bad_ppm", 100000);
     assert_int_equal(fl_policy_check(learn, &err), WS_EINPUT);
     assert_non_null(strstr(err.text, "in groups of 64 a flag tells nothing"));
-    set(learn, "group", 7);
-    assert_int_equal(fl_policy_check(learn, &err), WS_EINPUT);
-    assert_non_null(strstr(err.text, "do not fit together"));
+}
+
+/* Each number may be had by itself; what is wrong is said of the two that do not go together, or of what would come of them. */
+static void what_does_not_fit_is_said(void **state) {
+    (void)state;
+    static const struct {
+        const char *name[2];
+        int64_t value[2];
+        const char *text; /* NULL: good, the last value that is */
+    } slips[] = {
+        {{"group_min", "group"}, {16, 15}, "group is 15, below group_min, which is 16"},
+        {{"profile", "group"}, {2, 65}, "profile standard adds up at most 64 vehicles"},
+        {{"group_min", "group"}, {33, 64}, "a group may come to have 65 vehicles"},
+        {{"group_min", "group"}, {32, 64}, NULL},
+        {{"submissions_max", "min_groups"}, {15, 1}, "a round needs 2 group_min vehicles"},
+        {{"submissions_max", "min_groups"}, {16, 1}, NULL},
+        {{"submissions_max", "group_min"}, {4096, 8}, "more than 256 groups of group_min"},
+        {{"clip", "clip_inf"}, {2048, 2049}, "clip_inf is 2049, above clip, which is 2048"},
+        {{"clip", "clip_inf"}, {1 << 30, 1}, "1 / 32768 at the least"},
+        {{"clip", "clip_inf"}, {1, 1}, "clip is 1: nothing is learned"},
+        {{"clip", "clip_inf"}, {1024, 1}, NULL},
+        {{"profile", "noise"}, {1, 127 * 256 + 1}, "symbols of 8 bits hold at most 32512"},
+        {{"profile", "noise"}, {1, 127 * 256}, NULL},
+        {{"submissions_max", "min_groups"}, {1024, 129}, "no step would ever be made"},
+        {{"submissions_max", "min_groups"}, {1024, 128}, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(slips); i++) {
+        int64_t values[FIELDS];
+        struct ws_err err = {0};
+        evaluate("urban.lua", values);
+        set(values + MAP_POLICY_COUNT, "bad_ppm", 1000); /* a flag tells something in any group */
+        for (size_t k = 0; k < 2; k++)
+            set(values + MAP_POLICY_COUNT, slips[i].name[k], slips[i].value[k]);
+        const int rc = fl_policy_check(values + MAP_POLICY_COUNT, &err);
+        if (slips[i].text == NULL ? rc != WS_OK : strstr(err.text, slips[i].text) == NULL)
+            fail_msg("slip %zu: %s", i, err.text);
+        assert_int_equal(rc, slips[i].text == NULL ? WS_OK : WS_EINPUT);
+    }
 }
 
 static unsigned line_of(const char *text, const char *needle) {
@@ -191,6 +226,7 @@ int main(void) {
         cmocka_unit_test(every_region_is_whole),
         cmocka_unit_test(urban_and_motorway_say_what_they_should),
         cmocka_unit_test(offenders_can_be_found),
+        cmocka_unit_test(what_does_not_fit_is_said),
         cmocka_unit_test(slips_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
