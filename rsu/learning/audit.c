@@ -180,6 +180,22 @@ static void say_veto(struct audit *a, const struct fl_outcome *found) {
     }
 }
 
+/* Groups that are good do not make a step when they are too few. */
+static void say_outcome(struct audit *a, const struct fl_outcome *found) {
+    const size_t given_up = audit_count_given_up(a);
+    char step[64];
+    if (found->step)
+        (void)snprintf(step, sizeof(step), "%u are in the step%s", found->accepted,
+            found->vetoed ? ", which is not applied" : "");
+    else
+        (void)snprintf(step, sizeof(step), "0 in the step: %u accepted, %u needed", found->accepted,
+            a->record.open.config.rules.min_groups);
+    audit_say(a, AUDIT_OK, "outcome",
+        "computed again, it is what CLOSED says in every field: of %u groups %zu were opened and "
+        "%zu given up, and %s",
+        found->n_groups, found->n_groups - given_up, given_up, step);
+}
+
 static void compare_closed(
     struct audit *a, const struct fl_outcome *found, const struct fl_model *next) {
     const struct fl_open *open = &a->record.open;
@@ -196,12 +212,7 @@ static void compare_closed(
     if (memcmp(e->closed.parent, open->model_hash, 32) != 0)
         audit_say(a, AUDIT_FAILS, "closed", "the model before is another one than the round's");
     if (a->failed == failed)
-        audit_say(a, AUDIT_OK, "outcome",
-            "computed again, it is what CLOSED says in every field: of %u groups %zu were opened "
-            "and "
-            "%zu given up, and %u are in the step",
-            found->n_groups, found->n_groups - audit_count_given_up(a), audit_count_given_up(a),
-            found->accepted);
+        say_outcome(a, found);
     say_veto(a, found);
     fl_model_hash(next, hash);
     if (memcmp(hash, e->closed.outcome.model_hash, 32) != 0)

@@ -114,6 +114,7 @@ static void a_round_holds(void **state) {
         "opened: ", "octets of this SHA-256", "submissions: ", "outcome: ", "model: ", "suspect: "};
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
         assert_true(said(&heard, AUDIT_OK, places[i]) >= 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "and 3 are in the step"), 1);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, ""), 0);
     assert_int_equal(d->fetched, DOSSIER_VEHICLES);
     fl_model_encode(&d->r->model, &want);
@@ -149,6 +150,21 @@ static void a_long_key_is_no_forgery(void **state) {
         found += e->closed.outcome.group[g].verdict == FL_LONG_KEY;
     assert_true(found > 0);
     free(e);
+    dossier_free(d);
+}
+
+/* No group is any good: then none is in a step that there is not. */
+static void a_round_without_a_step(void **state) {
+    (void)state;
+    struct dossier *d = ws_alloc(sizeof(*d));
+    d->r = rig_open(RIG_VALIDATORS);
+    d->r->long_keys = 0xffffff;
+    dossier_round(d);
+    if (!ask(d, NULL))
+        dump(&heard);
+    assert_int_equal(heard.failed + heard.missing, 0);
+    assert_int_equal(said(&heard, AUDIT_OK, "and 0 in the step: 0 accepted, 1 needed"), 1);
+    assert_int_equal(said(&heard, AUDIT_OK, "model: no step is applied"), 1);
     dossier_free(d);
 }
 
@@ -693,6 +709,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_round_holds),
         cmocka_unit_test(a_long_key_is_no_forgery),
+        cmocka_unit_test(a_round_without_a_step),
         cmocka_unit_test(without_randomness_it_says_so),
         cmocka_unit_test(a_changed_record_is_found_out),
         cmocka_unit_test(no_bit_of_the_record_is_free),
