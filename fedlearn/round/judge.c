@@ -101,8 +101,6 @@ static u128 judge_alone(const struct judge *j, const struct fl_group *g, struct 
     if (v->code == FL_ACCEPTED && j->rules->cosine_thousandths > -1000 && lengths != 0 &&
         dot * 1000 < lengths * j->rules->cosine_thousandths)
         v->code = FL_AGAINST;
-    if (v->code == FL_ACCEPTED && g->harmful)
-        v->code = FL_HARMFUL;
     return norm2;
 }
 
@@ -252,15 +250,10 @@ static int64_t divide(int64_t sum, int64_t by) {
     return (sum >= 0 ? sum + half : sum - half) / by; /* half away from zero */
 }
 
-/* C_inf / max: from symbols to model units. */
-static int64_t reciprocal_of(const struct fl_scale *scale) {
-    return (
-        int64_t)(((uint64_t)scale->clip_inf << RECIPROCAL_BITS) / (uint32_t)fl_symbol_max(scale));
-}
-
 /* Means with 24 fraction bits to model units: * C_inf / max / 2^24, through a reciprocal that is the same for all. */
 static void put_step(const struct judge *j, const int64_t *mean, size_t at, int32_t *ret_step) {
-    int64_t reciprocal = reciprocal_of(j->scale);
+    int64_t reciprocal = (int64_t)(((uint64_t)j->scale->clip_inf << RECIPROCAL_BITS) /
+                                   (uint32_t)fl_symbol_max(j->scale));
     for (size_t i = 0; i < tile_of(j, at); i++) {
         i128 v = ((i128)mean[i] * reciprocal + ((i128)1 << (RECIPROCAL_BITS + MEAN_BITS - 1))) >>
                  (RECIPROCAL_BITS + MEAN_BITS);
@@ -411,18 +404,6 @@ int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
     judge_together(&j, norm2, ret_step, ret);
     ret->step_norm = norm_of(&j, ret_step);
     return 0;
-}
-
-void fl_group_step(
-    const struct fl_scale *scale, const struct fl_group *g, size_t d, int32_t *ret_step) {
-    const i128 reciprocal = reciprocal_of(scale);
-    const i128 by = (i128)g->weight << RECIPROCAL_BITS;
-    for (size_t i = 0; i < d; i++) {
-        i128 v = g->sum[i] * reciprocal;
-        v = (v >= 0 ? v + by / 2 : v - by / 2) / by; /* half away from zero */
-        v = v > FL_PARAM_MAX ? FL_PARAM_MAX : v;
-        ret_step[i] = (int32_t)(v < -FL_PARAM_MAX ? -FL_PARAM_MAX : v);
-    }
 }
 
 size_t fl_model_apply(int32_t *model, const int32_t *step, size_t d) {

@@ -7,7 +7,6 @@
  *   range       a coordinate beyond weight * (2^(bits-1) - 1)
  *   norm        the sum is longer than fl_group_bound: some member was outside C. Needs no majority, so it comes first
  *   direction   the cosine against a reference step is below a bound
- *   harm        by itself it would spoil the model on the root set (the caller's: harm.h)
  *   location    distance filter around the coordinate-wise median, or Multi-Krum
  *   clip        what is left is scaled down to a multiple of the median norm (no verdict)
  *   step        mean of what is left, or its coordinate-wise trimmed mean; momentum adds a part of the step before
@@ -52,8 +51,6 @@ struct fl_rules {
         spread_thousandths; /* distance: and up to this * median whatever the deviation; ..1000000 */
     uint32_t krum_thousandths; /* of the groups, assumed bad; below 500 */
     uint32_t momentum_thousandths; /* of the reference, added to the step; ..990 */
-    uint32_t
-        harm_ppm; /* share of the root set's rows that a group may lose; 1000000: no such rule */
 };
 
 /* mad: 2.36 deviations of a bell. Honest groups are flagged now and then (one in twenty); the score lives with
@@ -67,8 +64,7 @@ struct fl_rules {
         .mad_thousandths = 3500,                                                                   \
         .spread_thousandths = 1000,                                                                \
         .krum_thousandths = 300,                                                                   \
-        .momentum_thousandths = 900,                                                               \
-        .harm_ppm = 50000})
+        .momentum_thousandths = 900})
 
 WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err);
 
@@ -81,9 +77,7 @@ WARN_UNUSED int fl_rules_check(const struct fl_rules *rules, struct ws_err *err)
     X(FL_DISTANT, "distance")                                                                      \
     X(FL_NOT_CHOSEN, "not_chosen") /* Multi-Krum leaves out a fixed share: says nothing bad */     \
     X(FL_LONG_KEY, "key")                                                                          \
-    X(FL_GIVEN_UP,                                                                                 \
-        "given_up") /* not used: a member's bundle was bad, or it was not open in time */          \
-    X(FL_HARMFUL, "harm")
+    X(FL_GIVEN_UP, "given_up") /* not used: a member's bundle was bad. Says nothing of the others */
 enum fl_verdict_code {
 #define X(id, text) id,
     FL_VERDICTS(X)
@@ -103,7 +97,6 @@ struct fl_group {
     enum fl_verdict_code
         found; /* before its sum was looked at; another than FL_ACCEPTED: it is out, for that */
     bool suspects; /* its members are quarantined */
-    bool harmful; /* fl_harm_mark */
     const int32_t *sum; /* d symbols; may be NULL when it is out; borrowed */
 };
 
@@ -133,11 +126,6 @@ struct fl_judged {
 WARN_UNUSED int fl_judge(const struct fl_scale *scale, const struct fl_rules *rules,
     const struct fl_group *groups, size_t n, const int32_t *reference, size_t d, int32_t *ret_step,
     struct fl_verdict *ret_verdicts, struct fl_judged *ret, struct ws_err *err);
-
-/* The step that a group makes by itself: the mean of its sum in model units, each value kept in +-FL_PARAM_MAX; neither clipped nor with
- * momentum. */
-void fl_group_step(
-    const struct fl_scale *scale, const struct fl_group *g, size_t d, int32_t *ret_step);
 
 /* model += step, each parameter kept in +-FL_PARAM_MAX; returns how many had to be kept. */
 size_t fl_model_apply(int32_t *model, const int32_t *step, size_t d);

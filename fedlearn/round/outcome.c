@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "fedlearn/round/harm.h"
 #include "fedlearn/round/model_eval.h"
 #include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
@@ -212,12 +211,6 @@ int fl_find_outcome(const struct fl_find *f, struct fl_outcome *ret_outcome,
             .suspects = f->group[g].suspects,
             .found = found_of(&f->group[g]),
             .sum = f->group[g].sum};
-    const struct fl_harm harm = {.scale = &f->open->config.scale,
-        .rules = &f->open->config.rules,
-        .shape = &f->model->shape,
-        .model = f->model->params,
-        .root_set = f->root_set};
-    fl_harm_mark(&harm, group, f->n_groups);
     rc = fl_judge(&f->open->config.scale, &f->open->config.rules, group, f->n_groups, reference, d,
         step, verdict, &judged, err);
     if (rc == WS_OK) {

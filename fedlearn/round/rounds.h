@@ -127,7 +127,7 @@ struct fl_committee {
     const void *self;
 };
 
-#define FL_POLICY_FIELDS 32
+#define FL_POLICY_FIELDS 31
 extern const struct policy_field fl_policy_fields[FL_POLICY_FIELDS];
 /* Before a policy is deployed: do its numbers (each in its field's range) fit together, so that rounds begin, can a step come of them, and
  * does an epoch last long enough for an offender to be found? WS_EINPUT says which do not. */

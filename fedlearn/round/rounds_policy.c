@@ -42,8 +42,6 @@ enum { CLIP_LEAST = 1 << 10 };
         "distance filter: never nearer than this many medians")                                    \
     X(KRUM, "krum", "1/1000", 0, 499, "share of groups that Multi-Krum takes for bad")             \
     X(MOMENTUM, "momentum", "1/1000", 0, 990, "part of the last step that is added to a step")     \
-    X(HARM_PPM, "harm_ppm", "ppm", 0, 1000000,                                                     \
-        "share of the root set's rows that a group may lose by itself; 1000000: not asked")        \
     X(BAD_PPM, "bad_ppm", "ppm", 1000, 400000, "assumed share of bad vehicles")                    \
     X(FLAG_BAD_PPM, "flag_bad_ppm", "ppm", 500000, 999000,                                         \
         "chance that the group of a bad vehicle is found bad")                                     \
@@ -93,8 +91,7 @@ static bool config_of(const int64_t *v, struct fl_round_config *ret) {
         .mad_thousandths = GET_U32(MAD),
         .spread_thousandths = GET_U32(SPREAD),
         .krum_thousandths = GET_U32(KRUM),
-        .momentum_thousandths = GET_U32(MOMENTUM),
-        .harm_ppm = GET_U32(HARM_PPM)};
+        .momentum_thousandths = GET_U32(MOMENTUM)};
     ret->suspicion = (struct fl_suspicion_rules){.bad_ppm = GET_U32(BAD_PPM),
         .flag_bad_ppm = GET_U32(FLAG_BAD_PPM),
         .flag_good_ppm = GET_U32(FLAG_GOOD_PPM),

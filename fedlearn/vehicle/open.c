@@ -44,7 +44,6 @@ static void put_config(struct buf *b, const struct fl_round_config *k) {
     buf_u32(b, k->rules.spread_thousandths);
     buf_u32(b, k->rules.krum_thousandths);
     buf_u32(b, k->rules.momentum_thousandths);
-    buf_u32(b, k->rules.harm_ppm);
     buf_u32(b, k->suspicion.bad_ppm);
     buf_u32(b, k->suspicion.flag_bad_ppm);
     buf_u32(b, k->suspicion.flag_good_ppm);
@@ -82,7 +81,6 @@ static bool read_config(struct rd *r, struct fl_round_config *k) {
     k->rules.spread_thousandths = rd_u32(r);
     k->rules.krum_thousandths = rd_u32(r);
     k->rules.momentum_thousandths = rd_u32(r);
-    k->rules.harm_ppm = rd_u32(r);
     k->suspicion.bad_ppm = rd_u32(r);
     k->suspicion.flag_bad_ppm = rd_u32(r);
     k->suspicion.flag_good_ppm = rd_u32(r);

@@ -87,7 +87,6 @@ json_t *json_learn_rules(const struct fl_round_config *k) {
     json_put(o, "spread_thousandths", json_count(k->rules.spread_thousandths));
     json_put(o, "krum_thousandths", json_count(k->rules.krum_thousandths));
     json_put(o, "momentum_thousandths", json_count(k->rules.momentum_thousandths));
-    json_put(o, "harm_ppm", json_count(k->rules.harm_ppm));
     json_put(o, "bad_ppm", json_count(k->suspicion.bad_ppm));
     json_put(o, "flag_bad_ppm", json_count(k->suspicion.flag_bad_ppm));
     json_put(o, "flag_good_ppm", json_count(k->suspicion.flag_good_ppm));

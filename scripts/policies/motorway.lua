@@ -189,7 +189,6 @@ return {
         spread = 1000,
         krum = 300,
         momentum = 900,
-        harm_ppm = 50000, -- and a group whose own step costs five in a hundred of the root set's rows
 
         -- Who is found in bad groups again and again is set apart, and then out.
         bad_ppm = 50000,

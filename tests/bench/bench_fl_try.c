@@ -26,8 +26,6 @@ static const char usage[] =
     "  --seeds N            1 to 16 (5)\n"
     "  --rate R             of local training (0.2)\n"
     "  --quarantine NATS    score of quarantine, 1 to 100 (13)\n"
-    "  --harm PPM           what a group may lose of the root set's rows; 1000000: not asked "
-    "(50000)\n"
     "For each attack: accuracy, and against that without attackers; attackers caught; honest "
     "vehicles quarantined.\n";
 
@@ -39,7 +37,7 @@ struct options {
     const char *schema;
     struct attacker attacker[ATTACKERS_MAX];
     size_t n_attackers;
-    unsigned hidden, vehicles, group, absent, rounds, share, seeds, quarantine, harm;
+    unsigned hidden, vehicles, group, absent, rounds, share, seeds, quarantine;
     double rate;
 };
 
@@ -110,8 +108,8 @@ static void tell_data(
     for (int b = 0; b < FL_BAD_ROW_COUNT; b++)
         if (set->bad[b] > 0)
             (void)printf(", %zu left out (%s)", set->bad[b], fl_bad_row_name((enum fl_bad_row)b));
-    (void)printf("; %zu to learn from, %zu root set; the largest class is %.3f of the others\n",
-        w->train.n, w->roots.n, w->test.n > 0 ? (double)most / (double)w->test.n : 0);
+    (void)printf("; %zu to learn from; the largest class is %.3f of the others\n", w->train.n,
+        w->test.n > 0 ? (double)most / (double)w->test.n : 0);
     (void)printf(
         "%zu vehicles, %zu with rows, %u %% absent, groups of %u, %u rounds, %u seeds, %zu "
         "parameters\n",
@@ -124,7 +122,6 @@ static void compare(const struct world *worlds, const struct options *o) {
     p.absent_percent = o->absent;
     p.rounds = o->rounds;
     p.suspicion.quarantine = (int32_t)o->quarantine * FL_NAT;
-    p.rules.harm_ppm = o->harm;
     p.train.rate = (float)o->rate;
     const struct outcome clean = row("no attackers", worlds, o->seeds, p);
     p.bad = (unsigned)(worlds[0].vehicles * o->share + 50) / 100;
@@ -181,7 +178,6 @@ enum which {
     SEEDS,
     RATE,
     QUARANTINE,
-    HARM,
     HELP
 };
 
@@ -204,8 +200,6 @@ static bool take(struct options *o, int option, const char *text) {
         return number(text, 1, SEEDS_MAX, &o->seeds);
     case QUARANTINE:
         return number(text, 1, 100, &o->quarantine);
-    case HARM:
-        return number(text, 0, 1000000, &o->harm);
     case RATE:
         o->rate = strtod(text, &end);
         return end != text && *end == '\0' && o->rate > 0 && o->rate < 100;
@@ -221,7 +215,7 @@ int try_main(int argc, char **argv) {
         {"hidden", 1, NULL, HIDDEN}, {"vehicles", 1, NULL, N_VEHICLES}, {"group", 1, NULL, GROUP},
         {"absent", 1, NULL, ABSENT}, {"rounds", 1, NULL, ROUNDS}, {"attack", 1, NULL, ATTACK},
         {"share", 1, NULL, SHARE}, {"seeds", 1, NULL, SEEDS}, {"rate", 1, NULL, RATE},
-        {"quarantine", 1, NULL, QUARANTINE}, {"harm", 1, NULL, HARM}, {"help", 0, NULL, HELP}, {0}};
+        {"quarantine", 1, NULL, QUARANTINE}, {"help", 0, NULL, HELP}, {0}};
     struct options o = {.hidden = 32,
         .vehicles = 128,
         .group = 8,
@@ -230,8 +224,7 @@ int try_main(int argc, char **argv) {
         .share = 5,
         .seeds = 5,
         .rate = 0.2,
-        .quarantine = 13,
-        .harm = 50000};
+        .quarantine = 13};
     char *tables[64];
     size_t n = 0;
     int c = 0;

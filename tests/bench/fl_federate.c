@@ -4,7 +4,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "fedlearn/round/harm.h"
 #include "fedlearn/round/model_eval.h"
 #include "fedlearn/vehicle/quantise.h"
 
@@ -57,8 +56,6 @@ void world_make(struct world *w, const struct fl_dataset *set, uint16_t hidden, 
     w->own_y = ws_calloc(n, 1);
     fl_normalise_rows(set, norm, order, set->n, w->x, w->y);
     w->train = (struct fl_rows){w->x, w->y, n};
-    w->roots = (struct fl_rows){w->x + n * set->inputs, w->y + n, (set->n - n) / 3};
-    n += w->roots.n;
     w->test = (struct fl_rows){w->x + n * set->inputs, w->y + n, set->n - n};
     struct ws_random rnd = ws_random_seeded(seed * 1000 + 1);
     deal(w, &rnd);
@@ -218,12 +215,6 @@ static void one_round(struct run *r, unsigned round) {
         groups += mine;
         free_groups = s == 0 ? mine : free_groups;
     }
-    const struct fl_harm harm = {.scale = &r->scale,
-        .rules = &p->rules,
-        .shape = &r->w->shape,
-        .model = r->model,
-        .root_set = &r->w->roots};
-    fl_harm_mark(&harm, group, groups);
     struct fl_verdict verdict[FL_MAX_GROUPS];
     struct fl_judged judged;
     struct ws_err err;

@@ -18,14 +18,13 @@ enum {
 struct world {
     struct fl_shape shape;
     size_t d, vehicles;
-    struct fl_rows train, roots, test, own[VEHICLES_MAX];
+    struct fl_rows train, test, own[VEHICLES_MAX];
     int32_t *x;
     uint8_t *y;
     int32_t *own_x;
     uint8_t *own_y;
 };
-/* 75 % of the blocks are dealt to the vehicles in contiguous pieces, three each; a vehicle may get none when there are few. A third of the
- * other rows is the root set, the rest is what models are scored on. */
+/* 75 % of the blocks are dealt to the vehicles in contiguous pieces, three each; a vehicle may get none when there are few. */
 void world_make(
     struct world *w, const struct fl_dataset *set, uint16_t hidden, size_t vehicles, uint64_t seed);
 void world_free(struct world *w);

@@ -41,9 +41,9 @@ static void policy(struct rig *r) {
         {"cosine", rules.cosine_thousandths}, {"location", FL_LOCATION_MEAN},
         {"trim", rules.trim_thousandths}, {"mad", rules.mad_thousandths},
         {"spread", rules.spread_thousandths}, {"krum", rules.krum_thousandths},
-        {"momentum", rules.momentum_thousandths}, {"harm_ppm", 1000000},
-        {"bad_ppm", s.bad_ppm}, {"flag_bad_ppm", s.flag_bad_ppm},
-        {"flag_good_ppm", s.flag_good_ppm}, {"quarantine", s.quarantine}, {"score_floor", s.floor},
+        {"momentum", rules.momentum_thousandths}, {"bad_ppm", s.bad_ppm},
+        {"flag_bad_ppm", s.flag_bad_ppm}, {"flag_good_ppm", s.flag_good_ppm},
+        {"quarantine", s.quarantine}, {"score_floor", s.floor},
         {"quarantine_rounds", s.quarantine_rounds}, {"veto_ppm", 20000}, {"veto_total_ppm", 50000},
         {"safety_classes", 0}};
     assert_int_equal(ARRAY_LEN(values), FL_POLICY_FIELDS);

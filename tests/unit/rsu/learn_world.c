@@ -85,9 +85,8 @@ static void quicker(struct genesis *g, void *ctx) {
         {"attest_s = in_seconds(minutes(5))", "attest_s = 20"},
         {"open_s = in_seconds(minutes(5))", "open_s = 60"},
         {"judge_s = in_seconds(minutes(10))", "judge_s = 60"},
-        /* Who is in which group is drawn: which of three is furthest off, or spoils a model of noise, must not decide the test. */
-        {"location = 2, -- distance filter", "location = 0, -- mean"},
-        {"harm_ppm = 50000, -- and", "harm_ppm = 1000000, --"}};
+        /* Who is in which group is drawn: which of three is furthest off must not decide the test. */
+        {"location = 2, -- distance filter", "location = 0, -- mean"}};
     struct world *x = ctx;
     struct span script = founding_policy_script();
     char *text = ws_alloc(script.n + 1);
