@@ -41,6 +41,8 @@ struct fl_member {
     /* ---- the round ---- */
     uint64_t round; /* 0: none */
     unsigned v; /* our number in it; 0: we are none of its members */
+    bool
+        reads; /* the key that it has for us is here; else we can only say what everybody can compute */
     struct fl_round sealed_for;
     uint64_t height; /* of the last step */
     size_t n, cap;
@@ -79,6 +81,7 @@ static void forget_round(struct fl_member *m) {
     m->out = 0; /* what comes back is of another round */
     m->round = 0;
     m->v = 0;
+    m->reads = false;
     m->may_open = false;
     buf_clear(&m->outcome);
     memset(m->wished, 0, sizeof(m->wished));
@@ -484,14 +487,14 @@ static void enter_round(struct fl_member *m, const struct fl_round_view *view) {
     for (unsigned v = 1; v <= view->open->n; v++)
         if (memcmp(view->open->seat[v - 1].address, m->address, 32) == 0)
             m->v = v;
-    if (m->v != 0 && reader_of(m) == NULL) {
+    const struct fl_reader *reader = m->v == 0 ? NULL : reader_of(m);
+    m->reads = reader != NULL;
+    if (m->v != 0 && !m->reads)
         ws_log(WS_LOG_WARN, "learn",
-            "round %llu: the key it has for this unit is not here; this unit takes no part",
+            "round %llu: the key it has for this unit is not here; this unit opens nothing",
             (unsigned long long)m->round);
-        m->v = 0;
-    }
     for (size_t i = 0; i < ARRAY_LEN(m->key); i++)
-        if (m->v != 0 && m->key[i].reader == reader_of(m))
+        if (m->reads && m->key[i].reader == reader)
             m->used = m->key[i].serial;
 }
 
@@ -502,6 +505,11 @@ void fl_member_outcome(struct fl_member *m, const struct fl_outcome *o) {
 
 static void take_part(struct fl_member *m, const void *contract, const struct fl_round_view *view,
     uint64_t height, uint64_t now_us) {
+    if (view->phase == FL_JUDGING && m->outcome.n > 0 && !fl_contract_has_outcome(contract, m->v) &&
+        is_due(m, FL_RECORD_OUTCOME, height))
+        buf_put(wish(m, FL_RECORD_OUTCOME), m->outcome.p, m->outcome.n);
+    if (!m->reads)
+        return;
     if (view->phase >= FL_SUBMITTING && view->phase <= FL_OPENING)
         look_around(m, contract, view, height);
     if (view->phase >= FL_ATTESTING && view->phase <= FL_OPENING)
@@ -510,9 +518,6 @@ static void take_part(struct fl_member *m, const void *contract, const struct fl
         try_to_attest(m, contract, view, height, now_us);
     if (view->phase == FL_OPENING)
         try_to_open(m, contract, view, height, now_us);
-    if (view->phase == FL_JUDGING && m->outcome.n > 0 && !fl_contract_has_outcome(contract, m->v) &&
-        is_due(m, FL_RECORD_OUTCOME, height))
-        buf_put(wish(m, FL_RECORD_OUTCOME), m->outcome.p, m->outcome.n);
 }
 
 size_t fl_member_step(struct fl_member *m, const void *contract, uint64_t height, uint64_t now_us,

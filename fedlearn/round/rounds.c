@@ -76,12 +76,15 @@ void round_begin(struct fl_rounds *c) {
         c->empty |= (uint32_t)fl_seat_is_empty(&c->open.seat[i]) << i;
 }
 
+bool round_attests(const struct fl_rounds *c, unsigned v, size_t i) {
+    const uint8_t *bits = c->member[v - 1].attested;
+    return bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0;
+}
+
 bool round_is_in(const struct fl_rounds *c, size_t i) {
     unsigned holders = 0;
-    for (size_t v = 0; v < c->open.n; v++) {
-        const uint8_t *bits = c->member[v].attested;
-        holders += bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0;
-    }
+    for (unsigned v = 1; v <= c->open.n; v++)
+        holders += round_attests(c, v, i);
     return (!c->sub[i].excluded || c->sub[i].late) && holders >= c->open.n - round_faults(c);
 }
 
@@ -252,11 +255,8 @@ bool fl_contract_submission(const void *self, size_t i, struct fl_submission_vie
     memcpy(ret->id, s->id, sizeof(ret->id));
     memcpy(ret->token, s->token, sizeof(ret->token));
     memcpy(ret->upload_key, s->upload_key, sizeof(ret->upload_key));
-    for (unsigned v = 1; v <= c->open.n; v++) {
-        const uint8_t *bits = c->member[v - 1].attested;
-        if (bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0)
-            ret->attested |= 1U << (v - 1);
-    }
+    for (unsigned v = 1; v <= c->open.n; v++)
+        ret->attested |= (uint32_t)round_attests(c, v, i) << (v - 1);
     return true;
 }
 

@@ -93,7 +93,7 @@ enum fl_event {
     FL_EVENT_GROUPS =
         4, /* version, round (8), groups (2), free ones among them (2), height whose randomness drew (8), that randomness (32), root over fl_group_leaf in order of group and number */
     FL_EVENT_OPENED =
-        5, /* version, round (8), groups (2), per group: SHA-256 of the key sum as i16 each */
+        5, /* version, round (8), groups (2), per group: SHA-256 of the key sum as i16 each, zero for one that was given up */
     FL_EVENT_CLOSED = 6, /* version, model version (8), parent hash (32), the outcome's octets */
     FL_EVENT_ABORTED = 7, /* version, round (8), reason (1) */
     FL_EVENT_FAULT =
@@ -150,7 +150,6 @@ struct fl_model_view {
     uint8_t hash[32], parent[32], root_set[32];
     uint8_t counted; /* classes of `best`; 0: no round has counted yet */
     uint32_t best[FL_MAX_CLASSES]; /* most rows of the root set that were right since the order */
-    uint32_t openings; /* rounds whose groups were opened while it was in force */
     bool vetoed; /* the last step that was found from it was */
 };
 void fl_contract_model(const void *self, struct fl_model_view *ret);

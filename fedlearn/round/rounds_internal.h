@@ -93,6 +93,7 @@ void round_tell_fault(
 void round_clear(struct fl_rounds *c);
 /* Room for submissions and members of c->open. */
 void round_begin(struct fl_rounds *c);
+bool round_attests(const struct fl_rounds *c, unsigned v, size_t i); /* member v, of submission i */
 bool round_is_in(const struct fl_rounds *c, size_t i); /* n - f attest, and it is not excluded */
 /* rounds_draw.c: members into groups by c->draw; sets n_groups. Same answer each time. False: too few. */
 bool round_draw(struct fl_rounds *c);

@@ -93,9 +93,9 @@ static enum fl_abort may_open(
 
 /* What a region wants, and what the model leaves room for. */
 static void limit_submissions(struct fl_open *o) {
-    const uint32_t room = FL_SUM_VALUES_MAX / o->params * o->config.group_min;
+    const uint64_t room = (uint64_t)(FL_SUM_VALUES_MAX / o->params) * o->config.group_min;
     if (o->config.submissions_max > room)
-        o->config.submissions_max = room;
+        o->config.submissions_max = (uint32_t)room;
 }
 
 static void try_to_open(struct fl_rounds *c, struct exec_host *h) {
@@ -122,7 +122,6 @@ static void try_to_open(struct fl_rounds *c, struct exec_host *h) {
     limit_submissions(o);
     o->classes = c->model.counted;
     memcpy(o->best, c->model.best, sizeof(o->best));
-    o->openings = c->model.openings;
     if (c->model.vetoed)
         o->config.rules.momentum_thousandths = 0; /* or what was vetoed comes again by itself */
     c->open = *o;
@@ -231,6 +230,11 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
         rounds_abort(c, h, FL_ABORT_TOO_FEW); /* too many of them are quarantined */
         return;
     }
+    /* Nothing is opened for a round that can make no step. */
+    if (round_free_groups(c) < c->open.config.rules.min_groups) {
+        rounds_abort(c, h, FL_ABORT_TOO_FEW);
+        return;
+    }
     uint8_t(*leaf)[32] = ws_calloc(c->n_subs, sizeof(*leaf));
     uint8_t root[32];
     size_t n = 0;
@@ -243,8 +247,6 @@ static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
     }
     exec_list_root((const uint8_t(*)[32])leaf, n, root);
     free(leaf);
-    c->model.openings++;
-    rounds_save_model(c, h);
     enter(c, FL_OPENING, c->open.config.open_us);
     struct buf b = {0};
     event_begin(c, &b);
@@ -470,7 +472,6 @@ static void close_round(struct fl_rounds *c, struct exec_host *h, unsigned v) {
         memcpy(c->model.parent, c->model.hash, sizeof(c->model.parent));
         memcpy(c->model.hash, o->model_hash, sizeof(c->model.hash));
         c->model.version++;
-        c->model.openings = 0;
     }
     if (o->step)
         c->model.vetoed = o->vetoed;

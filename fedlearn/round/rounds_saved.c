@@ -126,7 +126,6 @@ void rounds_save_model(const struct fl_rounds *c, struct exec_host *h) {
     buf_u8(&b, m->counted);
     for (size_t i = 0; i < m->counted; i++)
         buf_u32(&b, m->best[i]);
-    buf_u32(&b, m->openings);
     buf_u8(&b, m->vetoed);
     exec_put(h, span_of("m", 1), buf_span(&b));
     buf_free(&b);
@@ -148,7 +147,6 @@ static bool read_model(struct fl_model_view *m, struct span s) {
         return false;
     for (size_t i = 0; i < m->counted; i++)
         m->best[i] = rd_u32(&r);
-    m->openings = rd_u32(&r);
     const uint8_t vetoed = rd_u8(&r);
     m->vetoed = vetoed != 0;
     if (vetoed > 1 || !rd_done(&r) || name.n >= FL_MODEL_NAME)

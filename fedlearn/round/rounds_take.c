@@ -142,11 +142,6 @@ static enum fl_round_code judge_attest(
     return a->n == c->n_subs ? FL_ROUND_OK : FL_ROUND_WRONG_COUNT;
 }
 
-static bool attests(const struct fl_rounds *c, unsigned v, uint32_t i) {
-    const uint8_t *bits = c->member[v - 1].attested;
-    return bits != NULL && (bits[i / 8] & 0x80U >> (i % 8)) != 0;
-}
-
 static enum fl_round_code judge_complaint(
     const struct fl_rounds *c, const struct exec_record *r, bool *ret_later, struct judged *j) {
     const struct fl_complaint_record *k = &j->body.complaint;
@@ -171,7 +166,7 @@ static enum fl_round_code judge_complaint(
     if (c->phase >= FL_DRAWING && !c->sub[k->submission].included)
         return FL_ROUND_TOO_LATE;
     /* Who has vouched for its share cannot find it bad when it has seen what a group adds up to. */
-    if (c->phase >= FL_DRAWING && attests(c, j->v, k->submission))
+    if (c->phase >= FL_DRAWING && round_attests(c, j->v, k->submission))
         return FL_ROUND_TOO_LATE;
     if (complaint.validator != j->v ||
         fl_submission_accept(&c->round, c->sub[k->submission].token, &cover, &s) !=

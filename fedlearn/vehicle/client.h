@@ -5,7 +5,7 @@
  *   fl_client_open once; fl_client_make for each round; fl_client_close
  *
  * The caller must have the OPEN record and the round seed from the ledger, with their proof (docs/light.md): whoever takes them from a
- * stranger sends its update to the stranger's validators. It must not be quarantined (standing.h): its companions would be; and it must have a turn with this model (turns.h). A round is taken part in once: what was made is sent again as it is,
+ * stranger sends its update to the stranger's validators. It must not be quarantined (standing.h): its companions would be. A round is taken part in once: what was made is sent again as it is,
  * and never made again.
  *
  * No heap but what libcrypto takes in fl_client_open. One thread. */

@@ -117,7 +117,6 @@ void fl_open_encode(const struct fl_open *o, struct buf *b) {
     buf_u8(b, o->classes);
     for (size_t i = 0; i < o->classes; i++)
         buf_u32(b, o->best[i]);
-    buf_u32(b, o->openings);
     put_config(b, &o->config);
     buf_u8(b, o->n);
     for (size_t i = 0; i < o->n; i++) {
@@ -143,7 +142,6 @@ bool fl_open_decode(struct span octets, struct fl_open *ret) {
     ret->classes = classes <= FL_MAX_CLASSES ? classes : 0;
     for (size_t i = 0; i < ret->classes; i++)
         ret->best[i] = rd_u32(&r);
-    ret->openings = rd_u32(&r);
     if (r.bad || classes != ret->classes || name.n == 0 || name.n >= FL_MODEL_NAME ||
         memchr(name.p, 0, name.n) != NULL || ret->params < 1 || ret->params > FL_MAX_PARAMS ||
         !read_config(&r, &ret->config))

@@ -47,8 +47,6 @@ struct fl_open {
     /* Of each class of the root set, the most rows that a model has got right since the last order. 0 classes: not known yet. */
     uint8_t classes;
     uint32_t best[FL_MAX_CLASSES];
-    uint32_t
-        openings; /* rounds before this one whose groups were opened from the same model: turns.h */
     struct fl_round_config config;
     uint8_t n;
     struct fl_seat seat[FL_VALIDATORS_MAX];

@@ -4,7 +4,6 @@
  *   train.h, quantise.h   the reference trainer; fl_update: what was learned, as what is sent
  *   open.h                the round's OPEN record and its seed, from the ledger with their proof (docs/light.md)
  *   standing.h            whether the cell has set the vehicle apart: then it stays away
- *   turns.h               whether it has told enough of this model already
  *   client.h              fl_client_make: clipped, rounded, masked, shared out, laid out for the upload
  *   submit.h              what the vehicle signs under its pseudonym
  *   upload_send.h         the way to a unit and its receipt, as a state machine
@@ -27,7 +26,6 @@
 #include "fedlearn/vehicle/standing.h"
 #include "fedlearn/vehicle/submit.h"
 #include "fedlearn/vehicle/train.h"
-#include "fedlearn/vehicle/turns.h"
 #include "fedlearn/vehicle/upload_send.h"
 
 #endif

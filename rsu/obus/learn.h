@@ -11,7 +11,6 @@
 #include "fedlearn/vehicle/client.h"
 #include "fedlearn/vehicle/features.h"
 #include "fedlearn/vehicle/model.h"
-#include "fedlearn/vehicle/turns.h"
 #include "fedlearn/vehicle/upload.h"
 #include "rsu/obus/obusim.h"
 
@@ -102,7 +101,6 @@ struct learn_driver {
     uint8_t token[32]; /* SHA-256 of the certificate */
     struct ws_random random; /* of its training, seeded */
     double rho; /* privacy that it has given away (fedlearn/vehicle/privacy.h) */
-    struct fl_turns turns;
 };
 /* Working space of whoever is at work, one after the other. */
 struct learn_desk {
@@ -123,12 +121,11 @@ void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t se
 enum learn_away {
     LEARN_COMES,
     LEARN_NOT_FREE, /* it has nothing to gain there, and its privacy to lose (fedlearn/vehicle/standing.h) */
-    LEARN_TOLD_ENOUGH, /* of this model (fedlearn/vehicle/turns.h) */
 };
 /* Whether it keeps out of the round, for its own sake; it has its ticket. Bad vehicles come all the same, as no attacker would stay away.
  * table: as learn_believe_table. WS_EINPUT: no table of scores. */
-WARN_UNUSED int learn_stays_away(const struct learn_driver *v, const struct fl_open *open,
-    struct span table, enum learn_away *ret_away, struct ws_err *err);
+WARN_UNUSED int learn_stays_away(
+    const struct learn_driver *v, struct span table, enum learn_away *ret_away, struct ws_err *err);
 /* What the vehicle found: d->update, local less global. WS_EINPUT as fl_train_run. */
 WARN_UNUSED int learn_train(struct learn_driver *v, const struct learn_options *o,
     const struct fl_rows *rows, const struct fl_model *global, struct learn_desk *d,

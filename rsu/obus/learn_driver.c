@@ -59,8 +59,8 @@ void learn_ticket(struct learn_driver *v, const struct sim_pki *pki, uint64_t se
     v->epoch = epoch;
 }
 
-int learn_stays_away(const struct learn_driver *v, const struct fl_open *open, struct span table,
-    enum learn_away *ret_away, struct ws_err *err) {
+int learn_stays_away(const struct learn_driver *v, struct span table, enum learn_away *ret_away,
+    struct ws_err *err) {
     struct fl_suspect found = {.standing = FL_FREE};
     *ret_away = LEARN_COMES;
     if (v->poisons)
@@ -68,8 +68,6 @@ int learn_stays_away(const struct learn_driver *v, const struct fl_open *open, s
     const int rc = table.n == 0 ? WS_OK : fl_standing_find(table, v->token, &found, err);
     if (rc == WS_OK && found.standing != FL_FREE)
         *ret_away = LEARN_NOT_FREE;
-    else if (rc == WS_OK && !fl_turn_is_free(&v->turns, open))
-        *ret_away = LEARN_TOLD_ENOUGH;
     return rc;
 }
 

@@ -37,8 +37,8 @@ struct learn_trip {
 
 /* What became of a round's vehicles. */
 struct learn_tally {
-    uint64_t took_part, absent, private, set_apart /* not free: stayed away */,
-        told_enough /* of the model: stayed away */, vanished, receipts, changes /* of units */;
+    uint64_t took_part, absent, private, set_apart /* not free: stayed away */, vanished, receipts,
+        changes /* of units */;
     uint64_t on_ledger; /* submissions of the round, whoever's, as last told by a unit */
     uint64_t octets; /* of all uploads */
     uint64_t train_ns, make_ns; /* of this thread's time, all vehicles */

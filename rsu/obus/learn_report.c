@@ -52,13 +52,13 @@ static void put_json(
     buf_printf(b,
         "{\"round\": %" PRIu64 ", \"result\": \"%s\", \"model\": %" PRIu64
         ", \"vehicles\": %zu, \"took_part\": %" PRIu64 ", \"absent\": %" PRIu64
-        ", \"private\": %" PRIu64 ", \"set_apart\": %" PRIu64 ", \"told_enough\": %" PRIu64
-        ", \"vanished\": %" PRIu64 ", \"receipts\": %" PRIu64 ", \"changed_unit\": %" PRIu64
-        ", \"on_ledger\": %" PRIu64 ", \"without_receipt\": {",
+        ", \"private\": %" PRIu64 ", \"set_apart\": %" PRIu64 ", \"vanished\": %" PRIu64
+        ", \"receipts\": %" PRIu64 ", \"changed_unit\": %" PRIu64 ", \"on_ledger\": %" PRIu64
+        ", \"without_receipt\": {",
         f->round->open.round, result,
         f->end_known && f->end->closed ? f->end->model_version : f->round->open.model_version,
-        f->o->vehicles, t->took_part, t->absent, t->private, t->set_apart, t->told_enough,
-        t->vanished, t->receipts, t->changes, t->on_ledger);
+        f->o->vehicles, t->took_part, t->absent, t->private, t->set_apart, t->vanished, t->receipts,
+        t->changes, t->on_ledger);
     put_lost(t, "\"%s\": %u", b);
     buf_printf(b, "}");
     if (f->end_known && f->end->closed) {
@@ -110,9 +110,6 @@ void learn_report_round(
         buf_printf(b, ", %" PRIu64 " stayed away for privacy", t->private);
     if (t->set_apart > 0)
         buf_printf(b, ", %" PRIu64 " stayed away, quarantined or excluded", t->set_apart);
-    if (t->told_enough > 0)
-        buf_printf(
-            b, ", %" PRIu64 " stayed away, having told enough of this model", t->told_enough);
     if (t->n_lost > 0) {
         buf_printf(b, ", without: ");
         put_lost(t, "%s %u", b);

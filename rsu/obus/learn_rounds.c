@@ -150,7 +150,6 @@ static void add_up(struct learn_fleet *f) {
     a->absent += t->absent;
     a->private += t->private;
     a->set_apart += t->set_apart;
-    a->told_enough += t->told_enough;
     a->vanished += t->vanished;
     a->receipts += t->receipts;
     a->changes += t->changes;

@@ -146,14 +146,13 @@ void learn_trip_begin(struct learn_fleet *f, size_t vehicle, struct ws_now now) 
     enum learn_away away = LEARN_COMES;
     t->fd = -1;
     learn_ticket(v, &f->pki, f->o->seed, open->time_us, open->config.epoch_us);
-    if (learn_stays_away(v, open, buf_span(&f->standings), &away, &err) != WS_OK) {
+    if (learn_stays_away(v, buf_span(&f->standings), &away, &err) != WS_OK) {
         lose(f, t, "standing_unknown");
         return;
     }
     if (away != LEARN_COMES) {
         t->stage = LEARN_HOME;
         f->tally.set_apart += away == LEARN_NOT_FREE;
-        f->tally.told_enough += away == LEARN_TOLD_ENOUGH;
         return;
     }
     if (make(f, vehicle, &err) != WS_OK) {
@@ -171,7 +170,6 @@ void learn_trip_begin(struct learn_fleet *f, size_t vehicle, struct ws_now now) 
             span_of(bundles + t->made.bundle_octets, t->made.wire_octets)},
         .give_up_us = f->deadline_us};
     fl_upload_begin(&t->upload, &parcel, now);
-    fl_turn_take(&v->turns, open);
     t->stage = LEARN_UPLOADING;
     f->under_way++;
     f->tally.took_part++;

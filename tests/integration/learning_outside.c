@@ -189,9 +189,7 @@ int main(int argc, char **argv) {
     EXPECT(fl_schema_read(load("schema", schema_octets, sizeof(schema_octets)), &schema, &err) ==
            WS_OK);
 
-    /* A vehicle that takes part again and again keeps `turns` with its ticket. */
-    struct fl_turns turns = {0};
-    if (!is_free(cell, token, &open) || !fl_turn_is_free(&turns, &open)) {
+    if (!is_free(cell, token, &open)) {
         printf("not free: it stays away\n");
         fl_model_free(&model);
         return 4;
@@ -215,7 +213,6 @@ int main(int argc, char **argv) {
     uint8_t to_sign[FL_SUBMIT_OCTETS];
     fl_submit_put(&s, to_sign);
     say(to_sign, sizeof(to_sign));
-    fl_turn_take(&turns, &open);
 
     struct fl_round sealed_for;
     fl_open_round(&open, cell, &sealed_for);

@@ -128,7 +128,7 @@ if [ -d fedlearn/round ]; then
     [ -z "$round" ] || {
         round="$round fedlearn/round/rounds_internal.h"
         for f in bundle bundle_complaint bundle_cover bundle_tree dh mask mask_open mask_stream mask_sum material model open profile ring ring_avx2 \
-            ring_avx512 ring_path ring_portable rules scale shape share share_domain share_field share_rs share_sum standing submit turns; do
+            ring_avx512 ring_path ring_portable rules scale shape share share_domain share_field share_rs share_sum standing submit; do
             for f in fedlearn/vehicle/$f.c fedlearn/vehicle/$f.h; do
                 [ ! -f $f ] || round="$round $f"
             done

@@ -2,7 +2,6 @@
  * the next OPEN makes of it. */
 #include "base/mem.h"
 #include "fedlearn/round/events.h"
-#include "fedlearn/vehicle/turns.h"
 #include "tests/unit/fedlearn/round_rig.h"
 
 #include <stdlib.h>
@@ -114,18 +113,16 @@ static void vetoed(struct fl_outcome *o, const struct fl_model_view *m) {
     memcpy(o->model_hash, m->hash, 32);
 }
 
-/* What was vetoed does not come again out of the cell's own momentum; and vehicles are told how often the model was opened. */
+/* What was vetoed does not come again out of the cell's own momentum. */
 static void after_a_veto(void **state) {
     (void)state;
     static const struct {
         bool step, veto;
-        uint32_t openings, momentum; /* of the next OPEN; the rig's policy has FL_RULES_DEFAULT's */
-    } rounds[] = {
-        {true, true, 1, 0}, {false, false, 2, 0}, {true, true, 3, 0}, {true, false, 0, 900}};
+        uint32_t momentum; /* of the next OPEN; the rig's policy has FL_RULES_DEFAULT's */
+    } rounds[] = {{true, true, 0}, {false, false, 0}, {true, true, 0}, {true, false, 900}};
     struct rig *r = rig_open(RIG_VALIDATORS);
     struct fl_outcome *o = ws_alloc(sizeof(*o));
     assert_int_equal(rig_view(r).open->config.rules.momentum_thousandths, 900);
-    assert_int_equal(rig_view(r).open->openings, 0);
     for (size_t k = 0; k < ARRAY_LEN(rounds); k++) {
         struct fl_model_view m;
         to_opening(r, 16);
@@ -145,26 +142,26 @@ static void after_a_veto(void **state) {
         rig_move_on(r, o);
         rig_restart(r);
         to_next_round(r);
-        assert_int_equal(rig_view(r).open->openings, rounds[k].openings);
         assert_int_equal(rig_view(r).open->config.rules.momentum_thousandths, rounds[k].momentum);
     }
     free(o);
     rig_close(r);
 }
 
-/* A round that was over before its groups were drawn has opened nothing; one that nobody could open may have been, elsewhere. */
-static void what_counts_as_opened(void **state) {
+/* With fewer groups than a step needs, nothing is opened for nothing. */
+static void too_few_groups_for_a_step(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
+    rig_set_policy(r, "min_groups", 3);
     rig_submitting(r, 15);
     assert_int_equal(rig_view(r).why, FL_ABORT_TOO_FEW);
-    to_next_round(r);
-    assert_int_equal(rig_view(r).open->openings, 0);
-    to_opening(r, 16);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-    assert_int_equal(rig_view(r).why, FL_ABORT_NOT_OPENED);
-    to_next_round(r);
-    assert_int_equal(rig_view(r).open->openings, 1);
+    for (size_t vehicles = 23; vehicles <= 24; vehicles++) {
+        to_next_round(r);
+        to_opening(r, vehicles);
+        assert_int_equal(rig_view(r).phase, vehicles < 24 ? FL_IDLE : FL_OPENING);
+        assert_int_equal(rig_events(r, FL_EVENT_GROUPS), vehicles < 24 ? 0 : 1);
+        assert_int_equal(rig_events(r, FL_EVENT_ABORTED), vehicles < 24 ? 1 : 0);
+    }
     rig_close(r);
 }
 
@@ -247,45 +244,28 @@ static void a_large_model_has_fewer_vehicles(void **state) {
     rig_close(r);
 }
 
-/* ---- turns ---- */
-
-static void turns_with_a_model(void **state) {
+static void a_small_model_has_as_many_as_are_wanted(void **state) {
     (void)state;
-    struct fl_turns t = {0};
-    struct fl_open o = {.model_version = 3, .config.group_min = 8};
-    o.model_hash[5] = 7;
-    assert_int_equal(fl_turns_max(&o), 2);
-    assert_true(fl_turn_is_free(&t, &o));
-    fl_turn_take(&t, &o);
-    /* The round was over before anything was opened: as if it had not been. */
-    for (unsigned k = 0; k < 5; k++) {
-        assert_true(fl_turn_is_free(&t, &o));
-        fl_turn_take(&t, &o);
-    }
-    o.openings = 1; /* of that one, or of another: who knows */
-    assert_true(fl_turn_is_free(&t, &o));
-    fl_turn_take(&t, &o);
-    assert_true(fl_turn_is_free(&t, &o));
-    o.openings = 2;
-    assert_false(fl_turn_is_free(&t, &o));
-    /* An order puts the same model in force again: counted anew by the cell, and not by the vehicle. */
-    o.openings = 0;
-    o.model_version = 4;
-    assert_false(fl_turn_is_free(&t, &o));
-    o.openings = 1;
-    assert_false(fl_turn_is_free(&t, &o));
-    o.config.group_min = 64;
-    assert_int_equal(fl_turns_max(&o), 16);
-    assert_true(fl_turn_is_free(&t, &o));
-    o.config.group_min = 8;
-    o.model_hash[5] = 8;
-    assert_true(fl_turn_is_free(&t, &o));
-    fl_turn_take(&t, &o);
-    o.openings++;
-    assert_true(fl_turn_is_free(&t, &o));
-    o.config.group_min = 3;
-    assert_int_equal(fl_turns_max(&o), 1);
-    assert_false(fl_turn_is_free(&t, &o));
+    struct rig *r = rig_new(RIG_VALIDATORS);
+    struct fl_model_order order = {.params = 4, .classes = 0};
+    struct buf b = {0};
+    (void)strcpy(order.name, "small");
+    order.hash[0] = 1;
+    rig_set_policy(r, "profile", FL_CELL);
+    rig_set_policy(r, "group_min", 256);
+    rig_set_policy(r, "group", 256);
+    rig_set_policy(r, "submissions_max", 4096);
+    fl_model_order_encode(&order, &b);
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
+        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
+    assert_int_equal(rig_order(r, FL_ORDER_MODEL, buf_span(&b)), FL_ROUND_OK);
+    rig_end(r);
+    buf_free(&b);
+    assert_int_equal(rig_view(r).phase, FL_SEEDING);
+    assert_int_equal(rig_view(r).open->config.submissions_max, 4096);
+    rig_restart(r);
+    rig_close(r);
 }
 
 int main(void) {
@@ -293,10 +273,10 @@ int main(void) {
         cmocka_unit_test(a_group_that_is_not_open_in_time),
         cmocka_unit_test(none_of_the_free_groups),
         cmocka_unit_test(after_a_veto),
-        cmocka_unit_test(what_counts_as_opened),
+        cmocka_unit_test(too_few_groups_for_a_step),
         cmocka_unit_test(suspect_says_who_was_convicted),
         cmocka_unit_test(a_large_model_has_fewer_vehicles),
-        cmocka_unit_test(turns_with_a_model),
+        cmocka_unit_test(a_small_model_has_as_many_as_are_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

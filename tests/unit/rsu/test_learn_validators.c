@@ -264,7 +264,9 @@ static void two_attestations(void **state) {
 static void attested_by_a_liar(void **state) {
     (void)state;
     struct world x;
-    const struct world_plan plan = {.seed = 50};
+    const struct world_plan plan = {.seed = 50,
+        .edit = {
+            {"min_groups = 3,\n        norm_clip = 2000", "min_groups = 2, norm_clip = 2000"}}};
     begin(&x, &plan);
     x.mute[3] = true;
     struct fl_client *c = world_client();

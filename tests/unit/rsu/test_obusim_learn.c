@@ -480,11 +480,9 @@ static void who_has_something_to_lose_stays_away(void **state) {
     struct fl_suspicion s = fl_suspicion_new(&rules, 16);
     struct learn_driver v[4] = {{.index = 0}, {.index = 1}, {.index = 2}, {.poisons = true}};
     struct buf table = {0};
-    struct fl_open open = {
-        .round = 1, .model_version = 1, .model_hash = {7}, .config = {.group_min = 8}};
     enum learn_away away = LEARN_NOT_FREE;
     /* Nobody has a score. */
-    assert_int_equal(learn_stays_away(&v[0], &open, (struct span){0}, &away, NULL), WS_OK);
+    assert_int_equal(learn_stays_away(&v[0], (struct span){0}, &away, NULL), WS_OK);
     assert_int_equal(away, LEARN_COMES);
     for (size_t i = 0; i < 4; i++)
         memset(v[i].token, (int)i + 1, sizeof(v[i].token));
@@ -501,25 +499,11 @@ static void who_has_something_to_lose_stays_away(void **state) {
     static const enum learn_away expected[] = {
         LEARN_COMES, LEARN_NOT_FREE, LEARN_NOT_FREE, LEARN_COMES};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(learn_stays_away(&v[i], &open, buf_span(&table), &away, NULL), WS_OK);
+        assert_int_equal(learn_stays_away(&v[i], buf_span(&table), &away, NULL), WS_OK);
         assert_int_equal(away, expected[i]);
     }
     assert_int_equal(
-        learn_stays_away(&v[0], &open, span_of(table.p, table.n - 1), &away, NULL), WS_EINPUT);
-    /* Nor who has told of this model twice already; bad ones do not mind. */
-    for (open.openings = 0; open.openings < 2; open.openings++)
-        for (size_t i = 0; i < 4; i += 3) {
-            assert_int_equal(learn_stays_away(&v[i], &open, buf_span(&table), &away, NULL), WS_OK);
-            assert_int_equal(away, LEARN_COMES);
-            fl_turn_take(&v[i].turns, &open);
-        }
-    assert_int_equal(learn_stays_away(&v[0], &open, buf_span(&table), &away, NULL), WS_OK);
-    assert_int_equal(away, LEARN_TOLD_ENOUGH);
-    assert_int_equal(learn_stays_away(&v[3], &open, buf_span(&table), &away, NULL), WS_OK);
-    assert_int_equal(away, LEARN_COMES);
-    open.model_hash[0] = 1;
-    assert_int_equal(learn_stays_away(&v[0], &open, buf_span(&table), &away, NULL), WS_OK);
-    assert_int_equal(away, LEARN_COMES);
+        learn_stays_away(&v[0], span_of(table.p, table.n - 1), &away, NULL), WS_EINPUT);
     buf_free(&table);
     fl_suspicion_free(&s);
 }
