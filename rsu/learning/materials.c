@@ -120,6 +120,13 @@ static void note_blob(
     m->counters.blobs++;
 }
 
+/* So many of its octets are on the disk no more. */
+static void note_gone(struct materials *m, struct round_files *r, uint64_t octets) {
+    octets = octets < r->octets ? octets : r->octets;
+    r->octets -= octets;
+    m->counters.octets -= octets;
+}
+
 static void take_out(struct materials *m, struct round_files *r) {
     struct round_files **at = &m->rounds;
     while (*at != r)
@@ -360,6 +367,7 @@ bool materials_has(struct materials *m, const uint8_t id[static 32]) {
 
 /* What is not on the disk as it was put is not here: so it can come again. */
 static void forget(struct materials *m, uint64_t number, const uint8_t id[static 32]) {
+    const uint64_t octets = materials_disk_octets(&m->disk, number, id);
     lock(m);
     struct round_files *r = table_get(&m->index, id);
     const bool is = r != NULL && r->number == number;
@@ -371,6 +379,7 @@ static void forget(struct materials *m, uint64_t number, const uint8_t id[static
         (void)table_take(&m->index, id);
         m->counters.submissions--;
         m->counters.damaged++;
+        note_gone(m, r, octets);
     }
     unlock(m);
     if (!is)
@@ -472,14 +481,21 @@ static bool end_one(struct materials *m, uint64_t its_us) {
     r->ended_saved = r->erased = true;
     unlock(m);
     size_t failed = 0;
-    for (size_t i = 0; i < n; i++)
-        failed += !materials_disk_erase_bundles(&m->disk, number, id[i]);
+    uint64_t gone = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t octets = materials_disk_bundles_octets(&m->disk, number, id[i]);
+        const bool erased = materials_disk_erase_bundles(&m->disk, number, id[i]);
+        failed += !erased;
+        gone += erased ? octets : 0;
+    }
     if (failed == 0)
         failed += !materials_disk_end(&m->disk, number, ended_us);
     lock(m);
     r = m->rounds;
     while (r != NULL && r->number != number)
         r = r->next;
+    if (r != NULL)
+        note_gone(m, r, gone);
     if (r != NULL && failed > 0) { /* nothing is noted as ended that has shares left */
         r->erased = false;
         r->again_us = its_us + ERASE_AGAIN_US;

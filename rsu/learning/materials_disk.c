@@ -324,6 +324,25 @@ void materials_disk_drop(
     (void)materials_disk_erase_bundles(d, round, id);
 }
 
+static uint64_t octets_of(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+uint64_t materials_disk_bundles_octets(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
+    char path[PATH_MAX];
+    id_path(d, round, id, bundles_end, path);
+    return octets_of(path);
+}
+
+uint64_t materials_disk_octets(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
+    char path[PATH_MAX];
+    id_path(d, round, id, "", path);
+    return octets_of(path) + materials_disk_bundles_octets(d, round, id);
+}
+
 bool materials_disk_erase_bundles(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]) {
     char path[PATH_MAX];

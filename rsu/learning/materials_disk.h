@@ -30,6 +30,11 @@ void materials_disk_put(
 /* Length of the cover (4), cover, ciphertext, then the bundles, so many octets. WS_ENOTFOUND: the file has gone. */
 WARN_UNUSED int materials_disk_get(const struct materials_disk *d, uint64_t round,
     const uint8_t id[static 32], struct buf *ret, size_t *ret_bundles);
+/* What it takes of the disk now, all of it and its bundles alone; 0: nothing is there. */
+uint64_t materials_disk_octets(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
+uint64_t materials_disk_bundles_octets(
+    const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
 void materials_disk_drop(
     const struct materials_disk *d, uint64_t round, const uint8_t id[static 32]);
 /* False: the disk would not. */

@@ -121,8 +121,11 @@ static void bundles_go_when_the_round_is_over(void **state) {
     char path[512];
     path_of(1, 1, ".bundles", path);
     assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(
+        materials_read(store).octets, 2 * WHOLE - BUNDLES); /* there is room for others */
     /* A restart knows that it is over, and since when. */
     reopen(UINT64_MAX, UINT64_MAX);
+    assert_int_equal(materials_read(store).octets, 2 * WHOLE - BUNDLES);
     materials_round(store, 2, 105 * HOUR);
     assert_false(materials_to_sweep(store, 110 * HOUR));
     materials_sweep(store, 110 * HOUR);
