@@ -83,7 +83,10 @@ static void put_json(
 static void put_recall(const struct fl_confusion *c, struct buf *b) {
     for (size_t k = 0; k < c->classes; k++) {
         const uint32_t rows = fl_confusion_rows(c, k);
-        buf_printf(b, " %.2f", rows == 0 ? 0.0 : c->n[k][k] / (double)rows);
+        if (rows == 0)
+            buf_printf(b, " -"); /* no row of that class is held out */
+        else
+            buf_printf(b, " %.2f", c->n[k][k] / (double)rows);
     }
 }
 
@@ -117,6 +120,9 @@ void learn_report_round(
     if (t->took_part > 0 && t->receipts == 0 && t->on_ledger == 0)
         buf_printf(b, "; the ledger has none of their messages: do the units hear these "
                       "interfaces, and trust these issuers?");
+    else if (t->took_part > 0 && t->receipts == 0)
+        buf_printf(b, "; no unit gave a receipt: do they trust these issuers, and do uploads reach "
+                      "them?");
     if (f->end_known && f->end->closed) {
         buf_printf(b, "; groups: ");
         put_groups(&f->end->outcome, "%s %u", b);

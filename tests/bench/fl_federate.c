@@ -236,7 +236,8 @@ static void one_round(struct run *r, unsigned round) {
         }
     }
     (void)fl_model_apply(r->model, r->step, r->w->d);
-    memcpy(r->before, r->step, r->w->d * sizeof(*r->step));
+    if (judged.step || !p->defended) /* else the model stays, and so does what it came by */
+        memcpy(r->before, r->step, r->w->d * sizeof(*r->step));
     struct fl_sighting sightings[VEHICLES_MAX];
     size_t m = 0;
     for (size_t s = 0; s < 2; s++)
