@@ -3,12 +3,11 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "fedlearn/round/model_eval.h"
+#include "fedlearn/round/roots.h"
 #include "fedlearn/vehicle/share_sum.h"
 #include "ledger/exec/hash.h"
 
 #include <stdlib.h>
-
-enum { ROOT_ROWS_MIN = 20 }; /* of a class, to have a say */
 
 int fl_find_group(const struct fl_open *open, const uint8_t seed[static 32],
     const struct fl_ring *ring, const uint8_t *const *wires, const int16_t key[static FL_N],
@@ -138,7 +137,7 @@ enum fl_veto fl_outcome_veto(const struct fl_open *open, const struct fl_outcome
     const struct fl_veto_rules rules = {.safety = open->config.safety_classes,
         .loss_ppm = open->config.veto_ppm,
         .total_ppm = open->config.veto_total_ppm,
-        .min_rows = ROOT_ROWS_MIN};
+        .min_rows = FL_CLASS_ROWS_MIN};
     const size_t right = (size_t)k * o->classes + k;
     const uint32_t known = k < open->classes ? open->best[k] : 0;
     struct fl_class_recall n = {.before = o->before[right], .after = o->after[right]};

@@ -7,7 +7,11 @@
 #include "base/bytes.h"
 #include "fedlearn/vehicle/shape.h"
 
-enum { FL_MAX_ROOTS = 1 << 20, FL_MAX_ROOTS_OCTETS = 1 << 28 };
+enum {
+    FL_MAX_ROOTS = 1 << 20,
+    FL_MAX_ROOTS_OCTETS = 1 << 28,
+    FL_CLASS_ROWS_MIN = 20, /* rows of a class, for it to have a say in the veto */
+};
 
 struct fl_roots {
     uint16_t inputs, classes;

@@ -77,6 +77,8 @@ static void put_line(const json_t *line, struct buf *b) {
     buf_printf(b, "\n");
     if (json_is_string(json_object_get(line, "root_set")))
         buf_printf(b, "root set:   %s\n", ctl_json_text(line, "root_set"));
+    else if (json_is_integer(json_object_get(line, "params")))
+        buf_printf(b, "root set:   none: nothing is tried, nothing vetoed\n");
 }
 
 static int tell_model(const struct ctl_verb *v, const struct ctl_named *n, bool json) {
