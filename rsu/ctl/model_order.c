@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fedlearn/round/records.h"
 #include "ledger/exec/hash.h"
+#include "rsu/ctl/http.h"
 #include "rsu/ctl/model.h"
 #include "rsu/ctl/order.h"
 #include "rsu/host/admin.h"
@@ -45,6 +46,40 @@ static int read_model(struct model_order *d) {
     return code;
 }
 
+/* learn.safety_classes of the policy in force; 0 where no unit is asked, or it does not say: the order does not hang on it. */
+static uint64_t guarded_classes(const struct model_order *d) {
+    struct ctl_http *h = NULL;
+    json_t *page = NULL;
+    uint64_t guarded = 0;
+    size_t i;
+    json_t *f;
+    if (d->o.http.address == NULL)
+        return 0;
+    if (ctl_http_open(&d->o.http, &h, NULL) == WS_OK &&
+        ctl_http_json_most(h, "/v1/policies", CTL_POLICIES_MAX, &page, NULL) == WS_OK) {
+        json_array_foreach(json_object_get(json_object_get(page, "current"), "table"), i, f) {
+            if (strcmp(ctl_json_text(f, "field"), "learn.safety_classes") == 0)
+                guarded = (uint64_t)ctl_json_number(f, "value");
+        }
+    }
+    ctl_http_close(h);
+    json_decref(page);
+    return guarded;
+}
+
+static void tell_unguarded(const struct model_order *d, const struct fl_roots *roots) {
+    const uint64_t guarded = guarded_classes(d);
+    size_t rows[FL_MAX_CLASSES] = {0};
+    for (size_t i = 0; guarded != 0 && i < roots->rows.n; i++)
+        rows[roots->y[i]]++;
+    for (unsigned k = 0; k < roots->classes; k++)
+        if ((guarded >> k & 1) != 0 && rows[k] < FL_CLASS_ROWS_MIN)
+            (void)fprintf(stderr,
+                "%s: the policy in force guards class %u \"%s\" (learn.safety_classes), of which "
+                "there are %zu rows: with fewer than %d it has no say\n",
+                d->roots_file, k, d->model.classes[k], rows[k], FL_CLASS_ROWS_MIN);
+}
+
 static int read_roots(struct model_order *d) {
     struct ws_err err = {0};
     struct buf octets = {0};
@@ -64,6 +99,7 @@ static int read_roots(struct model_order *d) {
     } else {
         d->what.classes = (uint8_t)roots.classes;
         exec_sha256_one(buf_span(&octets), d->what.root_set);
+        tell_unguarded(d, &roots);
     }
     fl_roots_free(&roots);
     buf_free(&octets);
@@ -200,7 +236,8 @@ const struct ctl_verb ctl_model_order = {"model", "order",
     "nothing is tried and\n"
     "nothing vetoed. The unit must be able to read the files: it is on this machine. Exit code 1: "
     "refused, with the\n"
-    "reason.\n"
+    "reason. With --http it is said when the policy in force guards a class that the root set has "
+    "too few rows of.\n"
     "\n"
     "  --roots FILE          root set of `model roots`\n"
     "  --parent FILE         the model that this one continues, when it is not a first one\n"

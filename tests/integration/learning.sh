@@ -61,6 +61,7 @@ aborted() { [[ "$(ctl model round 1 --http "127.0.0.1:$http" --json 2>/dev/null)
 wait_for 60 'a round without vehicles is aborted' aborted
 ctl model verify 1 --genesis "$cell/genesis.bin" --http "127.0.0.1:$http" >"$out/verified" 2>&1 &&
     grep -q 'round 1 was aborted: too_few_submissions' "$out/verified" || { cat "$out/verified"; fail 'it cannot be checked'; }
+ctl model round 1 --http "127.0.0.1:$http" >"$out/said" && grep -q '^needed: *24 vehicles' "$out/said" || fail 'how many are needed is not said'
 
 said=$out/rounds # a line of JSON for each round
 "$bin/obusim" --learn "${units[@]}" --genesis "$cell/genesis.bin" --pki "$out/trust" "${tables[@]}" --vehicles 64 --absent 0.1 \

@@ -187,7 +187,8 @@ expect 1 'r.roots: ' "$ctl" model order one.wsfl --roots r.roots --genesis g --k
 expect 1 'flat.wsfl is not the model that m.wsfl continues .none' "$ctl" model order m.wsfl --parent flat.wsfl --genesis g --key k --admin a
 . "$root/tests/integration/free_ports.sh"
 free_ports port 8
-"$ctl" cell init --out one --map "$root/configs/demo/town.osm" --name one --validators 1 --authorities 2 --policy-quorum 2 \
+sed 's/safety_classes = 0/safety_classes = 4/' "$root/scripts/policies/urban.lua" >guards.lua
+"$ctl" cell init --out one --map "$root/configs/demo/town.osm" --name one --policy guards.lua --validators 1 --authorities 2 --policy-quorum 2 \
     --base-port $port --http-port $((port + 1)) --block-interval-ms 50 >log 2>&1 || { cat log; exit 1; }
 sed -i 's/^http: .*/http: unix:api.sock/' one/rsu1/rsud.yaml
 expect 3 'admin.sock' "${order[@]}" --key one/authority/1.key
@@ -203,6 +204,7 @@ both=(--key one/authority/1.key --key one/authority/2.key)
 expect 1 '2 authorities must sign, 1 did' "${order[@]}" --key one/authority/1.key
 expect 1 'no_model: no model is in force' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
 expect 0 'accepted in block [0-9]+' "${order[@]}" --roots r.roots --name drive-1 "${both[@]}" --http "$http" --wait 240
+grep 'guards class' log && bad=$((bad + 1))
 for f in m.wsfl r.roots; do
     same $f "one/rsu1/data/materials/blobs/$(sha256sum $f | cut -d ' ' -f 1)"
 done
@@ -219,6 +221,9 @@ expect 0 '' "$ctl" model export "$hash" --format wsfl --out got.wsfl --http "$ht
 same m.wsfl got.wsfl
 expect 1 'no model|not of this hash|unit' "$ctl" model show "$(sha256sum r.roots | cut -d ' ' -f 1)" --http "$http"
 expect 0 '"result": "ok"' "${order[@]}" "${both[@]}" --http "$http" --wait 240 --json
+expect 0 '^root set: +none' "$ctl" model show --http "$http"
+expect 0 '' "${roots[@]}" --model m.wsfl --rows 10 --out few.roots
+expect 0 'guards class 2 "tired" .*there are 10 rows' "${order[@]}" --roots few.roots "${both[@]}" --http "$http" --wait 240
 expect 2 "one word too many" "$ctl" model stop now
 expect 0 'accepted in block [0-9]+' "$ctl" model stop --genesis one/genesis.bin --admin one/rsu1/admin.sock "${both[@]}" --http "$http" --wait 240
 expect 1 'no model is in force' "$ctl" model show --http "$http"
