@@ -7,6 +7,7 @@
 #include "rsu/learning/audit.h"
 #include "rsu/proofs/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -48,6 +49,22 @@ static int save(
     if (rc != WS_OK)
         d->lost = *err;
     return rc;
+}
+
+/* What was kept there before is evidence, of another round perhaps. */
+static int check_empty(const char *folder, struct ws_err *err) {
+    DIR *d = opendir(folder);
+    if (d == NULL && errno == ENOENT)
+        return WS_OK;
+    if (d == NULL)
+        return ws_fail(
+            err, errno == ENOTDIR ? WS_EEXIST : WS_EIO, "%s: %s", folder, strerror(errno));
+    bool empty = true;
+    for (const struct dirent *e; (e = readdir(d)) != NULL;)
+        empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+    (void)closedir(d);
+    return empty ? WS_OK
+                 : ws_fail(err, WS_EEXIST, "%s: not empty; nothing is written over", folder);
 }
 
 static int make_folders(const struct ctl_dossier *d, struct ws_err *err) {
@@ -119,13 +136,16 @@ int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err) {
     char path[64];
     int rc = WS_OK;
     if (d->save != NULL)
-        rc = make_folders(d, err);
+        rc = check_empty(d->save, err);
     if (d->from != NULL && access(d->from, R_OK | X_OK) != 0)
         return ws_fail(err, WS_EIO, "%s: %s", d->from, strerror(errno));
     if (d->http == NULL || rc != WS_OK)
         return rc;
     (void)snprintf(path, sizeof(path), "/v1/learning/rounds/%llu", (unsigned long long)d->round);
-    return ctl_http_json_most(d->http, path, CTL_ROUND_MAX, &d->page, err);
+    rc = ctl_http_json_most(d->http, path, CTL_ROUND_MAX, &d->page, err);
+    if (rc == WS_OK && strcmp(ctl_json_text(d->page, "result"), "on") == 0)
+        rc = ws_fail(err, WS_EBUSY, "round %llu is not over yet", (unsigned long long)d->round);
+    return rc == WS_OK && d->save != NULL ? make_folders(d, err) : rc;
 }
 
 void ctl_dossier_free(struct ctl_dossier *d) {

@@ -22,7 +22,8 @@ struct ctl_dossier {
         lost; /* code other than WS_OK: the unit cannot be reached (any more), or the folder to save in not be written */
 };
 
-/* Asks for the page, makes the folders. WS_ENOTFOUND: no such round. */
+/* Asks for the page, makes the folders. WS_ENOTFOUND: no such round; WS_EBUSY: it is not over yet; WS_EEXIST: the folder to save in has
+ * something in it, or is none. */
 WARN_UNUSED int ctl_dossier_begin(struct ctl_dossier *d, struct ws_err *err);
 void ctl_dossier_free(struct ctl_dossier *d);
 

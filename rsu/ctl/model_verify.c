@@ -236,11 +236,7 @@ static int verify(struct verify *o) {
         return ctl_fail(o->v, CTL_UNREACHABLE, &err);
     int rc = ctl_dossier_begin(&o->d, &err);
     if (rc != WS_OK)
-        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
-    if (strcmp(ctl_json_text(o->d.page, "result"), "on") == 0) {
-        (void)ws_fail(&err, WS_EBUSY, "round %llu is not over yet", (unsigned long long)o->d.round);
-        return ctl_fail(o->v, CTL_UNREACHABLE, &err);
-    }
+        return ctl_fail(o->v, rc == WS_EEXIST ? CTL_USAGE : CTL_UNREACHABLE, &err);
     memcpy(o->claim.cell, o->genesis.cell_id, 32);
     o->claim.round = o->d.from == NULL ? o->d.round : 0;
     take_event(o, "open", FL_EVENT_OPEN);
@@ -324,7 +320,7 @@ const struct ctl_verb ctl_model_verify = {"model", "verify",
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be\n"
     "  --http ADDR         of the unit: HOST:PORT or unix:PATH; 127.0.0.1:8100 unless given\n"
-    "  --save FOLDER       keep all that is fetched there\n"
+    "  --save FOLDER       keep all that is fetched there, in a folder that is new or empty\n"
     "  --from FOLDER       use what was kept there; no unit is asked\n"
     "  --out FILE          the model that follows, as it was computed here, when all holds\n"
     "  --json              print JSON\n",

@@ -55,6 +55,9 @@ expect 0 '"result": "closed"' "$ctl" model round "$round" --http "$http" --json
 hash=$(sha256sum found.wsfl | cut -d ' ' -f 1)
 grep -q "\"hash\": \"$hash\"" log || { echo "the round does not name the model that was found: $hash"; bad=$((bad + 1)); }
 expect 0 "^hash: +$hash" "$ctl" model show found.wsfl
+# Evidence is not written over.
+expect 2 'saved: not empty; nothing is written over' "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved
+expect 2 'found.wsfl: ' "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save found.wsfl
 fresh
 expect 0 "^round $round holds" "${again[@]}"
 expect 0 '"holds": true' "${again[@]}" "$round" --json
