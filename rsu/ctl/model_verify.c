@@ -28,19 +28,20 @@ struct verify {
     struct buf record;
     struct audit_claim claim;
     bool aborted;
-    size_t failed, missing, skipped; /* lines */
+    uint8_t model_before[32], model_after[32]; /* of OPEN, of CLOSED */
+    size_t failed, unfit, missing; /* lines */
     json_t *steps;
 };
 
 /* ---- lines ---- */
 
 static void say(void *ctx, enum audit_mark mark, const char *place, const char *text) {
-    static const char *const words[] = {"ok", "FAILS", "missing", "skipped"};
-    static const char *const names[] = {"ok", "fails", "missing", "skipped"};
+    static const char *const words[] = {"ok", "FAILS", "unfit", "missing", "skipped"};
+    static const char *const names[] = {"ok", "fails", "unfit", "missing", "skipped"};
     struct verify *o = ctx;
     o->failed += mark == AUDIT_FAILS;
+    o->unfit += mark == AUDIT_UNFIT;
     o->missing += mark == AUDIT_MISSING;
-    o->skipped += mark == AUDIT_SKIPPED;
     if (o->json)
         (void)json_array_append_new(o->steps,
             json_pack("{s:s, s:s, s:s}", "result", names[mark], "place", place, "text", text));
@@ -48,32 +49,97 @@ static void say(void *ctx, enum audit_mark mark, const char *place, const char *
         (void)printf("%-7s %s: %s\n", words[mark], place, text);
 }
 
-static int tell(const struct verify *o) {
-    const bool holds = o->failed + o->missing == 0;
-    const unsigned long long round = o->claim.round;
-    if (o->json) {
-        json_t *said = holds || o->failed > 0 ? json_boolean(holds) : json_null();
-        json_t *j = json_pack("{s:I, s:o, s:b, s:O}", "round", (json_int_t)round, "holds", said,
-            "aborted", (int)o->aborted, "steps", o->steps);
-        int code = ctl_print_json(o->v, j);
-        json_decref(j);
-        return code;
+static bool holds(const struct verify *o) {
+    return o->failed + o->unfit + o->missing == 0;
+}
+
+/* What the line of a round that holds does not say. */
+static const char *unproven_part(const struct verify *o) {
+    const bool groups = o->claim.draw_value == NULL;
+    if (o->claim.seed_value == NULL)
+        return groups ? "seed and groups follow" : "seed follows";
+    return groups ? "groups follow" : NULL;
+}
+
+static void hexes_of(
+    const struct verify *o, char cell[static 65], char before[static 65], char after[static 65]) {
+    hex_encode(cell, o->genesis.cell_id, 32);
+    hex_encode(before, o->model_before, 32);
+    hex_encode(after, o->model_after, 32);
+}
+
+/* The line that one quotes: it names what it is about. */
+static void sum_up_good(const struct verify *o, struct buf *b) {
+    const char *unproven = unproven_part(o);
+    char cell[65];
+    char before[65];
+    char after[65];
+    hexes_of(o, cell, before, after);
+    if (o->aborted) {
+        buf_printf(b, " was aborted: %s (in the cell with fingerprint %s)\n",
+            fl_abort_name(o->event.aborted), cell);
+        return;
     }
-    struct buf b = {0};
-    if (holds && o->aborted)
-        buf_printf(&b, "round %llu was aborted: %s\n", round, fl_abort_name(o->event.aborted));
-    else if (holds)
-        buf_printf(&b, "round %llu holds%s\n", round,
-            o->skipped > 0 ? ", as far as it was looked at: see what was skipped" : "");
-    else if (o->failed > 0)
-        buf_printf(&b, "round %llu does not hold: see the line%s that begin%s with FAILS\n", round,
-            o->failed == 1 ? "" : "s", o->failed == 1 ? "s" : "");
+    buf_printf(b, " holds%s: in the cell with fingerprint %s ",
+        unproven != NULL ? ", as far as it was looked at" : "", cell);
+    if (memcmp(o->model_before, o->model_after, 32) == 0)
+        buf_printf(b, "the model stays %s", before);
     else
-        buf_printf(&b,
-            "round %llu: nothing is wrong in what was given, but it is not all that is needed: "
-            "whether the round holds cannot be said\n",
-            round);
-    int code = ctl_print(o->v, buf_span(&b));
+        buf_printf(b, "it goes from model %s to model %s", before, after);
+    if (unproven != NULL)
+        buf_printf(b,
+            "; that its %s from the cell's randomness was not looked at, because no proof of that "
+            "randomness is there",
+            unproven);
+    buf_printf(b, "\n");
+}
+
+static void sum_up(const struct verify *o, struct buf *b) {
+    if (o->claim.round == 0) /* nobody said it that is believed */
+        buf_printf(b, "the round");
+    else
+        buf_printf(b, "round %llu", (unsigned long long)o->claim.round);
+    if (holds(o))
+        sum_up_good(o, b);
+    else if (o->failed > 0)
+        buf_printf(b,
+            " does not hold: a quorum signed what does not follow, see the line%s that begin%s "
+            "with FAILS\n",
+            o->failed == 1 ? "" : "s", o->failed == 1 ? "s" : "");
+    else if (o->unfit > 0)
+        buf_printf(b,
+            " cannot be checked with what was given: it is damaged, or does not belong to this "
+            "cell and round, see the line%s that begin%s with unfit; nothing is said about the "
+            "round\n",
+            o->unfit == 1 ? "" : "s", o->unfit == 1 ? "s" : "");
+    else
+        buf_printf(b, ": nothing is wrong in what was given, but it is not all that is needed: "
+                      "whether the round holds cannot be said\n");
+}
+
+static int tell_json(const struct verify *o) {
+    char cell[65];
+    char before[65];
+    char after[65];
+    hexes_of(o, cell, before, after);
+    json_t *said = holds(o) || o->failed > 0 ? json_boolean(holds(o)) : json_null();
+    json_t *j = json_pack("{s:I, s:s, s:o, s:b, s:O}", "round", (json_int_t)o->claim.round, "cell",
+        cell, "holds", said, "aborted", (int)o->aborted, "steps", o->steps);
+    if (holds(o) && !o->aborted) {
+        (void)json_object_set_new(j, "model_before", json_string(before));
+        (void)json_object_set_new(j, "model_after", json_string(after));
+    }
+    const int code = ctl_print_json(o->v, j);
+    json_decref(j);
+    return code;
+}
+
+static int tell(const struct verify *o) {
+    struct buf b = {0};
+    if (o->json)
+        return tell_json(o);
+    sum_up(o, &b);
+    const int code = ctl_print(o->v, buf_span(&b));
     buf_free(&b);
     return code;
 }
@@ -89,7 +155,7 @@ static int prove(struct verify *o, const char *what, const struct buf *octets, s
     const int rc = proof_check_event(
         buf_span(&o->genesis.octets), buf_span(octets), CELL_CONTRACT_LEARN, ret, err);
     if (rc != WS_OK) {
-        say(o, AUDIT_FAILS, place, err->text);
+        say(o, AUDIT_UNFIT, place, err->text);
         return rc;
     }
     (void)snprintf(text, sizeof(text), "it is event %u of block %llu, which a quorum signed for",
@@ -99,12 +165,15 @@ static int prove(struct verify *o, const char *what, const struct buf *octets, s
 }
 
 /* The event of a step. False: it was not given, or is not proven; said. */
-static bool prove_event(struct verify *o, const char *step, struct event *ret, struct buf *octets) {
+static bool prove_event(
+    struct verify *o, const char *step, enum fl_event type, struct event *ret, struct buf *octets) {
     char place[32];
     struct ws_err err = {0};
     (void)snprintf(place, sizeof(place), "proof of %s", step);
-    if (ctl_dossier_event(&o->d, step, octets, &err) == WS_OK)
-        return prove(o, step, octets, ret, &err) == WS_OK;
+    if (ctl_dossier_event(&o->d, step, octets, &err) == WS_OK) {
+        o->claim.unfit[type] = prove(o, step, octets, ret, &err) != WS_OK;
+        return !o->claim.unfit[type];
+    }
     say(o, AUDIT_MISSING, place, err.text);
     return false;
 }
@@ -130,32 +199,39 @@ static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct
 static void take_event(struct verify *o, const char *step, enum fl_event type) {
     struct event e;
     struct buf *octets = &o->bundle[type];
-    if (!prove_event(o, step, &e, octets))
+    if (!prove_event(o, step, type, &e, octets))
         return;
     if (e.type == FL_EVENT_ABORTED && type == FL_EVENT_CLOSED) {
         o->aborted = fl_event_decode(e.type, e.body, &o->event);
         if (o->claim.round == 0)
             o->claim.round = o->event.round;
         if (!o->aborted || o->event.round != o->claim.round)
-            say(o, AUDIT_FAILS, step, "the event is of another round");
+            say(o, AUDIT_UNFIT, step, "the event is of another round");
         return;
     }
     if (e.type != (uint16_t)type) {
-        say(o, AUDIT_FAILS, step, "what is proven is another event of learning");
+        say(o, AUDIT_UNFIT, step, "what is proven is another event of learning");
+        o->claim.unfit[type] = true;
         return;
     }
     o->claim.event[type] = e.body;
-    if (type != FL_EVENT_OPEN || !fl_event_decode(e.type, e.body, &o->event))
+    if ((type != FL_EVENT_OPEN && type != FL_EVENT_CLOSED) ||
+        !fl_event_decode(e.type, e.body, &o->event))
         return;
+    if (type == FL_EVENT_CLOSED) {
+        memcpy(o->model_after, o->event.closed.outcome.model_hash, 32);
+        return;
+    }
+    memcpy(o->model_before, o->event.open.model_hash, 32);
     if (o->claim.round == 0)
         o->claim.round = o->event.open.round;
     else if (o->event.open.round != o->claim.round)
-        say(o, AUDIT_FAILS, step, "the event is of another round");
+        say(o, AUDIT_UNFIT, step, "the event is of another round");
 }
 
 /* A height's randomness, proven from the genesis. False: the cell does not prove it any more, or what is given is no proof (said). */
 static bool prove_randomness(
-    struct verify *o, const char *name, uint64_t height, uint8_t ret[static 32]) {
+    struct verify *o, const char *name, uint64_t height, uint8_t ret[static 32], bool *ret_unfit) {
     struct ws_err err = {0};
     struct buf octets = {0};
     struct proof_entry e = {0};
@@ -168,8 +244,9 @@ static bool prove_randomness(
             CELL_CONTRACT_BEACON, span_of(key, sizeof(key)), &e, &err);
     const bool known = rc == WS_OK && e.present && beacon_height_value(e.value, ret);
     buf_free(&octets);
-    if (given && rc != WS_OK)
-        say(o, AUDIT_FAILS, strcmp(name, "seed_value") == 0 ? "seed value" : "draw value",
+    *ret_unfit = given && rc != WS_OK;
+    if (*ret_unfit)
+        say(o, AUDIT_UNFIT, strcmp(name, "seed_value") == 0 ? "seed value" : "draw value",
             err.text);
     return known;
 }
@@ -178,10 +255,12 @@ static void take_randomness(struct verify *o) {
     const struct span open = o->claim.event[FL_EVENT_OPEN];
     const struct span cut_off = o->claim.event[FL_EVENT_CUT_OFF];
     if (open.n > 0 && fl_event_decode(FL_EVENT_OPEN, open, &o->event) &&
-        prove_randomness(o, "seed_value", o->event.open.seed_height, o->seed_value))
+        prove_randomness(
+            o, "seed_value", o->event.open.seed_height, o->seed_value, &o->claim.unfit_seed_value))
         o->claim.seed_value = o->seed_value;
     if (cut_off.n > 0 && fl_event_decode(FL_EVENT_CUT_OFF, cut_off, &o->event) &&
-        prove_randomness(o, "draw_value", o->event.cut_off.draw_height, o->draw_value))
+        prove_randomness(o, "draw_value", o->event.cut_off.draw_height, o->draw_value,
+            &o->claim.unfit_draw_value))
         o->claim.draw_value = o->draw_value;
 }
 
@@ -215,7 +294,7 @@ static void go_through(struct verify *o, struct buf *ret_model) {
     o->claim.excluded_ctx = o;
     const enum audit_result result = audit_round(&o->claim, &from, &to, ret_model);
     WS_ASSERT((result != AUDIT_WRONG || o->failed > 0) &&
-              (result != AUDIT_OPEN || o->missing > 0)); /* say has counted its lines */
+              (result != AUDIT_OPEN || o->unfit + o->missing > 0)); /* say has counted its lines */
 }
 
 /* Who asks for a round is told when the folder is another's; who names none takes what there is. */
@@ -248,7 +327,7 @@ static int verify(struct verify *o) {
     if (!o->aborted)
         go_through(o, &model);
     code = tell(o);
-    if (code == CTL_DONE && o->out != NULL && model.n > 0 && o->failed + o->missing == 0 &&
+    if (code == CTL_DONE && o->out != NULL && model.n > 0 && holds(o) &&
         file_write(o->out, buf_span(&model), 0644, &err) != WS_OK)
         code = ctl_fail(o->v, CTL_UNREACHABLE, &err);
     buf_free(&model);
@@ -256,7 +335,7 @@ static int verify(struct verify *o) {
         code = ctl_fail(o->v, CTL_UNREACHABLE, &o->d.lost);
     if (o->failed > 0)
         return CTL_NO; /* whatever else was lost: this much is known */
-    return code == CTL_DONE && o->missing > 0 ? CTL_UNREACHABLE : code;
+    return code == CTL_DONE && !holds(o) ? CTL_UNREACHABLE : code;
 }
 
 static int run(const struct ctl_verb *v, int argc, char **argv) {
@@ -310,12 +389,15 @@ const struct ctl_verb ctl_model_verify = {"model", "verify",
     "from the cell's\n"
     "randomness, that each ciphertext is what its vehicle signed, and computes outcome and model "
     "again, field by field.\n"
-    "The unit is not believed. A line for each step: ok, FAILS, missing or skipped, and where. "
+    "The unit is not believed. A line for each step: ok, FAILS, unfit, missing or skipped, and "
+    "where. "
     "Exit "
     "code 1: something\n"
-    "fails, that is, it is seen to be wrong; 3: nothing is, but something is missing: the round is "
-    "not over, the unit does\n"
-    "not keep it (any more) or cannot be reached, so whether the round holds cannot be said.\n"
+    "fails, that is, a quorum signed what does not follow; 3: nothing does, but what was given is "
+    "unfit (damaged, or of\n"
+    "another cell or round than the genesis and the ledger name) or missing (the round is not "
+    "over, the unit does not keep\n"
+    "it any more or cannot be reached): then nothing is said about the round.\n"
     "\n"
     "  --genesis FILE      the cell's genesis\n"
     "  --fingerprint HEX   what its fingerprint must be\n"

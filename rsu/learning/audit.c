@@ -18,6 +18,7 @@ void audit_say(struct audit *a, enum audit_mark mark, const char *place, const c
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     a->failed += mark == AUDIT_FAILS;
+    a->unfit += mark == AUDIT_UNFIT;
     a->missing += mark == AUDIT_MISSING;
     a->to->say(a->to->ctx, mark, place, text);
 }
@@ -92,7 +93,7 @@ static bool look_at(
     }
     const char *why = wrong_with(a, m, buf_span(octets), ret_wire);
     if (why != NULL)
-        audit_say(a, AUDIT_FAILS, place, "%s", why);
+        audit_say(a, AUDIT_UNFIT, place, "%s", why);
     return why == NULL;
 }
 
@@ -157,7 +158,7 @@ static bool lend_blob(void *ctx, const uint8_t sha256[static 32], struct fl_lent
     else if (!here)
         audit_say(a, AUDIT_MISSING, place, "%s was not given: %s", file_words(a, sha256), err.text);
     else
-        audit_say(a, AUDIT_FAILS, place, "%s: the %zu octets given for it have another SHA-256",
+        audit_say(a, AUDIT_UNFIT, place, "%s: the %zu octets given for it have another SHA-256",
             file_words(a, sha256), octets->n);
     if (!good)
         give_back(ctx, ret);
@@ -230,8 +231,9 @@ static void find_again(struct audit *a, struct buf *ret_model) {
     struct fl_outcome *found = ws_alloc(sizeof(*found));
     struct fl_model next = {0};
     struct ws_err err = {0};
-    const size_t lines = a->failed + a->missing;
-    if (fl_find(&a->record, &from, found, &next, &err) == WS_OK) {
+    const size_t lines = a->failed + a->unfit + a->missing;
+    const int rc = fl_find(&a->record, &from, found, &next, &err);
+    if (rc == WS_OK) {
         a->found = true;
         audit_say(a, AUDIT_OK, "submissions",
             "what was given for the %zu opened groups is what the vehicles in them signed",
@@ -240,11 +242,11 @@ static void find_again(struct audit *a, struct buf *ret_model) {
         if (ret_model != NULL)
             fl_model_encode(&next, ret_model);
     } else {
-        if (a->failed + a->missing == lines)
-            audit_say(a, AUDIT_FAILS, "outcome", "%s", err.text);
+        if (a->failed + a->unfit + a->missing == lines) /* all that was given is as it was signed */
+            audit_say(a, rc == WS_EINPUT ? AUDIT_FAILS : AUDIT_MISSING, "outcome", "%s", err.text);
         look_at_others(a);
         audit_say(a, AUDIT_SKIPPED, "outcome",
-            "not computed again: what is named above is wrong, or was not given");
+            "not computed again: what is named above is unfit, or was not given");
     }
     fl_model_free(&next);
     free(found);
@@ -259,7 +261,7 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
     a->from = from;
     a->to = to;
     audit_look_at_record(a);
-    if (a->failed + a->missing == 0 && from != NULL) {
+    if (audit_is_bound(a) && from != NULL) {
         a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
         a->exclusion = ws_calloc(a->record.n, sizeof(*a->exclusion));
         find_again(a, ret_model);
@@ -271,9 +273,9 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
         audit_say(a, AUDIT_SKIPPED, "outcome",
             "not computed again: the record is not known to be what the ledger says, so it would "
             "prove nothing");
-    const enum audit_result result = a->failed > 0    ? AUDIT_WRONG
-                                     : a->missing > 0 ? AUDIT_OPEN
-                                                      : AUDIT_HOLDS;
+    const enum audit_result result = a->failed > 0       ? AUDIT_WRONG
+                                     : audit_is_bound(a) ? AUDIT_HOLDS
+                                                         : AUDIT_OPEN;
     if (a->decoded)
         fl_round_record_free(&a->record);
     free(a);

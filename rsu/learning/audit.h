@@ -17,9 +17,12 @@ struct audit_claim {
     /* Bodies of contract learn's events OPEN, SEED, CUT_OFF, GROUPS, OPENED, CLOSED and SUSPECT, by type; believed: the caller has seen
      * that the chain has them. Empty: it could not. */
     struct span event[FL_EVENT_SUSPECT + 1];
+    bool unfit[FL_EVENT_SUSPECT +
+               1]; /* empty, because what was given does not prove it; the caller has said so */
     /* The cell's randomness of the OPEN record's seed height and the CUT_OFF's height; 32 octets, believed. NULL: not known any more;
-     * the draw is then looked at with what GROUPS says. */
+     * the draw is then looked at with what GROUPS says. unfit_...: NULL, because what was given does not prove it; the caller has said so. */
     const uint8_t *seed_value, *draw_value;
+    bool unfit_seed_value, unfit_draw_value;
     /* The body of this round's event EXCLUDED of a submission, believed as those above are; asked for members of groups that were given up, and
      * for who is excluded. WS_ENOTFOUND: there is none that the caller knows of; another error: there is, and it could not be seen that
      * the chain has it. ret_body: empty, the caller's to free. NULL: there is nobody to ask. */
@@ -42,14 +45,15 @@ struct audit_source {
 
 enum audit_mark {
     AUDIT_OK,
-    AUDIT_FAILS, /* it is seen to be wrong: octets that are not what they have to be, or an outcome that does not follow */
+    AUDIT_FAILS, /* what a quorum signed does not follow from what else was proven: this says that the round is wrong, and nothing else does */
+    AUDIT_UNFIT, /* given, and damaged or another's: not what the ledger stands for, so it says nothing of the round */
     AUDIT_MISSING, /* needed, and not given: nothing is said against it, and nothing for it */
     AUDIT_SKIPPED /* not looked at, says why; the result hangs on other lines, or on none */
 };
 enum audit_result {
     AUDIT_HOLDS,
     AUDIT_WRONG, /* a line fails */
-    AUDIT_OPEN /* none does, and something is missing */
+    AUDIT_OPEN /* none does, and something is missing or unfit */
 };
 struct audit_hearer {
     /* One line of what was looked at: a place ("cut_off", "group 2, submission 17", "outcome") and what is to be said of it. */

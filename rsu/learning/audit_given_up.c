@@ -32,7 +32,7 @@ static enum audit_exclusion ask(struct audit *a, const struct fl_round_member *m
                               : "what is given for it is no such event";
         is = why == NULL ? AUDIT_EXCLUDED : AUDIT_EXCLUSION_UNKNOWN;
         if (why != NULL)
-            audit_say(a, AUDIT_FAILS, place, "%s", why);
+            audit_say(a, AUDIT_UNFIT, place, "%s", why);
     } else if (rc != WS_ENOTFOUND) {
         is = AUDIT_EXCLUSION_UNKNOWN;
         audit_say(a, AUDIT_MISSING, place, "the ledger's event is not proven: %s", err.text);

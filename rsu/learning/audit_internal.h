@@ -18,7 +18,7 @@ struct audit {
     const struct audit_claim *claim;
     const struct audit_source *from;
     const struct audit_hearer *to;
-    size_t failed, missing; /* lines */
+    size_t failed, unfit, missing; /* lines; unfit: also what the caller has said so of */
     bool decoded; /* record is there, to be freed */
     struct fl_round_record record;
     struct fl_round sealed_for; /* of the record */
@@ -33,7 +33,11 @@ struct audit {
 
 void audit_say(struct audit *a, enum audit_mark mark, const char *place, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-/* The event's body into a->event; false after saying that it is wrong, or missing. */
+/* Nothing so far that leaves open, or wrong, what the record has to be. */
+static inline bool audit_is_bound(const struct audit *a) {
+    return a->failed + a->unfit + a->missing == 0;
+}
+/* The event's body into a->event; false after saying that it is unfit, or missing. */
 bool audit_event(struct audit *a, enum fl_event type);
 
 /* The record beside the events before CLOSED, and the draw. */

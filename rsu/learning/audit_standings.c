@@ -56,12 +56,22 @@ static const char *wrong_by_score(
     return NULL;
 }
 
+/* A member's token is the vehicle's own as far as what it sent was looked at; before, it is what the record has. */
+static bool is_sure(const struct audit *a, const struct fl_round_member *m) {
+    for (uint32_t i = 0; m == NULL && i < a->record.n; i++)
+        if (!a->looked[i])
+            return false;
+    return m == NULL || a->looked[m - a->record.member];
+}
+
+/* ret_sure: else the record's token for it may be the one that is wrong. */
 static const char *wrong_with(
-    struct audit *a, const struct fl_outcome *o, const struct fl_suspect *s) {
+    struct audit *a, const struct fl_outcome *o, const struct fl_suspect *s, bool *ret_sure) {
     struct standing t = {.s = *s,
         .m = member_of(a, s->token),
         .round = s->evidence >> 16,
         .place = (uint32_t)(s->evidence & 0xffff)};
+    *ret_sure = is_sure(a, t.m);
     if (t.m == NULL)
         return "it is the token of no submission of this round";
     if (t.round == 0 || t.round > a->claim->round)
@@ -99,17 +109,18 @@ static void look_for_convicted(struct audit *a, const struct fl_event_body *e) {
 
 static void look_at_each(
     struct audit *a, const struct fl_event_body *e, const struct fl_outcome *closed) {
-    const size_t failed = a->failed;
+    const size_t wrong = a->failed + a->unfit;
+    bool sure;
     for (size_t i = 0; i < e->suspects.n; i++) {
         struct fl_suspect s;
         char hex[2 * FL_TOKEN + 1];
         fl_event_suspect(e, i, &s);
         hex_encode(hex, s.token, FL_TOKEN);
-        const char *why = wrong_with(a, closed, &s);
+        const char *why = wrong_with(a, closed, &s, &sure);
         if (why != NULL)
-            audit_say(a, AUDIT_FAILS, "suspect", "token %s, %s, evidence round %llu, %u: %s", hex,
-                fl_standing_name(s.standing), (unsigned long long)(s.evidence >> 16),
-                (unsigned)(s.evidence & 0xffff), why);
+            audit_say(a, sure ? AUDIT_FAILS : AUDIT_UNFIT, "suspect",
+                "token %s, %s, evidence round %llu, %u: %s", hex, fl_standing_name(s.standing),
+                (unsigned long long)(s.evidence >> 16), (unsigned)(s.evidence & 0xffff), why);
     }
     look_for_convicted(a, e);
     if (a->unproven > 0)
@@ -117,7 +128,7 @@ static void look_at_each(
             "for %zu of the tokens that are excluded for a bad share, the ledger's event that says "
             "so was not given",
             a->unproven);
-    if (a->failed != failed || a->unproven > 0 || a->unclear)
+    if (a->failed + a->unfit != wrong || a->unproven > 0 || a->unclear)
         return;
     if (e->suspects.n == 0)
         audit_say(a, AUDIT_OK, "suspect", "the round changed nobody's standing");

@@ -25,9 +25,11 @@ expect() {
         bad=$((bad + 1))
     fi
 }
-# Only these lines fail.
+# Only these lines are unfit, and nothing is said about the round.
 only() { # WORDS
-    [ "$(grep -c '^FAILS' log)" -eq "$(grep -cE "^FAILS +$1" log)" ] || { echo "more fails than $1:"; grep '^FAILS' log; bad=$((bad + 1)); }
+    [ "$(grep -cE '^(FAILS|unfit|missing)' log)" -eq "$(grep -cE "^unfit +$1" log)" ] || { echo "more than $1:"; cat log; bad=$((bad + 1)); }
+    grep -qE '^(the round|round [0-9]+) cannot be checked with what was given: .*nothing is said about the round$' log ||
+        { echo 'no word of what was given:'; tail -n 1 log; bad=$((bad + 1)); }
 }
 ctl=$bin/rsuctl
 again=("$ctl" model verify --genesis "$genesis" --from kept)
@@ -41,7 +43,8 @@ flip() { # FILE OFFSET: one bit
     printf "\\x$(printf %02x $((octet ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-expect 0 "^round $round holds" "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved --out found.wsfl
+expect 0 "^round $round holds: in the cell with fingerprint [0-9a-f]{64} (it goes from model [0-9a-f]{64} to model|the model stays) [0-9a-f]{64}$" \
+    "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved --out found.wsfl
 for step in 'proof of open' 'proof of end' 'proof of suspect' seed cut_off groups draw opened submissions outcome model suspect; do
     grep -q "^ok  *$step: " log || { echo "no line of '$step':"; cat log; bad=$((bad + 1)); }
 done
@@ -55,6 +58,9 @@ expect 0 '"result": "closed"' "$ctl" model round "$round" --http "$http" --json
 hash=$(sha256sum found.wsfl | cut -d ' ' -f 1)
 grep -q "\"hash\": \"$hash\"" log || { echo "the round does not name the model that was found: $hash"; bad=$((bad + 1)); }
 expect 0 "^hash: +$hash" "$ctl" model show found.wsfl
+expect 0 "^round $round holds: .* $hash$" "$ctl" model verify "$round" --genesis "$genesis" --from saved
+sed -nE 's/^round .* with fingerprint ([0-9a-f]{64}) .*/\1/p' log >fingerprint
+expect 0 "^round $round holds" "$ctl" model verify "$round" --genesis "$genesis" --fingerprint "$(cat fingerprint)" --from saved
 # Evidence is not written over.
 expect 2 'saved: not empty; nothing is written over' "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save saved
 expect 2 'found.wsfl: ' "$ctl" model verify "$round" --genesis "$genesis" --http "$http" --save found.wsfl
@@ -66,7 +72,7 @@ expect 3 "no round $((round + 100000)) yet" "$ctl" model verify $((round + 10000
 
 # ---- parts of it not given: nothing is said against the round ----
 unknown() {
-    grep -q '^FAILS' log && { echo 'what is missing fails:'; grep '^FAILS' log; bad=$((bad + 1)); }
+    grep -qE '^(FAILS|unfit)' log && { echo 'what is missing fails:'; cat log; bad=$((bad + 1)); }
     grep -q "^round $round: nothing is wrong in what was given, but" log || { echo 'no word of what is missing:'; cat log; bad=$((bad + 1)); }
 }
 mv kept/record kept/other
@@ -88,38 +94,56 @@ for step in open seed cut_off groups opened end suspect; do
 done
 fresh
 
-# ---- parts of it changed ----
+# ---- parts of it changed: that is no word about the round either ----
 mapfile -t ids < <(ls saved/materials)
 flip "kept/materials/${ids[3]}" $(($(stat -c %s "saved/materials/${ids[3]}") - 1))
-expect 1 'FAILS +group [0-9]+, submission [0-9]+: its ciphertext is not the one' "${again[@]}"
+expect 3 'unfit +group [0-9]+, submission [0-9]+: its ciphertext is not the one' "${again[@]}"
 only 'group'
 fresh
 cp "saved/materials/${ids[1]}" "kept/materials/${ids[2]}"
-expect 1 'FAILS +group [0-9]+, submission [0-9]+: its cover is not what the vehicle signed' "${again[@]}"
+expect 3 'unfit +group [0-9]+, submission [0-9]+: its cover is not what the vehicle signed' "${again[@]}"
 only 'group'
 rm "kept/materials/${ids[2]}"
 expect 3 '^missing group [0-9]+, submission [0-9]+: what it sent was not given' "${again[@]}"
 unknown
 fresh
 flip kept/record 40
-expect 1 'FAILS +(open|record): ' "${again[@]}"
+expect 3 'unfit +(open|record): ' "${again[@]}"
+only '(open|record): '
 fresh
 flip kept/record $(($(stat -c %s saved/record) - 1))
-expect 1 'FAILS +opened: group [0-9]+: ' "${again[@]}"
+expect 3 'unfit +opened: group [0-9]+: ' "${again[@]}"
+only 'opened: '
 fresh
 cp kept/seed.proof kept/cut_off.proof
-expect 1 'FAILS +cut_off: what is proven is another event' "${again[@]}"
-fresh
-flip kept/end.proof $(($(stat -c %s saved/end.proof) - 20))
-expect 1 'FAILS +proof of end: ' "${again[@]}"
+expect 3 'unfit +cut_off: what is proven is another event' "${again[@]}"
+only 'cut_off: '
+for step in open seed cut_off groups opened end suspect; do
+    fresh
+    flip "kept/$step.proof" $(($(stat -c %s "saved/$step.proof") - 20))
+    expect 3 "^unfit +proof of $step: " "${again[@]}"
+    only "proof of $step: "
+    expect 3 '"holds": null' "${again[@]}" --json
+done
 fresh
 for f in kept/files/*; do flip "$f" 100; done
-expect 1 'FAILS +file [0-9a-f]{64}: [a-z ]+: the [0-9]+ octets given for it have another SHA-256' "${again[@]}"
+expect 3 'unfit +file [0-9a-f]{64}: [a-z ]+: the [0-9]+ octets given for it have another SHA-256' "${again[@]}"
+only 'file '
+
+# ---- the cell's randomness ----
 fresh
-rm kept/draw_value.proof
-expect 0 'skipped draw value: .*no proof of that randomness' "${again[@]}"
-grep -q "^round $round holds, as far as it was looked at" log || { echo 'no word of what was skipped:'; cat log; bad=$((bad + 1)); }
-flip kept/seed_value.proof 200
-expect 1 'FAILS +seed value: ' "${again[@]}"
+for value in seed draw; do
+    [ -f kept/${value}_value.proof ] || continue
+    rm kept/${value}_value.proof
+    expect 0 "skipped $value value: .*no proof of that randomness was given" "${again[@]}"
+    what=$([ $value = seed ] && echo 'seed follows' || echo 'groups follow')
+    grep -q "^round $round holds, as far as it was looked at: .*; that its $what from the cell's randomness was not looked at, because no proof" log ||
+        { echo 'no word of what was skipped:'; cat log; bad=$((bad + 1)); }
+    fresh
+    flip kept/${value}_value.proof 200
+    expect 3 "unfit +$value value: " "${again[@]}"
+    only "$value value: "
+    fresh
+done
 echo "$done commands, $bad wrong"
 [ $bad -eq 0 ]

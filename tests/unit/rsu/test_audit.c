@@ -39,7 +39,7 @@ static int blob(
 }
 
 struct heard {
-    size_t n, failed, missing;
+    size_t n, failed, unfit, missing;
     struct {
         enum audit_mark mark;
         char text[600];
@@ -50,6 +50,7 @@ static void say(void *ctx, enum audit_mark mark, const char *place, const char *
     struct heard *h = ctx;
     assert_true(h->n < LINES);
     h->failed += mark == AUDIT_FAILS;
+    h->unfit += mark == AUDIT_UNFIT;
     h->missing += mark == AUDIT_MISSING;
     h->line[h->n].mark = mark;
     (void)snprintf(h->line[h->n].text, sizeof(h->line[0].text), "%s: %s", place, text);
@@ -73,28 +74,37 @@ static struct heard heard;
 static bool ask(struct dossier *d, struct buf *ret_model) {
     const struct audit_source from = {material, blob, d};
     const struct audit_hearer to = {say, &heard};
-    heard.n = heard.failed = heard.missing = 0;
+    heard.n = heard.failed = heard.unfit = heard.missing = 0;
     d->fetched = 0;
     const enum audit_result result = audit_round(&d->claim, &from, &to, ret_model);
-    assert_int_equal(result, heard.failed > 0    ? AUDIT_WRONG
-                             : heard.missing > 0 ? AUDIT_OPEN
-                                                 : AUDIT_HOLDS);
+    assert_int_equal(result, heard.failed > 0                  ? AUDIT_WRONG
+                             : heard.unfit + heard.missing > 0 ? AUDIT_OPEN
+                                                               : AUDIT_HOLDS);
     return result == AUDIT_HOLDS;
 }
 
-/* It fails, and nothing but what begins so does. */
+/* The round is wrong, and nothing is said but what begins so. */
 static void expect(struct dossier *d, size_t lines, const char *words) {
     (void)ask(d, NULL);
-    if (heard.failed != lines || said(&heard, AUDIT_FAILS, words) != lines) {
+    if (heard.failed != lines || said(&heard, AUDIT_FAILS, words) != lines || heard.unfit > 0) {
         dump(&heard);
         fail_msg("%zu lines with '%s' expected", lines, words);
+    }
+}
+
+/* What was given is damaged or another's, and nothing is said against the round. */
+static void expect_unfit(struct dossier *d, size_t lines, const char *words) {
+    assert_false(ask(d, NULL));
+    if (heard.unfit != lines || said(&heard, AUDIT_UNFIT, words) != lines || heard.failed > 0) {
+        dump(&heard);
+        fail_msg("%zu lines with '%s' unfit expected", lines, words);
     }
 }
 
 /* Nothing fails, and nothing is missing but what begins so. */
 static void expect_missing(struct dossier *d, size_t lines, const char *words) {
     assert_false(ask(d, NULL));
-    if (heard.failed != 0 || heard.missing != lines ||
+    if (heard.failed + heard.unfit != 0 || heard.missing != lines ||
         said(&heard, AUDIT_MISSING, words) != lines) {
         dump(&heard);
         fail_msg("%zu lines of '%s' missing expected", lines, words);
@@ -162,7 +172,7 @@ static void a_round_without_a_step(void **state) {
     dossier_round(d);
     if (!ask(d, NULL))
         dump(&heard);
-    assert_int_equal(heard.failed + heard.missing, 0);
+    assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
     assert_int_equal(said(&heard, AUDIT_OK, "and 0 in the step: 0 accepted, 1 needed"), 1);
     assert_int_equal(said(&heard, AUDIT_OK, "model: no step is applied"), 1);
     dossier_free(d);
@@ -197,7 +207,7 @@ static void with_record(
     edit(&record);
     fl_round_record_encode(&record, &octets);
     d->claim.record = buf_span(&octets);
-    expect(d, lines, words);
+    expect_unfit(d, lines, words);
     assert_int_equal(d->fetched, 0);
     dossier_claim(d);
     buf_free(&octets);
@@ -243,12 +253,12 @@ static void a_changed_record_is_found_out(void **state) {
     with_record(d, other_key, 1, "opened: group 1: another sum");
     with_record(d, two_changed_places, 1, "groups: who is where");
     with_record(d, one_left_out, 2, "s"); /* cut_off and groups */
-    assert_int_equal(said(&heard, AUDIT_FAILS, "cut_off: "), 1);
-    assert_int_equal(said(&heard, AUDIT_FAILS, "groups: "), 1);
+    assert_int_equal(said(&heard, AUDIT_UNFIT, "cut_off: "), 1);
+    assert_int_equal(said(&heard, AUDIT_UNFIT, "groups: "), 1);
     /* Cut at each length. */
     for (size_t n = 0; n < d->record.n; n += n < 1500 ? 1 : 101) {
         d->claim.record = span_of(d->record.p, n);
-        expect(d, 1, "record: ");
+        expect_unfit(d, 1, "record: ");
         assert_int_equal(d->fetched, 0);
     }
     dossier_claim(d);
@@ -270,7 +280,7 @@ static void no_bit_of_the_record_is_free(void **state) {
         const size_t in = at - members;
         const bool token = at >= members && in < (size_t)DOSSIER_VEHICLES * 70 && in % 70 >= 38;
         d->record.p[at] ^= (uint8_t)(1U << at % 8);
-        heard.n = heard.failed = heard.missing = 0;
+        heard.n = heard.failed = heard.unfit = heard.missing = 0;
         const bool good = audit_record(&d->claim, &to) == AUDIT_HOLDS;
         assert_int_equal(heard.missing, 0);
         if (good != token)
@@ -278,7 +288,7 @@ static void no_bit_of_the_record_is_free(void **state) {
         assert_int_equal(good, token);
         if (token && in / 70 % 8 == 0) {
             assert_false(ask(d, NULL));
-            assert_int_equal(said(&heard, AUDIT_FAILS, "submission "), 1);
+            assert_int_equal(said(&heard, AUDIT_UNFIT, "submission "), 1);
         }
         d->record.p[at] ^= (uint8_t)(1U << at % 8);
     }
@@ -300,17 +310,50 @@ static void events_that_are_not_there_or_others(void **state) {
         expect_missing(d, 1, words);
         d->claim.event[t] = span_of(d->event[t].p, d->event[t].n - 1);
         (void)snprintf(words, sizeof(words), "%s: what is given for it", fl_event_name(t));
-        expect(d, 1, words);
+        expect_unfit(d, 1, words);
         dossier_claim(d);
     }
     d->claim.round++;
-    expect(d, 1, "open: it is of another round");
+    expect_unfit(d, 1, "open: it is of another round");
     d->claim.round--;
     /* Of another cell: nothing that vehicles sent belongs to it, and others would have been drawn. */
     d->claim.cell[0] ^= 1;
     expect(d, 1, "draw: ");
     d->claim.draw_value = NULL;
     expect(d, 1, "draw: ");
+    dossier_free(d);
+}
+
+/* The caller has said so: no second word, and no good end. */
+static void events_whose_proof_is_unfit(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
+    const struct audit_source from = {material, blob, d};
+    const struct audit_hearer to = {say, &heard};
+    for (unsigned t = FL_EVENT_OPEN; t < DOSSIER_EVENTS; t++) {
+        if (t > FL_EVENT_CLOSED && t != FL_EVENT_SUSPECT)
+            continue;
+        d->claim.event[t] = (struct span){0};
+        d->claim.unfit[t] = true;
+        heard.n = heard.failed = heard.unfit = heard.missing = 0;
+        assert_int_equal(audit_round(&d->claim, &from, &to, NULL), AUDIT_OPEN);
+        assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
+        d->claim.unfit[t] = false;
+        dossier_claim(d);
+    }
+    d->claim.seed_value = d->claim.draw_value = NULL;
+    d->claim.unfit_seed_value = d->claim.unfit_draw_value = true;
+    assert_true(ask(d, NULL));
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "what was given does not prove that"), 2);
+    dossier_free(d);
+}
+
+/* Whatever the record is: two events that a quorum signed contradict each other. */
+static void a_draw_at_another_height_than_the_cut_off_s(void **state) {
+    (void)state;
+    struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
+    d->event[FL_EVENT_CUT_OFF].p[45 + 7] ^= 1;
+    expect(d, 1, "groups: CUT_OFF has them drawn by");
     dossier_free(d);
 }
 
@@ -326,26 +369,26 @@ static void a_ciphertext_is_missing_or_another(void **state) {
     (void)state;
     struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     swap(&d->material[3], &d->material[5]);
-    expect(d, 2, "its cover is not what the vehicle signed");
-    assert_int_equal(said(&heard, AUDIT_FAILS, "submission 3: "), 1);
-    assert_int_equal(said(&heard, AUDIT_FAILS, "submission 5: "), 1);
+    expect_unfit(d, 2, "its cover is not what the vehicle signed");
+    assert_int_equal(said(&heard, AUDIT_UNFIT, "submission 3: "), 1);
+    assert_int_equal(said(&heard, AUDIT_UNFIT, "submission 5: "), 1);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, "outcome: "), 1);
     assert_int_equal(d->fetched, DOSSIER_VEHICLES); /* each once */
     swap(&d->material[3], &d->material[5]);
 
     struct buf *m = &d->material[9];
     m->p[m->n - 1] ^= 1;
-    expect(d, 1, "submission 9: its ciphertext is not the one");
+    expect_unfit(d, 1, "submission 9: its ciphertext is not the one");
     m->p[m->n - 1] ^= 1;
     m->p[60] ^= 1; /* in the cover */
-    expect(d, 1, "submission 9: ");
+    expect_unfit(d, 1, "submission 9: ");
     m->p[60] ^= 1;
     m->p[0] = 0xff;
-    expect(d, 1, "submission 9: cut off");
+    expect_unfit(d, 1, "submission 9: cut off");
     m->p[0] = 0;
     const size_t whole = m->n;
     for (m->n = 1; m->n < whole; m->n += m->n < 200 ? 7 : 397)
-        expect(d, 1, "submission 9: ");
+        expect_unfit(d, 1, "submission 9: ");
     m->n = 0;
     struct buf other = {0};
     swap(&other, &d->material[2]);
@@ -400,9 +443,9 @@ static void a_file_that_is_not_of_its_hash(void **state) {
     struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
     const struct audit_source from = {material, liar, d};
     const struct audit_hearer to = {say, &heard};
-    heard.n = heard.failed = 0;
-    assert_int_equal(audit_round(&d->claim, &from, &to, NULL), AUDIT_WRONG);
-    assert_int_equal(said(&heard, AUDIT_FAILS, "have another SHA-256"), 1);
+    heard.n = heard.failed = heard.unfit = heard.missing = 0;
+    assert_int_equal(audit_round(&d->claim, &from, &to, NULL), AUDIT_OPEN);
+    assert_int_equal(said(&heard, AUDIT_UNFIT, "have another SHA-256"), 1);
     dossier_free(d);
 }
 
@@ -475,7 +518,7 @@ static void a_changed_outcome_is_found_out(void **state) {
 
 static void with_exclusion(struct dossier *d, size_t at, uint8_t change, const char *words) {
     d->event[FL_EVENT_EXCLUDED].p[at] ^= change;
-    expect(d, 1, words);
+    expect_unfit(d, 1, words);
     assert_int_equal(said(&heard, AUDIT_SKIPPED, "given up; why is not known"), 1);
     d->event[FL_EVENT_EXCLUDED].p[at] ^= change;
 }
@@ -497,7 +540,7 @@ static void a_group_that_a_bad_share_closed(void **state) {
     char words[80];
     if (!ask(d, NULL))
         dump(&heard);
-    assert_int_equal(heard.failed + heard.missing, 0);
+    assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
     (void)snprintf(words, sizeof(words), "group %zu: given up, because submission %d", d->without,
         DOSSIER_LATE);
     assert_int_equal(said(&heard, AUDIT_OK, words), 1);
@@ -533,7 +576,7 @@ static void a_group_that_was_late(void **state) {
     char words[80];
     if (!ask(d, NULL))
         dump(&heard);
-    assert_int_equal(heard.failed + heard.missing, 0);
+    assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
     (void)snprintf(
         words, sizeof(words), "group %zu: given up, because it was not opened in time", d->without);
     assert_int_equal(said(&heard, AUDIT_OK, words), 1);
@@ -640,7 +683,7 @@ static void expect_standings(struct dossier *d, enum fl_standing standing) {
     char words[64];
     if (!ask(d, NULL))
         dump(&heard);
-    assert_int_equal(heard.failed + heard.missing, 0);
+    assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
     (void)snprintf(
         words, sizeof(words), "suspect: the standing of %u vehicles changed", e->suspects.n);
     assert_int_equal(said(&heard, AUDIT_OK, words), 1);
@@ -714,6 +757,8 @@ int main(void) {
         cmocka_unit_test(a_changed_record_is_found_out),
         cmocka_unit_test(no_bit_of_the_record_is_free),
         cmocka_unit_test(events_that_are_not_there_or_others),
+        cmocka_unit_test(events_whose_proof_is_unfit),
+        cmocka_unit_test(a_draw_at_another_height_than_the_cut_off_s),
         cmocka_unit_test(a_ciphertext_is_missing_or_another),
         cmocka_unit_test(no_ciphertext_is_there_any_more),
         cmocka_unit_test(a_model_is_missing_or_another),
