@@ -109,7 +109,8 @@ const struct ctl_verb ctl_policy_check = {"policy", "check",
     "\n"
     "Runs the script as every validator would and prints its table, what it cost and its hash. "
     "Exit code 1: it is\n"
-    "refused, with the line or the field, or learning could not find offenders with its numbers.\n"
+    "refused, with the line or the field, or learning could not work, or find offenders, with its "
+    "numbers.\n"
     "\n"
     "  --json   print JSON\n",
     run_check};
