@@ -186,10 +186,14 @@ static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct
     struct buf octets = {0};
     (void)snprintf(what, sizeof(what), "exclusion of submission %u", submission);
     int rc = ctl_dossier_exclusion(&o->d, submission, &octets, err);
-    if (rc == WS_OK)
-        rc = prove(o, what, &octets, &e, err);
-    if (rc == WS_OK && e.type != FL_EVENT_EXCLUDED)
+    if (rc == WS_EINPUT)
+        say(o, AUDIT_UNFIT, what, err->text);
+    if (rc == WS_OK && prove(o, what, &octets, &e, err) != WS_OK)
+        rc = WS_EINPUT;
+    if (rc == WS_OK && e.type != FL_EVENT_EXCLUDED) {
         rc = ws_fail(err, WS_EINPUT, "what is proven is another event of learning");
+        say(o, AUDIT_UNFIT, what, err->text);
+    }
     if (rc == WS_OK)
         buf_put(ret_body, e.body.p, e.body.n);
     buf_free(&octets);

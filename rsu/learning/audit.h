@@ -24,8 +24,9 @@ struct audit_claim {
     const uint8_t *seed_value, *draw_value;
     bool unfit_seed_value, unfit_draw_value;
     /* The body of this round's event EXCLUDED of a submission, believed as those above are; asked for members of groups that were given up, and
-     * for who is excluded. WS_ENOTFOUND: there is none that the caller knows of; another error: there is, and it could not be seen that
-     * the chain has it. ret_body: empty, the caller's to free. NULL: there is nobody to ask. */
+     * for who is excluded. WS_ENOTFOUND: there is none that the caller knows of; WS_EINPUT: what was given does not prove it, and the
+     * caller has said so; another error: there is, and it could not be seen that the chain has it. ret_body: empty, the caller's to free.
+     * NULL: there is nobody to ask. */
     int (*excluded)(void *ctx, uint32_t submission, struct buf *ret_body, struct ws_err *err);
     void *excluded_ctx;
 };

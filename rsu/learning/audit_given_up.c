@@ -35,7 +35,9 @@ static enum audit_exclusion ask(struct audit *a, const struct fl_round_member *m
             audit_say(a, AUDIT_UNFIT, place, "%s", why);
     } else if (rc != WS_ENOTFOUND) {
         is = AUDIT_EXCLUSION_UNKNOWN;
-        audit_say(a, AUDIT_MISSING, place, "the ledger's event is not proven: %s", err.text);
+        a->unfit += rc == WS_EINPUT; /* said */
+        if (rc != WS_EINPUT)
+            audit_say(a, AUDIT_MISSING, place, "the ledger's event is not proven: %s", err.text);
     }
     buf_free(&body);
     return is;

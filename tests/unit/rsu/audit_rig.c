@@ -38,8 +38,8 @@ static int excluded(void *ctx, uint32_t submission, struct buf *ret_body, struct
     const struct span body = d->claim.event[FL_EVENT_EXCLUDED];
     if (body.n == 0 || submission != DOSSIER_LATE)
         return ws_fail(err, WS_ENOTFOUND, "404");
-    if (d->lost)
-        return ws_fail(err, WS_EIO, "it is gone");
+    if (d->lost != WS_OK)
+        return ws_fail(err, d->lost, "it is gone");
     buf_put(ret_body, body.p, body.n);
     return WS_OK;
 }

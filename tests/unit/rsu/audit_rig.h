@@ -29,7 +29,7 @@ struct dossier {
     uint8_t seed_value[32], draw_value[32];
     enum dossier_unopened unopened;
     size_t without; /* that group */
-    bool lost; /* exclusions cannot be proven */
+    int lost; /* other than WS_OK: with this, exclusions cannot be proven */
 };
 
 struct dossier *dossier_open(enum dossier_unopened unopened);

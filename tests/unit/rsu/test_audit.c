@@ -554,9 +554,16 @@ static void a_group_that_a_bad_share_closed(void **state) {
         "exclusion of submission 7: the event given for it has a reason");
     with_exclusion(d, 41, 0x40, "exclusion of submission 7: what is given for it is no such event");
     with_exclusion(d, 45, 1, "exclusion of submission 7: the event given for it is of another sub");
-    d->lost = true;
+    d->lost = WS_EIO;
     expect_missing(d, 1, "exclusion of submission 7: the ledger's event is not proven: it is gone");
-    d->lost = false;
+    d->lost = WS_EINPUT; /* the caller has said so */
+    const struct audit_source from = {material, blob, d};
+    const struct audit_hearer to = {say, &heard};
+    heard.n = heard.failed = heard.unfit = heard.missing = 0;
+    assert_int_equal(audit_round(&d->claim, &from, &to, NULL), AUDIT_OPEN);
+    assert_int_equal(heard.failed + heard.unfit + heard.missing, 0);
+    assert_int_equal(said(&heard, AUDIT_SKIPPED, "given up; why is not known"), 1);
+    d->lost = WS_OK;
     /* Nothing of it: then SUSPECT excludes somebody for no reason that was given. */
     d->claim.excluded = NULL;
     expect_missing(d, 1, "suspect: for 1 of the tokens that are excluded");
