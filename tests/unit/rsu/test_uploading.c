@@ -281,6 +281,84 @@ static void whole_way(void **state) {
     rig_close(r);
 }
 
+/* Vehicle 7 is shown to be bad when its group is open already: the group is judged, so a unit that came late needs what it sent like the rest. One
+ * that was never counted in is nobody's business. */
+static void shown_too_late(void **state) {
+    (void)state;
+    enum { CARS = 24, LATE = 7, OUT = 3 };
+    struct unit unit[UNITS] = {0};
+    struct rig *r = rig_new(UNITS);
+    for (size_t i = 0; i < UNITS; i++) {
+        unit_open(&unit[i], i, r->host.cell_id);
+        memcpy(r->set[i].address, unit[i].address, 32);
+    }
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 1; v <= UNITS; v++)
+        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
+    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
+    rig_end(r);
+    rig_block(r, RIG_SECOND);
+    rig_block(r, RIG_SECOND);
+    fl_open_round(rig_view(r).open, r->host.cell_id, &r->round);
+    fl_mask_round(&r->mask, rig_view(r).seed);
+    rig_begin(r, RIG_SECOND);
+    for (size_t i = 0; i < CARS; i++) {
+        if (i == LATE || i == OUT)
+            rig_make_unreadable(r, i, 1);
+        else
+            rig_make(r, i);
+        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
+    }
+    rig_end(r);
+    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_complain(r, 1, OUT), FL_ROUND_OK);
+    for (unsigned v = 1; v <= UNITS; v++)
+        assert_int_equal(rig_attest(r, v, 1 << OUT | (v == 1 ? 1 << LATE : 0)), FL_ROUND_OK);
+    rig_end(r);
+    rig_drawing(r);
+    struct fl_submission_view late;
+    assert_true(fl_contract_submission(r->contract.self, LATE, &late));
+    rig_begin(r, RIG_SECOND);
+    for (unsigned v = 2; v <= 4; v++)
+        assert_int_equal(rig_shares(r, v, late.group, 1, 0), FL_ROUND_OK);
+    rig_end(r);
+    rig_begin(r, RIG_SECOND);
+    assert_int_equal(rig_complain(r, 1, LATE), FL_ROUND_OK);
+    rig_end(r);
+    assert_non_null(fl_contract_key_sum(r->contract.self, late.group));
+
+    struct uploads_round round;
+    struct uploads_view *view = uploads_view_new(r->host.cell_id);
+    uploads_view_update(view, r->contract.self);
+    assert_true(uploads_view_round(view, &round));
+    for (size_t i = 0; i < CARS; i++) {
+        const struct rig_vehicle *v = &r->vehicle[i];
+        const struct fl_material m = {span_of(v->cover, round.shape.cover),
+            span_of(v->bundles, round.shape.bundles), buf_span(&v->wire)};
+        assert_int_equal(
+            materials_put(unit[1].materials, round.number, v->submission.id, &m, NULL), WS_OK);
+    }
+    link_all(unit);
+    for (size_t i = 0; i < UNITS; i++)
+        uploading_block(unit[i].uploading, r->contract.self);
+    bool all = false;
+    for (unsigned ms = 0; ms < 30000 && !all; ms++) {
+        carry(unit);
+        (void)poll(NULL, 0, 1);
+        all = true;
+        for (size_t i = 0; i < CARS; i++)
+            all =
+                all && (i == OUT || materials_has(unit[2].materials, r->vehicle[i].submission.id));
+    }
+    assert_true(all);
+    assert_false(materials_has(unit[2].materials, r->vehicle[OUT].submission.id));
+    for (size_t i = 0; i < UNITS; i++)
+        unit_close(&unit[i]);
+    uploads_view_free(view);
+    rig_close(r);
+}
+
 /* ---- models ---- */
 
 static void put_blob(struct unit *u, struct span octets) {
@@ -397,6 +475,7 @@ static void bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_way),
+        cmocka_unit_test(shown_too_late),
         cmocka_unit_test(a_newcomer),
         cmocka_unit_test(models),
         cmocka_unit_test(bounds),
