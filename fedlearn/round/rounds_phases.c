@@ -226,12 +226,8 @@ void fl_group_leaf(
 static void try_to_draw(struct fl_rounds *c, struct exec_host *h) {
     if (!randomness(c, h, c->draw_height, c->draw))
         return;
-    if (!round_draw(c)) {
-        rounds_abort(c, h, FL_ABORT_TOO_FEW); /* too many of them are quarantined */
-        return;
-    }
-    /* Nothing is opened for a round that can make no step. */
-    if (round_free_groups(c) < c->open.config.rules.min_groups) {
+    /* Too many are quarantined, or too few are there for a step: then nothing is opened for nothing. */
+    if (!round_draw(c) || round_free_groups(c) < c->open.config.rules.min_groups) {
         rounds_abort(c, h, FL_ABORT_TOO_FEW);
         return;
     }
