@@ -254,14 +254,14 @@ static void find_again(struct audit *a, struct buf *ret_model) {
 
 /* ---- all of it ---- */
 
-static enum audit_result run(const struct audit_claim *c, const struct audit_source *from,
+enum audit_result audit_round(const struct audit_claim *c, const struct audit_source *from,
     const struct audit_hearer *to, struct buf *ret_model) {
     struct audit *a = ws_alloc(sizeof(*a));
     a->claim = c;
     a->from = from;
     a->to = to;
     audit_look_at_record(a);
-    if (audit_is_bound(a) && from != NULL) {
+    if (audit_is_bound(a)) {
         a->looked = ws_calloc(a->record.n, sizeof(*a->looked));
         a->exclusion = ws_calloc(a->record.n, sizeof(*a->exclusion));
         find_again(a, ret_model);
@@ -269,10 +269,11 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
         audit_look_at_standings(a);
         free(a->exclusion);
         free(a->looked);
-    } else if (from != NULL)
+    } else {
         audit_say(a, AUDIT_SKIPPED, "outcome",
             "not computed again: the record is not known to be what the ledger says, so it would "
             "prove nothing");
+    }
     const enum audit_result result = a->failed > 0       ? AUDIT_WRONG
                                      : audit_is_bound(a) ? AUDIT_HOLDS
                                                          : AUDIT_OPEN;
@@ -280,13 +281,4 @@ static enum audit_result run(const struct audit_claim *c, const struct audit_sou
         fl_round_record_free(&a->record);
     free(a);
     return result;
-}
-
-enum audit_result audit_record(const struct audit_claim *c, const struct audit_hearer *to) {
-    return run(c, NULL, to, NULL);
-}
-
-enum audit_result audit_round(const struct audit_claim *c, const struct audit_source *from,
-    const struct audit_hearer *to, struct buf *ret_model) {
-    return run(c, from, to, ret_model);
 }

@@ -62,9 +62,6 @@ struct audit_hearer {
     void *ctx;
 };
 
-/* What leads to the parts of the record that say who is in which group. Nothing that needs what vehicles sent. */
-WARN_UNUSED enum audit_result audit_record(
-    const struct audit_claim *c, const struct audit_hearer *to);
 /* All of it. ret_model (may be NULL): the model that follows, as it was found here, when it came so far. */
 WARN_UNUSED enum audit_result audit_round(const struct audit_claim *c,
     const struct audit_source *from, const struct audit_hearer *to, struct buf *ret_model);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fedlearn/round/round_record.h"
 #include "ledger/exec/hash.h"
+#include "rsu/learning/audit_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,11 +266,24 @@ static void a_changed_record_is_found_out(void **state) {
     dossier_free(d);
 }
 
+/* As far as nothing is needed that vehicles sent. */
+static bool is_bound(const struct dossier *d) {
+    const struct audit_hearer to = {say, &heard};
+    struct audit *a = ws_alloc(sizeof(*a));
+    a->claim = &d->claim;
+    a->to = &to;
+    audit_look_at_record(a);
+    const bool is = audit_is_bound(a);
+    if (a->decoded)
+        fl_round_record_free(&a->record);
+    free(a);
+    return is;
+}
+
 /* Whatever bit is turned: all of it is bound to the ledger, but tokens, and they to what vehicles sent. */
 static void no_bit_of_the_record_is_free(void **state) {
     (void)state;
     struct dossier *d = dossier_open(DOSSIER_ALL_OPENED);
-    const struct audit_hearer to = {say, &heard};
     const size_t members =
         d->record.n - 3 * (1 + 2 * FL_KEY_VALUES) - DOSSIER_VEHICLES * (4 + 2 + 32 + 32);
     struct fl_round_record r;
@@ -281,7 +295,7 @@ static void no_bit_of_the_record_is_free(void **state) {
         const bool token = at >= members && in < (size_t)DOSSIER_VEHICLES * 70 && in % 70 >= 38;
         d->record.p[at] ^= (uint8_t)(1U << at % 8);
         heard.n = heard.failed = heard.unfit = heard.missing = 0;
-        const bool good = audit_record(&d->claim, &to) == AUDIT_HOLDS;
+        const bool good = is_bound(d);
         assert_int_equal(heard.missing, 0);
         if (good != token)
             dump(&heard);
