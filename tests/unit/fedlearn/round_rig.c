@@ -416,21 +416,32 @@ exec_code rig_say_outcome(struct rig *r, unsigned v, const struct fl_outcome *o)
 
 /* ---- whole steps ---- */
 
-void rig_submitting(struct rig *r, size_t vehicles) {
+void rig_submitting_bad(struct rig *r, size_t vehicles, uint64_t bad, unsigned v) {
     rig_begin(r, RIG_SECOND);
     for (size_t i = 0; i < vehicles; i++) {
-        rig_make(r, i);
+        if ((bad >> i & 1) != 0)
+            rig_make_unreadable(r, i, v);
+        else
+            rig_make(r, i);
         assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
     }
     rig_end(r);
     rig_block(r, 60 * (uint64_t)RIG_SECOND);
 }
 
-void rig_attesting(struct rig *r) {
+void rig_submitting(struct rig *r, size_t vehicles) {
+    rig_submitting_bad(r, vehicles, 0, 1);
+}
+
+void rig_attesting_without(struct rig *r, uint64_t without, unsigned lacking) {
     rig_begin(r, RIG_SECOND);
     for (unsigned v = 1; v <= r->n; v++)
-        assert_int_equal(rig_attest(r, v, 0), FL_ROUND_OK);
+        assert_int_equal(rig_attest(r, v, v <= lacking ? without : 0), FL_ROUND_OK);
     rig_end(r);
+}
+
+void rig_attesting(struct rig *r) {
+    rig_attesting_without(r, 0, 0);
 }
 
 void rig_drawing(struct rig *r) {

@@ -88,7 +88,11 @@ exec_code rig_say_outcome(struct rig *r, unsigned v, const struct fl_outcome *o)
 
 /* ---- whole steps: `vehicles` submit (from 0 on), everybody honest; ends with the block that leaves the step ---- */
 void rig_submitting(struct rig *r, size_t vehicles);
+/* Bit i of bad: vehicle i's bundle for validator v cannot be read. */
+void rig_submitting_bad(struct rig *r, size_t vehicles, uint64_t bad, unsigned v);
 void rig_attesting(struct rig *r);
+/* Everybody attests to all; but the first `lacking` not to those in `without`, of which they have no bundle (yet). */
+void rig_attesting_without(struct rig *r, uint64_t without, unsigned lacking);
 void rig_drawing(struct rig *r);
 void rig_opening(struct rig *r);
 void rig_judging(struct rig *r);

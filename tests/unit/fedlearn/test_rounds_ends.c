@@ -18,8 +18,6 @@ static void to_next_round(struct rig *r) {
     rig_block(r, RIG_SECOND);
     rig_block(r, RIG_SECOND);
     assert_int_equal(rig_view(r).phase, FL_SUBMITTING);
-    fl_open_round(rig_view(r).open, r->host.cell_id, &r->round);
-    fl_mask_round(&r->mask, rig_view(r).seed);
 }
 
 static void say_all(struct rig *r, const struct fl_outcome *o) {
@@ -169,20 +167,8 @@ static void too_few_groups_for_a_step(void **state) {
 static void suspect_says_who_was_convicted(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < 24; i++) {
-        if (i == 7)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << 7 : 0), FL_ROUND_OK);
-    rig_end(r);
+    rig_submitting_bad(r, 24, 1 << 7, 1);
+    rig_attesting_without(r, 1 << 7, 1);
     rig_drawing(r);
     struct fl_submission_view bad;
     assert_true(fl_contract_submission(r->contract.self, 7, &bad));
@@ -219,42 +205,10 @@ static void suspect_says_who_was_convicted(void **state) {
     rig_close(r);
 }
 
-/* What is held while a round is judged has an end, whatever the region's policy asks for. */
-static void a_large_model_has_fewer_vehicles(void **state) {
-    (void)state;
-    struct rig *r = rig_new(RIG_VALIDATORS);
-    struct fl_model_order order = {.params = FL_MAX_PARAMS, .classes = 0};
+/* A model of so many parameters is ordered; its first round opens at once. */
+static void open_with(struct rig *r, uint32_t params) {
+    struct fl_model_order order = {.params = params, .name = "made-up", .hash = {1}};
     struct buf b = {0};
-    (void)strcpy(order.name, "large");
-    order.hash[0] = 1;
-    rig_set_policy(r, "submissions_max", 2048);
-    fl_model_order_encode(&order, &b);
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
-    assert_int_equal(rig_order(r, FL_ORDER_MODEL, buf_span(&b)), FL_ROUND_OK);
-    rig_end(r);
-    buf_free(&b);
-    const struct fl_open *open = rig_view(r).open;
-    assert_non_null(open);
-    assert_int_equal(open->config.submissions_max, 64 * 8);
-    assert_true(open->config.submissions_max / open->config.group_min * (uint64_t)open->params <=
-                FL_SUM_VALUES_MAX);
-    rig_restart(r);
-    rig_close(r);
-}
-
-static void a_small_model_has_as_many_as_are_wanted(void **state) {
-    (void)state;
-    struct rig *r = rig_new(RIG_VALIDATORS);
-    struct fl_model_order order = {.params = 4, .classes = 0};
-    struct buf b = {0};
-    (void)strcpy(order.name, "small");
-    order.hash[0] = 1;
-    rig_set_policy(r, "profile", FL_CELL);
-    rig_set_policy(r, "group_min", 256);
-    rig_set_policy(r, "group", 256);
-    rig_set_policy(r, "submissions_max", 4096);
     fl_model_order_encode(&order, &b);
     rig_begin(r, RIG_SECOND);
     for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
@@ -263,8 +217,31 @@ static void a_small_model_has_as_many_as_are_wanted(void **state) {
     rig_end(r);
     buf_free(&b);
     assert_int_equal(rig_view(r).phase, FL_SEEDING);
+    rig_restart(r); /* it can be read again */
+}
+
+/* What is held while a round is judged has an end, whatever the region's policy asks for. */
+static void a_large_model_has_fewer_vehicles(void **state) {
+    (void)state;
+    struct rig *r = rig_new(RIG_VALIDATORS);
+    rig_set_policy(r, "submissions_max", 2048);
+    open_with(r, FL_MAX_PARAMS);
+    const struct fl_open *open = rig_view(r).open;
+    assert_int_equal(open->config.submissions_max, 64 * 8);
+    assert_true(open->config.submissions_max / open->config.group_min * (uint64_t)open->params <=
+                FL_SUM_VALUES_MAX);
+    rig_close(r);
+}
+
+static void a_small_model_has_as_many_as_are_wanted(void **state) {
+    (void)state;
+    struct rig *r = rig_new(RIG_VALIDATORS);
+    rig_set_policy(r, "profile", FL_CELL);
+    rig_set_policy(r, "group_min", 256);
+    rig_set_policy(r, "group", 256);
+    rig_set_policy(r, "submissions_max", 4096);
+    open_with(r, 4);
     assert_int_equal(rig_view(r).open->config.submissions_max, 4096);
-    rig_restart(r);
     rig_close(r);
 }
 

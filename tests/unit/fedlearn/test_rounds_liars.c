@@ -146,16 +146,7 @@ static void a_bad_bundle_is_shown_to_all(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
     uint16_t share[FL_SHARE_VALUES];
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < 18; i++) {
-        if (i == 7)
-            rig_make_unreadable(r, i, 3);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+    rig_submitting_bad(r, 18, 1 << 7, 3);
     rig_begin(r, RIG_SECOND);
     assert_int_equal(rig_share(r, 7, 3, share), FL_BUNDLE_UNREADABLE);
     assert_int_equal(rig_share(r, 7, 2, share), FL_BUNDLE_GOOD);

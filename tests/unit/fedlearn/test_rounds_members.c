@@ -51,8 +51,6 @@ static void a_seat_without_key(void **state) {
     rig_block(r, RIG_SECOND);
     rig_block(r, RIG_SECOND);
     assert_int_equal(rig_view(r).phase, FL_SUBMITTING);
-    fl_open_round(rig_view(r).open, r->host.cell_id, &r->round);
-    fl_mask_round(&r->mask, rig_view(r).seed);
     rig_submitting(r, 16);
     all_but(r, 4, attest);
     assert_int_equal(rig_view(r).phase, FL_DRAWING); /* nobody waits for it */
@@ -173,20 +171,8 @@ static void a_group_is_opened_once(void **state) {
 /* Vehicle 7's bundle for member 1 is bad, and member 1 gets it after the cut-off. Member 4 has attested to it, and says nothing any more. */
 static struct rig *late_rig(void) {
     struct rig *r = rig_open(RIG_VALIDATORS);
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < 24; i++) {
-        if (i == 7)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << 7 : 0), FL_ROUND_OK);
-    rig_end(r);
+    rig_submitting_bad(r, 24, 1 << 7, 1);
+    rig_attesting_without(r, 1 << 7, 1);
     assert_int_equal(rig_view(r).phase, FL_DRAWING);
     assert_int_equal(rig_view(r).included, 24);
     return r;
@@ -341,20 +327,8 @@ static void shown_when_its_group_is_open(void **state) {
 static void shown_though_it_is_not_in(void **state) {
     (void)state;
     struct rig *r = rig_open(RIG_VALIDATORS);
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < 24; i++) {
-        if (i == 7)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_attest(r, v, v <= 2 ? 1 << 7 : 0), FL_ROUND_OK);
-    rig_end(r);
+    rig_submitting_bad(r, 24, 1 << 7, 1);
+    rig_attesting_without(r, 1 << 7, 2);
     assert_int_equal(rig_view(r).included, 23);
     for (unsigned step = 0; step < 2; step++) {
         rig_begin(r, RIG_SECOND);

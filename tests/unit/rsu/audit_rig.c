@@ -52,27 +52,6 @@ void dossier_claim(struct dossier *d) {
     d->claim.excluded_ctx = d;
 }
 
-/* One vehicle's bundle is bad for member 1, which gets it after the cut-off. */
-static void submit_late(struct rig *r) {
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < DOSSIER_VEHICLES; i++) {
-        if (i == DOSSIER_LATE)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
-}
-
-static void attest_late(struct rig *r) {
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= RIG_VALIDATORS; v++)
-        assert_int_equal(rig_attest(r, v, v == 1 ? 1 << DOSSIER_LATE : 0), FL_ROUND_OK);
-    rig_end(r);
-}
-
 /* All groups but one. */
 static void open_the_rest(struct dossier *d) {
     struct rig *r = d->r;
@@ -117,16 +96,12 @@ void dossier_round(struct dossier *d) {
     buf_u64(&d->event[FL_EVENT_SEED], view.number);
     buf_put(&d->event[FL_EVENT_SEED], view.seed, 32);
     value_of(d, view.open->seed_height, d->seed_value);
-    if (d->unopened == DOSSIER_BAD_SHARE)
-        submit_late(d->r);
-    else
-        rig_submitting(d->r, DOSSIER_VEHICLES);
+    /* One vehicle's bundle is bad for member 1, which gets it after the cut-off. */
+    const uint64_t late = d->unopened == DOSSIER_BAD_SHARE ? UINT64_C(1) << DOSSIER_LATE : 0;
+    rig_submitting_bad(d->r, DOSSIER_VEHICLES, late, 1);
     for (size_t i = 0; i < DOSSIER_VEHICLES; i++)
         keep_material(d, i);
-    if (d->unopened == DOSSIER_BAD_SHARE)
-        attest_late(d->r);
-    else
-        rig_attesting(d->r);
+    rig_attesting_without(d->r, late, 1);
     keep(d);
     for (unsigned i = 0; i < 2; i++) {
         rig_block(d->r, RIG_SECOND);

@@ -144,17 +144,11 @@ static void upload(struct unit *unit, const struct rig_vehicle *v, const struct 
         fail_msg("%s", why);
 }
 
-/* A unit that has come into the committee since the round began: vehicles that ask it are told that it knows nothing of them, and it asks nobody for
- * what is not its own. */
-static void a_newcomer(void **state) {
-    (void)state;
-    struct unit unit[UNITS] = {0};
-    struct rig *r = rig_new(UNITS);
-    struct uploads_round round;
-    struct fl_upload_pair key;
+/* The members of the round are our units, from that one on; its first step has begun. */
+static void open_cell(struct rig *r, struct unit *unit, size_t from) {
     for (size_t i = 0; i < UNITS; i++) {
         unit_open(&unit[i], i, r->host.cell_id);
-        if (i > 0) /* unit 0 is no member */
+        if (i >= from)
             memcpy(r->set[i].address, unit[i].address, 32);
     }
     rig_begin(r, RIG_SECOND);
@@ -164,6 +158,18 @@ static void a_newcomer(void **state) {
     rig_end(r);
     rig_block(r, RIG_SECOND);
     rig_block(r, RIG_SECOND);
+    assert_int_equal(rig_view(r).phase, FL_SUBMITTING);
+}
+
+/* A unit that has come into the committee since the round began: vehicles that ask it are told that it knows nothing of them, and it asks nobody for
+ * what is not its own. */
+static void a_newcomer(void **state) {
+    (void)state;
+    struct unit unit[UNITS] = {0};
+    struct rig *r = rig_new(UNITS);
+    struct uploads_round round;
+    struct fl_upload_pair key;
+    open_cell(r, unit, 1);
     rig_begin(r, RIG_SECOND);
     rig_make(r, 0);
     fl_upload_draw(&r->random, &key);
@@ -217,19 +223,7 @@ static void whole_way(void **state) {
     struct fl_upload_pair key[VEHICLES];
     struct rig *r = rig_new(UNITS);
     struct uploads_round round;
-    /* The members of the round are our units. */
-    for (size_t i = 0; i < UNITS; i++) {
-        unit_open(&unit[i], i, r->host.cell_id);
-        memcpy(r->set[i].address, unit[i].address, 32);
-    }
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= UNITS; v++)
-        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
-    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
-    rig_end(r);
-    rig_block(r, RIG_SECOND);
-    rig_block(r, RIG_SECOND);
-    assert_int_equal(rig_view(r).phase, FL_SUBMITTING);
+    open_cell(r, unit, 0);
     rig_begin(r, RIG_SECOND);
     for (size_t i = 0; i < VEHICLES; i++) {
         rig_make(r, i);
@@ -288,29 +282,8 @@ static void shown_too_late(void **state) {
     enum { CARS = 24, LATE = 7, OUT = 3 };
     struct unit unit[UNITS] = {0};
     struct rig *r = rig_new(UNITS);
-    for (size_t i = 0; i < UNITS; i++) {
-        unit_open(&unit[i], i, r->host.cell_id);
-        memcpy(r->set[i].address, unit[i].address, 32);
-    }
-    rig_begin(r, RIG_SECOND);
-    for (unsigned v = 1; v <= UNITS; v++)
-        assert_int_equal(rig_key(r, v), FL_ROUND_OK);
-    assert_int_equal(rig_order_model(r), FL_ROUND_OK);
-    rig_end(r);
-    rig_block(r, RIG_SECOND);
-    rig_block(r, RIG_SECOND);
-    fl_open_round(rig_view(r).open, r->host.cell_id, &r->round);
-    fl_mask_round(&r->mask, rig_view(r).seed);
-    rig_begin(r, RIG_SECOND);
-    for (size_t i = 0; i < CARS; i++) {
-        if (i == LATE || i == OUT)
-            rig_make_unreadable(r, i, 1);
-        else
-            rig_make(r, i);
-        assert_int_equal(rig_submit(r, i), FL_ROUND_OK);
-    }
-    rig_end(r);
-    rig_block(r, 60 * (uint64_t)RIG_SECOND);
+    open_cell(r, unit, 0);
+    rig_submitting_bad(r, CARS, 1 << LATE | 1 << OUT, 1);
     rig_begin(r, RIG_SECOND);
     assert_int_equal(rig_complain(r, 1, OUT), FL_ROUND_OK);
     for (unsigned v = 1; v <= UNITS; v++)
